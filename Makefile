@@ -1,0 +1,35 @@
+# Every target makes what it needs from python3 and pip alone.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: demo test check format bench clean
+
+demo: $(STAMP)            ## the whole job against an embedded S3 + STS + KMS, no AWS account
+	$(BIN)/s3haul demo
+
+test: $(STAMP)            ## every test, the foreign servers included
+	$(BIN)/python -m pytest
+
+check: $(STAMP)           ## lint, types, import contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)           ## the baseline figures in benchmarks/
+	$(BIN)/python benchmarks/baseline.py
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable '.[demo]' --group test --group check
+	touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,139 @@
+"""The records that travel between the parts: what was listed, what was stored, what became of it.
+
+Values only: no I/O, no clock, no logic beyond deriving one field from others. Sizes are bytes,
+times are seconds since the epoch (UTC), keys are str as S3 means them (UTF-8, not URL-encoded).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class ObjectRef(NamedTuple):
+    """One entry of the listing (or of a HEAD, for a single object). `etag` keeps its quotes."""
+
+    key: str
+    size: int
+    etag: str
+    last_modified: float
+    storage_class: str = "STANDARD"
+    version_id: str | None = None
+    checksum_type: str = ""  # FULL_OBJECT, COMPOSITE or "" where the listing does not tell
+    restored: bool = False  # an archived object with a finished, unexpired restore
+
+
+class ListPage(NamedTuple):
+    """One page of ListObjectsV2, as the service sent it; `core.listing` judges it."""
+
+    entries: tuple[ObjectRef, ...]
+    truncated: bool
+    token: str | None
+    key_count: int | None
+    empty_answer: bool = False  # a 200 without a ListBucketResult
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum:
+    """A stored checksum: `algorithm` as S3 spells it (CRC64NVME), `value` base64, with "-N" if sent so."""
+
+    algorithm: str
+    type: str  # FULL_OBJECT or COMPOSITE
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectMeta:
+    """What the headers of one GET or HEAD answer say about the object.
+
+    `length` is this answer's Content-Length, `size` the whole object's (from Content-Range where the
+    answer is a part); `checksums` are those of this answer: of the whole object for a plain GET, of
+    one part for a partNumber GET of a composite object.
+    """
+
+    status: int
+    length: int | None
+    size: int | None
+    etag: str
+    last_modified: float | None = None
+    version_id: str | None = None
+    range_start: int | None = None
+    checksums: tuple[Checksum, ...] = ()
+    parts_count: int | None = None
+    sse: str = ""  # AES256, aws:kms, aws:kms:dsse or ""
+    kms_key_id: str = ""
+    bucket_key: bool = False
+    storage_class: str = "STANDARD"
+    archive_status: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a multipart object: 1-based number, first byte, length, and its stored digest (base64)."""
+
+    number: int
+    start: int
+    size: int
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PartLayout:
+    """The parts of a composite object, in order, and the algorithm of their digests."""
+
+    algorithm: str
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SafePath:
+    """A relative path that is safe to create under the destination. Only `core.keypath` makes one.
+
+    `directory` is true for a zero-byte `dir/` marker, which becomes a directory.
+    """
+
+    parts: tuple[str, ...]
+    directory: bool = False
+
+    def __str__(self) -> str:
+        return "/".join(self.parts)
+
+
+class State(StrEnum):
+    """How a listed key ended. Every key ends in exactly one."""
+
+    DONE = "done"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+class Verdict(StrEnum):
+    """What is known of the bytes of a done object."""
+
+    VERIFIED = "verified"  # they match the checksum that S3 stores
+    SIZE_ONLY = "size-only"  # S3 stores none that we can compute; the length matches
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one object; one row of the journal and one line of the manifest.
+
+    `reason` is a stable slug (`access-denied`, `archived`), `detail` a sentence that may hold the
+    service's own words. `fetched` counts body bytes received over all attempts. `part_sizes` are those
+    of a COMPOSITE checksum, so that the file can be hashed again offline; `computed` is the base64
+    CRC64NVME of the received bytes where S3 stores no checksum that we can compute.
+    """
+
+    ref: ObjectRef
+    state: State
+    path: str | None = None
+    reason: str | None = None
+    detail: str | None = None
+    verdict: Verdict | None = None
+    checksum: Checksum | None = None
+    part_sizes: tuple[int, ...] = ()
+    computed: str = ""
+    sse: str = ""
+    kms_key_id: str = ""
+    version_id: str | None = None
+    attempts: int = 1
+    fetched: int = 0

@@ -1,0 +1,85 @@
+"""What the user asked for, as frozen records: built once at the edge, passed down, never changed.
+
+Values are checked where they are built (`cli`) or by the module that owns the rule; these records
+only carry them. `None` means "not given", so that the AWS configuration may answer.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleOptions:
+    """The role of `--role-arn …` or of a profile. The External ID stays out of every repr."""
+
+    role_arn: str
+    external_id: str | None = field(default=None, repr=False)
+    session_name: str | None = None
+    duration_seconds: int = 3600
+    mfa_serial: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessOptions:
+    """Who calls, and where. `role` given by flags replaces the profile's own role keys."""
+
+    profile: str | None = None
+    source_profile: str | None = None  # credentials to assume the flags' role with
+    role: RoleOptions | None = None
+    region: str | None = None
+    endpoint_url: str | None = None
+    sts_endpoint_url: str | None = None
+    ca_bundle: str | None = None
+    allow_plain_http: bool = False  # http:// to a host that is not loopback
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceOptions:
+    """What to haul. `prefix` ends in "/" or is empty when recursive, else it is one whole key."""
+
+    bucket: str
+    prefix: str = ""
+    recursive: bool = True
+    request_payer: str | None = None
+    expected_bucket_owner: str | None = None
+    page_size: int = 1000
+
+    @property
+    def base(self) -> str:
+        """The part of every key that is not repeated below the destination."""
+        return self.prefix if self.recursive else self.prefix[: self.prefix.rfind("/") + 1]
+
+
+class Existing(StrEnum):
+    """What to do about a file that no journal knows."""
+
+    VERIFY = "verify"  # same size and time: hash it against the stored checksum; else fetch
+    OVERWRITE = "overwrite"
+    SKIP = "skip"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferOptions:
+    """How objects are fetched and what must be true of them. Times are seconds, rates bytes/s."""
+
+    filters: tuple[tuple[bool, str], ...] = ()  # (include?, pattern) in the order given
+    sse: str | None = None
+    sse_kms_key_id: str | None = None
+    require_checksum: bool = False
+    existing: Existing = Existing.VERIFY
+    concurrency: int = 32
+    max_attempts: int = 10
+    retry_budget: float = 900.0  # seconds one object may spend retrying throttles and network faults
+    stall_timeout: float = 60.0
+    minimum_rate: int = 1024  # bytes per second over one stall window
+    force_glacier_transfer: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationOptions:
+    """Where the objects go. `name` is the file name of a single object that is stored under another name."""
+
+    root: Path
+    name: str | None = None
+    force: bool = False

@@ -1,0 +1,62 @@
+"""The seam between the engine and S3: what a transport must offer. No implementation lives here.
+
+Every method raises `StoreError` (one request failed) and nothing else of its own. A transport does
+not retry what it is asked; the engine owns that. It verifies TLS names and follows no redirect.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from s3haul.models import ListPage, ObjectMeta, ObjectRef, PartLayout
+
+
+@dataclass(frozen=True, slots=True)
+class GetRequest:
+    """One GetObject. At most one of `byte_range` (first, last, both inclusive) and `part_number`.
+
+    `if_match` is the ETag with its quotes. The checksum headers are always asked for, and a header
+    that names an encryption is never sent: S3 answers 400 to it on a GET.
+    """
+
+    key: str
+    if_match: str | None = None
+    version_id: str | None = None
+    byte_range: tuple[int, int] | None = None
+    part_number: int | None = None
+
+
+class ObjectBody(Protocol):
+    """An open answer: headers first, then the body as it comes, as stored (never decoded)."""
+
+    @property
+    def meta(self) -> ObjectMeta: ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body in order, in pieces of at most 1 MiB. Raises `StoreError` where it breaks."""
+        ...
+
+
+class ObjectStore(Protocol):
+    """One bucket, seen through one transport."""
+
+    async def list_page(self, prefix: str, *, token: str | None = None, start_after: str = "") -> ListPage:
+        """One page of ListObjectsV2 (up to 1,000 keys, in UTF-8 order)."""
+        ...
+
+    def get(self, request: GetRequest) -> AbstractAsyncContextManager[ObjectBody]:
+        """Open one GetObject. Leaving the context before the end of the body drops the connection."""
+        ...
+
+    async def head(self, key: str, *, version_id: str | None = None) -> ObjectRef:
+        """The entry that a listing would hold for this key."""
+        ...
+
+    async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:
+        """The stored parts (GetObjectAttributes), or None where S3 keeps none or the right is missing."""
+        ...
+
+    def statistics(self) -> dict[str, int]:
+        """Counters for the debugging view, such as requests by operation."""
+        ...
