@@ -64,6 +64,20 @@ class ObjectMeta:
     bucket_key: bool = False
     storage_class: str = "STANDARD"
     archive_status: str = ""
+    restored: bool = False
+
+    def ref(self, key: str) -> ObjectRef:
+        """The entry that a listing would hold for `key`, from a whole-object answer."""
+        return ObjectRef(
+            key=key,
+            size=self.size if self.size is not None else self.length or 0,
+            etag=self.etag,
+            last_modified=self.last_modified or 0.0,
+            storage_class=self.storage_class,
+            version_id=None,
+            checksum_type=self.checksums[0].type if self.checksums else "",
+            restored=self.restored,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,3 +83,13 @@ class DestinationOptions:
     root: Path
     name: str | None = None
     force: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputOptions:
+    """What is shown: progress and events on stderr, the summary on stdout."""
+
+    quiet: bool = False
+    progress: bool = True
+    json: bool = False
+    json_log: bool = False

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from s3haul.models import ListPage, ObjectMeta, ObjectRef, PartLayout
+from s3haul.models import ListPage, ObjectMeta, PartLayout
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ class ObjectStore(Protocol):
         """Open one GetObject. Leaving the context before the end of the body drops the connection."""
         ...
 
-    async def head(self, key: str, *, version_id: str | None = None) -> ObjectRef:
-        """The entry that a listing would hold for this key."""
+    async def head(self, key: str, *, checksums: bool = False) -> ObjectMeta:
+        """What the headers say of the current version; with `checksums` this needs kms:Decrypt too."""
         ...
 
     async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:

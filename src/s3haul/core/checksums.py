@@ -1,0 +1,288 @@
+"""Checksums that S3 stores: which one to verify an object by, and verifiers to feed its bytes to. No I/O.
+
+A FULL_OBJECT value is a digest of the whole body. A COMPOSITE value is the digest of the concatenated
+raw digests of the parts, so it says nothing about the body's own digest, and can be checked only by who
+knows where the parts begin. The type is what the ChecksumType field says; the "-N" that may follow a
+composite value is never taken as a sign of it, since S3 leaves it out of some answers
+(GetObjectAttributes, ranges over the whole object).
+
+An object with several stored checksums is verified by the first of CRC64NVME, CRC32C, CRC32, SHA256,
+SHA1, SHA512, MD5 that is well formed: all of them find damage, and in this order they cost ever more.
+"""
+
+import base64
+import hashlib
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from awscrt import checksums as crt
+
+from s3haul.models import Checksum
+
+Data = bytes | bytearray | memoryview
+
+MAX_PARTS = 10_000  # of a multipart upload
+
+
+class Hasher(Protocol):
+    """A running digest; `digest` may be asked at any time and does not end it."""
+
+    def update(self, data: Data, /) -> None: ...
+
+    def digest(self) -> bytes: ...
+
+
+class Verifier(Protocol):
+    """Takes the bytes of one object in order; `finish` says whether they are the stored ones.
+
+    Only bytes are judged: that as many came as were listed is for the caller to check, first.
+    """
+
+    def update(self, data: Data, /) -> None: ...
+
+    def finish(self) -> "Mismatch | None": ...
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """The bytes are not those that S3 stored; `expected` and `got` are base64, `part` counts from 1.
+
+    `part` is None where the value of the whole object differs.
+    """
+
+    algorithm: str
+    expected: str
+    got: str
+    part: int | None = None
+
+    def __str__(self) -> str:
+        what = "the object" if self.part is None else f"part {self.part}"
+        return f"the {self.algorithm} of {what} is {self.got}, S3 stores {self.expected}"
+
+
+@dataclass(frozen=True, slots=True)
+class FullObject:
+    """Verifiable by one digest over the whole body; `expected` is the raw digest."""
+
+    checksum: Checksum
+    expected: bytes
+
+    @property
+    def algorithm(self) -> str:
+        return self.checksum.algorithm
+
+
+@dataclass(frozen=True, slots=True)
+class Composite:
+    """Verifiable by the digests of the parts; `parts` is their number, where the value tells it."""
+
+    checksum: Checksum
+    expected: bytes
+    parts: int | None
+
+    @property
+    def algorithm(self) -> str:
+        return self.checksum.algorithm
+
+
+@dataclass(frozen=True, slots=True)
+class Unverifiable:
+    """No stored checksum can be checked, and why.
+
+    `reason` is no-checksum, unsupported-algorithm, unknown-type, malformed-checksum or
+    unknown-parts. The third and fourth are no property of an honest object: who receives
+    malformed-checksum should ask again, and not take the object as if S3 stored none.
+    """
+
+    reason: str
+    sentence: str
+
+
+class _Crc:
+    """A CRC function as a running digest, in the big-endian form that S3 stores."""
+
+    __slots__ = ("_function", "_size", "_value")
+
+    def __init__(self, function: Callable[[Data, int], int], size: int) -> None:
+        self._function = function
+        self._size = size
+        self._value = 0
+
+    def update(self, data: Data, /) -> None:
+        self._value = self._function(data, self._value)
+
+    def digest(self) -> bytes:
+        return self._value.to_bytes(self._size, "big")
+
+
+class _Algorithm(NamedTuple):
+    size: int  # bytes of a raw digest
+    new: Callable[[], Hasher]
+    combine: Callable[[int, int, int], int] | None = None
+
+
+# In order of preference. The standard library's crc32 is faster than awscrt's.
+_ALGORITHMS: Mapping[str, _Algorithm] = {
+    "CRC64NVME": _Algorithm(8, lambda: _Crc(crt.crc64nvme, 8), crt.combine_crc64nvme),
+    "CRC32C": _Algorithm(4, lambda: _Crc(crt.crc32c, 4), crt.combine_crc32c),
+    "CRC32": _Algorithm(4, lambda: _Crc(zlib.crc32, 4), crt.combine_crc32),
+    "SHA256": _Algorithm(32, hashlib.sha256),
+    "SHA1": _Algorithm(20, lambda: hashlib.sha1(usedforsecurity=False)),
+    "SHA512": _Algorithm(64, hashlib.sha512),
+    "MD5": _Algorithm(16, lambda: hashlib.md5(usedforsecurity=False)),
+}
+
+
+def new_hasher(algorithm: str) -> Hasher | None:
+    """A running digest, or None for an algorithm that is not supported (XXHASH*, and whatever comes)."""
+    known = _ALGORITHMS.get(algorithm)
+    return known.new() if known else None
+
+
+def combine(algorithm: str, first: bytes, second: bytes, second_length: int) -> bytes:
+    """The raw CRC of A + B from the CRCs of A and B and B's length. ValueError for other than CRCs."""
+    known = _ALGORITHMS.get(algorithm)
+    if known is None or known.combine is None:
+        raise ValueError(f"{algorithm} digests cannot be combined")
+    value = known.combine(int.from_bytes(first, "big"), int.from_bytes(second, "big"), second_length)
+    return value.to_bytes(known.size, "big")
+
+
+def decide(checksums: Sequence[Checksum], size: int) -> FullObject | Composite | Unverifiable:
+    """What an object of `size` bytes can be verified by.
+
+    A malformed value never verifies anything: a well-formed one of another algorithm is taken, else the
+    answer is `Unverifiable`. CRC64NVME exists as FULL_OBJECT only, so it needs no type; without a type,
+    nothing can be said of the others.
+    """
+    if not checksums:
+        return Unverifiable("no-checksum", "S3 stores no checksum of the object")
+    by_algorithm = {one.algorithm: one for one in checksums}
+    supported = [by_algorithm[name] for name in _ALGORITHMS if name in by_algorithm]
+    if not supported:
+        names = ", ".join(sorted(by_algorithm))
+        return Unverifiable("unsupported-algorithm", f"S3 stores a checksum that cannot be computed: {names}")
+    judged = [_judge(checksum, size) for checksum in supported]
+    return next((one for one in judged if not isinstance(one, Unverifiable)), judged[0])
+
+
+def _judge(checksum: Checksum, size: int) -> FullObject | Composite | Unverifiable:
+    kind = checksum.type or ("FULL_OBJECT" if checksum.algorithm == "CRC64NVME" else "")
+    if kind not in {"FULL_OBJECT", "COMPOSITE"}:
+        return Unverifiable(
+            "unknown-type", f"the {checksum.algorithm} that S3 stores is of no known type: {checksum.type!r}"
+        )
+    text, dash, count = checksum.value.partition("-")
+    expected = _raw(checksum.algorithm, text)
+    parts = _part_count(count, size) if dash else None
+    if expected is None or (dash and (parts is None or kind == "FULL_OBJECT")):
+        return Unverifiable(
+            "malformed-checksum", f"the {checksum.algorithm} that S3 sends is malformed: {checksum.value[:100]!r}"
+        )
+    if kind == "FULL_OBJECT":
+        return FullObject(checksum, expected)
+    return Composite(checksum, expected, parts)
+
+
+def _part_count(text: str, size: int) -> int | None:
+    """The N of "-N", or None where no object of `size` bytes can have so many parts."""
+    count = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(MAX_PARTS)) else 0
+    return count if 1 <= count <= min(max(size, 1), MAX_PARTS) else None
+
+
+def _raw(algorithm: str, text: str) -> bytes | None:
+    """The raw digest behind its base64 form, or None where it cannot be one of `algorithm`."""
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except ValueError:
+        return None
+    return raw if len(raw) == _ALGORITHMS[algorithm].size else None
+
+
+def text_of(digest: bytes) -> str:
+    """A raw digest in the form in which S3 shows it: base64."""
+    return base64.b64encode(digest).decode("ascii")
+
+
+class FullObjectVerifier:
+    """Checks a body against the one digest that S3 stores of it."""
+
+    def __init__(self, wanted: FullObject) -> None:
+        self._wanted = wanted
+        self._hasher = _ALGORITHMS[wanted.algorithm].new()
+
+    def update(self, data: Data, /) -> None:
+        self._hasher.update(data)
+
+    def finish(self) -> Mismatch | None:
+        return _compare(self._wanted.algorithm, self._wanted.expected, self._hasher.digest())
+
+
+class CompositeVerifier:
+    """Cuts a body at its part boundaries and checks part by part, then the whole.
+
+    Only `composite_verifier` makes one, since the parts must be known to fit.
+    """
+
+    def __init__(self, wanted: Composite, sizes: Sequence[int], digests: Sequence[bytes | None]) -> None:
+        self._wanted = wanted
+        self._new = _ALGORITHMS[wanted.algorithm].new
+        self._sizes = sizes
+        self._digests = digests
+        self._whole = self._new()
+        self._index = 0
+        self._part = self._new()
+        self._left = sizes[0]
+        self._mismatch: Mismatch | None = None
+
+    def update(self, data: Data, /) -> None:
+        view = memoryview(data)
+        while len(view) > self._left and self._index < len(self._sizes) - 1:
+            self._part.update(view[: self._left])
+            view = view[self._left :]
+            self._end_part()
+        # Bytes beyond the last part go into it, so that they spoil its digest.
+        self._part.update(view)
+        self._left -= len(view)
+
+    def finish(self) -> Mismatch | None:
+        while self._index < len(self._sizes):
+            self._end_part()
+        return self._mismatch or _compare(self._wanted.algorithm, self._wanted.expected, self._whole.digest())
+
+    def _end_part(self) -> None:
+        got = self._part.digest()
+        self._whole.update(got)
+        expected = self._digests[self._index] if self._digests else None
+        if expected is not None and self._mismatch is None:
+            self._mismatch = _compare(self._wanted.algorithm, expected, got, self._index + 1)
+        self._index += 1
+        self._part = self._new()
+        self._left = self._sizes[self._index] if self._index < len(self._sizes) else 0
+
+
+def composite_verifier(
+    wanted: Composite, size: int, sizes: Sequence[int], digests: Sequence[str] = ()
+) -> CompositeVerifier | Unverifiable:
+    """A verifier for an object of `size` bytes whose parts have these `sizes`, in order.
+
+    `digests` are the parts' stored digests (base64, "" where unknown, a "-N" is ignored), or nothing.
+    Parts that cannot be those of the object give `Unverifiable`: what S3 said of it is not consistent.
+    """
+    raw = [_raw(wanted.algorithm, text.partition("-")[0]) if text else None for text in digests]
+    fits = bool(sizes) and min(sizes) >= 0 and sum(sizes) == size and wanted.parts in {None, len(sizes)}
+    if not fits or (digests and len(digests) != len(sizes)):
+        return Unverifiable(
+            "unknown-parts", f"the {len(sizes)} parts that are known do not make up the stored object"
+        )
+    if any(text and one is None for text, one in zip(digests, raw, strict=True)):
+        return Unverifiable(
+            "malformed-checksum", f"the {wanted.algorithm} that S3 sends of a part is malformed"
+        )
+    return CompositeVerifier(wanted, sizes, raw)
+
+
+def _compare(algorithm: str, expected: bytes, got: bytes, part: int | None = None) -> Mismatch | None:
+    return None if got == expected else Mismatch(algorithm, text_of(expected), text_of(got), part)

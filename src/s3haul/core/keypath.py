@@ -1,0 +1,207 @@
+"""S3 keys to paths that are safe to create, and back: the only maker of `SafePath`. No I/O.
+
+`ShadowFilter` tells, while a listing streams, which keys are shadowed; `safe_path` needs to know.
+
+A key (without `base`) is cut at "/". A component that can be a file name everywhere stays exactly as
+it is. Every other one is *encoded*:
+
+    ~s3haul~=TEXT     TEXT is the component, with "%", NUL and lone surrogates as %XX (UTF-8 bytes)
+    ~s3haul~+CHUNK    a directory: the beginning of a component too long for one name
+    ~s3haul~@TEXT     as "=", for the last component of a *shadowed* key: one below which other keys
+                      live ("a" beside "a/b"), so that the file sits next to the directory
+
+Encoded are: "", ".", "..", what holds NUL or a lone surrogate, what exceeds 255 UTF-8 bytes, what
+begins with the mark, and ".s3haul" (the state directory) as the first component. The last two are
+compared as a disk would that folds case and drops invisible characters.
+
+Why no two keys collide. Components become *words*: one ordinary name, or "+" names ended by one "="
+or "@" name. No ordinary name begins with the mark, so words are a prefix code: a list of names reads
+back in one way only, and different components give different names. It remains that one key's file
+is never a directory of another key. Its names would then be a prefix of that key's names, hence its
+components a prefix of that key's components, hence the key is shadowed and ends in an "@" name,
+which no directory has. A zero-byte marker `d/` is the directory that the keys below it need anyway,
+and a file named like it would be the shadowed key `d`. The decision looks at the key and at whether
+it is shadowed in the whole key set, never at the order of arrival.
+
+Case pairs and Unicode forms that only a folding disk confuses are not handled here.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+from urllib.parse import unquote_to_bytes
+
+from s3haul.models import SafePath
+
+T = TypeVar("T")
+
+MARK = "~s3haul~"
+STATE_DIRECTORY = ".s3haul"
+NAME_MAX = 255  # bytes; Linux and macOS
+
+_ROOM = NAME_MAX - len(MARK) - 1
+_PART, _LAST, _SHADOWED = "+", "=", "@"
+
+# What ext4 with casefold, and HFS+, drop before they compare names: Default_Ignorable_Code_Point.
+_IGNORABLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_ESCAPED = re.compile("[%\x00\ud800-\udfff]+")
+
+
+def safe_path(key: str, *, base: str = "", directory: bool = False, shadowed: bool = False) -> SafePath:
+    """The path of `key` below the destination, without `base` (empty, or ending in "/").
+
+    `directory` says that the key is a marker: it ends in "/" (or is `base` itself) and has no bytes.
+    `shadowed` says that another key of the source begins with this key + "/"; it means nothing for
+    markers. Raises ValueError where the arguments contradict each other: a bug of the caller.
+    """
+    if not key.startswith(base) or (base and not base.endswith("/")):
+        raise ValueError("the key does not lie below the base")
+    rest = key[len(base) :]
+    if not directory:
+        return SafePath(tuple(_names(rest.split("/"), shadowed=shadowed)))
+    if not rest:
+        return SafePath((), directory=True)
+    if not rest.endswith("/"):
+        raise ValueError("only a key that ends in a slash is a directory marker")
+    return SafePath(tuple(_names(rest[:-1].split("/"), shadowed=False)), directory=True)
+
+
+def key_of(path: SafePath, *, base: str = "") -> str:
+    """The key that `safe_path` maps to `path`. Raises ValueError where there is none."""
+    components, shadowed = _components(path.parts)
+    rest = "/".join(components)
+    if path.directory and path.parts:
+        rest += "/"
+    if safe_path(rest, directory=path.directory, shadowed=shadowed) != path:
+        raise ValueError("no key has this path")
+    return base + rest
+
+
+def stored_path(text: str, *, directory: bool = False) -> SafePath:
+    """A path that was written down (`str(path)`), back as a `SafePath`.
+
+    Raises ValueError for a text that `safe_path` cannot have made, so that a manifest or a journal
+    that was tampered with cannot name a file outside the destination.
+    """
+    path = SafePath(tuple(text.split("/")) if text else (), directory=directory)
+    key_of(path)
+    return path
+
+
+class ShadowFilter(Generic[T]):
+    """Passes items on with the verdict "shadowed?", as soon as the listing has settled it.
+
+    Keys must come in UTF-8 byte order (which is Python's order of str). A key p stays open only while
+    the listing is between p and p + "/"; all keys in that gap begin with p. So what is held back is a
+    chain in which each key is a prefix of the next: never more keys than the longest has characters,
+    and mostly one. A shadowed key is released before the first key below it, though not
+    necessarily before keys that sort after it.
+    """
+
+    def __init__(self, key: Callable[[T], str]) -> None:
+        self._key = key
+        self._chain: list[tuple[str, T]] = []
+
+    @property
+    def held(self) -> int:
+        """How many items wait for their verdict."""
+        return len(self._chain)
+
+    def push(self, item: T) -> list[tuple[T, bool]]:
+        """Take the next item; return those that it settles. Raises ValueError when it is out of order."""
+        key = self._key(item)
+        settled: list[tuple[T, bool]] = []
+        chain = self._chain
+        while chain:
+            open_key, open_item = chain[-1]
+            if key < open_key:
+                raise ValueError("the listing is not in UTF-8 order")
+            below = key.startswith(open_key + "/")
+            if not below and key.startswith(open_key):
+                break
+            settled.append((open_item, below))
+            chain.pop()
+        chain.append((key, item))
+        return settled
+
+    def flush(self) -> list[tuple[T, bool]]:
+        """End of the listing: nothing that is still held is shadowed."""
+        settled = [(item, False) for _, item in reversed(self._chain)]
+        self._chain.clear()
+        return settled
+
+
+def _names(components: list[str], *, shadowed: bool) -> Iterator[str]:
+    last = len(components) - 1
+    for index, component in enumerate(components):
+        if shadowed and index == last:
+            yield from _encoded(component, _SHADOWED)
+        elif _is_ordinary(component, first=index == 0):
+            yield component
+        else:
+            yield from _encoded(component, _LAST)
+
+
+def _is_ordinary(component: str, *, first: bool) -> bool:
+    """Whether `component` can be a file name as it is, and none of ours."""
+    if component in {"", ".", ".."} or _UNSTORABLE.search(component):
+        return False
+    if component.isascii():
+        folded = component.lower()
+        size = len(component)
+    else:
+        folded = _IGNORABLE.sub("", unicodedata.normalize("NFKD", component).casefold())
+        size = len(component.encode())
+    return size <= NAME_MAX and not folded.startswith(MARK) and not (first and folded == STATE_DIRECTORY)
+
+
+def _encoded(component: str, end: str) -> Iterator[str]:
+    """The names of one encoded component; only the last carries `end`."""
+    text = _ESCAPED.sub(_percent, component).encode()
+    while len(text) > _ROOM:
+        cut = _cut(text)
+        yield MARK + _PART + text[:cut].decode()
+        text = text[cut:]
+    yield MARK + end + text.decode()
+
+
+def _cut(text: bytes) -> int:
+    """How much of `text` fits into one name without cutting a character or an escape."""
+    cut = _ROOM
+    while text[cut] & 0xC0 == 0x80:
+        cut -= 1
+    escape = text.rfind(b"%", cut - 2, cut)
+    return cut if escape < 0 else escape
+
+
+def _percent(match: re.Match[str]) -> str:
+    return "%" + match[0].encode("utf-8", "surrogatepass").hex("%").upper()
+
+
+def _components(names: tuple[str, ...]) -> tuple[list[str], bool]:
+    """The components behind `names`, and whether the last one is marked as shadowed.
+
+    Accepts more than `_names` makes; `key_of` refuses the rest by encoding again.
+    """
+    components: list[str] = []
+    pending = ""
+    kind = ""
+    for name in names:
+        kind = name[len(MARK) : len(MARK) + 1] if name.startswith(MARK) else ""
+        if kind == "":
+            components.append(name)
+            continue
+        pending += name[len(MARK) + 1 :]
+        if kind != _PART:
+            components.append(_unescaped(pending))
+            pending = ""
+    return components, kind == _SHADOWED
+
+
+def _unescaped(text: str) -> str:
+    return unquote_to_bytes(text).decode("utf-8", "surrogatepass")

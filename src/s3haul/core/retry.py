@@ -1,0 +1,172 @@
+"""What to do about one failed request: a table from kind, code and status to an action.
+
+Pure: the attempt number, the time spent and the random number come in; an `Action` comes out. The
+engine is the one owner of retries for objects and pages; the SDK's own are off.
+Codes: S3 API reference "Error responses"; the KMS texts are those that S3 passes through.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from s3haul.errors import Fault, FaultKind
+
+BASE_DELAY = 0.2
+LONGEST_DELAY = 20.0
+INTEGRITY_TRIES = 3
+RENEWALS = 3
+MAX_RETRY_AFTER = 60.0
+
+
+class Move(Enum):
+    """What happens next to the object (or page) whose request failed."""
+
+    RETRY = auto()  # again, after `delay`
+    WAIT = auto()  # again, after `delay`, and everybody slows down
+    RENEW = auto()  # again with renewed credentials
+    REFRESH = auto()  # the object changed: look at it again, then fetch the new version
+    SKIP = auto()  # final: skipped for `reason`
+    FAIL = auto()  # final: failed for `reason`
+    ABORT = auto()  # the run cannot go on
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """`reason` is a slug of `core.reasons`; `delay` is in seconds."""
+
+    move: Move
+    reason: str
+    delay: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What one object or page has cost so far. `attempt` counts from 1; `spent` is in seconds."""
+
+    attempt: int
+    spent: float
+    renewals: int = 0
+    integrity_failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RetryLimits:
+    """Network and server trouble ends after `attempts`, throttling after `budget` seconds."""
+
+    attempts: int
+    budget: float
+
+
+_TOKEN = frozenset({"ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired"})
+_THROTTLE = frozenset(
+    {
+        "SlowDown",
+        "ServiceUnavailable",
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "TooManyRequestsException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "BandwidthLimitExceeded",
+        "KMS.ThrottlingException",
+        "KMS.LimitExceededException",
+    }
+)
+_TRANSIENT = frozenset(
+    {
+        "InternalError",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "OperationAborted",
+        "KMS.KeyUnavailableException",
+        "KMS.KMSInternalException",
+        "KMS.DependencyTimeoutException",
+        "KMS.InternalException",
+    }
+)
+_ABORT = {
+    "SignatureDoesNotMatch": "credentials",
+    "RequestTimeTooSkewed": "credentials",
+    "AccountProblem": "access-denied",
+    "NoSuchBucket": "not-found",
+    "PermanentRedirect": "redirected",
+    "AuthorizationHeaderMalformed": "redirected",
+    "IllegalLocationConstraintException": "redirected",
+}
+
+
+def decide(fault: Fault, effort: Effort, limits: RetryLimits, jitter: float) -> Action:
+    """The action for `fault`; `jitter` is uniform in [0, 1) and spreads the delay from zero up."""
+    match fault.kind:
+        case FaultKind.HTTP:
+            return _decide_http(fault, effort, limits, jitter)
+        case FaultKind.CONNECT:
+            return _wait("network", fault, effort, limits, jitter)
+        case FaultKind.BROKEN:
+            return _retry("network", effort, limits, jitter)
+        case FaultKind.STALL:
+            return _retry("stalled", effort, limits, jitter)
+        case FaultKind.PROTOCOL:
+            return _retry_integrity("wrong-answer", effort, jitter)
+        case FaultKind.CHECKSUM:
+            return _retry_integrity("checksum-mismatch", effort, jitter)
+        case FaultKind.REDIRECT:
+            return Action(Move.FAIL, "redirected")
+        case FaultKind.TLS | FaultKind.CREDENTIALS | FaultKind.LOCAL:
+            return Action(Move.ABORT, "network" if fault.kind is FaultKind.TLS else "credentials")
+
+
+def _decide_http(fault: Fault, effort: Effort, limits: RetryLimits, jitter: float) -> Action:
+    code, status = fault.code, fault.status
+    if code in _TOKEN or code == "InvalidAccessKeyId":
+        return Action(Move.RENEW if effort.renewals < RENEWALS else Move.ABORT, "credentials")
+    if code in _ABORT:
+        return Action(Move.ABORT, _ABORT[code])
+    if code in _THROTTLE or status in {429, 503}:
+        return _wait("throttled", fault, effort, limits, jitter)
+    if code in _TRANSIENT or status >= 500 or status == 408:
+        return _retry("server-error", effort, limits, jitter)
+    if status in {412, 416}:
+        return Action(Move.REFRESH, "changed")
+    if code == "InvalidObjectState":
+        return Action(Move.SKIP, "archived")
+    return Action(Move.FAIL, _final_reason(fault))
+
+
+def _final_reason(fault: Fault) -> str:
+    if fault.code.startswith("KMS."):
+        return "kms-key-unusable"
+    if fault.status == 404 or fault.code in {"NoSuchKey", "NoSuchVersion"}:
+        return "not-found"
+    if fault.status == 403:
+        return "kms-access-denied" if about_kms(fault.message) else "access-denied"
+    return "request-refused"
+
+
+def about_kms(message: str) -> bool:
+    """Whether S3's sentence speaks of the key rather than of the object."""
+    return "kms:" in message or "ciphertext" in message.lower() or "AWS KMS" in message
+
+
+def _retry(reason: str, effort: Effort, limits: RetryLimits, jitter: float) -> Action:
+    if effort.attempt >= limits.attempts:
+        return Action(Move.FAIL, reason)
+    return Action(Move.RETRY, reason, backoff(effort.attempt, jitter))
+
+
+def _retry_integrity(reason: str, effort: Effort, jitter: float) -> Action:
+    if effort.integrity_failures >= INTEGRITY_TRIES:
+        return Action(Move.FAIL, reason)
+    return Action(Move.RETRY, reason, backoff(effort.integrity_failures, jitter))
+
+
+def _wait(reason: str, fault: Fault, effort: Effort, limits: RetryLimits, jitter: float) -> Action:
+    if effort.spent >= limits.budget:
+        return Action(Move.FAIL, reason)
+    asked = min(fault.retry_after or 0.0, MAX_RETRY_AFTER)
+    return Action(Move.WAIT, reason, max(asked, backoff(effort.attempt, jitter)))
+
+
+def backoff(attempt: int, jitter: float) -> float:
+    """Full jitter: uniform between zero and a bound that doubles with every attempt."""
+    return jitter * min(LONGEST_DELAY, BASE_DELAY * 2.0 ** min(attempt, 10))

@@ -1,0 +1,136 @@
+"""The books of one run: every event adds up here, and at the end they must balance.
+
+Pure: events in, counts out. Progress shows them, the summary prints them, the exit code follows from
+them. listed = filtered + already done + done + skipped + failed, or something was lost.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from s3haul.events import (
+    AlreadyDone,
+    CredentialsRenewed,
+    Event,
+    Finished,
+    Listed,
+    ListingEnded,
+    Received,
+    Retrying,
+    Warned,
+)
+from s3haul.models import Outcome, State, Verdict
+
+EXAMPLES_PER_REASON = 3
+_ACCESS_REASONS = frozenset({"access-denied", "kms-access-denied", "kms-key-unusable", "requester-pays"})
+
+
+@dataclass(slots=True)
+class Cause:
+    """All objects that ended for one reason; `detail` and `keys` are the first few, for the message."""
+
+    count: int = 0
+    bytes: int = 0
+    detail: str = ""
+    keys: list[str] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        self.count += 1
+        self.bytes += outcome.ref.size
+        self.detail = self.detail or outcome.detail or ""
+        if len(self.keys) < EXAMPLES_PER_REASON:
+            self.keys.append(outcome.ref.key)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of objects and bytes. `received` counts body bytes that were kept."""
+
+    selected: int = 0
+    selected_bytes: int = 0
+    filtered: int = 0
+    listing_complete: bool = False
+    already: int = 0
+    already_bytes: int = 0
+    done: int = 0
+    done_bytes: int = 0
+    received: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter)
+    algorithms: Counter[str] = field(default_factory=Counter)
+    skipped: dict[str, Cause] = field(default_factory=dict)
+    failed: dict[str, Cause] = field(default_factory=dict)
+    retries: Counter[str] = field(default_factory=Counter)
+    renewals: int = 0
+    next_refresh: float | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    def observe(self, event: Event) -> None:
+        """Add one event to the books."""
+        match event:
+            case Received():
+                self.received += event.bytes
+            case Finished():
+                self._finish(event.outcome)
+            case AlreadyDone():
+                self.already += event.objects
+                self.already_bytes += event.bytes
+            case Listed():
+                self.selected += event.objects
+                self.selected_bytes += event.bytes
+                self.filtered += event.filtered
+            case ListingEnded():
+                self.listing_complete = True
+            case Retrying():
+                self.retries[event.reason] += 1
+            case CredentialsRenewed():
+                self.renewals += 1
+                self.next_refresh = event.next_refresh
+            case Warned():
+                self.warnings.append(event.message)
+
+    def _finish(self, outcome: Outcome) -> None:
+        match outcome.state:
+            case State.DONE:
+                self.done += 1
+                self.done_bytes += outcome.ref.size
+                if outcome.verdict is not None:
+                    self.verdicts[outcome.verdict] += 1
+                if outcome.checksum and outcome.verdict is Verdict.VERIFIED:
+                    self.algorithms[f"{outcome.checksum.algorithm} {outcome.checksum.type}"] += 1
+            case State.SKIPPED:
+                self.skipped.setdefault(outcome.reason or "", Cause()).add(outcome)
+            case State.FAILED:
+                self.failed.setdefault(outcome.reason or "", Cause()).add(outcome)
+
+    @property
+    def failed_count(self) -> int:
+        return sum(cause.count for cause in self.failed.values())
+
+    @property
+    def skipped_count(self) -> int:
+        return sum(cause.count for cause in self.skipped.values())
+
+    @property
+    def ended(self) -> int:
+        """Selected objects that have reached their one final state."""
+        return self.already + self.done + self.skipped_count + self.failed_count
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every selected key has ended in exactly one state."""
+        return self.listing_complete and self.selected == self.ended
+
+    @property
+    def refused_everything(self) -> bool:
+        """Nothing could be read, and for lack of rights alone: a matter of access, not of objects."""
+        return bool(self.failed) and not (self.already or self.done) and self.failed.keys() <= _ACCESS_REASONS
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of a run that was not cut short; 70 (a bug) when the books do not balance."""
+        if not self.balanced:
+            return 70
+        if self.refused_everything:
+            return 4
+        if self.failed:
+            return 1
+        return 3 if self.skipped else 0

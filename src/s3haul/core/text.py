@@ -1,0 +1,61 @@
+"""Text for people: the one escaping for anything that came from outside, sizes and durations.
+
+Keys, error messages and headers are chosen by others. Shown raw they can forge log lines, drive a
+terminal or reverse the reading order, so every such text passes `show` on its way to a person. JSON
+output has its own escaping and does not need it.
+"""
+
+import math
+import re
+
+# C0 and the backslash itself, DEL and C1, line and paragraph separator, bidi embedding and isolate
+# controls, lone surrogates (which no stream can encode).
+_UNSAFE = re.compile(r"[\x00-\x1f\\\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_SHORT = {"\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
+
+_UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def show(text: str) -> str:
+    """`text` on one line, harmless to a terminal and a log, with JSON's escapes for what is not.
+
+    Ordinary Unicode stays as it is. The backslash is doubled, so that two texts never look the same.
+    """
+    return _UNSAFE.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    char = match[0]
+    return _SHORT.get(char) or f"\\u{ord(char):04x}"
+
+
+def human_bytes(n: float) -> str:
+    """A byte count in binary units, at most three digits before the unit: `0 B`, `1.5 KiB`, `312 MiB`."""
+    if n < 1024:
+        return f"{n:.0f} B"
+    value = float(n)
+    for unit in _UNITS:
+        value /= 1024
+        if value < 999.5 or unit == _UNITS[-1]:
+            break
+    return f"{value:.1f} {unit}" if value < 99.95 else f"{value:.0f} {unit}"
+
+
+def human_duration(seconds: float) -> str:
+    """A span of time in its two largest units: `0.4 s`, `42 s`, `5 min 03 s`, `2 h 05 min`, `3 d 04 h`.
+
+    `unknown` for what is not a number, such as an estimate divided by a rate of zero.
+    """
+    if not math.isfinite(seconds):
+        return "unknown"
+    if seconds < 9.95:
+        return f"{max(seconds, 0.0):.1f} s"
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole} s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} min {whole % _MINUTE:02d} s"
+    if whole < _DAY:
+        return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE:02d} min"
+    return f"{whole // _DAY} d {whole % _DAY // _HOUR:02d} h"

@@ -1,0 +1,108 @@
+"""Opening the destination: which directory may be the root, and our own directories inside it."""
+
+import contextlib
+import os
+import pwd
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from s3haul.disk.trouble import run_trouble
+from s3haul.errors import DestinationError
+
+_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+def open_root(root: Path, *, force: bool) -> tuple[Path, int]:
+    """The absolute path and a descriptor of `root`, created with its parents as needed. The root itself may be a symlink.
+
+    Raises `DestinationError` for a directory that must not receive files whose names others chose,
+    unless `force`, and for one that cannot.
+    """
+    try:
+        root = root.absolute()
+        root.mkdir(parents=True, exist_ok=True)
+        fd = os.open(root, _OPEN)
+    except (FileExistsError, NotADirectoryError):
+        raise DestinationError(f"{root} is not a directory", hint="name a directory, or a new one") from None
+    except OSError as error:
+        raise run_trouble(error, f"use the destination {root}") from error
+    try:
+        if not force:
+            _refuse_risky(root, os.fstat(fd))
+        refuse_unwritable(root, fd)
+    except BaseException:
+        os.close(fd)
+        raise
+    return root, fd
+
+
+def open_private(root: Path, parent_fd: int, name: str, *, force: bool) -> int:
+    """A descriptor of our own directory `name`, created with mode 0700 as needed."""
+    try:
+        with contextlib.suppress(FileExistsError):  # of an earlier run; opening it tells what it is
+            os.mkdir(name, 0o700, dir_fd=parent_fd)
+        fd = os.open(name, _OPEN | os.O_NOFOLLOW, dir_fd=parent_fd)
+    except NotADirectoryError:
+        raise DestinationError(
+            f"{name} in {root} is not a directory", hint="remove it, or choose another destination"
+        ) from None
+    except OSError as error:
+        raise run_trouble(error, f"keep s3haul's state in {root}") from error
+    try:
+        status = os.fstat(fd)
+        if not force:
+            _refuse_foreign(root / name, status)
+        if status.st_mode & 0o077:
+            os.fchmod(fd, stat.S_IMODE(status.st_mode) & ~0o077)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def refuse_unwritable(root: Path, fd: int) -> None:
+    """Raise `DestinationError` unless files can be made in the root."""
+    if os.access(".", os.W_OK | os.X_OK, dir_fd=fd, effective_ids=True):
+        return
+    raise DestinationError(
+        f"the destination {root} is not writable", hint="change its permissions, or choose another directory"
+    )
+
+
+def _refuse_risky(root: Path, status: os.stat_result) -> None:
+    hint = "choose a directory of its own, or add --force"
+    if os.path.samestat(status, Path("/").stat()):
+        raise DestinationError(
+            "the destination is /, and keys would choose the names of its files", hint=hint
+        )
+    if any(os.path.samestat(status, home) for home in _homes()):
+        raise DestinationError(
+            f"the destination {root} is your home directory, where a key named .bashrc would be run",
+            hint=hint,
+        )
+    _refuse_foreign(root, status)
+
+
+def _refuse_foreign(path: Path, status: os.stat_result) -> None:
+    if status.st_uid not in {os.geteuid(), 0}:
+        raise DestinationError(
+            f"{path} belongs to {_user(status.st_uid)}, who could exchange its files during the run",
+            hint="choose a directory that you own, or add --force",
+        )
+
+
+def _homes() -> Iterator[os.stat_result]:
+    candidates = {os.environ.get("HOME", "")}
+    with contextlib.suppress(KeyError):  # a container's user without an entry
+        candidates.add(pwd.getpwuid(os.geteuid()).pw_dir)
+    for candidate in filter(None, candidates):
+        with contextlib.suppress(OSError):  # no such home: nothing to protect
+            yield Path(candidate).stat()
+
+
+def _user(uid: int) -> str:
+    try:
+        return f"{pwd.getpwuid(uid).pw_name} (uid {uid})"
+    except KeyError:
+        return f"uid {uid}"

@@ -1,0 +1,30 @@
+"""`--include` and `--exclude` decide as `aws s3 cp` does."""
+
+import pytest
+
+from s3haul.cli.flags import filters_in_order
+from s3haul.core.filters import selector
+
+
+@pytest.mark.parametrize(
+    ("filters", "key", "selected"),
+    [
+        ([], "anything", True),
+        ([(False, "*")], "a/b.txt", False),
+        ([(False, "*"), (True, "*.txt")], "a/b.txt", True),
+        ([(True, "*.txt"), (False, "*")], "a/b.txt", False),
+        ([(False, "a/*"), (True, "a/keep/*")], "a/keep/x", True),
+        ([(False, "a/*"), (True, "a/keep/*")], "a/x", False),
+        ([(False, "[ab].txt")], "a.txt", False),
+        ([(False, "[!ab].txt")], "a.txt", True),
+        ([(False, "?.txt")], "ab.txt", True),
+        ([(False, "line*end")], "line\nend", False),
+    ],
+)
+def test_the_last_matching_pattern_decides(filters, key, selected):
+    assert selector(tuple(filters))(key) is selected
+
+
+def test_the_order_of_both_flags_is_taken_from_the_command_line():
+    argv = ["cp", "s3://b", ".", "--exclude", "*", "--include=*.txt", "--exclude", "--include", "--quiet"]
+    assert filters_in_order(argv) == ((False, "*"), (True, "*.txt"), (False, "--include"))

@@ -1,0 +1,101 @@
+"""Every kind of trouble has its one action."""
+
+import pytest
+
+from s3haul.core.reasons import REASONS
+from s3haul.core.retry import LONGEST_DELAY, Effort, Move, RetryLimits, backoff, decide
+from s3haul.errors import Fault, FaultKind
+
+LIMITS = RetryLimits(attempts=5, budget=60.0)
+FIRST = Effort(attempt=1, spent=0.0, integrity_failures=1)
+
+
+def http(status, code, message=""):
+    return Fault(FaultKind.HTTP, message, code=code, status=status)
+
+
+KMS_TEXT = (
+    "User: x is not authorized to perform: kms:Decrypt on the resource because no identity-based policy"
+)
+OLD_KMS_TEXT = "The ciphertext refers to a customer master key that does not exist"
+
+
+@pytest.mark.parametrize(
+    ("fault", "move", "reason"),
+    [
+        (http(503, "SlowDown", "Please reduce your request rate."), Move.WAIT, "throttled"),
+        (http(503, "SlowDown", "... for operations involving AWS KMS."), Move.WAIT, "throttled"),
+        (http(400, "KMS.ThrottlingException"), Move.WAIT, "throttled"),
+        (http(429, ""), Move.WAIT, "throttled"),
+        (http(500, "InternalError"), Move.RETRY, "server-error"),
+        (http(502, ""), Move.RETRY, "server-error"),
+        (http(400, "RequestTimeout"), Move.RETRY, "server-error"),
+        (http(400, "ExpiredToken"), Move.RENEW, "credentials"),
+        (http(400, "InvalidToken"), Move.RENEW, "credentials"),
+        (http(403, "InvalidAccessKeyId"), Move.RENEW, "credentials"),
+        (http(403, "SignatureDoesNotMatch"), Move.ABORT, "credentials"),
+        (http(403, "RequestTimeTooSkewed"), Move.ABORT, "credentials"),
+        (http(404, "NoSuchBucket"), Move.ABORT, "not-found"),
+        (http(301, "PermanentRedirect"), Move.ABORT, "redirected"),
+        (http(412, "PreconditionFailed"), Move.REFRESH, "changed"),
+        (http(416, "InvalidRange"), Move.REFRESH, "changed"),
+        (http(403, "InvalidObjectState"), Move.SKIP, "archived"),
+        (http(403, "AccessDenied", "Access Denied"), Move.FAIL, "access-denied"),
+        (http(403, "AccessDenied", KMS_TEXT), Move.FAIL, "kms-access-denied"),
+        (http(403, "AccessDenied", OLD_KMS_TEXT), Move.FAIL, "kms-access-denied"),
+        (http(400, "KMS.DisabledException"), Move.FAIL, "kms-key-unusable"),
+        (http(404, "NoSuchKey"), Move.FAIL, "not-found"),
+        (http(404, "404"), Move.FAIL, "not-found"),
+        (http(400, "InvalidRequest"), Move.FAIL, "request-refused"),
+        (Fault(FaultKind.CONNECT, "refused"), Move.WAIT, "network"),
+        (Fault(FaultKind.BROKEN, "reset"), Move.RETRY, "network"),
+        (Fault(FaultKind.STALL, "slow"), Move.RETRY, "stalled"),
+        (Fault(FaultKind.PROTOCOL, "length"), Move.RETRY, "wrong-answer"),
+        (Fault(FaultKind.CHECKSUM, "crc"), Move.RETRY, "checksum-mismatch"),
+        (Fault(FaultKind.REDIRECT, "elsewhere"), Move.FAIL, "redirected"),
+        (Fault(FaultKind.TLS, "name"), Move.ABORT, "network"),
+        (Fault(FaultKind.LOCAL, "EMFILE"), Move.ABORT, "credentials"),
+    ],
+)
+def test_each_fault_has_its_action(fault, move, reason):
+    action = decide(fault, FIRST, LIMITS, 0.5)
+    assert (action.move, action.reason) == (move, reason)
+    assert action.reason in REASONS
+
+
+@pytest.mark.parametrize(
+    ("fault", "effort"),
+    [
+        (http(500, "InternalError"), Effort(attempt=5, spent=0.0)),
+        (Fault(FaultKind.BROKEN, "reset"), Effort(attempt=5, spent=0.0)),
+        (http(503, "SlowDown"), Effort(attempt=2, spent=60.0)),
+        (Fault(FaultKind.CONNECT, "dns"), Effort(attempt=2, spent=60.0)),
+        (Fault(FaultKind.CHECKSUM, "crc"), Effort(attempt=3, spent=0.0, integrity_failures=3)),
+    ],
+)
+def test_patience_ends(fault, effort):
+    assert decide(fault, effort, LIMITS, 0.5).move is Move.FAIL
+
+
+def test_throttling_is_bounded_by_time_and_not_by_attempts():
+    assert decide(http(503, "SlowDown"), Effort(attempt=400, spent=59.0), LIMITS, 0.5).move is Move.WAIT
+
+
+def test_credentials_that_stay_bad_end_the_run():
+    assert (
+        decide(http(400, "ExpiredToken"), Effort(attempt=4, spent=0, renewals=3), LIMITS, 0).move
+        is Move.ABORT
+    )
+
+
+def test_the_server_may_ask_for_a_longer_wait_but_not_for_ever():
+    polite = Fault(FaultKind.HTTP, "", code="SlowDown", status=503, retry_after=5.0)
+    rude = Fault(FaultKind.HTTP, "", code="SlowDown", status=503, retry_after=86400.0)
+    assert decide(polite, FIRST, LIMITS, 0.0).delay == 5.0
+    assert decide(rude, FIRST, LIMITS, 0.0).delay == 60.0
+
+
+def test_backoff_is_full_jitter_under_a_doubling_bound():
+    assert backoff(1, 0.0) == 0.0
+    assert backoff(1, 0.5) * 2 == backoff(2, 0.5)
+    assert backoff(1000, 0.999) < LONGEST_DELAY
