@@ -1,0 +1,124 @@
+"""From the headers and parsed bodies of S3's answers to the records of `models`.
+
+Pure. Checksums are read from the raw headers, because the SDK's model knows only five of the ten
+algorithms. Facts: S3 service model 2006-03-01 and recorded answers.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from s3haul.aws.translate import http_date
+from s3haul.models import Checksum, ListPage, ObjectMeta, ObjectRef, Part, PartLayout
+
+_PREFIX = "x-amz-checksum-"
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)", re.ASCII)
+_COMPOSITE = re.compile(r".+-\d+", re.ASCII)
+_LIST_MEMBERS = frozenset({"Name", "KeyCount", "MaxKeys", "IsTruncated", "Contents", "CommonPrefixes"})
+
+
+def object_meta(status: int, headers: Mapping[str, str]) -> ObjectMeta:
+    """What one GET or HEAD answer says; header names are in lower case."""
+    length = _number(headers.get("content-length"))
+    start, size = None, length
+    if found := _CONTENT_RANGE.fullmatch(headers.get("content-range", "").strip()):
+        start, size = int(found[1]), _number(found[3])
+    return ObjectMeta(
+        status=status,
+        length=length,
+        size=size,
+        etag=headers.get("etag", ""),
+        last_modified=http_date(headers.get("last-modified", "")),
+        version_id=headers.get("x-amz-version-id"),
+        range_start=start,
+        checksums=checksums(headers),
+        parts_count=_number(headers.get("x-amz-mp-parts-count")),
+        sse=headers.get("x-amz-server-side-encryption", ""),
+        kms_key_id=headers.get("x-amz-server-side-encryption-aws-kms-key-id", ""),
+        bucket_key=headers.get("x-amz-server-side-encryption-bucket-key-enabled", "").lower() == "true",
+        storage_class=headers.get("x-amz-storage-class", "STANDARD"),
+        archive_status=headers.get("x-amz-archive-status", ""),
+    )
+
+
+def checksums(headers: Mapping[str, str]) -> tuple[Checksum, ...]:
+    """Every checksum header. Where no type is sent (some servers), "-N" at the end means COMPOSITE."""
+    kind = headers.get(_PREFIX + "type", "")
+    return tuple(
+        Checksum(
+            algorithm=name.removeprefix(_PREFIX).upper(),
+            type=kind or ("COMPOSITE" if _COMPOSITE.fullmatch(value) else "FULL_OBJECT"),
+            value=value,
+        )
+        for name, value in sorted(headers.items())
+        if name.startswith(_PREFIX) and name not in {_PREFIX + "type", _PREFIX + "mode"}
+    )
+
+
+def head_entry(key: str, version_id: str | None, meta: ObjectMeta, restore: str) -> ObjectRef:
+    """The entry that a listing would hold; `restore` is the header x-amz-restore."""
+    return ObjectRef(
+        key=key,
+        size=meta.length or 0,
+        etag=meta.etag,
+        last_modified=meta.last_modified or 0.0,
+        storage_class=meta.storage_class,
+        version_id=version_id,
+        checksum_type=meta.checksums[0].type if meta.checksums else "",
+        restored='ongoing-request="false"' in restore,
+    )
+
+
+def list_page(answer: Mapping[str, Any]) -> ListPage:
+    """One parsed ListObjectsV2 answer. An answer without any of its members was no listing at all."""
+    return ListPage(
+        entries=tuple(_entry(one) for one in answer.get("Contents", ())),
+        truncated=bool(answer.get("IsTruncated", False)),
+        token=answer.get("NextContinuationToken"),
+        key_count=answer.get("KeyCount"),
+        empty_answer=_LIST_MEMBERS.isdisjoint(answer),
+    )
+
+
+def _entry(one: Mapping[str, Any]) -> ObjectRef:
+    restore = one.get("RestoreStatus", {})
+    return ObjectRef(
+        key=one["Key"],
+        size=one.get("Size", 0),
+        etag=one.get("ETag", ""),
+        last_modified=_epoch(one.get("LastModified")),
+        storage_class=one.get("StorageClass", "STANDARD"),
+        checksum_type=one.get("ChecksumType", ""),
+        restored="RestoreExpiryDate" in restore and not restore.get("IsRestoreInProgress", False),
+    )
+
+
+def part_layout(pages: list[Mapping[str, Any]]) -> PartLayout | None:
+    """The parts of all pages of GetObjectAttributes, or None where they do not account for the object."""
+    if not pages:
+        return None
+    algorithm = _algorithm(pages[0].get("Checksum", {}))
+    parts: list[Part] = []
+    start = 0
+    for row in (row for page in pages for row in page.get("ObjectParts", {}).get("Parts", ())):
+        size = row.get("Size", 0)
+        parts.append(Part(row.get("PartNumber", 0), start, size, row.get("Checksum" + algorithm, "")))
+        start += size
+    numbered = [part.number for part in parts] == list(range(1, len(parts) + 1))
+    if not algorithm or not parts or not numbered or start != pages[0].get("ObjectSize", start):
+        return None
+    return PartLayout(algorithm, tuple(parts))
+
+
+def _algorithm(checksum: Mapping[str, Any]) -> str:
+    named = (name.removeprefix("Checksum") for name in checksum if name.startswith("Checksum"))
+    return next((name for name in named if name != "Type"), "")
+
+
+def _epoch(moment: datetime | None) -> float:
+    return moment.timestamp() if moment else 0.0
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isascii() and text.isdecimal() else None

@@ -1,0 +1,180 @@
+"""How clients are made: strict transport, Signature Version 4, our own credentials, quiet loggers.
+
+The only module that touches aioboto3 and builds client configurations. It calls nobody.
+"""
+
+import functools
+import ipaddress
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import aioboto3
+from aiobotocore.credentials import AioCredentialResolver, AioCredentials
+from aiobotocore.session import AioSession
+from botocore.credentials import ReadOnlyCredentials
+
+from s3haul import __version__
+from s3haul.aws.configfile import tame
+from s3haul.aws.profile import Settings
+from s3haul.aws.strict import StrictConfig
+from s3haul.errors import UsageError
+
+CONNECT_TIMEOUT = 10
+STS_ATTEMPTS = 3
+
+_CHATTY = ("boto3", "botocore", "aioboto3", "aiobotocore", "aiohttp", "urllib3")
+_METADATA_V4 = ipaddress.ip_network("169.254.0.0/16")
+_METADATA_V6 = ipaddress.ip_address("fd00:ec2::254")
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What a request is signed with. `expires_at` is in epoch seconds by our clock."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
+    expires_at: float | None = None
+
+
+FetchKeys = Callable[[], Awaitable[Keys]]
+
+
+class LiveCredentials(AioCredentials):  # type: ignore[misc]
+    """botocore's view of credentials that somebody else keeps fresh: it asks before every signature."""
+
+    def __init__(self, fetch: FetchKeys) -> None:
+        super().__init__("", "", method="s3haul")
+        self._fetch = fetch
+
+    async def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        keys = await self._fetch()
+        return ReadOnlyCredentials(keys.access_key, keys.secret_key, keys.token, None)
+
+
+class _OnlyProvider:
+    """A credential provider that always answers; botocore's own chain is not asked."""
+
+    METHOD = "s3haul"
+    CANONICAL_NAME = None
+
+    def __init__(self, fetch: FetchKeys) -> None:
+        self._fetch = fetch
+
+    async def load(self) -> LiveCredentials:
+        return LiveCredentials(self._fetch)
+
+
+def quiet_loggers() -> None:
+    """At DEBUG the SDK logs secrets and signed headers, so it never gets below WARNING."""
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+@functools.cache
+def _service_models() -> Any:
+    """botocore's parsed service models, kept: parsing them anew for each renewal would stall the loop."""
+    return AioSession().get_component("data_loader")
+
+
+def core_session(profile: str | None) -> AioSession:
+    """A botocore session whose every client is strict, those of its credential providers included."""
+    session = AioSession(profile=profile)
+    session.register_component("data_loader", _service_models())
+    session.set_default_client_config(StrictConfig(connect_timeout=CONNECT_TIMEOUT))
+    return tame(session)
+
+
+def sts_client(settings: Settings, fetch: FetchKeys) -> AbstractAsyncContextManager[Any]:
+    """A client of the regional STS endpoint that signs with what `fetch` gives."""
+    config = StrictConfig(
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=30,
+        retries={"mode": "standard", "total_max_attempts": STS_ATTEMPTS},
+        user_agent_extra=f"s3haul/{__version__}",
+    )
+    region, endpoint = settings.region.value, settings.sts_endpoint_url.value
+    return _client("sts", settings, region=region, endpoint=endpoint, fetch=fetch, config=config)
+
+
+def s3_client(
+    settings: Settings,
+    fetch: FetchKeys,
+    *,
+    bucket: str,
+    region: str | None,
+    connections: int,
+    read_timeout: float,
+    attempts: int = 1,
+) -> AbstractAsyncContextManager[Any]:
+    """A client of the bucket's region. `attempts` is 1 where the engine owns the retries."""
+    endpoint = settings.endpoint_url.value
+    options: dict[str, Any] = {}
+    if not bucket.startswith("arn:") and (endpoint or "." in bucket):
+        options["s3"] = {"addressing_style": "path"}
+    config = StrictConfig(
+        signature_version="s3v4",
+        max_pool_connections=connections,
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=read_timeout,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        user_agent_extra=f"s3haul/{__version__}",
+        **options,
+    )
+    return _client("s3", settings, region=region, endpoint=endpoint, fetch=fetch, config=config)
+
+
+def _client(
+    service: str,
+    settings: Settings,
+    *,
+    region: str | None,
+    endpoint: str | None,
+    fetch: FetchKeys,
+    config: StrictConfig,
+) -> AbstractAsyncContextManager[Any]:
+    core = core_session(settings.profile.value)
+    core.register_component("credential_provider", AioCredentialResolver([_OnlyProvider(fetch)]))
+    session = aioboto3.Session(botocore_session=core, region_name=region)
+    client: AbstractAsyncContextManager[Any] = session.client(
+        service, endpoint_url=endpoint, verify=settings.ca_bundle.value, config=config
+    )
+    return client
+
+
+def check_endpoint(url: str | None, *, allow_plain_http: bool) -> None:
+    """Raises `UsageError` for an endpoint that would send data in the clear or to instance metadata."""
+    if url is None:
+        return
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme not in {"http", "https"} or not host or parts.username or parts.query or parts.fragment:
+        raise UsageError(f"{url!r} is not an endpoint URL (https://HOST[:PORT])")
+    address = _address(host)
+    if address is not None and (address == _METADATA_V6 or address in _METADATA_V4):
+        raise UsageError(f"the endpoint {url!r} is an instance metadata address")
+    loopback = host == "localhost" if address is None else address.is_loopback
+    if parts.scheme == "http" and not loopback and not allow_plain_http:
+        raise UsageError(
+            f"the endpoint {url!r} would carry everything unencrypted",
+            hint="use https://, or allow plain http explicitly; SSE-KMS objects are served over TLS only",
+            id="S3H-NET-03",
+        )
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address that `host` spells, in any of the forms that the resolver takes, or None for a name."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        try:
+            return ipaddress.IPv4Address(socket.inet_aton(host))
+        except OSError:
+            return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address

@@ -1,0 +1,115 @@
+"""The AWS configuration files, read by botocore's own loader and looked up by profile.
+
+It finds profiles and values and says what is wrong with a file; it decides nothing about roles or
+precedence (see `profile`). It never repeats a line of a file: lines may hold secrets.
+"""
+
+import configparser
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from aiobotocore.session import AioSession
+from botocore.configprovider import ConfiguredEndpointProvider
+from botocore.exceptions import ConfigParseError, InvalidConfigError
+
+from s3haul.errors import ProfileError
+
+SIGV4 = frozenset({"s3v4", "v4"})
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """The merged files. `profiles` holds secrets: never print it. `paths` are those looked at."""
+
+    profiles: dict[str, dict[str, Any]]
+    everything: dict[str, Any]
+    paths: tuple[str, str]
+
+    def __repr__(self) -> str:
+        return f"ConfigFile(profiles={sorted(self.profiles)}, paths={self.paths})"
+
+    def profile(self, name: str) -> dict[str, Any]:
+        """The keys of one profile. Raises `ProfileError` S3H-CFG-01 where there is none."""
+        if name not in self.profiles:
+            raise ProfileError(
+                f"the AWS profile {name!r} does not exist", hint=self._hint(name), id="S3H-CFG-01"
+            )
+        return self.profiles[name]
+
+    def _hint(self, name: str) -> str:
+        if name in self.everything:
+            return f"in {self.paths[0]} rename the section [{name}] to [profile {name}]"
+        known = ", ".join(sorted(self.profiles)) or "none"
+        return f"profiles that exist in {' and '.join(self.paths)}: {known}"
+
+
+def read(session: AioSession) -> ConfigFile:
+    """Both files, as botocore merges them. Raises `ProfileError` for a file that cannot be parsed."""
+    paths = (
+        os.path.expanduser(session.get_config_variable("config_file")),  # noqa: PTH111 - botocore's own way
+        os.path.expanduser(session.get_config_variable("credentials_file")),  # noqa: PTH111
+    )
+    try:
+        everything = session.full_config
+    except ConfigParseError as error:
+        trouble = _where(error.kwargs.get("error"))
+        # The cause quotes the line, so it is not chained.
+        raise ProfileError(
+            f"{error.kwargs.get('path')} cannot be parsed{trouble}", hint=_PARSE_HINT
+        ) from None
+    return ConfigFile(everything["profiles"], everything, paths)
+
+
+def endpoint(files: ConfigFile, profile: dict[str, Any], service: str) -> tuple[str | None, bool]:
+    """The configured endpoint of "s3" or "sts", and whether the environment names it."""
+    environment = ConfiguredEndpointProvider({}, {}, service).provide()
+    if environment:
+        return str(environment), True
+    try:
+        found = ConfiguredEndpointProvider(files.everything, profile, service, environ={}).provide()
+    except InvalidConfigError as error:
+        raise ProfileError(str(error)) from None
+    return found, False
+
+
+def check_signature(name: str, profile: dict[str, Any]) -> None:
+    """Accepts `signature_version = s3v4` however it was pasted; refuses any other version.
+
+    The forms: nested under `s3 =`, on the line of `s3 =`, flattened to `s3.signature_version`, and
+    unindented below an empty `s3 =`.
+    """
+    section = profile.get("s3")
+    found = [profile.get("s3.signature_version"), profile.get("signature_version")]
+    if isinstance(section, dict):
+        found.append(section.get("signature_version"))
+    elif isinstance(section, str) and section.partition("=")[0].strip() == "signature_version":
+        found.append(section.partition("=")[2])
+    for version in found:
+        if version is not None and version.strip().lower() not in SIGV4:
+            raise ProfileError(
+                f"profile {name!r} sets signature_version = {version.strip()}, "
+                "but objects encrypted with KMS can only be read with Signature Version 4",
+                hint="set it to s3v4 or remove the line",
+                id="S3H-NET-03",
+            )
+
+
+def tame(session: AioSession) -> AioSession:
+    """Makes `s3 = signature_version = s3v4`, pasted on one line, harmless: botocore wants a section there."""
+    for profile in session.full_config["profiles"].values():
+        if isinstance(profile.get("s3"), str):
+            profile["s3"] = {}
+    return session
+
+
+_PARSE_HINT = "every line must be [section], key = value, or an indented key = value below a key"
+
+
+def _where(error: object) -> str:
+    if isinstance(error, configparser.ParsingError):
+        lines = ", ".join(str(number) for number, _ in error.errors)
+        return f" (line {lines})" if lines else f" (line {getattr(error, 'lineno', '?')})"
+    if isinstance(error, configparser.DuplicateSectionError | configparser.DuplicateOptionError):
+        return f" (line {error.lineno}: [{error.section}] holds something twice)"
+    return ""

@@ -1,0 +1,194 @@
+"""The role's credentials, kept fresh for days: one owner, one refresher, one renewal at a time.
+
+Requests take the current keys at once while these are valid. The refresher renews ahead of expiry; when
+STS refuses, the old keys go on until they expire, then requests wait while it keeps trying for a bounded
+time, and only then does the run end. botocore's own refresh logic never runs.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+
+from s3haul.aws.clients import Keys
+from s3haul.aws.sts import Assume, RoleSession
+from s3haul.errors import CredentialsError, S3HaulError
+from s3haul.events import CredentialsRenewed, Emit, Warned
+
+LONGEST_HOLD = 900.0
+FIRST_RETRY = 2.0
+LONGEST_RETRY = 60.0
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class RoleCredentials:
+    """Call `start` once, then run `run` in a task group; `current` and `renew` may be called by any task.
+
+    `clock` is epoch seconds. `renewable` is false where every session needs an MFA code.
+    """
+
+    def __init__(
+        self,
+        assume: Assume,
+        *,
+        on_event: Emit,
+        renewable: bool = True,
+        hold: float = LONGEST_HOLD,
+        clock: Callable[[], float] = time.time,
+        sleep: Sleep = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._assume = assume
+        self._on_event = on_event
+        self._renewable = renewable
+        self._hold = hold
+        self._clock = clock
+        self._sleep = sleep
+        self._jitter = jitter
+        self._lock = asyncio.Lock()
+        self._session: RoleSession | None = None
+        self._renew_at = 0.0
+        self._fatal: S3HaulError | None = None
+
+    def __repr__(self) -> str:
+        return f"RoleCredentials(arn={self.session.arn if self._session else None!r})"
+
+    @property
+    def session(self) -> RoleSession:
+        """The current session. `start` must have been called."""
+        assert self._session is not None, "start() comes first"
+        return self._session
+
+    @property
+    def access_key_id(self) -> str:
+        """Names the keys in use: what `renew` takes when they are refused."""
+        return self.session.keys.access_key
+
+    async def start(self) -> RoleSession:
+        """The first AssumeRole; a failure is raised at once, since nothing is worth waiting for yet."""
+        session = await self._assume()
+        self._adopt(session)
+        if not self._renewable:
+            message = "an MFA session cannot be renewed: the run ends when it expires, and can be resumed"
+            self._warn(message, "S3H-STS-08")
+        return session
+
+    async def current(self) -> Keys:
+        """Keys that are valid now. Raises `S3HaulError` once renewal has failed for good."""
+        if self._expired():
+            await self.renew(self.access_key_id)
+        return self.session.keys
+
+    async def renew(self, stale_access_key: str) -> None:
+        """Replaces the session that has this key; callers that report the same key share one renewal.
+
+        Waits and retries for the bounded time. Raises `S3HaulError` once that has failed.
+        """
+        async with self._lock:
+            if self.access_key_id != stale_access_key and not self._expired():
+                return
+            if self._fatal is not None:
+                raise self._fatal
+            try:
+                await self._replace()
+            except S3HaulError as error:
+                self._fatal = error
+                raise
+
+    async def run(self) -> None:
+        """The refresher: renews ahead of expiry until cancelled. Raises `S3HaulError` when it cannot."""
+        while True:
+            session = self.session
+            await self._sleep(max(0.0, self._renew_at - self._clock()))
+            attempt = 0
+            while self._renewable and self._session is session and not self._expired():
+                attempt += 1
+                await self._renew_ahead(session, attempt)
+            if self._session is session:
+                await self.renew(session.keys.access_key)
+
+    def _renewal_time(self, session: RoleSession) -> float:
+        """Up to a quarter of the session (at most 15 minutes) before its end, spread a little."""
+        window = advisory_window(session.duration) if self._renewable else 0.0
+        return session.expires_at - window * (1.0 + 0.1 * self._jitter())
+
+    async def _renew_ahead(self, session: RoleSession, attempt: int) -> None:
+        """One attempt while the old keys are valid; a failure is an event and a pause."""
+        try:
+            async with self._lock:
+                if self._session is session:
+                    self._adopt(await self._assume())
+        except S3HaulError as error:
+            remaining = max(0.0, session.expires_at - self._clock())
+            patience = LONGEST_RETRY if remaining > mandatory_window(session.duration) else LONGEST_RETRY / 4
+            delay = min(self._backoff(attempt), patience, remaining)
+            self._failed(error, delay)
+            await self._sleep(delay)
+
+    async def _replace(self) -> None:
+        """A new session while no valid one exists: requests wait meanwhile. Called under the lock."""
+        if not self._renewable:
+            raise CredentialsError(
+                "the MFA session has expired, and only a new code can renew it",
+                hint="run the same command again, it resumes; a source without MFA lasts longer",
+                id="S3H-STS-08",
+            )
+        deadline = self._clock() + self._hold
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                session = await self._assume()
+            except S3HaulError as error:
+                delay = self._backoff(attempt)
+                if self._clock() + delay >= deadline:
+                    raise self._given_up(error) from error
+                if attempt == 1:
+                    self._warn("the role's session has ended: requests wait for a new one", error.id)
+                self._failed(error, delay)
+                await self._sleep(delay)
+            else:
+                self._adopt(session)
+                return
+
+    def _given_up(self, error: S3HaulError) -> S3HaulError:
+        """The same kind of error with the same id, saying what was tried and how to go on."""
+        hint = f"{error.hint}; " if error.hint else ""
+        return type(error)(
+            f"{error.message}; the session was not renewed within {self._hold:.0f} s",
+            hint=f"{hint}the same command resumes",
+            said=error.said,
+            id=error.id,
+        )
+
+    def _backoff(self, attempt: int) -> float:
+        """Half fixed, half random, and doubling: it never hammers a service that is down."""
+        bound = min(LONGEST_RETRY, FIRST_RETRY * 2.0 ** min(attempt - 1, 10))
+        return bound * (0.5 + 0.5 * self._jitter())
+
+    def _expired(self) -> bool:
+        return self._clock() >= self.session.expires_at
+
+    def _adopt(self, session: RoleSession) -> None:
+        self._session = session
+        self._renew_at = self._renewal_time(session)
+        self._on_event(CredentialsRenewed(session.expires_at, self._renew_at))
+
+    def _failed(self, error: S3HaulError, delay: float) -> None:
+        said = f" ({error.said})" if error.said else ""
+        again = f"next attempt in {delay:.0f} s"
+        self._warn(f"the role's session could not be renewed: {error.message}{said}; {again}", error.id)
+
+    def _warn(self, message: str, id_: str) -> None:
+        self._on_event(Warned(message, id_))
+
+
+def advisory_window(duration: float) -> float:
+    """How long before its end, in seconds, a session of `duration` seconds is renewed."""
+    return min(900.0, duration / 4)
+
+
+def mandatory_window(duration: float) -> float:
+    """How long before its end a failing renewal is tried faster."""
+    return min(600.0, duration / 8)

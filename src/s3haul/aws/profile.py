@@ -1,0 +1,143 @@
+"""Who calls, and where to: the effective settings of a run, each with its origin.
+
+The AWS CLI's rules: a flag beats the environment, the environment beats the profile, and an explicit
+`--profile` beats keys in the environment. Nothing is sent; credentials are fetched in `sources`.
+"""
+
+import os
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from aiobotocore.session import AioSession
+
+from s3haul.aws import configfile
+from s3haul.aws.chain import Base, RoleStep, resolve_chain
+from s3haul.aws.configfile import ConfigFile
+from s3haul.errors import ProfileError, S3HaulError, UsageError
+from s3haul.options import AccessOptions, RoleOptions
+
+DEFAULT_REGION = "us-east-1"
+
+
+class Origin(StrEnum):
+    """Where a setting comes from."""
+
+    FLAG = "flag"
+    ENVIRONMENT = "environment"
+    PROFILE = "profile"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One effective value; `None` means that AWS's own default applies."""
+
+    value: str | None
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The effective settings. `roles` are in the order in which they are assumed, the last one reads S3."""
+
+    profile: Setting
+    region: Setting
+    endpoint_url: Setting
+    sts_endpoint_url: Setting
+    ca_bundle: Setting
+    base: Base
+    roles: tuple[RoleStep, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def role(self) -> RoleOptions | None:
+        return self.roles[-1].role if self.roles else None
+
+
+def resolve(access: AccessOptions, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Effective settings. Raises `ProfileError` or `UsageError`; reads files, calls nobody."""
+    if access.source_profile and not access.role:
+        raise UsageError("--source-profile needs --role-arn", hint="or name the role's own --profile")
+    session = AioSession(profile=access.profile)
+    files = configfile.read(session)
+    profile = _profile_name(access, session)
+    keys = _keys(files, profile)
+    configfile.check_signature(profile.value or "default", keys)
+    roles, base = resolve_chain(access, files, profile.value or "default", environ)
+    return Settings(
+        profile=profile,
+        region=_region(access, keys, environ),
+        endpoint_url=_endpoint(access.endpoint_url, "s3", session, files),
+        sts_endpoint_url=_endpoint(access.sts_endpoint_url, "sts", session, files),
+        ca_bundle=_ca_bundle(access, keys, environ),
+        base=base,
+        roles=roles,
+        warnings=_warnings(profile, environ),
+    )
+
+
+def _profile_name(access: AccessOptions, session: AioSession) -> Setting:
+    if access.profile:
+        return Setting(access.profile, Origin.FLAG)
+    named = session.get_config_variable("profile")
+    return Setting(named, Origin.ENVIRONMENT) if named else Setting(None, Origin.DEFAULT)
+
+
+def _keys(files: ConfigFile, profile: Setting) -> dict[str, Any]:
+    if profile.value is None:
+        return files.profiles.get("default", {})
+    return files.profile(profile.value)
+
+
+def _region(access: AccessOptions, keys: dict[str, Any], environ: Mapping[str, str]) -> Setting:
+    if access.region:
+        return Setting(access.region, Origin.FLAG)
+    found = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    if found:
+        return Setting(found, Origin.ENVIRONMENT)
+    if keys.get("region"):
+        return Setting(keys["region"], Origin.PROFILE)
+    return Setting(DEFAULT_REGION, Origin.DEFAULT)
+
+
+def _endpoint(flag: str | None, service: str, session: AioSession, files: ConfigFile) -> Setting:
+    if flag:
+        return Setting(flag, Origin.FLAG)
+    if session.get_config_variable("ignore_configured_endpoint_urls"):
+        return Setting(None, Origin.DEFAULT)
+    found, in_environment = configfile.endpoint(files, session.get_scoped_config(), service)
+    if not found:
+        return Setting(None, Origin.DEFAULT)
+    return Setting(found, Origin.ENVIRONMENT if in_environment else Origin.PROFILE)
+
+
+def _ca_bundle(access: AccessOptions, keys: dict[str, Any], environ: Mapping[str, str]) -> Setting:
+    candidates = (
+        Setting(access.ca_bundle, Origin.FLAG),
+        Setting(environ.get("AWS_CA_BUNDLE"), Origin.ENVIRONMENT),
+        Setting(keys.get("ca_bundle"), Origin.PROFILE),
+    )
+    chosen = next((one for one in candidates if one.value), Setting(None, Origin.DEFAULT))
+    if chosen.value:
+        _check_ca_bundle(chosen.value, UsageError if chosen.origin is Origin.FLAG else ProfileError)
+    return chosen
+
+
+def _check_ca_bundle(path: str, refusal: type[S3HaulError]) -> None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except OSError as error:
+        hint = "it must be a PEM file with the certificates of the authorities to trust"
+        raise refusal(
+            f"the CA bundle {path} cannot be used", hint=hint, said=str(error), id="S3H-NET-06"
+        ) from None
+
+
+def _warnings(profile: Setting, environ: Mapping[str, str]) -> tuple[str, ...]:
+    if profile.origin is Origin.ENVIRONMENT and environ.get("AWS_ACCESS_KEY_ID"):
+        advice = f"unset it, or pass --profile {profile.value}"
+        return (f"AWS_ACCESS_KEY_ID is set and wins over AWS_PROFILE={profile.value}; {advice}",)
+    return ()

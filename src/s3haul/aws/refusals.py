@@ -1,0 +1,145 @@
+"""Why STS said no, in words: a failed AssumeRole as the error that ends the run.
+
+Pure. Ids and causes are those of the diagnosis table in `s3haul help errors`. STS gives one sentence
+for most causes, so the likely ones are listed, the likeliest first. The External ID is never repeated.
+"""
+
+import socket
+
+from botocore.exceptions import ClientError
+
+from s3haul.aws.chain import RoleStep
+from s3haul.aws.profile import Settings
+from s3haul.aws.translate import causes
+from s3haul.errors import (
+    AssumeRoleError,
+    CredentialsError,
+    Fault,
+    FaultKind,
+    RedirectRefusedError,
+    S3HaulError,
+    SourceError,
+    TlsError,
+)
+from s3haul.options import RoleOptions
+
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+_UNKNOWN_KEY = frozenset({"InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId"})
+_CLOCK = frozenset({"SignatureDoesNotMatch", "RequestTimeTooSkewed", "InvalidSignatureException"})
+
+_TOLERABLE_SKEW = 60.0
+
+
+def is_chaining_limit(error: ClientError) -> bool:
+    """Whether STS refused the duration because the caller is itself a role."""
+    said = error.response.get("Error", {})
+    return said.get("Code") == "ValidationError" and "role chaining" in said.get("Message", "")
+
+
+def explain(fault: Fault, error: BaseException, step: RoleStep, settings: Settings) -> S3HaulError:
+    """The error for one failed AssumeRole."""
+    said = _redacted(fault.message, step.role)
+    if fault.kind is not FaultKind.HTTP:
+        return unreachable("STS", fault.kind, said, error)
+    if fault.code in _EXPIRED:
+        return CredentialsError(
+            f"the credentials of {settings.base} have expired",
+            hint="log in again (for example `aws sso login`), then run the same command",
+            said=said,
+            id="S3H-STS-02",
+        )
+    if fault.code in _UNKNOWN_KEY:
+        return CredentialsError(
+            f"STS does not know the access key of {settings.base}",
+            hint="the key may be deleted or inactive; temporary keys also need their session token",
+            said=said,
+            id="S3H-STS-01",
+        )
+    if fault.code in _CLOCK:
+        return _clock(fault, said)
+    if fault.status >= 500 or fault.status == 429:
+        return SourceError("STS cannot serve the request now", hint="run again", said=said, id="S3H-NET-05")
+    id_, hint = _refusal(fault, step.role)
+    where = f" of profile {step.profile!r}" if step.profile else ""
+    return AssumeRoleError(f"STS refused the role {step.role.role_arn}{where}", hint=hint, said=said, id=id_)
+
+
+def unreachable(what: str, kind: FaultKind, said: str, error: BaseException) -> S3HaulError:
+    """The error for a service that gave no answer of its own."""
+    if isinstance(error, S3HaulError):
+        return error
+    if kind is FaultKind.TLS:
+        hint = "name the certificate authority with --ca-bundle if the server is yours; a proxy may intercept"
+        return TlsError(f"the certificate of {what} was refused", hint=hint, said=said)
+    if kind is FaultKind.REDIRECT:
+        hint = "check --endpoint-url and --region; the session token follows no redirect"
+        return RedirectRefusedError(f"{what} sent us to another address", hint=hint, said=said)
+    if kind is FaultKind.CREDENTIALS:
+        return CredentialsError("there are no credentials to sign with", said=said)
+    if kind is FaultKind.LOCAL:
+        return SourceError("this process has no file descriptor left", hint="raise `ulimit -n`", said=said)
+    if any(isinstance(one, socket.gaierror) for one in causes(error)):
+        hint = "check the endpoint's name, the region and the name server"
+        return SourceError(f"the name of {what} cannot be resolved", hint=hint, said=said, id="S3H-NET-04")
+    hint = "check the network, the proxy settings and the endpoint"
+    return SourceError(f"{what} cannot be reached", hint=hint, said=said, id="S3H-NET-05")
+
+
+def _clock(fault: Fault, said: str) -> S3HaulError:
+    if fault.skew is None:
+        skew = ""
+    elif abs(fault.skew) < _TOLERABLE_SKEW:
+        skew = " (the clocks agree)"
+    else:
+        skew = f" (the server's clock is {fault.skew:+.0f} s from ours)"
+    return CredentialsError(
+        f"STS refused the signature{skew}",
+        hint="set the clock, and check the secret key; a proxy that rewrites requests does this too",
+        said=said,
+        id="S3H-NET-01",
+    )
+
+
+def _refusal(fault: Fault, role: RoleOptions) -> tuple[str, str]:
+    """Diagnosis id and hint for an answer that concerns the role itself."""
+    if fault.code == "RegionDisabledException":
+        return "S3H-STS-12", "STS is not active in this region: activate it, or choose another --region"
+    if "MaxSessionDuration" in fault.message:
+        limit = f"--duration-seconds {role.duration_seconds} is above the role's maximum"
+        return "S3H-STS-10", f"{limit}: lower it, or let the data owner raise MaxSessionDuration"
+    if "externalId" in fault.message:
+        return "S3H-STS-09", "the External ID has characters or a length that STS does not take"
+    if fault.status != 403:
+        return "S3H-STS-07", "check the role's ARN and the session's parameters"
+    if "explicit deny" in fault.message:
+        return (
+            "S3H-S3-08",
+            "a policy denies it explicitly: the sentence names its type, its owner must change it",
+        )
+    if "identity-based policy" in fault.message:
+        return (
+            "S3H-STS-04",
+            f"your own administrator must allow sts:AssumeRole on {role.role_arn} for you; check the ARN too",
+        )
+    return "S3H-STS-03", _likely_causes(role)
+
+
+def _likely_causes(role: RoleOptions) -> str:
+    given = (
+        "none was given"
+        if role.external_id is None
+        else f"one of {len(role.external_id)} characters was given"
+    )
+    mfa = "" if role.mfa_serial else "; the trust policy wants MFA (S3H-STS-08)"
+    return (
+        f"likely causes: the External ID is missing or different ({given}; S3H-STS-03); the role's trust policy "
+        "does not name you as Principal (S3H-STS-05), or names a user that was deleted and made again "
+        f"(S3H-STS-06); the role's name, path or case is wrong (S3H-STS-07){mfa}. "
+        "The data owner can see the trust policy"
+    )
+
+
+def _redacted(message: str, role: RoleOptions) -> str:
+    if not role.external_id:
+        return message
+    return message.replace(role.external_id, f"<External ID, {len(role.external_id)} characters>")

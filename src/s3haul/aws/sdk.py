@@ -1,0 +1,189 @@
+"""The sdk transport: `ObjectStore` over one aioboto3 S3 client.
+
+It asks, parses and hands on; it retries nothing and verifies no content (the engine does both). The
+SDK's own checksum validation is switched off, because it skips most checksums and fails good answers.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+from s3haul.aws import answers
+from s3haul.aws.clients import CONNECT_TIMEOUT, FetchKeys
+from s3haul.aws.translate import FOREIGN, translate
+from s3haul.errors import Fault, FaultKind, StoreError
+from s3haul.models import ListPage, ObjectMeta, ObjectRef, PartLayout
+from s3haul.options import SourceOptions, TransferOptions
+from s3haul.store import GetRequest
+
+LARGEST_CHUNK = 1024 * 1024
+PARTS_PER_PAGE = 1000
+MOST_PARTS = 10_000
+
+_NOT_ABOUT_PARTS = frozenset({"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "RequestTimeout"})
+_NO_LAYOUT = frozenset({"AccessDenied", "NotImplemented", "MethodNotAllowed"})
+
+
+class SdkBody:
+    """An open answer. Its rate is judged only over the time that it waits for the network."""
+
+    def __init__(self, meta: ObjectMeta, stream: Any, stall_timeout: float, minimum_rate: int) -> None:
+        self.meta = meta
+        self._stream = stream
+        self._window = stall_timeout
+        self._minimum_rate = minimum_rate
+
+    async def chunks(self, clock: Callable[[], float] = time.monotonic) -> AsyncIterator[bytes]:
+        """As `ObjectBody.chunks`."""
+        waited, received = 0.0, 0
+        while True:
+            began = clock()
+            try:
+                chunk = await self._stream.read(LARGEST_CHUNK)
+            except FOREIGN as error:
+                raise StoreError(translate(error)) from error
+            if not chunk:
+                return
+            waited += clock() - began
+            received += len(chunk)
+            if waited >= self._window:
+                self._check_rate(received, waited)
+                waited, received = 0.0, 0
+            yield chunk
+
+    def _check_rate(self, received: int, waited: float) -> None:
+        if received < self._minimum_rate * waited:
+            slow = f"{received} bytes in {waited:.1f} s are less than {self._minimum_rate} bytes/s"
+            raise StoreError(Fault(FaultKind.STALL, slow))
+
+
+class SdkStore:
+    """One bucket through one client, which `session.open_store` makes and closes.
+
+    `fetch` gives the current keys. It is awaited before each request, because it may wait for a renewal
+    for minutes, which is no stall of the network.
+    """
+
+    def __init__(
+        self, client: Any, source: SourceOptions, transfer: TransferOptions, fetch: FetchKeys
+    ) -> None:
+        self._client = client
+        self._fetch = fetch
+        self._source = source
+        self._transfer = transfer
+        self._calls: Counter[str] = Counter()
+        self._common = {
+            "Bucket": source.bucket,
+            "ExpectedBucketOwner": source.expected_bucket_owner,
+            "RequestPayer": source.request_payer,
+        }
+        client.meta.events.register("before-call.s3.GetObject", _leave_checksums_to_us)
+
+    async def list_page(self, prefix: str, *, token: str | None = None, start_after: str = "") -> ListPage:
+        directory_bucket = self._source.bucket.endswith("--x-s3")
+        answer = await self._call(
+            "list_objects_v2",
+            Prefix=prefix,
+            MaxKeys=self._source.page_size,
+            ContinuationToken=token,
+            StartAfter=start_after if start_after and token is None else None,
+            OptionalObjectAttributes=None if directory_bucket else ["RestoreStatus"],
+        )
+        return answers.list_page(answer)
+
+    @asynccontextmanager
+    async def get(self, request: GetRequest) -> AsyncIterator[SdkBody]:
+        first_last = request.byte_range
+        answer = await self._call(
+            "get_object",
+            Key=request.key,
+            ChecksumMode="ENABLED",
+            IfMatch=request.if_match,
+            VersionId=request.version_id,
+            Range=None if first_last is None else f"bytes={first_last[0]}-{first_last[1]}",
+            PartNumber=request.part_number,
+        )
+        stream = answer["Body"]
+        try:
+            yield SdkBody(_meta(answer), stream, self._transfer.stall_timeout, self._transfer.minimum_rate)
+        finally:
+            # Drops the connection unless the body was read to its end; then it is free already.
+            stream.close()
+
+    async def head(self, key: str, *, version_id: str | None = None) -> ObjectRef:
+        answer = await self._call("head_object", Key=key, VersionId=version_id)
+        restore = _headers(answer).get("x-amz-restore", "")
+        return answers.head_entry(key, version_id, _meta(answer), restore)
+
+    async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:
+        pages: list[Mapping[str, Any]] = []
+        try:
+            async with aclosing(self._attribute_pages(key, version_id)) as attributes:
+                async for page in attributes:
+                    pages.append(page)  # noqa: PERF401 - the pages before a failure do not count
+        except StoreError as error:
+            if _tells_no_layout(error.fault):
+                return None
+            raise
+        return answers.part_layout(pages)
+
+    def statistics(self) -> dict[str, int]:
+        return dict(self._calls)
+
+    async def _attribute_pages(
+        self, key: str, version_id: str | None
+    ) -> AsyncGenerator[Mapping[str, Any], None]:
+        marker: int | None = None
+        while True:
+            answer = await self._call(
+                "get_object_attributes",
+                Key=key,
+                VersionId=version_id,
+                ObjectAttributes=["Checksum", "ObjectParts", "ObjectSize"],
+                MaxParts=PARTS_PER_PAGE,
+                PartNumberMarker=marker,
+            )
+            yield answer
+            parts = answer.get("ObjectParts", {})
+            following = parts.get("NextPartNumberMarker")
+            advances = following is not None and (marker or 0) < following <= MOST_PARTS
+            if not parts.get("IsTruncated") or not advances:
+                return
+            marker = following
+
+    async def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        """One request. Raises `StoreError`; an answer whose headers drip in for ever counts as a stall."""
+        self._calls[operation] += 1
+        request = {name: value for name, value in (self._common | arguments).items() if value is not None}
+        try:
+            await self._fetch()
+            async with asyncio.timeout(CONNECT_TIMEOUT + 2 * self._transfer.stall_timeout):
+                answer: dict[str, Any] = await getattr(self._client, operation)(**request)
+        except FOREIGN as error:
+            raise StoreError(translate(error)) from error
+        status = answer["ResponseMetadata"]["HTTPStatusCode"]
+        if status not in {200, 206}:
+            raise StoreError(Fault(FaultKind.PROTOCOL, f"status {status} for {operation}", status=status))
+        return answer
+
+
+def _leave_checksums_to_us(params: dict[str, Any], **_: Any) -> None:
+    """Keeps botocore from validating the body; must return None, or that becomes the answer."""
+    params["context"].pop("checksum", None)
+
+
+def _tells_no_layout(fault: Fault) -> bool:
+    refused = fault.code in _NO_LAYOUT or (fault.status == 400 and fault.code not in _NOT_ABOUT_PARTS)
+    return fault.kind is FaultKind.HTTP and refused
+
+
+def _headers(answer: dict[str, Any]) -> Mapping[str, str]:
+    headers: Mapping[str, str] = answer["ResponseMetadata"]["HTTPHeaders"]
+    return headers
+
+
+def _meta(answer: dict[str, Any]) -> ObjectMeta:
+    return answers.object_meta(answer["ResponseMetadata"]["HTTPStatusCode"], _headers(answer))

@@ -1,0 +1,178 @@
+"""From the user's options to an open store: profile, credentials, the bucket's region, one client.
+
+It reads top to bottom and owns the lifetime of the client. It lists and fetches nothing (`sdk` does)
+and keeps no credentials fresh (`credentials` does, in the engine's task group).
+"""
+
+import asyncio
+import getpass
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from s3haul.aws import refusals
+from s3haul.aws.clients import FetchKeys, check_endpoint, quiet_loggers, s3_client
+from s3haul.aws.credentials import RoleCredentials
+from s3haul.aws.profile import Settings, resolve
+from s3haul.aws.sdk import SdkStore
+from s3haul.aws.sources import load_source
+from s3haul.aws.sts import AskMfa, RoleChain
+from s3haul.aws.translate import FOREIGN, translate
+from s3haul.errors import CredentialsError, FaultKind, SourceError
+from s3haul.events import Emit, Warned
+from s3haul.options import AccessOptions, SourceOptions, TransferOptions
+
+SPARE_CONNECTIONS = 8
+_DISCOVERY_ATTEMPTS = 3
+_REGION = re.compile(r"[a-z0-9-]{1,40}", re.ASCII)
+_MFA_CODE = re.compile(r"\d{6}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effective:
+    """What a run really uses, for display. `identity` is the ARN of the role's session, or the source."""
+
+    profile: str | None
+    endpoint: str
+    sts_endpoint: str | None
+    region: str
+    identity: str
+    role_arn: str | None
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStore:
+    """`credentials.run()` belongs into the engine's outer task group; None where nothing needs it."""
+
+    store: SdkStore
+    effective: Effective
+    credentials: RoleCredentials | None
+
+
+async def ask_mfa(serial: str) -> str:
+    """Asks on the terminal for the code of one device, off the event loop."""
+    while True:
+        try:
+            code = await asyncio.to_thread(getpass.getpass, f"MFA code for {serial}: ")
+        except EOFError:
+            hint = "run it on a terminal, or use a source that needs no MFA"
+            raise CredentialsError(
+                "nobody is there to give the MFA code", hint=hint, id="S3H-STS-08"
+            ) from None
+        if _MFA_CODE.fullmatch(code.strip()):
+            return code.strip()
+
+
+@asynccontextmanager
+async def open_store(
+    access: AccessOptions,
+    source: SourceOptions,
+    transfer: TransferOptions,
+    *,
+    on_event: Emit,
+    ask_mfa: AskMfa = ask_mfa,
+) -> AsyncIterator[OpenStore]:
+    """The store of `source.bucket`, ready to use.
+
+    Raises `UsageError`, `AccessError` or `SourceError` before anything is yielded.
+    """
+    quiet_loggers()
+    settings = resolve(access)
+    for setting in (settings.endpoint_url, settings.sts_endpoint_url):
+        check_endpoint(setting.value, allow_plain_http=access.allow_plain_http)
+    for warning in settings.warnings:
+        on_event(Warned(warning, "S3H-CFG-06"))
+    credentials, fetch = await _credentials(settings, on_event, ask_mfa)
+    region = await _bucket_region(settings, fetch, source)
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(
+            s3_client(
+                settings,
+                fetch,
+                bucket=source.bucket,
+                region=region,
+                connections=transfer.concurrency + SPARE_CONNECTIONS,
+                read_timeout=transfer.stall_timeout,
+            )
+        )
+        store = SdkStore(client, source, transfer, fetch)
+        yield OpenStore(store, _effective(settings, credentials, client), credentials)
+
+
+async def _credentials(
+    settings: Settings, on_event: Emit, ask_mfa: AskMfa
+) -> tuple[RoleCredentials | None, FetchKeys]:
+    if not settings.roles:
+        fetch = await load_source(settings)
+        await fetch()
+        return None, fetch
+    chain = RoleChain(settings, ask_mfa=ask_mfa, on_event=on_event)
+    credentials = RoleCredentials(chain, on_event=on_event, renewable=not chain.needs_mfa)
+    await credentials.start()
+    return credentials, credentials.current
+
+
+async def _bucket_region(settings: Settings, fetch: FetchKeys, source: SourceOptions) -> str:
+    """Where the bucket is, from the header that S3 sends with 200, 301, 400 and 403 alike.
+
+    Access point ARNs name their region; directory buckets and most other servers send no header, so
+    there the configured region stands.
+    """
+    configured = settings.region.value or ""
+    if source.bucket.startswith("arn:"):
+        return source.bucket.split(":")[3] or configured
+    if source.bucket.endswith("--x-s3"):
+        return configured
+    found = await _ask_region(settings, fetch, source)
+    return found if _REGION.fullmatch(found) else configured
+
+
+async def _ask_region(settings: Settings, fetch: FetchKeys, source: SourceOptions) -> str:
+    request: dict[str, Any] = {"Bucket": source.bucket}
+    if source.expected_bucket_owner:
+        request["ExpectedBucketOwner"] = source.expected_bucket_owner
+    client = s3_client(
+        settings,
+        fetch,
+        bucket=source.bucket,
+        region=settings.region.value,
+        connections=1,
+        read_timeout=30,
+        attempts=_DISCOVERY_ATTEMPTS,
+    )
+    try:
+        async with client as s3:
+            answer = await s3.head_bucket(**request)
+    except FOREIGN as error:
+        return _region_of_refusal(error, source.bucket)
+    return str(answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", ""))
+
+
+def _region_of_refusal(error: Exception, bucket: str) -> str:
+    """A refusal that names the region, or may be about this one call, is fine; the listing will tell."""
+    fault = translate(error)
+    if fault.region:
+        return fault.region
+    if fault.kind is not FaultKind.HTTP:
+        raise refusals.unreachable("S3", fault.kind, fault.message, error) from None
+    if fault.status == 404:
+        hint = "check the name; --endpoint-url and the profile's endpoint decide where it is looked for"
+        raise SourceError(
+            f"the bucket {bucket!r} does not exist", hint=hint, said=fault.message, id="S3H-S3-01"
+        )
+    return ""
+
+
+def _effective(settings: Settings, credentials: RoleCredentials | None, client: Any) -> Effective:
+    return Effective(
+        profile=settings.profile.value,
+        endpoint=client.meta.endpoint_url,
+        sts_endpoint=settings.sts_endpoint_url.value,
+        region=client.meta.region_name,
+        identity=credentials.session.arn if credentials else str(settings.base),
+        role_arn=settings.role.role_arn if settings.role else None,
+        settings=settings,
+    )

@@ -1,0 +1,70 @@
+"""The source credentials: those that no role of ours stands before, fetched by botocore's own providers.
+
+It runs the provider chain on a session whose clients are strict, and turns its exceptions into
+`CredentialsError`. It assumes no role; `sts` does.
+"""
+
+from collections.abc import Awaitable
+from typing import Any
+
+from aiobotocore.credentials import (
+    AioCanonicalNameCredentialSourcer,
+    AioCredentialResolver,
+    AioProfileProviderBuilder,
+    create_credential_resolver,
+)
+from botocore.exceptions import ClientError
+
+from s3haul.aws.chain import Base, BaseKind
+from s3haul.aws.clients import FetchKeys, Keys, core_session
+from s3haul.aws.profile import Settings
+from s3haul.aws.translate import FOREIGN
+from s3haul.errors import CredentialsError
+
+_LOG_IN = "log in again (for example `aws sso login`), then run the same command"
+
+
+async def load_source(settings: Settings) -> FetchKeys:
+    """A function that gives the source's current keys; botocore refreshes those that it can refresh.
+
+    Raises `CredentialsError`: S3H-CFG-05 where there are none, S3H-STS-02 where they cannot be fetched.
+    """
+    credentials = await _guarded(settings.base, _load(settings.base, settings.region.value))
+    if credentials is None:
+        raise CredentialsError(
+            f"no AWS credentials found in {settings.base}",
+            hint="log in, or name a --profile that holds credentials",
+            id="S3H-CFG-02" if settings.base.kind is BaseKind.PROFILE else "S3H-CFG-05",
+        )
+
+    async def fetch() -> Keys:
+        frozen = await _guarded(settings.base, credentials.get_frozen_credentials())
+        return Keys(frozen.access_key, frozen.secret_key, frozen.token)
+
+    return fetch
+
+
+async def _load(base: Base, region: str | None) -> Any:
+    match base.kind:
+        case BaseKind.PROFILE:
+            session = core_session(base.name)
+            builder = AioProfileProviderBuilder(session, cache={}, region_name=region)
+            providers = builder.providers(profile_name=base.name, disable_env_vars=True)
+            return await AioCredentialResolver(providers).load_credentials()
+        case BaseKind.SOURCE:
+            chain = create_credential_resolver(core_session(None), region_name=region)
+            return await AioCanonicalNameCredentialSourcer(chain.providers).source_credentials(base.name)
+        case BaseKind.CHAIN:
+            chain = create_credential_resolver(core_session(base.name), region_name=region)
+            return await chain.load_credentials()
+
+
+async def _guarded(base: Base, fetching: Awaitable[Any]) -> Any:
+    """RuntimeError is what botocore raises for credentials that are expired even after a refresh."""
+    try:
+        return await fetching
+    except (*FOREIGN, RuntimeError) as error:
+        said = str(error) if isinstance(error, ClientError) else f"{type(error).__name__}: {error}"
+        raise CredentialsError(
+            f"the credentials of {base} cannot be fetched", hint=_LOG_IN, said=said, id="S3H-STS-02"
+        ) from error

@@ -1,0 +1,88 @@
+"""The HTTP layer that every AWS client of s3haul uses: names are checked, redirects are refused.
+
+It repairs the aiohttp session of the pinned aiobotocore, which accepts a certificate for any name,
+verifies nothing behind an HTTPS proxy, turns verification off for an empty CA bundle setting, and
+follows redirects with the session token attached. It adds no behaviour beyond that.
+"""
+
+from ssl import SSLContext
+from typing import Any
+
+from aiobotocore.awsrequest import AioAWSResponse
+from aiobotocore.config import AioConfig
+from aiobotocore.httpsession import AIOHTTPSession
+from botocore.exceptions import BotoCoreError
+from botocore.httpsession import get_cert_path
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class RedirectRefused(BotoCoreError):  # type: ignore[misc]  # noqa: N818 - botocore's naming
+    """The server answered with a redirect. `kwargs` holds status, location and region."""
+
+    fmt = "HTTP {status} redirect to {location!r} refused (bucket region: {region})"
+
+
+class _NoRedirects:
+    """An aiohttp session whose requests follow no redirect and whose header values are always text."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    async def request(self, method: str, **arguments: Any) -> Any:
+        response = await self._session.request(method, allow_redirects=False, **arguments)
+        # User metadata may hold any byte; aiobotocore decodes all headers as UTF-8 and fails the request.
+        raw = response._raw_headers  # noqa: SLF001 - the public property caches what it is first read as
+        response._raw_headers = tuple((name, _as_utf8(value)) for name, value in raw)  # noqa: SLF001
+        return response
+
+
+def _as_utf8(value: bytes) -> bytes:
+    return value.decode("utf-8", "replace").encode()
+
+
+class StrictSession(AIOHTTPSession):  # type: ignore[misc]
+    """Pass it as `http_session_cls`. The private methods are those of aiobotocore 2.25.1."""
+
+    def __init__(self, *, verify: Any = None, **arguments: Any) -> None:
+        # An empty AWS_CA_BUNDLE arrives as "" and would mean: do not verify.
+        super().__init__(verify=verify or True, **arguments)
+
+    def _get_ssl_context(self) -> SSLContext:
+        context: SSLContext = super()._get_ssl_context()
+        context.check_hostname = True
+        return context
+
+    def _setup_proxy_ssl_context(self, proxy_url: str) -> SSLContext:
+        context: SSLContext | None = super()._setup_proxy_ssl_context(proxy_url)
+        if context is None:
+            context = self._get_ssl_context()
+            context.load_verify_locations(get_cert_path(self._verify))
+        return context
+
+    async def _get_session(self, proxy_url: str | None) -> _NoRedirects:
+        return _NoRedirects(await super()._get_session(proxy_url))
+
+    async def send(self, request: Any) -> AioAWSResponse:
+        """Raises `RedirectRefused` here: raised inside the parent's `send` it would be retried."""
+        response = await super().send(request)
+        if response.status_code in REDIRECTS:
+            response.raw.close()
+            raise RedirectRefused(
+                status=response.status_code,
+                location=response.headers.get("location", ""),
+                region=response.headers.get("x-amz-bucket-region", ""),
+            )
+        return response
+
+
+class StrictConfig(AioConfig):  # type: ignore[misc]
+    """A client configuration that stays strict when botocore merges it with another."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(http_session_cls=StrictSession, **options)
+
+    def merge(self, other_config: Any) -> AioConfig:
+        merged = super().merge(other_config)
+        merged.http_session_cls = StrictSession
+        return merged

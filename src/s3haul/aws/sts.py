@@ -1,0 +1,149 @@
+"""AssumeRole: our own call, with the External ID every time, over the strict transport.
+
+It walks the chain of roles from the source credentials to the last role and says in words why STS
+refused. When to call, and what to do about a refusal, is for `credentials` to decide.
+"""
+
+import getpass
+import re
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from botocore.exceptions import ClientError
+
+from s3haul.aws import refusals
+from s3haul.aws.chain import RoleStep
+from s3haul.aws.clients import FetchKeys, Keys, sts_client
+from s3haul.aws.profile import Settings
+from s3haul.aws.sources import load_source
+from s3haul.aws.translate import FOREIGN, clock_skew, translate
+from s3haul.aws.validate import account_of
+from s3haul.errors import AssumeRoleError
+from s3haul.events import Emit, Warned
+from s3haul.options import RoleOptions
+
+CHAINED_DURATION = 3600
+_NOTABLE_SKEW = 5.0
+
+AskMfa = Callable[[str], Awaitable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class RoleSession:
+    """One assumed session: its keys, who they are, and how long they last in seconds."""
+
+    keys: Keys = field(repr=False)
+    arn: str
+    expires_at: float
+    duration: float
+
+
+class Assume(Protocol):
+    """Assumes the last role of a chain anew. Raises `S3HaulError`."""
+
+    async def __call__(self) -> RoleSession: ...
+
+
+class RoleChain:
+    """The production `Assume`: source credentials, then every role in order.
+
+    The source is loaded anew each time, so that a fresh login in another terminal is noticed.
+    """
+
+    def __init__(self, settings: Settings, *, ask_mfa: AskMfa, on_event: Emit) -> None:
+        self._settings = settings
+        self._ask_mfa = ask_mfa
+        self._on_event = on_event
+        self._durations = [step.role.duration_seconds for step in settings.roles]
+
+    @property
+    def needs_mfa(self) -> bool:
+        return any(step.role.mfa_serial for step in self._settings.roles)
+
+    async def __call__(self) -> RoleSession:
+        fetch = await load_source(self._settings)
+        session: RoleSession | None = None
+        for index, step in enumerate(self._settings.roles):
+            session = await self._assume(index, step, fetch)
+            fetch = _constant(session.keys)
+        assert session is not None, "a chain of roles has at least one"
+        return session
+
+    async def _assume(self, index: int, step: RoleStep, fetch: FetchKeys) -> RoleSession:
+        request = assume_request(step.role, self._durations[index])
+        if step.role.mfa_serial:
+            request |= {
+                "SerialNumber": step.role.mfa_serial,
+                "TokenCode": await self._ask_mfa(step.role.mfa_serial),
+            }
+        try:
+            async with sts_client(self._settings, fetch) as sts:
+                try:
+                    answer = await sts.assume_role(**request)
+                except ClientError as error:
+                    if (
+                        not refusals.is_chaining_limit(error)
+                        or request["DurationSeconds"] <= CHAINED_DURATION
+                    ):
+                        raise
+                    self._clamp(index, request)
+                    answer = await sts.assume_role(**request)
+        except FOREIGN as error:
+            raise refusals.explain(translate(error), error, step, self._settings) from None
+        return _session(answer, step.role, time.time())
+
+    def _clamp(self, index: int, request: dict[str, Any]) -> None:
+        """The caller is itself a role, so STS gives one hour at most; asked so from now on."""
+        self._durations[index] = request["DurationSeconds"] = CHAINED_DURATION
+        message = "the source credentials are themselves a role's, so sessions last one hour and are renewed"
+        self._on_event(Warned(message, "S3H-STS-11"))
+
+
+def assume_request(role: RoleOptions, duration: int) -> dict[str, Any]:
+    """The AssumeRole parameters, without MFA."""
+    request: dict[str, Any] = {
+        "RoleArn": role.role_arn,
+        "RoleSessionName": role.session_name or default_session_name(),
+        "DurationSeconds": duration,
+    }
+    if role.external_id is not None:
+        request["ExternalId"] = role.external_id
+    return request
+
+
+def default_session_name() -> str:
+    """`s3haul-USER` in the characters that STS takes; it shows in the other account's CloudTrail."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = ""
+    return f"s3haul-{re.sub(r'[^a-zA-Z0-9_+=,.@-]', '-', user)}"[:64].rstrip("-")
+
+
+def _session(answer: dict[str, Any], role: RoleOptions, now: float) -> RoleSession:
+    """The session, its expiry moved to our clock where the server's clock differs."""
+    said = answer.get("Credentials", {})
+    arn = answer.get("AssumedRoleUser", {}).get("Arn", "")
+    if account_of(arn) != account_of(role.role_arn):
+        raise AssumeRoleError(
+            f"STS gave a session of {arn or 'nobody'}, which is not of the account of {role.role_arn}",
+            hint="check the STS endpoint",
+            id="S3H-CFG-06",
+        )
+    skew = clock_skew(answer["ResponseMetadata"]["HTTPHeaders"], now) or 0.0
+    expires_at = said["Expiration"].timestamp() - (skew if abs(skew) > _NOTABLE_SKEW else 0.0)
+    if expires_at <= now:
+        raise AssumeRoleError(
+            "STS gave a session that has already ended", hint="check this machine's clock", id="S3H-NET-01"
+        )
+    keys = Keys(said["AccessKeyId"], said["SecretAccessKey"], said["SessionToken"], expires_at)
+    return RoleSession(keys, arn, expires_at, expires_at - now)
+
+
+def _constant(keys: Keys) -> FetchKeys:
+    async def fetch() -> Keys:
+        return keys
+
+    return fetch

@@ -1,0 +1,165 @@
+"""From what botocore, aiohttp and the operating system raise to `errors.Fault`: one table.
+
+The only module that classifies foreign exceptions. It decides nothing about retries (`core.retry`
+does) and works on types, codes and errno, never on substrings of messages.
+"""
+
+import errno
+import resource
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from botocore import exceptions as boto
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from s3haul.aws.strict import RedirectRefused
+from s3haul.errors import Fault, FaultKind, S3HaulError, StoreError
+
+# What one SDK call may raise for reasons outside this program. ValueError: a field that does not parse.
+FOREIGN = (
+    BotoCoreError,
+    ClientError,
+    ResponseParserError,
+    aiohttp.ClientError,
+    OSError,
+    ValueError,
+    S3HaulError,
+)
+
+_KINDS: tuple[tuple[tuple[type[BaseException], ...], FaultKind], ...] = (
+    (
+        (
+            S3HaulError,
+            boto.NoCredentialsError,
+            boto.PartialCredentialsError,
+            boto.CredentialRetrievalError,
+            boto.MetadataRetrievalError,
+            boto.SSOError,
+            boto.TokenRetrievalError,
+        ),
+        FaultKind.CREDENTIALS,
+    ),
+    ((RedirectRefused,), FaultKind.REDIRECT),
+    (
+        (boto.ConnectTimeoutError, boto.ProxyConnectionError, boto.EndpointConnectionError, socket.gaierror),
+        FaultKind.CONNECT,
+    ),
+    ((boto.ReadTimeoutError, TimeoutError), FaultKind.STALL),
+    (
+        (
+            boto.ConnectionClosedError,
+            boto.ResponseStreamingError,
+            boto.IncompleteReadError,
+            aiohttp.ClientPayloadError,
+            aiohttp.ClientConnectionError,
+            OSError,
+        ),
+        FaultKind.BROKEN,
+    ),
+)
+
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_SPARE_DESCRIPTORS = 2
+_CUT = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError, ConnectionError)
+
+
+def translate(error: BaseException, *, now: float | None = None) -> Fault:
+    """The fault that one failed call amounts to. `now` (epoch seconds) is our clock, for the skew."""
+    if isinstance(error, ClientError):
+        return _answered(error, time.time() if now is None else now)
+    code = error.id if isinstance(error, S3HaulError) else ""
+    if isinstance(error, RedirectRefused):
+        status, region = int(error.kwargs["status"]), str(error.kwargs["region"])
+        return Fault(FaultKind.REDIRECT, str(error), status=status, region=region)
+    return Fault(_kind(error), str(error) or type(error).__name__, code=code)
+
+
+def _kind(error: BaseException) -> FaultKind:
+    chain = tuple(causes(error))
+    if any(isinstance(one, OSError) and one.errno in _EXHAUSTED for one in chain):
+        return FaultKind.LOCAL
+    if any(isinstance(one, ssl.SSLCertVerificationError) for one in chain):
+        return FaultKind.TLS
+    if isinstance(error, boto.SSLError | aiohttp.ClientSSLError):
+        # A handshake that was cut off, not refused, is as good as a lost connection.
+        return FaultKind.CONNECT if any(isinstance(one, _CUT) for one in chain) else FaultKind.TLS
+    kind = next((kind for types, kind in _KINDS if isinstance(error, types)), FaultKind.PROTOCOL)
+    if kind in {FaultKind.CONNECT, FaultKind.STALL} and _out_of_descriptors():
+        return FaultKind.LOCAL
+    return kind
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The exception and everything that it wraps, however it wraps it; not the fault that it retries."""
+    waiting: list[Any] = [error]
+    seen: set[int] = set()
+    while waiting:
+        one = waiting.pop()
+        if not isinstance(one, BaseException) or isinstance(one, StoreError) or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        waiting += [one.__cause__, one.__context__, getattr(one, "os_error", None)]
+        waiting += [getattr(one, "kwargs", {}).get("error")]
+
+
+def _out_of_descriptors() -> bool:
+    """EMFILE in the resolver or the server's accept shows as a refused or a silent connection."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        return sum(1 for _ in Path("/dev/fd").iterdir()) + _SPARE_DESCRIPTORS >= limit
+    except OSError as error:
+        return error.errno in _EXHAUSTED
+
+
+def _answered(error: ClientError, now: float) -> Fault:
+    said: Mapping[str, Any] = error.response.get("Error", {})
+    metadata: Mapping[str, Any] = error.response.get("ResponseMetadata", {})
+    headers: Mapping[str, str] = metadata.get("HTTPHeaders", {})
+    return Fault(
+        FaultKind.HTTP,
+        str(said.get("Message", "")),
+        code=str(said.get("Code", "")),
+        status=int(metadata.get("HTTPStatusCode", 0)),
+        request_id=str(metadata.get("RequestId") or headers.get("x-amz-request-id", "")),
+        region=str(
+            headers.get("x-amz-bucket-region") or said.get("Region") or said.get("BucketRegion") or ""
+        ),
+        retry_after=_retry_after(headers, now),
+        skew=clock_skew(headers, now),
+    )
+
+
+def clock_skew(headers: Mapping[str, str], now: float) -> float | None:
+    """Server clock minus ours in seconds, from the Date header; None where there is none."""
+    then = http_date(headers.get("date", ""))
+    return None if then is None else then - now
+
+
+def http_date(text: str) -> float | None:
+    """An HTTP date in epoch seconds, or None where it is none."""
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except ValueError:
+        return None
+
+
+def _retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """The longer of `Retry-After` (seconds or a date) and `x-amz-retry-after` (milliseconds)."""
+    asked: list[float] = []
+    plain = headers.get("retry-after", "").strip()
+    if plain.isdecimal():
+        asked.append(float(plain))
+    elif (until := http_date(plain)) is not None:
+        asked.append(max(0.0, until - now))
+    amazon = headers.get("x-amz-retry-after", "").strip()
+    if amazon.isdecimal():
+        asked.append(float(amazon) / 1000)
+    return max(asked, default=None)

@@ -1,0 +1,67 @@
+"""What STS accepts in an AssumeRole request, checked before anything is sent.
+
+Pure. Limits and patterns are those of the STS service model (2011-06-15); `\\w` there is ASCII. The
+External ID is never repeated in a message: only its length is.
+"""
+
+import re
+from collections.abc import Iterator
+
+from s3haul.errors import ProfileError, UsageError
+from s3haul.options import RoleOptions
+
+SHORTEST_SESSION = 900
+LONGEST_SESSION = 43_200
+
+_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]*", re.ASCII)
+_SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+_MFA_SERIAL = re.compile(r"[\w+=/:,.@-]{9,256}", re.ASCII)
+
+
+def check_role(role: RoleOptions, profile: str | None = None) -> None:
+    """Raises `UsageError` for a role given by flags, `ProfileError` for one that `profile` holds."""
+    for id_, name, trouble in _troubles(role):
+        if profile is None:
+            raise UsageError(f"--{name} {trouble}", id=id_)
+        key = "role_session_name" if name == "role-session-name" else name.replace("-", "_")
+        raise ProfileError(f"{key} of profile {profile!r} {trouble}", id=id_)
+
+
+def account_of(arn: str) -> str:
+    """The account id in an ARN, or "" where it has none."""
+    fields = arn.split(":")
+    return fields[4] if len(fields) > 5 else ""
+
+
+def _troubles(role: RoleOptions) -> Iterator[tuple[str, str, str]]:
+    if not 20 <= len(role.role_arn) <= 2048 or not _ROLE_ARN.fullmatch(role.role_arn):
+        yield (
+            "S3H-STS-07",
+            "role-arn",
+            f"{role.role_arn!r} is not a role's ARN (arn:aws:iam::ACCOUNT-ID:role/NAME)",
+        )
+    if role.external_id is not None:
+        length = len(role.external_id)
+        if not 2 <= length <= 1224:
+            yield "S3H-STS-09", "external-id", f"has {length} characters; STS takes 2 to 1224"
+        elif not _EXTERNAL_ID.fullmatch(role.external_id):
+            yield (
+                "S3H-STS-09",
+                "external-id",
+                f"({length} characters) has a character outside A-Z a-z 0-9 _ + = , . @ : / - (a space?)",
+            )
+    if role.session_name is not None and not _SESSION_NAME.fullmatch(role.session_name):
+        yield (
+            "S3H-USE-01",
+            "role-session-name",
+            f"{role.session_name!r} must be 2 to 64 of A-Z a-z 0-9 _ + = , . @ -",
+        )
+    if not SHORTEST_SESSION <= role.duration_seconds <= LONGEST_SESSION:
+        yield (
+            "S3H-STS-10",
+            "duration-seconds",
+            f"{role.duration_seconds} is not within {SHORTEST_SESSION} to {LONGEST_SESSION}",
+        )
+    if role.mfa_serial is not None and not _MFA_SERIAL.fullmatch(role.mfa_serial):
+        yield "S3H-STS-08", "mfa-serial", f"{role.mfa_serial!r} is not a device's ARN or serial number"

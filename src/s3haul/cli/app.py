@@ -1,0 +1,74 @@
+"""The `s3haul` command: the typer application, and the one place that turns endings into exit codes.
+
+A command is a thin file beside this one: flags, records, one call, render. It returns its exit code or
+raises; `main` maps what was raised. Heavy imports wait until a command runs.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import typer
+
+from s3haul import __version__
+from s3haul.cli import cp, demo, help_topics, manifest, verify
+from s3haul.cli.render import error_lines, exit_code_of
+from s3haul.errors import S3HaulError
+
+BUG = 70
+
+app = typer.Typer(
+    name="s3haul",
+    help="Haul an SSE-KMS bucket out of another account: role assumed, every byte verified, resumable.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (cp, manifest, verify, demo, help_topics):
+    command.register(app)
+
+
+def _version(value: bool) -> None:  # noqa: FBT001 - typer calls it with the flag's value
+    if value:
+        typer.echo(f"s3haul {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(  # noqa: FBT001 - a flag
+        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
+    ),
+) -> None:
+    """Haul an SSE-KMS bucket out of another account: role assumed, every byte verified, resumable."""
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command line; returns the exit code."""
+    try:
+        result = app(args=list(argv), standalone_mode=False)
+    except typer.TyperException as error:
+        sys.stderr.write(f"{error.format_message()}\n")
+        return error.exit_code
+    except typer.Abort:
+        return 130
+    except S3HaulError as error:
+        sys.stderr.write("\n".join(error_lines(error)) + "\n")
+        return exit_code_of(error)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except KeyboardInterrupt:
+        return 130
+    except Exception:  # noqa: BLE001 - the last resort: a bug must not look like a clean ending
+        traceback.print_exc()
+        sys.stderr.write("This is a bug in s3haul. The same command resumes the run.\n")
+        return BUG
+    return result if isinstance(result, int) else 0

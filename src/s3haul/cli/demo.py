@@ -1,0 +1,128 @@
+"""`s3haul demo`: the whole job against an embedded S3 + STS + KMS, without an AWS account.
+
+Starts the embedded cloud as a process of its own, writes the recipe's profile into a temporary directory,
+runs the recipe's command as a user would, runs it again, and verifies the files. It shows each command
+before it runs; nothing outside the temporary directory is touched.
+"""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from s3haul.core.text import human_duration
+from s3haul.errors import S3HaulError, UsageError
+
+START_SECONDS = 30.0
+_PROFILE = """\
+[profile user-b]
+region = {region}
+
+[profile export]
+role_arn          = {role_arn}
+source_profile    = user-b
+external_id       = {external_id}
+role_session_name = s3haul-demo
+region            = {region}
+endpoint_url      = {endpoint_url}
+ca_bundle         = {ca_path}
+s3 =
+    signature_version = s3v4
+"""
+_CREDENTIALS = """\
+[user-b]
+aws_access_key_id = {access_key_id}
+aws_secret_access_key = {secret_access_key}
+"""
+_AMBIENT = ("AWS_", "S3HAUL_")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("demo")(demo)
+
+
+def demo(
+    keep: Annotated[Path | None, typer.Option(help="Haul into this new directory and keep it.")] = None,
+) -> int:
+    """Haul a KMS-encrypted bucket of an embedded AWS through a role with an External ID."""
+    if find_spec("trustme") is None:
+        raise UsageError("The demo needs its extra.", hint="pip install 's3haul[demo]'")
+    if keep is not None and keep.exists():
+        raise UsageError(f"{keep} exists already.", hint="name a new directory")
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="s3haul-demo-") as directory, _cloud(Path(directory)) as cloud:
+        code = _story(Path(directory), cloud, keep)
+    typer.echo(f"\nThe whole demo took {human_duration(time.monotonic() - started)}.")
+    return code
+
+
+def _story(directory: Path, cloud: dict[str, Any], keep: Path | None) -> int:
+    (directory / "config").write_text(_PROFILE.format(**cloud))
+    (directory / "credentials").write_text(_CREDENTIALS.format(**cloud["credentials"]))
+    dest = str(keep or directory / "data")
+    _say(
+        f"Account A (111111111111) owns s3://{cloud['bucket']}: {cloud['objects']} objects, SSE-KMS.\n"
+        f"Account B (222222222222) may assume {cloud['role_arn']} with an External ID.\n"
+        "The profile of the recipe, in ~/.aws/config of account B:"
+    )
+    typer.echo(_PROFILE.format(**{**cloud, "external_id": "(the External ID)"}))
+    recipe = ["cp", "--sse", "aws:kms", "--profile", "export", f"s3://{cloud['bucket']}", dest, "--recursive"]
+    _say("The recipe's command, with s3haul in place of aws s3:")
+    first = _s3haul(recipe, directory)
+    _say("The same command again: finished objects are not fetched again.")
+    second = _s3haul(recipe, directory)
+    _say("Offline: every file is read again and held against its stored checksum.")
+    verified = _s3haul(["verify", dest], directory)
+    archived_only = 3  # the seeded bucket holds one archived object, which is skipped and said
+    return 0 if (first, second, verified) == (archived_only, archived_only, 0) else 1
+
+
+def _say(text: str) -> None:
+    typer.echo(f"\n{typer.style(text, bold=True)}\n")
+
+
+def _s3haul(arguments: list[str], directory: Path) -> int:
+    """Run s3haul as a user would, with the demo's AWS configuration and no other."""
+    typer.echo(f"$ s3haul {shlex.join(arguments)}")
+    sys.stdout.flush()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(_AMBIENT)}
+    environment["AWS_CONFIG_FILE"] = str(directory / "config")
+    environment["AWS_SHARED_CREDENTIALS_FILE"] = str(directory / "credentials")
+    environment["AWS_EC2_METADATA_DISABLED"] = "true"
+    done = subprocess.run([sys.executable, "-m", "s3haul", *arguments], env=environment, check=False)  # noqa: S603 - our own command
+    typer.echo(f"(exit code {done.returncode})")
+    return done.returncode
+
+
+@contextmanager
+def _cloud(directory: Path) -> Iterator[dict[str, Any]]:
+    """The embedded cloud in its own process, seeded; yields what it announces."""
+    announcement = directory / "cloud.json"
+    command = [sys.executable, "-m", "s3haul.demo.server", "--announce", str(announcement)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:  # noqa: S603 - our own module
+        try:
+            yield _announced(announcement, process)
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _announced(announcement: Path, process: "subprocess.Popen[bytes]") -> dict[str, Any]:
+    deadline = time.monotonic() + START_SECONDS
+    while not announcement.exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise S3HaulError("The embedded cloud did not start.", hint="its own message is above")
+        time.sleep(0.05)
+    found: dict[str, Any] = json.loads(announcement.read_text())
+    return found

@@ -1,0 +1,141 @@
+"""One run from the command line: open what it needs, run the engine, show it, end with its exit code.
+
+The order matters: the destination is opened and locked before any call to AWS, so that a full or locked
+disk costs no request; the journal is the engine's.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import time
+from contextlib import ExitStack, closing
+from dataclasses import asdict
+
+from s3haul.aws.session import OpenStore, open_store
+from s3haul.cli import render
+from s3haul.cli.render import Ending
+from s3haul.core.tally import Tally
+from s3haul.core.text import show
+from s3haul.core.tuner import Tuner
+from s3haul.disk import Destination
+from s3haul.engine.context import Calls
+from s3haul.engine.gate import Gate
+from s3haul.engine.preview import Estimate
+from s3haul.engine.preview import preview as foresee
+from s3haul.engine.run import Job, haul
+from s3haul.errors import S3HaulError
+from s3haul.events import Event
+from s3haul.journal import SourceIdentity
+from s3haul.options import AccessOptions, DestinationOptions, OutputOptions, SourceOptions, TransferOptions
+from s3haul.progress import Bars, JsonLines, Lines, Listener, Quiet
+
+
+def run(
+    access: AccessOptions,
+    source: SourceOptions,
+    transfer: TransferOptions,
+    where: DestinationOptions,
+    output: OutputOptions,
+) -> int:
+    """Haul; prints the summary on stdout and returns the exit code. Raises what ended the run early."""
+    tally, started = Tally(), time.monotonic()
+    error: S3HaulError | None = None
+    with ExitStack() as stack:
+        destination = stack.enter_context(closing(Destination.open(where.root, force=where.force)))
+        destination.lock()
+        destination.clear_temporary()
+        listener = stack.enter_context(closing(_listener(tally, output)))
+
+        def emit(event: Event) -> None:
+            tally.observe(event)
+            listener.observe(event)
+
+        async def main() -> None:
+            async with open_store(access, source, transfer, on_event=emit) as opened:
+                _show_access(opened, output)
+                job = Job(
+                    store=opened.store,
+                    credentials=opened.credentials,
+                    destination=destination,
+                    source=source,
+                    identity=SourceIdentity(source.bucket, source.base, opened.effective.endpoint),
+                    options=transfer,
+                    file_name=where.name,
+                )
+                await haul(job, tally, emit)
+
+        try:
+            asyncio.run(main())
+        except S3HaulError as raised:
+            error = raised
+    seconds = time.monotonic() - started
+    ending = Ending(tally=tally, error=error, seconds=seconds, url=_url(source), root=str(where.root))
+    _print_summary(ending, output)
+    if error is not None:
+        raise error
+    return ending.exit_code
+
+
+def _listener(tally: Tally, output: OutputOptions) -> Listener:
+    if output.json_log:
+        return JsonLines(sys.stderr)
+    if output.quiet or not output.progress:
+        return Quiet(sys.stderr)
+    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        return Bars(tally, sys.stderr)
+    return Lines(tally, sys.stderr)
+
+
+def _show_access(opened: OpenStore, output: OutputOptions) -> None:
+    """Who calls, where to: always said, since an endpoint from the environment decides where data comes from."""
+    if output.quiet or output.json_log:
+        return
+    effective = opened.effective
+    sys.stderr.write(f"{show(effective.identity)} at {show(effective.endpoint)} ({show(effective.region)})\n")
+
+
+def _print_summary(ending: Ending, output: OutputOptions) -> None:
+    if output.json:
+        sys.stdout.write(json.dumps(ending.as_object()) + "\n")
+    elif not output.quiet:
+        sys.stdout.write("\n".join(ending.lines()) + "\n")
+    sys.stdout.flush()
+
+
+def _url(source: SourceOptions) -> str:
+    return f"s3://{source.bucket}/{source.prefix}"
+
+
+def preview(
+    access: AccessOptions,
+    source: SourceOptions,
+    transfer: TransferOptions,
+    where: DestinationOptions,
+    output: OutputOptions,
+) -> int:
+    """The dry run: one line per object on stdout, then the estimate. Nothing is written to DEST."""
+    estimate, listener = Estimate(), Quiet(sys.stderr)
+
+    async def main() -> None:
+        async with open_store(access, source, transfer, on_event=listener.observe) as opened:
+            calls = Calls(
+                store=opened.store,
+                credentials=opened.credentials,
+                source=source,
+                options=transfer,
+                gate=Gate(Tuner(ceiling=transfer.concurrency)),
+                emit=listener.observe,
+            )
+            async for ref, path in foresee(calls, estimate):
+                if not (output.quiet or output.json):
+                    name = where.name or str(path)
+                    line = f"(dryrun) download: s3://{source.bucket}/{show(ref.key)} to {show(name)}"
+                    sys.stdout.write(line + "\n")
+
+    asyncio.run(main())
+    if output.json:
+        sys.stdout.write(json.dumps(asdict(estimate)) + "\n")
+    else:
+        sys.stdout.write("\n".join(render.estimate_lines(estimate)) + "\n")
+    return 0

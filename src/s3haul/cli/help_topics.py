@@ -1,0 +1,50 @@
+"""`s3haul help [TOPIC]`: the longer texts that ship with the package, and one page per diagnosis id.
+
+Tables are generated from the code that they describe, so they cannot drift from it.
+"""
+
+from importlib import resources
+from typing import Annotated
+
+import typer
+
+from s3haul.core.reasons import REASONS
+from s3haul.errors import UsageError
+
+TOPICS = ("exit-codes", "errors", "names", "threat-model")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("help")(help_topic)
+
+
+def help_topic(topic: Annotated[str | None, typer.Argument(help="A topic or an error id.")] = None) -> int:
+    """Longer texts: exit codes, errors, names, threat model, or one error id."""
+    if topic is None:
+        typer.echo("Topics: " + ", ".join(TOPICS) + ", or an error id such as S3H-KMS-01.")
+        return 0
+    typer.echo(topic_text(topic))
+    return 0
+
+
+def topic_text(topic: str) -> str:
+    """The text of one topic or error id. Raises `UsageError` for an unknown one."""
+    if topic.upper().startswith("S3H-"):
+        return _page(topic.upper())
+    if topic == "errors":
+        return "\n\n".join(_page(reason.id) for reason in sorted(REASONS.values()))
+    if topic not in TOPICS:
+        raise UsageError(f"There is no help on {topic!r}.", hint="topics: " + ", ".join(TOPICS))
+    return (resources.files("s3haul.cli") / "topics" / f"{topic}.md").read_text("utf-8").rstrip()
+
+
+def _page(error_id: str) -> str:
+    pages = [
+        f"{reason.id}  {reason.sentence}\n  reason: {slug}\n  who fixes it: {reason.who}\n  fix: {reason.fix}"
+        for slug, reason in REASONS.items()
+        if reason.id == error_id
+    ]
+    if not pages:
+        raise UsageError(f"There is no page on {error_id}.", hint="s3haul help errors lists the ids")
+    return "\n\n".join(pages)

@@ -1,0 +1,90 @@
+"""Who may do what: identity, session, resource and key policies weighed together, in AWS's sentences.
+
+Same account: an Allow on either side is enough. Across accounts both sides must allow. A key policy and a
+trust policy must always allow; where they name only the account, the identity policy must allow too.
+"""
+
+from dataclasses import dataclass
+
+from s3haul.demo.model import Policy, Session
+from s3haul.demo.policy import Ask, Principal, Verdict, judge
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The authenticated caller. `policies` are those of the user or the role, read live."""
+
+    principal: Principal
+    arn: str
+    user_id: str
+    access_key_id: str
+    policies: list[Policy]
+    session: Session | None = None
+
+    @property
+    def account(self) -> str:
+        return self.principal.account
+
+
+ANONYMOUS = Caller(Principal("", ()), "anonymous", "", "", [])
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """Why a request is refused: the kind of policy ("identity-based", ...) and whether it says Deny."""
+
+    kind: str
+    explicit: bool = False
+
+    def because(self, action: str) -> str:
+        if self.explicit:
+            article = "an" if self.kind[0] in "aeiou" else "a"
+            return f"with an explicit deny in {article} {self.kind} policy"
+        return f"because no {self.kind} policy allows the {action} action"
+
+
+def weigh_resource(caller: Caller, ask: Ask, owner: str, policy: Policy | None) -> Denial | None:
+    """A resource whose policy is optional (a bucket). None means allowed."""
+    identity, denial = _identity_side(caller, ask)
+    if denial is not None and denial.explicit:
+        return denial
+    attached = judge(policy, ask, caller.principal) if policy else Verdict()
+    if attached.denied:
+        return Denial("resource-based", explicit=True)
+    if caller.account == owner:
+        allowed = identity or (attached.allowed and not attached.by_account)
+        return None if allowed else denial
+    if not caller.account:
+        return None if attached.allowed else Denial("resource-based")
+    if not identity:
+        return denial
+    return None if attached.allowed else Denial("resource-based")
+
+
+def weigh_guarded(caller: Caller, ask: Ask, owner: str, policy: Policy) -> Denial | None:
+    """A resource that its own policy guards alone (a key, a role): without its Allow nothing helps."""
+    identity, denial = _identity_side(caller, ask)
+    if denial is not None and denial.explicit:
+        return denial
+    attached = judge(policy, ask, caller.principal)
+    if attached.denied:
+        return Denial("resource-based", explicit=True)
+    if not identity and (caller.account != owner or not attached.allowed or attached.by_account):
+        return denial
+    return None if attached.allowed else Denial("resource-based")
+
+
+def _identity_side(caller: Caller, ask: Ask) -> tuple[bool, Denial | None]:
+    """Whether the caller's own policies (and the session's, an intersection) allow; else why not."""
+    verdicts = [judge(policy, ask) for policy in caller.policies]
+    if any(verdict.denied for verdict in verdicts):
+        return False, Denial("identity-based", explicit=True)
+    if caller.session is not None and caller.session.policy is not None:
+        narrowed = judge(caller.session.policy, ask)
+        if narrowed.denied:
+            return False, Denial("session", explicit=True)
+        if not narrowed.allowed:
+            return False, Denial("session")
+    if any(verdict.allowed for verdict in verdicts):
+        return True, None
+    return False, Denial("identity-based")

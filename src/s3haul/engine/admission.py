@@ -1,0 +1,69 @@
+"""What to do with one listed object, given what an earlier run wrote and what the disk holds now.
+
+Pure decisions over values; `listing` gathers the values and acts on them.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from s3haul.disk import FileStat
+from s3haul.journal import KnownRow
+from s3haul.models import ObjectRef, SafePath, State
+from s3haul.options import Existing, TransferOptions
+
+ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+
+
+class Verb(Enum):
+    """The one thing that happens next to an object."""
+
+    KEEP = auto()  # done by an earlier run, unchanged on both sides
+    FETCH = auto()
+    ADOPT = auto()  # a file that no journal knows: verify it where it lies, fetch if that fails
+    SKIP = auto()  # final, for `reason`
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One object on its way through the engine."""
+
+    ref: ObjectRef
+    path: SafePath
+    verb: Verb
+    reason: str = ""
+
+
+def admit(
+    ref: ObjectRef, path: SafePath, row: KnownRow | None, on_disk: FileStat | None, options: TransferOptions
+) -> Target:
+    """The target for one listing entry. `on_disk` describes whatever stands at `path` now."""
+    if is_done(row, ref, path) and is_intact(on_disk, ref, path):
+        return Target(ref, path, Verb.KEEP)
+    if same_version(row, ref) and is_intact(on_disk, ref, path):
+        return Target(ref, path, Verb.FETCH if path.directory else Verb.ADOPT)
+    if ref.storage_class in ARCHIVED and not ref.restored and not options.force_glacier_transfer:
+        return Target(ref, path, Verb.SKIP, "archived")
+    if path.directory or on_disk is None or (row is not None and row.state is State.DONE):
+        return Target(ref, path, Verb.FETCH)
+    if options.existing is Existing.SKIP:
+        return Target(ref, path, Verb.SKIP, "kept-existing")
+    if options.existing is Existing.VERIFY and on_disk.is_regular and on_disk.size == ref.size:
+        return Target(ref, path, Verb.ADOPT)
+    return Target(ref, path, Verb.FETCH)
+
+
+def is_done(row: KnownRow | None, ref: ObjectRef, path: SafePath) -> bool:
+    """Whether the journal says that exactly this version landed at exactly this path."""
+    return same_version(row, ref) and row is not None and row.path == str(path)
+
+
+def same_version(row: KnownRow | None, ref: ObjectRef) -> bool:
+    """Whether the journal says that exactly this version landed somewhere."""
+    return row is not None and row.state is State.DONE and row.etag == ref.etag and row.size == ref.size
+
+
+def is_intact(on_disk: FileStat | None, ref: ObjectRef, path: SafePath) -> bool:
+    """Whether what stands there can be what landed: kind and size; `verify` re-reads the bytes."""
+    if on_disk is None:
+        return False
+    return on_disk.is_directory if path.directory else on_disk.is_regular and on_disk.size == ref.size

@@ -1,0 +1,75 @@
+"""A file that no journal knows stands where an object must go: is it that object?
+
+It counts as done only if its bytes match the checksum that S3 stores, or, where S3 stores none, if size
+and modification time match as `aws s3 sync` would have it. Otherwise the object is fetched.
+"""
+
+import os
+
+from s3haul.core.checksums import Composite, FullObject
+from s3haul.engine.answers import demand_encryption
+from s3haul.engine.context import Context
+from s3haul.engine.patience import GaveUpError, persist
+from s3haul.engine.threads import in_thread
+from s3haul.engine.verification import Check, Proof, composite_check, plan, whole_check
+from s3haul.errors import StoreError
+from s3haul.models import ObjectMeta, ObjectRef, Outcome, SafePath, State, Verdict
+
+BLOCK = 1 << 20
+SAME_TIME = 1.0  # seconds; file systems keep different fractions
+
+
+async def adopt(ctx: Context, ref: ObjectRef, path: SafePath) -> Outcome | None:
+    """The Outcome if the file is the object, None if it must be fetched. Raises as `transfer`."""
+    try:
+        meta, _ = await persist(
+            ctx, ref.key, f"read {ctx.url}", lambda: ctx.store.head(ref.key, checksums=True)
+        )
+    except GaveUpError:
+        return None  # HEAD tells less than GET: let the fetch say what is wrong
+    if meta.etag != ref.etag:
+        return None
+    demand_encryption(meta, ctx.options)
+    proof = await _proof(ctx, ref, path, meta)
+    if proof is None:
+        return None
+    return Outcome(
+        ref,
+        State.DONE,
+        str(path),
+        reason=proof.reason,
+        verdict=proof.verdict,
+        checksum=proof.checksum,
+        part_sizes=proof.part_sizes,
+        sse=meta.sse,
+        kms_key_id=meta.kms_key_id,
+        version_id=meta.version_id,
+    )
+
+
+async def _proof(ctx: Context, ref: ObjectRef, path: SafePath, meta: ObjectMeta) -> Proof | None:
+    match plan(meta, ref.size, ctx.options):
+        case FullObject() as wanted:
+            check: Check | None = whole_check(wanted)
+        case Composite() as wanted:
+            check = composite_check(wanted, ref.size, await ctx.store.part_layout(ref.key))
+        case _:
+            stat = await in_thread(ctx.threads, ctx.destination.stat, path)
+            same = stat is not None and abs(stat.mtime - ref.last_modified) <= SAME_TIME
+            return Proof(Verdict.SIZE_ONLY, reason="same-size-and-time") if same else None
+    if check is None:
+        return None
+    return await in_thread(ctx.threads, _hash_file, ctx, path, check)
+
+
+def _hash_file(ctx: Context, path: SafePath, check: Check) -> Proof | None:
+    fd = ctx.destination.open_read(path)
+    try:
+        while block := os.read(fd, BLOCK):
+            check.update(block)
+    finally:
+        os.close(fd)
+    try:
+        return check.prove()
+    except StoreError:
+        return None

@@ -1,0 +1,69 @@
+"""What every part of one run shares: built once by `run`, passed down, never changed.
+
+No behaviour beyond handing out these parts; the clock, the dice and the sleep are here so that tests
+need not wait.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Protocol
+
+from s3haul.core.retry import RetryLimits
+from s3haul.disk import Destination
+from s3haul.engine.gate import Gate
+from s3haul.events import Emit
+from s3haul.journal import Journal
+from s3haul.options import SourceOptions, TransferOptions
+from s3haul.store import ObjectStore
+
+
+class Credentials(Protocol):
+    """Role credentials with one owner of refreshing: the task that runs `run`."""
+
+    @property
+    def access_key_id(self) -> str:
+        """Names the session in use, so that a stale one is renewed once and not once per worker."""
+        ...
+
+    async def run(self) -> None:
+        """Refresh ahead of expiry until cancelled. Raises `AccessError` when the role is lost."""
+        ...
+
+    async def renew(self, stale_access_key: str) -> None:
+        """Have the credentials that replace `stale_access_key` in place when this returns."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calls:
+    """What it takes to ask S3 for something with patience."""
+
+    store: ObjectStore
+    credentials: Credentials | None
+    source: SourceOptions
+    options: TransferOptions
+    gate: Gate
+    emit: Emit
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    jitter: Callable[[], float] = random.random
+
+    @property
+    def limits(self) -> RetryLimits:
+        return RetryLimits(attempts=self.options.max_attempts, budget=self.options.retry_budget)
+
+    @property
+    def url(self) -> str:
+        return f"s3://{self.source.bucket}/{self.source.prefix}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context(Calls):
+    """The parts of one run that writes. `file_name` is set for one object under another name."""
+
+    destination: Destination
+    journal: Journal
+    threads: Executor
+    file_name: str | None = None

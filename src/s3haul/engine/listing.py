@@ -1,0 +1,194 @@
+"""The producer: reads the listing page by page and sends what is to be done into the channel.
+
+Each page is judged (is the listing complete so far?), merged with the journal's rows of the same key
+range and with the disk, and turned into targets. One page is looked at in one hop to a thread. Keys
+whose path depends on keys still to come are held back by `ShadowFilter`, at most one per prefix.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from s3haul.core.diagnosis import run_error
+from s3haul.core.filters import selector
+from s3haul.core.keypath import ShadowFilter, safe_path
+from s3haul.core.listing import ListingJudge
+from s3haul.engine.admission import Target, Verb, admit, same_version
+from s3haul.engine.channel import Channel
+from s3haul.engine.context import Calls, Context
+from s3haul.engine.patience import GaveUpError, persist
+from s3haul.engine.threads import in_thread
+from s3haul.errors import S3HaulError, SourceError
+from s3haul.events import AlreadyDone, Finished, Listed, ListingEnded
+from s3haul.journal import KnownRow
+from s3haul.models import ObjectRef, Outcome, SafePath, State
+
+Entry = tuple[ObjectRef, KnownRow | None]
+Placed = tuple[Entry, bool]
+
+
+@dataclass(slots=True)
+class Survey:
+    """What one batch of entries comes to."""
+
+    targets: list[Target] = field(default_factory=list)
+    filtered: int = 0
+    kept: int = 0
+    kept_bytes: int = 0
+
+
+async def produce(ctx: Context, channel: Channel[Target]) -> None:
+    """List everything; close the channel in any case, so that no worker waits for ever."""
+    try:
+        if ctx.source.recursive:
+            await _list_all(ctx, channel)
+        else:
+            await _look_up(ctx, channel)
+        ctx.emit(ListingEnded())
+    finally:
+        channel.close()
+
+
+async def _look_up(ctx: Context, channel: Channel[Target]) -> None:
+    ref = await look_up(ctx)
+    row = (await in_thread(ctx.threads, ctx.journal.known, "", ref.key)).get(ref.key)
+    await _send(ctx, channel, await in_thread(ctx.threads, _survey, ctx, [((ref, row), False)]))
+
+
+async def look_up(ctx: Calls) -> ObjectRef:
+    """The entry of the one object that the source names. Raises `SourceError` where there is none."""
+    key, what = ctx.source.prefix, f"read {ctx.url}"
+    try:
+        meta, _ = await persist(ctx, key, what, partial(ctx.store.head, key))
+    except GaveUpError as gave_up:
+        if gave_up.action.reason == "not-found":
+            raise await _no_such_object(ctx) from None
+        raise run_error(gave_up.fault, what) from None
+    return meta.ref(key)
+
+
+async def _no_such_object(ctx: Calls) -> SourceError:
+    what = f"list {ctx.url}"
+    hint = "check the key; keys are case-sensitive"
+    try:
+        page, _ = await persist(ctx, "", what, lambda: ctx.store.list_page(ctx.source.prefix + "/"))
+        if page.entries:
+            hint = "keys lie below it: add --recursive, or end the source in /"
+    except (GaveUpError, S3HaulError):
+        hint = "check the key; to haul everything below it, add --recursive"
+    return SourceError(f"There is no object {ctx.url}.", hint=hint, id="S3H-S3-16")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The new entries of one page; `after` is the last key of the pages before it ("" at first)."""
+
+    refs: list[ObjectRef]
+    after: str
+    final: bool
+
+
+async def batches(ctx: Calls) -> AsyncIterator[Batch]:
+    """The whole listing, page by page. Raises `ListingIncompleteError` or what ends the run."""
+    judge, token, what = ListingJudge(), None, f"list {ctx.url}"
+    while True:
+        try:
+            page, _ = await persist(
+                ctx, "", what, partial(ctx.store.list_page, ctx.source.prefix, token=token)
+            )
+        except GaveUpError as gave_up:
+            raise run_error(gave_up.fault, what) from None
+        after = judge.last_key or ""
+        yield Batch(judge.accept(page), after, final=not page.truncated)
+        if not page.truncated:
+            return
+        token = page.token
+
+
+async def _list_all(ctx: Context, channel: Channel[Target]) -> None:
+    shadows: ShadowFilter[Entry] = ShadowFilter(key=lambda entry: entry[0].key)
+    async for batch in batches(ctx):
+        survey = await in_thread(ctx.threads, _look_at, ctx, shadows, batch)
+        await _send(ctx, channel, survey)
+
+
+def _look_at(ctx: Context, shadows: ShadowFilter[Entry], batch: Batch) -> Survey:
+    """One page against the journal and the disk. Runs in a thread."""
+    placed = _place(ctx, shadows, batch)
+    if batch.final:
+        placed += shadows.flush()
+        ctx.journal.mark_gone_after(batch.refs[-1].key if batch.refs else batch.after)
+    return _survey(ctx, placed)
+
+
+def _place(ctx: Context, shadows: ShadowFilter[Entry], batch: Batch) -> list[Placed]:
+    """Join a page with the journal's rows of the same range; rows without an entry are gone."""
+    if not batch.refs:
+        return []
+    rows = ctx.journal.known(batch.after, batch.refs[-1].key)
+    placed: list[Placed] = []
+    for ref in batch.refs:
+        placed += shadows.push((ref, rows.pop(ref.key, None)))
+    if rows:
+        ctx.journal.mark_gone(list(rows))
+    return placed
+
+
+def _survey(ctx: Context, placed: Sequence[Placed]) -> Survey:
+    """Decide every entry; the disk is asked about each path."""
+    survey = Survey()
+    base, selected = ctx.source.base, selector(ctx.options.filters)
+    for (ref, row), shadowed in placed:
+        if not selected(ref.key[len(base) :]):
+            survey.filtered += 1
+            continue
+        path = _settle(ctx, ref, row, shadowed=shadowed)
+        target = admit(ref, path, row, ctx.destination.stat(path), ctx.options)
+        if target.verb is Verb.KEEP:
+            survey.kept += 1
+            survey.kept_bytes += ref.size
+        else:
+            survey.targets.append(target)
+    return survey
+
+
+def _settle(ctx: Context, ref: ObjectRef, row: KnownRow | None, *, shadowed: bool) -> SafePath:
+    """The object's path. What landed before the key became another key's directory moves aside; what
+    moved aside stays there when the keys below are gone, since their files may still be there."""
+    if ctx.file_name is not None:
+        return safe_path(ctx.file_name)
+    base = ctx.source.base
+    path = natural_path(ref, base, shadowed=shadowed)
+    if path.directory or row is None or row.path in {None, str(path)}:
+        return path
+    other = safe_path(ref.key, base=base, shadowed=not shadowed)
+    if row.path == str(other) and not shadowed:
+        return other
+    if row.path == str(other) and same_version(row, ref):
+        ctx.destination.relocate(other, path)
+    return path
+
+
+def natural_path(ref: ObjectRef, base: str, *, shadowed: bool) -> SafePath:
+    """The path of a listed object; a zero-byte key that ends in "/" is a directory marker."""
+    directory = ref.size == 0 and (ref.key.endswith("/") or ref.key == base)
+    return safe_path(ref.key, base=base, shadowed=shadowed, directory=directory)
+
+
+async def _send(ctx: Context, channel: Channel[Target], survey: Survey) -> None:
+    objects = len(survey.targets) + survey.kept
+    listed_bytes = sum(target.ref.size for target in survey.targets) + survey.kept_bytes
+    ctx.emit(Listed(objects, listed_bytes, survey.filtered))
+    if survey.kept:
+        ctx.emit(AlreadyDone(survey.kept, survey.kept_bytes))
+    for target in survey.targets:
+        if target.verb is Verb.SKIP:
+            finish(ctx, Outcome(target.ref, State.SKIPPED, str(target.path), reason=target.reason))
+        else:
+            await channel.send(target)
+
+
+def finish(ctx: Context, outcome: Outcome) -> None:
+    """The one way in which an object ends: into the journal, then to whoever listens."""
+    ctx.journal.record(outcome)
+    ctx.emit(Finished(outcome))

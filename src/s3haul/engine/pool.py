@@ -1,0 +1,67 @@
+"""The workers: each takes a target, sees it through to its one Outcome, and reports it.
+
+Trouble with an object is an Outcome; anything that is raised here ends the run. `DenialWatch` tells a
+few refused objects, which are theirs alone, from a role that has lost its rights.
+"""
+
+from s3haul.core.diagnosis import run_error
+from s3haul.engine.admission import Target
+from s3haul.engine.channel import Channel, ChannelClosedError
+from s3haul.engine.context import Context
+from s3haul.engine.listing import finish
+from s3haul.engine.patience import GaveUpError, persist
+from s3haul.engine.transfer import transfer
+from s3haul.errors import AccessError, Fault, FaultKind
+from s3haul.models import ObjectRef, Outcome, State
+
+DENIALS_IN_A_ROW = 100
+_DENIED = frozenset({"access-denied", "kms-access-denied"})
+
+
+class DenialWatch:
+    """Counts refusals in a row over all workers. `last_good` is an object that the role could read."""
+
+    def __init__(self) -> None:
+        self._in_a_row = 0
+        self._last_good: ObjectRef | None = None
+
+    async def observe(self, ctx: Context, outcome: Outcome) -> None:
+        """Raises `AccessError` when everything is refused now, readable objects included."""
+        if outcome.reason not in _DENIED:
+            self._in_a_row = 0
+            if outcome.state is State.DONE and outcome.ref.size:
+                self._last_good = outcome.ref
+            return
+        self._in_a_row += 1
+        if self._in_a_row < DENIALS_IN_A_ROW:
+            return
+        self._in_a_row = 0
+        if self._last_good is None or await _refused(ctx, self._last_good):
+            raise _rights_lost(ctx, outcome)
+
+
+async def _refused(ctx: Context, ref: ObjectRef) -> bool:
+    try:
+        await persist(ctx, ref.key, f"read {ctx.url}", lambda: ctx.store.head(ref.key, checksums=True))
+    except GaveUpError as gave_up:
+        return gave_up.fault.status == 403
+    return False
+
+
+def _rights_lost(ctx: Context, outcome: Outcome) -> AccessError:
+    fault = Fault(FaultKind.HTTP, outcome.detail or "", code="AccessDenied", status=403)
+    error = run_error(fault, f"read {ctx.url}")
+    assert isinstance(error, AccessError)
+    return error
+
+
+async def work(ctx: Context, channel: Channel[Target], watch: DenialWatch) -> None:
+    """Take targets until the channel is closed and empty."""
+    while True:
+        try:
+            target = await channel.receive()
+        except ChannelClosedError:
+            return
+        outcome = await transfer(ctx, target)
+        finish(ctx, outcome)
+        await watch.observe(ctx, outcome)

@@ -1,0 +1,155 @@
+"""One run: the task group that holds the producer, the workers and the refresher, and how it ends.
+
+    outer group: credentials.run(), the journal's watchman
+        inner group: produce(listing -> channel), N x work(channel -> Outcome)
+    inner done -> outer tasks cancelled -> journal flushed and closed with the run's books
+
+Exceptions that end a run leave here flattened: exactly one error, the most telling one.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from s3haul.core.tally import Tally
+from s3haul.core.tuner import Tuner
+from s3haul.disk import Destination
+from s3haul.engine.admission import Target
+from s3haul.engine.channel import Channel
+from s3haul.engine.context import Context, Credentials
+from s3haul.engine.gate import Gate
+from s3haul.engine.listing import produce
+from s3haul.engine.pool import DenialWatch, work
+from s3haul.engine.signals import Interruption, interruptions
+from s3haul.engine.threads import steadfast
+from s3haul.errors import InterruptedRunError, S3HaulError
+from s3haul.events import Emit
+from s3haul.journal import Journal, SourceIdentity
+from s3haul.options import SourceOptions, TransferOptions
+from s3haul.store import ObjectStore
+
+FILE_THREADS = 8
+QUEUE_PER_WORKER = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What to haul, whence, whereto. `destination` is open and locked; `run` neither opens nor closes it."""
+
+    store: ObjectStore
+    credentials: Credentials | None
+    destination: Destination
+    source: SourceOptions
+    identity: SourceIdentity
+    options: TransferOptions
+    file_name: str | None = None
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+async def haul(job: Job, tally: Tally, emit: Emit) -> None:
+    """Run the job to its end; `tally` must hear what `emit` is told.
+
+    Raises `S3HaulError` when something ended the run early; the journal is in order in any case.
+    """
+    failure: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+    journal = _open_journal(job, failure)
+    try:
+        number = journal.begin_run()
+        with ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="s3haul-file") as threads:
+            ctx = _context(job, journal, threads, emit)
+            try:
+                await _work_through(ctx, failure)
+            finally:
+                await steadfast(asyncio.to_thread(journal.flush))
+        journal.end_run(number, complete=tally.balanced)
+    finally:
+        await steadfast(asyncio.to_thread(journal.close))
+
+
+def _open_journal(job: Job, failure: asyncio.Future[BaseException]) -> Journal:
+    loop = asyncio.get_running_loop()
+
+    def tell(error: BaseException) -> None:
+        if not failure.done():
+            failure.set_result(error)
+
+    def on_error(error: BaseException) -> None:
+        loop.call_soon_threadsafe(tell, error)
+
+    def sync() -> None:
+        job.destination.check_alive()
+        job.destination.sync()
+
+    path = job.destination.state_path / "journal.sqlite3"
+    return Journal.open(path, job.identity, sync=sync, on_error=on_error)
+
+
+def _context(job: Job, journal: Journal, threads: ThreadPoolExecutor, emit: Emit) -> Context:
+    return Context(
+        store=job.store,
+        credentials=job.credentials,
+        destination=job.destination,
+        journal=journal,
+        source=job.source,
+        options=job.options,
+        gate=Gate(Tuner(ceiling=job.options.concurrency)),
+        threads=threads,
+        emit=emit,
+        file_name=job.file_name,
+        sleep=job.sleep,
+    )
+
+
+async def _work_through(ctx: Context, failure: asyncio.Future[BaseException]) -> None:
+    try:
+        async with asyncio.TaskGroup() as outer:
+            helpers = [outer.create_task(_watch(failure))]
+            if ctx.credentials is not None:
+                helpers.append(outer.create_task(ctx.credentials.run()))
+            interrupted = await _haul_objects(ctx)
+            for helper in helpers:
+                helper.cancel()
+    except BaseExceptionGroup as group:
+        raise _most_telling(group) from group
+    if interrupted.number is not None:
+        raise InterruptedRunError(interrupted.number, "Interrupted.", hint="the same command again resumes")
+
+
+async def _watch(failure: asyncio.Future[BaseException]) -> None:
+    raise await failure
+
+
+async def _haul_objects(ctx: Context) -> Interruption:
+    channel: Channel[Target] = Channel(ctx.options.concurrency * QUEUE_PER_WORKER)
+    watch = DenialWatch()
+    async with asyncio.TaskGroup() as inner:
+        producer = inner.create_task(produce(ctx, channel))
+        workers = [inner.create_task(work(ctx, channel, watch)) for _ in range(ctx.options.concurrency)]
+
+        def drain() -> None:
+            channel.discard()
+            producer.cancel()
+
+        def cancel() -> None:
+            for worker in workers:
+                worker.cancel()
+
+        with interruptions(drain, cancel) as interrupted:
+            await asyncio.wait([producer, *workers])
+    return interrupted
+
+
+def _most_telling(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Errors of our own before foreign ones; among ours, the destination's before the source's, since a
+    full disk also breaks connections."""
+    leaves = list(_leaves(group))
+    ours = [leaf for leaf in leaves if isinstance(leaf, S3HaulError)]
+    rank = {5: 0, 4: 1, 6: 2}
+    return min(ours, key=lambda error: rank.get(error.exit_code, 9)) if ours else leaves[0]
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
+    return [error]

@@ -1,0 +1,28 @@
+"""Run blocking file work in threads without losing track of it.
+
+A thread cannot be cancelled. A task that is cancelled while a thread works on its file waits for that
+thread, so that no descriptor is closed and no file removed under a write that is still under way.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from typing import TypeVar, TypeVarTuple
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+async def steadfast(work: Awaitable[T]) -> T:
+    """The result of `work`; when cancelled meanwhile, cancelled only after `work` has ended."""
+    future = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        await asyncio.wait([future])
+        raise
+
+
+async def in_thread(threads: Executor, function: Callable[[*Ts], T], *args: *Ts) -> T:
+    """`function(*args)` in a thread, steadfastly."""
+    return await steadfast(asyncio.get_running_loop().run_in_executor(threads, function, *args))

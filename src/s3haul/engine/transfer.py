@@ -1,0 +1,192 @@
+"""One object, from start to Outcome: this module reads top to bottom as the life of an object.
+
+    GET (If-Match) -> judge the headers -> receive and hash -> compare -> publish -> Outcome
+
+A composite checksum needs the sizes of the parts: from GetObjectAttributes, else by fetching part by
+part. Trouble with the object is an Outcome; only what ends the run is raised.
+"""
+
+from dataclasses import replace
+
+from s3haul.core.checksums import Composite, FullObject, Unverifiable
+from s3haul.core.retry import Action, Move
+from s3haul.disk import ObjectPathError
+from s3haul.engine.admission import Target, Verb
+from s3haul.engine.adoption import adopt
+from s3haul.engine.answers import RefusedError, check_part, check_whole, demand_encryption, wrong
+from s3haul.engine.context import Context
+from s3haul.engine.patience import GaveUpError, persist
+from s3haul.engine.sink import Sink, open_sink
+from s3haul.engine.threads import in_thread
+from s3haul.engine.verification import (
+    PartByPart,
+    Proof,
+    Proving,
+    SizeOnly,
+    composite_check,
+    demand_checksum,
+    plan,
+    whole_check,
+)
+from s3haul.errors import Fault, FaultKind, StoreError
+from s3haul.events import Received
+from s3haul.models import ObjectMeta, ObjectRef, Outcome, SafePath, State
+from s3haul.store import GetRequest, ObjectBody
+
+MAX_CHANGES = 3
+_UNSTORABLE = frozenset({"name-too-long", "name-refused", "file-too-large"})
+_IN_THE_WAY = frozenset(
+    {"symlink-in-the-way", "file-in-the-way", "directory-in-the-way", "not-a-regular-file", "busy"}
+)
+_UNKNOWN_PARTS = Unverifiable("unknown-parts", "the server does not tell where the parts begin")
+
+
+async def transfer(ctx: Context, target: Target) -> Outcome:
+    """The one Outcome of `target`. Raises only what ends the run."""
+    path = str(target.path)
+    try:
+        return await _versions(ctx, target)
+    except GaveUpError as gave_up:
+        return _given_up(target.ref, path, gave_up)
+    except RefusedError as refused:
+        return Outcome(target.ref, State.FAILED, path, refused.reason, refused.detail)
+    except ObjectPathError as trouble:
+        if trouble.reason in _UNSTORABLE:
+            return Outcome(target.ref, State.SKIPPED, path, "unstorable-name", trouble.message)
+        reason = "path-in-the-way" if trouble.reason in _IN_THE_WAY else "file-refused"
+        return Outcome(target.ref, State.FAILED, path, reason, trouble.message)
+
+
+async def _versions(ctx: Context, target: Target) -> Outcome:
+    """Fetch the listed version; where the object changed meanwhile, the new one, a few times over."""
+    ref = target.ref
+    if target.path.directory:
+        await in_thread(ctx.threads, ctx.destination.make_directory, target.path)
+        return Outcome(ref, State.DONE, str(target.path))
+    if target.verb is Verb.ADOPT and (adopted := await adopt(ctx, ref, target.path)):
+        return adopted
+    for _ in range(MAX_CHANGES):
+        fetch = Fetch(ctx, ref, target.path)
+        try:
+            outcome, attempts = await persist(ctx, ref.key, f"read {ctx.url}", fetch.attempt)
+        except GaveUpError as gave_up:
+            if gave_up.action.move is not Move.REFRESH:
+                raise
+        else:
+            return replace(outcome, attempts=attempts, fetched=fetch.fetched)
+        current, _ = await persist(ctx, ref.key, f"read {ctx.url}", lambda: ctx.store.head(target.ref.key))
+        ref = current.ref(ref.key)
+    fault = Fault(FaultKind.HTTP, f"it changed {MAX_CHANGES} times while it was fetched", status=412)
+    raise GaveUpError(Action(Move.FAIL, "changed"), fault, MAX_CHANGES)
+
+
+def _given_up(ref: ObjectRef, path: str, gave_up: GaveUpError) -> Outcome:
+    state = State.SKIPPED if gave_up.action.move is Move.SKIP else State.FAILED
+    fault = gave_up.fault
+    detail = f"{fault.code}: {fault.message}" if fault.code else fault.message
+    return Outcome(ref, state, path, gave_up.action.reason, detail, attempts=gave_up.attempts)
+
+
+class Fetch:
+    """The attempts at one version of one object. `fetched` counts body bytes over all of them."""
+
+    def __init__(self, ctx: Context, ref: ObjectRef, path: SafePath) -> None:
+        self._ctx, self._ref, self._path = ctx, ref, path
+        self._request = GetRequest(ref.key, if_match=ref.etag or None, version_id=ref.version_id)
+        self.fetched = 0
+        self._this_time = 0
+
+    async def attempt(self) -> Outcome:
+        """One try. Raises `StoreError`, `RefusedError`, `ObjectPathError` or what ends the run."""
+        self._this_time = 0
+        try:
+            async with open_sink(self._ctx, self._path, self._ref.size, self._ref.last_modified) as sink:
+                meta, proof = await self._receive_object(sink)
+                await sink.publish()
+        except BaseException:
+            self._ctx.emit(Received(-self._this_time))
+            raise
+        return _done(self._ref, self._path, meta, proof)
+
+    async def _receive_object(self, sink: Sink) -> tuple[ObjectMeta, Proof]:
+        ctx, ref = self._ctx, self._ref
+        async with ctx.store.get(self._request) as body:
+            meta = body.meta
+            check_whole(ref, meta)
+            demand_encryption(meta, ctx.options)
+            wanted = plan(meta, ref.size, ctx.options)
+            proving = await self._proving(wanted)
+            if proving is not None:
+                await self._receive(body, ref.size, proving, sink)
+                return meta, proving.prove()
+        assert isinstance(wanted, Composite)
+        return meta, await self._receive_parts(wanted, meta, sink)
+
+    async def _proving(self, wanted: FullObject | Composite | Unverifiable) -> Proving | None:
+        """What to feed the whole body to; None where it must be fetched part by part."""
+        match wanted:
+            case FullObject():
+                return whole_check(wanted)
+            case Unverifiable():
+                return SizeOnly(wanted)
+            case Composite():
+                check = composite_check(wanted, self._ref.size, None)
+                if check is None:
+                    layout = await self._ctx.store.part_layout(self._ref.key, version_id=self._ref.version_id)
+                    check = composite_check(wanted, self._ref.size, layout)
+                return check
+
+    async def _receive_parts(self, wanted: Composite, meta: ObjectMeta, sink: Sink) -> Proof:
+        """Every part by its number, in order; the sizes are learnt on the way."""
+        proving = PartByPart(wanted)
+        start, number = 0, 1
+        while start < self._ref.size:
+            request = replace(self._request, part_number=number)
+            async with self._ctx.store.get(request) as body:
+                if number == 1 and body.meta.status == 200:
+                    return await self._receive_unproven(body, meta, sink)
+                size = check_part(self._ref, body.meta, number, start)
+                proving.begin(size)
+                await self._receive(body, size, proving, sink)
+            start, number = start + size, number + 1
+        return proving.prove()
+
+    async def _receive_unproven(self, body: ObjectBody, meta: ObjectMeta, sink: Sink) -> Proof:
+        """The server knows no part numbers and sent everything: only the size can be checked."""
+        demand_checksum(_UNKNOWN_PARTS, self._ctx.options)
+        check_whole(self._ref, replace(meta, length=body.meta.length))
+        proving = SizeOnly(_UNKNOWN_PARTS)
+        await self._receive(body, self._ref.size, proving, sink)
+        return proving.prove()
+
+    async def _receive(self, body: ObjectBody, size: int, proving: Proving, sink: Sink) -> None:
+        """Exactly `size` bytes from the body into the hash and the sink."""
+        received = 0
+        async for chunk in body.chunks():
+            received += len(chunk)
+            self._this_time += len(chunk)
+            self.fetched += len(chunk)
+            if received > size:
+                raise wrong(f"more than the {size} bytes that were announced")
+            proving.update(chunk)
+            await sink.write(chunk)
+            self._ctx.emit(Received(len(chunk)))
+        if received != size:
+            raise StoreError(Fault(FaultKind.BROKEN, f"the body ended after {received} of {size} bytes"))
+
+
+def _done(ref: ObjectRef, path: SafePath, meta: ObjectMeta, proof: Proof) -> Outcome:
+    return Outcome(
+        ref,
+        State.DONE,
+        str(path),
+        reason=proof.reason,
+        detail=proof.detail,
+        verdict=proof.verdict,
+        checksum=proof.checksum,
+        part_sizes=proof.part_sizes,
+        computed=proof.computed,
+        sse=meta.sse,
+        kms_key_id=meta.kms_key_id,
+        version_id=meta.version_id,
+    )

@@ -1,0 +1,174 @@
+"""The journal of one run: what the engine writes to, and asks what earlier runs have done.
+
+A row says done only after its file is durable: `sync` comes before every commit. What was recorded and
+not committed when a run dies is fetched or verified again, never believed.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from s3haul.errors import DestinationError
+from s3haul.journal.database import SourceIdentity, open_for_writing
+from s3haul.journal.reader import Reader
+from s3haul.journal.rows import GONE, GONE_AFTER, PUT, to_row
+from s3haul.journal.trouble import translated
+from s3haul.journal.writer import Writer
+from s3haul.models import Outcome, State, Verdict
+
+_BEGIN = "INSERT INTO runs (number, started) VALUES (?, ?)"
+_END = "UPDATE runs SET ended = ?, complete = ?, exit_code = ?, listed = ?, listed_bytes = ? WHERE number = ?"
+
+
+class KnownRow(NamedTuple):
+    """What an earlier run, or this one, wrote about a key that is (or was, until now) listed."""
+
+    key: str
+    etag: str
+    size: int
+    path: str | None
+    state: State
+    version_id: str | None = None
+    verdict: Verdict | None = None
+
+
+class Journal:
+    """Made by `open`, ended by `close`. `record` and `mark_gone*` never block; the rest may touch the disk.
+
+    All methods may be called from any thread, and raise what ended the writer once it has ended.
+    """
+
+    def __init__(self, writer: Writer, reader: Reader, clock: Callable[[], float]) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._clock = clock
+        self._run = 0
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        source: SourceIdentity,
+        *,
+        sync: Callable[[], None],
+        on_error: Callable[[Exception], None] = lambda _: None,
+        batch: int = 1000,
+        interval: float = 2.0,
+        clock: Callable[[], float] = time.time,
+    ) -> Self:
+        """The journal at `path`, created as needed in a directory that exists. One writer at a time.
+
+        `sync` makes landed files durable; it is called in the writer's thread before each commit, which
+        comes when `batch` statements wait or `interval` seconds after the first. `on_error` is called
+        from that thread, once, with what ended it. Raises `JournalError` and `DestinationError`.
+        """
+        connection = open_for_writing(path, source, clock)
+        try:
+            reader = Reader(path)
+            with translated(path):
+                identity = path.stat()
+        except BaseException:
+            connection.close()
+            raise
+
+        def sync_and_check() -> None:
+            sync()
+            _refuse_replaced(path, identity)
+
+        writer = Writer(
+            connection,
+            path,
+            sync=sync_and_check,
+            on_error=on_error,
+            batch=batch,
+            interval=interval,
+        )
+        return cls(writer, reader, clock)
+
+    def begin_run(self) -> int:
+        """Open the books of a new run; its number, from 1."""
+        self._run = 1 + max((run.number for run in self._reader.runs()), default=0)
+        self._writer.submit(_BEGIN, (self._run, self._clock()))
+        self._writer.flush()
+        return self._run
+
+    def record(self, outcome: Outcome) -> None:
+        """Queue the outcome of one object; a later one of the same key replaces it.
+
+        Raises `JournalError` for a key that no journal can hold.
+        """
+        self._writer.submit(PUT, tuple(to_row(outcome, self._run, self._clock())))
+
+    def known(self, first_key: str, last_key: str) -> dict[str, KnownRow]:
+        """The committed rows with first_key < key <= last_key, without keys that are marked gone.
+
+        A key that comes back after it was gone is unknown, so that its file is verified first.
+        """
+        return {
+            row.key: KnownRow(
+                row.key,
+                row.etag,
+                row.size,
+                row.path,
+                State(row.state),
+                row.version_id,
+                Verdict(row.verdict) if row.verdict else None,
+            )
+            for row in self._reader.between(first_key, last_key)
+            if row.listed
+        }
+
+    def mark_gone(self, keys: Iterable[str]) -> None:
+        """These keys are no longer listed: their rows stay, but out of the manifest."""
+        for key in keys:
+            self._writer.submit(GONE, (key,))
+
+    def mark_gone_after(self, key: str) -> None:
+        """The listing ended with `key` ("" for an empty one): all greater keys are gone."""
+        self._writer.submit(GONE_AFTER, (key,))
+
+    def flush(self) -> None:
+        """Return when everything recorded so far is committed."""
+        self._writer.flush()
+
+    def end_run(
+        self,
+        number: int,
+        *,
+        complete: bool,
+        exit_code: int | None = None,
+        listed: int | None = None,
+        listed_bytes: int | None = None,
+    ) -> None:
+        """Close the books of a run; `complete` says that every listed key has ended."""
+        self._writer.submit(_END, (self._clock(), complete, exit_code, listed, listed_bytes, number))
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Commit what is left and close the file, in any case; then raise what went wrong, if anything."""
+        self._reader.close()
+        self._writer.close()
+
+    @property
+    def failed(self) -> Exception | None:
+        """What ended the writer, or None."""
+        return self._writer.failure
+
+    @property
+    def backlog(self) -> int:
+        """Statements that wait for their commit: grows where the disk is slower than the network."""
+        return self._writer.backlog
+
+
+def _refuse_replaced(path: Path, identity: os.stat_result) -> None:
+    try:
+        same = os.path.samestat(path.stat(), identity)
+    except FileNotFoundError:
+        same = False
+    if not same:
+        raise DestinationError(
+            f"the journal {path} was removed or replaced during the run",
+            hint="run the same command again: files that are here are verified and not fetched again",
+        )

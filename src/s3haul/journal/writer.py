@@ -1,0 +1,126 @@
+"""The one writer: takes statements from any thread, commits them in batches from a thread of its own.
+
+    take a batch -> sync() -> BEGIN, statements in their order, COMMIT
+
+`sync` makes everything durable that the batch speaks of, so a committed row never claims more than the
+disk holds. The first error is final: nothing after it is written, and everybody who asks is told.
+"""
+
+import itertools
+import sqlite3
+import threading
+from collections.abc import Callable
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+from s3haul.journal.trouble import translated
+
+Statement = tuple[str, tuple[Any, ...]]
+
+
+class Writer:
+    """Owns the writing connection from here on. `on_error` is called once, from the writer's thread."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        path: Path,
+        *,
+        sync: Callable[[], None],
+        on_error: Callable[[Exception], None],
+        batch: int,
+        interval: float,
+    ) -> None:
+        self._connection = connection
+        self._path = path
+        self._sync = sync
+        self._on_error = on_error
+        self._batch = batch
+        self._interval = interval
+        self._lock = threading.Lock()
+        self._wake = threading.Condition(self._lock)  # for the thread: there is something to do
+        self._settled = threading.Condition(self._lock)  # for flush: a commit, or the end
+        self._waiting: list[Statement] = []
+        self._submitted = 0
+        self._committed = 0
+        self._urgent = 0  # commit at once while fewer than so many are committed
+        self._closing = False
+        self.failure: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name="s3haul-journal", daemon=True)
+        self._thread.start()
+
+    @property
+    def backlog(self) -> int:
+        """How many statements are submitted and not yet committed."""
+        return self._submitted - self._committed
+
+    def submit(self, sql: str, parameters: tuple[Any, ...]) -> None:
+        """Queue one statement and return at once. Raises what ended the writer, if it ended."""
+        with self._lock:
+            self._raise_failure()
+            if self._closing:
+                raise RuntimeError("the journal is closed")
+            self._waiting.append((sql, parameters))
+            self._submitted += 1
+            if len(self._waiting) in {1, self._batch}:
+                self._wake.notify()
+
+    def flush(self) -> None:
+        """Return when everything submitted so far is committed. Raises what ended the writer."""
+        with self._lock:
+            goal = self._urgent = self._submitted
+            self._wake.notify()
+            self._settled.wait_for(lambda: self._committed >= goal or self.failure is not None)
+            if self._committed < goal:
+                self._raise_failure()
+
+    def close(self) -> None:
+        """Commit what is left, and end. Raises what ended the writer, if it ended early."""
+        with self._lock:
+            self._closing = True
+            self._wake.notify()
+        self._thread.join()
+        self._raise_failure()
+
+    def _raise_failure(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+    def _run(self) -> None:
+        try:
+            with translated(self._path):
+                while statements := self._take():
+                    self._commit(statements)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the run must hear of it
+            self._fail(error)
+        finally:
+            self._connection.close()
+
+    def _take(self) -> list[Statement]:
+        """The next batch; empty when the journal is closed and nothing is left."""
+        with self._lock:
+            self._wake.wait_for(lambda: self._waiting or self._closing)
+            self._wake.wait_for(self._is_due, timeout=self._interval)
+            statements, self._waiting = self._waiting, []
+            return statements
+
+    def _is_due(self) -> bool:
+        return self._closing or self._urgent > self._committed or len(self._waiting) >= self._batch
+
+    def _commit(self, statements: list[Statement]) -> None:
+        self._sync()
+        self._connection.execute("BEGIN IMMEDIATE")
+        for sql, group in itertools.groupby(statements, key=itemgetter(0)):
+            self._connection.executemany(sql, [parameters for _, parameters in group])
+        self._connection.execute("COMMIT")
+        with self._lock:
+            self._committed += len(statements)
+            self._settled.notify_all()
+
+    def _fail(self, error: Exception) -> None:
+        with self._lock:
+            self.failure = error
+            self._waiting.clear()
+            self._settled.notify_all()
+        self._on_error(error)

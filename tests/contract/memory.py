@@ -1,0 +1,178 @@
+"""An `ObjectStore` that keeps its objects in a dict, with a hook for faults.
+
+It answers as S3 answers (see `stored`) and counts what was asked and what is still open.
+"""
+
+import asyncio
+import inspect
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+
+from contract.stored import StoredObject, answer, digest, refused, stored, text
+from s3haul.errors import StoreError
+from s3haul.models import ListPage, ObjectMeta, ObjectRef, Part, PartLayout
+from s3haul.store import GetRequest
+
+__all__ = ["Call", "MemoryBody", "MemoryStore", "StoredObject", "digest", "refused", "stored", "text"]
+
+PIECE = 64 * 1024
+
+Pause = Callable[[], Awaitable[object]]
+Piece = bytes | Exception | Pause  # sent, raised, or awaited, in order
+
+
+@dataclass(slots=True)
+class Call:
+    """One call, as the fault hook sees it before it is answered: raise, or change `answer` and `pieces`.
+
+    `n` counts from 1 the calls of this operation for this key (for "list": this prefix). `answer` is the
+    ListPage, ObjectMeta, ObjectRef or PartLayout that would be given; `pieces` the body of a "get".
+    """
+
+    operation: str  # list, get, head, parts
+    key: str
+    n: int
+    answer: object
+    request: GetRequest | None = None
+    pieces: list[Piece] = field(default_factory=list)
+
+
+FaultHook = Callable[[Call], Awaitable[None] | None]
+
+
+class MemoryBody:
+    """The open answer of one get."""
+
+    def __init__(self, meta: ObjectMeta, pieces: Sequence[Piece]) -> None:
+        self.meta = meta
+        self._pieces = pieces
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        for piece in self._pieces:
+            if isinstance(piece, bytes):
+                await asyncio.sleep(0)
+                yield piece
+            elif isinstance(piece, Exception):
+                raise piece
+            else:
+                await piece()
+
+
+class MemoryStore:
+    """The store. `objects` may be changed at any time; `fault` may be set at any time.
+
+    `connections` bounds the open bodies, as a connection pool does: one more waits until one is closed.
+    """
+
+    def __init__(
+        self,
+        objects: dict[str, StoredObject] | None = None,
+        *,
+        fault: FaultHook | None = None,
+        page_size: int = 1000,
+        connections: int = 1000,
+    ) -> None:
+        self.objects = {} if objects is None else objects
+        self.fault = fault
+        self.page_size = page_size
+        self.calls: list[Call] = []
+        self.open_bodies = 0
+        self.most_open = 0
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._connections = asyncio.Semaphore(connections)
+
+    async def list_page(self, prefix: str, *, token: str | None = None, start_after: str = "") -> ListPage:
+        after = bytes.fromhex(token) if token is not None else start_after.encode()
+        wanted = sorted(key.encode() for key in self.objects if key.startswith(prefix))
+        later = [key for key in wanted if key > after]
+        names = list(islice(later, self.page_size))
+        more = len(later) > len(names)
+        page = ListPage(
+            entries=tuple(self._entry(name.decode(), None) for name in names),
+            truncated=more,
+            token=names[-1].hex() if more else None,
+            key_count=len(names),
+        )
+        call = await self._called("list", prefix, page)
+        assert isinstance(call.answer, ListPage)
+        return call.answer
+
+    @asynccontextmanager
+    async def get(self, request: GetRequest) -> AsyncIterator[MemoryBody]:
+        async with self._connections:
+            self.open_bodies += 1
+            self.most_open = max(self.most_open, self.open_bodies)
+            try:
+                meta, data = answer(self._find(request.key, request.version_id), request)
+                pieces: list[Piece] = [data[at : at + PIECE] for at in range(0, len(data), PIECE)]
+                call = await self._called("get", request.key, meta, request=request, pieces=pieces)
+                assert isinstance(call.answer, ObjectMeta)
+                yield MemoryBody(call.answer, call.pieces)
+            finally:
+                self.open_bodies -= 1
+
+    async def head(self, key: str, *, version_id: str | None = None) -> ObjectRef:
+        try:
+            self._find(key, version_id)
+        except StoreError:
+            raise refused(404, "404", "Not Found") from None
+        call = await self._called("head", key, self._entry(key, version_id))
+        assert isinstance(call.answer, ObjectRef)
+        return call.answer
+
+    async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:
+        found = self._find(key, version_id)
+        layout = None
+        if found.composite:
+            starts = [sum(found.part_sizes[:at]) for at in range(len(found.part_sizes))]
+            rows = zip(starts, found.part_sizes, found.digests, strict=True)
+            parts = (Part(number, *row) for number, row in enumerate(rows, 1))
+            layout = PartLayout(found.composite.algorithm, tuple(parts))
+        call = await self._called("parts", key, layout)
+        assert call.answer is None or isinstance(call.answer, PartLayout)
+        return call.answer
+
+    def statistics(self) -> dict[str, int]:
+        counted = Counter(operation for operation, _ in self._counts.elements())
+        return {**counted, "open": self.open_bodies}
+
+    def count(self, operation: str, key: str = "") -> int:
+        """How often `operation` was called, for one key if one is given."""
+        return sum(n for (what, name), n in self._counts.items() if what == operation and key in ("", name))
+
+    async def _called(self, operation: str, key: str, answer: object, **more: object) -> Call:
+        self._counts[operation, key] += 1
+        call = Call(operation, key, self._counts[operation, key], answer, **more)  # type: ignore[arg-type]
+        self.calls.append(call)
+        await asyncio.sleep(0)
+        if self.fault:
+            waiting = self.fault(call)
+            if inspect.isawaitable(waiting):
+                await waiting
+        return call
+
+    def _find(self, key: str, version_id: str | None) -> StoredObject:
+        found = self.objects.get(key)
+        if found is None:
+            raise refused(404, "NoSuchKey", "The specified key does not exist.")
+        if version_id is not None and version_id != found.version_id:
+            raise refused(404, "NoSuchVersion", "The specified version does not exist.")
+        return found
+
+    def _entry(self, key: str, version_id: str | None) -> ObjectRef:
+        found = self.objects[key]
+        return ObjectRef(
+            key=key,
+            size=len(found.body),
+            etag=found.etag,
+            last_modified=found.last_modified,
+            storage_class=found.storage_class,
+            version_id=version_id,
+            checksum_type=found.checksums[0].type if found.checksums else "",
+            restored=found.restored,
+        )
+
+

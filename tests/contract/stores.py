@@ -1,0 +1,69 @@
+"""The implementations that the contract is held to. To add one, write its `open` and give it an entry."""
+
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from contract.demo_access import demo_profile
+from contract.memory import MemoryStore, stored
+from contract.suite import StoreCase, Upload
+from s3haul.aws.session import open_store
+from s3haul.demo import seed
+from s3haul.demo.server import DemoServer
+from s3haul.options import AccessOptions, SourceOptions, TransferOptions
+from s3haul.store import ObjectStore
+
+MAY_SEE_PARTS = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": "s3:GetObjectAttributes",
+            "Resource": f"arn:aws:s3:::{seed.BUCKET}/*",
+        }
+    ],
+}
+
+
+@asynccontextmanager
+async def open_memory(
+    contents: Mapping[str, Upload], page_size: int, concurrency: int
+) -> AsyncIterator[ObjectStore]:
+    objects = {
+        key: stored(one.body, algorithm=one.algorithm, part_sizes=one.part_sizes, composite=one.composite)
+        for key, one in contents.items()
+    }
+    store = MemoryStore(objects, page_size=page_size, connections=concurrency)
+    yield store
+    assert store.open_bodies == 0
+
+
+@asynccontextmanager
+async def open_sdk_on_demo(
+    contents: Mapping[str, Upload], page_size: int, concurrency: int
+) -> AsyncIterator[ObjectStore]:
+    with DemoServer() as server, tempfile.TemporaryDirectory() as directory:
+        server.cloud.roles[seed.ROLE_ARN].policies.append(MAY_SEE_PARTS)
+        for key, one in contents.items():
+            server.cloud.put(
+                seed.BUCKET,
+                key,
+                one.body,
+                checksum=one.algorithm,
+                checksum_type="COMPOSITE" if one.composite else "FULL_OBJECT",
+                part_sizes=one.part_sizes,
+                content_encoding=one.content_encoding,
+            )
+        source = SourceOptions(bucket=seed.BUCKET, page_size=page_size)
+        transfer = TransferOptions(concurrency=concurrency)
+        access = AccessOptions(profile="export")
+        with demo_profile(server, Path(directory)):
+            async with open_store(access, source, transfer, on_event=lambda _: None) as opened:
+                yield opened.store
+
+
+STORES: dict[str, StoreCase] = {
+    "memory": StoreCase(open_memory),
+    "sdk-on-demo": StoreCase(open_sdk_on_demo),
+}

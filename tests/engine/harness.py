@@ -1,0 +1,89 @@
+"""One haul on the real engine, journal and disk, from the in-memory store; nothing else is replaced."""
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from contract.memory import MemoryStore
+
+from s3haul.core.tally import Tally
+from s3haul.disk import Destination
+from s3haul.engine.run import Job, haul
+from s3haul.events import Event
+from s3haul.journal import SourceIdentity, manifest_lines
+from s3haul.models import State
+from s3haul.options import SourceOptions, TransferOptions
+
+
+@dataclass
+class Run:
+    """What one run did."""
+
+    tally: Tally
+    events: list[Event] = field(default_factory=list)
+    error: BaseException | None = None
+
+
+async def nap(_seconds: float) -> None:
+    """Back-off costs no time in tests."""
+
+
+async def run_once(
+    store: MemoryStore,
+    root: Path,
+    *,
+    prefix: str = "",
+    recursive: bool = True,
+    file_name: str | None = None,
+    credentials=None,
+    **options: object,
+) -> Run:
+    source = SourceOptions(bucket="bucket", prefix=prefix, recursive=recursive)
+    transfer = replace(TransferOptions(concurrency=8, max_attempts=4), **options)
+    done = Run(Tally())
+
+    def emit(event: Event) -> None:
+        done.tally.observe(event)
+        done.events.append(event)
+
+    with Destination.open(root) as destination:
+        destination.lock()
+        destination.clear_temporary()
+        job = Job(
+            store=store,
+            credentials=credentials,
+            destination=destination,
+            source=source,
+            identity=SourceIdentity("bucket", source.base, "memory"),
+            options=transfer,
+            file_name=file_name,
+            sleep=nap,
+        )
+        await haul(job, done.tally, emit)
+    return done
+
+
+def tree(root: Path) -> dict[str, bytes]:
+    """Every file below `root`, our own state apart."""
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and not path.is_symlink() and ".s3haul" not in path.relative_to(root).parts
+    }
+
+
+def manifest(root: Path) -> dict[str, dict]:
+    lines = (json.loads(line) for line in manifest_lines(root / ".s3haul" / "journal.sqlite3"))
+    return {line["key"]: line for line in lines}
+
+
+def leftovers(root: Path) -> list[Path]:
+    return list((root / ".s3haul" / "tmp").iterdir())
+
+
+def states(root: Path) -> dict[str, tuple[str, str | None]]:
+    return {key: (line["state"], line["reason"]) for key, line in manifest(root).items()}
+
+
+DONE = (State.DONE.value, None)
+__all__ = ["DONE", "Run", "leftovers", "manifest", "run_once", "states", "tree"]

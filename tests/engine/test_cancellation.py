@@ -1,0 +1,59 @@
+"""Cut short at every point: no half file under a final name, nothing open, nothing believed done."""
+
+import asyncio
+import gc
+import os
+
+import pytest
+from contract.memory import MemoryStore, stored
+from engine.harness import leftovers, manifest, run_once, tree
+
+MIB = 1024 * 1024
+
+
+def open_files(root):
+    """What this process holds open below `root`."""
+    links = (f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd"))
+    return [link for link in map(os.path.realpath, links) if link.startswith(str(root))]
+
+
+@pytest.mark.parametrize("size", [100, 3 * MIB])
+@pytest.mark.parametrize("steps", [1, 5, 20, 60, 200])
+async def test_a_run_cancelled_after_any_number_of_steps_leaves_only_whole_files(tmp_path, size, steps):
+    content = b"z" * size
+    store = MemoryStore({f"k{n}": stored(content) for n in range(6)})
+    task = asyncio.create_task(run_once(store, tmp_path))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    gc.collect()
+    assert all(data == content for data in tree(tmp_path).values())
+    assert store.open_bodies == 0
+    assert open_files(tmp_path) == []
+    if (tmp_path / ".s3haul" / "journal.sqlite3").exists():
+        assert leftovers(tmp_path) == []
+        assert set(manifest(tmp_path)) <= set(tree(tmp_path))
+    await run_once(store, tmp_path)
+    assert len(tree(tmp_path)) == 6
+
+
+async def test_a_hanging_body_is_let_go_on_cancellation(tmp_path):
+    reached = asyncio.Event()
+
+    async def hang():
+        reached.set()
+        await asyncio.get_running_loop().create_future()
+
+    def stall(call):
+        if call.operation == "get":
+            call.pieces = [b"z" * 10, hang]
+
+    store = MemoryStore({"k": stored(b"z" * 2 * MIB)}, fault=stall)
+    task = asyncio.create_task(run_once(store, tmp_path))
+    await reached.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (tree(tmp_path), leftovers(tmp_path), store.open_bodies) == ({}, [], 0)

@@ -1,0 +1,157 @@
+"""Headers and parsed bodies become records, whatever the SDK's model knows of them."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from s3haul.aws import answers
+from s3haul.models import Checksum, ObjectMeta, Part, PartLayout
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, ()),
+        (
+            {"x-amz-checksum-crc32": "AAAAAA==", "x-amz-checksum-type": "FULL_OBJECT"},
+            (Checksum("CRC32", "FULL_OBJECT", "AAAAAA=="),),
+        ),
+        (
+            {"x-amz-checksum-sha256": "abc-3", "x-amz-checksum-type": "COMPOSITE"},
+            (Checksum("SHA256", "COMPOSITE", "abc-3"),),
+        ),
+        (
+            {"x-amz-checksum-sha256": "abc", "x-amz-checksum-type": "COMPOSITE"},
+            (Checksum("SHA256", "COMPOSITE", "abc"),),
+        ),
+        ({"x-amz-checksum-sha1": "abc=-12"}, (Checksum("SHA1", "COMPOSITE", "abc=-12"),)),
+        ({"x-amz-checksum-sha1": "abc="}, (Checksum("SHA1", "FULL_OBJECT", "abc="),)),
+        ({"x-amz-checksum-xxhash128": "v"}, (Checksum("XXHASH128", "FULL_OBJECT", "v"),)),
+        (
+            {"x-amz-checksum-md5": "m", "x-amz-checksum-xxhash3": "x", "x-amz-checksum-mode": "ENABLED"},
+            (Checksum("MD5", "FULL_OBJECT", "m"), Checksum("XXHASH3", "FULL_OBJECT", "x")),
+        ),
+    ],
+)
+def test_every_checksum_header_is_reported_with_its_type(headers, expected):
+    assert answers.checksums(headers) == expected
+
+
+def test_the_headers_of_a_kms_object_are_all_kept():
+    headers = {
+        "content-length": "10",
+        "content-range": "bytes 5-14/100",
+        "etag": '"e-2"',
+        "last-modified": "Tue, 14 Nov 2023 22:13:20 GMT",
+        "x-amz-version-id": "v1",
+        "x-amz-mp-parts-count": "2",
+        "x-amz-server-side-encryption": "aws:kms",
+        "x-amz-server-side-encryption-aws-kms-key-id": "arn:key",
+        "x-amz-server-side-encryption-bucket-key-enabled": "true",
+        "x-amz-storage-class": "INTELLIGENT_TIERING",
+        "x-amz-archive-status": "DEEP_ARCHIVE_ACCESS",
+    }
+    assert answers.object_meta(206, headers) == ObjectMeta(
+        status=206,
+        length=10,
+        size=100,
+        etag='"e-2"',
+        last_modified=1_700_000_000.0,
+        version_id="v1",
+        range_start=5,
+        parts_count=2,
+        sse="aws:kms",
+        kms_key_id="arn:key",
+        bucket_key=True,
+        storage_class="INTELLIGENT_TIERING",
+        archive_status="DEEP_ARCHIVE_ACCESS",
+    )
+
+
+@pytest.mark.parametrize(
+    ("headers", "start", "size"),
+    [
+        ({"content-length": "10"}, None, 10),
+        ({}, None, None),
+        ({"content-length": "-1"}, None, None),
+        ({"content-length": "ten"}, None, None),
+        ({"content-length": "10", "content-range": "bytes 0-9/*"}, 0, None),
+        ({"content-length": "10", "content-range": "lines 0-9/10"}, None, 10),
+    ],
+)
+def test_odd_lengths_and_ranges_are_unknown_rather_than_wrong(headers, start, size):
+    meta = answers.object_meta(200, headers)
+    assert (meta.range_start, meta.size) == (start, size)
+
+
+@pytest.mark.parametrize(
+    ("answer", "empty"),
+    [
+        ({"ResponseMetadata": {}}, True),
+        ({"EncodingType": "url"}, True),
+        ({"IsTruncated": False}, False),
+        ({"KeyCount": 0, "Name": "b"}, False),
+    ],
+)
+def test_an_answer_that_is_no_listing_is_noticed(answer, empty):
+    assert answers.list_page(answer).empty_answer is empty
+
+
+@pytest.mark.parametrize(
+    ("restore", "restored"),
+    [
+        ({}, False),
+        ({"IsRestoreInProgress": True}, False),
+        ({"IsRestoreInProgress": False, "RestoreExpiryDate": datetime(2030, 1, 1, tzinfo=UTC)}, True),
+    ],
+)
+def test_an_entry_says_whether_a_restore_is_finished(restore, restored):
+    row = {"Key": "k", "Size": 3, "ETag": '"e"', "StorageClass": "GLACIER", "RestoreStatus": restore}
+    (entry,) = answers.list_page(
+        {"Contents": [row], "IsTruncated": True, "NextContinuationToken": "t"}
+    ).entries
+    assert entry.restored is restored
+    assert (entry.storage_class, entry.size, entry.last_modified) == ("GLACIER", 3, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("restore", "restored"),
+    [
+        ("", False),
+        ('ongoing-request="true"', False),
+        ('ongoing-request="false", expiry-date="Fri, 21 Dec 2030 00:00:00 GMT"', True),
+    ],
+)
+def test_a_head_says_whether_a_restore_is_finished(restore, restored):
+    meta = answers.object_meta(200, {"content-length": "3", "x-amz-storage-class": "GLACIER"})
+    assert answers.head_entry("k", None, meta, restore).restored is restored
+
+
+def attributes(*parts: tuple[int, int], size: int, algorithm: str = "SHA256") -> dict:
+    rows = [
+        {"PartNumber": number, "Size": length, f"Checksum{algorithm}": f"d{number}"}
+        for number, length in parts
+    ]
+    checksum = {f"Checksum{algorithm}": "v", "ChecksumType": "COMPOSITE"}
+    return {"Checksum": checksum, "ObjectParts": {"Parts": rows}, "ObjectSize": size}
+
+
+def test_parts_of_several_pages_make_one_layout():
+    pages = [attributes((1, 5), (2, 6), size=14), attributes((3, 3), size=14)]
+    parts = (Part(1, 0, 5, "d1"), Part(2, 5, 6, "d2"), Part(3, 11, 3, "d3"))
+    assert answers.part_layout(pages) == PartLayout("SHA256", parts)
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [
+        [],
+        [{}],
+        [{"ObjectParts": {"TotalPartsCount": 3}, "Checksum": {"ChecksumCRC64NVME": "v"}}],
+        [attributes((1, 5), (3, 6), size=11)],
+        [attributes((1, 5), (2, 6), size=12)],
+        [{**attributes((1, 5), size=5), "Checksum": {"ChecksumType": "COMPOSITE"}}],
+    ],
+)
+def test_parts_that_do_not_account_for_the_object_are_no_layout(pages):
+    assert answers.part_layout(pages) is None

@@ -1,0 +1,255 @@
+"""The role's credentials over days of virtual time: one renewal at a time, ahead of expiry, never silent."""
+
+import asyncio
+
+import pytest
+
+from s3haul.aws.clients import Keys
+from s3haul.aws.credentials import RoleCredentials, advisory_window, mandatory_window
+from s3haul.aws.sts import RoleSession
+from s3haul.errors import AssumeRoleError, CredentialsError
+from s3haul.events import CredentialsRenewed, Warned
+
+START = 1_000_000.0
+
+
+class Timeline:
+    """A clock that moves only when told; sleepers wake in order."""
+
+    def __init__(self) -> None:
+        self.now = START
+        self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
+
+    def clock(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        wake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._sleepers.append((self.now + seconds, wake))
+        await wake
+
+    async def advance(self, seconds: float) -> None:
+        end = self.now + seconds
+        await settle()
+        while due := [one for one in self._sleepers if one[0] <= end]:
+            first = min(due, key=lambda one: one[0])
+            self._sleepers.remove(first)
+            self.now = max(self.now, first[0])
+            if not first[1].done():
+                first[1].set_result(None)
+            await settle()
+        self.now = end
+
+
+async def settle() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+class Sts:
+    """Gives sessions of `duration` seconds, unless `trouble` is set; `gate` holds answers back."""
+
+    def __init__(self, timeline: Timeline, duration: float = 3600.0) -> None:
+        self.timeline = timeline
+        self.duration = duration
+        self.calls = 0
+        self.times: list[float] = []
+        self.trouble: Exception | None = None
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def __call__(self) -> RoleSession:
+        self.calls += 1
+        self.times.append(self.timeline.now - START)
+        number = self.calls
+        await self.gate.wait()
+        if self.trouble:
+            raise self.trouble
+        ends = self.timeline.now + self.duration
+        keys = Keys(f"ASIA{number}", f"secret-{number}", f"token-{number}", ends)
+        return RoleSession(keys, "arn:aws:sts::111111111111:assumed-role/r/s", ends, self.duration)
+
+
+class Rig:
+    """Credentials on a timeline, with what they told."""
+
+    def __init__(self, duration: float = 3600.0, **options) -> None:
+        self.timeline = Timeline()
+        self.sts = Sts(self.timeline, duration)
+        self.events = []
+        self.credentials = RoleCredentials(
+            self.sts,
+            on_event=self.events.append,
+            clock=self.timeline.clock,
+            sleep=self.timeline.sleep,
+            jitter=lambda: 0.5,
+            **options,
+        )
+
+    @property
+    def renewals(self) -> list[CredentialsRenewed]:
+        return [event for event in self.events if isinstance(event, CredentialsRenewed)]
+
+    def warnings(self, words: str) -> list[Warned]:
+        return [event for event in self.events if isinstance(event, Warned) and words in event.message]
+
+    async def running(self) -> asyncio.Task[None]:
+        await self.credentials.start()
+        task = asyncio.create_task(self.credentials.run())
+        await settle()
+        return task
+
+
+async def ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@pytest.mark.parametrize(
+    ("duration", "advisory", "mandatory"),
+    [(43200, 900, 600), (3600, 900, 450), (1800, 450, 225), (900, 225, 112.5), (20, 5, 2.5)],
+)
+def test_the_windows_scale_with_the_session(duration, advisory, mandatory):
+    assert advisory_window(duration) == advisory
+    assert mandatory_window(duration) == mandatory
+
+
+async def test_a_session_is_renewed_ahead_of_its_end_by_nobody_but_the_refresher():
+    rig = Rig()
+    task = await rig.running()
+    (first,) = rig.renewals
+    assert first.expires == START + 3600
+    assert 900 <= first.expires - first.next_refresh <= 990
+    await rig.timeline.advance(first.next_refresh - START - 1)
+    assert rig.sts.calls == 1
+    await rig.timeline.advance(1)
+    assert rig.sts.calls == 2
+    assert (await rig.credentials.current()).access_key == "ASIA2"
+    await ended(task)
+
+
+async def test_three_days_of_short_sessions_take_one_call_each():
+    rig = Rig(duration=900)
+    task = await rig.running()
+    for _ in range(3 * 24 * 60):
+        await rig.timeline.advance(60)
+        await rig.credentials.current()
+    assert len(rig.renewals) == rig.sts.calls
+    assert 380 <= rig.sts.calls <= 400
+    await ended(task)
+
+
+async def test_keys_are_given_at_once_while_they_are_valid():
+    rig = Rig()
+    await rig.credentials.start()
+    for _ in range(1000):
+        await rig.credentials.current()
+    assert rig.sts.calls == 1
+
+
+async def test_sixty_four_workers_with_the_same_stale_key_cause_one_call():
+    rig = Rig()
+    task = await rig.running()
+    rig.sts.gate.clear()
+    renewals = [asyncio.create_task(rig.credentials.renew("ASIA1")) for _ in range(64)]
+    await settle()
+    rig.sts.gate.set()
+    await asyncio.gather(*renewals)
+    assert rig.sts.calls == 2
+    await rig.credentials.renew("ASIA1")
+    assert rig.sts.calls == 2
+    await ended(task)
+
+
+async def test_a_cancelled_worker_does_not_take_the_renewal_with_it():
+    rig = Rig()
+    await rig.credentials.start()
+    rig.sts.gate.clear()
+    first, second = (asyncio.create_task(rig.credentials.renew("ASIA1")) for _ in range(2))
+    await settle()
+    await ended(first)
+    rig.sts.gate.set()
+    await second
+    assert (await rig.credentials.current()).access_key == "ASIA3"
+
+
+async def test_while_sts_is_down_the_old_keys_go_on_until_they_expire():
+    rig = Rig()
+    task = await rig.running()
+    rig.sts.trouble = AssumeRoleError("no", id="S3H-STS-03")
+    await rig.timeline.advance(3599)
+    assert (await rig.credentials.current()).access_key == "ASIA1"
+    assert len(rig.warnings("could not be renewed")) == rig.sts.calls - 1 > 5
+    assert rig.warnings("requests wait") == []
+    assert rig.sts.calls < 80
+    await ended(task)
+
+
+async def test_after_expiry_requests_wait_and_go_on_when_sts_answers_again():
+    rig = Rig()
+    task = await rig.running()
+    rig.sts.trouble = AssumeRoleError("no")
+    await rig.timeline.advance(3600)
+    waiting = [asyncio.create_task(rig.credentials.current()) for _ in range(64)]
+    await rig.timeline.advance(300)
+    assert not any(one.done() for one in waiting)
+    assert [event.id for event in rig.warnings("requests wait")] == ["S3H-STS-03"]
+    rig.sts.trouble = None
+    await rig.timeline.advance(60)
+    assert len({(await one).access_key for one in waiting}) == 1
+    assert len(rig.renewals) == 2
+    await ended(task)
+
+
+async def test_when_the_bounded_time_is_over_the_run_ends_with_the_reason_and_the_way_to_resume():
+    rig = Rig()
+    task = await rig.running()
+    rig.sts.trouble = CredentialsError("expired", hint="log in again", said="The token", id="S3H-STS-02")
+    await rig.timeline.advance(3600)
+    waiting = asyncio.create_task(rig.credentials.current())
+    await rig.timeline.advance(901)
+    for one in (task, waiting):
+        with pytest.raises(CredentialsError) as caught:
+            await one
+        assert caught.value.id == "S3H-STS-02"
+        assert caught.value.said == "The token"
+        assert "resumes" in caught.value.hint
+    calls = rig.sts.calls
+    with pytest.raises(CredentialsError):
+        await rig.credentials.current()
+    assert rig.sts.calls == calls
+
+
+async def test_a_key_that_is_refused_early_is_replaced_without_waiting_for_its_end():
+    rig = Rig()
+    await rig.credentials.start()
+    await rig.credentials.renew((await rig.credentials.current()).access_key)
+    assert (await rig.credentials.current()).access_key == "ASIA2"
+
+
+async def test_a_failing_first_call_is_raised_at_once():
+    rig = Rig()
+    rig.sts.trouble = AssumeRoleError("no")
+    with pytest.raises(AssumeRoleError):
+        await rig.credentials.start()
+    assert rig.sts.calls == 1
+
+
+async def test_an_mfa_session_is_never_renewed_and_its_end_is_announced():
+    rig = Rig(renewable=False)
+    task = await rig.running()
+    assert [event.id for event in rig.warnings("MFA")] == ["S3H-STS-08"]
+    await rig.timeline.advance(3601)
+    with pytest.raises(CredentialsError) as caught:
+        await task
+    assert caught.value.id == "S3H-STS-08"
+    assert rig.sts.calls == 1
+
+
+async def test_no_record_of_the_credentials_shows_a_secret():
+    rig = Rig()
+    session = await rig.credentials.start()
+    shown = repr(rig.credentials) + repr(session) + repr(session.keys) + repr(rig.events)
+    assert "secret-1" not in shown
+    assert "token-1" not in shown

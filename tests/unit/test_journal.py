@@ -1,0 +1,491 @@
+"""The journal's promises: sync before commit, what is known on the next run, errors that reach everybody."""
+
+import os
+import sqlite3
+import stat
+import threading
+from contextlib import closing
+
+import pytest
+
+from journals import CRC, SOURCE, done, failed, nothing, open_journal, written
+from s3haul.errors import DestinationError, DestinationLockedError, JournalError
+from s3haul.journal import Count, Journal, KnownRow, Reader, Run, SourceIdentity, database
+from s3haul.journal.rows import PUT
+from s3haul.models import ObjectRef, Outcome, State, Verdict
+
+LAST = "\U0010ffff"
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "journal.sqlite3"
+
+
+@pytest.fixture
+def journal(path):
+    with closing(open_journal(path)) as journal:
+        journal.begin_run()
+        yield journal
+
+
+def names_in(directory):
+    return sorted(entry.name for entry in directory.iterdir())
+
+
+def keys_on_disk(path):
+    with Reader(path) as reader:
+        return [outcome.ref.key for outcome in reader.outcomes()]
+
+
+# --- recording and knowing ---
+
+
+def test_what_was_recorded_is_known_to_the_next_run(path):
+    written(path, done("a", version_id="v1"), failed("b"))
+    with closing(open_journal(path)) as journal:
+        assert journal.known("", LAST) == {
+            "a": KnownRow("a", '"61"', 9, "a", State.DONE, "v1", Verdict.VERIFIED),
+            "b": KnownRow("b", '"62"', 9, None, State.FAILED, None, None),
+        }
+
+
+def test_a_range_excludes_its_first_key_and_includes_its_last(journal):
+    for key in "abcd":
+        journal.record(done(key))
+    journal.flush()
+    assert list(journal.known("a", "c")) == ["b", "c"]
+    assert journal.known("c", "c") == {}
+
+
+def test_keys_are_ordered_by_their_utf8_bytes(journal):
+    keys = ["a", "a\0b", "b", "Z", "é", "ﬁ", "\ue000", "😀", "\U0010ffff", "a/b", "a.b"]
+    for key in keys:
+        journal.record(done(key))
+    journal.flush()
+    assert list(journal.known("", LAST)) == sorted(keys, key=str.encode)
+    assert "😀" in journal.known("ﬁ", "😀")
+
+
+def test_a_later_outcome_of_a_key_replaces_the_earlier(journal):
+    journal.record(failed("a"))
+    journal.record(done("a"))
+    journal.flush()
+    assert journal.known("", "a")["a"].state is State.DONE
+
+
+def test_what_is_not_committed_is_not_known(journal):
+    journal.record(done("a"))
+    assert journal.known("", LAST) == {}
+    assert journal.backlog == 1
+    journal.flush()
+    assert list(journal.known("", LAST)) == ["a"]
+    assert journal.backlog == 0
+
+
+def test_closing_commits_what_is_left(path):
+    journal = open_journal(path)
+    journal.begin_run()
+    journal.record(done("a"))
+    journal.close()
+    assert keys_on_disk(path) == ["a"]
+
+
+def test_a_closed_journal_takes_no_more(path):
+    journal = open_journal(path)
+    journal.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        journal.record(done("a"))
+
+
+def test_a_closed_journal_is_one_file_of_the_owner_alone(path):
+    written(path, done("a"))
+    assert names_in(path.parent) == [path.name]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_no_file_of_an_open_journal_is_for_others(journal, path):
+    journal.record(done("a"))
+    journal.flush()
+    modes = {name: stat.S_IMODE((path.parent / name).stat().st_mode) for name in names_in(path.parent)}
+    assert modes == {path.name + suffix: 0o600 for suffix in ("", "-wal", "-shm")}
+
+
+def test_a_path_may_hold_any_character(tmp_path):
+    path = tmp_path / "a?b#c%41 é" / "journal.sqlite3"
+    path.parent.mkdir()
+    written(path, done("a"))
+    assert keys_on_disk(path) == ["a"]
+    assert names_in(tmp_path) == [path.parent.name]
+
+
+def test_a_key_that_is_no_unicode_text_is_refused_and_the_writer_lives_on(journal):
+    with pytest.raises(JournalError, match=r"\\ud800"):
+        journal.record(done("a\ud800", path="a"))
+    journal.record(done("b"))
+    journal.flush()
+    assert list(journal.known("", LAST)) == ["b"]
+
+
+@pytest.mark.parametrize("size", [-1, 2**63])
+def test_a_size_that_is_none_is_refused(journal, size):
+    with pytest.raises(JournalError, match="cannot hold"):
+        journal.record(done("a", size))
+
+
+def test_headers_that_are_not_utf8_cannot_stop_the_writer(journal):
+    ref = ObjectRef("a", 2**63 - 1, '"\udcff"', 1.0, "\udcfe", "\udcfd")
+    journal.record(Outcome(ref, State.FAILED, detail="\udcfc\0" * 5000, kms_key_id="\udcfb", sse="\udcfa"))
+    journal.flush()
+    assert journal.known("", LAST)["a"].etag == '"\\udcff"'
+
+
+# --- sync, then commit ---
+
+
+def test_files_are_synced_before_rows_are_committed(path):
+    seen = []
+
+    def sync():
+        with closing(sqlite3.connect(path)) as other:
+            seen.append(other.execute("SELECT count(*) FROM objects").fetchone()[0])
+
+    with closing(open_journal(path, sync=sync)) as journal:
+        journal.begin_run()
+        for n in range(3):
+            journal.record(done(f"{n}"))
+            journal.flush()
+    assert seen == [0, 0, 1, 2]
+
+
+def test_a_full_batch_is_committed_without_being_asked(path):
+    synced = threading.Semaphore(0)
+    with closing(open_journal(path, batch=3, sync=synced.release)) as journal:
+        journal.begin_run()
+        assert synced.acquire(timeout=30)
+        journal.record(done("a"))
+        journal.record(done("b"))
+        assert not synced.acquire(blocking=False)
+        journal.record(done("c"))
+        assert synced.acquire(timeout=30)
+        journal.flush()
+        assert not synced.acquire(blocking=False)
+
+
+def test_a_single_row_is_committed_after_the_interval(path):
+    synced = threading.Semaphore(0)
+    with closing(open_journal(path, interval=0.01, sync=synced.release)) as journal:
+        journal.record(done("a"))
+        assert synced.acquire(timeout=30)
+
+
+def test_recording_does_not_wait_for_a_slow_disk(path):
+    entered, free = threading.Event(), threading.Event()
+
+    def sync():
+        entered.set()
+        assert free.wait(30)
+
+    journal = open_journal(path, batch=1, sync=sync)
+    try:
+        journal.record(done("a"))
+        assert entered.wait(30)
+        for n in range(100):
+            journal.record(done(f"{n}"))
+        assert journal.backlog == 101
+    finally:
+        free.set()
+        journal.close()
+    assert len(keys_on_disk(path)) == 101
+
+
+def test_many_threads_may_record_at_once(path):
+    with closing(open_journal(path, batch=7)) as journal:
+        journal.begin_run()
+
+        def record(thread):
+            for n in range(50):
+                journal.record(done(f"{thread}-{n}"))
+
+        threads = [threading.Thread(target=record, args=(n,)) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        journal.flush()
+        assert len(journal.known("", LAST)) == 200
+
+
+# --- a writer that dies ---
+
+
+def test_a_failed_sync_commits_nothing_and_everybody_is_told(path):
+    told = []
+    error = DestinationError("the disk is gone")
+
+    def sync():
+        if armed:
+            raise error
+
+    armed = []
+    journal = open_journal(path, sync=sync, on_error=told.append)
+    journal.begin_run()
+    armed.append(True)
+    journal.record(done("a"))
+    for asked in (journal.flush, journal.flush, lambda: journal.record(done("b")), journal.begin_run):
+        with pytest.raises(DestinationError) as caught:
+            asked()
+        assert caught.value is error
+    assert told == [error]
+    assert journal.failed is error
+    armed.clear()
+    with pytest.raises(DestinationError):
+        journal.close()
+    assert keys_on_disk(path) == []
+
+
+def test_a_bug_in_sync_is_told_as_it_is(path):
+    def sync():
+        raise ZeroDivisionError
+
+    journal = open_journal(path, sync=sync)
+    journal.record(done("a"))
+    with pytest.raises(ZeroDivisionError):
+        journal.close()
+
+
+def test_rows_committed_before_the_failure_stay(path):
+    def sync():
+        if path.with_name("fail").exists():
+            raise OSError(5, "Input/output error")
+
+    journal = open_journal(path, sync=sync)
+    journal.begin_run()
+    journal.record(done("a"))
+    journal.flush()
+    path.with_name("fail").touch()
+    journal.record(done("b"))
+    with pytest.raises(DestinationError, match="EIO"):
+        journal.close()
+    assert keys_on_disk(path) == ["a"]
+
+
+def test_a_journal_that_another_process_keeps_locked_ends_the_run(path, monkeypatch):
+    monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.0)
+    journal = open_journal(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        journal.record(done("a"))
+        with pytest.raises(DestinationLockedError):
+            journal.close()
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_journal_that_is_removed_during_the_run_ends_it(path, replace):
+    journal = open_journal(path)
+    journal.begin_run()
+    path.rename(path.with_name("elsewhere"))
+    if replace:
+        path.touch()
+    journal.record(done("a"))
+    with pytest.raises(DestinationError, match="removed or replaced"):
+        journal.close()
+
+
+# --- keys that are gone ---
+
+
+def test_gone_keys_leave_the_manifest_and_are_unknown(path, journal):
+    for key in "abcde":
+        journal.record(done(key))
+    journal.mark_gone(["b", "no such key"])
+    journal.mark_gone_after("d")
+    journal.mark_gone(["b"])
+    journal.flush()
+    assert list(journal.known("", LAST)) == ["a", "c", "d"]
+    assert keys_on_disk(path) == ["a", "c", "d"]
+
+
+def test_a_key_that_comes_back_is_recorded_anew(path, journal):
+    journal.record(done("a"))
+    journal.mark_gone(["a"])
+    journal.record(done("a"))
+    journal.flush()
+    assert keys_on_disk(path) == ["a"]
+
+
+def test_an_empty_listing_leaves_nothing(path, journal):
+    journal.record(done("a"))
+    journal.mark_gone_after("")
+    journal.flush()
+    assert keys_on_disk(path) == []
+
+
+# --- runs and counts ---
+
+
+def test_runs_are_numbered_and_an_unfinished_one_says_so(path):
+    times = iter(range(100, 200))
+    journal = open_journal(path, clock=lambda: next(times))
+    assert journal.begin_run() == 1
+    journal.close()
+    with closing(open_journal(path, clock=lambda: next(times))) as journal:
+        assert journal.begin_run() == 2
+        journal.end_run(2, complete=True, exit_code=3, listed=7, listed_bytes=70)
+    with Reader(path) as reader:
+        assert reader.runs() == [
+            Run(1, 101.0, None, None, 0, None, None),
+            Run(2, 102.0, 103.0, 3, 1, 7, 70),
+        ]
+
+
+def test_listed_objects_are_counted_by_their_end(path):
+    outcomes = [done("a", 1), done("b", 2, verdict=Verdict.SIZE_ONLY), done("c", 4, fetched=4), failed("d")]
+    written(path, *outcomes, failed("e", "changed"))
+    with closing(open_journal(path)) as journal:
+        journal.mark_gone(["e"])
+    with Reader(path) as reader:
+        assert reader.counts() == [
+            Count("done", None, "size-only", 1, 2, 0),
+            Count("done", None, "verified", 2, 5, 4),
+            Count("failed", "network", None, 1, 9, 0),
+        ]
+
+
+def test_every_outcome_reads_back_page_by_page(path):
+    outcomes = [
+        done(
+            f"{n:05d}", n, part_sizes=(8, 8, 8, n), detail="a detail", fetched=n, attempts=2, kms_key_id="arn"
+        )
+        for n in range(2345)
+    ]
+    written(path, *outcomes)
+    with Reader(path) as reader:
+        assert list(reader.outcomes()) == outcomes
+        assert reader.source == SOURCE
+
+
+def test_a_pass_over_the_rows_does_not_hinder_the_writer(path):
+    with closing(open_journal(path)) as journal:
+        for n in range(1500):
+            journal.record(done(f"{n:05d}"))
+        journal.flush()
+        with Reader(path) as reader:
+            rows = reader.outcomes()
+            assert next(rows).ref.key == "00000"
+            journal.record(done("00001x"))
+            journal.record(done("01499x"))
+            journal.flush()
+            rest = [outcome.ref.key for outcome in rows]
+    assert rest[-1] == "01499x"
+    assert len(rest) == 1500
+
+
+# --- whose journal it is ---
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        SOURCE._replace(bucket="other"),
+        SOURCE._replace(base=""),
+        SOURCE._replace(endpoint="https://elsewhere"),
+    ],
+)
+def test_the_journal_of_another_source_is_refused_by_name(path, other):
+    written(path, done("a"))
+    before = path.read_bytes()
+    with pytest.raises(JournalError) as caught:
+        Journal.open(path, other, sync=nothing)
+    assert str(SOURCE) in caught.value.message
+    assert str(other) in caught.value.message
+    assert "another destination" in caught.value.hint
+    assert path.read_bytes() == before
+
+
+def test_a_journal_of_a_newer_version_is_refused(path):
+    written(path, done("a"))
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA user_version=2")
+    for opening in (open_journal, Reader):
+        with pytest.raises(JournalError, match="version 2") as caught:
+            opening(path)
+        assert caught.value.hint == "use a newer s3haul"
+
+
+def test_another_programs_database_is_left_alone(path):
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE theirs (x)")
+    before = path.read_bytes()
+    for opening in (open_journal, Reader):
+        with pytest.raises(JournalError, match="not a journal of s3haul"):
+            opening(path)
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_left_alone(path):
+    path.write_bytes(b"precious notes\n" * 1000)
+    for opening in (open_journal, Reader):
+        with pytest.raises(JournalError, match="not a database"):
+            opening(path)
+    assert path.read_bytes() == b"precious notes\n" * 1000
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, lambda path: path.symlink_to("/etc/passwd")])
+def test_anything_but_a_regular_file_is_refused(path, make):
+    make(path)
+    for opening in (open_journal, Reader):
+        with pytest.raises(JournalError, match="not a regular file"):
+            opening(path)
+
+
+def test_reading_where_nothing_was_hauled_makes_nothing(path):
+    with pytest.raises(JournalError, match="no journal") as caught:
+        Reader(path)
+    assert "s3haul cp" in caught.value.hint
+    assert names_in(path.parent) == []
+
+
+def test_a_directory_that_does_not_exist_is_the_destinations_trouble(path):
+    with pytest.raises(DestinationError, match="ENOENT"):
+        open_journal(path.parent / "absent" / "journal.sqlite3")
+
+
+def test_a_deleted_journal_starts_anew_and_knows_nothing(path):
+    written(path, done("a"))
+    path.unlink()
+    with closing(open_journal(path)) as journal:
+        assert journal.begin_run() == 1
+        assert journal.known("", LAST) == {}
+
+
+def test_the_journal_is_recognisable(path):
+    written(path, done("a"))
+    with closing(sqlite3.connect(path)) as other:
+        assert other.execute("PRAGMA application_id").fetchone() == (0x73334861,)
+        assert other.execute("PRAGMA user_version").fetchone() == (1,)
+        assert dict(other.execute("SELECT * FROM meta")) == {
+            "bucket": "bucket",
+            "base": "base/",
+            "endpoint": "https://s3.example",
+            "created": "1700000100.0",
+        }
+        assert other.execute("SELECT checksum, crc FROM objects").fetchone()[0] == CRC.value
+        assert len(other.execute("SELECT * FROM objects").fetchone()) == PUT.count("?")
+
+
+def test_commits_wait_for_the_disk(path, monkeypatch):
+    traced = []
+    connect = sqlite3.connect
+
+    def traced_connect(*args, **options):
+        connection = connect(*args, **options)
+        connection.set_trace_callback(traced.append)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", traced_connect)
+    connection = database.open_for_writing(path, SourceIdentity("b", "", ""))
+    with closing(connection):
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert "PRAGMA fullfsync=ON" in traced
