@@ -2,11 +2,18 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+import pytest
+
+from s3haul.aws.session import OpenStore, open_store
 from s3haul.demo import seed
 from s3haul.demo.server import DemoServer
+from s3haul.errors import S3HaulError
+from s3haul.events import Warned
+from s3haul.options import AccessOptions, RoleOptions, SourceOptions, TransferOptions
+from s3haul.store import GetRequest
 
 CONFIG = """
 [profile user-b]
@@ -56,3 +63,54 @@ def demo_profile(server: DemoServer, directory: Path, **changes: str) -> Iterato
     config.write_text(CONFIG.format(**values | changes))
     with only_this_aws(AWS_CONFIG_FILE=str(config), AWS_SHARED_CREDENTIALS_FILE=str(directory / "none")):
         yield config
+
+
+class Entry:
+    """Opens stores of the demo's bucket and keeps what the access layer told."""
+
+    def __init__(self, server, directory):
+        self.server = server
+        self.directory = directory
+        self.events = []
+
+    @asynccontextmanager
+    async def open(self, access=None, *, bucket=seed.BUCKET, ask_mfa=None, owner=None, **profile):
+        source = SourceOptions(bucket=bucket, expected_bucket_owner=owner)
+        more = {"ask_mfa": ask_mfa} if ask_mfa else {}
+        with demo_profile(self.server, self.directory, **profile):
+            opening = open_store(
+                access or AccessOptions(profile="export"),
+                source,
+                TransferOptions(),
+                on_event=self.events.append,
+                **more,
+            )
+            async with opening as opened:
+                yield opened
+
+    async def refused(self, *arguments, **options) -> S3HaulError:
+        with pytest.raises(S3HaulError) as caught:
+            async with self.open(*arguments, **options):
+                pass
+        return caught.value
+
+    @property
+    def warnings(self):
+        return [event for event in self.events if isinstance(event, Warned)]
+
+
+async def read(opened: OpenStore, key="a") -> bytes:
+    async with opened.store.get(GetRequest(key)) as body:
+        return b"".join([chunk async for chunk in body.chunks()])
+
+
+def role_options(**changes) -> RoleOptions:
+    return RoleOptions(**{"role_arn": seed.ROLE_ARN, "external_id": seed.EXTERNAL_ID, **changes})
+
+
+def endpoints(server) -> dict[str, str]:
+    return {
+        "endpoint_url": server.endpoint_url,
+        "sts_endpoint_url": server.endpoint_url,
+        "ca_bundle": server.ca_path,
+    }

@@ -8,12 +8,12 @@ import inspect
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from contract.stored import StoredObject, answer, digest, refused, stored, text
+from contract.stored import StoredObject, answer, digest, meta_of, refused, stored, text
 from s3haul.errors import StoreError
-from s3haul.models import ListPage, ObjectMeta, ObjectRef, Part, PartLayout
+from s3haul.models import ListPage, ObjectMeta, Part, PartLayout
 from s3haul.store import GetRequest
 
 __all__ = ["Call", "MemoryBody", "MemoryStore", "StoredObject", "digest", "refused", "stored", "text"]
@@ -29,7 +29,7 @@ class Call:
     """One call, as the fault hook sees it before it is answered: raise, or change `answer` and `pieces`.
 
     `n` counts from 1 the calls of this operation for this key (for "list": this prefix). `answer` is the
-    ListPage, ObjectMeta, ObjectRef or PartLayout that would be given; `pieces` the body of a "get".
+    ListPage, ObjectMeta or PartLayout that would be given; `pieces` the body of a "get".
     """
 
     operation: str  # list, get, head, parts
@@ -91,7 +91,7 @@ class MemoryStore:
         names = list(islice(later, self.page_size))
         more = len(later) > len(names)
         page = ListPage(
-            entries=tuple(self._entry(name.decode(), None) for name in names),
+            entries=tuple(meta_of(self.objects[name.decode()]).ref(name.decode()) for name in names),
             truncated=more,
             token=names[-1].hex() if more else None,
             key_count=len(names),
@@ -114,13 +114,13 @@ class MemoryStore:
             finally:
                 self.open_bodies -= 1
 
-    async def head(self, key: str, *, version_id: str | None = None) -> ObjectRef:
+    async def head(self, key: str, *, checksums: bool = False) -> ObjectMeta:
         try:
-            self._find(key, version_id)
+            meta = meta_of(self._find(key, None))
         except StoreError:
             raise refused(404, "404", "Not Found") from None
-        call = await self._called("head", key, self._entry(key, version_id))
-        assert isinstance(call.answer, ObjectRef)
+        call = await self._called("head", key, meta if checksums else replace(meta, checksums=()))
+        assert isinstance(call.answer, ObjectMeta)
         return call.answer
 
     async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:
@@ -161,18 +161,3 @@ class MemoryStore:
         if version_id is not None and version_id != found.version_id:
             raise refused(404, "NoSuchVersion", "The specified version does not exist.")
         return found
-
-    def _entry(self, key: str, version_id: str | None) -> ObjectRef:
-        found = self.objects[key]
-        return ObjectRef(
-            key=key,
-            size=len(found.body),
-            etag=found.etag,
-            last_modified=found.last_modified,
-            storage_class=found.storage_class,
-            version_id=version_id,
-            checksum_type=found.checksums[0].type if found.checksums else "",
-            restored=found.restored,
-        )
-
-

@@ -94,15 +94,9 @@ def cut(body: bytes, sizes: Sequence[int]) -> Iterator[bytes]:
         start += size
 
 
-def answer(found: StoredObject, request: GetRequest) -> tuple[ObjectMeta, bytes]:
-    """Headers and body that S3 would send, or the `StoreError` of its refusal."""
-    if request.if_match is not None and request.if_match != found.etag:
-        raise refused(
-            412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold"
-        )
-    if found.storage_class in ARCHIVED and not found.restored:
-        raise refused(403, "InvalidObjectState", "The operation is not valid for the object's storage class")
-    meta = ObjectMeta(
+def meta_of(found: StoredObject) -> ObjectMeta:
+    """The headers of a GET or HEAD of the whole object."""
+    return ObjectMeta(
         status=200,
         length=len(found.body),
         size=len(found.body),
@@ -113,12 +107,23 @@ def answer(found: StoredObject, request: GetRequest) -> tuple[ObjectMeta, bytes]
         sse=found.sse,
         kms_key_id=found.kms_key_id,
         storage_class=found.storage_class,
+        restored=found.restored,
     )
+
+
+def answer(found: StoredObject, request: GetRequest) -> tuple[ObjectMeta, bytes]:
+    """Headers and body that S3 would send, or the `StoreError` of its refusal."""
+    if request.if_match is not None and request.if_match != found.etag:
+        raise refused(
+            412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold"
+        )
+    if found.storage_class in ARCHIVED and not found.restored:
+        raise refused(403, "InvalidObjectState", "The operation is not valid for the object's storage class")
     if request.part_number is not None:
-        return one_part(found, request.part_number, meta)
+        return one_part(found, request.part_number, meta_of(found))
     if request.byte_range is not None:
-        return one_range(found, *request.byte_range, meta)
-    return meta, found.body
+        return one_range(found, *request.byte_range, meta_of(found))
+    return meta_of(found), found.body
 
 
 def one_range(found: StoredObject, first: int, last: int, meta: ObjectMeta) -> tuple[ObjectMeta, bytes]:

@@ -113,7 +113,7 @@ class ObjectStoreContract:
         async with bucket(contents, needs={"odd-keys"}) as store:
             for key in ODD_KEYS:
                 assert await read(store, key) == key.encode()
-                assert (await store.head(key)).size == len(key.encode())
+                assert (await store.head(key)).length == len(key.encode())
 
     async def test_pages_continue_by_token_until_the_end(self, bucket):
         keys = [f"k{number:02}" for number in range(7)]
@@ -143,7 +143,7 @@ class ObjectStoreContract:
     async def test_listing_head_and_get_agree_about_an_object(self, bucket):
         async with bucket({"a": Upload(noise(1000))}) as store:
             entry = (await store.list_page("")).entries[0]
-            seen = await store.head("a")
+            seen = (await store.head("a")).ref("a")
             async with store.get(GetRequest("a")) as body:
                 meta = body.meta
         assert (entry.key, entry.size, entry.storage_class) == ("a", 1000, "STANDARD")
@@ -207,7 +207,10 @@ class ObjectStoreContract:
             bucket({"a": Upload(data, algorithm)}, needs={algorithm}) as store,
             store.get(GetRequest("a")) as body,
         ):
-            assert body.meta.checksums == (Checksum(algorithm, "FULL_OBJECT", text(digest(algorithm, data))),)
+            expected = (Checksum(algorithm, "FULL_OBJECT", text(digest(algorithm, data))),)
+            assert body.meta.checksums == expected
+            assert (await store.head("a", checksums=True)).checksums == expected
+            assert (await store.head("a")).checksums == ()
 
     async def test_an_object_without_a_checksum_reports_none(self, bucket):
         async with (

@@ -232,6 +232,18 @@ def test_secrets_are_not_in_the_repr_of_users_and_sessions(cloud: Cloud) -> None
     assert "the-secret" not in shown
 
 
+def test_a_policy_that_cannot_be_judged_is_a_500_and_not_a_yes(
+    cloud: Cloud, clients: Clients, capfd: pytest.CaptureFixture[str]
+) -> None:
+    trust = cloud.roles[seed.ROLE_ARN].trust["Statement"][0]
+    trust["Condition"] = {"DateBefore": {"aws:CurrentTime": "2100-01-01"}}
+    assert refusal(clients.sts(), **ASK)[:2] == (500, "InternalError")
+    trust["Principal"] = "*"
+    cloud.buckets[seed.BUCKET].policy = {"Statement": [trust | {"Action": "s3:*", "Resource": "*"}]}
+    assert clients.raw("GET", f"/{seed.BUCKET}/k").code == "InternalError"
+    assert "DateBefore" in capfd.readouterr().err
+
+
 def test_an_action_that_is_not_served_is_named(clients: Clients) -> None:
     with pytest.raises(ClientError) as caught:
         clients.sts().get_session_token()

@@ -11,7 +11,7 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 
-from contract.memory import digest, text
+from contract.stored import digest, text
 
 REGION = "us-east-1"
 

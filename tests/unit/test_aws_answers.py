@@ -123,8 +123,8 @@ def test_an_entry_says_whether_a_restore_is_finished(restore, restored):
     ],
 )
 def test_a_head_says_whether_a_restore_is_finished(restore, restored):
-    meta = answers.object_meta(200, {"content-length": "3", "x-amz-storage-class": "GLACIER"})
-    assert answers.head_entry("k", None, meta, restore).restored is restored
+    headers = {"content-length": "3", "x-amz-storage-class": "GLACIER", "x-amz-restore": restore}
+    assert answers.object_meta(200, headers).restored is restored
 
 
 def attributes(*parts: tuple[int, int], size: int, algorithm: str = "SHA256") -> dict:

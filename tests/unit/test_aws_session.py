@@ -1,33 +1,28 @@
-"""The way into the bucket, against the embedded cloud: what works, and what each refusal says."""
+"""The way into the bucket, against the embedded cloud: what is in effect, found and shown."""
 
 import asyncio
 import io
 import logging
-import time
 import traceback
-from contextlib import asynccontextmanager
 
 import pytest
 import trustme
 
-from contract.demo_access import demo_profile, only_this_aws
-from s3haul.aws.session import OpenStore, ask_mfa, open_store
+from contract.demo_access import Entry, endpoints, only_this_aws, read, role_options
+from s3haul.aws.session import open_store
 from s3haul.demo import seed
-from s3haul.demo.model import Bucket, Role
+from s3haul.demo.model import Bucket
 from s3haul.demo.server import DemoServer
 from s3haul.errors import (
-    AssumeRoleError,
     CredentialsError,
     FaultKind,
-    S3HaulError,
     SourceError,
     StoreError,
     TlsError,
     UsageError,
 )
-from s3haul.events import CredentialsRenewed, Warned
-from s3haul.options import AccessOptions, RoleOptions, SourceOptions, TransferOptions
-from s3haul.store import GetRequest
+from s3haul.events import CredentialsRenewed
+from s3haul.options import AccessOptions, SourceOptions, TransferOptions
 
 
 @pytest.fixture
@@ -40,15 +35,6 @@ def server():
 @pytest.fixture
 def entry(server, tmp_path):
     return Entry(server, tmp_path)
-
-
-async def read(opened: OpenStore, key="a") -> bytes:
-    async with opened.store.get(GetRequest(key)) as body:
-        return b"".join([chunk async for chunk in body.chunks()])
-
-
-def options(**changes) -> RoleOptions:
-    return RoleOptions(**{"role_arn": seed.ROLE_ARN, "external_id": seed.EXTERNAL_ID, **changes})
 
 
 async def test_the_recipes_profile_opens_the_bucket_and_shows_what_is_in_effect(entry, server):
@@ -80,13 +66,13 @@ async def test_the_recipes_signature_line_works_however_it_was_pasted(entry, lin
 
 async def test_the_role_by_flags_opens_the_bucket_too(entry):
     async with entry.open(
-        AccessOptions(profile="user-b", role=options(), **endpoints(entry.server))
+        AccessOptions(profile="user-b", role=role_options(), **endpoints(entry.server))
     ) as opened:
         assert await read(opened) == b"data"
 
 
 async def test_keys_of_the_environment_can_assume_the_role(entry, server):
-    access = AccessOptions(role=options(), **endpoints(server))
+    access = AccessOptions(role=role_options(), **endpoints(server))
     source = SourceOptions(bucket=seed.BUCKET)
     keys = {"AWS_ACCESS_KEY_ID": seed.USER_B_KEY_ID, "AWS_SECRET_ACCESS_KEY": seed.USER_B_SECRET}
     with only_this_aws(AWS_CONFIG_FILE="/nowhere", AWS_SHARED_CREDENTIALS_FILE="/nowhere", **keys):
@@ -102,14 +88,6 @@ async def test_without_a_role_the_profiles_own_keys_are_used(entry):
         assert opened.credentials is None
         assert opened.effective.identity == "profile user-b"
     assert entry.server.count("AssumeRole") == 0
-
-
-def endpoints(server) -> dict[str, str]:
-    return {
-        "endpoint_url": server.endpoint_url,
-        "sts_endpoint_url": server.endpoint_url,
-        "ca_bundle": server.ca_path,
-    }
 
 
 async def test_the_external_id_is_sent_on_every_renewal_and_one_renewal_serves_all(entry, server):

@@ -39,6 +39,7 @@ def object_meta(status: int, headers: Mapping[str, str]) -> ObjectMeta:
         bucket_key=headers.get("x-amz-server-side-encryption-bucket-key-enabled", "").lower() == "true",
         storage_class=headers.get("x-amz-storage-class", "STANDARD"),
         archive_status=headers.get("x-amz-archive-status", ""),
+        restored='ongoing-request="false"' in headers.get("x-amz-restore", ""),
     )
 
 
@@ -53,20 +54,6 @@ def checksums(headers: Mapping[str, str]) -> tuple[Checksum, ...]:
         )
         for name, value in sorted(headers.items())
         if name.startswith(_PREFIX) and name not in {_PREFIX + "type", _PREFIX + "mode"}
-    )
-
-
-def head_entry(key: str, version_id: str | None, meta: ObjectMeta, restore: str) -> ObjectRef:
-    """The entry that a listing would hold; `restore` is the header x-amz-restore."""
-    return ObjectRef(
-        key=key,
-        size=meta.length or 0,
-        etag=meta.etag,
-        last_modified=meta.last_modified or 0.0,
-        storage_class=meta.storage_class,
-        version_id=version_id,
-        checksum_type=meta.checksums[0].type if meta.checksums else "",
-        restored='ongoing-request="false"' in restore,
     )
 
 

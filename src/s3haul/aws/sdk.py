@@ -15,7 +15,7 @@ from s3haul.aws import answers
 from s3haul.aws.clients import CONNECT_TIMEOUT, FetchKeys
 from s3haul.aws.translate import FOREIGN, translate
 from s3haul.errors import Fault, FaultKind, StoreError
-from s3haul.models import ListPage, ObjectMeta, ObjectRef, PartLayout
+from s3haul.models import ListPage, ObjectMeta, PartLayout
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.store import GetRequest
 
@@ -113,10 +113,8 @@ class SdkStore:
             # Drops the connection unless the body was read to its end; then it is free already.
             stream.close()
 
-    async def head(self, key: str, *, version_id: str | None = None) -> ObjectRef:
-        answer = await self._call("head_object", Key=key, VersionId=version_id)
-        restore = _headers(answer).get("x-amz-restore", "")
-        return answers.head_entry(key, version_id, _meta(answer), restore)
+    async def head(self, key: str, *, checksums: bool = False) -> ObjectMeta:
+        return _meta(await self._call("head_object", Key=key, ChecksumMode="ENABLED" if checksums else None))
 
     async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:
         pages: list[Mapping[str, Any]] = []
@@ -180,10 +178,6 @@ def _tells_no_layout(fault: Fault) -> bool:
     return fault.kind is FaultKind.HTTP and refused
 
 
-def _headers(answer: dict[str, Any]) -> Mapping[str, str]:
-    headers: Mapping[str, str] = answer["ResponseMetadata"]["HTTPHeaders"]
-    return headers
-
-
 def _meta(answer: dict[str, Any]) -> ObjectMeta:
-    return answers.object_meta(answer["ResponseMetadata"]["HTTPStatusCode"], _headers(answer))
+    metadata = answer["ResponseMetadata"]
+    return answers.object_meta(metadata["HTTPStatusCode"], metadata["HTTPHeaders"])

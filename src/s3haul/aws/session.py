@@ -23,6 +23,7 @@ from s3haul.aws.translate import FOREIGN, translate
 from s3haul.errors import CredentialsError, FaultKind, SourceError
 from s3haul.events import Emit, Warned
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
+from s3haul.store import ObjectStore
 
 SPARE_CONNECTIONS = 8
 _DISCOVERY_ATTEMPTS = 3
@@ -47,7 +48,7 @@ class Effective:
 class OpenStore:
     """`credentials.run()` belongs into the engine's outer task group; None where nothing needs it."""
 
-    store: SdkStore
+    store: ObjectStore
     effective: Effective
     credentials: RoleCredentials | None
 

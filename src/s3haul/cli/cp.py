@@ -12,14 +12,11 @@ from s3haul.cli.flags import LogFormats
 from s3haul.errors import UsageError
 from s3haul.options import AccessOptions, Existing, OutputOptions, RoleOptions, TransferOptions
 
-EPILOG = """Examples:
-
+EPILOG = """\b
+Examples:
   s3haul cp s3://BUCKET ./data --profile export
-
   s3haul cp --sse aws:kms --profile export s3://BUCKET ./ --recursive
-
   s3haul cp s3://BUCKET/2024/ ./data --role-arn arn:aws:iam::111111111111:role/export-role
-
   s3haul cp s3://BUCKET ./data --exclude '*' --include '*.parquet' --dryrun
 
 The same command again goes on where an earlier one ended.

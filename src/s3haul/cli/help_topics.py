@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from s3haul.core.pages import PAGES
 from s3haul.core.reasons import REASONS
 from s3haul.errors import UsageError
 
@@ -33,18 +34,20 @@ def topic_text(topic: str) -> str:
     if topic.upper().startswith("S3H-"):
         return _page(topic.upper())
     if topic == "errors":
-        return "\n\n".join(_page(reason.id) for reason in sorted(REASONS.values()))
+        ids = {*PAGES, *(reason.id for reason in REASONS.values())}
+        return "\n\n".join(_page(each) for each in sorted(ids))
     if topic not in TOPICS:
         raise UsageError(f"There is no help on {topic!r}.", hint="topics: " + ", ".join(TOPICS))
     return (resources.files("s3haul.cli") / "topics" / f"{topic}.md").read_text("utf-8").rstrip()
 
 
 def _page(error_id: str) -> str:
-    pages = [
-        f"{reason.id}  {reason.sentence}\n  reason: {slug}\n  who fixes it: {reason.who}\n  fix: {reason.fix}"
-        for slug, reason in REASONS.items()
-        if reason.id == error_id
-    ]
-    if not pages:
+    page = PAGES.get(error_id)
+    lines = [f"{error_id}  {page.title}", f"  who fixes it: {page.who}", f"  fix: {page.fix}"] if page else []
+    for slug, reason in REASONS.items():
+        if reason.id == error_id:
+            lines.append(f"{error_id}  an object with the reason {slug}: {reason.sentence}")
+            lines += [f"  who fixes it: {reason.who}", f"  fix: {reason.fix}"]
+    if not lines:
         raise UsageError(f"There is no page on {error_id}.", hint="s3haul help errors lists the ids")
-    return "\n\n".join(pages)
+    return "\n".join(lines)

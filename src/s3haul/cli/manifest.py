@@ -16,6 +16,6 @@ def manifest(dest: flags.State) -> int:
     """Print what became of every listed key, as JSON lines on stdout."""
     from s3haul.journal import manifest_lines  # noqa: PLC0415 - start-up stays fast
 
-    for line in manifest_lines(dest):
+    for line in manifest_lines(flags.journal_of(dest)):
         sys.stdout.write(line + "\n")
     return 0

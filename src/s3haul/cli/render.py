@@ -19,7 +19,8 @@ SUMMARY_SCHEMA = 1
 
 def error_lines(error: S3HaulError) -> Iterator[str]:
     """What happened, the service's own words, what to do, where to read on."""
-    yield f"x {show(error.message)}   [{error.id}]"
+    message = show(error.message).removesuffix(".")
+    yield f"x {message[:1].upper()}{message[1:]}   [{error.id}]"
     if error.said:
         yield f"  AWS said: {show(error.said)}"
     if error.hint:

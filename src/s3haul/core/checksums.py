@@ -179,7 +179,8 @@ def _judge(checksum: Checksum, size: int) -> FullObject | Composite | Unverifiab
     parts = _part_count(count, size) if dash else None
     if expected is None or (dash and (parts is None or kind == "FULL_OBJECT")):
         return Unverifiable(
-            "malformed-checksum", f"the {checksum.algorithm} that S3 sends is malformed: {checksum.value[:100]!r}"
+            "malformed-checksum",
+            f"the {checksum.algorithm} that S3 sends is malformed: {checksum.value[:100]!r}",
         )
     if kind == "FULL_OBJECT":
         return FullObject(checksum, expected)

@@ -53,6 +53,8 @@ def _serve_sts(cloud: Cloud, faults: FaultPlan, request: Request) -> Served:
     except CloudError as error:
         answer = sts_error(error)
         call.code = error.code
+    except Exception:  # noqa: BLE001 - as for S3
+        answer = sts_error(_bug())
     call.status = answer.status
     return Served(answer, disturbance.delivery(), call)
 
@@ -71,8 +73,7 @@ def _serve_s3(cloud: Cloud, faults: FaultPlan, request: Request) -> Served:
         answer = _s3_failure(request, error)
         call.code = error.code
     except Exception:  # noqa: BLE001 - a bug of the demo must look like a broken service, and be seen
-        traceback.print_exc(file=sys.stderr)
-        answer = _s3_failure(request, CloudError(500, "InternalError", "The demo cloud has a bug."))
+        answer = _s3_failure(request, _bug())
     call.status = answer.status
     return Served(answer, disturbance.delivery(), call)
 
@@ -110,6 +111,12 @@ def _s3_failure(request: Request, error: CloudError) -> Answer:
     if request.method == "HEAD" or error.status == 304:
         answer.body = EMPTY
     return answer
+
+
+def _bug() -> CloudError:
+    """For the exception being handled, which is shown on stderr: a bug here, or a policy that cannot be judged."""
+    traceback.print_exc(file=sys.stderr)
+    return CloudError(500, "InternalError", "The demo cloud could not serve this.")
 
 
 def _record(request: Request, name: str, key: str) -> Call:

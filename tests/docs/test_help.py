@@ -1,0 +1,76 @@
+"""The help says what the code does: every id has a page, every table is true."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import s3haul
+from s3haul.cli.help_topics import TOPICS, topic_text
+from s3haul.core.keypath import safe_path
+from s3haul.core.pages import PAGES
+from s3haul.core.reasons import REASONS
+from s3haul.errors import S3HaulError, UsageError
+
+SOURCE = Path(s3haul.__file__).parent
+ID = re.compile(r"S3H-[A-Z0-9]+-\d{2}")
+
+
+def test_every_id_in_the_source_has_a_page():
+    used = {found for path in SOURCE.rglob("*.py") for found in ID.findall(path.read_text())}
+    assert used
+    for each in used:
+        assert topic_text(each).startswith(each)
+
+
+def test_no_page_describes_an_id_that_is_never_given():
+    others = [path for path in SOURCE.rglob("*.py") if path.name != "pages.py"]
+    used = {found for path in others for found in ID.findall(path.read_text())}
+    assert set(PAGES) <= used
+
+
+def test_every_error_class_has_an_id_and_an_exit_code_that_the_help_lists():
+    codes = topic_text("exit-codes")
+    classes = [S3HaulError]
+    for each in classes:
+        classes += each.__subclasses__()
+        assert each.default_id in PAGES, each
+        assert re.search(rf"^  {each.exit_code} ", codes, re.MULTILINE), each
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_every_topic_has_a_text(topic):
+    assert len(topic_text(topic)) > 200
+
+
+def test_an_unknown_topic_and_an_unknown_id_are_refused():
+    for topic in ("nonsense", "S3H-XXX-99"):
+        with pytest.raises(UsageError):
+            topic_text(topic)
+
+
+def test_reasons_are_slugs_with_sentences_for_people():
+    for slug, reason in REASONS.items():
+        assert re.fullmatch(r"[a-z-]+", slug)
+        assert ID.fullmatch(reason.id)
+        assert reason.who in {"you", "data owner", "the service", "nobody"}
+
+
+@pytest.mark.parametrize(
+    ("key", "directory", "shadowed", "shown"),
+    [
+        ("a/b.txt", False, False, "a/b.txt"),
+        ("a//b", False, False, "a/~s3haul~=/b"),
+        ("../x", False, False, "~s3haul~=../x"),
+        ("./x", False, False, "~s3haul~=./x"),
+        ("a", False, True, "~s3haul~@a"),
+        (".s3haul/x", False, False, "~s3haul~=.s3haul/x"),
+        ("~s3haul~x", False, False, "~s3haul~=~s3haul~x"),
+        ("dir/", False, False, "dir/~s3haul~="),
+        ("dir/", True, False, "dir"),
+    ],
+)
+def test_the_table_of_names_is_true(key, directory, shadowed, shown):
+    assert str(safe_path(key, directory=directory, shadowed=shadowed)) == shown
+    assert key in topic_text("names")
+    assert shown in topic_text("names")

@@ -1,0 +1,76 @@
+"""The contract of `ObjectStore`, held against the sdk transport on servers that we did not write."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from contract.suite import ObjectStoreContract, StoreCase, Upload
+from foreign.access import keys_profile, role_profile
+from foreign.servers import ForeignServer
+from s3haul.aws.session import open_store
+from s3haul.options import AccessOptions, SourceOptions, TransferOptions
+from s3haul.store import ObjectStore
+
+# What a server cannot do, in the words of `contract.suite.StoreCase`, and why. The rest is tested.
+MINISTACK_LACKS = {
+    "layout": "GetObjectAttributes gives the parts' sizes without their checksums",
+    "parts": "GET with partNumber carries the whole object's checksum instead of the part's",
+}
+SEAWEEDFS_LACKS = {
+    "kms": "its key identifiers are names, it refuses ARNs",
+    "layout": "GetObjectAttributes gives no checksum",
+    "odd-keys": "it cleans paths: a//b is a/b, ../x is refused, a backslash is a slash",
+    "parts": "GET with partNumber carries no checksum",
+    "small-parts": "parts below 5 MiB are refused, as S3 does",
+}
+
+
+def upload(server: ForeignServer, bucket: str, key: str, one: Upload) -> None:
+    more = {"ContentEncoding": one.content_encoding} if one.content_encoding else {}
+    if one.part_sizes:
+        assert one.algorithm
+        starts = [sum(one.part_sizes[:number]) for number in range(len(one.part_sizes))]
+        parts = [one.body[at : at + size] for at, size in zip(starts, one.part_sizes, strict=True)]
+        kind = "COMPOSITE" if one.composite else "FULL_OBJECT"
+        server.seed_multipart(key, parts, one.algorithm, kind, bucket=bucket, **more)
+    elif one.algorithm:
+        server.seed_checksummed(key, one.body, one.algorithm, bucket=bucket, **more)
+    else:
+        server.seed({key: one.body}, bucket=bucket, **more)
+
+
+def case_of(
+    server: ForeignServer, profile: AbstractContextManager[Path], lacks: Mapping[str, str]
+) -> StoreCase:
+    @asynccontextmanager
+    async def opened(
+        contents: Mapping[str, Upload], page_size: int, concurrency: int
+    ) -> AsyncIterator[ObjectStore]:
+        bucket = server.fresh_bucket()
+        for key, one in contents.items():
+            upload(server, bucket, key, one)
+        with profile:
+            opening = open_store(
+                AccessOptions(profile="export"),
+                SourceOptions(bucket=bucket, page_size=page_size),
+                TransferOptions(concurrency=concurrency),
+                on_event=lambda _: None,
+            )
+            async with opening as store:
+                yield store.store
+
+    return StoreCase(opened, frozenset(lacks))
+
+
+class TestOnMiniStack(ObjectStoreContract):
+    @pytest.fixture
+    def case(self, ministack, tmp_path):
+        return case_of(ministack, role_profile(ministack, tmp_path), MINISTACK_LACKS)
+
+
+class TestOnSeaweedFS(ObjectStoreContract):
+    @pytest.fixture
+    def case(self, seaweedfs, tmp_path):
+        return case_of(seaweedfs, keys_profile(seaweedfs, tmp_path, seaweedfs.assume()), SEAWEEDFS_LACKS)

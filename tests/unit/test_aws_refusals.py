@@ -1,0 +1,195 @@
+"""Assuming the role at the embedded cloud: its special cases, and what each refusal of STS says."""
+
+import time
+
+import pytest
+
+from contract.demo_access import Entry, endpoints, read, role_options
+from s3haul.aws.session import ask_mfa
+from s3haul.demo import seed
+from s3haul.demo.model import Role
+from s3haul.demo.server import DemoServer
+from s3haul.errors import AssumeRoleError, CredentialsError, SourceError
+from s3haul.options import AccessOptions, RoleOptions
+
+
+@pytest.fixture
+def server():
+    with DemoServer() as running:
+        running.cloud.put(seed.BUCKET, "a", b"data")
+        yield running
+
+
+@pytest.fixture
+def entry(server, tmp_path):
+    return Entry(server, tmp_path)
+
+
+async def test_a_wrong_external_id_is_refused_with_its_likely_causes_and_without_being_shown(entry):
+    error = await entry.refused(external_id="wrong-external-id")
+    assert isinstance(error, AssumeRoleError)
+    assert (error.exit_code, error.id) == (4, "S3H-STS-03")
+    assert "External ID" in error.hint
+    assert "17 characters" in error.hint
+    for id_ in ("S3H-STS-05", "S3H-STS-06", "S3H-STS-07", "S3H-STS-08"):
+        assert id_ in error.hint
+    assert "sts:AssumeRole" in error.said
+    assert "wrong-external-id" not in error.message + error.hint + error.said
+
+
+async def test_a_missing_external_id_is_refused_and_said_to_be_missing(entry):
+    error = await entry.refused(
+        AccessOptions(profile="user-b", role=role_options(external_id=None), **endpoints(entry.server))
+    )
+    assert error.id == "S3H-STS-03"
+    assert "none was given" in error.hint
+
+
+async def test_an_external_id_that_sts_repeats_is_taken_out_of_what_it_said(entry, server):
+    echo = f"1 validation error detected: Value '{seed.EXTERNAL_ID}' at 'externalId' failed to satisfy constraint"
+    server.faults.add("error", operation="AssumeRole", status=400, code="ValidationError", message=echo)
+    error = await entry.refused()
+    assert error.id == "S3H-STS-09"
+    assert seed.EXTERNAL_ID not in error.said
+    assert f"<External ID, {len(seed.EXTERNAL_ID)} characters>" in error.said
+
+
+async def test_a_user_whose_own_policy_lacks_the_right_is_told_so(entry, server):
+    server.cloud.users[seed.USER_B_KEY_ID].policies.clear()
+    error = await entry.refused()
+    assert error.id == "S3H-STS-04"
+    assert "administrator" in error.hint
+
+
+async def test_an_unknown_access_key_is_a_fault_of_the_source_credentials(entry):
+    error = await entry.refused(key="AKIANOBODY0000000000")
+    assert isinstance(error, CredentialsError)
+    assert error.id == "S3H-STS-01"
+
+
+async def test_a_wrong_secret_is_named_with_the_measured_clock_skew(entry):
+    error = await entry.refused(secret="not-the-secret")
+    assert isinstance(error, CredentialsError)
+    assert error.id == "S3H-NET-01"
+    assert "the clocks agree" in error.message
+
+
+async def test_a_clock_that_is_off_is_measured(entry, server):
+    server.cloud.clock = lambda: time.time() + 1200
+    error = await entry.refused()
+    assert error.id == "S3H-NET-01"
+    assert "+1200 s" in error.message or "+1199 s" in error.message
+
+
+async def test_expired_source_credentials_say_that_a_new_login_helps(entry, server):
+    server.faults.add(
+        "error", operation="AssumeRole", status=403, code="ExpiredToken", message="The token has expired"
+    )
+    error = await entry.refused()
+    assert isinstance(error, CredentialsError)
+    assert error.id == "S3H-STS-02"
+    assert "log in" in error.hint
+
+
+async def test_sts_that_stays_down_is_an_error_of_the_way_there(entry, server):
+    server.faults.add("error", operation="AssumeRole", status=503, code="ServiceUnavailable", message="Busy")
+    error = await entry.refused()
+    assert isinstance(error, SourceError)
+    assert server.count("AssumeRole") == 3
+
+
+async def test_a_short_trouble_of_sts_is_overcome(entry, server):
+    server.faults.add("error", operation="AssumeRole", first=1, status=500)
+    async with entry.open() as opened:
+        assert await read(opened) == b"data"
+    assert server.count("AssumeRole") == 2
+
+
+async def test_a_duration_above_the_roles_maximum_is_explained(entry):
+    access = AccessOptions(
+        profile="user-b", role=role_options(duration_seconds=7200), **endpoints(entry.server)
+    )
+    error = await entry.refused(access)
+    assert error.id == "S3H-STS-10"
+
+
+async def test_a_chain_of_roles_falls_back_to_one_hour_with_a_warning(entry, server):
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": "sts:AssumeRole",
+                "Principal": {"AWS": f"arn:aws:iam::{seed.ACCOUNT_A}:root"},
+            }
+        ],
+    }
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    server.cloud.roles[seed.ROLE_ARN].policies.append(everything)
+    last = server.cloud.add_role(Role(seed.ACCOUNT_A, "last", trust, [everything], max_session=43200))
+    role = RoleOptions(role_arn=last.arn, duration_seconds=43200)
+    access = AccessOptions(source_profile="export", role=role, **endpoints(server))
+    async with entry.open(access) as opened:
+        assert await read(opened) == b"data"
+        assert "assumed-role/last/" in opened.effective.identity
+        asked = server.count("AssumeRole")
+        await opened.credentials.renew(opened.credentials.session.keys.access_key)
+        assert server.count("AssumeRole") == asked + 2
+    assert [warning.id for warning in entry.warnings] == ["S3H-STS-11"]
+
+
+async def test_an_mfa_role_asks_once_and_warns_that_it_cannot_be_renewed(entry, server):
+    user = server.cloud.users[seed.USER_B_KEY_ID]
+    user.mfa_serial, user.mfa_code = f"arn:aws:iam::{seed.ACCOUNT_B}:mfa/user-b", "123456"
+    asked = []
+
+    async def code(serial):
+        asked.append(serial)
+        return "123456"
+
+    role = role_options(mfa_serial=user.mfa_serial)
+    access = AccessOptions(profile="user-b", role=role, **endpoints(server))
+    async with entry.open(access, ask_mfa=code) as opened:
+        assert await read(opened) == b"data"
+    assert asked == [user.mfa_serial]
+    assert [warning.id for warning in entry.warnings] == ["S3H-STS-08"]
+
+
+async def test_the_mfa_code_is_asked_for_until_it_is_one(monkeypatch):
+    typed = iter(["12345", "abcdef", " 123456 "])
+    monkeypatch.setattr("getpass.getpass", lambda _: next(typed))
+    assert await ask_mfa("arn:aws:iam::222222222222:mfa/user-b") == "123456"
+
+
+async def test_without_anybody_to_ask_for_the_mfa_code_the_run_ends(monkeypatch):
+    def nobody(_):
+        raise EOFError
+
+    monkeypatch.setattr("getpass.getpass", nobody)
+    with pytest.raises(CredentialsError) as caught:
+        await ask_mfa("serial-number")
+    assert caught.value.id == "S3H-STS-08"
+
+
+async def test_an_expiry_is_read_by_the_servers_clock(entry, server):
+    server.cloud.clock = lambda: time.time() + 200
+    async with entry.open() as opened:
+        assert 3500 < opened.credentials.session.duration <= 3601
+
+
+async def test_a_session_that_has_already_ended_is_refused(entry, server):
+    server.cloud.session_seconds, server.cloud.announce_session_seconds = -10.0, True
+    error = await entry.refused()
+    assert isinstance(error, AssumeRoleError)
+    assert "already ended" in error.message
+
+
+async def test_a_session_of_another_account_is_refused(entry, server):
+    role = server.cloud.roles[seed.ROLE_ARN]
+    server.cloud.roles[seed.ROLE_ARN] = Role("999999999999", role.name, role.trust, role.policies)
+    server.cloud.users[seed.USER_B_KEY_ID].policies.append(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    )
+    error = await entry.refused()
+    assert isinstance(error, AssumeRoleError)
+    assert error.id == "S3H-CFG-06"
