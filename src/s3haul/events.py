@@ -74,5 +74,12 @@ class Warned:
     id: str = ""
 
 
-Event = Listed | ListingEnded | AlreadyDone | Received | Finished | Retrying | CredentialsRenewed | Warned
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A second has passed, whether or not anything happened in it."""
+
+
+Event = (
+    Listed | ListingEnded | AlreadyDone | Received | Finished | Retrying | CredentialsRenewed | Warned | Tick
+)
 Emit = Callable[[Event], None]

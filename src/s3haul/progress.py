@@ -14,7 +14,17 @@ from tqdm import tqdm
 
 from s3haul.core.tally import Tally
 from s3haul.core.text import human_bytes, human_duration, show
-from s3haul.events import AlreadyDone, CredentialsRenewed, Event, Finished, Listed, Received, Retrying, Warned
+from s3haul.events import (
+    AlreadyDone,
+    CredentialsRenewed,
+    Event,
+    Finished,
+    Listed,
+    Received,
+    Retrying,
+    Tick,
+    Warned,
+)
 from s3haul.models import State
 
 LINE_INTERVAL = 10.0
@@ -45,20 +55,26 @@ class Bars:
             case Finished():
                 self._objects.update(1)
                 if event.outcome.state is not State.DONE:
-                    self._bytes.total -= event.outcome.ref.size
-                    self._annotate()
-            case Listed():
-                self._bytes.total += event.bytes
-                self._objects.total += event.objects
+                    self._total()
             case AlreadyDone():
-                self._bytes.total -= event.bytes
                 self._objects.update(event.objects)
-            case CredentialsRenewed():
+                self._total()
+            case Listed():
+                self._total()
+            case Tick():
                 self._annotate()
+                self._objects.refresh()
             case Warned():
                 self._bytes.write(f"! {show(event.message)}", file=self._bytes.fp)
             case _:
                 pass
+
+    def _total(self) -> None:
+        """The bytes still to come are those of selected objects that have not ended otherwise."""
+        tally = self._tally
+        lost = sum(cause.bytes for cause in (*tally.failed.values(), *tally.skipped.values()))
+        self._bytes.total = tally.selected_bytes - tally.already_bytes - lost
+        self._objects.total = tally.selected
 
     def _annotate(self) -> None:
         notes = {}
@@ -71,6 +87,7 @@ class Bars:
         self._objects.set_postfix(notes, refresh=False)
 
     def close(self) -> None:
+        self._annotate()
         self._objects.close()
         self._bytes.close()
 

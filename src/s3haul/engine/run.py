@@ -1,6 +1,6 @@
 """One run: the task group that holds the producer, the workers and the refresher, and how it ends.
 
-    outer group: credentials.run(), the journal's watchman
+    outer group: credentials.run(), the journal's watchman, a tick a second
         inner group: produce(listing -> channel), N x work(channel -> Outcome)
     inner done -> outer tasks cancelled -> journal flushed and closed with the run's books
 
@@ -24,7 +24,7 @@ from s3haul.engine.pool import DenialWatch, work
 from s3haul.engine.signals import Interruption, interruptions
 from s3haul.engine.threads import steadfast
 from s3haul.errors import InterruptedRunError, S3HaulError
-from s3haul.events import Emit
+from s3haul.events import Emit, Tick
 from s3haul.journal import Journal, SourceIdentity
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.store import ObjectStore
@@ -104,7 +104,7 @@ def _context(job: Job, journal: Journal, threads: ThreadPoolExecutor, emit: Emit
 async def _work_through(ctx: Context, failure: asyncio.Future[BaseException]) -> None:
     try:
         async with asyncio.TaskGroup() as outer:
-            helpers = [outer.create_task(_watch(failure))]
+            helpers = [outer.create_task(_watch(failure)), outer.create_task(_tick(ctx.emit))]
             if ctx.credentials is not None:
                 helpers.append(outer.create_task(ctx.credentials.run()))
             interrupted = await _haul_objects(ctx)
@@ -118,6 +118,12 @@ async def _work_through(ctx: Context, failure: asyncio.Future[BaseException]) ->
 
 async def _watch(failure: asyncio.Future[BaseException]) -> None:
     raise await failure
+
+
+async def _tick(emit: Emit) -> None:
+    while True:
+        await asyncio.sleep(1.0)
+        emit(Tick())
 
 
 async def _haul_objects(ctx: Context) -> Interruption:
