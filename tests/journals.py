@@ -21,8 +21,8 @@ def failed(key: str, reason: str = "network", **fields) -> Outcome:
 
 
 def ref(key: str, size: int) -> ObjectRef:
-    """The entry of the listing; the ETag is the key's own."""
-    return ObjectRef(key, size, f'"{key.encode("utf-8", "surrogatepass").hex()}"', 1_700_000_000.5)
+    """The entry of the listing; the ETag is the key's own, and sorts otherwise."""
+    return ObjectRef(key, size, f'"{key.encode("utf-8", "surrogatepass").hex()[::-1]}"', 1_700_000_000.5)
 
 
 def nothing() -> None:

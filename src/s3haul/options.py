@@ -22,11 +22,13 @@ class RoleOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessOptions:
-    """Who calls, and where. `role` given by flags replaces the profile's own role keys."""
+    """Who calls, and where. `role` given by flags replaces the profile's own role keys; `external_id`
+    alone goes with the profile's role, so that it need not stand in a file."""
 
     profile: str | None = None
     source_profile: str | None = None  # credentials to assume the flags' role with
     role: RoleOptions | None = None
+    external_id: str | None = field(default=None, repr=False)
     region: str | None = None
     endpoint_url: str | None = None
     sts_endpoint_url: str | None = None

@@ -284,6 +284,15 @@ def test_a_flipped_byte_in_the_file_never_makes_an_untrue_row(damage):
     assert refused > 100
 
 
+def test_damage_to_a_page_is_refused_before_the_run_begins(damage):
+    content = bytearray(damage.contents[""])
+    page = content.index(KEYS[100].encode()) // 4096 * 4096
+    content[page : page + 4096] = bytes(4096)
+    path = damage.write(**{"": bytes(content), "-wal": b""})
+    with pytest.raises(JournalError, match="damaged"):
+        open_journal(path)
+
+
 @pytest.mark.parametrize(("old", "new"), [(b"failed", b"done"), (b"x" * 60, b"z" * 60), (b"done", b"gone")])
 def test_what_only_the_content_tells_is_noticed_by_the_rows_crc(damage, old, new):
     path = damage.write(**{"-wal": b""})
@@ -374,7 +383,10 @@ def test_a_full_disk_under_the_journal_is_said_at_once_and_loses_nothing(small_d
         journal.flush()
 
 
-def test_a_disk_that_is_full_from_the_start_takes_no_run(small_disk):
+@pytest.mark.parametrize("existing", [False, True])
+def test_a_disk_that_is_full_from_the_start_takes_no_run(small_disk, existing):
+    if existing:
+        written(small_disk / "journal.sqlite3", done("a"))
     with pytest.raises(OSError, match="No space"):
         (small_disk / "filler").write_bytes(bytes(1 << 20))
     with pytest.raises(DestinationFullError):

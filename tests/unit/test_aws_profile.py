@@ -359,3 +359,11 @@ def test_without_any_configuration_the_chain_and_a_default_region_remain(configu
     assert settings.base == Base(BaseKind.CHAIN)
     assert settings.region == Setting("us-east-1", Origin.DEFAULT)
     assert settings.role is None
+
+
+def test_an_external_id_by_flag_goes_with_the_profiles_role(configure):
+    configure(BASE.replace(f"external_id = {SECRET_ID}\n", ""))
+    assert effective().role.external_id is None
+    assert effective(external_id="By-Flag-1").role.external_id == "By-Flag-1"
+    with pytest.raises(UsageError):
+        effective(external_id="two words")

@@ -4,6 +4,7 @@ import os
 import sqlite3
 import stat
 import threading
+import time
 from contextlib import closing
 
 import pytest
@@ -45,8 +46,8 @@ def test_what_was_recorded_is_known_to_the_next_run(path):
     written(path, done("a", version_id="v1"), failed("b"))
     with closing(open_journal(path)) as journal:
         assert journal.known("", LAST) == {
-            "a": KnownRow("a", '"61"', 9, "a", State.DONE, "v1", Verdict.VERIFIED),
-            "b": KnownRow("b", '"62"', 9, None, State.FAILED, None, None),
+            "a": KnownRow("a", '"16"', 9, "a", State.DONE, "v1", Verdict.VERIFIED),
+            "b": KnownRow("b", '"26"', 9, None, State.FAILED, None, None),
         }
 
 
@@ -158,12 +159,21 @@ def test_files_are_synced_before_rows_are_committed(path):
     assert seen == [0, 0, 1, 2]
 
 
+def spin_until(true):
+    """Let other threads run until they have come to the point."""
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0)
+
+
 def test_a_full_batch_is_committed_without_being_asked(path):
     synced = threading.Semaphore(0)
     with closing(open_journal(path, batch=3, sync=synced.release)) as journal:
         journal.begin_run()
         assert synced.acquire(timeout=30)
         journal.record(done("a"))
+        spin_until(lambda: journal._writer._wake._waiters)
         journal.record(done("b"))
         assert not synced.acquire(blocking=False)
         journal.record(done("c"))

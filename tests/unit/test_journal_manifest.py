@@ -26,7 +26,7 @@ def test_a_verified_object_has_a_complete_line(path):
         {
             "key": "a/b",
             "version_id": "v1",
-            "etag": '"612f62"',
+            "etag": '"26f216"',
             "size": 9,
             "last_modified": "2023-11-14T22:13:20.500Z",
             "path": "a/b",

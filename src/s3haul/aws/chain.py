@@ -6,7 +6,7 @@ the end. Nothing is fetched here (see `sources`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -64,7 +64,16 @@ def resolve_chain(
         return (*roles, RoleStep(access.role)), base
     if keys_in_environment or not _has_role(files.profiles.get(name, {})):
         return (), Base(BaseKind.CHAIN, explicit)
-    return _walk(files, name)
+    roles, base = _walk(files, name)
+    if access.external_id:
+        roles = (*roles[:-1], _with_external_id(roles[-1], access.external_id))
+    return roles, base
+
+
+def _with_external_id(step: RoleStep, external_id: str) -> RoleStep:
+    role = replace(step.role, external_id=external_id)
+    check_role(role)
+    return replace(step, role=role)
 
 
 def _behind(files: ConfigFile, name: str, explicit: str | None) -> tuple[tuple[RoleStep, ...], Base]:

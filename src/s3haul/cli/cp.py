@@ -82,6 +82,7 @@ def cp(
     access = AccessOptions(
         profile=profile,
         source_profile=source_profile,
+        external_id=external_id,
         role=_role(role_arn, external_id, role_session_name, duration_seconds, mfa_serial),
         region=region,
         endpoint_url=endpoint_url,
@@ -112,6 +113,10 @@ def _role(
     mfa: str | None,
 ) -> RoleOptions | None:
     if role_arn is None:
+        if session_name or duration or mfa:
+            raise UsageError(
+                "The role's flags need --role-arn.", hint="or put them into the profile of --profile"
+            )
         return None
     return RoleOptions(
         role_arn=role_arn,
