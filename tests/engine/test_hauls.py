@@ -322,3 +322,19 @@ async def test_the_encryption_that_the_user_states_must_be_true(tmp_path):
 async def test_an_empty_bucket_is_done_at_once(tmp_path):
     done = await run_once(MemoryStore({}), tmp_path)
     assert (done.tally.exit_code, manifest(tmp_path)) == (0, {})
+
+
+async def test_a_version_that_will_be_replaced_is_unlearnt_before_its_file_is(tmp_path):
+    store = MemoryStore({"k": stored(b"old")})
+    await run_once(store, tmp_path)
+    store.objects["k"] = stored(b"new")
+    seen = []
+
+    def look(call):
+        if call.operation == "get":
+            seen.append(manifest(tmp_path))
+
+    store.fault = look
+    await run_once(store, tmp_path)
+    assert seen == [{}]
+    assert manifest(tmp_path)["k"]["size"] == 3

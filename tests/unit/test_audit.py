@@ -1,6 +1,7 @@
 """Offline verification: every kind of damage to a hauled tree is found and named, and nothing else is."""
 
 import os
+import threading
 from contextlib import ExitStack
 from itertools import accumulate, pairwise
 
@@ -10,7 +11,8 @@ from journals import done, failed, written
 from s3haul.core.checksums import new_hasher, text_of
 from s3haul.core.keypath import safe_path
 from s3haul.disk import Destination
-from s3haul.engine.audit import BYTES_PER_TASK, AuditCounts, audit
+from s3haul.engine.audit import AuditCounts, audit
+from s3haul.engine.recheck import BLOCK
 from s3haul.errors import JournalError
 from s3haul.journal import Reader
 from s3haul.models import Checksum, Verdict
@@ -231,12 +233,23 @@ def test_progress_grows_and_ends_with_everything(tree):
 
 
 def test_progress_tells_of_a_large_file_while_it_is_read(tree, monkeypatch):
-    monkeypatch.setattr("s3haul.engine.audit.TICK", 0.0)
-    body = bytes(8 << 20)
-    tree.add("a", body)
-    tree.audit()
-    assert len(tree.progress) > 1
-    assert len(body) < BYTES_PER_TASK
+    heard, read = threading.Event(), os.read
+
+    def read_on_when_heard(fd, n):
+        if os.lseek(fd, 0, os.SEEK_CUR) == BLOCK:
+            assert heard.wait(30)
+        return read(fd, n)
+
+    def note_progress(counts):
+        if counts.bytes == BLOCK:
+            heard.set()
+
+    monkeypatch.setattr("s3haul.engine.audit.TICK", 0.001)
+    monkeypatch.setattr("s3haul.engine.recheck.os.read", read_on_when_heard)
+    tree.note_progress = note_progress
+    tree.add("a", bytes(2 * BLOCK))
+    assert tree.audit() == (AuditCounts(verified=1, bytes=2 * BLOCK), {})
+    assert heard.is_set()
 
 
 def test_an_unreadable_block_is_a_finding_and_not_the_end(tree, monkeypatch):

@@ -394,12 +394,16 @@ def test_a_pass_over_the_rows_does_not_hinder_the_writer(path):
 # --- whose journal it is ---
 
 
+def test_another_endpoint_of_the_same_bucket_goes_on_with_its_journal(path):
+    written(path, done("a"))
+    Journal.open(path, SOURCE._replace(endpoint="https://elsewhere"), sync=lambda: None).close()
+
+
 @pytest.mark.parametrize(
     "other",
     [
         SOURCE._replace(bucket="other"),
         SOURCE._replace(base=""),
-        SOURCE._replace(endpoint="https://elsewhere"),
     ],
 )
 def test_the_journal_of_another_source_is_refused_by_name(path, other):
@@ -421,6 +425,15 @@ def test_a_journal_of_a_newer_version_is_refused(path):
         with pytest.raises(JournalError, match="version 2") as caught:
             opening(path)
         assert caught.value.hint == "use a newer s3haul"
+
+
+def test_a_journal_that_does_not_name_its_source_is_damaged(path):
+    written(path, done("a"))
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("DELETE FROM meta WHERE name = 'base'")
+        other.commit()
+    with pytest.raises(JournalError, match="damaged"):
+        open_journal(path)
 
 
 def test_another_programs_database_is_left_alone(path):

@@ -154,6 +154,11 @@ def parse_source(
         raise UsageError("--request-payer takes one value: requester.")
     if expected_bucket_owner is not None and not re.fullmatch(r"\d{12}", expected_bucket_owner, re.ASCII):
         raise UsageError("--expected-bucket-owner takes an account number of 12 digits.")
+    if match["bucket"].endswith("--x-s3"):
+        raise UsageError(
+            "Directory buckets (--x-s3) list their keys without order, which s3haul cannot resume yet.",
+            hint="copy the objects to a general purpose bucket first",
+        )
     prefix = match["key"] or ""
     recursive = recursive or not prefix or prefix.endswith("/")
     if recursive and prefix and not prefix.endswith("/"):

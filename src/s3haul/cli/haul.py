@@ -7,10 +7,11 @@ disk costs no request; the journal is the engine's.
 import asyncio
 import json
 import os
+import resource
 import sys
 import time
 from contextlib import ExitStack, closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.cli import render
@@ -24,11 +25,14 @@ from s3haul.engine.gate import Gate
 from s3haul.engine.preview import Estimate
 from s3haul.engine.preview import preview as foresee
 from s3haul.engine.run import Job, haul
-from s3haul.errors import S3HaulError
+from s3haul.errors import DestinationError, S3HaulError
 from s3haul.events import Event
 from s3haul.journal import SourceIdentity
 from s3haul.options import AccessOptions, DestinationOptions, OutputOptions, SourceOptions, TransferOptions
 from s3haul.progress import Bars, JsonLines, Lines, Listener, Quiet
+
+FILES_PER_REQUEST = 2  # a connection and a file
+SPARE_FILES = 128  # kept directories, the journal, the libraries
 
 
 def run(
@@ -41,6 +45,7 @@ def run(
     """Haul; prints the summary on stdout and returns the exit code. Raises what ended the run early."""
     tally, started = Tally(), time.monotonic()
     error: S3HaulError | None = None
+    transfer = _within_open_files(transfer)
     with ExitStack() as stack:
         destination = stack.enter_context(closing(Destination.open(where.root, force=where.force)))
         destination.lock()
@@ -75,6 +80,29 @@ def run(
     if error is not None:
         raise error
     return ending.exit_code
+
+
+def _within_open_files(transfer: TransferOptions) -> TransferOptions:
+    """Raise the soft limit of open files as far as it goes; lower the concurrency if that is too little.
+
+    A connection that finds no descriptor fails as if the server could not be reached.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = FILES_PER_REQUEST * transfer.concurrency + SPARE_FILES
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return transfer
+    fitting = (soft - SPARE_FILES) // FILES_PER_REQUEST
+    if fitting < 1:
+        raise DestinationError(
+            f"This process may open {soft} files only.",
+            hint="raise ulimit -n to 256 or more",
+            id="S3H-DST-08",
+        )
+    sys.stderr.write(f"! Only {soft} files may be open: {fitting} requests at a time (see ulimit -n)\n")
+    return replace(transfer, concurrency=fitting)
 
 
 def _listener(tally: Tally, output: OutputOptions) -> Listener:

@@ -20,7 +20,7 @@ def verify(dest: flags.State, *, json: flags.Json = False) -> int:
 
     Exit code 0: every file is as it was verified. 1: some file is damaged, missing or replaced.
     """
-    from s3haul.disk import Destination  # noqa: PLC0415 - help stays fast
+    from s3haul.disk import Tree  # noqa: PLC0415 - help stays fast
     from s3haul.engine.audit import audit  # noqa: PLC0415 - same
     from s3haul.engine.recheck import Finding, Grade  # noqa: PLC0415 - same
     from s3haul.journal import Reader  # noqa: PLC0415 - same
@@ -29,8 +29,8 @@ def verify(dest: flags.State, *, json: flags.Json = False) -> int:
         if finding.grade is Grade.DAMAGED:
             sys.stderr.write(f"x {show(finding.key)}: {show(finding.detail)} ({finding.problem})\n")
 
-    with Reader(flags.journal_of(dest)) as reader, Destination.open(dest) as destination:
-        counts = audit(reader, destination, found=found)
+    with Reader(flags.journal_of(dest)) as reader, Tree.open(dest) as tree:
+        counts = audit(reader, tree, found=found)
     if json:
         sys.stdout.write(jsonlib.dumps({"schema": 1, **asdict(counts)}) + "\n")
     else:

@@ -18,6 +18,9 @@ from s3haul.errors import (
     TlsError,
 )
 
+_OTHER_REGION = frozenset(
+    {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
+)
 _RESUME = "the same command again goes on where this run ended"
 
 
@@ -92,7 +95,7 @@ def _http_error(fault: Fault, what: str) -> S3HaulError:
                 said=said,
                 id="S3H-STS-02" if fault.code == "ExpiredToken" else "S3H-STS-01",
             )
-    if fault.region or fault.code in {"PermanentRedirect", "AuthorizationHeaderMalformed"}:
+    if fault.code in _OTHER_REGION or 300 <= fault.status < 400:
         return SourceError(
             f"Cannot {what}: the bucket is in another region{f', {fault.region}' if fault.region else ''}.",
             hint=f"use --region {fault.region}" if fault.region else "give the bucket's region with --region",

@@ -4,8 +4,9 @@ Synchronous throughout; the engine calls it in threads. It knows nothing of S3, 
 `SafePath`.
 """
 
-from s3haul.disk.destination import Destination, FileStat
+from s3haul.disk.destination import Destination
 from s3haul.disk.staging import Temporary
+from s3haul.disk.tree import FileStat, Tree
 from s3haul.disk.trouble import OBJECT_REASONS, ObjectPathError
 
-__all__ = ["OBJECT_REASONS", "Destination", "FileStat", "ObjectPathError", "Temporary"]
+__all__ = ["OBJECT_REASONS", "Destination", "FileStat", "ObjectPathError", "Temporary", "Tree"]

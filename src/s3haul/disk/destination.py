@@ -8,21 +8,17 @@ crash needs no walk) and renamed to its place. All of it goes through directory 
 import contextlib
 import errno
 import os
-import stat
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
 from s3haul.core.keypath import STATE_DIRECTORY
-from s3haul.disk.directories import Directories, name_bytes
 from s3haul.disk.linux import reserve, sync_file_system
 from s3haul.disk.lock import take_lock
 from s3haul.disk.root import open_private, open_root, refuse_unwritable
 from s3haul.disk.staging import Buffer, Staging, Temporary, write_all
+from s3haul.disk.tree import Tree, leaf_name
 from s3haul.disk.trouble import (
-    FULL,
-    FreeSpace,
     ObjectPathError,
     object_trouble,
     refuse_irregular,
@@ -31,32 +27,19 @@ from s3haul.disk.trouble import (
 from s3haul.errors import DestinationError
 from s3haul.models import SafePath
 
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
-
-class FileStat(NamedTuple):
-    """What stands at a path; a symlink is neither a regular file nor a directory. `mtime` in seconds."""
-
-    size: int
-    mtime: float
-    is_regular: bool
-    is_directory: bool
-
-
-class Destination:
+class Destination(Tree):
     """The root of the user's tree and our state in it. Safe to use from several threads at once.
 
     Made by `open`; ended by `close`, or used as a context manager.
     """
 
     def __init__(self, root: Path, root_fd: int, state_fd: int, temporary_fd: int) -> None:
-        self.root = root
+        super().__init__(root, root_fd)
         self.state_path = root / STATE_DIRECTORY
-        self._root_fd = root_fd
-        self._fds = [temporary_fd, state_fd, root_fd]
+        self._fds += [state_fd, temporary_fd]
         self._state_fd = state_fd
         self._staging = Staging(temporary_fd)
-        self._directories = Directories(root_fd)
 
     @classmethod
     def open(cls, root: Path, *, force: bool = False) -> Self:
@@ -73,18 +56,6 @@ class Destination:
             temporary_fd = open_private(root / STATE_DIRECTORY, state_fd, "tmp", force=force)
             undo.pop_all()
         return cls(root, root_fd, state_fd, temporary_fd)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close everything and give up the lock. No other call may be under way or follow."""
-        self._directories.forget()
-        while self._fds:
-            os.close(self._fds.pop())
 
     def lock(self) -> None:
         """Claim the destination until `close`. Raises `DestinationLockedError`, naming the owner."""
@@ -150,41 +121,6 @@ class Destination:
         except OSError as error:
             raise self._path_trouble(error) from error
 
-    def stat(self, path: SafePath) -> FileStat | None:
-        """What stands at `path`, or None: also where a parent is absent or no directory."""
-        if not path.parts:
-            return _file_stat(os.fstat(self._root_fd))
-        leaf = name_bytes(path.parts[-1], first=len(path.parts) == 1)
-        try:
-            parent = self._directories.hold(path.parts[:-1], create=False)
-            try:
-                return _file_stat(os.stat(leaf, dir_fd=parent.fd, follow_symlinks=False))
-            finally:
-                self._directories.release(parent)
-        except (FileNotFoundError, ObjectPathError):
-            return None
-        except OSError as error:
-            raise self._path_trouble(error) from error
-
-    def open_read(self, path: SafePath) -> int:
-        """A descriptor to read the regular file `path`. Raises `ObjectPathError` for anything else."""
-        leaf = _leaf(path)
-        try:
-            parent = self._directories.hold(path.parts[:-1], create=False)
-            try:
-                refuse_irregular(os.stat(leaf, dir_fd=parent.fd, follow_symlinks=False))
-                fd = os.open(leaf, _READ, dir_fd=parent.fd)
-            finally:
-                self._directories.release(parent)
-        except OSError as error:
-            raise self._path_trouble(error) from error
-        try:
-            refuse_irregular(os.fstat(fd))
-        except BaseException:
-            os.close(fd)
-            raise
-        return fd
-
     def relocate(self, old: SafePath, new: SafePath) -> bool:
         """Rename the file `old` to `new`, replacing a file there. False if there is none."""
         found = self.stat(old)
@@ -193,7 +129,7 @@ class Destination:
         try:
             parent = self._directories.hold(old.parts[:-1], create=False)
             try:
-                self._rename(_leaf(old), parent.fd, new)
+                self._rename(leaf_name(old), parent.fd, new)
             finally:
                 self._directories.release(parent)
         except OSError as error:
@@ -206,33 +142,6 @@ class Destination:
             sync_file_system(self._root_fd)
         except OSError as error:
             raise self._run_trouble(error) from error
-
-    def free_space(self) -> FreeSpace:
-        """Bytes and inodes that are left. File systems that do not count report no limit."""
-        try:
-            space = os.fstatvfs(self._root_fd)
-        except OSError as error:
-            raise run_trouble(error, f"use the destination {self.root}") from error
-        return FreeSpace(
-            space.f_bavail * space.f_frsize if space.f_blocks else sys.maxsize,
-            space.f_favail if space.f_files else sys.maxsize,
-        )
-
-    def check_alive(self) -> None:
-        """Raise `DestinationError` unless the root's path still names the directory that was opened.
-
-        Also forgets the directories kept open, so that one that was moved away is noticed from now on.
-        """
-        try:
-            same = os.path.samestat(self.root.stat(), os.fstat(self._root_fd))
-        except OSError as error:
-            raise run_trouble(error, f"find the destination {self.root} any more") from error
-        if not same:
-            raise DestinationError(
-                f"the destination {self.root} was moved, unmounted or replaced",
-                hint="bring it back, then run the same command again: it resumes",
-            )
-        self._directories.forget()
 
     def trouble(self, error: OSError, *, needed: int = 0) -> ObjectPathError | DestinationError:
         """What an error means that was met while writing a temporary file of `needed` bytes."""
@@ -264,7 +173,7 @@ class Destination:
             raise self._path_trouble(error) from error
 
     def _rename_once(self, name: str | bytes, source_fd: int, path: SafePath) -> None:
-        leaf = _leaf(path)
+        leaf = leaf_name(path)
         parent = self._directories.hold(path.parts[:-1], create=True)
         try:
             with contextlib.suppress(FileNotFoundError):
@@ -274,26 +183,6 @@ class Destination:
             self._directories.release(parent)
 
     def _path_trouble(self, error: OSError) -> ObjectPathError | DestinationError:
-        """What an error means that was met on the way to an object's place."""
-        if error.errno == errno.ENOENT:
-            self.check_alive()
         if error.errno in {errno.EACCES, errno.EPERM}:
             refuse_unwritable(self.root, self._root_fd)
-        return object_trouble(error) or self._run_trouble(error)
-
-    def _run_trouble(self, error: OSError, needed: int = 0) -> DestinationError:
-        if error.errno == errno.ENOENT:
-            self.check_alive()
-        free = self.free_space() if error.errno in FULL else None
-        return run_trouble(error, f"write to {self.root}", free=free, needed=needed)
-
-
-def _leaf(path: SafePath) -> bytes:
-    if path.directory or not path.parts:
-        raise ValueError("the path of a directory, where a file's is needed")
-    return name_bytes(path.parts[-1], first=len(path.parts) == 1)
-
-
-def _file_stat(status: os.stat_result) -> FileStat:
-    mode = status.st_mode
-    return FileStat(status.st_size, status.st_mtime, stat.S_ISREG(mode), stat.S_ISDIR(mode))
+        return super()._path_trouble(error)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
-from s3haul.disk import Destination
+from s3haul.disk import Tree
 from s3haul.engine.recheck import Finding, Grade, recheck
 from s3haul.journal import Reader
 from s3haul.models import Outcome, State
@@ -47,7 +47,7 @@ class _Meter:
 
 def audit(
     reader: Reader,
-    destination: Destination,
+    tree: Tree,
     *,
     found: Callable[[Finding], None],
     progress: Callable[[AuditCounts], None] = lambda _: None,
@@ -66,7 +66,7 @@ def audit(
         progress(counts)
 
     def task(outcomes: list[Outcome]) -> list[Grade | Finding]:
-        return [recheck(destination, outcome, base, meter.add) for outcome in outcomes]
+        return [recheck(tree, outcome, base, meter.add) for outcome in outcomes]
 
     with ThreadPoolExecutor(threads, thread_name_prefix="s3haul-audit") as pool:
         batches = _batches(_done_only(reader.outcomes(), counts))

@@ -135,8 +135,12 @@ def _place(ctx: Context, shadows: ShadowFilter[Entry], batch: Batch) -> list[Pla
 
 
 def _survey(ctx: Context, placed: Sequence[Placed]) -> Survey:
-    """Decide every entry; the disk is asked about each path."""
-    survey = Survey()
+    """Decide every entry; the disk is asked about each path.
+
+    The journal unlearns versions that will be replaced before they are: a kill between the rename of the
+    new file and its commit must not leave a row that vouches for another file.
+    """
+    survey, replaced = Survey(), list[str]()
     base, selected = ctx.source.base, selector(ctx.options.filters)
     for (ref, row), shadowed in placed:
         if not selected(ref.key[len(base) :]):
@@ -149,6 +153,11 @@ def _survey(ctx: Context, placed: Sequence[Placed]) -> Survey:
             survey.kept_bytes += ref.size
         else:
             survey.targets.append(target)
+            if row is not None and row.state is State.DONE:
+                replaced.append(ref.key)
+    if replaced:
+        ctx.journal.mark_gone(replaced)
+        ctx.journal.flush()
     return survey
 
 

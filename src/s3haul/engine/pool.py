@@ -10,11 +10,13 @@ from s3haul.engine.channel import Channel, ChannelClosedError
 from s3haul.engine.context import Context
 from s3haul.engine.listing import finish
 from s3haul.engine.patience import GaveUpError, persist
+from s3haul.engine.threads import in_thread
 from s3haul.engine.transfer import transfer
 from s3haul.errors import AccessError, Fault, FaultKind
 from s3haul.models import ObjectRef, Outcome, State
 
 DENIALS_IN_A_ROW = 100
+MAX_BACKLOG = 20_000  # outcomes; beyond, a slow disk holds the workers back and not the memory
 _DENIED = frozenset({"access-denied", "kms-access-denied"})
 
 
@@ -64,4 +66,6 @@ async def work(ctx: Context, channel: Channel[Target], watch: DenialWatch) -> No
             return
         outcome = await transfer(ctx, target)
         finish(ctx, outcome)
+        if ctx.journal.backlog > MAX_BACKLOG:
+            await in_thread(ctx.threads, ctx.journal.flush)
         await watch.observe(ctx, outcome)

@@ -19,7 +19,7 @@ from s3haul.core.checksums import (
     decide,
 )
 from s3haul.core.keypath import key_of, stored_path
-from s3haul.disk import Destination, ObjectPathError
+from s3haul.disk import ObjectPathError, Tree
 from s3haul.models import Checksum, Outcome, SafePath
 
 BLOCK = 1 << 20
@@ -51,9 +51,7 @@ class Finding(NamedTuple):
         return Grade.SIZE_ONLY if self.problem == "size-only" else Grade.DAMAGED
 
 
-def recheck(
-    destination: Destination, outcome: Outcome, base: str, add_bytes: Callable[[int], None]
-) -> Grade | Finding:
+def recheck(tree: Tree, outcome: Outcome, base: str, add_bytes: Callable[[int], None]) -> Grade | Finding:
     """What the disk says of one done object; `base` is what the paths leave out of the keys.
 
     `add_bytes` is called for every block that was read. Raises `DestinationError` where the disk itself
@@ -63,7 +61,7 @@ def recheck(
     if path is None:
         return _finding(outcome, "wrong-path", "the journal names a path that this key cannot have")
     try:
-        return _judge_file(destination, path, outcome) or _judge_bytes(destination, path, outcome, add_bytes)
+        return _judge_file(tree, path, outcome) or _judge_bytes(tree, path, outcome, add_bytes)
     except (ObjectPathError, OSError) as error:
         return _finding(outcome, "unreadable", str(error))
 
@@ -83,9 +81,9 @@ def _own_path(outcome: Outcome, base: str) -> SafePath | None:
     return path if is_own else None
 
 
-def _judge_file(destination: Destination, path: SafePath, outcome: Outcome) -> Grade | Finding | None:
+def _judge_file(tree: Tree, path: SafePath, outcome: Outcome) -> Grade | Finding | None:
     """What can be said without reading; None where the bytes must tell."""
-    stat = destination.stat(path)
+    stat = tree.stat(path)
     if stat is None:
         return _finding(outcome, "missing", "nothing is there any more")
     if path.directory:
@@ -100,14 +98,14 @@ def _judge_file(destination: Destination, path: SafePath, outcome: Outcome) -> G
 
 
 def _judge_bytes(
-    destination: Destination, path: SafePath, outcome: Outcome, add_bytes: Callable[[int], None]
+    tree: Tree, path: SafePath, outcome: Outcome, add_bytes: Callable[[int], None]
 ) -> Grade | Finding:
     grade, verifier = Grade.VERIFIED, _stored_verifier(outcome)
     if verifier is None:
         grade, verifier = Grade.UNCHANGED, _received_verifier(outcome)
     if verifier is None:
         return _finding(outcome, "size-only", "no checksum is known; the size is right")
-    fd = destination.open_read(path)
+    fd = tree.open_read(path)
     try:
         while block := os.read(fd, BLOCK):
             verifier.update(block)

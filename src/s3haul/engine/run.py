@@ -21,7 +21,7 @@ from s3haul.engine.context import Context, Credentials
 from s3haul.engine.gate import Gate
 from s3haul.engine.listing import produce
 from s3haul.engine.pool import DenialWatch, work
-from s3haul.engine.signals import Interruption, interruptions
+from s3haul.engine.signals import Interruption
 from s3haul.engine.threads import steadfast
 from s3haul.errors import InterruptedRunError, S3HaulError
 from s3haul.events import Emit, Tick
@@ -52,19 +52,31 @@ async def haul(job: Job, tally: Tally, emit: Emit) -> None:
 
     Raises `S3HaulError` when something ended the run early; the journal is in order in any case.
     """
-    failure: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
-    journal = _open_journal(job, failure)
-    try:
-        number = journal.begin_run()
-        with ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="s3haul-file") as threads:
-            ctx = _context(job, journal, threads, emit)
-            try:
-                await _work_through(ctx, failure)
-            finally:
-                await steadfast(asyncio.to_thread(journal.flush))
-        journal.end_run(number, complete=tally.balanced)
-    finally:
-        await steadfast(asyncio.to_thread(journal.close))
+    interruption = Interruption(emit)
+    with interruption.handled():
+        failure: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+        journal = _open_journal(job, failure)
+        try:
+            number = await steadfast(asyncio.to_thread(journal.begin_run))
+            with ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="s3haul-file") as threads:
+                ctx = _context(job, journal, threads, emit)
+                try:
+                    await _work_through(ctx, failure, interruption)
+                finally:
+                    await steadfast(asyncio.to_thread(journal.flush))
+            await steadfast(asyncio.to_thread(_end_run, journal, number, tally))
+        finally:
+            await steadfast(asyncio.to_thread(journal.close))
+
+
+def _end_run(journal: Journal, number: int, tally: Tally) -> None:
+    journal.end_run(
+        number,
+        complete=tally.balanced,
+        exit_code=tally.exit_code,
+        listed=tally.selected,
+        listed_bytes=tally.selected_bytes,
+    )
 
 
 def _open_journal(job: Job, failure: asyncio.Future[BaseException]) -> Journal:
@@ -101,19 +113,21 @@ def _context(job: Job, journal: Journal, threads: ThreadPoolExecutor, emit: Emit
     )
 
 
-async def _work_through(ctx: Context, failure: asyncio.Future[BaseException]) -> None:
+async def _work_through(
+    ctx: Context, failure: asyncio.Future[BaseException], interruption: Interruption
+) -> None:
     try:
         async with asyncio.TaskGroup() as outer:
             helpers = [outer.create_task(_watch(failure)), outer.create_task(_tick(ctx.emit))]
             if ctx.credentials is not None:
                 helpers.append(outer.create_task(ctx.credentials.run()))
-            interrupted = await _haul_objects(ctx)
+            await _haul_objects(ctx, interruption)
             for helper in helpers:
                 helper.cancel()
     except BaseExceptionGroup as group:
         raise _most_telling(group) from group
-    if interrupted.number is not None:
-        raise InterruptedRunError(interrupted.number, "Interrupted.", hint="the same command again resumes")
+    if interruption.number is not None:
+        raise InterruptedRunError(interruption.number, "Interrupted.", hint="the same command again resumes")
 
 
 async def _watch(failure: asyncio.Future[BaseException]) -> None:
@@ -126,7 +140,7 @@ async def _tick(emit: Emit) -> None:
         emit(Tick())
 
 
-async def _haul_objects(ctx: Context) -> Interruption:
+async def _haul_objects(ctx: Context, interruption: Interruption) -> None:
     channel: Channel[Target] = Channel(ctx.options.concurrency * QUEUE_PER_WORKER)
     watch = DenialWatch()
     async with asyncio.TaskGroup() as inner:
@@ -141,9 +155,7 @@ async def _haul_objects(ctx: Context) -> Interruption:
             for worker in workers:
                 worker.cancel()
 
-        with interruptions(drain, cancel) as interrupted:
-            await asyncio.wait([producer, *workers])
-    return interrupted
+        interruption.drain, interruption.cancel = drain, cancel
 
 
 def _most_telling(group: BaseExceptionGroup[BaseException]) -> BaseException:

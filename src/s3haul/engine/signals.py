@@ -1,44 +1,59 @@
 """INT, TERM and HUP as an orderly end: the first drains, the second exits at once.
 
 Python dies silently of TERM and HUP by default; a haul must leave a journal that resumes. The work
-under way gets `GRACE` seconds to finish; then it is cancelled and will be fetched again.
+under way gets `GRACE` seconds to finish, then it is cancelled and will be fetched again. A thread that
+hangs on a dead disk cannot be cancelled, so after `LIMIT` seconds the process ends whatever it does; the
+journal bears that as it bears a kill.
 """
 
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+from s3haul.events import Emit, Warned
 
 GRACE = 3.0
+LIMIT = 4.7
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-@dataclass(slots=True)
 class Interruption:
-    """Which signal came first, if any."""
+    """Which signal came first, if any, and what to do then: `drain` at once, `cancel` after the grace."""
 
-    number: int | None = None
+    def __init__(self, emit: Emit) -> None:
+        self.number: int | None = None
+        self.drain: Callable[[], None] = lambda: None
+        self.cancel: Callable[[], None] = lambda: None
+        self._emit = emit
+        self._limit: threading.Timer | None = None
 
-
-@contextmanager
-def interruptions(drain: Callable[[], None], cancel: Callable[[], None]) -> Iterator[Interruption]:
-    """While the block runs, the first signal calls `drain`, and `cancel` after the grace period."""
-    loop = asyncio.get_running_loop()
-    seen = Interruption()
-
-    def on_signal(number: int) -> None:
-        if seen.number is not None:
-            os._exit(128 + number)
-        seen.number = number
-        drain()
-        loop.call_later(GRACE, cancel)
-
-    for number in HANDLED:
-        loop.add_signal_handler(number, on_signal, number)
-    try:
-        yield seen
-    finally:
+    @contextmanager
+    def handled(self) -> Iterator[None]:
+        """Signals come here while the block runs, which must hold all that is to be done in order."""
+        loop = asyncio.get_running_loop()
         for number in HANDLED:
-            loop.remove_signal_handler(number)
+            loop.add_signal_handler(number, self._on_signal, number)
+        try:
+            yield
+        finally:
+            for number in HANDLED:
+                loop.remove_signal_handler(number)
+            if self._limit is not None:
+                self._limit.cancel()
+
+    def _on_signal(self, number: int) -> None:
+        if self.number is not None:
+            os._exit(128 + number)
+        self.number = number
+        name = signal.Signals(number).name
+        self._emit(
+            Warned(f"{name}: finishing what is under way, {GRACE:.0f} s at most; once more ends it at once")
+        )
+        self._limit = threading.Timer(LIMIT, os._exit, [128 + number])
+        self._limit.daemon = True
+        self._limit.start()
+        self.drain()
+        asyncio.get_running_loop().call_later(GRACE, self.cancel)

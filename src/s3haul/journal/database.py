@@ -34,7 +34,10 @@ _TABLES = (
 
 
 class SourceIdentity(NamedTuple):
-    """Where the objects of one journal come from; `base` is the prefix that their paths leave out."""
+    """Where the objects of one journal come from; `base` is the prefix that their paths leave out.
+
+    The endpoint is for the record: one bucket has several, and ETags tell two buckets of one name apart.
+    """
 
     bucket: str
     base: str
@@ -170,7 +173,7 @@ def _refuse_damaged(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _refuse_other_source(found: SourceIdentity, wanted: SourceIdentity, path: Path) -> None:
-    if found != wanted:
+    if (found.bucket, found.base) != (wanted.bucket, wanted.base):
         raise JournalError(
             f"{path} is the journal of {found}, not of {wanted}",
             hint="choose another destination for this source",
