@@ -12,8 +12,11 @@ async def settle():
 
 
 async def hold(gate, release):
-    async with gate.request():
+    await gate.enter()
+    try:
         await release.wait()
+    finally:
+        gate.leave()
 
 
 async def test_at_most_the_limit_is_inside_and_the_rest_follows():

@@ -11,6 +11,7 @@ SHA1, SHA512, MD5 that is well formed: all of them find damage, and in this orde
 """
 
 import base64
+import binascii
 import hashlib
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -196,7 +197,7 @@ def _part_count(text: str, size: int) -> int | None:
 def _raw(algorithm: str, text: str) -> bytes | None:
     """The raw digest behind its base64 form, or None where it cannot be one of `algorithm`."""
     try:
-        raw = base64.b64decode(text, validate=True)
+        raw = binascii.a2b_base64(text, strict_mode=True)
     except ValueError:
         return None
     return raw if len(raw) == _ALGORITHMS[algorithm].size else None

@@ -22,9 +22,7 @@ SAME_TIME = 1.0  # seconds; file systems keep different fractions
 async def adopt(ctx: Context, ref: ObjectRef, path: SafePath) -> Outcome | None:
     """The Outcome if the file is the object, None if it must be fetched. Raises as `transfer`."""
     try:
-        meta, _ = await persist(
-            ctx, ref.key, f"read {ctx.url}", lambda: ctx.store.head(ref.key, checksums=True)
-        )
+        meta, _ = await persist(ctx, ref.key, ctx.reading, lambda: ctx.store.head(ref.key, checksums=True))
     except GaveUpError:
         return None  # HEAD tells less than GET: let the fetch say what is wrong
     if meta.etag != ref.etag:

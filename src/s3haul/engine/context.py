@@ -9,11 +9,13 @@ import random
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from s3haul.core.retry import RetryLimits
 from s3haul.disk import Destination
 from s3haul.engine.gate import Gate
+from s3haul.engine.lander import Lander
 from s3haul.events import Emit
 from s3haul.journal import Journal
 from s3haul.options import SourceOptions, TransferOptions
@@ -50,13 +52,23 @@ class Calls:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     jitter: Callable[[], float] = random.random
 
-    @property
+    @cached_property
     def limits(self) -> RetryLimits:
         return RetryLimits(attempts=self.options.max_attempts, budget=self.options.retry_budget)
 
     @property
     def url(self) -> str:
         return f"s3://{self.source.bucket}/{self.source.prefix}"
+
+    @cached_property
+    def reading(self) -> str:
+        """What errors call the work on objects."""
+        return f"read {self.url}"
+
+    @cached_property
+    def listing(self) -> str:
+        """What errors call the work on the listing."""
+        return f"list {self.url}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,4 +78,5 @@ class Context(Calls):
     destination: Destination
     journal: Journal
     threads: Executor
+    lander: Lander
     file_name: str | None = None

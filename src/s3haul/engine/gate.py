@@ -5,8 +5,6 @@ The decisions are `core.tuner`'s; this only makes tasks wait for them.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from s3haul.core.tuner import Tuner
 
@@ -19,26 +17,8 @@ class Gate:
         self._busy = 0
         self._waiters: deque[asyncio.Future[None]] = deque()
 
-    @asynccontextmanager
-    async def request(self) -> AsyncIterator[None]:
-        """Hold one place for the length of one request."""
-        await self._enter()
-        try:
-            yield
-        finally:
-            self._busy -= 1
-            self._wake()
-
-    def throttled(self, retry_after: float | None) -> None:
-        """A request inside the gate was refused for its rate."""
-        self._tuner.throttled(asyncio.get_running_loop().time(), retry_after)
-
-    def succeeded(self) -> None:
-        """A request inside the gate was served."""
-        self._tuner.succeeded()
-        self._wake()
-
-    async def _enter(self) -> None:
+    async def enter(self) -> None:
+        """Take one place for the length of one request; `leave` gives it back."""
         loop = asyncio.get_running_loop()
         while True:
             pause = self._tuner.paused_until - loop.time()
@@ -49,6 +29,22 @@ class Gate:
                 return
             else:
                 await self._queue(loop)
+
+    def leave(self) -> None:
+        """Give the place back."""
+        self._busy -= 1
+        if self._waiters:
+            self._wake()
+
+    def throttled(self, retry_after: float | None) -> None:
+        """A request inside the gate was refused for its rate."""
+        self._tuner.throttled(asyncio.get_running_loop().time(), retry_after)
+
+    def succeeded(self) -> None:
+        """A request inside the gate was served."""
+        self._tuner.succeeded()
+        if self._waiters:
+            self._wake()
 
     async def _queue(self, loop: asyncio.AbstractEventLoop) -> None:
         waiter = loop.create_future()

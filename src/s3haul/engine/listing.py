@@ -57,7 +57,7 @@ async def _look_up(ctx: Context, channel: Channel[Target]) -> None:
 
 async def look_up(ctx: Calls) -> ObjectRef:
     """The entry of the one object that the source names. Raises `SourceError` where there is none."""
-    key, what = ctx.source.prefix, f"read {ctx.url}"
+    key, what = ctx.source.prefix, ctx.reading
     try:
         meta, _ = await persist(ctx, key, what, partial(ctx.store.head, key))
     except GaveUpError as gave_up:
@@ -68,7 +68,7 @@ async def look_up(ctx: Calls) -> ObjectRef:
 
 
 async def _no_such_object(ctx: Calls) -> SourceError:
-    what = f"list {ctx.url}"
+    what = ctx.listing
     hint = "check the key; keys are case-sensitive"
     try:
         page, _ = await persist(ctx, "", what, lambda: ctx.store.list_page(ctx.source.prefix + "/"))
@@ -90,7 +90,7 @@ class Batch:
 
 async def batches(ctx: Calls) -> AsyncIterator[Batch]:
     """The whole listing, page by page. Raises `ListingIncompleteError` or what ends the run."""
-    judge, token, what = ListingJudge(), None, f"list {ctx.url}"
+    judge, token, what = ListingJudge(), None, ctx.listing
     while True:
         try:
             page, _ = await persist(

@@ -37,14 +37,16 @@ async def persist(ctx: Calls, key: str, what: str, once: Callable[[], Awaitable[
     while True:
         attempt += 1
         signing_key = ctx.credentials.access_key_id if ctx.credentials else ""
+        await ctx.gate.enter()
         try:
-            async with ctx.gate.request():
-                result = await once()
+            result = await once()
         except StoreError as error:
             fault = error.fault
         else:
             ctx.gate.succeeded()
             return result, attempt
+        finally:
+            ctx.gate.leave()
         integrity_failures += fault.kind in _INTEGRITY
         effort = Effort(attempt, waited, renewals, integrity_failures)
         action = decide(fault, effort, ctx.limits, ctx.jitter())

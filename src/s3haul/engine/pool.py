@@ -44,7 +44,7 @@ class DenialWatch:
 
 async def _refused(ctx: Context, ref: ObjectRef) -> bool:
     try:
-        await persist(ctx, ref.key, f"read {ctx.url}", lambda: ctx.store.head(ref.key, checksums=True))
+        await persist(ctx, ref.key, ctx.reading, lambda: ctx.store.head(ref.key, checksums=True))
     except GaveUpError as gave_up:
         return gave_up.fault.status == 403
     return False
@@ -52,7 +52,7 @@ async def _refused(ctx: Context, ref: ObjectRef) -> bool:
 
 def _rights_lost(ctx: Context, outcome: Outcome) -> AccessError:
     fault = Fault(FaultKind.HTTP, outcome.detail or "", code="AccessDenied", status=403)
-    error = run_error(fault, f"read {ctx.url}")
+    error = run_error(fault, ctx.reading)
     assert isinstance(error, AccessError)
     return error
 

@@ -10,6 +10,7 @@ Exceptions that end a run leave here flattened: exactly one error, the most tell
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 
 from s3haul.core.tally import Tally
@@ -19,6 +20,7 @@ from s3haul.engine.admission import Target
 from s3haul.engine.channel import Channel
 from s3haul.engine.context import Context, Credentials
 from s3haul.engine.gate import Gate
+from s3haul.engine.lander import Lander
 from s3haul.engine.listing import produce
 from s3haul.engine.pool import DenialWatch, work
 from s3haul.engine.signals import Interruption
@@ -58,8 +60,11 @@ async def haul(job: Job, tally: Tally, emit: Emit) -> None:
         journal = _open_journal(job, failure)
         try:
             number = await steadfast(asyncio.to_thread(journal.begin_run))
-            with ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="s3haul-file") as threads:
-                ctx = _context(job, journal, threads, emit)
+            with (
+                ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="s3haul-file") as threads,
+                closing(Lander(job.destination, FILE_THREADS)) as lander,
+            ):
+                ctx = _context(job, journal, threads, lander, emit)
                 try:
                     await _work_through(ctx, failure, interruption)
                 finally:
@@ -97,7 +102,7 @@ def _open_journal(job: Job, failure: asyncio.Future[BaseException]) -> Journal:
     return Journal.open(path, job.identity, sync=sync, on_error=on_error)
 
 
-def _context(job: Job, journal: Journal, threads: ThreadPoolExecutor, emit: Emit) -> Context:
+def _context(job: Job, journal: Journal, threads: ThreadPoolExecutor, lander: Lander, emit: Emit) -> Context:
     return Context(
         store=job.store,
         credentials=job.credentials,
@@ -107,6 +112,7 @@ def _context(job: Job, journal: Journal, threads: ThreadPoolExecutor, emit: Emit
         options=job.options,
         gate=Gate(Tuner(ceiling=job.options.concurrency)),
         threads=threads,
+        lander=lander,
         emit=emit,
         file_name=job.file_name,
         sleep=job.sleep,

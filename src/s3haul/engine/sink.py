@@ -4,9 +4,8 @@ Nothing stands under the final name before `publish`, and nothing is left behind
 without it.
 """
 
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
-from typing import Protocol
+from collections.abc import Awaitable
+from typing import Protocol, Self
 
 import aiofiles
 from aiofiles.threadpool.binary import AsyncBufferedIOBase
@@ -16,40 +15,69 @@ from s3haul.engine.context import Context
 from s3haul.engine.threads import in_thread, steadfast
 from s3haul.models import SafePath
 
-SMALL = 1 << 20  # bytes; up to here one hop to a thread lands the whole file
+SMALL = 1 << 20  # bytes; up to here a file is landed whole, together with others
 
 
 class Sink(Protocol):
-    """Takes the body in order, then publishes it."""
+    """Takes the body in order, then publishes it. Used as a context manager."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *_error: object) -> None: ...
 
     async def write(self, chunk: bytes) -> None: ...
 
-    async def publish(self) -> None: ...
+    async def publish(self) -> None:
+        """Give the file its name. Raises `DestinationError` or `ObjectPathError`."""
+        ...
+
+
+def sink_for(ctx: Context, path: SafePath, size: int, mtime: float) -> Sink:
+    """The sink for `size` bytes that will be `path`."""
+    return MemorySink(ctx, path, mtime) if size <= SMALL else FileSink(ctx, path, size, mtime)
 
 
 class MemorySink:
-    """Keeps the body; writes, renames and dates the file in one hop."""
+    """Keeps the body; the writer threads make the file of it."""
 
     def __init__(self, ctx: Context, path: SafePath, mtime: float) -> None:
         self._ctx, self._path, self._mtime = ctx, path, mtime
         self._chunks: list[bytes] = []
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        """Nothing is open."""
+
     async def write(self, chunk: bytes) -> None:
         self._chunks.append(chunk)
 
     async def publish(self) -> None:
-        destination = self._ctx.destination
-        await in_thread(self._ctx.threads, destination.land, self._path, self._chunks, self._mtime)
+        await self._ctx.lander.land(self._path, self._chunks, self._mtime)
 
 
 class FileSink:
     """Writes through aiofiles: a hop per chunk is cheap against a chunk of up to 1 MiB."""
 
-    def __init__(
-        self, ctx: Context, temporary: Temporary, file: AsyncBufferedIOBase, path: SafePath, mtime: float
-    ) -> None:
-        self._ctx, self._temporary, self._file = ctx, temporary, file
-        self._path, self._mtime = path, mtime
+    def __init__(self, ctx: Context, path: SafePath, size: int, mtime: float) -> None:
+        self._ctx, self._path, self._size, self._mtime = ctx, path, size, mtime
+        self._created: list[Temporary] = []  # survives a cancellation while the thread creates it
+        self._file: AsyncBufferedIOBase
+
+    async def __aenter__(self) -> Self:
+        try:
+            await in_thread(self._ctx.threads, self._create)
+            fd = self._created[0].fd
+            self._file = await aiofiles.open(fd, "wb", closefd=False, executor=self._ctx.threads)
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        for temporary in self._created:
+            await in_thread(self._ctx.threads, self._ctx.destination.discard, temporary)
 
     async def write(self, chunk: bytes) -> None:
         await self._attempt(self._file.write(chunk))
@@ -57,27 +85,13 @@ class FileSink:
     async def publish(self) -> None:
         await self._attempt(self._file.flush())
         publish = self._ctx.destination.publish
-        await in_thread(self._ctx.threads, publish, self._temporary, self._path, self._mtime)
+        await in_thread(self._ctx.threads, publish, self._created[0], self._path, self._mtime)
+
+    def _create(self) -> None:
+        self._created.append(self._ctx.destination.create_temporary(self._size))
 
     async def _attempt(self, work: Awaitable[object]) -> None:
         try:
             await steadfast(work)
         except OSError as error:
-            raise self._ctx.destination.trouble(error, needed=self._temporary.size) from error
-
-
-@asynccontextmanager
-async def open_sink(ctx: Context, path: SafePath, size: int, mtime: float) -> AsyncIterator[Sink]:
-    """A sink for `size` bytes that will be `path`. Raises `DestinationError` or `ObjectPathError`."""
-    if size <= SMALL:
-        yield MemorySink(ctx, path, mtime)
-        return
-    created: list[Temporary] = []  # survives a cancellation that comes while the thread creates it
-    try:
-        await in_thread(ctx.threads, lambda: created.append(ctx.destination.create_temporary(size)))
-        (temporary,) = created
-        async with aiofiles.open(temporary.fd, "wb", closefd=False, executor=ctx.threads) as file:
-            yield FileSink(ctx, temporary, file, path, mtime)
-    finally:
-        for leftover in created:
-            await in_thread(ctx.threads, ctx.destination.discard, leftover)
+            raise self._ctx.destination.trouble(error, needed=self._size) from error

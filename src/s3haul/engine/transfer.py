@@ -16,7 +16,7 @@ from s3haul.engine.adoption import adopt
 from s3haul.engine.answers import RefusedError, check_part, check_whole, demand_encryption, wrong
 from s3haul.engine.context import Context
 from s3haul.engine.patience import GaveUpError, persist
-from s3haul.engine.sink import Sink, open_sink
+from s3haul.engine.sink import Sink, sink_for
 from s3haul.engine.threads import in_thread
 from s3haul.engine.verification import (
     PartByPart,
@@ -68,13 +68,13 @@ async def _versions(ctx: Context, target: Target) -> Outcome:
     for _ in range(MAX_CHANGES):
         fetch = Fetch(ctx, ref, target.path)
         try:
-            outcome, attempts = await persist(ctx, ref.key, f"read {ctx.url}", fetch.attempt)
+            (meta, proof), attempts = await persist(ctx, ref.key, ctx.reading, fetch.attempt)
         except GaveUpError as gave_up:
             if gave_up.action.move is not Move.REFRESH:
                 raise
         else:
-            return replace(outcome, attempts=attempts, fetched=fetch.fetched)
-        current, _ = await persist(ctx, ref.key, f"read {ctx.url}", lambda: ctx.store.head(target.ref.key))
+            return fetch.done(meta, proof, attempts)
+        current, _ = await persist(ctx, ref.key, ctx.reading, lambda: ctx.store.head(target.ref.key))
         ref = current.ref(ref.key)
     fault = Fault(FaultKind.HTTP, f"it changed {MAX_CHANGES} times while it was fetched", status=412)
     raise GaveUpError(Action(Move.FAIL, "changed"), fault, MAX_CHANGES)
@@ -96,17 +96,17 @@ class Fetch:
         self.fetched = 0
         self._this_time = 0
 
-    async def attempt(self) -> Outcome:
+    async def attempt(self) -> tuple[ObjectMeta, Proof]:
         """One try. Raises `StoreError`, `RefusedError`, `ObjectPathError` or what ends the run."""
         self._this_time = 0
         try:
-            async with open_sink(self._ctx, self._path, self._ref.size, self._ref.last_modified) as sink:
+            async with sink_for(self._ctx, self._path, self._ref.size, self._ref.last_modified) as sink:
                 meta, proof = await self._receive_object(sink)
                 await sink.publish()
         except BaseException:
             self._ctx.emit(Received(-self._this_time))
             raise
-        return _done(self._ref, self._path, meta, proof)
+        return meta, proof
 
     async def _receive_object(self, sink: Sink) -> tuple[ObjectMeta, Proof]:
         ctx, ref = self._ctx, self._ref
@@ -174,19 +174,21 @@ class Fetch:
         if received != size:
             raise StoreError(Fault(FaultKind.BROKEN, f"the body ended after {received} of {size} bytes"))
 
-
-def _done(ref: ObjectRef, path: SafePath, meta: ObjectMeta, proof: Proof) -> Outcome:
-    return Outcome(
-        ref,
-        State.DONE,
-        str(path),
-        reason=proof.reason,
-        detail=proof.detail,
-        verdict=proof.verdict,
-        checksum=proof.checksum,
-        part_sizes=proof.part_sizes,
-        computed=proof.computed,
-        sse=meta.sse,
-        kms_key_id=meta.kms_key_id,
-        version_id=meta.version_id,
-    )
+    def done(self, meta: ObjectMeta, proof: Proof, attempts: int) -> Outcome:
+        """What the object's row will say."""
+        return Outcome(
+            self._ref,
+            State.DONE,
+            str(self._path),
+            reason=proof.reason,
+            detail=proof.detail,
+            verdict=proof.verdict,
+            checksum=proof.checksum,
+            part_sizes=proof.part_sizes,
+            computed=proof.computed,
+            sse=meta.sse,
+            kms_key_id=meta.kms_key_id,
+            version_id=meta.version_id,
+            attempts=attempts,
+            fetched=self.fetched,
+        )

@@ -1,0 +1,95 @@
+"""Writer threads for small files: many files a hop, and the event loop never waits for a disk.
+
+A hop to a thread costs more than a small file does. Workers hand their verified bytes over and wait; a
+free thread takes its share of all that lies ready, lands it file by file, and answers the loop once.
+The sharing adapts by itself: on a fast disk one thread takes everything, on a slow one all are busy.
+"""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from s3haul.disk import Destination
+from s3haul.models import SafePath
+
+LARGEST_BATCH = 64
+
+
+class _File(NamedTuple):
+    path: SafePath
+    body: Sequence[bytes]
+    mtime: float
+    landed: "asyncio.Future[None]"
+
+
+class Lander:
+    """Made on the event loop that it answers; ended by `close`, which blocks until all threads are idle."""
+
+    def __init__(self, destination: Destination, threads: int) -> None:
+        self._destination = destination
+        self._loop = asyncio.get_running_loop()
+        self._files: deque[_File] = deque()
+        self._ready = threading.Condition()
+        self._idle = 0
+        self._closed = False
+        self._threads = [
+            threading.Thread(target=self._run, name=f"s3haul-land-{number}", daemon=True)
+            for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    async def land(self, path: SafePath, body: Sequence[bytes], mtime: float) -> None:
+        """The file is at `path` when this returns. Raises as `Destination.land`.
+
+        A caller that is cancelled does not stop its file: that is whole and verified, and is found as
+        such by the next run.
+        """
+        landed = self._loop.create_future()
+        with self._ready:
+            self._files.append(_File(path, body, mtime, landed))
+            if self._idle:
+                self._ready.notify()
+        await landed
+
+    def close(self) -> None:
+        """Land what was handed over, then end the threads."""
+        with self._ready:
+            self._closed = True
+            self._ready.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self) -> None:
+        while batch := self._take():
+            answers = [(file.landed, self._land(file)) for file in batch]
+            self._loop.call_soon_threadsafe(_answer, answers)
+
+    def _take(self) -> list[_File]:
+        """This thread's share of what lies ready; empty when there will be no more."""
+        with self._ready:
+            while not self._files and not self._closed:
+                self._idle += 1
+                self._ready.wait()
+                self._idle -= 1
+            share = min(LARGEST_BATCH, -(-len(self._files) // (self._idle + 1)))
+            return [self._files.popleft() for _ in range(share)]
+
+    def _land(self, file: _File) -> BaseException | None:
+        try:
+            self._destination.land(file.path, file.body, file.mtime)
+        except BaseException as error:  # noqa: BLE001 - handed to the task that waits for this file
+            return error
+        return None
+
+
+def _answer(answers: list[tuple["asyncio.Future[None]", BaseException | None]]) -> None:
+    for landed, error in answers:
+        if landed.done():
+            continue
+        if error is None:
+            landed.set_result(None)
+        else:
+            landed.set_exception(error)
