@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from contract.memory import MemoryStore
-
 from s3haul.core.tally import Tally
 from s3haul.disk import Destination
 from s3haul.engine.run import Job, haul

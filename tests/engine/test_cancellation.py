@@ -5,6 +5,7 @@ import gc
 import os
 
 import pytest
+
 from contract.memory import MemoryStore, stored
 from engine.harness import leftovers, manifest, run_once, tree
 

@@ -1,9 +1,9 @@
 """Whole runs on the real engine: what lands, what is said of it, and what a second run does."""
 
 import pytest
+
 from contract.memory import MemoryStore, refused, stored
 from engine.harness import DONE, leftovers, manifest, run_once, states, tree
-
 from s3haul.errors import AccessError, ListingIncompleteError, SourceError
 from s3haul.options import Existing
 
@@ -290,10 +290,8 @@ async def test_when_every_object_is_refused_the_ending_is_about_access(tmp_path)
 
 async def test_a_role_that_lost_its_rights_ends_the_run_early(tmp_path):
     def deny(call):
-        if (
-            call.operation == "get"
-            and store.count("get") > 50
-            or (call.operation == "head" and store.count("get") > 50)
+        if (call.operation == "get" and store.count("get") > 50) or (
+            call.operation == "head" and store.count("get") > 50
         ):
             raise refused(403, "AccessDenied", "Access Denied")
 

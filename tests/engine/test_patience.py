@@ -1,9 +1,9 @@
 """Retries, renewals and back-off on the real engine: nothing is lost, nothing is asked for ever."""
 
 import pytest
+
 from contract.memory import MemoryStore, refused, stored
 from engine.harness import DONE, run_once, states, tree
-
 from s3haul.errors import (
     CredentialsError,
     DestinationError,
