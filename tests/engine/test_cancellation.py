@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+from pathlib import Path
 
 import pytest
 
@@ -14,8 +15,8 @@ MIB = 1024 * 1024
 
 def open_files(root):
     """What this process holds open below `root`."""
-    links = (f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd"))
-    return [link for link in map(os.path.realpath, links) if link.startswith(str(root))]
+    links = (os.path.realpath(link) for link in Path("/proc/self/fd").iterdir())
+    return [link for link in links if link.startswith(str(root))]
 
 
 @pytest.mark.parametrize("size", [100, 3 * MIB])

@@ -1,5 +1,7 @@
 """Retries, renewals and back-off on the real engine: nothing is lost, nothing is asked for ever."""
 
+import asyncio
+
 import pytest
 
 from contract.memory import MemoryStore, refused, stored
@@ -28,8 +30,6 @@ class OneRole:
         return f"ASIA{self.number}"
 
     async def run(self):
-        import asyncio
-
         await asyncio.get_running_loop().create_future()
 
     async def renew(self, stale):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 LONGEST_START = 60.0
-LONGEST_STOP = 3.0
+LONGEST_STOP = 2.0  # all that they hold is thrown away in any case
 POLL = 0.02
 LISTENING = "0A"  # TCP_LISTEN in Linux's include/net/tcp_states.h
 

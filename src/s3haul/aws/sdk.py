@@ -110,7 +110,10 @@ class SdkStore:
         try:
             yield SdkBody(_meta(answer), stream, self._transfer.stall_timeout, self._transfer.minimum_rate)
         finally:
-            # Drops the connection unless the body was read to its end; then it is free already.
+            # A body that was read to its end has given its connection back. Any other is cut off: a graceful
+            # close over TLS waits for the server and would outlive the client.
+            if (connection := stream.connection) is not None and connection.transport is not None:
+                connection.transport.abort()
             stream.close()
 
     async def head(self, key: str, *, checksums: bool = False) -> ObjectMeta:

@@ -4,7 +4,6 @@ A command is a thin file beside this one: flags, records, one call, render. It r
 raises; `main` maps what was raised. Heavy imports wait until a command runs.
 """
 
-import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -12,9 +11,9 @@ from collections.abc import Sequence
 import typer
 
 from s3haul import __version__
-from s3haul.cli import cp, demo, help_topics, manifest, verify
-from s3haul.cli.render import error_lines, exit_code_of
-from s3haul.errors import S3HaulError
+from s3haul.cli import cp, demo, help_topics, manifest, streams, verify
+from s3haul.cli.render import error_lines, exit_code_of, resume_line
+from s3haul.errors import InterruptedRunError, S3HaulError
 
 BUG = 70
 
@@ -47,6 +46,7 @@ def _options(
 
 def main() -> None:
     """The console script."""
+    streams.occupy_closed()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -54,21 +54,23 @@ def run(argv: Sequence[str]) -> int:
     """Run one command line; returns the exit code."""
     try:
         result = app(args=list(argv), standalone_mode=False)
+        streams.flush()
     except typer.TyperException as error:
-        sys.stderr.write(f"{error.format_message()}\n")
+        streams.tell(error.format_message())
         return error.exit_code
     except typer.Abort:
         return 130
     except S3HaulError as error:
-        sys.stderr.write("\n".join(error_lines(error)) + "\n")
+        streams.tell("\n".join(error_lines(error)))
+        if isinstance(error, InterruptedRunError):
+            streams.tell(resume_line(argv))
         return exit_code_of(error)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.silence(sys.stdout)
         return 141
     except KeyboardInterrupt:
         return 130
     except Exception:  # noqa: BLE001 - the last resort: a bug must not look like a clean ending
-        traceback.print_exc()
-        sys.stderr.write("This is a bug in s3haul. The same command resumes the run.\n")
+        streams.tell(f"{traceback.format_exc()}This is a bug in s3haul. The same command resumes the run.")
         return BUG
     return result if isinstance(result, int) else 0

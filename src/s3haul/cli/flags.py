@@ -187,7 +187,9 @@ def journal_of(dest: Path) -> Path:
     """The journal of a destination. Raises `JournalError` where nothing was hauled."""
     path = dest / ".s3haul" / "journal.sqlite3"
     if not path.is_file():
-        raise JournalError(f"{dest} holds no journal.", hint="name the directory that s3haul cp hauled to")
+        raise JournalError(
+            f"There is no journal in {dest}.", hint="name the directory that s3haul cp hauled to"
+        )
     return path
 
 

@@ -14,7 +14,7 @@ from contextlib import ExitStack, closing
 from dataclasses import asdict, replace
 
 from s3haul.aws.session import OpenStore, open_store
-from s3haul.cli import render
+from s3haul.cli import render, streams
 from s3haul.cli.render import Ending
 from s3haul.core.tally import Tally
 from s3haul.core.text import show
@@ -50,11 +50,13 @@ def run(
         destination = stack.enter_context(closing(Destination.open(where.root, force=where.force)))
         destination.lock()
         destination.clear_temporary()
-        listener = stack.enter_context(closing(_listener(tally, output)))
+        listener = _listener(tally, output)
+        stack.callback(_close, listener)
 
         def emit(event: Event) -> None:
             tally.observe(event)
-            listener.observe(event)
+            with streams.unheard(sys.stderr):
+                listener.observe(event)
 
         async def main() -> None:
             async with open_store(access, source, transfer, on_event=emit) as opened:
@@ -76,9 +78,11 @@ def run(
             error = raised
     seconds = time.monotonic() - started
     ending = Ending(tally=tally, error=error, seconds=seconds, url=_url(source), root=str(where.root))
-    _print_summary(ending, output)
-    if error is not None:
-        raise error
+    try:
+        _print_summary(ending, output)
+    finally:
+        if error is not None:
+            raise error
     return ending.exit_code
 
 
@@ -101,7 +105,7 @@ def _within_open_files(transfer: TransferOptions) -> TransferOptions:
             hint="raise ulimit -n to 256 or more",
             id="S3H-DST-08",
         )
-    sys.stderr.write(f"! Only {soft} files may be open: {fitting} requests at a time (see ulimit -n)\n")
+    streams.tell(f"! Only {soft} files may be open: {fitting} requests at a time (see ulimit -n)")
     return replace(transfer, concurrency=fitting)
 
 
@@ -115,20 +119,25 @@ def _listener(tally: Tally, output: OutputOptions) -> Listener:
     return Lines(tally, sys.stderr)
 
 
+def _close(listener: Listener) -> None:
+    with streams.unheard(sys.stderr):
+        listener.close()
+
+
 def _show_access(opened: OpenStore, output: OutputOptions) -> None:
     """Who calls, where to: always said, since an endpoint from the environment decides where data comes from."""
     if output.quiet or output.json_log:
         return
     effective = opened.effective
-    sys.stderr.write(f"{show(effective.identity)} at {show(effective.endpoint)} ({show(effective.region)})\n")
+    streams.tell(f"{show(effective.identity)} at {show(effective.endpoint)} ({show(effective.region)})")
 
 
 def _print_summary(ending: Ending, output: OutputOptions) -> None:
     if output.json:
-        sys.stdout.write(json.dumps(ending.as_object()) + "\n")
-    elif not output.quiet:
-        sys.stdout.write("\n".join(ending.lines()) + "\n")
-    sys.stdout.flush()
+        streams.put(json.dumps(ending.as_object()))
+    elif not output.quiet and ending.tells_something:
+        streams.put("\n".join(ending.lines()))
+    streams.flush()
 
 
 def _url(source: SourceOptions) -> str:
@@ -158,12 +167,11 @@ def preview(
             async for ref, path in foresee(calls, estimate):
                 if not (output.quiet or output.json):
                     name = where.name or str(path)
-                    line = f"(dryrun) download: s3://{source.bucket}/{show(ref.key)} to {show(name)}"
-                    sys.stdout.write(line + "\n")
+                    streams.put(f"(dryrun) download: s3://{source.bucket}/{show(ref.key)} to {show(name)}")
 
     asyncio.run(main())
     if output.json:
-        sys.stdout.write(json.dumps(asdict(estimate)) + "\n")
+        streams.put(json.dumps(asdict(estimate)))
     else:
-        sys.stdout.write("\n".join(render.estimate_lines(estimate)) + "\n")
+        streams.put("\n".join(render.estimate_lines(estimate)))
     return 0

@@ -1,10 +1,8 @@
 """`s3haul manifest`: one JSON line per key of the latest listing, read from the journal."""
 
-import sys
-
 import typer
 
-from s3haul.cli import flags
+from s3haul.cli import flags, streams
 
 
 def register(app: typer.Typer) -> None:
@@ -17,5 +15,5 @@ def manifest(dest: flags.State) -> int:
     from s3haul.journal import manifest_lines  # noqa: PLC0415 - start-up stays fast
 
     for line in manifest_lines(flags.journal_of(dest)):
-        sys.stdout.write(line + "\n")
+        streams.put(line)
     return 0

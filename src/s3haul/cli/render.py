@@ -3,7 +3,8 @@
 Everything that came from outside passes through `show`. Returns lines; printing is the commands'.
 """
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,13 +20,29 @@ SUMMARY_SCHEMA = 1
 
 def error_lines(error: S3HaulError) -> Iterator[str]:
     """What happened, the service's own words, what to do, where to read on."""
-    message = show(error.message).removesuffix(".")
-    yield f"x {message[:1].upper()}{message[1:]}   [{error.id}]"
+    yield f"x {_sentence(show(error.message).removesuffix('.'))}   [{error.id}]"
     if error.said:
         yield f"  AWS said: {show(error.said)}"
     if error.hint:
         yield f"  Fix: {show(error.hint)}"
     yield f"  More: s3haul help {error.id}"
+
+
+def resume_line(argv: Sequence[str]) -> str:
+    """The command that goes on, to be pasted; an External ID in it is left for the user to fill in."""
+    words = list(argv)
+    for index, word in enumerate(words):
+        if word.startswith("--external-id="):
+            words[index] = "--external-id=EXTERNAL-ID"
+        elif index and words[index - 1] == "--external-id":
+            words[index] = "EXTERNAL-ID"
+    return f"  Resume: s3haul {show(shlex.join(words))}"
+
+
+def _sentence(message: str) -> str:
+    """With a capital letter, unless it begins with a name (`role_arn`, a path) that must stay as it is."""
+    first = message.partition(" ")[0]
+    return message[:1].upper() + message[1:] if first.isalpha() else message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +58,11 @@ class Ending:
     @property
     def exit_code(self) -> int:
         return exit_code_of(self.error) if self.error else self.tally.exit_code
+
+    @property
+    def tells_something(self) -> bool:
+        """Not so for a run that was refused before it saw a key: its error says everything."""
+        return self.error is None or bool(self.tally.selected or self.tally.filtered)
 
     def lines(self) -> Iterator[str]:
         """For a person: counts, bytes, rate, verdicts, causes, where the manifest is."""

@@ -1,12 +1,11 @@
 """`s3haul verify`: read every hauled file again and hold it against the checksum in the journal."""
 
 import json as jsonlib
-import sys
 from dataclasses import asdict
 
 import typer
 
-from s3haul.cli import flags
+from s3haul.cli import flags, streams
 from s3haul.core.text import human_bytes, show
 
 
@@ -27,16 +26,16 @@ def verify(dest: flags.State, *, json: flags.Json = False) -> int:
 
     def found(finding: Finding) -> None:
         if finding.grade is Grade.DAMAGED:
-            sys.stderr.write(f"x {show(finding.key)}: {show(finding.detail)} ({finding.problem})\n")
+            streams.tell(f"x {show(finding.key)}: {show(finding.detail)} ({finding.problem})")
 
     with Reader(flags.journal_of(dest)) as reader, Tree.open(dest) as tree:
         counts = audit(reader, tree, found=found)
     if json:
-        sys.stdout.write(jsonlib.dumps({"schema": 1, **asdict(counts)}) + "\n")
+        streams.put(jsonlib.dumps({"schema": 1, **asdict(counts)}))
     else:
-        sys.stdout.write(
+        streams.put(
             f"{show(str(dest))}: {counts.verified} files match the checksum that S3 stores, "
             f"{counts.unchanged} match what was received, {counts.size_only} were checked by size, "
-            f"{counts.damaged} are damaged; {human_bytes(counts.bytes)} read\n"
+            f"{counts.damaged} are damaged; {human_bytes(counts.bytes)} read"
         )
     return 1 if counts.damaged else 0

@@ -157,7 +157,8 @@ PAGES: dict[str, Page] = {
     "S3H-S3-15": Page(
         "The listing is incomplete, so nobody could say that every key was hauled.",
         "the service",
-        "Run again. If it repeats, the server's listing is faulty.",
+        "Run again. If it repeats, the server's listing is faulty. SeaweedFS, for one, lists directory by directory,"
+        " so that logs/a comes before logs.txt, and loses keys at page ends: haul its prefixes one by one.",
     ),
     "S3H-DST-01": Page("The destination cannot be used.", YOU, "The message says what the system said."),
     "S3H-DST-02": Page(

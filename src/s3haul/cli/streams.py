@@ -1,0 +1,75 @@
+"""Standard streams that may be closed, full or gone: a haul does not depend on somebody reading along.
+
+Writes to stderr never fail; writes to stdout fail as an error that can be read. Nothing here formats.
+"""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import TextIO
+
+from s3haul.errors import DestinationError
+
+
+def occupy_closed() -> None:
+    """Open /dev/null where the caller closed a standard stream.
+
+    Its descriptor would go to the next file that is opened, and messages would be written into that.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free, which is this one
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
+def tell(text: str) -> None:
+    """Write `text` and a line end to stderr, if somebody is there."""
+    with unheard(sys.stderr):
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+
+@contextlib.contextmanager
+def unheard(stream: TextIO) -> Iterator[None]:
+    """A stream that breaks inside (a closed terminal or pipe) is silent from then on, and that is all."""
+    try:
+        yield
+    except OSError:
+        silence(stream)
+
+
+def put(text: str) -> None:
+    """Write `text` and a line end to stdout. Raises BrokenPipeError, or `DestinationError` for a full disk."""
+    with _readable_trouble():
+        sys.stdout.write(text + "\n")
+
+
+def flush() -> None:
+    """What was `put` so far is written. Raises as `put`."""
+    with _readable_trouble():
+        sys.stdout.flush()
+
+
+def silence(stream: TextIO) -> None:
+    """Send what is still written to `stream`, its buffer included, to nobody."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
+
+
+@contextlib.contextmanager
+def _readable_trouble() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        silence(sys.stdout)
+        raise
+    except OSError as error:
+        silence(sys.stdout)
+        raise DestinationError(
+            f"Cannot write to standard output: {error.strerror}.",
+            hint="the files and the journal are in place; look at where the output goes",
+        ) from error

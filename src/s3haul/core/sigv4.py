@@ -1,0 +1,160 @@
+"""Signature Version 4 in headers, for requests of S3 without a body: what is signed is what is sent.
+
+Pure: the time is a parameter. A `Signer` builds the whole request head; all that does not change from
+one request to the next is prepared once a second. Only S3 is served, whose rules differ from those of
+other services: the path is percent-encoded once and never normalized.
+Source: AWS General Reference, "Signature Version 4"; botocore's S3SigV4Auth, which a test holds it to.
+"""
+
+import hmac
+import re
+from collections.abc import Iterable
+from hashlib import sha256
+from time import gmtime
+from typing import NamedTuple
+from urllib.parse import quote
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+EMPTY_SHA256 = sha256(b"").hexdigest()
+
+_UNRESERVED = "-._~"
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9._~/-]*", re.ASCII)
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+def encode_path(text: str) -> str:
+    """A key as a URL path: all but unreserved characters and "/" percent-encoded, nothing normalized.
+
+    Raises UnicodeEncodeError for lone surrogates, which no key holds.
+    """
+    return text if _PLAIN_PATH.fullmatch(text) else quote(text, safe=_UNRESERVED + "/")
+
+
+def encode_query(pairs: Iterable[tuple[str, str]]) -> str:
+    """The canonical query string, which is also the one to send: encoded, then sorted by name and value."""
+    encoded = ((quote(name, safe=_UNRESERVED), quote(value, safe=_UNRESERVED)) for name, value in pairs)
+    return "&".join(f"{name}={value}" for name, value in sorted(encoded))
+
+
+class Shape:
+    """A kind of request: its method, headers that never change, and names of headers that do.
+
+    Names are in lower case; `varying` is sorted. Two shapes are the same only if they are one object.
+    """
+
+    def __init__(self, method: str, fixed: Pairs = (), varying: tuple[str, ...] = ()) -> None:
+        self.method = method
+        self.fixed = fixed
+        self.varying = varying
+
+
+class _Template(NamedTuple):
+    """A shape at one second; both texts are `%` formats."""
+
+    canonical: str  # of path, query and the varying values
+    head: str  # of target, the varying values and the signature
+
+
+class Signer:
+    """Signs for one endpoint with one set of keys. Not for several threads at once.
+
+    `authority` is the Host header (with a port that is not the scheme's own), `unsigned` are headers that
+    go out unsigned with every request.
+    """
+
+    def __init__(
+        self,
+        *,
+        region: str,
+        authority: str,
+        access_key: str,
+        secret_key: str,
+        token: str | None = None,
+        unsigned: Pairs = (),
+    ) -> None:
+        self._region = region
+        self._authority = authority
+        self._access_key = access_key
+        self._secret = b"AWS4" + secret_key.encode()
+        self._token = token
+        self._unsigned = unsigned
+        self._second = -1
+        self._day = ""
+        self._moment = ""
+        self._scope = ""
+        self._key = b""
+        self._to_sign = ""
+        self._templates: dict[Shape, _Template] = {}
+
+    def head(self, shape: Shape, path: str, query: str, values: tuple[str, ...], now: float) -> bytes:
+        """The request, ready to send. `path` and `query` are encoded, `values` those of `shape.varying`.
+
+        `now` is in epoch seconds by the server's clock. Raises ValueError for a value that is no header.
+        """
+        second = int(now)
+        if second != self._second:
+            self._turn_to(second)
+        template = self._templates.get(shape) or self._prepare(shape)
+        if values:
+            values = tuple([_header_value(value) for value in values])
+        canonical = template.canonical % (path, query, *values)
+        to_sign = self._to_sign + sha256(canonical.encode()).hexdigest()
+        signature = hmac.digest(self._key, to_sign.encode(), "sha256").hex()
+        target = f"{path}?{query}" if query else path
+        return (template.head % (target, *values, signature)).encode()
+
+    def _turn_to(self, second: int) -> None:
+        year, month, day, hour, minute, rest, *_ = gmtime(second)
+        today = f"{year:04}{month:02}{day:02}"
+        if today != self._day:
+            self._key = self._secret
+            for part in (today, self._region, "s3", "aws4_request"):
+                self._key = hmac.digest(self._key, part.encode(), "sha256")
+            self._scope = f"{today}/{self._region}/s3/aws4_request"
+            self._day = today
+        self._moment = f"{today}T{hour:02}{minute:02}{rest:02}Z"
+        self._to_sign = f"{ALGORITHM}\n{self._moment}\n{self._scope}\n"
+        self._templates.clear()
+        self._second = second
+
+    def _prepare(self, shape: Shape) -> _Template:
+        """The texts of `shape` at the current second."""
+        fixed = {
+            "host": self._authority,
+            "x-amz-content-sha256": EMPTY_SHA256,
+            "x-amz-date": self._moment,
+            **dict(shape.fixed),
+        }
+        if self._token is not None:
+            fixed["x-amz-security-token"] = self._token
+        headers = {name: _escaped(_header_value(value)) for name, value in fixed.items()}
+        headers |= dict.fromkeys(shape.varying, "%s")
+        names = sorted(headers)
+        signed = ";".join(names)
+        canonical = "".join(f"{name}:{headers[name]}\n" for name in names)
+        sent = "".join(f"{name}: {headers[name]}\r\n" for name in names)
+        unsigned = "".join(f"{name}: {_escaped(_header_value(value))}\r\n" for name, value in self._unsigned)
+        credential = _escaped(f"{_header_value(self._access_key)}/{self._scope}")
+        authorization = f"{ALGORITHM} Credential={credential}, SignedHeaders={signed}, Signature=%s"
+        template = _Template(
+            f"{shape.method}\n%s\n%s\n{canonical}\n{signed}\n{EMPTY_SHA256}",
+            f"{shape.method} %s HTTP/1.1\r\n{sent}{unsigned}authorization: {authorization}\r\n\r\n",
+        )
+        self._templates[shape] = template
+        return template
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%%")
+
+
+def _header_value(text: str) -> str:
+    """The value as it is signed and sent: no spaces around it, single ones inside.
+
+    Raises ValueError for what could end the header or be read differently by the server.
+    """
+    if not (text.isascii() and text.isprintable()):
+        # Not shown: it may be a secret.
+        raise ValueError("a header value with characters that are not printable ASCII")
+    return " ".join(text.split())
