@@ -34,6 +34,7 @@ class AccessOptions:
     sts_endpoint_url: str | None = None
     ca_bundle: str | None = None
     allow_plain_http: bool = False  # http:// to a host that is not loopback
+    transport: str = "auto"  # auto, wire or sdk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +93,7 @@ class OutputOptions:
     """What is shown: progress and events on stderr, the summary on stdout."""
 
     quiet: bool = False
+    verbose: bool = False
     progress: bool = True
     json: bool = False
     json_log: bool = False

@@ -45,8 +45,10 @@ class Bars:
     def __init__(self, tally: Tally, stream: TextIO, *, clock: Callable[[], float] = time.time) -> None:
         self._tally = tally
         self._clock = clock
-        self._bytes = tqdm(total=0, unit="B", unit_scale=True, desc="bytes", file=stream, position=0)
-        self._objects = tqdm(total=0, unit="obj", desc="objects", file=stream, position=1)
+        self._bytes = tqdm(
+            total=0, unit="B", unit_scale=True, desc="bytes", file=stream, position=0, dynamic_ncols=True
+        )
+        self._objects = tqdm(total=0, unit="obj", desc="objects", file=stream, position=1, dynamic_ncols=True)
 
     def observe(self, event: Event) -> None:
         match event:

@@ -11,6 +11,9 @@ from typing import Protocol
 
 from s3haul.models import ListPage, ObjectMeta, PartLayout
 
+# Bytes of a body. A view may be kept: its memory is not used again while anyone holds it.
+Piece = bytes | memoryview
+
 
 @dataclass(frozen=True, slots=True)
 class GetRequest:
@@ -33,7 +36,7 @@ class ObjectBody(Protocol):
     @property
     def meta(self) -> ObjectMeta: ...
 
-    def chunks(self) -> AsyncIterator[bytes]:
+    def chunks(self) -> AsyncIterator[Piece]:
         """The body in order, in pieces of at most 1 MiB. Raises `StoreError` where it breaks."""
         ...
 

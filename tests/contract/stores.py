@@ -3,7 +3,10 @@
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
+
+import trustme
 
 from contract.demo_access import demo_profile
 from contract.memory import MemoryStore, stored
@@ -40,10 +43,10 @@ async def open_memory(
 
 
 @asynccontextmanager
-async def open_sdk_on_demo(
-    contents: Mapping[str, Upload], page_size: int, concurrency: int
+async def open_on_demo(
+    contents: Mapping[str, Upload], page_size: int, concurrency: int, *, transport: str, tls: bool = True
 ) -> AsyncIterator[ObjectStore]:
-    with DemoServer() as server, tempfile.TemporaryDirectory() as directory:
+    with DemoServer(tls=tls) as server, tempfile.TemporaryDirectory() as directory:
         server.cloud.roles[seed.ROLE_ARN].policies.append(MAY_SEE_PARTS)
         for key, one in contents.items():
             server.cloud.put(
@@ -54,16 +57,28 @@ async def open_sdk_on_demo(
                 checksum_type="COMPOSITE" if one.composite else "FULL_OBJECT",
                 part_sizes=one.part_sizes,
                 content_encoding=one.content_encoding,
+                sse="aws:kms" if tls else "AES256",
             )
         source = SourceOptions(bucket=seed.BUCKET, page_size=page_size)
         transfer = TransferOptions(concurrency=concurrency)
-        access = AccessOptions(profile="export")
-        with demo_profile(server, Path(directory)):
+        access = AccessOptions(profile="export", transport=transport)
+        ca = str(server.ca_path or certificate(directory))
+        with demo_profile(server, Path(directory), ca=ca):
             async with open_store(access, source, transfer, on_event=lambda _: None) as opened:
+                assert opened.transport == transport
                 yield opened.store
+
+
+def certificate(directory: str) -> Path:
+    """Any authority's: the profile names one, though plain http has no use for it."""
+    path = Path(directory, "ca.pem")
+    trustme.CA().cert_pem.write_to_path(str(path))
+    return path
 
 
 STORES: dict[str, StoreCase] = {
     "memory": StoreCase(open_memory),
-    "sdk-on-demo": StoreCase(open_sdk_on_demo),
+    "sdk-on-demo": StoreCase(partial(open_on_demo, transport="sdk")),
+    "wire-on-demo": StoreCase(partial(open_on_demo, transport="wire")),
+    "wire-on-demo-http": StoreCase(partial(open_on_demo, transport="wire", tls=False), frozenset({"kms"})),
 }

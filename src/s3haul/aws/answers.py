@@ -13,7 +13,9 @@ from s3haul.aws.translate import http_date
 from s3haul.models import Checksum, ListPage, ObjectMeta, ObjectRef, Part, PartLayout
 
 _PREFIX = "x-amz-checksum-"
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)", re.ASCII)
+_NO_CHECKSUM = frozenset({_PREFIX + "type", _PREFIX + "mode"})
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCII)
+_MOST_DIGITS = 19  # of a number that fits into 64 bits
 _COMPOSITE = re.compile(r".+-\d+", re.ASCII)
 _LIST_MEMBERS = frozenset({"Name", "KeyCount", "MaxKeys", "IsTruncated", "Contents", "CommonPrefixes"})
 
@@ -22,7 +24,8 @@ def object_meta(status: int, headers: Mapping[str, str]) -> ObjectMeta:
     """What one GET or HEAD answer says; header names are in lower case."""
     length = _number(headers.get("content-length"))
     start, size = None, length
-    if found := _CONTENT_RANGE.fullmatch(headers.get("content-range", "").strip()):
+    content_range = headers.get("content-range")
+    if content_range is not None and (found := _CONTENT_RANGE.fullmatch(content_range.strip())):
         start, size = int(found[1]), _number(found[3])
     return ObjectMeta(
         status=status,
@@ -46,15 +49,13 @@ def object_meta(status: int, headers: Mapping[str, str]) -> ObjectMeta:
 def checksums(headers: Mapping[str, str]) -> tuple[Checksum, ...]:
     """Every checksum header. Where no type is sent (some servers), "-N" at the end means COMPOSITE."""
     kind = headers.get(_PREFIX + "type", "")
-    return tuple(
-        Checksum(
-            algorithm=name.removeprefix(_PREFIX).upper(),
-            type=kind or ("COMPOSITE" if _COMPOSITE.fullmatch(value) else "FULL_OBJECT"),
-            value=value,
-        )
-        for name, value in sorted(headers.items())
-        if name.startswith(_PREFIX) and name not in {_PREFIX + "type", _PREFIX + "mode"}
-    )
+    names = [name for name in headers if name.startswith(_PREFIX) and name not in _NO_CHECKSUM]
+    return tuple([_checksum(name, headers[name], kind) for name in sorted(names)])
+
+
+def _checksum(name: str, value: str, kind: str) -> Checksum:
+    kind = kind or ("COMPOSITE" if _COMPOSITE.fullmatch(value) else "FULL_OBJECT")
+    return Checksum(name.removeprefix(_PREFIX).upper(), kind, value)
 
 
 def list_page(answer: Mapping[str, Any]) -> ListPage:
@@ -108,4 +109,6 @@ def _epoch(moment: datetime | None) -> float:
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdecimal() else None
+    if text is None or len(text) > _MOST_DIGITS or not (text.isascii() and text.isdecimal()):
+        return None
+    return int(text)

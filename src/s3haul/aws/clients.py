@@ -26,6 +26,7 @@ from s3haul.errors import UsageError
 
 CONNECT_TIMEOUT = 10
 STS_ATTEMPTS = 3
+SPARE_CONNECTIONS = 8  # beside the transfers: listings, HEADs
 
 _CHATTY = ("boto3", "botocore", "aioboto3", "aiobotocore", "aiohttp", "urllib3")
 _METADATA_V4 = ipaddress.ip_network("169.254.0.0/16")

@@ -7,12 +7,13 @@ SDK's own checksum validation is switched off, because it skips most checksums a
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from s3haul.aws import answers
 from s3haul.aws.clients import CONNECT_TIMEOUT, FetchKeys
+from s3haul.aws.layout import ATTRIBUTES, PARTS_PER_PAGE, read_layout
 from s3haul.aws.translate import FOREIGN, translate
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import ListPage, ObjectMeta, PartLayout
@@ -20,11 +21,6 @@ from s3haul.options import SourceOptions, TransferOptions
 from s3haul.store import GetRequest
 
 LARGEST_CHUNK = 1024 * 1024
-PARTS_PER_PAGE = 1000
-MOST_PARTS = 10_000
-
-_NOT_ABOUT_PARTS = frozenset({"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "RequestTimeout"})
-_NO_LAYOUT = frozenset({"AccessDenied", "NotImplemented", "MethodNotAllowed"})
 
 
 class SdkBody:
@@ -120,40 +116,20 @@ class SdkStore:
         return _meta(await self._call("head_object", Key=key, ChecksumMode="ENABLED" if checksums else None))
 
     async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:
-        pages: list[Mapping[str, Any]] = []
-        try:
-            async with aclosing(self._attribute_pages(key, version_id)) as attributes:
-                async for page in attributes:
-                    pages.append(page)  # noqa: PERF401 - the pages before a failure do not count
-        except StoreError as error:
-            if _tells_no_layout(error.fault):
-                return None
-            raise
-        return answers.part_layout(pages)
-
-    def statistics(self) -> dict[str, int]:
-        return dict(self._calls)
-
-    async def _attribute_pages(
-        self, key: str, version_id: str | None
-    ) -> AsyncGenerator[Mapping[str, Any], None]:
-        marker: int | None = None
-        while True:
-            answer = await self._call(
+        async def page(marker: int | None) -> Mapping[str, Any]:
+            return await self._call(
                 "get_object_attributes",
                 Key=key,
                 VersionId=version_id,
-                ObjectAttributes=["Checksum", "ObjectParts", "ObjectSize"],
+                ObjectAttributes=list(ATTRIBUTES),
                 MaxParts=PARTS_PER_PAGE,
                 PartNumberMarker=marker,
             )
-            yield answer
-            parts = answer.get("ObjectParts", {})
-            following = parts.get("NextPartNumberMarker")
-            advances = following is not None and (marker or 0) < following <= MOST_PARTS
-            if not parts.get("IsTruncated") or not advances:
-                return
-            marker = following
+
+        return await read_layout(page)
+
+    def statistics(self) -> dict[str, int]:
+        return dict(self._calls)
 
     async def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         """One request. Raises `StoreError`; an answer whose headers drip in for ever counts as a stall."""
@@ -174,11 +150,6 @@ class SdkStore:
 def _leave_checksums_to_us(params: dict[str, Any], **_: Any) -> None:
     """Keeps botocore from validating the body; must return None, or that becomes the answer."""
     params["context"].pop("checksum", None)
-
-
-def _tells_no_layout(fault: Fault) -> bool:
-    refused = fault.code in _NO_LAYOUT or (fault.status == 400 and fault.code not in _NOT_ABOUT_PARTS)
-    return fault.kind is FaultKind.HTTP and refused
 
 
 def _meta(answer: dict[str, Any]) -> ObjectMeta:

@@ -1,4 +1,4 @@
-"""From the user's options to an open store: profile, credentials, the bucket's region, one client.
+"""From the user's options to an open store: profile, credentials, the bucket's region, transport.
 
 It reads top to bottom and owns the lifetime of the client. It lists and fetches nothing (`sdk` does)
 and keeps no credentials fresh (`credentials` does, in the engine's task group).
@@ -13,19 +13,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from s3haul.aws import refusals
-from s3haul.aws.clients import FetchKeys, check_endpoint, quiet_loggers, s3_client
+from s3haul.aws.clients import SPARE_CONNECTIONS, FetchKeys, check_endpoint, quiet_loggers, s3_client
 from s3haul.aws.credentials import RoleCredentials
 from s3haul.aws.profile import Settings, resolve
 from s3haul.aws.sdk import SdkStore
 from s3haul.aws.sources import load_source
 from s3haul.aws.sts import AskMfa, RoleChain
 from s3haul.aws.translate import FOREIGN, translate
+from s3haul.aws.wire.endpoint import choose
+from s3haul.aws.wire.store import open_wire_store
 from s3haul.errors import CredentialsError, FaultKind, SourceError
 from s3haul.events import Emit, Warned
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
 from s3haul.store import ObjectStore
 
-SPARE_CONNECTIONS = 8
 _DISCOVERY_ATTEMPTS = 3
 _REGION = re.compile(r"[a-z0-9-]{1,40}", re.ASCII)
 _MFA_CODE = re.compile(r"\d{6}", re.ASCII)
@@ -46,11 +47,16 @@ class Effective:
 
 @dataclass(frozen=True, slots=True)
 class OpenStore:
-    """`credentials.run()` belongs into the engine's outer task group; None where nothing needs it."""
+    """`credentials.run()` belongs into the engine's outer task group; None where nothing needs it.
+
+    `transport` is "wire" or "sdk", `transport_reason` says why in a few words.
+    """
 
     store: ObjectStore
     effective: Effective
     credentials: RoleCredentials | None
+    transport: str = "sdk"
+    transport_reason: str = ""
 
 
 async def ask_mfa(serial: str) -> str:
@@ -99,8 +105,16 @@ async def open_store(
                 read_timeout=transfer.stall_timeout,
             )
         )
-        store = SdkStore(client, source, transfer, fetch)
-        yield OpenStore(store, _effective(settings, credentials, client), credentials)
+        choice = await choose(client, source.bucket, access.transport)
+        if choice.endpoint is None:
+            store: ObjectStore = SdkStore(client, source, transfer, fetch)
+        else:
+            ca_bundle = settings.ca_bundle.value
+            store = await stack.enter_async_context(
+                open_wire_store(choice.endpoint, ca_bundle, source, transfer, fetch)
+            )
+        effective = _effective(settings, credentials, client)
+        yield OpenStore(store, effective, credentials, choice.transport, choice.reason)
 
 
 async def _credentials(

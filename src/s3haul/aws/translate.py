@@ -5,12 +5,14 @@ does) and works on types, codes and errno, never on substrings of messages.
 """
 
 import errno
+import re
 import resource
 import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +67,9 @@ _KINDS: tuple[tuple[tuple[type[BaseException], ...], FaultKind], ...] = (
     ),
 )
 
+_FIXDATE_LENGTH = len("Sun, 06 Nov 1994 08:49:37 GMT")
+_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d", re.ASCII)
+
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _SPARE_DESCRIPTORS = 2
 _CUT = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError, ConnectionError)
@@ -96,6 +101,19 @@ def _kind(error: BaseException) -> FaultKind:
     return kind
 
 
+def connection_fault(error: OSError) -> Fault:
+    """The fault of a connection that could not be made: name, route, time limit, handshake."""
+    if isinstance(error, ssl.SSLError):
+        refused = not isinstance(error, _CUT)
+        kind = FaultKind.TLS if refused else FaultKind.CONNECT
+    elif error.errno in _EXHAUSTED or _out_of_descriptors():
+        kind = FaultKind.LOCAL
+    else:
+        kind = FaultKind.CONNECT
+    said = str(error) or "no connection within the time limit"
+    return Fault(kind, said)
+
+
 def causes(error: BaseException) -> Iterator[BaseException]:
     """The exception and everything that it wraps, however it wraps it; not the fault that it retries."""
     waiting: list[Any] = [error]
@@ -123,12 +141,20 @@ def _answered(error: ClientError, now: float) -> Fault:
     said: Mapping[str, Any] = error.response.get("Error", {})
     metadata: Mapping[str, Any] = error.response.get("ResponseMetadata", {})
     headers: Mapping[str, str] = metadata.get("HTTPHeaders", {})
+    status = int(metadata.get("HTTPStatusCode", 0))
+    return service_fault(status, headers, said, now, request_id=str(metadata.get("RequestId") or ""))
+
+
+def service_fault(
+    status: int, headers: Mapping[str, str], said: Mapping[str, Any], now: float, *, request_id: str = ""
+) -> Fault:
+    """The fault of an error answer. `said` holds Code, Message and Region where the body names them."""
     return Fault(
         FaultKind.HTTP,
         str(said.get("Message", "")),
         code=str(said.get("Code", "")),
-        status=int(metadata.get("HTTPStatusCode", 0)),
-        request_id=str(metadata.get("RequestId") or headers.get("x-amz-request-id", "")),
+        status=status,
+        request_id=request_id or headers.get("x-amz-request-id", ""),
         region=str(
             headers.get("x-amz-bucket-region") or said.get("Region") or said.get("BucketRegion") or ""
         ),
@@ -145,6 +171,21 @@ def clock_skew(headers: Mapping[str, str], now: float) -> float | None:
 
 def http_date(text: str) -> float | None:
     """An HTTP date in epoch seconds, or None where it is none."""
+    if len(text) == _FIXDATE_LENGTH and text.endswith(" GMT"):
+        # The form that is sent today (RFC 9110, 5.6.7); its days repeat, its parsing costs.
+        midnight, time_of_day = _midnight(text[:16]), text[17:25]
+        if midnight is not None and _TIME.fullmatch(time_of_day):
+            seconds = int(time_of_day[:2]) * 3600 + int(time_of_day[3:5]) * 60 + int(time_of_day[6:])
+            return midnight + seconds
+    return _any_date(text)
+
+
+@lru_cache(maxsize=1024)
+def _midnight(day: str) -> float | None:
+    return _any_date(day + " 00:00:00 GMT")
+
+
+def _any_date(text: str) -> float | None:
     try:
         return parsedate_to_datetime(text).timestamp()
     except ValueError:

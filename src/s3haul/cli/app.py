@@ -4,6 +4,7 @@ A command is a thin file beside this one: flags, records, one call, render. It r
 raises; `main` maps what was raised. Heavy imports wait until a command runs.
 """
 
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -65,9 +66,8 @@ def run(argv: Sequence[str]) -> int:
         if isinstance(error, InterruptedRunError):
             streams.tell(resume_line(argv))
         return exit_code_of(error)
-    except BrokenPipeError:
-        streams.silence(sys.stdout)
-        return 141
+    except streams.ReaderGoneError:
+        return 128 + signal.SIGPIPE
     except KeyboardInterrupt:
         return 130
     except Exception:  # noqa: BLE001 - the last resort: a bug must not look like a clean ending

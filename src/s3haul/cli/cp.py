@@ -8,7 +8,7 @@ import sys
 import typer
 
 from s3haul.cli import flags
-from s3haul.cli.flags import LogFormats
+from s3haul.cli.flags import LogFormats, Transports
 from s3haul.errors import UsageError
 from s3haul.options import AccessOptions, Existing, OutputOptions, RoleOptions, TransferOptions
 
@@ -56,10 +56,12 @@ def cp(
     existing: flags.ExistingFiles = Existing.VERIFY,
     force_glacier_transfer: flags.ForceGlacier = False,
     concurrency: flags.Concurrency = 32,
+    transport: flags.Transport = Transports.AUTO,
     force: flags.Force = False,
     dryrun: flags.Dryrun = False,
     quiet: flags.Quiet = False,
     no_progress: flags.NoProgress = False,
+    verbose: flags.Verbose = False,
     json: flags.Json = False,
     log_format: flags.LogFormat = LogFormats.TEXT,
 ) -> int:
@@ -88,6 +90,7 @@ def cp(
         endpoint_url=endpoint_url,
         ca_bundle=ca_bundle,
         allow_plain_http=allow_plain_http,
+        transport=transport.value,
     )
     transfer = TransferOptions(
         filters=flags.filters_in_order(sys.argv),
@@ -100,7 +103,11 @@ def cp(
     )
     where = flags.parse_destination(dest, what, force=force)
     output = OutputOptions(
-        quiet=quiet, progress=not no_progress, json=json, json_log=log_format is LogFormats.JSON
+        quiet=quiet,
+        verbose=verbose,
+        progress=not no_progress,
+        json=json,
+        json_log=log_format is LogFormats.JSON,
     )
     return (preview if dryrun else run)(access, what, transfer, where, output)
 

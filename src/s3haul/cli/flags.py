@@ -23,6 +23,14 @@ class LogFormats(StrEnum):
     JSON = "json"
 
 
+class Transports(StrEnum):
+    """How objects are asked for: over our own HTTP client, or over aioboto3."""
+
+    AUTO = "auto"
+    WIRE = "wire"
+    SDK = "sdk"
+
+
 _ACCESS = "Access"
 _WHAT = "What to haul"
 _OUT = "Output"
@@ -110,6 +118,10 @@ ForceGlacier = Annotated[
 Concurrency = Annotated[
     int, typer.Option(min=1, max=1024, help="Requests at a time, at most.", rich_help_panel=_WHAT)
 ]
+Transport = Annotated[
+    Transports,
+    typer.Option(help="wire is fast, sdk serves odd endpoints; auto chooses.", rich_help_panel=_WHAT),
+]
 Force = Annotated[
     bool, typer.Option("--force", help="Accept / or the home directory as DEST.", rich_help_panel=_WHAT)
 ]
@@ -128,6 +140,9 @@ NoProgress = Annotated[
 ]
 Json = Annotated[
     bool, typer.Option("--json", help="One JSON object on stdout as the summary.", rich_help_panel=_OUT)
+]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Say more of what is used.", rich_help_panel=_OUT)
 ]
 LogFormat = Annotated[
     LogFormats, typer.Option(help="Events on stderr as text or JSON lines.", rich_help_panel=_OUT)

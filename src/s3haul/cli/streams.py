@@ -12,6 +12,10 @@ from typing import TextIO
 from s3haul.errors import DestinationError
 
 
+class ReaderGoneError(Exception):
+    """Nobody reads stdout any more, as after `| head`. Not an OSError, of which typer makes exit code 1."""
+
+
 def occupy_closed() -> None:
     """Open /dev/null where the caller closed a standard stream.
 
@@ -42,7 +46,7 @@ def unheard(stream: TextIO) -> Iterator[None]:
 
 
 def put(text: str) -> None:
-    """Write `text` and a line end to stdout. Raises BrokenPipeError, or `DestinationError` for a full disk."""
+    """Write `text` and a line end to stdout. Raises `ReaderGoneError`, or `DestinationError` for a full disk."""
     with _readable_trouble():
         sys.stdout.write(text + "\n")
 
@@ -66,7 +70,7 @@ def _readable_trouble() -> Iterator[None]:
         yield
     except BrokenPipeError:
         silence(sys.stdout)
-        raise
+        raise ReaderGoneError from None
     except OSError as error:
         silence(sys.stdout)
         raise DestinationError(

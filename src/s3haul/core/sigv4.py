@@ -6,10 +6,10 @@ other services: the path is percent-encoded once and never normalized.
 Source: AWS General Reference, "Signature Version 4"; botocore's S3SigV4Auth, which a test holds it to.
 """
 
-import hmac
 import re
 from collections.abc import Iterable
 from hashlib import sha256
+from hmac import digest as hmac_digest
 from time import gmtime
 from typing import NamedTuple
 from urllib.parse import quote
@@ -97,10 +97,10 @@ class Signer:
             self._turn_to(second)
         template = self._templates.get(shape) or self._prepare(shape)
         if values:
-            values = tuple([_header_value(value) for value in values])
+            values = tuple(map(_header_value, values))
         canonical = template.canonical % (path, query, *values)
         to_sign = self._to_sign + sha256(canonical.encode()).hexdigest()
-        signature = hmac.digest(self._key, to_sign.encode(), "sha256").hex()
+        signature = hmac_digest(self._key, to_sign.encode(), "sha256").hex()
         target = f"{path}?{query}" if query else path
         return (template.head % (target, *values, signature)).encode()
 
@@ -110,7 +110,7 @@ class Signer:
         if today != self._day:
             self._key = self._secret
             for part in (today, self._region, "s3", "aws4_request"):
-                self._key = hmac.digest(self._key, part.encode(), "sha256")
+                self._key = hmac_digest(self._key, part.encode(), "sha256")
             self._scope = f"{today}/{self._region}/s3/aws4_request"
             self._day = today
         self._moment = f"{today}T{hour:02}{minute:02}{rest:02}Z"

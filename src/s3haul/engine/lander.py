@@ -1,25 +1,29 @@
 """Writer threads for small files: many files a hop, and the event loop never waits for a disk.
 
-A hop to a thread costs more than a small file does. Workers hand their verified bytes over and wait; a
-free thread takes its share of all that lies ready, lands it file by file, and answers the loop once.
-The sharing adapts by itself: on a fast disk one thread takes everything, on a slow one all are busy.
+A hop to a thread costs more than a small file does. What the workers hand over in one round of the loop
+goes to the threads together; a thread takes its share, lands it file by file, and answers the loop once.
+On a disk that lands a file faster than a thread wakes up, one thread takes everything; on a slow one all
+share the work.
 """
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from s3haul.disk import Destination
 from s3haul.models import SafePath
+from s3haul.store import Piece
 
 LARGEST_BATCH = 64
+SLOW = 2e-4  # seconds a file; beyond, another thread is worth its wake-up
 
 
 class _File(NamedTuple):
     path: SafePath
-    body: Sequence[bytes]
+    body: Sequence[Piece]
     mtime: float
     landed: "asyncio.Future[None]"
 
@@ -30,7 +34,9 @@ class Lander:
     def __init__(self, destination: Destination, threads: int) -> None:
         self._destination = destination
         self._loop = asyncio.get_running_loop()
+        self._handed: list[_File] = []  # in this round of the loop
         self._files: deque[_File] = deque()
+        self._slow = False
         self._ready = threading.Condition()
         self._idle = 0
         self._closed = False
@@ -41,30 +47,38 @@ class Lander:
         for thread in self._threads:
             thread.start()
 
-    async def land(self, path: SafePath, body: Sequence[bytes], mtime: float) -> None:
+    async def land(self, path: SafePath, body: Sequence[Piece], mtime: float) -> None:
         """The file is at `path` when this returns. Raises as `Destination.land`.
 
         A caller that is cancelled does not stop its file: that is whole and verified, and is found as
         such by the next run.
         """
         landed = self._loop.create_future()
-        with self._ready:
-            self._files.append(_File(path, body, mtime, landed))
-            if self._idle:
-                self._ready.notify()
+        if not self._handed:
+            self._loop.call_soon(self._hand_over)
+        self._handed.append(_File(path, body, mtime, landed))
         await landed
 
     def close(self) -> None:
         """Land what was handed over, then end the threads."""
+        self._hand_over()
         with self._ready:
             self._closed = True
             self._ready.notify_all()
         for thread in self._threads:
             thread.join()
 
+    def _hand_over(self) -> None:
+        handed, self._handed = self._handed, []
+        with self._ready:
+            self._files += handed
+            self._ready.notify(len(handed) if self._slow else 1)
+
     def _run(self) -> None:
         while batch := self._take():
+            began = time.monotonic()
             answers = [(file.landed, self._land(file)) for file in batch]
+            self._slow = time.monotonic() - began > SLOW * len(batch)
             self._loop.call_soon_threadsafe(_answer, answers)
 
     def _take(self) -> list[_File]:
@@ -74,7 +88,8 @@ class Lander:
                 self._idle += 1
                 self._ready.wait()
                 self._idle -= 1
-            share = min(LARGEST_BATCH, -(-len(self._files) // (self._idle + 1)))
+            sharers = self._idle + 1 if self._slow else 1
+            share = min(LARGEST_BATCH, -(-len(self._files) // sharers))
             return [self._files.popleft() for _ in range(share)]
 
     def _land(self, file: _File) -> BaseException | None:

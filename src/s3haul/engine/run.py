@@ -26,7 +26,7 @@ from s3haul.engine.pool import DenialWatch, work
 from s3haul.engine.signals import Interruption
 from s3haul.engine.threads import steadfast
 from s3haul.errors import InterruptedRunError, S3HaulError
-from s3haul.events import Emit, Tick, Warned
+from s3haul.events import Emit, Tick
 from s3haul.journal import Journal, SourceIdentity
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.store import ObjectStore
@@ -154,7 +154,6 @@ async def _haul_objects(ctx: Context, interruption: Interruption) -> None:
         workers = [inner.create_task(work(ctx, channel, watch)) for _ in range(ctx.options.concurrency)]
 
         def drain() -> None:
-            ctx.emit(Warned("interrupted: what is under way is finished; a second signal exits at once"))
             channel.discard()
             producer.cancel()
 
@@ -163,6 +162,9 @@ async def _haul_objects(ctx: Context, interruption: Interruption) -> None:
                 worker.cancel()
 
         interruption.drain, interruption.cancel = drain, cancel
+        if interruption.number is not None:  # the signal came first
+            drain()
+            cancel()
 
 
 def _most_telling(group: BaseExceptionGroup[BaseException]) -> BaseException:

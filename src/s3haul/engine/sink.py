@@ -14,7 +14,9 @@ from s3haul.disk import Temporary
 from s3haul.engine.context import Context
 from s3haul.engine.threads import in_thread, steadfast
 from s3haul.models import SafePath
+from s3haul.store import Piece
 
+BLOCK = 1 << 20  # bytes
 SMALL = 1 << 20  # bytes; up to here a file is landed whole, together with others
 
 
@@ -25,7 +27,7 @@ class Sink(Protocol):
 
     async def __aexit__(self, *_error: object) -> None: ...
 
-    async def write(self, chunk: bytes) -> None: ...
+    async def write(self, chunk: Piece) -> None: ...
 
     async def publish(self) -> None:
         """Give the file its name. Raises `DestinationError` or `ObjectPathError`."""
@@ -42,7 +44,7 @@ class MemorySink:
 
     def __init__(self, ctx: Context, path: SafePath, mtime: float) -> None:
         self._ctx, self._path, self._mtime = ctx, path, mtime
-        self._chunks: list[bytes] = []
+        self._chunks: list[Piece] = []
 
     async def __aenter__(self) -> Self:
         return self
@@ -50,7 +52,7 @@ class MemorySink:
     async def __aexit__(self, *_error: object) -> None:
         """Nothing is open."""
 
-    async def write(self, chunk: bytes) -> None:
+    async def write(self, chunk: Piece) -> None:
         self._chunks.append(chunk)
 
     async def publish(self) -> None:
@@ -58,12 +60,14 @@ class MemorySink:
 
 
 class FileSink:
-    """Writes through aiofiles: a hop per chunk is cheap against a chunk of up to 1 MiB."""
+    """Writes through aiofiles, a hop for every `BLOCK` bytes: that is cheap against the work."""
 
     def __init__(self, ctx: Context, path: SafePath, size: int, mtime: float) -> None:
         self._ctx, self._path, self._size, self._mtime = ctx, path, size, mtime
         self._created: list[Temporary] = []  # survives a cancellation while the thread creates it
         self._file: AsyncBufferedIOBase
+        self._block: list[Piece] = []
+        self._waiting = 0  # bytes in the block
 
     async def __aenter__(self) -> Self:
         try:
@@ -79,13 +83,21 @@ class FileSink:
         for temporary in self._created:
             await in_thread(self._ctx.threads, self._ctx.destination.discard, temporary)
 
-    async def write(self, chunk: bytes) -> None:
-        await self._attempt(self._file.write(chunk))
+    async def write(self, chunk: Piece) -> None:
+        self._block.append(chunk)
+        self._waiting += len(chunk)
+        if self._waiting >= BLOCK:
+            await self._write_block()
 
     async def publish(self) -> None:
+        await self._write_block()
         await self._attempt(self._file.flush())
         publish = self._ctx.destination.publish
         await in_thread(self._ctx.threads, publish, self._created[0], self._path, self._mtime)
+
+    async def _write_block(self) -> None:
+        block, self._block, self._waiting = self._block, [], 0
+        await self._attempt(self._file.writelines(block))
 
     def _create(self) -> None:
         self._created.append(self._ctx.destination.create_temporary(self._size))

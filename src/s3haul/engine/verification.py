@@ -24,6 +24,7 @@ from s3haul.engine.answers import RefusedError, wrong
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import Checksum, ObjectMeta, PartLayout, Verdict
 from s3haul.options import TransferOptions
+from s3haul.store import Piece
 
 FALLBACK = "CRC64NVME"  # hashed while receiving where S3 stores nothing, for a later offline verify
 
@@ -84,7 +85,7 @@ class PartByPart:
         self._end()
         self._sizes.append(size)
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: Piece) -> None:
         self._part.update(data)
 
     def prove(self) -> Proof:

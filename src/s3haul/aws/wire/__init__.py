@@ -1,0 +1,1 @@
+"""The wire transport: own signatures, own connection pool, strict answers. Entry: `store.WireStore`."""

@@ -1,0 +1,268 @@
+"""The benchmark figures in the documentation are the recorded ones, and the parts that make them work.
+
+nginx is not needed here: what it is given to serve is text, and what the clients left is files.
+"""
+
+import json
+import os
+import re
+import sys
+import xml.etree.ElementTree as ET
+from collections import Counter
+
+import pytest
+from awscrt import checksums as crt
+
+import baseline
+import canned
+import corpus
+import hotspots
+import server
+import tables
+from measure import measure
+from rivals import CONTENDERS, S3HAUL, Task, base_environment
+from scenarios import SCENARIOS, Scenario, quick
+
+NAMESPACE = {"s3": "http://s3.amazonaws.com/doc/2006-03-01/"}
+TINY = Scenario(name="small", objects=3, size=5000, by="objects")
+
+
+@pytest.fixture
+def tree(tmp_path):
+    stored = corpus.make(TINY, tmp_path / "tree")
+    return stored, tmp_path / "tree"
+
+
+def run_of(contender, number, wall, cpu, problems=()):
+    return {
+        "contender": contender,
+        "scenario": "small",
+        "scheme": "https",
+        "round": number,
+        "status": 0,
+        "wall": wall,
+        "user": cpu,
+        "system": 0.0,
+        "peak_memory": 50_000_000,
+        "server_cpu": 0.5,
+        "load": 1.0,
+        "problems": list(problems),
+    }
+
+
+def results_of(runs):
+    return {
+        "schema": 1,
+        "revision": "abc1234",
+        "recorded": "2026-01-01 00:00 UTC",
+        "machine": {"processor": "P", "cores": 2, "memory_gib": 8, "system": "Linux 6", "python": "3.11"},
+        "server": {"version": "nginx/1", "workers": 1, "cipher": "C"},
+        "rounds": 3,
+        "scenarios": [{"name": "small", "objects": 1000, "size": 4096, "by": "objects"}],
+        "contenders": [
+            {"name": name, "version": "1", "checks": "no", "settings": "none"} for name in (S3HAUL, "other")
+        ],
+        "runs": runs,
+    }
+
+
+def test_the_tables_of_the_benchmarks_are_those_of_the_recorded_run():
+    readme = baseline.README.read_text()
+    assert readme == tables.into(readme, json.loads(baseline.RESULTS.read_text()))
+
+
+def test_the_recorded_run_is_a_whole_one_in_which_s3haul_left_the_right_files():
+    results = json.loads(baseline.RESULTS.read_text())
+    assert results["scenarios"] == json.loads(json.dumps([baseline.asdict(each) for each in SCENARIOS]))
+    done = {(run["scenario"], run["round"]) for run in results["runs"] if run["contender"] == S3HAUL}
+    assert done == {(each.name, number) for each in SCENARIOS for number in range(results["rounds"])}
+    assert not [run for run in results["runs"] if run["contender"] == S3HAUL and run["problems"]]
+
+
+def test_results_are_kept_as_they_were():
+    results = results_of([run_of(S3HAUL, 0, 2.0, 1.0), run_of("other", 0, 1.0, 0.5)])
+    assert json.loads(tables.dump(results)) == results
+
+
+def test_rates_are_medians_and_ratios_are_taken_round_by_round():
+    ours = [run_of(S3HAUL, number, wall, 1.0) for number, wall in enumerate((1.0, 2.0, 4.0))]
+    others = [run_of("other", number, wall, 2.0) for number, wall in enumerate((0.5, 2.0, 1.0))]
+    text = tables.render(results_of(ours + others))
+    s3haul, other = (line for line in text.splitlines() if line.startswith(("| s3haul | no", "| other | no")))
+    assert "| **500** (250 to 1,000) |  |" in s3haul
+    assert "| **1,000** (500 to 2,000) | 0.5 (0.25 to 1) | **2,000** (2,000 to 2,000) | 2 (2 to 2) |" in other
+
+
+def test_a_run_with_a_wrong_tree_is_told_and_counts_in_no_table():
+    runs = [run_of(S3HAUL, 0, 2.0, 1.0), run_of("other", 0, 1.0, 0.5, problems=["a: missing"])]
+    text = tables.render(results_of(runs))
+    assert "- other, small, https, round 1: a: missing" in text
+    assert "| other | no" not in text
+
+
+def test_a_text_without_the_markers_is_refused():
+    with pytest.raises(ValueError, match="markers"):
+        tables.into("# Benchmarks\n", results_of([]))
+
+
+def test_canned_pages_list_every_key_once_in_order_and_point_to_each_other():
+    objects = {f"{index:04d}": corpus.Stored(1, "x", 0) for index in range(2500)}
+    pages = dict(canned.list_pages("bench-small", objects))
+    token, keys = canned.FIRST_PAGE, []
+    while token:
+        root = ET.fromstring(pages[token])
+        keys += [key.text for key in root.findall("s3:Contents/s3:Key", NAMESPACE)]
+        token = root.findtext("s3:NextContinuationToken", namespaces=NAMESPACE)
+        assert root.findtext("s3:IsTruncated", namespaces=NAMESPACE) == ("true" if token else "false")
+    assert keys == sorted(objects)
+    assert len(pages) == 3
+
+
+@pytest.mark.parametrize(("count", "pages"), [(0, 1), (1000, 1), (1001, 2)])
+def test_a_full_page_is_followed_by_another_only_if_keys_are_left(count, pages):
+    objects = {f"{index:04d}": corpus.Stored(1, "x", 0) for index in range(count)}
+    assert len(list(canned.list_pages("bench-small", objects))) == pages
+
+
+def test_keys_and_etags_are_escaped_in_a_listing():
+    key = "a&b<c>'\".bin"
+    stored = corpus.Stored(0x1000, "x", 0x65000000)
+    [(_, page)] = canned.list_pages("bench-small", {key: stored})
+    entry = ET.fromstring(page).find("s3:Contents", NAMESPACE)
+    assert entry.findtext("s3:Key", namespaces=NAMESPACE) == key
+    assert entry.findtext("s3:ETag", namespaces=NAMESPACE) == '"65000000-1000"'
+    assert "&quot;65000000-1000&quot;" in page
+
+
+def test_the_server_listens_on_loopback_only(tmp_path):
+    text = canned.configuration(tmp_path, tls_port=5001, plain_port=5002, workers=1, user=None)
+    assert re.findall(r"listen (\S+?)[ ;]", text) == ["127.0.0.1:5002", "127.0.0.1:5001"]
+
+
+def test_where_nginx_cannot_be_had_one_line_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setattr(server.shutil, "which", lambda *_, **__: None)
+    with pytest.raises(SystemExit, match=r"apt-get install nginx-light$"):
+        server.find_nginx(tmp_path)
+
+
+def test_the_checksum_is_the_crc64nvme_of_the_file_as_s3_writes_it(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"123456789")
+    assert corpus.crc64nvme(path) == "rosUhgp5mIg="  # ae8b14860a799888, the check value of the algorithm
+    assert crt.crc64nvme(b"123456789") == 0xAE8B14860A799888
+
+
+def test_every_object_and_every_block_of_it_has_its_own_content(tmp_path):
+    stored = corpus.make(Scenario(name="mid", objects=2, size=3 << 20, by="bytes"), tmp_path)
+    blocks = [
+        (tmp_path / key).read_bytes()[start : start + corpus.BLOCK]
+        for key in stored
+        for start in (0, 1 << 20)
+    ]
+    assert len(set(blocks)) == 4
+
+
+def test_the_tree_that_was_served_is_right_and_a_journal_beside_it_does_not_count(tree):
+    stored, root = tree
+    (root / ".s3haul").mkdir()
+    (root / ".s3haul" / "journal").touch()
+    assert corpus.differences(stored, root) == []
+
+
+def _change_a_byte(path):
+    content = bytearray(path.read_bytes())
+    content[2500] ^= 1
+    path.write_bytes(content)
+
+
+def _put_a_link(path):
+    path.rename(path.parent.parent.parent / "elsewhere")
+    path.symlink_to(path.parent.parent.parent / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (_change_a_byte, "other bytes"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "4999 bytes instead of 5000"),
+        (lambda path: path.unlink(), "missing"),
+        (lambda path: path.with_name("more").touch(), "nobody asked for"),
+        (_put_a_link, "instead of 5000"),
+    ],
+)
+def test_a_wrong_tree_is_found(tree, spoil, told):
+    stored, root = tree
+    spoil(root / "01" / "0000001.bin")
+    [problem] = corpus.differences(stored, root)
+    assert told in problem
+
+
+def test_rounds_are_interleaved_and_begin_with_another_contender_each():
+    able = [each for each in CONTENDERS if "small" in each.scenarios][:3]
+    order = [heat.contender.name for heat in baseline.heats(3, SCENARIOS[:1], ["https"], able)]
+    a, b, c = (each.name for each in able)
+    assert order == [a, b, c, b, c, a, c, a, b]
+
+
+def test_a_contender_runs_only_the_scenarios_that_it_is_for():
+    ran = {
+        (heat.scenario.name, heat.contender.name)
+        for heat in baseline.heats(1, SCENARIOS, ["https"], CONTENDERS)
+    }
+    assert ("large", "curl") in ran
+    assert ("small", "curl") not in ran
+
+
+def test_every_contender_makes_a_command_for_every_scenario_it_is_for(tmp_path):
+    for contender in CONTENDERS:
+        for scenario in map(quick, SCENARIOS):
+            task = Task(
+                scenario=scenario,
+                endpoint="https://127.0.0.1:1",
+                ca=tmp_path / "ca.pem",
+                destination=tmp_path / "copy",
+                home=tmp_path,
+                programs=tmp_path,
+                keys=tuple(scenario.keys()),
+            )
+            words = contender.command(task)
+            assert any(scenario.bucket in word for word in words)
+            assert any(str(task.destination) in word for word in words)
+            environment = {**base_environment(task), **contender.environment(task)}
+            assert any("https://127.0.0.1:1" in word for word in [*words, *environment.values()])
+
+
+def test_a_command_is_measured_with_its_children_and_its_ending(tmp_path):
+    burn = "sum(range(5_000_000))"
+    code = (
+        f"import subprocess, sys; subprocess.run([sys.executable, '-c', '{burn}']); print('out'); sys.exit(7)"
+    )
+    done = measure([sys.executable, "-c", code], environment=dict(os.environ), directory=tmp_path, longest=60)
+    assert (done.cost.status, done.stdout) == (7, "out\n")
+    assert done.cost.user > 0
+    assert done.cost.wall > 0
+    assert done.cost.peak_memory > 1 << 20
+
+
+def test_a_command_that_takes_too_long_is_ended_with_its_children(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    code = f"import time; pipe = open({str(pipe)!r}, 'wb', 0); pipe.write(b'alive'); time.sleep(600)"
+    done = measure([sys.executable, "-c", code], environment=dict(os.environ), directory=tmp_path, longest=3)
+    assert done.cost.status is None
+    os.set_blocking(reader, True)
+    with os.fdopen(reader, "rb") as until_the_child_is_gone:
+        assert until_the_child_is_gone.read() == b"alive"
+
+
+def test_a_profile_counts_a_recursive_frame_once():
+    own, cumulative = hotspots.count(["main;f;f 3", "main;g 2"])
+    assert own == Counter({"f": 3, "g": 2})
+    assert cumulative == Counter({"main": 5, "f": 3, "g": 2})
+
+
+def test_a_profile_leaves_out_what_waits_and_what_is_above_the_event_loop():
+    waits = "thread;Condition.wait (threading.py:295) 9"
+    own, cumulative = hotspots.count([waits, "main;Handle._run (asyncio/events.py:78);work 2"])
+    assert own == cumulative == Counter({"work": 2})

@@ -1,0 +1,67 @@
+"""The flags that choose what is hauled and where to: as `aws s3 cp` has them."""
+
+import json
+
+from e2e.harness import SOURCE, bucket, expected, tree
+from s3haul.demo import seed
+
+
+def copy(machine, source, dest, *arguments, **options):
+    return machine.run("cp", source, str(dest), "--profile", "export", *arguments, **options)
+
+
+def test_a_dry_run_lists_and_counts_and_writes_nothing(server, machine, dest):
+    server.cloud.put(seed.BUCKET, "cold.bin", b"cold", storage_class="GLACIER")
+    ran = copy(machine, SOURCE, dest, "--dryrun")
+    assert ran.code == 0, ran.text
+    assert not dest.exists()
+    assert server.count("GetObject") == server.count("HeadObject") == 0
+    hot = set(bucket(server).objects) - {"cold.bin"}
+    lines = [line for line in ran.out.splitlines() if line.startswith("(dryrun) download: ")]
+    assert {line.split()[2] for line in lines} == {f"{SOURCE}/{key}" for key in hot}
+    assert "61 objects" in ran.out
+    assert "60 GET" in ran.out
+    counted = json.loads(copy(machine, SOURCE, dest, "--dryrun", "--json").out)
+    assert (counted["objects"], counted["archived"]) == (61, 1)
+    assert counted["bytes"] == sum(stored[-1].size for stored in bucket(server).objects.values())
+
+
+def test_the_last_filter_that_matches_decides(server, machine, dest, tmp_path):
+    everything = set(expected(server))
+    ran = copy(machine, SOURCE, dest, "--exclude", "*", "--include", "data/1/*", "--json")
+    assert ran.code == 0, ran.text
+    assert set(tree(dest)) == {path for path in everything if path.startswith("data/1/")}
+    assert ran.summary["filtered"] == len(everything) - len(tree(dest))
+    other = tmp_path / "other"
+    ran = copy(machine, SOURCE, other, "--include", "data/1/*", "--exclude", "data/?/*1.bin", "--json")
+    assert ran.code == 0, ran.text
+    assert set(tree(other)) == {path for path in everything if not path.endswith("1.bin")}
+
+
+def test_one_object_goes_to_a_file_name_or_into_a_directory(server, machine, tmp_path):
+    key = "data/4/object-0004.bin"
+    body = expected(server)[key]
+    there = tmp_path / "there"
+    there.mkdir()
+    assert copy(machine, f"{SOURCE}/{key}", there / "renamed.bin").code == 0
+    assert tree(there) == {"renamed.bin": body}
+    into = tmp_path / "into"
+    into.mkdir()
+    assert copy(machine, f"{SOURCE}/{key}", into).code == 0
+    assert copy(machine, f"{SOURCE}/{key}", f"{tmp_path}/new/").code == 0
+    assert tree(into) == tree(tmp_path / "new") == {"object-0004.bin": body}
+    assert machine.run("verify", str(there)).code == 0
+
+
+def test_a_command_line_that_cannot_be_meant_is_exit_code_2(machine, server, dest):
+    for arguments in (
+        ("cp", "http://bucket", str(dest)),
+        ("cp", SOURCE, "s3://other"),
+        ("cp", SOURCE, str(dest), "--no-such-flag"),
+        ("help", "no-such-topic"),
+    ):
+        ran = machine.run(*arguments)
+        assert ran.code == 2, (arguments, ran.text)
+        assert ran.err
+    assert not dest.exists()
+    assert not server.calls

@@ -1,0 +1,156 @@
+"""What goes wrong on this side: the disk, the directory, another run. Exit code 5, and nothing is asked of AWS."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from e2e.harness import SOURCE, expected, leftovers, tree, wait_until
+from s3haul.demo import seed
+from s3haul.demo.content import Generated
+
+
+def copy(machine, dest, *arguments, **options):
+    return machine.run("cp", SOURCE, str(dest), "--profile", "export", *arguments, **options)
+
+
+def needs_root(tool: str) -> str:
+    """The path of `tool`; skips the test, visibly, where it or root is missing."""
+    path = shutil.which(tool)
+    if path is None or os.geteuid() != 0:
+        pytest.skip(f"needs root and {tool}")
+    return path
+
+
+@pytest.fixture
+def mounted(dest):
+    """`dest` as a file system of 1 MiB, in the namespace of one shell command only."""
+    dest.mkdir()
+    probe = [needs_root("unshare"), "--mount", "mount", "-t", "tmpfs", "tmpfs", str(dest)]
+    if subprocess.run(probe, capture_output=True, check=False).returncode:
+        pytest.skip("this kernel or container lets nobody mount a tmpfs")
+    return dest
+
+
+# Twice the same command, on a full disk and on a larger one; then the tree is carried out of the namespace.
+FULL_DISK = """
+mount -t tmpfs -o {limit} tmpfs "$DEST"
+"$@"; echo "exit code $?"; echo "left over: $(ls -A "$DEST/.s3haul/tmp" | wc -l)"
+mount -o remount,size=64m,nr_inodes=100k tmpfs "$DEST"
+"$@"; echo "exit code $?"
+cp -a "$DEST/." "$OUT"
+"""
+
+
+@pytest.mark.parametrize("limit", ["size=1m", "size=64m,nr_inodes=40"], ids=["bytes", "inodes"])
+def test_a_full_disk_is_exit_code_5_and_the_same_command_goes_on_when_there_is_space(
+    server, machine, mounted, tmp_path, limit
+):
+    for number in range(5):
+        server.cloud.put(seed.BUCKET, f"big/{number}", Generated(number, 600_000 * (1 + number)))
+    out = tmp_path / "out"
+    out.mkdir()
+    script = FULL_DISK.format(limit=limit)
+    ran = copy(
+        machine,
+        mounted,
+        wrapper=["unshare", "--mount", "sh", "-c", script, "sh"],
+        DEST=str(mounted),
+        OUT=str(out),
+    )
+    assert ran.out.count("exit code 5") == 1, ran.text
+    assert ran.out.rstrip().endswith("exit code 0"), ran.text
+    assert "left over: 0" in ran.out
+    assert "[S3H-DST-02]" in ran.err
+    for word in ("the disk is full", "free:", "needed:", "free some space", "the same command again"):
+        assert word in ran.err
+    assert ran.err.count("x Cannot") == 1
+    assert tree(out) == expected(server)
+
+
+def test_a_directory_that_cannot_be_written_is_exit_code_5(server, machine, dest):
+    dest.mkdir(mode=0o555)
+    wrapper = []
+    if os.geteuid() == 0:
+        # root without the right to override permissions
+        setpriv = needs_root("setpriv")
+        wrapper = [setpriv, "--bounding-set=-dac_override,-dac_read_search", "--"]
+    ran = copy(machine, dest, wrapper=wrapper)
+    assert ran.code == 5, ran.text
+    assert "[S3H-DST-01]" in ran.err
+    assert f"{dest} is not writable" in ran.err
+    assert "change its permissions" in ran.err
+    assert not server.calls
+
+
+def test_a_second_run_on_the_same_destination_is_refused_and_names_the_first(server, machine, dest):
+    server.faults.add("delay", operation="GetObject", seconds=0.5)
+    with machine.start("cp", SOURCE, str(dest), "--profile", "export") as first:
+        wait_until(lambda: server.count("GetObject"), "the first run")
+        ran = copy(machine, dest)
+        assert ran.code == 5, ran.text
+        assert "[S3H-DST-03]" in ran.err
+        assert f"process {first.pid} on" in ran.err
+        server.faults.clear()
+        first.communicate(timeout=30)
+        assert first.returncode == 0
+    assert tree(dest) == expected(server)
+
+
+@pytest.mark.parametrize("place", ["/", "the home directory", "a file"])
+def test_a_destination_that_must_not_or_cannot_receive_files_is_refused(server, machine, tmp_path, place):
+    file = tmp_path / "file"
+    file.write_text("mine")
+    where = {"/": "/", "the home directory": str(machine.home), "a file": str(file)}[place]
+    before = sorted(machine.home.iterdir())
+    ran = copy(machine, where)
+    assert ran.code == 5, ran.text
+    assert "[S3H-DST-01]" in ran.err
+    said = {"/": "destination is /,", "the home directory": "home directory", "a file": "not a directory"}
+    assert said[place] in ran.err
+    assert "Fix:" in ran.err
+    assert file.read_text() == "mine"
+    assert sorted(machine.home.iterdir()) == before
+    assert not server.calls
+
+
+def test_a_destination_of_another_source_is_refused_and_stays_as_it_is(server, machine, dest):
+    assert copy(machine, dest).code == 0
+    before = tree(dest)
+    ran = machine.run("cp", f"{SOURCE}/data/1/", str(dest), "--profile", "export")
+    assert ran.code == 5, ran.text
+    assert "[S3H-DST-04]" in ran.err
+    assert f"s3://{seed.BUCKET}/data/1/" in ran.err
+    assert "choose another destination" in ran.err
+    assert tree(dest) == before
+
+
+def test_a_destination_that_is_moved_away_in_mid_run_ends_the_run_and_is_not_made_anew(server, machine, dest):
+    server.faults.add("delay", operation="GetObject", seconds=0.3)
+    with machine.start("cp", SOURCE, str(dest), "--profile", "export", "--concurrency", "4") as process:
+        wait_until(lambda: server.count("GetObject") > 8, "the first objects")
+        aside = dest.with_name("aside")
+        dest.rename(aside)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 5, out + err
+    assert str(dest) in err
+    assert not dest.exists()
+    aside.rename(dest)
+    server.faults.clear()
+    assert machine.haul(dest).code == 0
+    assert tree(dest) == expected(server)
+    assert leftovers(dest) == []
+
+
+def test_what_stands_in_the_way_of_one_object_is_that_objects_failure(server, machine, dest):
+    (dest / "data/1/object-0001.bin").mkdir(parents=True)
+    (dest / "data/2").mkdir(parents=True)
+    os.mkfifo(dest / "data/2/object-0002.bin")
+    (dest / "data/3").write_text("a file where a directory must be")
+    ran = machine.haul(dest)
+    assert ran.code == 1, ran.text
+    below = sum(path.startswith("data/3/") for path in expected(server))
+    assert ran.failed == {"path-in-the-way": 2 + below}
+    assert ran.summary["done"]["objects"] == len(expected(server)) - 2 - below
+    assert ran.summary["balanced"]

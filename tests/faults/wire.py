@@ -1,0 +1,24 @@
+"""A wire store on any server, without the way there: no region discovery, no profile."""
+
+from contextlib import asynccontextmanager
+
+from s3haul.aws.clients import Keys
+from s3haul.aws.wire.endpoint import parse
+from s3haul.aws.wire.store import WireStore, open_wire_store
+from s3haul.options import SourceOptions, TransferOptions
+
+KEYS = Keys("AK", "the-secret-key", "the-session-token")
+QUICK = TransferOptions(stall_timeout=1.0, minimum_rate=10_000, concurrency=1)
+
+
+async def fetch_keys() -> Keys:
+    return KEYS
+
+
+@asynccontextmanager
+async def wire_on(url, *, ca=None, source=None, transfer=QUICK, fetch=fetch_keys):
+    """The store of the bucket "b", path style."""
+    endpoint = parse(f"{url}/b", "us-east-1")
+    async with open_wire_store(endpoint, ca, source or SourceOptions(bucket="b"), transfer, fetch) as store:
+        assert isinstance(store, WireStore)
+        yield store
