@@ -30,6 +30,7 @@ from server import Server, memory_directory
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "baseline.json"
 README = HERE / "README.md"
+FRONT = HERE.parent / "README.md"
 LONGEST_RUN = 180.0
 BY = "CRC64NVME FULL_OBJECT"
 
@@ -200,6 +201,7 @@ def main(line: Sequence[str]) -> int:
     elif not arguments.quick:
         RESULTS.write_text(tables.dump(results))
         README.write_text(tables.into(README.read_text(), results))
+        FRONT.write_text(tables.brief_into(FRONT.read_text(), results))
     width = shutil.get_terminal_size().columns
     print("-" * min(width, 80), tables.render(results), f"{time.monotonic() - began:.0f} s in all.", sep="\n")
     return 1 if any(record["problems"] for record in results["runs"]) else 0

@@ -14,6 +14,11 @@ from rivals import S3HAUL
 BEGIN = "<!-- tables: begin (generated from results/baseline.json by tables.py) -->"
 END = "<!-- tables: end -->"
 
+BRIEF_BEGIN = (
+    "<!-- speed: begin (generated from benchmarks/results/baseline.json by benchmarks/tables.py) -->"
+)
+BRIEF_END = "<!-- speed: end -->"
+
 Run = Mapping[str, Any]
 Figure = Callable[[Run], float]
 
@@ -27,11 +32,60 @@ def dump(results: Mapping[str, Any]) -> str:
 
 def into(readme: str, results: Mapping[str, Any]) -> str:
     """The text with everything between the two markers made anew. Raises `ValueError` without markers."""
-    before, begin, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
+    return _between(readme, BEGIN, END, lambda: render(results))
+
+
+def brief_into(readme: str, results: Mapping[str, Any]) -> str:
+    """The same for the project's README, with the short table."""
+    return _between(readme, BRIEF_BEGIN, BRIEF_END, lambda: "\n".join(_brief(results)) + "\n")
+
+
+def _between(text: str, begin: str, end: str, content: Callable[[], str]) -> str:
+    before, found_begin, rest = text.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not (found_begin and found_end):
         raise ValueError("the markers of the tables are missing")
-    return f"{before}{BEGIN}\n{render(results)}{END}{after}"
+    return f"{before}{begin}\n{content()}{end}{after}"
+
+
+def _brief(results: Mapping[str, Any]) -> Iterator[str]:
+    """Medians over TLS, client by client: speed, and the client's CPU."""
+    heads, units = [], []
+    for scenario in results["scenarios"]:
+        heads.append(f"{scenario['objects']:,} x {_size(scenario['size'])}")
+        units.append("objects/s (µs CPU each)" if scenario["by"] == "objects" else "MB/s (CPU s/GB)")
+    yield ""
+    yield f"| over TLS | checks content | {' | '.join(f'{head}: {unit}' for head, unit in zip(heads, units, strict=True))} |"
+    yield f"|---|---|{'---|' * len(heads)}"
+    for contender in results["contenders"]:
+        cells = [
+            _brief_cell(contender["name"], scenario, results["runs"]) for scenario in results["scenarios"]
+        ]
+        yield f"| {contender['name']} | {contender['checks']} | {' | '.join(cells)} |"
+    yield ""
+    machine = results["machine"]
+    yield (
+        f"Medians of {results['rounds']} rounds on {machine['cores']} shared cores, revision {results['revision']}; the"
+        " server is a local nginx. Settings, spread and method: `benchmarks/README.md`; the same on your machine:"
+        " `make bench`."
+    )
+    yield ""
+
+
+def _brief_cell(name: str, scenario: Mapping[str, Any], runs: Sequence[Run]) -> str:
+    mine = [
+        run
+        for run in runs
+        if (run["contender"], run["scenario"], run["scheme"]) == (name, scenario["name"], "https")
+        and not run["problems"]
+    ]
+    if not mine:
+        return ""
+    total = scenario["objects"] * scenario["size"]
+    wall, cpu = median(run["wall"] for run in mine), median(_cpu(run) for run in mine)
+    if scenario["by"] == "objects":
+        return f"{_short(scenario['objects'] / wall)} ({_short(cpu / scenario['objects'] * 1e6)})"
+    return f"{_short(total / 1e6 / wall)} ({_short(cpu / total * 1e9)})"
 
 
 def line(run: Run) -> str:

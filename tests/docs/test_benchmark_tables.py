@@ -69,6 +69,8 @@ def results_of(runs):
 def test_the_tables_of_the_benchmarks_are_those_of_the_recorded_run():
     readme = baseline.README.read_text()
     assert readme == tables.into(readme, json.loads(baseline.RESULTS.read_text()))
+    front = baseline.FRONT.read_text()
+    assert front == tables.brief_into(front, json.loads(baseline.RESULTS.read_text()))
 
 
 def test_the_recorded_run_is_a_whole_one_in_which_s3haul_left_the_right_files():
