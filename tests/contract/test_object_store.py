@@ -10,3 +10,11 @@ class TestObjectStore(ObjectStoreContract):
     @pytest.fixture(params=STORES.values(), ids=STORES)
     def case(self, request):
         return request.param
+
+
+class TestWireOnUvloop(ObjectStoreContract):
+    LOOPS = ("uvloop",)
+
+    @pytest.fixture(params=[name for name in STORES if name.startswith("wire")])
+    def case(self, request):
+        return STORES[request.param]

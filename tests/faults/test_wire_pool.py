@@ -38,9 +38,7 @@ async def exchange(pool) -> bytes:
     connection = await pool.acquire()
     try:
         await connection.ask(REQUEST)
-        pieces = []
-        while (piece := await connection.piece()) is not None:
-            pieces.append(piece)
+        pieces = [piece async for piece in connection]
     finally:
         pool.release(connection)
     return b"".join(pieces)
@@ -181,7 +179,7 @@ async def test_a_cancelled_wait_for_a_connection_loses_no_place():
         await cancelled(waiting[0])
         # Given and cancelled in the same turn of the loop: what was given must go on to the next.
         await held.ask(REQUEST)
-        await held.piece()
+        await anext(held)
         pool.release(held)
         await cancelled(waiting[1])
         assert await waiting[2] is held
@@ -263,7 +261,7 @@ async def test_a_slow_consumer_holds_the_server_back_and_is_no_stall():
     async with listening(flood) as port, pool_on(port, clock=lambda: now[0]) as pool:
         connection = await pool.acquire()
         await connection.ask(REQUEST)
-        received = len(await connection.piece())
+        received = len(await anext(connection))
         level = -1
         while sent[0] > level:  # until nothing moves any more
             level = sent[0]
@@ -274,7 +272,7 @@ async def test_a_slow_consumer_holds_the_server_back_and_is_no_stall():
         for _ in range(3):
             now[0] += 1000.0
             pool._tick()
-        while (piece := await connection.piece()) is not None:
+        async for piece in connection:
             assert len(piece) <= MEBIBYTE
             received += len(piece)
         assert received == size
@@ -289,9 +287,7 @@ async def test_pieces_that_are_kept_stay_as_they_were():
         for _ in range(2):
             connection = await pool.acquire()
             await connection.ask(REQUEST)
-            kept = []
-            while (piece := await connection.piece()) is not None:
-                kept.append(piece)
+            kept = [piece async for piece in connection]
             pool.release(connection)
             assert b"".join(kept) == b"".join(blocks)
 
@@ -335,7 +331,7 @@ async def test_a_slow_body_is_handed_on_as_it_comes():
     async with listening(serve) as port, pool_on(port) as pool:
         connection = await pool.acquire()
         await connection.ask(REQUEST)
-        task = asyncio.create_task(connection.piece())
+        task = asyncio.ensure_future(anext(connection))
         async with asyncio.timeout(10):
             while not task.done():
                 await asyncio.sleep(0.01)
@@ -343,9 +339,7 @@ async def test_a_slow_body_is_handed_on_as_it_comes():
         first = bytes(task.result())
         assert 0 < len(first) <= 70_000
         more.set()
-        rest = b""
-        while (piece := await connection.piece()) is not None:
-            rest += bytes(piece)
+        rest = b"".join([piece async for piece in connection])
         pool.release(connection)
         assert first + rest == b"x" * 70_000 + b"y" * (3_000_000 - 70_000)
 

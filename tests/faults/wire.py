@@ -16,9 +16,11 @@ async def fetch_keys() -> Keys:
 
 
 @asynccontextmanager
-async def wire_on(url, *, ca=None, source=None, transfer=QUICK, fetch=fetch_keys):
-    """The store of the bucket "b", path style."""
-    endpoint = parse(f"{url}/b", "us-east-1")
-    async with open_wire_store(endpoint, ca, source or SourceOptions(bucket="b"), transfer, fetch) as store:
+async def wire_on(url, *, ca=None, source=None, transfer=QUICK, fetch=fetch_keys, bucket="b"):
+    """The store of one bucket, path style."""
+    endpoint = parse(f"{url}/{bucket}", "us-east-1")
+    async with open_wire_store(
+        endpoint, ca, source or SourceOptions(bucket=bucket), transfer, fetch
+    ) as store:
         assert isinstance(store, WireStore)
         yield store

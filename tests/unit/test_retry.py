@@ -17,6 +17,7 @@ def http(status, code, message=""):
 KMS_TEXT = (
     "User: x is not authorized to perform: kms:Decrypt on the resource because no identity-based policy"
 )
+HTTP_TEXT = "Requests specifying Server Side Encryption with AWS KMS managed keys must be made over a secure connection."
 OLD_KMS_TEXT = "The ciphertext refers to a customer master key that does not exist"
 
 
@@ -44,6 +45,7 @@ OLD_KMS_TEXT = "The ciphertext refers to a customer master key that does not exi
         (http(403, "AccessDenied", KMS_TEXT), Move.FAIL, "kms-access-denied"),
         (http(403, "AccessDenied", OLD_KMS_TEXT), Move.FAIL, "kms-access-denied"),
         (http(400, "KMS.DisabledException"), Move.FAIL, "kms-key-unusable"),
+        (http(400, "InvalidArgument", HTTP_TEXT), Move.FAIL, "insecure-request"),
         (http(404, "NoSuchKey"), Move.FAIL, "not-found"),
         (http(404, "404"), Move.FAIL, "not-found"),
         (http(400, "InvalidRequest"), Move.FAIL, "request-refused"),

@@ -101,7 +101,15 @@ def run_loop(main: Coroutine[Any, Any, None]) -> None:
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.get_loop().set_exception_handler(_without_closed_connections)
         runner.run(main)
+
+
+def _without_closed_connections(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Bytes of TLS for a connection that we have just cut off are a fatal error to uvloop, and to nobody else."""
+    error = context.get("exception")
+    if not (isinstance(error, RuntimeError) and context.get("message") == "Fatal error on SSL protocol"):
+        loop.default_exception_handler(context)
 
 
 def _within_open_files(transfer: TransferOptions) -> TransferOptions:
@@ -187,7 +195,7 @@ def preview(
             )
             async for ref, path in foresee(calls, estimate):
                 if not (output.quiet or output.json):
-                    name = where.name or str(path)
+                    name = f"{where.root}/{where.name or path}"
                     streams.put(f"(dryrun) download: s3://{source.bucket}/{show(ref.key)} to {show(name)}")
 
     run_loop(main())

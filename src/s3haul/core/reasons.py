@@ -35,6 +35,12 @@ REASONS: dict[str, Reason] = {
         "data owner",
         "enable the key, or cancel its deletion now",
     ),
+    "insecure-request": Reason(
+        "S3H-NET-03",
+        "KMS-encrypted objects are only given over https and to signature version 4",
+        "you",
+        "use an https:// endpoint",
+    ),
     "requester-pays": Reason(
         "S3H-S3-09", "the bucket makes the requester pay", "you", "add --request-payer requester"
     ),

@@ -136,6 +136,8 @@ def _decide_http(fault: Fault, effort: Effort, limits: RetryLimits, jitter: floa
 def _final_reason(fault: Fault) -> str:
     if fault.code.startswith("KMS."):
         return "kms-key-unusable"
+    if "secure connection" in fault.message or "Signature Version 4" in fault.message:
+        return "insecure-request"
     if fault.status == 404 or fault.code in {"NoSuchKey", "NoSuchVersion"}:
         return "not-found"
     if fault.status == 403:

@@ -18,6 +18,7 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 EMPTY_SHA256 = sha256(b"").hexdigest()
 
 _UNRESERVED = "-._~"
+_SLOT = "\0"  # stands for a varying value; no header holds it
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9._~/-]*", re.ASCII)
 
 Pairs = tuple[tuple[str, str], ...]
@@ -50,10 +51,11 @@ class Shape:
 
 
 class _Template(NamedTuple):
-    """A shape at one second; both texts are `%` formats."""
+    """A shape at one second: the texts around the varying values, one more than there are values."""
 
-    canonical: str  # of path, query and the varying values
-    head: str  # of target, the varying values and the signature
+    method: str
+    canonical: tuple[str, ...]  # behind path and query
+    head: tuple[str, ...]  # behind the target, up to the signature
 
 
 class Signer:
@@ -98,11 +100,13 @@ class Signer:
         template = self._templates.get(shape) or self._prepare(shape)
         if values:
             values = tuple(map(_header_value, values))
-        canonical = template.canonical % (path, query, *values)
+        method = template.method
+        canonical = f"{method}\n{path}\n{query}\n{_filled(template.canonical, values)}"
         to_sign = self._to_sign + sha256(canonical.encode()).hexdigest()
         signature = hmac_digest(self._key, to_sign.encode(), "sha256").hex()
         target = f"{path}?{query}" if query else path
-        return (template.head % (target, *values, signature)).encode()
+        sent = _filled(template.head, values)
+        return f"{method} {target} HTTP/1.1\r\n{sent}{signature}\r\n\r\n".encode()
 
     def _turn_to(self, second: int) -> None:
         year, month, day, hour, minute, rest, *_ = gmtime(second)
@@ -128,25 +132,32 @@ class Signer:
         }
         if self._token is not None:
             fixed["x-amz-security-token"] = self._token
-        headers = {name: _escaped(_header_value(value)) for name, value in fixed.items()}
-        headers |= dict.fromkeys(shape.varying, "%s")
+        headers = {name: _header_value(value) for name, value in fixed.items()}
+        headers |= dict.fromkeys(shape.varying, _SLOT)
         names = sorted(headers)
         signed = ";".join(names)
         canonical = "".join(f"{name}:{headers[name]}\n" for name in names)
         sent = "".join(f"{name}: {headers[name]}\r\n" for name in names)
-        unsigned = "".join(f"{name}: {_escaped(_header_value(value))}\r\n" for name, value in self._unsigned)
-        credential = _escaped(f"{_header_value(self._access_key)}/{self._scope}")
-        authorization = f"{ALGORITHM} Credential={credential}, SignedHeaders={signed}, Signature=%s"
+        unsigned = "".join(f"{name}: {_header_value(value)}\r\n" for name, value in self._unsigned)
+        credential = f"{_header_value(self._access_key)}/{self._scope}"
+        authorization = f"{ALGORITHM} Credential={credential}, SignedHeaders={signed}, Signature="
         template = _Template(
-            f"{shape.method}\n%s\n%s\n{canonical}\n{signed}\n{EMPTY_SHA256}",
-            f"{shape.method} %s HTTP/1.1\r\n{sent}{unsigned}authorization: {authorization}\r\n\r\n",
+            shape.method,
+            tuple(f"{canonical}\n{signed}\n{EMPTY_SHA256}".split(_SLOT)),
+            tuple(f"{sent}{unsigned}authorization: {authorization}".split(_SLOT)),
         )
         self._templates[shape] = template
         return template
 
 
-def _escaped(text: str) -> str:
-    return text.replace("%", "%%")
+def _filled(texts: tuple[str, ...], values: tuple[str, ...]) -> str:
+    """The values between the texts."""
+    if not values:
+        return texts[0]
+    if len(values) == 1:
+        return f"{texts[0]}{values[0]}{texts[1]}"
+    between = [part for pair in zip(texts, values, strict=False) for part in pair]
+    return "".join(between) + texts[-1]
 
 
 def _header_value(text: str) -> str:

@@ -49,11 +49,16 @@ class ServerClock:
         """Epoch seconds as this machine has them."""
         return self._clock()
 
-    def learn(self, fault: Fault) -> bool:
-        """Whether `fault` was about the clock, which is put right now, so that the request is worth repeating."""
+    @property
+    def offset(self) -> float:
+        """What is added to our clock, in seconds."""
+        return self._offset
+
+    def learn(self, fault: Fault, offset: float) -> bool:
+        """Puts the clock right if `fault` is about it; whether a request signed at `offset` is worth repeating."""
         if fault.kind is not FaultKind.HTTP or fault.code not in _CLOCK or fault.skew is None:
             return False
-        if abs(fault.skew) > LARGEST_SKEW or abs(fault.skew - self._offset) <= TOLERABLE_SKEW:
+        if abs(fault.skew) > LARGEST_SKEW or abs(fault.skew - offset) <= TOLERABLE_SKEW:
             return False
         self._offset = fault.skew
         return True
@@ -75,7 +80,8 @@ class Caller:
         self, shape: Shape, path: str, query: str = "", values: tuple[str, ...] = ()
     ) -> Connection:
         """An answer with 200 or 206 whose body can be read; `finish` it. Raises `StoreError`."""
-        while True:
+        for last in (False, True):
+            offset = self._clock.offset
             connection = await self._send(shape, path, query, values)
             try:
                 status = connection.answer.status
@@ -86,9 +92,10 @@ class Caller:
                 self._abandon(connection)
                 raise
             self.finish(connection)
-            if not self._clock.learn(fault):
-                raise StoreError(fault)
+            if last or not self._clock.learn(fault, offset):
+                break
             self.repeated += 1
+        raise StoreError(fault)
 
     def finish(self, connection: Connection) -> None:
         """Gives an open answer back; the connection is dropped unless the answer was read or is here whole."""
@@ -102,7 +109,7 @@ class Caller:
         """The whole body. Raises `StoreError`, also for one beyond `limit` bytes."""
         chunks: list[Piece] = []
         size = 0
-        while (piece := await connection.piece()) is not None:
+        async for piece in connection:
             size += len(piece)
             if size > limit:
                 raise StoreError(Fault(FaultKind.PROTOCOL, f"a document of more than {limit} bytes"))

@@ -6,7 +6,7 @@ kept (`pool` does).
 
 import asyncio
 from collections.abc import Callable
-from typing import cast
+from typing import Self, cast
 
 from s3haul.aws.wire.answer import Answer
 from s3haul.aws.wire.head import ViolationError
@@ -17,7 +17,7 @@ from s3haul.store import Piece
 
 
 class Connection(asyncio.BufferedProtocol):
-    """At most one exchange at a time: `ask`, then `piece` until None; `answer` is what came."""
+    """At most one exchange at a time: `ask`, then iterate over the body; `answer` is what came."""
 
     def __init__(self, pace: Pace, pieces: Pieces, clock: Callable[[], float]) -> None:
         self.answer = Answer(pieces)
@@ -67,13 +67,17 @@ class Connection(asyncio.BufferedProtocol):
             raise StoreError(self._fault)
         self._pace.head_complete(self._clock())
 
-    async def piece(self) -> Piece | None:
-        """The next bytes of the body, at most a piece; None at its end. Raises `StoreError`."""
+    def __aiter__(self) -> Self:
+        """The body, in order."""
+        return self
+
+    async def __anext__(self) -> Piece:
+        """The next bytes of the body, at most a piece. Raises `StoreError`, StopAsyncIteration at its end."""
         answer = self.answer
         self._wants_body = True
         while not answer.due:
             if answer.complete:
-                return None
+                raise StopAsyncIteration
             if self._fault is not None:
                 raise StoreError(self._fault)
             await self._wait()

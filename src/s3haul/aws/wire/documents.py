@@ -34,9 +34,9 @@ class Document:
 def read(body: bytes) -> Document:
     """Raises ValueError for anything but a sound document."""
     text = body.decode("utf-8")
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise ValueError("a document with a DOCTYPE")
-    # Given as text, so that a declared encoding cannot make it mean something else.
+    # Given as text, so that no declared encoding, and without NUL no guessed one, makes it mean something else.
+    if "<!DOCTYPE" in text or "<!ENTITY" in text or "\0" in text:
+        raise ValueError("a document with a DOCTYPE or NUL")
     parser = ET.XMLParser()  # noqa: S314 - without a DOCTYPE there are no entities to expand
     try:
         parser.feed(text)

@@ -54,11 +54,6 @@ class Pace:
             return None
         received = self._received
         if received < self._minimum_rate * waited:
-            return slow(received, waited, self._minimum_rate)
+            return f"{received} bytes in {waited:.1f} s are less than {self._minimum_rate} bytes/s"
         self._waited, self._received, self._began = 0.0, 0, now
         return None
-
-
-def slow(received: int, waited: float, minimum_rate: int) -> str:
-    """The sentence for a rate below the minimum."""
-    return f"{received} bytes in {waited:.1f} s are less than {minimum_rate} bytes/s"

@@ -5,7 +5,7 @@ it retries nothing that was answered and verifies no content.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -69,8 +69,8 @@ class WireStore:
     def get(self, request: GetRequest) -> "OpenGet":
         return OpenGet(self, self._caller, request)
 
-    async def open_get(self, request: GetRequest) -> Connection:
-        """The open answer to `request`. Raises `StoreError`."""
+    def ask(self, request: GetRequest) -> Awaitable[Connection]:
+        """The open answer to `request`. Raises `StoreError`, at once or when awaited."""
         self._calls["get_object"] += 1
         query = ""
         values: tuple[str, ...] = ()
@@ -84,7 +84,7 @@ class WireStore:
             values = (f"bytes={first_last[0]}-{first_last[1]}",)
         if request.if_match is not None:
             values = (request.if_match, *values)
-        return await self._caller.open(shape, self._path(request.key), query, values)
+        return self._caller.open(shape, self._path(request.key), query, values)
 
     async def head(self, key: str, *, checksums: bool = False) -> ObjectMeta:
         self._calls["head_object"] += 1
@@ -148,7 +148,7 @@ class OpenGet:
         self._request = request
 
     async def __aenter__(self) -> Self:
-        self._connection = await self._store.open_get(self._request)
+        self._connection = await self._store.ask(self._request)
         answer = self._connection.answer
         self.meta = answers.object_meta(answer.status, answer.headers)
         return self
@@ -160,17 +160,8 @@ class OpenGet:
 
     def chunks(self) -> AsyncIterator[Piece]:
         """As `ObjectBody.chunks`; a piece may be kept, its memory is not used again while anyone looks."""
-        # Not a generator: event loops keep a book of these, which costs more than small bodies do.
-        return self
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Piece:
-        piece = await self._connection.piece()
-        if piece is None:
-            raise StopAsyncIteration
-        return piece
+        # Not a generator: event loops keep a book of these, which costs more than a small body does.
+        return self._connection
 
 
 @asynccontextmanager

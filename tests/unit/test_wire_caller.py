@@ -1,0 +1,147 @@
+"""What the wire transport makes of a wrong clock, of changing keys, and of keys that are gone."""
+
+import asyncio
+import time
+
+import pytest
+
+from faults.canned import answer, canned
+from faults.stores import fault_of, read
+from faults.wire import wire_on
+from s3haul.aws.clients import Keys
+from s3haul.aws.wire.caller import ServerClock
+from s3haul.demo import seed
+from s3haul.demo.server import DemoServer
+from s3haul.errors import CredentialsError, Fault, FaultKind, StoreError
+from s3haul.options import SourceOptions
+
+OBJECT = answer("200 OK", b"the object", ETag='"e"')
+OWNER = Keys(seed.OWNER_KEY_ID, seed.OWNER_SECRET)
+HOUR = 3600.0
+
+
+async def owner() -> Keys:
+    return OWNER
+
+
+@pytest.mark.parametrize("hours", [-14, -1, 1, 14])
+async def test_a_wrong_clock_is_put_right_once_and_for_all(hours):
+    with DemoServer() as server:
+        server.cloud.put(seed.BUCKET, "k", b"data")
+        server.cloud.clock = lambda: time.time() + hours * HOUR
+        source = SourceOptions(bucket=seed.BUCKET)
+        url = server.endpoint_url
+        async with wire_on(url, ca=server.ca_path, source=source, fetch=owner, bucket=seed.BUCKET) as store:
+            assert (await store.head("k")).length == 4  # whose refusal names no reason
+            assert await read(store, "k") == b"data"
+            assert len((await store.list_page("")).entries) > 0
+            assert store.statistics()["requests-repeated"] == 1
+
+
+async def test_many_requests_at_once_learn_the_clock_together():
+    with DemoServer() as server:
+        server.cloud.put(seed.BUCKET, "k", b"data")
+        server.cloud.clock = lambda: time.time() + HOUR
+        async with wire_on(server.endpoint_url, ca=server.ca_path, fetch=owner, bucket=seed.BUCKET) as store:
+            assert await asyncio.gather(*(read(store, "k") for _ in range(8))) == [b"data"] * 8
+            assert await read(store, "k") == b"data"
+            assert store.statistics()["requests-repeated"] <= 8
+
+
+async def test_a_clock_that_is_off_by_days_is_a_fault_that_says_so():
+    with DemoServer() as server:
+        server.cloud.clock = lambda: time.time() + 50 * HOUR
+        async with wire_on(server.endpoint_url, ca=server.ca_path, fetch=owner, bucket=seed.BUCKET) as store:
+            fault = await fault_of(read(store, "k"))
+    assert fault.code == "RequestTimeTooSkewed"
+    assert abs(fault.skew - 50 * HOUR) < 60
+
+
+def skewed(seconds: float | None, code="RequestTimeTooSkewed", kind=FaultKind.HTTP) -> Fault:
+    return Fault(kind, "x", code=code, status=403, skew=seconds)
+
+
+def test_only_a_refusal_for_the_clock_moves_the_clock():
+    clock = ServerClock(lambda: 1000.0)
+    assert not clock.learn(skewed(HOUR, code="AccessDenied"), 0.0)
+    assert not clock.learn(skewed(HOUR, kind=FaultKind.PROTOCOL), 0.0)
+    assert not clock.learn(skewed(None), 0.0)
+    assert not clock.learn(skewed(30.0), 0.0)
+    assert not clock.learn(skewed(100 * HOUR), 0.0)
+    assert clock.now() == 1000.0
+    assert clock.learn(skewed(HOUR), 0.0)
+    assert clock.now() == 1000.0 + HOUR
+    assert not clock.learn(skewed(HOUR + 1), HOUR)
+    assert clock.learn(skewed(0.0), HOUR)
+    assert clock.now() == 1000.0
+
+
+@pytest.mark.parametrize("drift", [0.0, HOUR])
+async def test_a_server_that_refuses_every_clock_is_asked_only_twice(drift):
+    date = [time.time() + HOUR]
+
+    def refusal(_) -> bytes:
+        date[0] += drift
+        said = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(date[0]))
+        return answer("403 Forbidden", b"<Error><Code>RequestTimeTooSkewed</Code></Error>", Date=said)
+
+    async with canned(refusal) as server, wire_on(f"http://127.0.0.1:{server.port}") as store:
+        assert (await fault_of(read(store, "k"))).code == "RequestTimeTooSkewed"
+        assert len(server.requests) == 2
+
+
+async def test_new_keys_sign_the_next_request():
+    keys = [Keys("FIRST", "s1", "t1"), Keys("FIRST", "s1", "t1"), Keys("SECOND", "s2")]
+
+    async def fetch() -> Keys:
+        return keys.pop(0)
+
+    async with (
+        canned(lambda _: OBJECT) as server,
+        wire_on(f"http://127.0.0.1:{server.port}", fetch=fetch) as store,
+    ):
+        for _ in range(3):
+            await read(store, "k")
+    first, again, second = (request.decode() for request in server.requests)
+    assert "Credential=FIRST/" in first
+    assert "Credential=FIRST/" in again
+    assert "x-amz-security-token: t1" in first
+    assert "Credential=SECOND/" in second
+    assert "x-amz-security-token" not in second
+
+
+async def test_an_expired_token_is_the_engines_to_renew():
+    expired = answer("400 Bad Request", b"<Error><Code>ExpiredToken</Code><Message>old</Message></Error>")
+    async with canned(lambda _: expired) as server, wire_on(f"http://127.0.0.1:{server.port}") as store:
+        fault = await fault_of(read(store, "k"))
+        assert (fault.kind, fault.code, fault.status) == (FaultKind.HTTP, "ExpiredToken", 400)
+        assert len(server.requests) == 1
+
+
+async def test_credentials_that_are_gone_for_good_are_a_fault_that_keeps_its_cause():
+    async def gone() -> Keys:
+        raise CredentialsError("expired", id="S3H-STS-02")
+
+    async with wire_on("http://127.0.0.1:1", fetch=gone) as store:
+        with pytest.raises(StoreError) as caught:
+            await store.head("k")
+    assert (caught.value.fault.kind, caught.value.fault.code) == (FaultKind.CREDENTIALS, "S3H-STS-02")
+    assert isinstance(caught.value.__cause__, CredentialsError)
+
+
+async def test_a_wait_for_credentials_is_no_stall_and_holds_no_connection():
+    release = asyncio.Event()
+
+    async def slow() -> Keys:
+        await release.wait()
+        return OWNER
+
+    async with (
+        canned(lambda _: OBJECT) as server,
+        wire_on(f"http://127.0.0.1:{server.port}", fetch=slow) as store,
+    ):
+        task = asyncio.create_task(read(store, "k"))
+        await asyncio.sleep(0)
+        assert store.statistics()["connections"] == 0
+        release.set()
+        assert await task == b"the object"
