@@ -79,6 +79,18 @@ async def test_a_connection_that_the_server_closed_while_idle_is_replaced_once_a
         assert len(served) == 4
 
 
+async def test_a_first_request_that_meets_a_closed_door_is_not_repeated():
+    connections = []
+
+    async def slam(reader, writer):
+        connections.append(1)
+        await reader.readuntil(b"\r\n\r\n")
+
+    async with listening(slam) as port, wire_on(f"http://127.0.0.1:{port}") as store:
+        assert (await fault_of(read(store, "k"))).kind is FaultKind.BROKEN
+        assert len(connections) == 1
+
+
 async def test_a_fresh_connection_that_is_closed_is_a_fault_and_not_a_loop():
     connections = []
 
@@ -138,16 +150,20 @@ async def test_a_connection_idle_for_long_is_not_used_again():
 
 
 async def test_bytes_that_nobody_asked_for_cost_the_connection():
+    idle = asyncio.Event()
+
     async def talkative(reader, writer):
         while await reader.readuntil(b"\r\n\r\n"):
             writer.write(OBJECT)
-            await writer.drain()
+            await idle.wait()
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
 
     async with listening(talkative) as port, pool_on(port) as pool:
         assert await exchange(pool) == b"the object"
-        if pool._idle:
-            await pool._idle[0]._lost
+        (kept,) = pool._idle
+        idle.set()
+        async with asyncio.timeout(5):  # far less than the time after which an idle one goes anyway
+            await kept._lost
         assert await exchange(pool) == b"the object"
         assert pool.opened == 2
 

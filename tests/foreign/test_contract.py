@@ -1,4 +1,4 @@
-"""The contract of `ObjectStore`, held against the sdk transport on servers that we did not write."""
+"""The contract of `ObjectStore`, held against both transports on servers that we did not write."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
@@ -42,7 +42,7 @@ def upload(server: ForeignServer, bucket: str, key: str, one: Upload) -> None:
 
 
 def case_of(
-    server: ForeignServer, profile: AbstractContextManager[Path], lacks: Mapping[str, str]
+    server: ForeignServer, profile: AbstractContextManager[Path], lacks: Mapping[str, str], transport: str
 ) -> StoreCase:
     @asynccontextmanager
     async def opened(
@@ -53,7 +53,7 @@ def case_of(
             upload(server, bucket, key, one)
         with profile:
             opening = open_store(
-                AccessOptions(profile="export"),
+                AccessOptions(profile="export", transport=transport),
                 SourceOptions(bucket=bucket, page_size=page_size),
                 TransferOptions(concurrency=concurrency),
                 on_event=lambda _: None,
@@ -64,13 +64,17 @@ def case_of(
     return StoreCase(opened, frozenset(lacks))
 
 
+BOTH = pytest.fixture(params=["wire", "sdk"])
+
+
 class TestOnMiniStack(ObjectStoreContract):
-    @pytest.fixture
-    def case(self, ministack, tmp_path):
-        return case_of(ministack, role_profile(ministack, tmp_path), MINISTACK_LACKS)
+    @BOTH
+    def case(self, ministack, tmp_path, request):
+        return case_of(ministack, role_profile(ministack, tmp_path), MINISTACK_LACKS, request.param)
 
 
 class TestOnSeaweedFS(ObjectStoreContract):
-    @pytest.fixture
-    def case(self, seaweedfs, tmp_path):
-        return case_of(seaweedfs, keys_profile(seaweedfs, tmp_path, seaweedfs.assume()), SEAWEEDFS_LACKS)
+    @BOTH
+    def case(self, seaweedfs, tmp_path, request):
+        keys = keys_profile(seaweedfs, tmp_path, seaweedfs.assume())
+        return case_of(seaweedfs, keys, SEAWEEDFS_LACKS, request.param)
