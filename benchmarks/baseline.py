@@ -200,6 +200,7 @@ def main(line: Sequence[str]) -> int:
         arguments.output.write_text(tables.dump(results))
     elif not arguments.quick:
         RESULTS.write_text(tables.dump(results))
+        results = json.loads(RESULTS.read_text())  # as rounded there, so that the tables can be made again
         README.write_text(tables.into(README.read_text(), results))
         FRONT.write_text(tables.brief_into(FRONT.read_text(), results))
     width = shutil.get_terminal_size().columns
