@@ -63,7 +63,6 @@ class ObjectMeta:
     kms_key_id: str = ""
     bucket_key: bool = False
     storage_class: str = "STANDARD"
-    archive_status: str = ""
     restored: bool = False
 
     def ref(self, key: str) -> ObjectRef:

@@ -141,8 +141,10 @@ def test_an_unknown_profile_is_exit_code_4_and_the_known_ones_are_named(server, 
         (("--role-arn", "arn:aws:iam::1111:role/x"), "S3H-STS-07", "arn:aws:iam::ACCOUNT-ID:role/NAME"),
         (("--role-arn", seed.ROLE_ARN, "--external-id", "has a space"), "S3H-STS-09", "outside A-Z a-z 0-9"),
         (("--role-arn", seed.ROLE_ARN, "--duration-seconds", "100"), "S3H-STS-10", "900 to 43200"),
+        (("--role-arn", seed.ROLE_ARN, "--duration-seconds", "0"), "S3H-STS-10", "900 to 43200"),
+        (("--duration-seconds", "0"), "S3H-USE-01", "--role-arn"),
     ],
-    ids=["arn", "external-id", "duration"],
+    ids=["arn", "external-id", "duration", "no-duration", "duration-without-role"],
 )
 def test_role_flags_that_sts_cannot_take_are_exit_code_2_and_nobody_is_called(
     server, machine, dest, flags, error_id, words

@@ -64,7 +64,6 @@ def test_the_headers_of_a_kms_object_are_all_kept():
         kms_key_id="arn:key",
         bucket_key=True,
         storage_class="INTELLIGENT_TIERING",
-        archive_status="DEEP_ARCHIVE_ACCESS",
     )
 
 

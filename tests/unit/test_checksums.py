@@ -13,7 +13,6 @@ from s3haul.core.checksums import (
     FullObjectVerifier,
     Mismatch,
     Unverifiable,
-    combine,
     composite_verifier,
     decide,
     new_hasher,
@@ -71,12 +70,6 @@ def test_asking_for_the_digest_does_not_end_it(algorithm):
 @pytest.mark.parametrize("algorithm", ["XXHASH64", "XXHASH3", "XXHASH128", "crc32", "", "CRC128"])
 def test_an_unsupported_algorithm_has_no_hasher(algorithm):
     assert new_hasher(algorithm) is None
-
-
-@pytest.mark.parametrize("algorithm", ["SHA256", "MD5", "XXHASH64"])
-def test_only_crcs_can_be_combined(algorithm):
-    with pytest.raises(ValueError, match="cannot be combined"):
-        combine(algorithm, b"\0" * 4, b"\0" * 4, 1)
 
 
 # --- what to verify by ---

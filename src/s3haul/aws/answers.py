@@ -41,7 +41,6 @@ def object_meta(status: int, headers: Mapping[str, str]) -> ObjectMeta:
         kms_key_id=headers.get("x-amz-server-side-encryption-aws-kms-key-id", ""),
         bucket_key=headers.get("x-amz-server-side-encryption-bucket-key-enabled", "").lower() == "true",
         storage_class=headers.get("x-amz-storage-class", "STANDARD"),
-        archive_status=headers.get("x-amz-archive-status", ""),
         restored='ongoing-request="false"' in headers.get("x-amz-restore", ""),
     )
 

@@ -120,7 +120,7 @@ def _role(
     mfa: str | None,
 ) -> RoleOptions | None:
     if role_arn is None:
-        if session_name or duration or mfa:
+        if (session_name, duration, mfa) != (None, None, None):
             raise UsageError(
                 "The role's flags need --role-arn.", hint="or put them into the profile of --profile"
             )
@@ -129,6 +129,6 @@ def _role(
         role_arn=role_arn,
         external_id=external_id,
         session_name=session_name,
-        duration_seconds=duration or 3600,
+        duration_seconds=3600 if duration is None else duration,
         mfa_serial=mfa,
     )

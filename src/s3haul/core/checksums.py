@@ -121,14 +121,13 @@ class _Crc:
 class _Algorithm(NamedTuple):
     size: int  # bytes of a raw digest
     new: Callable[[], Hasher]
-    combine: Callable[[int, int, int], int] | None = None
 
 
 # In order of preference. The standard library's crc32 is faster than awscrt's.
 _ALGORITHMS: Mapping[str, _Algorithm] = {
-    "CRC64NVME": _Algorithm(8, lambda: _Crc(crt.crc64nvme, 8), crt.combine_crc64nvme),
-    "CRC32C": _Algorithm(4, lambda: _Crc(crt.crc32c, 4), crt.combine_crc32c),
-    "CRC32": _Algorithm(4, lambda: _Crc(zlib.crc32, 4), crt.combine_crc32),
+    "CRC64NVME": _Algorithm(8, lambda: _Crc(crt.crc64nvme, 8)),
+    "CRC32C": _Algorithm(4, lambda: _Crc(crt.crc32c, 4)),
+    "CRC32": _Algorithm(4, lambda: _Crc(zlib.crc32, 4)),
     "SHA256": _Algorithm(32, hashlib.sha256),
     "SHA1": _Algorithm(20, lambda: hashlib.sha1(usedforsecurity=False)),
     "SHA512": _Algorithm(64, hashlib.sha512),
@@ -140,15 +139,6 @@ def new_hasher(algorithm: str) -> Hasher | None:
     """A running digest, or None for an algorithm that is not supported (XXHASH*, and whatever comes)."""
     known = _ALGORITHMS.get(algorithm)
     return known.new() if known else None
-
-
-def combine(algorithm: str, first: bytes, second: bytes, second_length: int) -> bytes:
-    """The raw CRC of A + B from the CRCs of A and B and B's length. ValueError for other than CRCs."""
-    known = _ALGORITHMS.get(algorithm)
-    if known is None or known.combine is None:
-        raise ValueError(f"{algorithm} digests cannot be combined")
-    value = known.combine(int.from_bytes(first, "big"), int.from_bytes(second, "big"), second_length)
-    return value.to_bytes(known.size, "big")
 
 
 def decide(checksums: Sequence[Checksum], size: int) -> FullObject | Composite | Unverifiable:
