@@ -3,8 +3,8 @@
 Pure decisions over values; `listing` gathers the values and acts on them.
 """
 
-from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from s3haul.disk import FileStat
 from s3haul.journal import KnownRow
@@ -23,8 +23,7 @@ class Verb(Enum):
     SKIP = auto()  # final, for `reason`
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """One object on its way through the engine."""
 
     ref: ObjectRef
