@@ -7,7 +7,7 @@ import base64
 import hashlib
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import awscrt.checksums
 
@@ -84,7 +84,7 @@ def stored(
     elif algorithm:
         checksums = (Checksum(algorithm, "FULL_OBJECT", text(digest(algorithm, body))),)
     made = StoredObject(body=body, etag=etag, checksums=checksums, part_sizes=parts, digests=digests)
-    return made._replace(**fields)  # type: ignore[arg-type]
+    return replace(made, **fields)  # type: ignore[arg-type]
 
 
 def cut(body: bytes, sizes: Sequence[int]) -> Iterator[bytes]:
