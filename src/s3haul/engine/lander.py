@@ -1,9 +1,12 @@
-"""Writer threads for small files: many files a hop, and the event loop never waits for a disk.
+"""Where small files become files: in writer threads, many a hop, or at once.
 
 A hop to a thread costs more than a small file does. What the workers hand over in one round of the loop
 goes to the threads together; a thread takes its share, lands it file by file, and answers the loop once.
 On a disk that lands a file faster than a thread wakes up, one thread takes everything; on a slow one all
 share the work.
+
+An engine process, whose loop serves nobody but its own transfers, lands files on the loop itself as long
+as the disk is fast, and uses the threads while it is not.
 """
 
 import asyncio
@@ -29,10 +32,14 @@ class _File(NamedTuple):
 
 
 class Lander:
-    """Made on the event loop that it answers; ended by `close`, which blocks until all threads are idle."""
+    """Made on the event loop that it answers; ended by `close`, which blocks until all threads are idle.
 
-    def __init__(self, destination: Destination, threads: int) -> None:
+    `direct` allows the loop to wait for a fast disk.
+    """
+
+    def __init__(self, destination: Destination, threads: int, *, direct: bool = False) -> None:
         self._destination = destination
+        self._direct = direct
         self._loop = asyncio.get_running_loop()
         self._handed: list[_File] = []  # in this round of the loop
         self._files: deque[_File] = deque()
@@ -53,6 +60,11 @@ class Lander:
         A caller that is cancelled does not stop its file: that is whole and verified, and is found as
         such by the next run.
         """
+        if self._direct and not self._slow:
+            began = time.monotonic()
+            self._destination.land(path, body, mtime)
+            self._slow = time.monotonic() - began > SLOW
+            return
         landed = self._loop.create_future()
         if not self._handed:
             self._loop.call_soon(self._hand_over)
