@@ -3,9 +3,8 @@
 Pure decisions over values; `listing` gathers the values and acts on them.
 """
 
-from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from s3haul.disk import FileStat
 from s3haul.models import ObjectRef, SafePath, State
@@ -27,8 +26,7 @@ class Verb(Enum):
     SKIP = auto()  # final, for `reason`
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """One object on its way through the engine."""
 
     ref: ObjectRef

@@ -6,8 +6,6 @@ A composite checksum needs the sizes of the parts: from GetObjectAttributes, els
 part. Trouble with the object is an Outcome; only what ends the run is raised.
 """
 
-from dataclasses import replace
-
 from s3haul.core.checksums import Composite, FullObject, Unverifiable
 from s3haul.core.retry import Action, Move
 from s3haul.disk import ObjectPathError
@@ -141,7 +139,7 @@ class Fetch:
         proving = PartByPart(wanted)
         start, number = 0, 1
         while start < self._ref.size:
-            request = replace(self._request, part_number=number)
+            request = self._request._replace(part_number=number)
             async with self._ctx.store.get(request) as body:
                 if number == 1 and body.meta.status == 200:
                     return await self._receive_unproven(body, meta, sink)
@@ -154,7 +152,7 @@ class Fetch:
     async def _receive_unproven(self, body: ObjectBody, meta: ObjectMeta, sink: Sink) -> Proof:
         """The server knows no part numbers and sent everything: only the size can be checked."""
         demand_checksum(_UNKNOWN_PARTS, self._ctx.options)
-        check_whole(self._ref, replace(meta, length=body.meta.length))
+        check_whole(self._ref, meta._replace(length=body.meta.length))
         proving = SizeOnly(_UNKNOWN_PARTS)
         await self._receive(body, self._ref.size, proving, sink)
         return proving.prove()
