@@ -7,9 +7,7 @@ import functools
 import ipaddress
 import logging
 import socket
-from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,30 +18,17 @@ from botocore.credentials import ReadOnlyCredentials
 
 from s3haul import __version__
 from s3haul.aws.configfile import tame
+from s3haul.aws.keys import FetchKeys
+from s3haul.aws.limits import CONNECT_TIMEOUT
 from s3haul.aws.profile import Settings
 from s3haul.aws.strict import StrictConfig
 from s3haul.errors import UsageError
 
-CONNECT_TIMEOUT = 10
 STS_ATTEMPTS = 3
-SPARE_CONNECTIONS = 8  # beside the transfers: listings, HEADs
 
 _CHATTY = ("boto3", "botocore", "aioboto3", "aiobotocore", "aiohttp", "urllib3")
 _METADATA_V4 = ipaddress.ip_network("169.254.0.0/16")
 _METADATA_V6 = ipaddress.ip_address("fd00:ec2::254")
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """What a request is signed with. `expires_at` is in epoch seconds by our clock."""
-
-    access_key: str
-    secret_key: str = field(repr=False)
-    token: str | None = field(default=None, repr=False)
-    expires_at: float | None = None
-
-
-FetchKeys = Callable[[], Awaitable[Keys]]
 
 
 class LiveCredentials(AioCredentials):  # type: ignore[misc]

@@ -12,8 +12,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from s3haul.aws import answers
-from s3haul.aws.clients import CONNECT_TIMEOUT, FetchKeys
+from s3haul.aws.keys import FetchKeys
 from s3haul.aws.layout import ATTRIBUTES, PARTS_PER_PAGE, read_layout
+from s3haul.aws.limits import CONNECT_TIMEOUT
 from s3haul.aws.translate import FOREIGN, translate
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import ListPage, ObjectMeta, PartLayout

@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from s3haul.aws import refusals
-from s3haul.aws.clients import SPARE_CONNECTIONS, FetchKeys, check_endpoint, quiet_loggers, s3_client
+from s3haul.aws.clients import check_endpoint, quiet_loggers, s3_client
 from s3haul.aws.credentials import RoleCredentials
+from s3haul.aws.keys import FetchKeys
+from s3haul.aws.limits import SPARE_CONNECTIONS
 from s3haul.aws.profile import Settings, resolve
 from s3haul.aws.sdk import SdkStore
 from s3haul.aws.sources import load_source
 from s3haul.aws.sts import AskMfa, RoleChain
 from s3haul.aws.translate import FOREIGN, translate
-from s3haul.aws.wire.endpoint import choose
+from s3haul.aws.transport import authorities, choose
 from s3haul.aws.wire.store import open_wire_store
 from s3haul.errors import CredentialsError, FaultKind, SourceError
 from s3haul.events import Emit, Warned
@@ -109,9 +111,9 @@ async def open_store(
         if choice.endpoint is None:
             store: ObjectStore = SdkStore(client, source, transfer, fetch)
         else:
-            ca_bundle = settings.ca_bundle.value
+            trusted = authorities(settings.ca_bundle.value)
             store = await stack.enter_async_context(
-                open_wire_store(choice.endpoint, ca_bundle, source, transfer, fetch)
+                open_wire_store(choice.endpoint, trusted, source, transfer, fetch)
             )
         effective = _effective(settings, credentials, client)
         yield OpenStore(store, effective, credentials, choice.transport, choice.reason)

@@ -14,13 +14,13 @@ from aiobotocore.httpsession import AIOHTTPSession
 from botocore.exceptions import BotoCoreError
 from botocore.httpsession import get_cert_path
 
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
+from s3haul.aws.limits import REDIRECTS
 
 
 class RedirectRefused(BotoCoreError):  # type: ignore[misc]  # noqa: N818 - botocore's naming
     """The server answered with a redirect. `kwargs` holds status, location and region."""
 
-    fmt = "HTTP {status} redirect to {location!r} refused (bucket region: {region})"
+    fmt = "HTTP {status} redirect to {location!r} refused"
 
 
 class _NoRedirects:

@@ -13,16 +13,19 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from s3haul.core.retry import RetryLimits
 from s3haul.disk import Destination
 from s3haul.engine.gate import Gate
 from s3haul.engine.lander import Lander
 from s3haul.events import Emit
-from s3haul.journal import Journal
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.store import ObjectStore
+
+if TYPE_CHECKING:
+    # Processes that only fetch objects open no journal, and need no SQLite.
+    from s3haul.journal import Journal
 
 
 class Credentials(Protocol):
@@ -91,5 +94,5 @@ class Landing(Calls):
 class Context(Landing):
     """The parts of one run that writes. `file_name` is set for one object under another name."""
 
-    journal: Journal
+    journal: "Journal"
     file_name: str | None = None
