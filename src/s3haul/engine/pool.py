@@ -15,7 +15,6 @@ from s3haul.engine.gate import Gate
 from s3haul.engine.listing import finish
 from s3haul.engine.patience import GaveUpError, persist
 from s3haul.engine.threads import in_thread
-from s3haul.engine.transfer import transfer
 from s3haul.errors import AccessError, Fault, FaultKind
 from s3haul.models import ObjectRef, Outcome, State
 
@@ -81,7 +80,7 @@ class Crew:
         self._see_through = see_through
         self._workers: list[asyncio.Task[None]] = []
         self._relieved = False
-        self._hire()
+        self.hire()
 
     def relieve(self) -> None:
         """Each worker ends what it has begun, and takes nothing more."""
@@ -91,7 +90,8 @@ class Crew:
         for worker in self._workers:
             worker.cancel()
 
-    def _hire(self) -> None:
+    def hire(self) -> None:
+        """As many more as the limit allows by now."""
         while len(self._workers) < self._gate.limit:
             self._workers.append(self._group.create_task(self._work()))
 
@@ -102,7 +102,7 @@ class Crew:
             except ChannelClosedError:
                 return
             await self._see_through(target)
-            self._hire()
+            self.hire()
 
 
 async def conclude(ctx: Context, outcome: Outcome, watch: DenialWatch) -> None:

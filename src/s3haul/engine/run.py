@@ -44,9 +44,7 @@ class Reinforcement(Protocol):
         """Hears every event of the run, to see how long it will be."""
         ...
 
-    async def run(
-        self, ctx: Context, channel: Channel[Target], watch: DenialWatch, crew: Crew
-    ) -> None:
+    async def run(self, ctx: Context, channel: Channel[Target], watch: DenialWatch, crew: Crew) -> None:
         """Take targets from the channel and put their outcomes on the books, if that pays, until it is empty.
 
         The `crew` of this process works from the start, and is relieved by whoever takes over.
