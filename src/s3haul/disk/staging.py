@@ -33,20 +33,16 @@ class Staging:
         self.fd = fd
         self.prefix = f"{secrets.token_hex(4)}-"
         self._numbers = itertools.count()
-        mask = os.umask(0o077)  # the only way to read it is to set it
-        os.umask(mask)
-        self._mode = 0o666 & ~mask
 
     def create(self, size: int) -> Temporary:
-        """A new empty file, mode 0600."""
+        """A new empty file, with the mode that it will have; nobody else can enter the directory."""
         name = f"{self.prefix}{next(self._numbers)}"
-        return Temporary(os.open(name, _NEW, 0o600, dir_fd=self.fd), name, size)
+        return Temporary(os.open(name, _NEW, 0o666, dir_fd=self.fd), name, size)
 
     def finish(self, temporary: Temporary, mtime: float) -> None:
-        """Set time and mode, and close; closing reports writes that a network mount lost."""
+        """Set the time and close; closing reports writes that a network mount lost."""
         fd, nanoseconds = temporary.fd, _nanoseconds(mtime)
         os.utime(fd, ns=(nanoseconds, nanoseconds))
-        os.fchmod(fd, self._mode)
         temporary.fd = -1
         os.close(fd)
 

@@ -5,8 +5,9 @@ goes to the threads together; a thread takes its share, lands it file by file, a
 On a disk that lands a file faster than a thread wakes up, one thread takes everything; on a slow one all
 share the work.
 
-An engine process, whose loop serves nobody but its own transfers, lands files on the loop itself as long
-as the disk is fast, and uses the threads while it is not.
+An engine process, whose loop serves nobody but its own transfers, lands them on the loop as long as the
+disk is fast, and uses the threads while it is not. Together all the same: one after the other, with all
+that a transfer does in between, files cost three times as much.
 """
 
 import asyncio
@@ -22,6 +23,8 @@ from s3haul.store import Piece
 
 LARGEST_BATCH = 64
 SLOW = 2e-4  # seconds a file; beyond, another thread is worth its wake-up
+SMOOTHING = 4  # batches
+OUTLIER = 2 * SLOW  # one batch does not tell a slow disk from a process that had to wait for its turn
 
 
 class _File(NamedTuple):
@@ -44,6 +47,7 @@ class Lander:
         self._handed: list[_File] = []  # in this round of the loop
         self._files: deque[_File] = deque()
         self._slow = False
+        self._average = 0.0  # seconds a file, of late
         self._ready = threading.Condition()
         self._idle = 0
         self._closed = False
@@ -60,11 +64,6 @@ class Lander:
         A caller that is cancelled does not stop its file: that is whole and verified, and is found as
         such by the next run.
         """
-        if self._direct and not self._slow:
-            began = time.monotonic()
-            self._destination.land(path, body, mtime)
-            self._slow = time.monotonic() - began > SLOW
-            return
         landed = self._loop.create_future()
         if not self._handed:
             self._loop.call_soon(self._hand_over)
@@ -82,16 +81,18 @@ class Lander:
 
     def _hand_over(self) -> None:
         handed, self._handed = self._handed, []
+        if not handed:
+            return
+        if self._direct and not self._slow:
+            _answer(self._land_all(handed))
+            return
         with self._ready:
             self._files += handed
             self._ready.notify(len(handed) if self._slow else 1)
 
     def _run(self) -> None:
         while batch := self._take():
-            began = time.monotonic()
-            answers = [(file.landed, self._land(file)) for file in batch]
-            self._slow = time.monotonic() - began > SLOW * len(batch)
-            self._loop.call_soon_threadsafe(_answer, answers)
+            self._loop.call_soon_threadsafe(_answer, self._land_all(batch))
 
     def _take(self) -> list[_File]:
         """This thread's share of what lies ready; empty when there will be no more."""
@@ -104,6 +105,14 @@ class Lander:
             share = min(LARGEST_BATCH, -(-len(self._files) // sharers))
             return [self._files.popleft() for _ in range(share)]
 
+    def _land_all(self, batch: Sequence[_File]) -> "list[_Answer]":
+        began = time.monotonic()
+        answers = [(file.landed, self._land(file)) for file in batch]
+        a_file = min((time.monotonic() - began) / len(batch), OUTLIER)
+        self._average += (a_file - self._average) / SMOOTHING
+        self._slow = self._average > SLOW
+        return answers
+
     def _land(self, file: _File) -> BaseException | None:
         try:
             self._destination.land(file.path, file.body, file.mtime)
@@ -112,7 +121,10 @@ class Lander:
         return None
 
 
-def _answer(answers: list[tuple["asyncio.Future[None]", BaseException | None]]) -> None:
+_Answer = tuple["asyncio.Future[None]", BaseException | None]
+
+
+def _answer(answers: list[_Answer]) -> None:
     for landed, error in answers:
         if landed.done():
             continue
