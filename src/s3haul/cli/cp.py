@@ -70,8 +70,6 @@ def cp(
     DEST keeps its journal in DEST/.s3haul. On a download no encryption can be asked for, so --sse and
     --sse-kms-key-id state what must be true: an object stored otherwise is a failure.
     """
-    from s3haul.cli.haul import preview, run  # noqa: PLC0415 - help stays fast
-
     what = flags.parse_source(
         source,
         recursive=recursive,
@@ -109,6 +107,8 @@ def cp(
         json=json,
         json_log=log_format is LogFormats.JSON,
     )
+    from s3haul.cli.haul import preview, run  # noqa: PLC0415 - help and usage errors stay fast
+
     return (preview if dryrun else run)(access, what, transfer, where, output)
 
 
