@@ -61,7 +61,7 @@ def resolve(access: AccessOptions, environ: Mapping[str, str] = os.environ) -> S
     """Effective settings. Raises `ProfileError` or `UsageError`; reads files, calls nobody."""
     if access.source_profile and not access.role:
         raise UsageError("--source-profile needs --role-arn", hint="or name the role's own --profile")
-    session = AioSession(profile=access.profile)
+    session = AioSession(profile=access.profile, include_builtin_handlers=False)  # it makes no clients
     files = configfile.read(session)
     profile = _profile_name(access, session)
     keys = _keys(files, profile)
