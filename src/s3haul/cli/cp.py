@@ -9,6 +9,7 @@ import typer
 
 from s3haul.cli import flags
 from s3haul.cli.flags import LogFormats, Transports
+from s3haul.cli.loading import quick_imports
 from s3haul.errors import UsageError
 from s3haul.options import AccessOptions, Existing, OutputOptions, RoleOptions, TransferOptions
 
@@ -107,7 +108,8 @@ def cp(
         json=json,
         json_log=log_format is LogFormats.JSON,
     )
-    from s3haul.cli.haul import preview, run  # noqa: PLC0415 - help and usage errors stay fast
+    with quick_imports():
+        from s3haul.cli.haul import preview, run  # noqa: PLC0415 - help and usage errors stay fast
 
     return (preview if dryrun else run)(access, what, transfer, where, output)
 
