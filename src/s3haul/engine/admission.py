@@ -8,7 +8,7 @@ from enum import Enum, auto
 
 from s3haul.disk import FileStat
 from s3haul.journal import KnownRow
-from s3haul.models import ObjectRef, SafePath, State
+from s3haul.models import ObjectRef, Partial, SafePath, State
 from s3haul.options import Existing, TransferOptions
 
 ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
@@ -25,12 +25,13 @@ class Verb(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One object on its way through the engine."""
+    """One object on its way through the engine; `left` is what an earlier run left of it in part."""
 
     ref: ObjectRef
     path: SafePath
     verb: Verb
     reason: str = ""
+    left: Partial | None = None
 
 
 def admit(

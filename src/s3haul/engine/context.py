@@ -16,8 +16,11 @@ from s3haul.core.retry import RetryLimits
 from s3haul.disk import Destination
 from s3haul.engine.gate import Gate
 from s3haul.engine.lander import Lander
+from s3haul.engine.lanes import Lanes
+from s3haul.engine.pace import WritePace
 from s3haul.events import Emit
 from s3haul.journal import Journal
+from s3haul.models import Block, Partial
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.store import ObjectStore
 
@@ -36,6 +39,22 @@ class Credentials(Protocol):
 
     async def renew(self, stale_access_key: str) -> None:
         """Have the credentials that replace `stale_access_key` in place when this returns."""
+        ...
+
+
+class PartBook(Protocol):
+    """Keeps what of an object has landed, for the next run; takes plain values and returns at once."""
+
+    def begin(self, partial: Partial) -> None:
+        """The object will land block by block in a temporary file of its own."""
+        ...
+
+    def landed(self, temporary: str, block: Block) -> None:
+        """The bytes of a block are written to that file."""
+        ...
+
+    def forget(self, temporary: str) -> None:
+        """The file is finished, or of no use any more."""
         ...
 
 
@@ -77,6 +96,17 @@ class Context(Calls):
 
     destination: Destination
     journal: Journal
+    parts: PartBook
     threads: Executor
     lander: Lander
     file_name: str | None = None
+
+    @cached_property
+    def lanes(self) -> Lanes:
+        """Who may fetch a large body next."""
+        return Lanes(self.gate, self.options.ranges.memory)
+
+    @cached_property
+    def write_pace(self) -> WritePace:
+        """Where large bodies are written: on the event loop or in threads."""
+        return WritePace()

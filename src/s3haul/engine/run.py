@@ -59,6 +59,7 @@ async def haul(job: Job, tally: Tally, emit: Emit) -> None:
         failure: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         journal = _open_journal(job, failure)
         try:
+            await steadfast(asyncio.to_thread(_clear_temporary, job, journal))
             number = await steadfast(asyncio.to_thread(journal.begin_run))
             with (
                 ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="s3haul-file") as threads,
@@ -72,6 +73,11 @@ async def haul(job: Job, tally: Tally, emit: Emit) -> None:
             await steadfast(asyncio.to_thread(_end_run, journal, number, tally))
         finally:
             await steadfast(asyncio.to_thread(journal.close))
+
+
+def _clear_temporary(job: Job, journal: Journal) -> None:
+    """Only files that the journal knows can be gone on with."""
+    job.destination.clear_temporary({partial.temporary for partial in journal.partials()})
 
 
 def _end_run(journal: Journal, number: int, tally: Tally) -> None:
@@ -108,6 +114,7 @@ def _context(job: Job, journal: Journal, threads: ThreadPoolExecutor, lander: La
         credentials=job.credentials,
         destination=job.destination,
         journal=journal,
+        parts=journal,
         source=job.source,
         options=job.options,
         gate=Gate(Tuner(ceiling=job.options.concurrency)),
