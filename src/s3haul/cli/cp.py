@@ -56,7 +56,8 @@ def cp(
     require_checksum: flags.RequireChecksum = False,
     existing: flags.ExistingFiles = Existing.VERIFY,
     force_glacier_transfer: flags.ForceGlacier = False,
-    concurrency: flags.Concurrency = 32,
+    concurrency: flags.Concurrency = 256,
+    processes: flags.Processes = "auto",
     transport: flags.Transport = Transports.AUTO,
     force: flags.Force = False,
     dryrun: flags.Dryrun = False,
@@ -98,6 +99,7 @@ def cp(
         require_checksum=require_checksum,
         existing=existing,
         concurrency=concurrency,
+        processes=flags.parse_processes(processes),
         force_glacier_transfer=force_glacier_transfer,
     )
     where = flags.parse_destination(dest, what, force=force)
