@@ -205,8 +205,9 @@ def recorded_results() -> dict[str, Any]:
 def _arguments(line: Sequence[str]) -> argparse.Namespace:
     names = [each.name for each in CONTENDERS]
     usual = [each.name for each in SCENARIOS if not each.optional]
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="tiny sizes; nothing is recorded by itself")
+    epilog = "Only a run of everything, in full size, is recorded by itself."
+    parser = argparse.ArgumentParser(description=__doc__, epilog=epilog)
+    parser.add_argument("--quick", action="store_true", help="tiny sizes")
     parser.add_argument("--rounds", type=int, default=None, help="default 3, or 1 with --quick")
     parser.add_argument("--only", nargs="*", choices=names, default=names, metavar="NAME", help="contenders")
     parser.add_argument(
@@ -223,6 +224,8 @@ def _arguments(line: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--tables", action="store_true", help="run nothing: make the tables and plots anew")
     arguments = parser.parse_args(line)
     arguments.rounds = arguments.rounds or (1 if arguments.quick else 3)
+    some = not (set(names) <= set(arguments.only) and set(usual) <= set(arguments.scenarios))
+    arguments.partial = arguments.quick or some
     return arguments
 
 
@@ -240,7 +243,7 @@ def main(line: Sequence[str]) -> int:
     }
     if arguments.output:
         arguments.output.write_text(tables.dump(results))
-    elif not arguments.quick:
+    elif not arguments.partial:
         for scheme, mine in by_scheme.items():
             (RESULTS / f"{scheme}.json").write_text(tables.dump(mine))
         publish()

@@ -106,5 +106,3 @@ def _run(*command: str) -> None:
     )
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
-
-

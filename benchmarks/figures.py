@@ -26,7 +26,7 @@ class Measure:
         return self.per_amount(run, run["server_cpu"])
 
     def per_amount(self, run: Run, seconds: float) -> float:
-        return seconds * 1e6 / run["objects"] if self._objects else seconds * 1e9 / run["bytes"]
+        return float(seconds * 1e6 / run["objects"] if self._objects else seconds * 1e9 / run["bytes"])
 
 
 def cpu(run: Run) -> float:

@@ -10,10 +10,12 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 
 from baseline import HERE, git
 from contender import Contender, Task, base_environment, installed
+from figures import described
 from measure import Cost, measure
 from rivals import OURS, of_revision
 from scenarios import SCENARIOS, Scenario, quick
@@ -126,7 +128,7 @@ def main() -> int:
         revision = git("rev-parse", "--short", "--verify", arguments.revision)
         s3haul = of_revision(s3haul, HERE.parent, revision)
     micros, stacks = profile(s3haul, scenario)
-    heading = f"s3haul {revision}, {scenario.objects} x {scenario.size} bytes over https, py-spy at {RATE} Hz"
+    heading = f"s3haul {revision}, {described(asdict(scenario))} over https, py-spy at {RATE} Hz"
     text = report(*count(stacks), micros, heading)
     if arguments.quick:
         print(text)

@@ -24,7 +24,7 @@ STYLE = """
 
 
 def plot(results: Results, scheme: str) -> str:
-    """The whole picture. Longer bars are faster on the left, dearer on the right; fastest client first."""
+    """The whole picture: speed on the left, CPU on the right, the fastest client first."""
     body: list[str] = []
     top = 0
     for scenario in results["scenarios"]:
@@ -55,8 +55,8 @@ def _panel(
     unit = Measure(scenario)
     left, right = NAMES, NAMES + BARS + GAP
     yield _text(0, top + 20, f"{scenario['name']}: {described(scenario)}", "head")
-    yield _text(left, top + 37, unit.rate_unit, "unit")
-    yield _text(right, top + 37, f"client CPU {unit.cost_unit}", "unit")
+    yield _text(left, top + 37, f"{unit.rate_unit} (more is better)", "unit")
+    yield _text(right, top + 37, f"client CPU {unit.cost_unit} (less is better)", "unit")
     for at, (name, _, _) in enumerate(rows):
         yield _text(NAMES - 8, top + HEAD + ROW * at + BAR - 2, name, end=True)
     for start, figure in ((left, unit.rate), (right, unit.cpu)):

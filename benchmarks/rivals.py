@@ -48,8 +48,6 @@ def _obstore(task: Task) -> list[str]:
     return _client("obstore_get.py", "256" if task.scenario.first_byte else "32")(task)
 
 
-
-
 def _aws(s3_settings: str) -> Callable[[Task], list[str]]:
     def command(task: Task) -> list[str]:
         (task.home / "config").write_text(f"[default]\ns3 =\n{s3_settings}")

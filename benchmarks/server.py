@@ -140,9 +140,7 @@ class Server:
         """nginx takes over sockets that listen already: NGINX names them, as when it replaces itself."""
         pace = self._scenarios[0]
         with ExitStack() as stack:
-            listening = {
-                scheme: stack.enter_context(_listening(pace.cap)) for scheme in ("http", "https")
-            }
+            listening = {scheme: stack.enter_context(_listening(pace.cap)) for scheme in ("http", "https")}
             self._ports = {scheme: one.getsockname()[1] for scheme, one in listening.items()}
             config = self.root / "nginx.conf"
             config.write_text(

@@ -120,9 +120,7 @@ def _overview(results: Results, corner: str, names: Sequence[str]) -> Iterator[s
 
 
 def _fastest(results: Results, scenario: Mapping[str, Any], unit: Measure) -> float:
-    runs = [
-        good_runs(results, scenario["name"], contender["name"]) for contender in results["contenders"]
-    ]
+    runs = [good_runs(results, scenario["name"], contender["name"]) for contender in results["contenders"]]
     return max((median(map(unit.rate, mine)) for mine in runs if mine), default=0.0)
 
 
@@ -172,7 +170,9 @@ def _table(scenario: Mapping[str, Any], results: Results) -> Iterator[str]:
         its = good_runs(results, scenario["name"], contender["name"])
         if not its:
             continue
-        pairs = [(ours[run["round"]], run) for run in its if run["round"] in ours and contender["name"] != compared]
+        pairs = [
+            (ours[run["round"]], run) for run in its if run["round"] in ours and contender["name"] != compared
+        ]
         speed = [unit.rate(our) / unit.rate(its_run) for our, its_run in pairs]
         cost = [unit.cpu(its_run) / unit.cpu(our) for our, its_run in pairs]
         cells = (
