@@ -15,19 +15,20 @@ from dataclasses import asdict, replace
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.cli import render, streams
 from s3haul.cli.render import Ending
+from s3haul.core.keypath import STATE_DIRECTORY
 from s3haul.core.tally import Tally
 from s3haul.core.text import show
 from s3haul.core.tuner import Tuner
-from s3haul.disk import Destination
+from s3haul.disk import Destination, free_space_for
 from s3haul.engine.context import Calls
 from s3haul.engine.gate import Gate
 from s3haul.engine.loop import run_loop
-from s3haul.engine.preview import Estimate
+from s3haul.engine.preview import Done, Estimate
 from s3haul.engine.preview import preview as foresee
 from s3haul.engine.run import Job, haul
 from s3haul.errors import DestinationError, S3HaulError
 from s3haul.events import Event
-from s3haul.journal import SourceIdentity
+from s3haul.journal import Reader, SourceIdentity
 from s3haul.options import AccessOptions, DestinationOptions, OutputOptions, SourceOptions, TransferOptions
 from s3haul.progress import Bars, JsonLines, Lines, Listener, Quiet
 from s3haul.scale.company import Plan
@@ -184,9 +185,12 @@ def preview(
     output: OutputOptions,
 ) -> int:
     """The dry run: one line per object on stdout, then the estimate. Nothing is written to DEST."""
-    estimate, listener = Estimate(), Quiet(sys.stderr)
+    space = free_space_for(where.root)
+    estimate = Estimate(free_bytes=space.bytes, free_files=space.inodes)
+    listener = Quiet(sys.stderr)
+    journal = where.root / STATE_DIRECTORY / "journal.sqlite3"
 
-    async def main() -> None:
+    async def main(done: Done) -> None:
         async with open_store(access, source, transfer, on_event=listener.observe) as opened:
             calls = Calls(
                 store=opened.store,
@@ -196,12 +200,16 @@ def preview(
                 gate=Gate(Tuner(ceiling=transfer.concurrency)),
                 emit=listener.observe,
             )
-            async for ref, path in foresee(calls, estimate):
+            async for ref, path in foresee(calls, estimate, done):
                 if not (output.quiet or output.json):
                     name = f"{where.root}/{where.name or path}"
                     streams.put(f"(dryrun) download: s3://{source.bucket}/{show(ref.key)} to {show(name)}")
 
-    run_loop(main())
+    if journal.is_file():
+        with Reader(journal) as reader:
+            run_loop(main(reader.done))
+    else:
+        run_loop(main(lambda _first, _last: ()))
     if output.json:
         streams.put(json.dumps(asdict(estimate)))
     else:
