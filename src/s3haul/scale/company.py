@@ -132,7 +132,7 @@ class Company:
             descriptors=ctx.destination.descriptors,
             keys=keys,
             renewable=ctx.credentials is not None,
-            budget=self._budget,
+            budget=self._share(),
         )
 
     async def _hear(self, seat: Seat, message: object, group: asyncio.TaskGroup) -> None:
@@ -143,7 +143,8 @@ class Company:
                 if not self._closing:
                     self._manned = True
                     self._crew.relieve()
-                seat.send(self._budget)  # it may have changed meanwhile
+                self._share_budget()
+                seat.send(self._budget)  # it may have changed since the first message
                 self._room.set()
                 self._dismiss(seat)
             case Throttled(retry_after):
