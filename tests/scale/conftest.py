@@ -16,7 +16,7 @@ PARTS = (300_000, 300_000, 1)
 @pytest.fixture
 def server() -> Iterator[DemoServer]:
     """What this process fetches before its engines are up takes a while, so that most is left to them."""
-    with DemoServer(small_cloud(150)) as running:
+    with DemoServer(small_cloud(300)) as running:
         running.faults.add("delay", operation="GetObject", first=16, seconds=1.2)
         yield running
 

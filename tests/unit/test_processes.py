@@ -53,7 +53,15 @@ class Hired:
         ([*DONE_PAGE, *DONE_PAGE, *DONE_PAGE, ListingEnded()], 0),
         ([*DONE_PAGE, *PLENTY], 1),
     ],
-    ids=["nothing", "few", "one-large", "two-large", "many", "all-done-before", "many-after-those-done-before"],
+    ids=[
+        "nothing",
+        "few",
+        "one-large",
+        "two-large",
+        "many",
+        "all-done-before",
+        "many-after-those-done-before",
+    ],
 )
 @pytest.mark.parametrize("at_every_event", [True, False])
 async def test_processes_are_hired_for_what_is_left_to_do(monkeypatch, events, hired, at_every_event):
@@ -89,7 +97,9 @@ def errors(of=S3HaulError):
 
 
 # The interruption is the parent's own; it never travels.
-@pytest.mark.parametrize("kind", sorted(set(errors()) - {InterruptedRunError}, key=lambda kind: kind.__name__))
+@pytest.mark.parametrize(
+    "kind", sorted(set(errors()) - {InterruptedRunError}, key=lambda kind: kind.__name__)
+)
 def test_every_error_that_ends_a_run_arrives_as_it_was_sent(kind):
     sent = kind("what", hint="do this")
     sent.said, sent.id = "the service", "S3H-XXX-99"

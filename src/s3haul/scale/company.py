@@ -24,7 +24,8 @@ from s3haul.scale.seat import Seat, least_loaded
 
 MOST_DEATHS = 8  # of processes within `MEMORY`
 MEMORY = 600.0  # seconds
-MOST_LOSSES = 3  # of processes that had the same object
+SUSPICIOUS = 2  # losses of processes that had the same object: from here on it is fetched alone
+MOST_LOSSES = 4
 LOOK_EVERY = 1.0  # seconds
 LONGEST_SILENCE = 60  # looks
 
@@ -258,4 +259,4 @@ class Company:
                 detail = f"{MOST_LOSSES} processes died while they had it"
                 lost = Outcome(target.ref, State.FAILED, str(target.path), "process-died", detail)
                 await conclude(self._ctx, lost, self._watch)
-        seat.careful = any(self._losses[key] == MOST_LOSSES - 1 for key in seat.outstanding)
+        seat.careful = any(self._losses[key] >= SUSPICIOUS for key in seat.outstanding)
