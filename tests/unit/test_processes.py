@@ -199,6 +199,15 @@ def test_a_seat_is_dismissed_once_and_only_when_there_is_somebody():
     assert wire.sent == [Drain()]
 
 
+async def test_nothing_more_is_handed_to_a_process_that_was_dismissed_in_the_same_round():
+    seat, wire = seated(Ready("p-"))
+    await seat.receive()
+    seat.give(target("a"))
+    seat.dismiss()
+    await asyncio.sleep(0)
+    assert wire.sent == [Drain()]
+
+
 async def test_a_process_that_nobody_hears_is_let_go_of():
     seat = Seat()
     assert await seat.end() == "it could not be started"
