@@ -92,7 +92,7 @@ def test_a_directory_that_cannot_be_written_is_exit_code_5(server, machine, dest
 
 
 def test_a_second_run_on_the_same_destination_is_refused_and_names_the_first(server, machine, dest):
-    server.faults.add("delay", operation="GetObject", seconds=0.5)
+    server.faults.add("delay", operation="GetObject", seconds=3.0)
     with machine.start("cp", SOURCE, str(dest), "--profile", "export") as first:
         wait_until(lambda: server.count("GetObject"), "the first run")
         ran = copy(machine, dest)

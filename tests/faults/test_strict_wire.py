@@ -9,8 +9,8 @@ import trustme
 from faults.canned import answer, canned, listening, server_context
 from faults.stores import fault_of, read
 from faults.wire import wire_on
+from s3haul.aws.tls import tls_context
 from s3haul.aws.transport import authorities
-from s3haul.aws.wire.endpoint import tls_context
 from s3haul.errors import FaultKind
 from s3haul.store import GetRequest
 

@@ -1,17 +1,17 @@
 """How clients are made: strict transport, Signature Version 4, our own credentials, quiet loggers.
 
-The only module that touches aioboto3 and builds client configurations. It calls nobody.
+The only module that builds client configurations. It calls nobody.
 """
 
-import functools
+import copy
 import ipaddress
 import logging
 import socket
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 from urllib.parse import urlsplit
 
-import aioboto3
 from aiobotocore.credentials import AioCredentialResolver, AioCredentials
 from aiobotocore.session import AioSession
 from botocore.credentials import ReadOnlyCredentials
@@ -21,6 +21,7 @@ from s3haul.aws.configfile import tame
 from s3haul.aws.keys import FetchKeys
 from s3haul.aws.limits import CONNECT_TIMEOUT
 from s3haul.aws.profile import Settings
+from s3haul.aws.shared import event_handlers, service_models
 from s3haul.aws.strict import StrictConfig
 from s3haul.errors import UsageError
 
@@ -62,16 +63,15 @@ def quiet_loggers() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-@functools.cache
-def _service_models() -> Any:
-    """botocore's parsed service models, kept: parsing them anew for each renewal would stall the loop."""
-    return AioSession().get_component("data_loader")
+def _plain(session: AioSession) -> Any:
+    return session.create_client
 
 
 def core_session(profile: str | None) -> AioSession:
     """A botocore session whose every client is strict, those of its credential providers included."""
-    session = AioSession(profile=profile)
-    session.register_component("data_loader", _service_models())
+    hooks = copy.copy(event_handlers())
+    session = AioSession(profile=profile, event_hooks=hooks, include_builtin_handlers=False)
+    session.register_component("data_loader", service_models())
     session.set_default_client_config(StrictConfig(connect_timeout=CONNECT_TIMEOUT))
     return tame(session)
 
@@ -97,8 +97,12 @@ def s3_client(
     connections: int,
     read_timeout: float,
     attempts: int = 1,
+    through: Callable[[AioSession], Any] = _plain,
 ) -> AbstractAsyncContextManager[Any]:
-    """A client of the bucket's region. `attempts` is 1 where the engine owns the retries."""
+    """A client of the bucket's region. `attempts` is 1 where the engine owns the retries.
+
+    `through` gives what makes clients of a session.
+    """
     endpoint = settings.endpoint_url.value
     options: dict[str, Any] = {}
     if not bucket.startswith("arn:") and (endpoint or "." in bucket):
@@ -112,7 +116,9 @@ def s3_client(
         user_agent_extra=f"s3haul/{__version__}",
         **options,
     )
-    return _client("s3", settings, region=region, endpoint=endpoint, fetch=fetch, config=config)
+    return _client(
+        "s3", settings, region=region, endpoint=endpoint, fetch=fetch, config=config, through=through
+    )
 
 
 def _client(
@@ -123,12 +129,16 @@ def _client(
     endpoint: str | None,
     fetch: FetchKeys,
     config: StrictConfig,
+    through: Callable[[AioSession], Any] = _plain,
 ) -> AbstractAsyncContextManager[Any]:
     core = core_session(settings.profile.value)
     core.register_component("credential_provider", AioCredentialResolver([_OnlyProvider(fetch)]))
-    session = aioboto3.Session(botocore_session=core, region_name=region)
-    client: AbstractAsyncContextManager[Any] = session.client(
-        service, endpoint_url=endpoint, verify=settings.ca_bundle.value, config=config
+    client: AbstractAsyncContextManager[Any] = through(core)(
+        service,
+        region_name=region,
+        endpoint_url=endpoint,
+        verify=settings.ca_bundle.value,
+        config=config,
     )
     return client
 

@@ -16,9 +16,7 @@ from s3haul.aws import refusals
 from s3haul.aws.clients import check_endpoint, quiet_loggers, s3_client
 from s3haul.aws.credentials import RoleCredentials
 from s3haul.aws.keys import FetchKeys
-from s3haul.aws.limits import SPARE_CONNECTIONS
 from s3haul.aws.profile import Settings, resolve
-from s3haul.aws.sdk import SdkStore
 from s3haul.aws.sources import load_source
 from s3haul.aws.sts import AskMfa, RoleChain
 from s3haul.aws.translate import FOREIGN, translate
@@ -114,13 +112,17 @@ async def open_store(
                 fetch,
                 bucket=source.bucket,
                 region=region,
-                connections=transfer.concurrency + SPARE_CONNECTIONS,
+                connections=1,
                 read_timeout=transfer.stall_timeout,
             )
         )
         choice = await choose(client, source.bucket, access.transport)
         wiring: Wiring | None = None
         if choice.endpoint is None:
+            from s3haul.aws.sdk import SdkStore, sdk_client  # noqa: PLC0415 - loads boto3, which others can spare
+
+            made = sdk_client(settings, fetch, source.bucket, region, transfer)
+            client = await stack.enter_async_context(made)
             store: ObjectStore = SdkStore(client, source, transfer, fetch)
         else:
             wiring = Wiring(choice.endpoint, authorities(settings.ca_bundle.value), fetch)

@@ -9,6 +9,7 @@ import typer
 
 from s3haul.cli import flags
 from s3haul.cli.flags import LogFormats, Transports
+from s3haul.cli.loading import quick_imports
 from s3haul.errors import UsageError
 from s3haul.options import AccessOptions, Existing, OutputOptions, RoleOptions, TransferOptions
 
@@ -71,8 +72,6 @@ def cp(
     DEST keeps its journal in DEST/.s3haul. On a download no encryption can be asked for, so --sse and
     --sse-kms-key-id state what must be true: an object stored otherwise is a failure.
     """
-    from s3haul.cli.haul import preview, run  # noqa: PLC0415 - help stays fast
-
     what = flags.parse_source(
         source,
         recursive=recursive,
@@ -111,6 +110,9 @@ def cp(
         json=json,
         json_log=log_format is LogFormats.JSON,
     )
+    with quick_imports():
+        from s3haul.cli.haul import preview, run  # noqa: PLC0415 - help and usage errors stay fast
+
     return (preview if dryrun else run)(access, what, transfer, where, output)
 
 

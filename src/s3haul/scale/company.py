@@ -8,7 +8,7 @@ nothing for a minute (stopped, or stuck in a call that does not return) is kille
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from s3haul.aws.keys import FetchKeys, Keys
 from s3haul.aws.wire.endpoint import Endpoint
@@ -16,10 +16,22 @@ from s3haul.engine.admission import Target
 from s3haul.engine.channel import Channel, ChannelClosedError
 from s3haul.engine.context import Context
 from s3haul.engine.pool import Crew, DenialWatch, conclude
+from s3haul.engine.threads import in_thread
 from s3haul.errors import EngineProcessError
-from s3haul.events import Received, Warned
+from s3haul.events import Received, Resumed, Warned
 from s3haul.models import Outcome, State
-from s3haul.scale.messages import Broken, Budget, Ready, Renew, Report, Start, Throttled
+from s3haul.scale.messages import (
+    Began,
+    Broken,
+    Budget,
+    Forgotten,
+    Landed,
+    Ready,
+    Renew,
+    Report,
+    Start,
+    Throttled,
+)
 from s3haul.scale.seat import Seat, least_loaded
 
 MOST_DEATHS = 8  # of processes within `MEMORY`
@@ -100,6 +112,8 @@ class Company:
         try:
             while not self._is_done(seat):
                 how = await self._live(seat, group)
+                if seat.outstanding:  # what it has landed in part is not to be lost
+                    await in_thread(self._ctx.threads, self._ctx.journal.flush)
                 self._sweep(seat)
                 if not self._is_done(seat):
                     await self._bury(seat, how)
@@ -124,11 +138,12 @@ class Company:
 
     def _first_message(self, keys: Keys) -> Start:
         ctx, plan = self._ctx, self._plan
+        memory = ctx.options.ranges.memory // plan.count
         return Start(
             endpoint=plan.endpoint,
             authorities=plan.authorities,
             source=ctx.source,
-            options=ctx.options,
+            options=replace(ctx.options, ranges=replace(ctx.options.ranges, memory=memory)),
             root=ctx.destination.root,
             descriptors=ctx.destination.descriptors,
             keys=keys,
@@ -164,6 +179,17 @@ class Company:
         if report.received:
             seat.unsettled += report.received
             ctx.emit(Received(report.received))
+        if report.resumed:
+            seat.unsettled += report.resumed
+            ctx.emit(Resumed(report.resumed))
+        for entry in report.parts:
+            match entry:
+                case Began(partial):
+                    ctx.parts.begin(partial)
+                case Landed(temporary, block):
+                    ctx.parts.landed(temporary, block)
+                case Forgotten(temporary):
+                    ctx.parts.forget(temporary)
         for outcome in report.outcomes:
             seat.take(outcome.ref.key)
             if outcome.state is State.DONE and outcome.fetched:
@@ -226,7 +252,8 @@ class Company:
         """Forget what a process that has ended had begun."""
         ctx = self._ctx
         if seat.prefix:
-            ctx.destination.clear_temporary(seat.prefix)
+            kept = {partial.temporary for partial in ctx.journal.partials()}
+            ctx.destination.clear_temporary(seat.prefix, kept)
             seat.prefix = ""
         if seat.unsettled > 0:
             ctx.emit(Received(-seat.unsettled))
@@ -247,7 +274,16 @@ class Company:
             )
         again = f"{len(seat.outstanding)} objects are fetched again"
         self._ctx.emit(Warned(f"an engine process died ({how}); {again}"))
+        await in_thread(self._ctx.threads, self._take_stock, seat)
         await self._blame(seat)
+
+    def _take_stock(self, seat: Seat) -> None:
+        """Let the next process go on with what is here in part."""
+        journal = self._ctx.journal
+        for partial in journal.partials():
+            if target := seat.outstanding.get(partial.key):
+                left = partial._replace(blocks=journal.blocks(partial.temporary))
+                seat.outstanding[partial.key] = target._replace(left=left)
 
     async def _blame(self, seat: Seat) -> None:
         """Give up an object that several processes died of, and find out which one it is."""

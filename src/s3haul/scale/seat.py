@@ -29,7 +29,7 @@ class Seat:
     def __init__(self) -> None:
         self.outstanding: dict[str, Target] = {}
         self.load = 0  # bytes outstanding, with what objects cost besides
-        self.unsettled = 0  # bytes received of what is outstanding
+        self.unsettled = 0  # bytes received, or found intact, of what is outstanding
         self.silence = 0  # looks of the watch since the last message
         self.ready = False
         self.dismissed = False

@@ -1,9 +1,8 @@
-"""Where the requests of the wire transport go, and whom it trusts there. It connects to nobody.
+"""Where the requests of the wire transport go. It connects to nobody.
 
 `aws.transport` asks botocore's rules for the address; here is only what is left of its answer.
 """
 
-import ssl
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -37,12 +36,3 @@ def parse(url: str, region: str) -> Endpoint:
         base=parts.path.rstrip("/"),
         region=region,
     )
-
-
-def tls_context(authorities: str) -> ssl.SSLContext:
-    """Certificates and names are verified, against the authorities in this PEM file."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    context.load_verify_locations(authorities)
-    return context

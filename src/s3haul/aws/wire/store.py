@@ -15,10 +15,11 @@ from s3haul.aws.faults import service_fault
 from s3haul.aws.keys import FetchKeys
 from s3haul.aws.layout import ATTRIBUTES, PARTS_PER_PAGE, read_layout
 from s3haul.aws.limits import SPARE_CONNECTIONS
+from s3haul.aws.tls import tls_context
 from s3haul.aws.wire import documents
 from s3haul.aws.wire.caller import Caller, ServerClock
 from s3haul.aws.wire.connection import Connection
-from s3haul.aws.wire.endpoint import Endpoint, tls_context
+from s3haul.aws.wire.endpoint import Endpoint
 from s3haul.aws.wire.pool import Limits, Pool
 from s3haul.core.sigv4 import Pairs, Shape, encode_path, encode_query
 from s3haul.errors import Fault, FaultKind, StoreError
@@ -87,10 +88,11 @@ class WireStore:
             values = (request.if_match, *values)
         return self._caller.open(shape, self._path(request.key), query, values)
 
-    async def head(self, key: str, *, checksums: bool = False) -> ObjectMeta:
+    async def head(self, key: str, *, checksums: bool = False, part_number: int | None = None) -> ObjectMeta:
         self._calls["head_object"] += 1
         shape = self._checked_head if checksums else self._head
-        connection = await self._caller.open(shape, self._path(key))
+        query = "" if part_number is None else _query([("partNumber", str(part_number))])
+        connection = await self._caller.open(shape, self._path(key), query)
         meta = answers.object_meta(connection.answer.status, connection.answer.headers)
         self._caller.finish(connection)
         return meta
