@@ -36,7 +36,8 @@ from s3haul.scale.seat import Seat, least_loaded
 
 MOST_DEATHS = 8  # of processes within `MEMORY`
 MEMORY = 600.0  # seconds
-MOST_LOSSES = 3  # of processes that had the same object
+SUSPICIOUS = 2  # losses of processes that had the same object: from here on it is fetched alone
+MOST_LOSSES = 4
 LOOK_EVERY = 1.0  # seconds
 LONGEST_SILENCE = 60  # looks
 
@@ -147,7 +148,7 @@ class Company:
             descriptors=ctx.destination.descriptors,
             keys=keys,
             renewable=ctx.credentials is not None,
-            budget=self._budget,
+            budget=self._share(),
         )
 
     async def _hear(self, seat: Seat, message: object, group: asyncio.TaskGroup) -> None:
@@ -158,7 +159,8 @@ class Company:
                 if not self._closing:
                     self._manned = True
                     self._crew.relieve()
-                seat.send(self._budget)  # it may have changed meanwhile
+                self._share_budget()
+                seat.send(self._budget)  # it may have changed since the first message
                 self._room.set()
                 self._dismiss(seat)
             case Throttled(retry_after):
@@ -293,4 +295,4 @@ class Company:
                 detail = f"{MOST_LOSSES} processes died while they had it"
                 lost = Outcome(target.ref, State.FAILED, str(target.path), "process-died", detail)
                 await conclude(self._ctx, lost, self._watch)
-        seat.careful = any(self._losses[key] == MOST_LOSSES - 1 for key in seat.outstanding)
+        seat.careful = any(self._losses[key] >= SUSPICIOUS for key in seat.outstanding)

@@ -139,7 +139,7 @@ class Seat:
 
     def _hand_over(self) -> None:
         # Those of a process that died meanwhile go to its successor.
-        if not self.ready or not self._waiting:
+        if not self.ready or self.dismissed or not self._waiting:
             return
         if not self.careful:
             handed, self._waiting = self._waiting, []
