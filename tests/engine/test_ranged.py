@@ -11,6 +11,7 @@ from contract.suite import noise
 from engine.harness import leftovers, manifest, run_once, states, tree
 from s3haul.disk import Destination
 from s3haul.disk.trouble import FreeSpace
+from s3haul.engine.lanes import LANE_BYTES
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.events import Resumed, Retrying
 from s3haul.journal.database import VERSION
@@ -153,6 +154,16 @@ async def test_other_thresholds_in_the_next_run_do_no_harm(tmp_path):
     assert leftovers(tmp_path) == []
 
 
+async def test_a_name_that_is_taken_fails_the_object_and_takes_its_progress_back(tmp_path):
+    def take_name(call):
+        if call.operation == "get":
+            (tmp_path / "k").mkdir(exist_ok=True)
+
+    done = await run_once(MemoryStore({"k": stored(BODY)}, fault=take_name), tmp_path, ranges=TINY)
+    assert states(tmp_path) == {"k": ("failed", "path-in-the-way")}
+    assert (leftovers(tmp_path), rows(tmp_path), done.tally.received) == ([], (0, 0), 0)
+
+
 async def test_an_object_that_changes_under_way_is_never_mixed(tmp_path):
     new = noise(12_000)[2_000:]
 
@@ -246,7 +257,7 @@ async def test_an_older_journal_is_brought_up_to_date(tmp_path):
 
 async def test_many_large_objects_at_once_stay_within_the_memory(tmp_path):
     store = MemoryStore({f"k{number}": stored(BODY) for number in range(40)})
-    ranges = RangeOptions(above=2_000, smallest=250, largest=250, block=200, memory=3 * (2 << 20))
+    ranges = RangeOptions(above=2_000, smallest=250, largest=250, block=200, memory=3 * LANE_BYTES)
     await run_once(store, tmp_path, ranges=ranges, concurrency=32)
     assert len(tree(tmp_path)) == 40
     assert 1 < store.most_open <= 3
