@@ -34,8 +34,7 @@ def topic_text(topic: str) -> str:
     if topic.upper().startswith("S3H-"):
         return _page(topic.upper())
     if topic == "errors":
-        ids = {*PAGES, *(reason.id for reason in REASONS.values())}
-        return "\n\n".join(_page(each) for each in sorted(ids))
+        return "\n\n".join(_page(each) for each in sorted(PAGES))
     if topic not in TOPICS:
         raise UsageError(f"There is no help on {topic!r}.", hint="topics: " + ", ".join(TOPICS))
     return (resources.files("s3haul.cli") / "topics" / f"{topic}.md").read_text("utf-8").rstrip()
@@ -43,11 +42,10 @@ def topic_text(topic: str) -> str:
 
 def _page(error_id: str) -> str:
     page = PAGES.get(error_id)
-    lines = [f"{error_id}  {page.title}", f"  who fixes it: {page.who}", f"  fix: {page.fix}"] if page else []
-    for slug, reason in REASONS.items():
-        if reason.id == error_id:
-            lines.append(f"{error_id}  an object with the reason {slug}: {reason.sentence}")
-            lines += [f"  who fixes it: {reason.who}", f"  fix: {reason.fix}"]
-    if not lines:
+    if page is None:
         raise UsageError(f"There is no page on {error_id}.", hint="s3haul help errors lists the ids")
+    lines = [f"{error_id}  {page.title}", f"  who fixes it: {page.who}", f"  fix: {page.fix}"]
+    slugs = [slug for slug, reason in REASONS.items() if reason.id == error_id]
+    if slugs:
+        lines.append(f"  objects with the reason {' or '.join(slugs)} in the manifest have this trouble")
     return "\n".join(lines)

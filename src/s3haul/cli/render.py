@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from s3haul.core.pages import PAGES, YOU
 from s3haul.core.reasons import REASONS
 from s3haul.core.tally import Cause, Tally
 from s3haul.core.text import human_bytes, human_duration, show
@@ -23,6 +24,8 @@ def error_lines(error: S3HaulError) -> Iterator[str]:
     yield f"x {_sentence(show(error.message).removesuffix('.'))}   [{error.id}]"
     if error.said:
         yield f"  AWS said: {show(error.said)}"
+    if (page := PAGES[error.id]).who != YOU:
+        yield f"  Who fixes it: {page.who}"
     if error.hint:
         yield f"  Fix: {show(error.hint)}"
     yield f"  More: s3haul help {error.id}"
