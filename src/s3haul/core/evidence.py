@@ -1,0 +1,89 @@
+"""What a check has seen, as values: the steps of the ladder, the sampled objects, the refusals on the way.
+
+Pure records. The ladder in `preflight` fills them, `judgement` reads them.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Self
+
+from s3haul.errors import Fault, S3HaulError
+
+
+class Step(StrEnum):
+    """The steps in order, each named for what it isolates."""
+
+    CONFIGURATION = "configuration"
+    CALLER = "caller"
+    ROLE = "role"
+    EXTERNAL_ID = "external-id"
+    BUCKET = "bucket"
+    LISTING = "listing"
+    HEAD = "head"
+    CHECKSUM = "checksum"
+    READ = "read"
+    SAMPLE = "sample"
+    DESTINATION = "destination"
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """One line of the report. `ok` is None for a step that was not taken; `text` says what it proves, or why not."""
+
+    step: Step
+    ok: bool | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """An error that names its row already, as configuration, STS and disk raise it."""
+
+    id: str
+    message: str
+    said: str = ""
+    hint: str = ""
+
+    @classmethod
+    def of(cls, error: S3HaulError) -> Self:
+        return cls(error.id, error.message, error.said or "", error.hint or "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One object that was asked for its first byte. `read` is the refusal; `head` that of a plain HEAD.
+
+    `kms_key`, `bucket_key` and `owner` are "" or False where nothing could tell.
+    """
+
+    key: str
+    size: int = 1
+    storage_class: str = "STANDARD"
+    read: Fault | None = None
+    head: Fault | None = None
+    kms_key: str = ""
+    bucket_key: bool = False
+    owner: str = ""
+    archived: bool = False  # known from the listing, and not asked for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Everything that one check has seen. `complete`: the samples are all objects there are."""
+
+    role_arn: str = ""
+    caller_arn: str = ""
+    region: str = ""
+    keys_win: bool = False
+    refused: Trouble | None = None  # on the way to the bucket: profile, credentials, role
+    trust_row: str = ""  # what the owner's view of the trust policy says about that refusal
+    needless_external_id: bool = False
+    chained: bool = False
+    bucket: Fault | None = None
+    foreign_bucket: bool = False  # the refusal is gone when no owner is stated
+    listing: Fault | None = None
+    paid_listing: bool = False  # the refusal is gone when the requester pays
+    listable: str | None = None  # another prefix, which may be listed
+    samples: tuple[Sample, ...] = ()
+    complete: bool = False
+    slowed: frozenset[str] = field(default_factory=frozenset)  # rows of throttling that was overcome
