@@ -34,9 +34,9 @@ def is_chaining_limit(error: ClientError) -> bool:
     return said.get("Code") == "ValidationError" and "role chaining" in said.get("Message", "")
 
 
-def explain(fault: Fault, error: BaseException, step: RoleStep, settings: Settings) -> S3HaulError:
-    """The error for one failed AssumeRole."""
-    said = _redacted(fault.message, step.role)
+def explain(fault: Fault, error: BaseException, step: RoleStep | None, settings: Settings) -> S3HaulError:
+    """The error for one failed call of STS: AssumeRole for `step`, or who we are without one."""
+    said = _redacted(fault.message, step.role) if step else fault.message
     if fault.kind is not FaultKind.HTTP:
         return unreachable("STS", fault.kind, said, error)
     row = row_of(fault, Asked.ROLE)
@@ -56,6 +56,8 @@ def explain(fault: Fault, error: BaseException, step: RoleStep, settings: Settin
             return _clock(fault, said)
         case "S3H-NET-05":
             return SourceError("STS cannot serve the request now", hint="run again", said=said, id=row)
+    if step is None:
+        return AssumeRoleError("STS does not say who calls", hint=PAGES[row].fix, said=said, id=row)
     where = f" of profile {step.profile!r}" if step.profile else ""
     message = f"STS refused the role {step.role.role_arn}{where}"
     return AssumeRoleError(message, hint=_hint(row, step.role), said=said, id=row)

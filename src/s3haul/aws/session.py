@@ -20,7 +20,7 @@ from s3haul.aws.sdk import SdkStore
 from s3haul.aws.sources import load_source
 from s3haul.aws.sts import AskMfa, RoleChain
 from s3haul.aws.translate import FOREIGN, translate
-from s3haul.aws.wire.endpoint import choose
+from s3haul.aws.wire.endpoint import Choice, choose
 from s3haul.aws.wire.store import open_wire_store
 from s3haul.errors import CredentialsError, FaultKind, SourceError
 from s3haul.events import Emit, Warned
@@ -59,6 +59,15 @@ class OpenStore:
     transport_reason: str = ""
 
 
+def checked_settings(access: AccessOptions) -> Settings:
+    """The effective settings, and endpoints that may be used. Raises `ProfileError` or `UsageError`."""
+    quiet_loggers()
+    settings = resolve(access)
+    for setting in (settings.endpoint_url, settings.sts_endpoint_url):
+        check_endpoint(setting.value, allow_plain_http=access.allow_plain_http)
+    return settings
+
+
 async def ask_mfa(serial: str) -> str:
     """Asks on the terminal for the code of one device, off the event loop."""
     while True:
@@ -86,14 +95,36 @@ async def open_store(
 
     Raises `UsageError`, `AccessError` or `SourceError` before anything is yielded.
     """
-    quiet_loggers()
-    settings = resolve(access)
-    for setting in (settings.endpoint_url, settings.sts_endpoint_url):
-        check_endpoint(setting.value, allow_plain_http=access.allow_plain_http)
+    settings = checked_settings(access)
     for warning in settings.warnings:
         on_event(Warned(warning, "S3H-CFG-06"))
     credentials, fetch = await _credentials(settings, on_event, ask_mfa)
     region = await _bucket_region(settings, fetch, source)
+    async with open_bucket(settings, fetch, region, source, transfer, transport=access.transport) as bucket:
+        effective = _effective(settings, credentials, bucket.client)
+        yield OpenStore(bucket.store, effective, credentials, bucket.choice.transport, bucket.choice.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBucket:
+    """A store and what it was made of."""
+
+    store: ObjectStore
+    client: Any
+    choice: Choice
+
+
+@asynccontextmanager
+async def open_bucket(
+    settings: Settings,
+    fetch: FetchKeys,
+    region: str,
+    source: SourceOptions,
+    transfer: TransferOptions,
+    *,
+    transport: str,
+) -> AsyncIterator[OpenBucket]:
+    """The bucket through the transport that suits it, for credentials and region that are known."""
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(
             s3_client(
@@ -105,7 +136,7 @@ async def open_store(
                 read_timeout=transfer.stall_timeout,
             )
         )
-        choice = await choose(client, source.bucket, access.transport)
+        choice = await choose(client, source.bucket, transport)
         if choice.endpoint is None:
             store: ObjectStore = SdkStore(client, source, transfer, fetch)
         else:
@@ -113,8 +144,7 @@ async def open_store(
             store = await stack.enter_async_context(
                 open_wire_store(choice.endpoint, ca_bundle, source, transfer, fetch)
             )
-        effective = _effective(settings, credentials, client)
-        yield OpenStore(store, effective, credentials, choice.transport, choice.reason)
+        yield OpenBucket(store, client, choice)
 
 
 async def _credentials(

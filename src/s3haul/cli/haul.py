@@ -21,6 +21,7 @@ import uvloop
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.cli import render, streams
 from s3haul.cli.render import Ending
+from s3haul.core.judgement import Finding
 from s3haul.core.tally import Tally
 from s3haul.core.text import show
 from s3haul.core.tuner import Tuner
@@ -83,13 +84,36 @@ def run(
         except S3HaulError as raised:
             error = raised
     seconds = time.monotonic() - started
-    ending = Ending(tally=tally, error=error, seconds=seconds, url=_url(source), root=str(where.root))
+    error, findings = _explained(access, source, transfer, tally, error)
+    ending = Ending(
+        tally=tally,
+        error=error,
+        seconds=seconds,
+        url=_url(source),
+        root=str(where.root),
+        findings=findings,
+    )
     try:
         _print_summary(ending, output)
     finally:
         if error is not None:
             raise error
     return ending.exit_code
+
+
+def _explained(
+    access: AccessOptions,
+    source: SourceOptions,
+    transfer: TransferOptions,
+    tally: Tally,
+    error: S3HaulError | None,
+) -> tuple[S3HaulError | None, tuple[Finding, ...]]:
+    """Why access was refused, if it was."""
+    if error is None and not tally.failed:
+        return None, ()
+    from s3haul.cli.examine import explain_run  # noqa: PLC0415 - a run that was not refused needs none of it
+
+    return explain_run(access, source, transfer, tally, error)
 
 
 def run_loop(main: Coroutine[Any, Any, None]) -> None:

@@ -82,7 +82,7 @@ class Evidence:
     bucket: Fault | None = None
     foreign_bucket: bool = False  # the refusal is gone when no owner is stated
     listing: Fault | None = None
-    paid_listing: bool = False  # the refusal is gone when the requester pays
+    requester_pays: bool = False  # the refusal is gone when the requester pays
     listable: str | None = None  # another prefix, which may be listed
     samples: tuple[Sample, ...] = ()
     complete: bool = False

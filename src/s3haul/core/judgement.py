@@ -109,6 +109,8 @@ def _broken(evidence: Evidence, bucket: str) -> Iterator[Finding]:
         yield _refused(evidence, evidence.refused, values)
     elif evidence.bucket is not None and (row := _bucket_row(evidence, evidence.bucket)):
         yield _finding(row, values, fault=evidence.bucket)
+    elif evidence.requester_pays:
+        yield _finding("S3H-S3-09", values, fault=evidence.listing)
     elif evidence.listing is not None:
         yield _finding(_listing_row(evidence, evidence.listing), values, fault=evidence.listing)
     else:
@@ -131,8 +133,6 @@ def _bucket_row(evidence: Evidence, fault: Fault) -> str:
 
 
 def _listing_row(evidence: Evidence, fault: Fault) -> str:
-    if evidence.paid_listing:
-        return "S3H-S3-09"
     row = row_of(fault, Asked.LISTING)
     return "S3H-S3-03" if row == "S3H-S3-02" and evidence.listable is not None else row
 
@@ -156,8 +156,8 @@ def _object_row(sample: Sample, fine: Iterable[Sample]) -> str:
     row = row_of(sample.read, Asked.OBJECT)
     if row in _KMS_DENIED:
         return _kms_row(row, sample, [one for one in fine if one.kms_key])
-    plain = parse_denial(sample.read.message) is None
-    return "S3H-S3-07" if row == "S3H-S3-04" and plain and _others_own(sample, fine) else row
+    unexplained = sample.head is not None and parse_denial(sample.read.message) is None
+    return "S3H-S3-07" if row == "S3H-S3-04" and unexplained and _others_own(sample, fine) else row
 
 
 def _kms_row(row: str, sample: Sample, fine: Iterable[Sample]) -> str:

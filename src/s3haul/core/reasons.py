@@ -24,6 +24,8 @@ class Reason(NamedTuple):
         return PAGES[self.id].fix
 
 
+DENIED = frozenset({"access-denied", "kms-access-denied"})  # rights that one refusal alone does not explain
+
 REASONS: dict[str, Reason] = {
     "access-denied": Reason("S3H-S3-04", "S3 refused to read the object"),
     "kms-access-denied": Reason("S3H-KMS-01", "the role may not decrypt the object"),
