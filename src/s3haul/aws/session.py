@@ -199,7 +199,7 @@ async def _ask_region(settings: Settings, fetch: FetchKeys, source: SourceOption
 def _region_of_refusal(error: Exception, bucket: str) -> str:
     """A refusal that names the region, or may be about this one call, is fine; the listing will tell."""
     fault = translate(error)
-    if fault.region:
+    if fault.region or fault.code == "PermanentRedirect":
         return fault.region
     if fault.kind is not FaultKind.HTTP:
         raise refusals.unreachable("S3", fault.kind, fault.message, error) from None

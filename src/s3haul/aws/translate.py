@@ -82,7 +82,9 @@ def translate(error: BaseException, *, now: float | None = None) -> Fault:
     code = error.id if isinstance(error, S3HaulError) else ""
     if isinstance(error, RedirectRefused):
         status, region = int(error.kwargs["status"]), str(error.kwargs["region"])
-        return Fault(FaultKind.REDIRECT, str(error), status=status, region=region)
+        # S3 sends no Location along with its own: the bucket is elsewhere, and the client must know where.
+        code = "PermanentRedirect" if status == 301 and not error.kwargs["location"] else ""
+        return Fault(FaultKind.REDIRECT, str(error), code=code, status=status, region=region)
     return Fault(_kind(error), str(error) or type(error).__name__, code=code)
 
 

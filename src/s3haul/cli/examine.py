@@ -17,7 +17,7 @@ from s3haul.cli.haul import run_loop
 from s3haul.core.diagnosis import error_of
 from s3haul.core.evidence import StepResult
 from s3haul.core.judgement import Finding, Level, ending, judge, trouble_finding
-from s3haul.core.reasons import DENIED
+from s3haul.core.reasons import UNEXPLAINED
 from s3haul.core.tally import Tally
 from s3haul.errors import CredentialsError, S3HaulError
 from s3haul.events import Event
@@ -71,7 +71,7 @@ def explain_run(
 
     The error keeps its words where the ladder has nothing to add. Costs nothing where no right is in doubt.
     """
-    in_doubt = error.id in _IN_DOUBT if error else bool(tally.failed.keys() & DENIED)
+    in_doubt = error.id in _IN_DOUBT if error else bool(tally.failed.keys() & UNEXPLAINED)
     if not in_doubt or (error and error.id == "S3H-STS-03" and access.owner_profile is None):
         return error, ()
     found = _explain(access, source, transfer)

@@ -11,7 +11,7 @@ from typing import Any
 from s3haul.cli.findings import as_object, finding_lines
 from s3haul.core.judgement import Finding
 from s3haul.core.pages import PAGES, YOU
-from s3haul.core.reasons import DENIED, REASONS
+from s3haul.core.reasons import REASONS, UNEXPLAINED
 from s3haul.core.tally import Cause, Tally
 from s3haul.core.text import human_bytes, human_duration, show
 from s3haul.engine.preview import Estimate
@@ -157,7 +157,7 @@ def _verdict_lines(tally: Tally) -> Iterator[str]:
 def _cause_lines(state: str, reason: str, cause: Cause, findings: tuple[Finding, ...]) -> Iterator[str]:
     """One cause. Where the access was looked into, the findings say who and how; the reason alone does not."""
     known = REASONS[reason]
-    diagnosed = findings and reason in DENIED
+    diagnosed = findings and reason in UNEXPLAINED
     yield f"  {state:<9} {cause.count}: {known.sentence}{'' if diagnosed else f'   [{known.id}]'}"
     yield f"            for example {', '.join(show(key) for key in cause.keys)}"
     if cause.detail:

@@ -24,7 +24,8 @@ class Reason(NamedTuple):
         return PAGES[self.id].fix
 
 
-DENIED = frozenset({"access-denied", "kms-access-denied"})  # rights that one refusal alone does not explain
+DENIED = frozenset({"access-denied", "kms-access-denied"})
+UNEXPLAINED = DENIED | {"request-refused"}  # one refusal alone does not tell the row
 
 REASONS: dict[str, Reason] = {
     "access-denied": Reason("S3H-S3-04", "S3 refused to read the object"),

@@ -68,6 +68,8 @@ Matcher = Callable[[Fault, Asked, Denial | None], bool]
 
 def row_of(fault: Fault, asked: Asked) -> str:
     """The id of the row that `fault` is a symptom of."""
+    if fault.kind is FaultKind.REDIRECT and fault.code in _CODES:
+        return _CODES[fault.code]
     if fault.kind is not FaultKind.HTTP:
         # Credentials that could not be fetched bring the id of what stopped them.
         return fault.code if fault.code.startswith("S3H-") else _KINDS[fault.kind]

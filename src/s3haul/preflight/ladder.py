@@ -21,6 +21,7 @@ from s3haul.probes import Identity, Probes
 from s3haul.store import ObjectStore
 
 Report = Callable[[StepResult], None]
+CHAINED_SESSION = 3600  # seconds; longer ones are clamped where the caller is a role
 _REFUSED_ROLE = frozenset({"S3H-STS-03"})
 
 
@@ -62,7 +63,7 @@ async def _reach_role(ladder: Climb) -> bool:
         ladder.say(step, True, "; ".join(f"{n} {v} ({o})" for n, v, o in configuration.settings))
         step = Step.CALLER
         caller = await ladder.probes.caller()
-        _note_caller(ladder, caller, chained=role is not None)
+        _note_caller(ladder, caller, clamped=role is not None and role.duration_seconds > CHAINED_SESSION)
         step = Step.ROLE
         identity = await ladder.probes.assume()
         if identity is None:
@@ -79,11 +80,11 @@ async def _reach_role(ladder: Climb) -> bool:
     return True
 
 
-def _note_caller(ladder: Climb, caller: Identity | None, *, chained: bool) -> None:
+def _note_caller(ladder: Climb, caller: Identity | None, *, clamped: bool) -> None:
     if caller is None:
         ladder.say(Step.CALLER, None, "the server has no STS to say who calls")
         return
-    ladder.see(caller_arn=caller.arn, chained=chained and caller.is_role)
+    ladder.see(caller_arn=caller.arn, chained=clamped and caller.is_role)
     ladder.say(Step.CALLER, True, f"the source credentials are those of {caller.arn}")
 
 
