@@ -149,6 +149,12 @@ PAGES: dict[str, Page] = {
         OWNER,
         "Allow s3:ListBucket on arn:aws:s3:::BUCKET: the bucket's own ARN, not BUCKET/*.",
     ),
+    "S3H-S3-03": Page(
+        "The role may list a part of the bucket only.",
+        BOTH,
+        "Haul the prefix that the role may list; or have the s3:prefix or s3:delimiter condition on s3:ListBucket"
+        " widened.",
+    ),
     "S3H-S3-08": Page(
         "A policy denies the access.",
         OWNER,
@@ -159,6 +165,18 @@ PAGES: dict[str, Page] = {
         "the service",
         "Run again. If it repeats, the server's listing is faulty. SeaweedFS, for one, lists directory by directory,"
         " so that logs/a comes before logs.txt, and loses keys at page ends: haul its prefixes one by one.",
+    ),
+    "S3H-KMS-04": Page(
+        "A policy tests the caller's address, VPC or endpoint for kms:Decrypt, and S3 makes that call.",
+        OWNER,
+        "Take aws:SourceIp, aws:SourceVpc and aws:SourceVpce out of the statement; kms:ViaService narrows it"
+        " instead. In a Deny add aws:ViaAWSService = false.",
+    ),
+    "S3H-KMS-05": Page(
+        "The condition on the encryption context has one form only, so old or new objects are shut out.",
+        OWNER,
+        "List both under kms:EncryptionContext:aws:s3:arn, with StringLike: the bucket's ARN (objects under a"
+        " Bucket Key) and BUCKET/* (all others).",
     ),
     "S3H-DST-01": Page("The destination cannot be used.", YOU, "The message says what the system said."),
     "S3H-DST-02": Page(
