@@ -26,12 +26,13 @@ KEY_SID = "ExportRoleDecryptsThroughS3"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
     """What account A grants. `callers` are ARNs of users, roles or account roots; `key_arns` lie in the
-    bucket's region, in whatever account. `run_prefix` is what the session policy narrows the role to."""
+    bucket's region, in whatever account. `run_prefix` is what the session policy narrows the role to.
+    Without callers or External ID the documents that name them are of no use."""
 
     role_arn: str
-    callers: tuple[str, ...]
-    external_id: str = field(repr=False)
     bucket: str
+    callers: tuple[str, ...] = ()
+    external_id: str = field(default="", repr=False)
     prefix: str = ""
     key_arns: tuple[str, ...] = ()
     versions: bool = False

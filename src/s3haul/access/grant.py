@@ -1,30 +1,36 @@
 """Whether a grant can be meant: each value by its rule, and all of them together. Pure; raises `UsageError`."""
 
 import json
+from collections.abc import Collection
 
 from s3haul.access import names
 from s3haul.access.documents import Grant, documents
 from s3haul.access.names import parsed
+from s3haul.access.parts import Part, by_part
 from s3haul.errors import UsageError
 
-# Of IAM and STS, characters: whitespace does not count for IAM, and for STS there is none to count.
-LONGEST_ROLE_POLICY = 10_240
-LONGEST_USER_POLICY = 2_048
-LONGEST_TRUST_POLICY = 2_048
-LONGEST_SESSION_POLICY = 2_048
+# Quotas of IAM, STS and KMS, in characters without whitespace. A key policy is measured in bytes.
+LONGEST = {
+    Part.TRUST: 2_048,
+    Part.PERMISSIONS: 10_240,
+    Part.KEY: 32_768,
+    Part.CALLER: 2_048,
+    Part.SESSION: 2_048,
+}
 
 
-def check_grant(grant: Grant) -> None:
-    """Raises `UsageError` for the first thing that is wrong."""
+def check_grant(grant: Grant, parts: Collection[Part] = tuple(Part)) -> None:
+    """Raises `UsageError` for the first thing that is wrong; only `parts` need what they are made of."""
     names.check_role_arn(grant.role_arn)
     partition = parsed(grant.role_arn).partition
-    if not grant.callers:
+    if not grant.callers and {Part.TRUST, Part.CALLER} & set(parts):
         raise UsageError(
             "No caller is named.", hint="--caller takes the ARN of a user or role, or an account id"
         )
     for caller in grant.callers:
         names.caller_arn(caller, partition)
-    names.check_external_id(grant.external_id)
+    if grant.external_id or {Part.TRUST, Part.SESSION} & set(parts):
+        names.check_external_id(grant.external_id)
     names.check_bucket(grant.bucket)
     names.check_prefix(grant.prefix)
     for key in grant.key_arns:
@@ -32,7 +38,7 @@ def check_grant(grant: Grant) -> None:
     _check_partitions(grant, partition)
     _check_regions(grant)
     _check_run_prefix(grant)
-    _check_lengths(grant)
+    _check_lengths(grant, parts)
 
 
 def compact(document: object) -> str:
@@ -69,17 +75,11 @@ def _check_run_prefix(grant: Grant) -> None:
         )
 
 
-def _check_lengths(grant: Grant) -> None:
-    made = documents(grant)
-    for what, document, longest in (
-        ("trust policy", made.trust_policy, LONGEST_TRUST_POLICY),
-        ("role's policy", made.role_policy, LONGEST_ROLE_POLICY),
-        ("caller's policy", made.caller_policy, LONGEST_USER_POLICY),
-        ("session policy", made.session_policy, LONGEST_SESSION_POLICY),
-    ):
-        length = len(compact(document))
-        if length > longest:
+def _check_lengths(grant: Grant, parts: Collection[Part]) -> None:
+    for part, document in by_part(documents(grant)).items():
+        length, longest = len(compact(document)), LONGEST[part]
+        if part in parts and length > longest:
             raise UsageError(
-                f"The {what} would have {length} characters; AWS takes {longest}.",
+                f"The {part} document would have {length} characters; AWS takes {longest}.",
                 hint="name fewer callers or keys, or a shorter prefix",
             )

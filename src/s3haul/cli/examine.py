@@ -14,6 +14,7 @@ from s3haul.aws.session import ask_mfa
 from s3haul.aws.sts import AskMfa
 from s3haul.cli import findings, streams
 from s3haul.cli.haul import run_loop
+from s3haul.cli.statements import with_statements
 from s3haul.core.diagnosis import error_of
 from s3haul.core.evidence import StepResult
 from s3haul.core.judgement import Finding, Level, ending, judge, trouble_finding
@@ -49,7 +50,7 @@ def run(
 
     ladder = _ladder(access, source, transfer, report)
     run_loop(_climbed(ladder))
-    found = judge(ladder.evidence, source.bucket)
+    found = _judged(ladder, source)
     if where is not None:
         found = (*found, *_destination(ladder, where, report))
     code = ending(found)
@@ -78,7 +79,10 @@ def explain_run(
     if error is None or not found or found[0].id == error.id:
         return error, found if error is None else ()
     first = found[0]
-    better = error_of(first.id)(first.title, hint=first.fix, said=first.said, id=first.id, who=first.who)
+    statement = f" Statement: {json.dumps(first.statement)}" if first.statement else ""
+    better = error_of(first.id)(
+        first.title, hint=first.fix + statement, said=first.said, id=first.id, who=first.who
+    )
     return better, ()
 
 
@@ -89,7 +93,7 @@ def _explain(access: AccessOptions, source: SourceOptions, transfer: TransferOpt
     refused = ladder.evidence.refused
     if refused is not None and refused.id == _NO_CODE:
         return ()
-    return tuple(one for one in judge(ladder.evidence, source.bucket) if one.level is Level.ERROR)
+    return tuple(one for one in _judged(ladder, source) if one.level is Level.ERROR)
 
 
 async def _no_code(serial: str) -> str:
@@ -109,6 +113,10 @@ def _ladder(
 
 async def _climbed(ladder: Climb) -> None:
     await climb(ladder)
+
+
+def _judged(ladder: Climb, source: SourceOptions) -> tuple[Finding, ...]:
+    return with_statements(judge(ladder.evidence, source.bucket), ladder.evidence, source)
 
 
 def _unheard(_event: Event) -> None:

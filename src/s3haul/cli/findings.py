@@ -1,5 +1,6 @@
 """Steps and findings of a check made readable. Everything that came from outside passes through `show`."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -13,8 +14,10 @@ _SIGNS = {Level.NOTE: "-", Level.WARNING: "!", Level.ERROR: "x"}
 
 
 def step_line(step: StepResult) -> str:
-    """One step: how it ended, its name, what it proves."""
-    return f"{_MARKS[step.ok]:<3}{step.step:<14} {show(step.text)}"
+    """One step: how it ended, its name, what it proves; below it what was seen."""
+    lines = [f"{_MARKS[step.ok]:<3}{step.step:<14} {show(step.text)}"]
+    lines += [f"{'':<17} {show(detail)}" for detail in step.details]
+    return "\n".join(lines)
 
 
 def report_lines(found: Sequence[Finding], *, quiet: bool = False) -> Iterator[str]:
@@ -32,14 +35,12 @@ def finding_lines(found: Finding) -> Iterator[str]:
     if found.said:
         yield f"  AWS said: {show(found.said)}"
     yield f"  Who fixes it: {found.who}{_extent(found)}"
-    for group in found.groups:
-        kind = f"KMS key {show(group.kms_key)}" if group.kms_key else "no KMS key seen"
-        bucket_key = " with a Bucket Key" if group.bucket_key else ""
-        owner = f", owner {show(group.owner)}" if group.owner else ""
-        yield f"    {group.objects}: {kind}{bucket_key}, {show(group.storage_class)}{owner}"
+    yield from (f"    {show(str(group))}" for group in found.groups)
     if found.examples:
         yield f"    for example {', '.join(show(key) for key in found.examples)}"
     yield f"  Fix: {show(found.fix)}"
+    if found.statement:
+        yield f"  Statement: {show(json.dumps(found.statement))}"
     yield f"  More: s3haul help {found.id}"
 
 

@@ -3,11 +3,13 @@
 Tables are generated from the code that they describe, so they cannot drift from it.
 """
 
+import json
 from importlib import resources
 from typing import Annotated
 
 import typer
 
+from s3haul.cli.statements import EXAMPLE, statement_of
 from s3haul.core.pages import PAGES
 from s3haul.core.reasons import REASONS
 from s3haul.errors import UsageError
@@ -45,6 +47,9 @@ def _page(error_id: str) -> str:
     if page is None:
         raise UsageError(f"There is no page on {error_id}.", hint="s3haul help errors lists the ids")
     lines = [f"{error_id}  {page.title}", f"  who fixes it: {page.who}", f"  fix: {page.fix}"]
+    statement = statement_of(error_id, EXAMPLE)
+    if statement:
+        lines.append(f"  statement: {json.dumps(statement)}")
     slugs = [slug for slug, reason in REASONS.items() if reason.id == error_id]
     if slugs:
         lines.append(f"  objects with the reason {' or '.join(slugs)} in the manifest have this trouble")

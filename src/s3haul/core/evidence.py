@@ -3,9 +3,11 @@
 Pure records. The ladder in `preflight` fills them, `judgement` reads them.
 """
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Self
+from typing import NamedTuple, Self
 
 from s3haul.errors import Fault, S3HaulError
 
@@ -33,6 +35,7 @@ class StepResult:
     step: Step
     ok: bool | None
     text: str
+    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,28 @@ class Sample:
     bucket_key: bool = False
     owner: str = ""
     archived: bool = False  # known from the listing, and not asked for
+
+
+class Group(NamedTuple):
+    """Sampled objects that have everything in common that access depends on."""
+
+    kms_key: str
+    bucket_key: bool
+    storage_class: str
+    owner: str
+    objects: int
+
+    def __str__(self) -> str:
+        kind = f"KMS key {self.kms_key}" if self.kms_key else "no KMS key seen"
+        bucket_key = " with a Bucket Key" if self.bucket_key else ""
+        owner = f", owner {self.owner}" if self.owner else ""
+        return f"{self.objects}: {kind}{bucket_key}, {self.storage_class}{owner}"
+
+
+def grouped(samples: Iterable[Sample]) -> tuple[Group, ...]:
+    """The samples by what access depends on."""
+    counts = Counter((one.kms_key, one.bucket_key, one.storage_class, one.owner) for one in samples)
+    return tuple(Group(*alike, objects) for alike, objects in counts.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,12 +7,13 @@ other reason. `symptoms` reads one refusal; here several are read together.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any
 
 from s3haul.core.denial import parse_denial
-from s3haul.core.evidence import Evidence, Sample, Trouble
-from s3haul.core.pages import ORGANISATION, OWNER, PAGES, YOU, exit_code, filled
+from s3haul.core.evidence import Evidence, Group, Sample, Trouble, grouped
+from s3haul.core.pages import GUARDS, OWNER, PAGES, exit_code, filled
 from s3haul.core.symptoms import Asked, row_of
+from s3haul.core.trust import principal_of
 from s3haul.errors import Fault
 
 EXAMPLES = 3
@@ -26,16 +27,6 @@ class Level(StrEnum):
     ERROR = "error"
 
 
-class Group(NamedTuple):
-    """Sampled objects that have everything in common that access depends on."""
-
-    kms_key: str
-    bucket_key: bool
-    storage_class: str
-    owner: str
-    objects: int
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One row, found. `affected` of `sampled` objects, `complete` where the samples are all there are."""
@@ -46,6 +37,7 @@ class Finding:
     said: str = ""
     who: str = ""
     fix: str = ""
+    statement: Mapping[str, Any] | None = None  # of a policy, where one statement is what is missing
     affected: int = 0
     sampled: int = 0
     complete: bool = False
@@ -66,12 +58,6 @@ _LEVELS = {
     "S3H-DST-10": Level.WARNING,
 }
 _KMS_DENIED = frozenset({"S3H-KMS-01", "S3H-KMS-02", "S3H-KMS-03"})
-_WHO_GUARDS = {
-    "service control": ORGANISATION,
-    "resource control": ORGANISATION,
-    "VPC endpoint": YOU,
-    "session": YOU,
-}
 _CANNOT_TELL = frozenset({400, 403})  # of a HEAD, which has no body
 
 
@@ -194,7 +180,7 @@ def _values(evidence: Evidence, bucket: str) -> dict[str, str]:
     return {
         "BUCKET": bucket,
         "ROLE-ARN": evidence.role_arn,
-        "CALLER-ARN": evidence.caller_arn,
+        "CALLER-ARN": principal_of(evidence.caller_arn),
         "REGION": evidence.region,
     }
 
@@ -210,6 +196,7 @@ def _finding(
     page = PAGES[row]
     denial = parse_denial(fault.message) if fault else None
     guard = denial.policy if denial is not None and row == "S3H-S3-08" else ""
+    who, fix = GUARDS.get(guard, (page.who, page.fix))
     if fault is not None:
         said = f"{fault.code or fault.status}: {fault.message}"
     return Finding(
@@ -217,21 +204,22 @@ def _finding(
         level=level or _LEVELS.get(row, Level.ERROR),
         title=f"{page.title.removesuffix('.')} ({guard})." if guard else page.title,
         said=said,
-        who=_WHO_GUARDS.get(guard, OWNER) if guard else page.who,
-        fix=filled(page.fix, values),
+        who=_with_account(who, values.get("ROLE-ARN", "")),
+        fix=filled(fix, values),
     )
 
 
+def _with_account(who: str, role_arn: str) -> str:
+    """The role lies in the data owner's account."""
+    return f"{who} (account {role_arn.split(':')[4]})" if who == OWNER and role_arn else who
+
+
 def _with_extent(finding: Finding, samples: list[Sample], evidence: Evidence) -> Finding:
-    counts: dict[tuple[str, bool, str, str], int] = {}
-    for one in samples:
-        alike = (one.kms_key, one.bucket_key, one.storage_class, one.owner)
-        counts[alike] = counts.get(alike, 0) + 1
     return replace(
         finding,
         affected=len(samples),
         sampled=len(evidence.samples),
         complete=evidence.complete,
-        groups=tuple(Group(*alike, objects) for alike, objects in counts.items()),
+        groups=grouped(samples),
         examples=tuple(one.key for one in samples[:EXAMPLES]),
     )

@@ -72,8 +72,7 @@ PAGES: dict[str, Page] = {
     "S3H-STS-04": Page(
         "Your own policies do not allow sts:AssumeRole on this role.",
         ADMIN,
-        'Your administrator allows it: {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "ROLE-ARN"}.'
-        " Check the ARN too.",
+        "Your administrator allows sts:AssumeRole on ROLE-ARN in your policies. Check the ARN too.",
     ),
     "S3H-STS-05": Page(
         "The role's trust policy does not name this caller.",
@@ -118,7 +117,7 @@ PAGES: dict[str, Page] = {
     "S3H-STS-13": Page(
         "The role can be assumed without its External ID, so that others who are trusted may be tricked into it.",
         OWNER,
-        'Add to the trust policy of ROLE-ARN: "Condition": {"StringEquals": {"sts:ExternalId": "EXTERNAL-ID"}}.',
+        "Demand sts:ExternalId in a condition of the trust policy of ROLE-ARN.",
     ),
     "S3H-NET-01": Page(
         "A signature was refused: the clock is off, the secret is wrong, or a proxy rewrites requests.",
@@ -161,8 +160,7 @@ PAGES: dict[str, Page] = {
     "S3H-S3-02": Page(
         "The role may not list the bucket (s3:ListBucket).",
         OWNER,
-        'Allow it on the bucket\'s own ARN, not BUCKET/*: {"Effect": "Allow", "Action": "s3:ListBucket",'
-        ' "Resource": "arn:aws:s3:::BUCKET"}.',
+        "Allow s3:ListBucket on the bucket's own ARN, arn:aws:s3:::BUCKET, not BUCKET/*.",
     ),
     "S3H-S3-03": Page(
         "The role may list other prefixes of the bucket, but not this one (a condition on s3:prefix).",
@@ -172,8 +170,7 @@ PAGES: dict[str, Page] = {
     "S3H-S3-04": Page(
         "The role may not read the objects (s3:GetObject).",
         OWNER,
-        'Allow it on the objects, not on the bucket\'s own ARN: {"Effect": "Allow", "Action": "s3:GetObject",'
-        ' "Resource": "arn:aws:s3:::BUCKET/*"}.',
+        "Allow s3:GetObject on the objects, arn:aws:s3:::BUCKET/*, not on the bucket's own ARN.",
     ),
     "S3H-S3-05": Page(
         "The object does not exist, and who may not list the bucket is told 403 instead of 404.",
@@ -191,7 +188,7 @@ PAGES: dict[str, Page] = {
         "Set the bucket's Object Ownership to Bucket owner enforced, or copy those objects in place.",
     ),
     "S3H-S3-08": Page(
-        "A policy above the role denies the access; AWS names its kind.",
+        "A policy refuses what the role's own policy allows; AWS names its kind.",
         OWNER,
         "Change the policy of that kind: service control and resource control policies are the organisation's,"
         " boundaries and resource-based policies the data owner's, endpoint and session policies yours.",
@@ -246,31 +243,29 @@ PAGES: dict[str, Page] = {
     "S3H-KMS-01": Page(
         "The role may not decrypt the objects (kms:Decrypt).",
         OWNER,
-        'Allow it on the key\'s ARN, not on an alias: {"Effect": "Allow", "Action": "kms:Decrypt", "Resource":'
-        ' "KEY-ARN"}. A condition kms:ViaService must name s3.REGION.amazonaws.com.',
+        "Allow kms:Decrypt on KEY-ARN, not on an alias. A condition kms:ViaService must name the bucket's region.",
     ),
     "S3H-KMS-02": Page(
         "The key's own policy does not let the role decrypt.",
         OWNER,
-        'Add to the policy of KEY-ARN: {"Effect": "Allow", "Principal": {"AWS": "ROLE-ARN"}, "Action":'
-        ' "kms:Decrypt", "Resource": "*"}.',
+        "Add the role to the policy of KEY-ARN, or put back its statement that lets IAM policies act.",
     ),
     "S3H-KMS-03": Page(
         "The key is another account's and is not shared with the caller; or the role was not assumed at all.",
         OWNER,
-        'The key\'s account adds to the policy of KEY-ARN: {"Effect": "Allow", "Principal": {"AWS": "ROLE-ARN"},'
-        ' "Action": "kms:Decrypt", "Resource": "*"}; the role\'s policy must allow it too.',
+        "The account of KEY-ARN adds the role to the key's policy; the role's policy must allow kms:Decrypt too.",
     ),
     "S3H-KMS-04": Page(
-        "The key's policy denies decryption: mostly a condition on an address, VPC or endpoint, which S3 never meets.",
+        "A policy tests the caller's address, VPC or endpoint for kms:Decrypt, and S3 makes that call.",
         OWNER,
-        "Remove aws:SourceIp, aws:SourceVpc and aws:SourceVpce from the policy of KEY-ARN: S3 makes the call, not"
-        ' you. Use "StringEquals": {"kms:ViaService": "s3.REGION.amazonaws.com"}.',
+        "Take aws:SourceIp, aws:SourceVpc and aws:SourceVpce out of the statement; kms:ViaService narrows it"
+        " instead. In a Deny add aws:ViaAWSService = false.",
     ),
     "S3H-KMS-05": Page(
-        "Only one form of the encryption context is allowed: objects with, or those without, a Bucket Key.",
+        "The condition on the encryption context has one form only, so old or new objects are shut out.",
         OWNER,
-        'List both: "kms:EncryptionContext:aws:s3:arn": ["arn:aws:s3:::BUCKET", "arn:aws:s3:::BUCKET/*"].',
+        "List both under kms:EncryptionContext:aws:s3:arn, with StringLike: the bucket's ARN (objects under a"
+        " Bucket Key) and BUCKET/* (all others).",
     ),
     "S3H-KMS-06": Page(
         "The bucket's objects are under several KMS keys, and the role may not use all of them.",
@@ -354,6 +349,30 @@ PAGES: dict[str, Page] = {
     "S3H-BUG-01": Page(
         "A bug in s3haul.", "the authors of s3haul", "Report it with the output of --log-format json."
     ),
+}
+
+# Whose the kinds of policy are that AWS names in a refusal, and where to look; rows of S3H-S3-08.
+GUARDS: dict[str, tuple[str, str]] = {
+    "service control": (
+        ORGANISATION,
+        "Let the service control policies of the caller's account allow it, for this role at least.",
+    ),
+    "resource control": (
+        ORGANISATION,
+        "Let the resource control policies of the owner's account allow it, for this role at least.",
+    ),
+    "permissions boundary": (OWNER, "Allow it in the permissions boundary of ROLE-ARN as well."),
+    "session": (
+        YOU,
+        "Ask whoever gave you the session (a broker, an SSO permission set) for one that allows it.",
+    ),
+    "VPC endpoint": (YOU, "Allow it in the policy of the VPC endpoint, which belongs to your network."),
+    "resource-based": (
+        OWNER,
+        "Look in the bucket's policy for a Deny that meets the role: on endpoint, address or organisation.",
+    ),
+    "role trust": (OWNER, "Look in the trust policy of ROLE-ARN for a Deny that meets CALLER-ARN."),
+    "identity-based": (BOTH, "Look in the policies of the user or role that AWS names for a Deny."),
 }
 
 _OF_THE_SOURCE = frozenset(

@@ -33,10 +33,16 @@ def _names(arn: str) -> Iterator[str]:
     fields = arn.split(":")
     if len(fields) < 6:
         return
-    partition, account, resource = fields[1], fields[4], fields[5]
-    yield from (account, f"arn:{partition}:iam::{account}:root")
-    if resource.startswith("assumed-role/"):
-        yield f"arn:{partition}:iam::{account}:role/{resource.split('/')[1]}"
+    partition, account = fields[1], fields[4]
+    yield from (account, f"arn:{partition}:iam::{account}:root", principal_of(arn))
+
+
+def principal_of(arn: str) -> str:
+    """What a policy calls the caller: a session is its role's (whose path a session does not tell)."""
+    fields = arn.split(":")
+    if len(fields) < 6 or not fields[5].startswith("assumed-role/"):
+        return arn
+    return f"arn:{fields[1]}:iam::{fields[4]}:role/{fields[5].split('/')[1]}"
 
 
 def _principals(statement: Mapping[str, Any]) -> Sequence[str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from s3haul.core.denial import parse_denial
-from s3haul.core.evidence import Evidence, Step, StepResult, Trouble
+from s3haul.core.evidence import Evidence, Step, StepResult, Trouble, grouped
 from s3haul.core.symptoms import Asked, row_of
 from s3haul.core.text import human_bytes
 from s3haul.core.trust import row_of_trust
@@ -37,8 +37,8 @@ class Climb:
     evidence: Evidence = field(default_factory=Evidence)
     listed: tuple[ObjectRef, ...] = ()  # as far as the sample had to look
 
-    def say(self, step: Step, ok: bool | None, text: str) -> None:  # noqa: FBT001 - three states, named by type
-        self.report(StepResult(step, ok, text))
+    def say(self, step: Step, ok: bool | None, text: str, details: tuple[str, ...] = ()) -> None:  # noqa: FBT001 - three states, named by type
+        self.report(StepResult(step, ok, text, details))
 
     def see(self, **seen: object) -> None:
         self.evidence = replace(self.evidence, **seen)  # type: ignore[arg-type]  # names and types are Evidence's
@@ -60,7 +60,8 @@ async def _reach_role(ladder: Climb) -> bool:
         configuration = ladder.probes.configuration()
         role = configuration.role
         ladder.see(keys_win=configuration.keys_win, role_arn=role.role_arn if role else "")
-        ladder.say(step, True, "; ".join(f"{n} {v} ({o})" for n, v, o in configuration.settings))
+        shown = tuple(f"{name} {value} ({origin})" for name, value, origin in configuration.settings)
+        ladder.say(step, True, "the effective settings are", shown)
         step = Step.CALLER
         caller = await ladder.probes.caller()
         _note_caller(ladder, caller, clamped=role is not None and role.duration_seconds > CHAINED_SESSION)
@@ -232,11 +233,10 @@ async def _read(ladder: Climb, store: ObjectStore, page: ListPage) -> None:
     await _read_one(ladder, store, listed)
     samples = await ask_for(ladder.patience, store, ladder.probes, listed)
     ladder.see(samples=samples, complete=complete and len(samples) == len(listed))
-    refused = sum(one.read is not None for one in samples)
-    of = "all" if ladder.evidence.complete else f"a sample of {len(samples)}"
-    keys = {one.kms_key for one in samples} - {""}
-    text = f"{len(samples) - refused} of {of} objects can be read; KMS keys: {', '.join(sorted(keys)) or 'none seen'}"
-    ladder.say(Step.SAMPLE, not refused, text)
+    readable = [one for one in samples if one.read is None and not one.archived]
+    kind = "objects" if ladder.evidence.complete else "sampled objects"
+    text = f"{len(readable)} of {len(samples)} {kind} can be read"
+    ladder.say(Step.SAMPLE, len(readable) == len(samples), text, tuple(map(str, grouped(samples))))
 
 
 async def _read_one(ladder: Climb, store: ObjectStore, listed: Sequence[ObjectRef]) -> None:

@@ -44,11 +44,11 @@ def look_at(where: DestinationOptions, listed: Sequence[ObjectRef], *, complete:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard != resource.RLIM_INFINITY and hard < FEWEST_FILES:
         troubles.append(Trouble("S3H-DST-08", f"This process may open {hard} files only."))
-    seen = "are" if complete else "or more are"
-    text = (
-        f"{trial.place} takes files and renames them; {human_bytes(trial.free.bytes)} free,"
-        f" {human_bytes(need.bytes)} {seen} listed in {need.files} objects"
-    )
+    text = f"{trial.place} takes files and renames them; {human_bytes(trial.free.bytes)} are free"
+    if need.files:
+        text += (
+            f", {human_bytes(need.bytes)}{'' if complete else ' or more'} are listed in {need.files} objects"
+        )
     return PlaceResult(StepResult(Step.DESTINATION, not troubles, text), tuple(troubles))
 
 
