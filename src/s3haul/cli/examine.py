@@ -27,6 +27,7 @@ from s3haul.preflight.ladder import Climb, Report, climb
 from s3haul.preflight.place import look_at
 
 SCHEMA = 1
+_FEW = 30  # samples beside those that a run was refused
 _NO_CODE = "S3H-STS-08"
 # Refusals that one request cannot tell apart.
 _IN_DOUBT = frozenset({"S3H-STS-03", "S3H-S3-02", "S3H-S3-04", "S3H-KMS-01", "S3H-KMS-02", "S3H-KMS-03"})
@@ -75,7 +76,8 @@ def explain_run(
     in_doubt = error.id in _IN_DOUBT if error else bool(tally.failed.keys() & UNEXPLAINED)
     if not in_doubt or (error and error.id == "S3H-STS-03" and access.owner_profile is None):
         return error, ()
-    found = _explain(access, source, transfer)
+    suspects = [key for reason in UNEXPLAINED & tally.failed.keys() for key in tally.failed[reason].keys]
+    found = _explain(access, source, transfer, suspects)
     if error is None or not found or found[0].id == error.id:
         return error, found if error is None else ()
     first = found[0]
@@ -86,9 +88,12 @@ def explain_run(
     return better, ()
 
 
-def _explain(access: AccessOptions, source: SourceOptions, transfer: TransferOptions) -> tuple[Finding, ...]:
+def _explain(
+    access: AccessOptions, source: SourceOptions, transfer: TransferOptions, suspects: Sequence[str]
+) -> tuple[Finding, ...]:
     """Errors that the ladder meets. A code of MFA is not asked for again: then nothing more is to be known."""
     ladder = _ladder(access, source, transfer, lambda _step: None, ask_mfa=_no_code)
+    ladder.suspects, ladder.sample_size = suspects, _FEW
     run_loop(_climbed(ladder))
     refused = ladder.evidence.refused
     if refused is not None and refused.id == _NO_CODE:

@@ -1,7 +1,6 @@
 """Whether what is listed fits: bytes and inodes needed against those that are free. Pure.
 
-An estimate that errs towards "fits": files that stand there already are not counted off, and a file system
-may compress. Directories are counted as they appear in the keys.
+Files that stand there already are not counted off, and directories are not counted.
 """
 
 from dataclasses import dataclass
@@ -13,9 +12,8 @@ from s3haul.core.text import human_bytes
 class Need:
     """What the listing asks of the destination."""
 
-    bytes: int = 0
-    files: int = 0
-    largest: int = 0
+    bytes: int
+    files: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from s3haul.core.evidence import Evidence, Step, StepResult, Trouble, grouped
 from s3haul.core.symptoms import Asked, row_of
 from s3haul.core.text import human_bytes
 from s3haul.core.trust import row_of_trust
-from s3haul.errors import Fault, FaultKind, S3HaulError, StoreError
+from s3haul.errors import Fault, FaultKind, S3HaulError, StoreError, UsageError
 from s3haul.models import ListPage, ObjectRef
 from s3haul.options import RoleOptions, SourceOptions
 from s3haul.preflight.patience import Patience
-from s3haul.preflight.sample import ask_for, first_object, spread_keys
+from s3haul.preflight.sample import SAMPLES, ask_for, choose, first_object, spread_keys
 from s3haul.probes import Identity, Probes
 from s3haul.store import ObjectStore
 
@@ -33,6 +33,8 @@ class Climb:
     source: SourceOptions
     report: Report
     candidates: Sequence[str] = ()  # other prefixes that the user spoke of
+    suspects: Sequence[str] = ()  # keys that a run was refused, to be among the samples
+    sample_size: int = SAMPLES
     patience: Patience = field(default_factory=Patience)
     evidence: Evidence = field(default_factory=Evidence)
     listed: tuple[ObjectRef, ...] = ()  # as far as the sample had to look
@@ -45,7 +47,7 @@ class Climb:
 
 
 async def climb(ladder: Climb) -> Evidence:
-    """Take every step that can be taken; the evidence of all of them."""
+    """Take every step that can be taken; the evidence of all of them. Raises `UsageError`."""
     if await _reach_role(ladder):
         await _reach_bucket(ladder)
     ladder.see(slowed=frozenset(ladder.patience.slowed))
@@ -53,7 +55,7 @@ async def climb(ladder: Climb) -> Evidence:
 
 
 async def _reach_role(ladder: Climb) -> bool:
-    """Configuration, caller, role. False where one of them breaks."""
+    """Configuration, caller, role. False where one of them breaks. Raises `UsageError`."""
     step = Step.CONFIGURATION
     role: RoleOptions | None = None
     try:
@@ -71,6 +73,8 @@ async def _reach_role(ladder: Climb) -> bool:
             ladder.say(step, None, "no role is configured: the caller itself reads the bucket")
         else:
             ladder.say(step, True, f"STS gives the role: {identity.arn}")
+    except UsageError:
+        raise
     except S3HaulError as error:
         ladder.say(step, False, error.message)
         ladder.see(refused=Trouble.of(error))
@@ -133,9 +137,9 @@ async def _reach_bucket(ladder: Climb) -> None:
                 await _explain_reading(ladder, region)
             else:
                 ladder.say(Step.READ, None, "nothing is there to read")
-    except S3HaulError as error:
-        ladder.say(Step.BUCKET, False, error.message)
-        ladder.see(refused=Trouble.of(error))
+    except StoreError as error:
+        ladder.say(Step.LISTING, False, "a further page of the listing is refused")
+        ladder.see(listing=error.fault)
 
 
 async def _find_bucket(ladder: Climb) -> str:
@@ -231,7 +235,8 @@ async def _read(ladder: Climb, store: ObjectStore, page: ListPage) -> None:
     listed, complete = await spread_keys(ladder.patience, store, ladder.source, page)
     ladder.listed = listed
     await _read_one(ladder, store, listed)
-    samples = await ask_for(ladder.patience, store, ladder.probes, listed)
+    chosen = choose(listed, ladder.suspects, ladder.sample_size)
+    samples = await ask_for(ladder.patience, store, ladder.probes, chosen)
     ladder.see(samples=samples, complete=complete and len(samples) == len(listed))
     readable = [one for one in samples if one.read is None and not one.archived]
     kind = "objects" if ladder.evidence.complete else "sampled objects"

@@ -29,7 +29,7 @@ def look_at(where: DestinationOptions, listed: Sequence[ObjectRef], *, complete:
         trial = try_out(where.root, force=where.force)
     except DestinationError as error:
         return PlaceResult(StepResult(Step.DESTINATION, False, error.message), (Trouble.of(error),))
-    need = Need(sum(ref.size for ref in listed), len(listed), max((ref.size for ref in listed), default=0))
+    need = Need(sum(ref.size for ref in listed), len(listed))
     troubles = []
     if missing := shortage(need, Room(trial.free.bytes, trial.free.inodes)):
         troubles.append(Trouble("S3H-DST-02", f"{where.root} is too small: {missing}."))

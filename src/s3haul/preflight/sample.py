@@ -58,17 +58,25 @@ async def spread_keys(
     return tuple(found[key] for key in sorted(found)), False
 
 
+def choose(listed: Sequence[ObjectRef], suspects: Sequence[str], count: int) -> list[ObjectRef]:
+    """`count` of the listed objects and the suspects, of which only the key may be known."""
+    chosen = {ref.key: ref for ref in spread(listed, count)}
+    known = {ref.key: ref for ref in listed}
+    chosen |= {key: known.get(key) or ObjectRef(key, 1, "", 0.0) for key in suspects}
+    return [chosen[key] for key in sorted(chosen)]
+
+
 async def ask_for(
-    patience: Patience, store: ObjectStore, probes: Probes, listed: Sequence[ObjectRef]
+    patience: Patience, store: ObjectStore, probes: Probes, chosen: Sequence[ObjectRef]
 ) -> tuple[Sample, ...]:
-    """What came of `SAMPLES` of the listed objects, in their order."""
+    """What came of each of these objects, in their order."""
     turn = asyncio.Semaphore(AT_A_TIME)
 
     async def one(ref: ObjectRef) -> Sample:
         async with turn:
             return await _ask(patience, store, ref)
 
-    samples = await asyncio.gather(*[one(ref) for ref in spread(listed, SAMPLES)])
+    samples = await asyncio.gather(*[one(ref) for ref in chosen])
     return await _with_owners(probes, samples)
 
 
