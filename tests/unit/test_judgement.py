@@ -71,6 +71,12 @@ def test_exported_keys_that_win_over_the_profile_are_the_cause_of_any_refusal():
     assert rows(Evidence(keys_win=True)) == []
 
 
+def test_a_key_whose_own_policy_refuses_is_that_keys_trouble():
+    message = NO_DECRYPT.replace("identity-based", "resource-based")
+    seen = samples((3, {}), (1, {"kms_key": "k2", "read": denied(message)}))
+    assert rows(Evidence(samples=seen)) == ["S3H-KMS-02"]
+
+
 @pytest.mark.parametrize(
     ("fine", "refused", "row"),
     [

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from s3haul.core.room import Need, Room, shortage
-from s3haul.core.sampling import jumps, spread
+from s3haul.core.sampling import jumps, representative, spread
 
 LAST = "\U0010ffff"
 
@@ -16,6 +16,15 @@ def test_a_spread_has_both_ends_and_even_gaps(count):
     assert (len(found), found[0], found[-1]) == (count, 0, 999)
     gaps = {after - before for before, after in itertools.pairwise(found)}
     assert max(gaps) - min(gaps) <= 1
+
+
+def test_a_rare_kind_is_among_the_representatives():
+    found = ["common"] * 5000 + ["rare"] + ["common"] * 5000
+    chosen = representative(found, 20, str)
+    assert (len(chosen), chosen.count("rare")) == (20, 1)
+    kinds = representative([str(number) for number in range(1000)], 20, str)
+    assert (len(kinds), len(set(kinds))) == (20, 20)
+    assert representative("ab", 20, str) == ["a", "b"]
 
 
 def test_few_objects_are_all_taken():

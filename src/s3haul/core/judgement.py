@@ -147,12 +147,15 @@ def _object_row(sample: Sample, fine: Iterable[Sample]) -> str:
 
 
 def _kms_row(row: str, sample: Sample, fine: Iterable[Sample]) -> str:
-    """Other objects that can be decrypted tell more: under another key, or in the other form of context."""
+    """Other objects that can be decrypted tell more: under another key, or in the other form of context.
+
+    A key whose own policy refuses is that key's trouble, whatever other keys there are.
+    """
     keys = {one.kms_key for one in fine}
     if not keys or not sample.kms_key:
         return row
     if sample.kms_key not in keys:
-        return "S3H-KMS-06"
+        return "S3H-KMS-06" if row == "S3H-KMS-01" else row
     forms = {one.bucket_key for one in fine if one.kms_key == sample.kms_key}
     return row if sample.bucket_key in forms else "S3H-KMS-05"
 

@@ -4,7 +4,7 @@ Pure. A page of the listing shows one neighbourhood; `jumps` says where to look 
 evenly from what was seen.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -18,6 +18,18 @@ def spread(found: Sequence[T], count: int) -> list[T]:
         return list(found)
     step = (len(found) - 1) / (count - 1)
     return [found[round(index * step)] for index in range(count)]
+
+
+def representative(found: Sequence[T], count: int, alike: Callable[[T], Hashable]) -> list[T]:
+    """At most `count` of `found`: one of each kind as far as half of the places go, the others spread evenly."""
+    if len(found) <= count:
+        return list(found)
+    kinds: dict[Hashable, int] = {}
+    for index, one in enumerate(found):
+        kinds.setdefault(alike(one), index)
+    chosen = set(spread(list(kinds.values()), count // 2))
+    others = [index for index in range(len(found)) if index not in chosen]
+    return [found[index] for index in sorted(chosen.union(spread(others, count - len(chosen))))]
 
 
 def jumps(base: str, last: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from s3haul.core.evidence import Sample
-from s3haul.core.sampling import jumps, spread
+from s3haul.core.sampling import jumps, representative
 from s3haul.core.symptoms import Asked
 from s3haul.errors import Fault, StoreError
 from s3haul.models import ListPage, ObjectMeta, ObjectRef
@@ -60,10 +60,14 @@ async def spread_keys(
 
 def choose(listed: Sequence[ObjectRef], suspects: Sequence[str], count: int) -> list[ObjectRef]:
     """`count` of the listed objects and the suspects, of which only the key may be known."""
-    chosen = {ref.key: ref for ref in spread(listed, count)}
+    chosen = {ref.key: ref for ref in representative(listed, count, _kind)}
     known = {ref.key: ref for ref in listed}
     chosen |= {key: known.get(key) or ObjectRef(key, 1, "", 0.0) for key in suspects}
     return [chosen[key] for key in sorted(chosen)]
+
+
+def _kind(ref: ObjectRef) -> tuple[str, str]:
+    return ref.key.rpartition("/")[0], ref.storage_class
 
 
 async def ask_for(
