@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from s3haul.aws import refusals
-from s3haul.aws.clients import FetchKeys, iam_client, s3_client, sts_client
+from s3haul.aws.clients import iam_client, s3_client, sts_client
+from s3haul.aws.keys import FetchKeys
 from s3haul.aws.profile import Settings, resolve
 from s3haul.aws.session import ask_mfa, checked_settings, open_bucket
 from s3haul.aws.sources import load_source
