@@ -59,7 +59,6 @@ def run(
     with ExitStack() as stack:
         destination = stack.enter_context(closing(Destination.open(where.root, force=where.force)))
         destination.lock()
-        destination.clear_temporary()
         listener = _listener(tally, output)
         stack.callback(_close, listener)
 

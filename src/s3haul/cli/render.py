@@ -50,6 +50,8 @@ class Ending:
         )
         if tally.already:
             yield f"  unchanged {tally.already} objects, {human_bytes(tally.already_bytes)}, done by an earlier run"
+        if tally.resumed:
+            yield f"  resumed   {human_bytes(tally.resumed)} of objects that an earlier run left in part"
         yield from _verdict_lines(tally)
         if tally.filtered:
             yield f"  filtered  {tally.filtered} objects"
@@ -83,6 +85,7 @@ class Ending:
             "filtered": tally.filtered,
             "unchanged": {"objects": tally.already, "bytes": tally.already_bytes},
             "done": {"objects": tally.done, "bytes": tally.done_bytes},
+            "resumed_bytes": tally.resumed,
             "verdicts": {verdict.value: tally.verdicts[verdict] for verdict in Verdict},
             "algorithms": dict(tally.algorithms),
             "skipped": _causes(tally.skipped),

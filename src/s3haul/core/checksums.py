@@ -135,6 +135,21 @@ _ALGORITHMS: Mapping[str, _Algorithm] = {
 }
 
 
+class Crc(NamedTuple):
+    """A CRC as a function that goes on from a value, and the value of two stretches, one behind the other."""
+
+    update: Callable[[Data, int], int]
+    combine: Callable[[int, int, int], int]  # of the first, of the second, length of the second
+    size: int  # bytes of a raw digest
+
+
+CRCS: Mapping[str, Crc] = {
+    "CRC64NVME": Crc(crt.crc64nvme, crt.combine_crc64nvme, 8),
+    "CRC32C": Crc(crt.crc32c, crt.combine_crc32c, 4),
+    "CRC32": Crc(zlib.crc32, crt.combine_crc32, 4),
+}
+
+
 def new_hasher(algorithm: str) -> Hasher | None:
     """A running digest, or None for an algorithm that is not supported (XXHASH*, and whatever comes)."""
     known = _ALGORITHMS.get(algorithm)
@@ -191,6 +206,11 @@ def _raw(algorithm: str, text: str) -> bytes | None:
     except ValueError:
         return None
     return raw if len(raw) == _ALGORITHMS[algorithm].size else None
+
+
+def raw_digest(algorithm: str, text: str) -> bytes | None:
+    """The raw digest behind that of a part (base64, a "-N" is ignored); None for "" and what is malformed."""
+    return _raw(algorithm, text.partition("-")[0])
 
 
 def text_of(digest: bytes) -> str:

@@ -21,7 +21,7 @@ from s3haul.engine.threads import in_thread
 from s3haul.errors import S3HaulError, SourceError
 from s3haul.events import AlreadyDone, Finished, Listed, ListingEnded
 from s3haul.journal import KnownRow
-from s3haul.models import ObjectRef, Outcome, SafePath, State
+from s3haul.models import ObjectRef, Outcome, Partial, SafePath, State
 
 Entry = tuple[ObjectRef, KnownRow | None]
 Placed = tuple[Entry, bool]
@@ -52,7 +52,8 @@ async def produce(ctx: Context, channel: Channel[Target]) -> None:
 async def _look_up(ctx: Context, channel: Channel[Target]) -> None:
     ref = await look_up(ctx)
     row = (await in_thread(ctx.threads, ctx.journal.known, "", ref.key)).get(ref.key)
-    await _send(ctx, channel, await in_thread(ctx.threads, _survey, ctx, [((ref, row), False)]))
+    left = await in_thread(ctx.threads, _left_over, ctx)
+    await _send(ctx, channel, await in_thread(ctx.threads, _survey, ctx, [((ref, row), False)], left))
 
 
 async def look_up(ctx: Calls) -> ObjectRef:
@@ -107,18 +108,39 @@ async def batches(ctx: Calls) -> AsyncIterator[Batch]:
 
 async def _list_all(ctx: Context, channel: Channel[Target]) -> None:
     shadows: ShadowFilter[Entry] = ShadowFilter(key=lambda entry: entry[0].key)
+    left = await in_thread(ctx.threads, _left_over, ctx)
     async for batch in batches(ctx):
-        survey = await in_thread(ctx.threads, _look_at, ctx, shadows, batch)
+        survey = await in_thread(ctx.threads, _look_at, ctx, shadows, left, batch)
         await _send(ctx, channel, survey)
 
 
-def _look_at(ctx: Context, shadows: ShadowFilter[Entry], batch: Batch) -> Survey:
+def _look_at(ctx: Context, shadows: ShadowFilter[Entry], left: dict[str, Partial], batch: Batch) -> Survey:
     """One page against the journal and the disk. Runs in a thread."""
     placed = _place(ctx, shadows, batch)
     if batch.final:
         placed += shadows.flush()
         ctx.journal.mark_gone_after(batch.refs[-1].key if batch.refs else batch.after)
-    return _survey(ctx, placed)
+    survey = _survey(ctx, placed, left)
+    if batch.final:
+        for forgotten in left.values():  # nobody will ask for these again
+            _drop(ctx, forgotten)
+    return survey
+
+
+def _left_over(ctx: Context) -> dict[str, Partial]:
+    """What earlier runs left here in part, by key: a handful, those that were under way when a run ended."""
+    left: dict[str, Partial] = {}
+    for found in ctx.journal.partials():
+        if found.key in left:
+            _drop(ctx, found)
+        else:
+            left[found.key] = found
+    return left
+
+
+def _drop(ctx: Context, partial: Partial) -> None:
+    ctx.destination.remove_temporary(partial.temporary)
+    ctx.journal.forget(partial.temporary)
 
 
 def _place(ctx: Context, shadows: ShadowFilter[Entry], batch: Batch) -> list[Placed]:
@@ -134,8 +156,8 @@ def _place(ctx: Context, shadows: ShadowFilter[Entry], batch: Batch) -> list[Pla
     return placed
 
 
-def _survey(ctx: Context, placed: Sequence[Placed]) -> Survey:
-    """Decide every entry; the disk is asked about each path.
+def _survey(ctx: Context, placed: Sequence[Placed], left: dict[str, Partial]) -> Survey:
+    """Decide every entry; the disk is asked about each path. What is `left` of an entry goes with it.
 
     The journal unlearns versions that will be replaced before they are: a kill between the rename of the
     new file and its commit must not leave a row that vouches for another file.
@@ -143,6 +165,7 @@ def _survey(ctx: Context, placed: Sequence[Placed]) -> Survey:
     survey, replaced = Survey(), list[str]()
     base, selected = ctx.source.base, selector(ctx.options.filters)
     for (ref, row), shadowed in placed:
+        partial = left.pop(ref.key, None) if left else None
         if not selected(ref.key[len(base) :]):
             survey.filtered += 1
             continue
@@ -151,7 +174,12 @@ def _survey(ctx: Context, placed: Sequence[Placed]) -> Survey:
         if target.verb is Verb.KEEP:
             survey.kept += 1
             survey.kept_bytes += ref.size
+            if partial:
+                _drop(ctx, partial)
         else:
+            if partial:
+                blocks = ctx.journal.blocks(partial.temporary)
+                target = target._replace(left=partial._replace(blocks=blocks))
             survey.targets.append(target)
             if row is not None and row.state is State.DONE:
                 replaced.append(ref.key)

@@ -28,12 +28,15 @@ from s3haul.engine.lander import Lander
 from s3haul.engine.pool import Crew
 from s3haul.engine.transfer import transfer
 from s3haul.errors import S3HaulError
-from s3haul.events import Event, Received, Retrying, Warned
-from s3haul.models import Outcome
+from s3haul.events import Event, Received, Resumed, Retrying, Warned
+from s3haul.models import Block, Outcome, Partial
 from s3haul.scale.messages import (
+    Began,
     Broken,
     Budget,
     Drain,
+    Forgotten,
+    Landed,
     Link,
     Ready,
     Renew,
@@ -98,23 +101,39 @@ class Allowance:
 
 
 class Reporter:
-    """Collects what happens and sends it in batches."""
+    """Collects what happens and sends it in batches; also the `PartBook` of the transfers."""
 
     def __init__(self, link: Link, allowance: Allowance) -> None:
         self._link = link
         self._allowance = allowance
         self.gate = Gate(allowance)
+        self._parts: list[Began | Landed | Forgotten] = []
         self._outcomes: list[Outcome] = []
         self._events: list[Retrying | Warned] = []
         self._received = 0
+        self._resumed = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def emit(self, event: Event) -> None:
         """Takes the events of transfers; those of a whole run do not happen here."""
         if isinstance(event, Received):
             self._received += event.bytes
+        elif isinstance(event, Resumed):
+            self._resumed += event.bytes
         elif isinstance(event, Retrying | Warned):
             self._events.append(event)
+        self._schedule()
+
+    def begin(self, partial: Partial) -> None:
+        self._parts.append(Began(partial))
+        self._schedule()
+
+    def landed(self, temporary: str, block: Block) -> None:
+        self._parts.append(Landed(temporary, block))
+        self._schedule()
+
+    def forget(self, temporary: str) -> None:
+        self._parts.append(Forgotten(temporary))
         self._schedule()
 
     def finish(self, outcome: Outcome) -> None:
@@ -130,9 +149,17 @@ class Reporter:
             self._timer.cancel()
             self._timer = None
         heard = self._allowance
-        report = Report(self._outcomes, self._events, self._received, heard.unreported, heard.crowded)
+        report = Report(
+            self._parts,
+            self._outcomes,
+            self._events,
+            self._received,
+            self._resumed,
+            heard.unreported,
+            heard.crowded,
+        )
         self._link.send(report)
-        self._outcomes, self._events, self._received = [], [], 0
+        self._parts, self._outcomes, self._events, self._received, self._resumed = [], [], [], 0, 0
         heard.unreported, heard.crowded = 0, False
 
     def _schedule(self) -> None:
@@ -183,6 +210,7 @@ class Engine:
                     options=start.options,
                     gate=self._reporter.gate,
                     emit=self._reporter.emit,
+                    parts=self._reporter,
                     destination=destination,
                     threads=threads,
                     lander=lander,

@@ -7,7 +7,7 @@ verify and land. One that dies is replaced, and what it had under way is fetched
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from s3haul.aws.keys import FetchKeys, Keys
 from s3haul.aws.wire.endpoint import Endpoint
@@ -15,10 +15,22 @@ from s3haul.engine.admission import Target
 from s3haul.engine.channel import Channel, ChannelClosedError
 from s3haul.engine.context import Context
 from s3haul.engine.pool import Crew, DenialWatch, conclude
+from s3haul.engine.threads import in_thread
 from s3haul.errors import EngineProcessError
-from s3haul.events import Received, Warned
-from s3haul.models import Outcome, State
-from s3haul.scale.messages import Broken, Budget, Ready, Renew, Report, Start, Throttled
+from s3haul.events import Received, Resumed, Warned
+from s3haul.models import Outcome, Partial, State
+from s3haul.scale.messages import (
+    Began,
+    Broken,
+    Budget,
+    Forgotten,
+    Landed,
+    Ready,
+    Renew,
+    Report,
+    Start,
+    Throttled,
+)
 from s3haul.scale.seat import Seat, least_loaded
 
 MOST_DEATHS = 8  # of processes in one run
@@ -114,11 +126,12 @@ class Company:
 
     def _first_message(self, keys: Keys) -> Start:
         ctx, plan = self._ctx, self._plan
+        memory = ctx.options.ranges.memory // plan.count
         return Start(
             endpoint=plan.endpoint,
             authorities=plan.authorities,
             source=ctx.source,
-            options=ctx.options,
+            options=replace(ctx.options, ranges=replace(ctx.options.ranges, memory=memory)),
             root=ctx.destination.root,
             descriptors=ctx.destination.descriptors,
             keys=keys,
@@ -148,6 +161,16 @@ class Company:
             ctx.emit(event)
         if report.received:
             ctx.emit(Received(report.received))
+        if report.resumed:
+            ctx.emit(Resumed(report.resumed))
+        for entry in report.parts:
+            match entry:
+                case Began(partial):
+                    ctx.parts.begin(partial)
+                case Landed(temporary, block):
+                    ctx.parts.landed(temporary, block)
+                case Forgotten(temporary):
+                    ctx.parts.forget(temporary)
         for outcome in report.outcomes:
             seat.take(outcome.ref.key)
             await conclude(ctx, outcome, self._watch)
@@ -190,20 +213,32 @@ class Company:
         for seat in self._seats:
             seat.send(message)
 
+    def _left_by(self, seat: Seat) -> dict[str, Partial]:
+        """What is here in part of a dead process's objects, by key; files of no use are removed."""
+        ctx = self._ctx
+        ctx.journal.flush()
+        partials = ctx.journal.partials()
+        if seat.prefix:
+            ctx.destination.clear_temporary(seat.prefix, {partial.temporary for partial in partials})
+        return {
+            partial.key: partial._replace(blocks=ctx.journal.blocks(partial.temporary))
+            for partial in partials
+            if partial.key in seat.outstanding
+        }
+
     async def _bury(self, seat: Seat, how: str) -> None:
         """Clean up behind a process that died with work to do. Raises `EngineProcessError` when there are too many."""
         ctx = self._ctx
         self._deaths += 1
-        if seat.prefix:
-            ctx.destination.clear_temporary(seat.prefix)
+        left = await in_thread(ctx.threads, self._left_by, seat)
         if self._deaths > MOST_DEATHS:
             raise EngineProcessError(
                 f"{self._deaths} engine processes died, the last one so: {how}",
                 hint="look for a lack of memory (dmesg), or run with --processes 1; the same command resumes",
             )
         ctx.emit(Warned(f"an engine process died ({how}); {len(seat.outstanding)} objects are fetched again"))
-        for target in list(seat.outstanding.values()):
-            key = target.ref.key
+        for key, target in list(seat.outstanding.items()):
+            seat.outstanding[key] = target._replace(left=left.get(key))
             self._losses[key] += 1
             if self._losses[key] >= MOST_LOSSES:
                 seat.take(key)

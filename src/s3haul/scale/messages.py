@@ -15,7 +15,7 @@ from s3haul.aws.keys import Keys
 from s3haul.aws.wire.endpoint import Endpoint
 from s3haul.engine.admission import Target
 from s3haul.events import Retrying, Warned
-from s3haul.models import Outcome
+from s3haul.models import Block, Outcome, Partial
 from s3haul.options import SourceOptions, TransferOptions
 
 _LENGTH = struct.Struct(">I")
@@ -69,12 +69,36 @@ class Throttled(NamedTuple):
     retry_after: float | None
 
 
-class Report(NamedTuple):
-    """What has happened since the last one. `received` counts body bytes, `served` answered requests."""
+class Began(NamedTuple):
+    """An object will land block by block."""
 
+    partial: Partial
+
+
+class Landed(NamedTuple):
+    """The bytes of a block are written."""
+
+    temporary: str
+    block: Block
+
+
+class Forgotten(NamedTuple):
+    """A file that landed block by block is finished, or of no use any more."""
+
+    temporary: str
+
+
+class Report(NamedTuple):
+    """What has happened since the last one; the `parts` before the `outcomes`.
+
+    `received` and `resumed` count bytes, `served` answered requests.
+    """
+
+    parts: list[Began | Landed | Forgotten]
     outcomes: list[Outcome]
     events: list[Retrying | Warned]
     received: int
+    resumed: int
     served: int
     crowded: bool
 
