@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import typer
 
 from s3haul import __version__
-from s3haul.cli import cp, demo, help_topics, manifest, policy, streams, verify
+from s3haul.cli import configure, cp, demo, help_topics, manifest, policy, streams, verify
 from s3haul.cli.render import error_lines, exit_code_of, resume_line
 from s3haul.errors import InterruptedRunError, S3HaulError
 
@@ -26,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (cp, policy, manifest, verify, demo, help_topics):
+for command in (cp, policy, configure, manifest, verify, demo, help_topics):
     command.register(app)
 
 

@@ -10,7 +10,7 @@ import typer
 from s3haul.cli import flags
 from s3haul.cli.flags import LogFormats, Transports
 from s3haul.errors import UsageError
-from s3haul.options import AccessOptions, Existing, OutputOptions, RoleOptions, TransferOptions
+from s3haul.options import AccessOptions, Existing, OutputOptions, TransferOptions
 
 EPILOG = """\b
 Examples:
@@ -85,7 +85,7 @@ def cp(
         profile=profile,
         source_profile=source_profile,
         external_id=external_id,
-        role=_role(role_arn, external_id, role_session_name, duration_seconds, mfa_serial),
+        role=flags.parse_role(role_arn, external_id, role_session_name, duration_seconds, mfa_serial),
         region=region,
         endpoint_url=endpoint_url,
         ca_bundle=ca_bundle,
@@ -110,25 +110,3 @@ def cp(
         json_log=log_format is LogFormats.JSON,
     )
     return (preview if dryrun else run)(access, what, transfer, where, output)
-
-
-def _role(
-    role_arn: str | None,
-    external_id: str | None,
-    session_name: str | None,
-    duration: int | None,
-    mfa: str | None,
-) -> RoleOptions | None:
-    if role_arn is None:
-        if (session_name, duration, mfa) != (None, None, None):
-            raise UsageError(
-                "The role's flags need --role-arn.", hint="or put them into the profile of --profile"
-            )
-        return None
-    return RoleOptions(
-        role_arn=role_arn,
-        external_id=external_id,
-        session_name=session_name,
-        duration_seconds=3600 if duration is None else duration,
-        mfa_serial=mfa,
-    )

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from s3haul.errors import JournalError, UsageError
-from s3haul.options import DestinationOptions, Existing, SourceOptions
+from s3haul.options import DestinationOptions, Existing, RoleOptions, SourceOptions
 
 
 class LogFormats(StrEnum):
@@ -185,6 +185,29 @@ def parse_source(
         request_payer=request_payer,
         expected_bucket_owner=expected_bucket_owner,
         page_size=page_size,
+    )
+
+
+def parse_role(
+    role_arn: str | None,
+    external_id: str | None,
+    session_name: str | None,
+    duration: int | None,
+    mfa: str | None,
+) -> RoleOptions | None:
+    """The role of the flags, None without --role-arn."""
+    if role_arn is None:
+        if (session_name, duration, mfa) != (None, None, None):
+            raise UsageError(
+                "The role's flags need --role-arn.", hint="or put them into the profile of --profile"
+            )
+        return None
+    return RoleOptions(
+        role_arn=role_arn,
+        external_id=external_id,
+        session_name=session_name,
+        duration_seconds=3600 if duration is None else duration,
+        mfa_serial=mfa,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from s3haul.access.documents import Document, Grant, documents
-from s3haul.access.grant import check_grant
+from s3haul.access.grant import check_grant, compact
 from s3haul.access.names import Arn, caller_arn, role_arn
 from s3haul.access.parts import Part, by_part
 from s3haul.cli import flags, streams
@@ -231,9 +231,10 @@ def _rendered(
         case Formats.AWS_CLI:
             return commands(grant, chosen) + ("" if alone else _next_steps(grant, request_payer))
         case Formats.JSON:
-            (first, *_) = chosen.values()
+            if Part.SESSION in chosen and alone:
+                return compact(chosen[Part.SESSION])  # STS counts whitespace
             whole = {part.value: document for part, document in chosen.items()}
-            return jsonlib.dumps(first if alone else whole, indent=2)
+            return jsonlib.dumps(next(iter(chosen.values())) if alone else whole, indent=2)
 
 
 def _next_steps(grant: Grant, request_payer: str | None) -> str:
