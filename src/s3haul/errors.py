@@ -77,9 +77,13 @@ class DestinationFullError(DestinationError):
 
 
 class DestinationLockedError(DestinationError):
-    """Another run works on this destination."""
+    """Another run works on this destination; `owner` is what it wrote into the lock about itself."""
 
     default_id = "S3H-DST-03"
+
+    def __init__(self, message: str, *, hint: str | None = None, owner: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.owner = owner
 
 
 class JournalError(DestinationError):
@@ -111,6 +115,12 @@ class RedirectRefusedError(SourceError):
     """The server sent us elsewhere; the session token does not follow."""
 
     default_id = "S3H-NET-07"
+
+
+class EngineProcessError(S3HaulError):
+    """The processes that fetch objects keep dying."""
+
+    default_id = "S3H-RUN-02"
 
 
 class InterruptedRunError(S3HaulError):

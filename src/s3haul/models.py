@@ -32,8 +32,7 @@ class ListPage(NamedTuple):
     empty_answer: bool = False  # a 200 without a ListBucketResult
 
 
-@dataclass(frozen=True, slots=True)
-class Checksum:
+class Checksum(NamedTuple):
     """A stored checksum: `algorithm` as S3 spells it (CRC64NVME), `value` base64, with "-N" if sent so."""
 
     algorithm: str
@@ -41,8 +40,7 @@ class Checksum:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectMeta:
+class ObjectMeta(NamedTuple):
     """What the headers of one GET or HEAD answer say about the object.
 
     `length` is this answer's Content-Length, `size` the whole object's (from Content-Range where the
@@ -79,8 +77,7 @@ class ObjectMeta:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One part of a multipart object: 1-based number, first byte, length, and its stored digest (base64)."""
 
     number: int
@@ -97,8 +94,7 @@ class PartLayout:
     parts: tuple[Part, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SafePath:
+class SafePath(NamedTuple):
     """A relative path that is safe to create under the destination. Only `core.keypath` makes one.
 
     `directory` is true for a zero-byte `dir/` marker, which becomes a directory.
@@ -126,8 +122,7 @@ class Verdict(StrEnum):
     SIZE_ONLY = "size-only"  # S3 stores none that we can compute; the length matches
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one object; one row of the journal and one line of the manifest.
 
     `reason` is a stable slug (`access-denied`, `archived`), `detail` a sentence that may hold the

@@ -71,7 +71,8 @@ class TransferOptions:
     sse_kms_key_id: str | None = None
     require_checksum: bool = False
     existing: Existing = Existing.VERIFY
-    concurrency: int = 32
+    concurrency: int = 256  # requests at a time, at most, over all processes
+    processes: int | None = None  # that fetch; None: as many as pay
     max_attempts: int = 10
     retry_budget: float = 900.0  # seconds one object may spend retrying throttles and network faults
     stall_timeout: float = 60.0

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Protocol, TextIO
 
-from tqdm import tqdm
-
 from s3haul.core.tally import Tally
 from s3haul.core.text import human_bytes, human_duration, show
 from s3haul.events import (
@@ -43,6 +41,8 @@ class Bars:
     """Two tqdm bars: bytes with rate and ETA, and objects with failures and the next refresh."""
 
     def __init__(self, tally: Tally, stream: TextIO, *, clock: Callable[[], float] = time.time) -> None:
+        from tqdm import tqdm  # noqa: PLC0415 - without a terminal there are no bars
+
         self._tally = tally
         self._clock = clock
         self._bytes = tqdm(

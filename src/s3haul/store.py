@@ -6,8 +6,7 @@ not retry what it is asked; the engine owns that. It verifies TLS names and foll
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from s3haul.models import ListPage, ObjectMeta, PartLayout
 
@@ -15,8 +14,7 @@ from s3haul.models import ListPage, ObjectMeta, PartLayout
 Piece = bytes | memoryview
 
 
-@dataclass(frozen=True, slots=True)
-class GetRequest:
+class GetRequest(NamedTuple):
     """One GetObject. At most one of `byte_range` (first, last, both inclusive) and `part_number`.
 
     `if_match` is the ETag with its quotes. The checksum headers are always asked for, and a header

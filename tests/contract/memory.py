@@ -8,7 +8,7 @@ import inspect
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 
 from contract.stored import StoredObject, answer, digest, meta_of, refused, stored, text
@@ -119,7 +119,7 @@ class MemoryStore:
             meta = meta_of(self._find(key, None))
         except StoreError:
             raise refused(404, "404", "Not Found") from None
-        call = await self._called("head", key, meta if checksums else replace(meta, checksums=()))
+        call = await self._called("head", key, meta if checksums else meta._replace(checksums=()))
         assert isinstance(call.answer, ObjectMeta)
         return call.answer
 

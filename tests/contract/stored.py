@@ -133,8 +133,8 @@ def one_range(found: StoredObject, first: int, last: int, meta: ObjectMeta) -> t
     data = found.body[first : last + 1]
     checksums: tuple[Checksum, ...] = ()
     if len(data) == len(found.body):
-        checksums = tuple(replace(one, value=one.value.partition("-")[0]) for one in found.checksums)
-    return replace(meta, status=206, length=len(data), range_start=first, checksums=checksums), data
+        checksums = tuple(one._replace(value=one.value.partition("-")[0]) for one in found.checksums)
+    return meta._replace(status=206, length=len(data), range_start=first, checksums=checksums), data
 
 
 def one_part(found: StoredObject, number: int, meta: ObjectMeta) -> tuple[ObjectMeta, bytes]:
@@ -148,5 +148,5 @@ def one_part(found: StoredObject, number: int, meta: ObjectMeta) -> tuple[Object
     if found.composite:
         checksums = (Checksum(found.composite.algorithm, "COMPOSITE", found.digests[number - 1]),)
     count = len(found.part_sizes) or None
-    meta = replace(meta, status=206, length=len(data), checksums=checksums, parts_count=count)
-    return replace(meta, range_start=start if data else None), data
+    meta = meta._replace(status=206, length=len(data), checksums=checksums, parts_count=count)
+    return meta._replace(range_start=start if data else None), data

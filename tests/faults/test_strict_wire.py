@@ -9,7 +9,8 @@ import trustme
 from faults.canned import answer, canned, listening, server_context
 from faults.stores import fault_of, read
 from faults.wire import wire_on
-from s3haul.aws.wire.endpoint import tls_context
+from s3haul.aws.tls import tls_context
+from s3haul.aws.transport import authorities
 from s3haul.errors import FaultKind
 from s3haul.store import GetRequest
 
@@ -68,7 +69,7 @@ async def test_without_a_bundle_the_public_authorities_are_trusted_and_no_other(
 
 
 def test_names_are_verified_and_old_versions_of_tls_are_not_spoken():
-    context = tls_context(None)
+    context = tls_context(authorities(None))
     assert context.check_hostname
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.minimum_version >= ssl.TLSVersion.TLSv1_2

@@ -11,7 +11,7 @@ import trustme
 from faults.canned import answer, canned, listening
 from faults.stores import fault_of, read
 from faults.wire import QUICK, wire_on
-from s3haul.aws.wire.endpoint import tls_context
+from s3haul.aws.tls import tls_context
 from s3haul.aws.wire.pool import Limits, Pool
 from s3haul.errors import FaultKind
 from s3haul.options import TransferOptions

@@ -2,7 +2,8 @@
 
 from contextlib import asynccontextmanager
 
-from s3haul.aws.clients import Keys
+from s3haul.aws.keys import Keys
+from s3haul.aws.transport import authorities
 from s3haul.aws.wire.endpoint import parse
 from s3haul.aws.wire.store import WireStore, open_wire_store
 from s3haul.options import SourceOptions, TransferOptions
@@ -20,7 +21,7 @@ async def wire_on(url, *, ca=None, source=None, transfer=QUICK, fetch=fetch_keys
     """The store of one bucket, path style."""
     endpoint = parse(f"{url}/{bucket}", "us-east-1")
     async with open_wire_store(
-        endpoint, ca, source or SourceOptions(bucket=bucket), transfer, fetch
+        endpoint, authorities(ca), source or SourceOptions(bucket=bucket), transfer, fetch
     ) as store:
         assert isinstance(store, WireStore)
         yield store

@@ -2,7 +2,6 @@
 
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -51,7 +50,7 @@ def test_every_outcome_survives_the_database(outcome, run, now):
     back = stored(row)
     assert back == row
     assert back.is_sound
-    assert to_outcome(back) == replace(outcome, ref=outcome.ref._replace(version_id=outcome.version_id))
+    assert to_outcome(back) == outcome._replace(ref=outcome.ref._replace(version_id=outcome.version_id))
 
 
 @settings(deadline=None)

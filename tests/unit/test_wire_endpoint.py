@@ -5,9 +5,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from contract.demo_access import Entry, only_this_aws
-from s3haul.aws.clients import Keys, s3_client
+from s3haul.aws.clients import s3_client
+from s3haul.aws.keys import Keys
 from s3haul.aws.profile import resolve
-from s3haul.aws.wire.endpoint import Choice, Endpoint, choose, parse
+from s3haul.aws.transport import Choice, choose
+from s3haul.aws.wire.endpoint import Endpoint, parse
 from s3haul.demo.server import DemoServer
 from s3haul.errors import UsageError
 from s3haul.options import AccessOptions

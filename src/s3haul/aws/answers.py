@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from s3haul.aws.translate import http_date
+from s3haul.aws.faults import http_date
 from s3haul.models import Checksum, ListPage, ObjectMeta, ObjectRef, Part, PartLayout
 
 _PREFIX = "x-amz-checksum-"

@@ -1,49 +1,39 @@
 """How clients are made: strict transport, Signature Version 4, our own credentials, quiet loggers.
 
-The only module that touches aioboto3 and builds client configurations. It calls nobody.
+The only module that builds client configurations. It calls nobody. What all sessions have in common is
+made once: reading models and registering handlers is most of what a client costs.
 """
 
+import copy
 import functools
 import ipaddress
 import logging
+import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-import aioboto3
 from aiobotocore.credentials import AioCredentialResolver, AioCredentials
+from aiobotocore.hooks import AioHierarchicalEmitter
 from aiobotocore.session import AioSession
 from botocore.credentials import ReadOnlyCredentials
+from botocore.loaders import Loader
 
 from s3haul import __version__
 from s3haul.aws.configfile import tame
+from s3haul.aws.keys import FetchKeys
+from s3haul.aws.limits import CONNECT_TIMEOUT
 from s3haul.aws.profile import Settings
 from s3haul.aws.strict import StrictConfig
 from s3haul.errors import UsageError
 
-CONNECT_TIMEOUT = 10
 STS_ATTEMPTS = 3
-SPARE_CONNECTIONS = 8  # beside the transfers: listings, HEADs
 
 _CHATTY = ("boto3", "botocore", "aioboto3", "aiobotocore", "aiohttp", "urllib3")
 _METADATA_V4 = ipaddress.ip_network("169.254.0.0/16")
 _METADATA_V6 = ipaddress.ip_address("fd00:ec2::254")
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """What a request is signed with. `expires_at` is in epoch seconds by our clock."""
-
-    access_key: str
-    secret_key: str = field(repr=False)
-    token: str | None = field(default=None, repr=False)
-    expires_at: float | None = None
-
-
-FetchKeys = Callable[[], Awaitable[Keys]]
 
 
 class LiveCredentials(AioCredentials):  # type: ignore[misc]
@@ -77,15 +67,35 @@ def quiet_loggers() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+class _Models(Loader):  # type: ignore[misc]
+    """botocore's service models, which are found without a look into each of 400 directories."""
+
+    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - the parent's signature
+        return [name for path in self.search_paths if os.path.isdir(path) for name in os.listdir(path)]  # noqa: PTH112, PTH208 - names only
+
+
 @functools.cache
-def _service_models() -> Any:
-    """botocore's parsed service models, kept: parsing them anew for each renewal would stall the loop."""
-    return AioSession().get_component("data_loader")
+def _service_models() -> _Models:
+    """The parsed models, kept: parsing them anew for each renewal would stall the loop."""
+    return _Models()
+
+
+@functools.cache
+def _handlers() -> AioHierarchicalEmitter:
+    """botocore's own event handlers, registered: every session gets a copy."""
+    handlers = AioHierarchicalEmitter()
+    AioSession(event_hooks=handlers)
+    return handlers
+
+
+def _plain(session: AioSession) -> Any:
+    return session.create_client
 
 
 def core_session(profile: str | None) -> AioSession:
     """A botocore session whose every client is strict, those of its credential providers included."""
-    session = AioSession(profile=profile)
+    hooks = copy.copy(_handlers())
+    session = AioSession(profile=profile, event_hooks=hooks, include_builtin_handlers=False)
     session.register_component("data_loader", _service_models())
     session.set_default_client_config(StrictConfig(connect_timeout=CONNECT_TIMEOUT))
     return tame(session)
@@ -112,8 +122,12 @@ def s3_client(
     connections: int,
     read_timeout: float,
     attempts: int = 1,
+    through: Callable[[AioSession], Any] = _plain,
 ) -> AbstractAsyncContextManager[Any]:
-    """A client of the bucket's region. `attempts` is 1 where the engine owns the retries."""
+    """A client of the bucket's region. `attempts` is 1 where the engine owns the retries.
+
+    `through` gives what makes clients of a session.
+    """
     endpoint = settings.endpoint_url.value
     options: dict[str, Any] = {}
     if not bucket.startswith("arn:") and (endpoint or "." in bucket):
@@ -127,7 +141,9 @@ def s3_client(
         user_agent_extra=f"s3haul/{__version__}",
         **options,
     )
-    return _client("s3", settings, region=region, endpoint=endpoint, fetch=fetch, config=config)
+    return _client(
+        "s3", settings, region=region, endpoint=endpoint, fetch=fetch, config=config, through=through
+    )
 
 
 def _client(
@@ -138,12 +154,16 @@ def _client(
     endpoint: str | None,
     fetch: FetchKeys,
     config: StrictConfig,
+    through: Callable[[AioSession], Any] = _plain,
 ) -> AbstractAsyncContextManager[Any]:
     core = core_session(settings.profile.value)
     core.register_component("credential_provider", AioCredentialResolver([_OnlyProvider(fetch)]))
-    session = aioboto3.Session(botocore_session=core, region_name=region)
-    client: AbstractAsyncContextManager[Any] = session.client(
-        service, endpoint_url=endpoint, verify=settings.ca_bundle.value, config=config
+    client: AbstractAsyncContextManager[Any] = through(core)(
+        service,
+        region_name=region,
+        endpoint_url=endpoint,
+        verify=settings.ca_bundle.value,
+        config=config,
     )
     return client
 

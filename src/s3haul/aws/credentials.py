@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 
-from s3haul.aws.clients import Keys
+from s3haul.aws.keys import Keys
 from s3haul.aws.sts import Assume, RoleSession
 from s3haul.errors import CredentialsError, S3HaulError
 from s3haul.events import CredentialsRenewed, Emit, Warned

@@ -5,7 +5,6 @@ The AWS CLI's rules: a flag beats the environment, the environment beats the pro
 """
 
 import os
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,6 +15,7 @@ from aiobotocore.session import AioSession
 from s3haul.aws import configfile
 from s3haul.aws.chain import Base, RoleStep, resolve_chain
 from s3haul.aws.configfile import ConfigFile
+from s3haul.aws.tls import tls_context
 from s3haul.errors import ProfileError, S3HaulError, UsageError
 from s3haul.options import AccessOptions, RoleOptions
 
@@ -61,7 +61,7 @@ def resolve(access: AccessOptions, environ: Mapping[str, str] = os.environ) -> S
     """Effective settings. Raises `ProfileError` or `UsageError`; reads files, calls nobody."""
     if access.source_profile and not access.role:
         raise UsageError("--source-profile needs --role-arn", hint="or name the role's own --profile")
-    session = AioSession(profile=access.profile)
+    session = AioSession(profile=access.profile, include_builtin_handlers=False)  # it makes no clients
     files = configfile.read(session)
     profile = _profile_name(access, session)
     keys = _keys(files, profile)
@@ -128,7 +128,7 @@ def _ca_bundle(access: AccessOptions, keys: dict[str, Any], environ: Mapping[str
 
 def _check_ca_bundle(path: str, refusal: type[S3HaulError]) -> None:
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+        tls_context(path)
     except OSError as error:
         hint = "it must be a PEM file with the certificates of the authorities to trust"
         raise refusal(

@@ -9,8 +9,8 @@ import socket
 from botocore.exceptions import ClientError
 
 from s3haul.aws.chain import RoleStep
+from s3haul.aws.faults import causes
 from s3haul.aws.profile import Settings
-from s3haul.aws.translate import causes
 from s3haul.errors import (
     AssumeRoleError,
     CredentialsError,

@@ -8,12 +8,17 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
+import aioboto3
+
 from s3haul.aws import answers
-from s3haul.aws.clients import CONNECT_TIMEOUT, FetchKeys
+from s3haul.aws.clients import s3_client
+from s3haul.aws.keys import FetchKeys
 from s3haul.aws.layout import ATTRIBUTES, PARTS_PER_PAGE, read_layout
+from s3haul.aws.limits import CONNECT_TIMEOUT, SPARE_CONNECTIONS
+from s3haul.aws.profile import Settings
 from s3haul.aws.translate import FOREIGN, translate
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import ListPage, ObjectMeta, PartLayout
@@ -21,6 +26,21 @@ from s3haul.options import SourceOptions, TransferOptions
 from s3haul.store import GetRequest
 
 LARGEST_CHUNK = 1024 * 1024
+
+
+def sdk_client(
+    settings: Settings, fetch: FetchKeys, bucket: str, region: str, transfer: TransferOptions
+) -> AbstractAsyncContextManager[Any]:
+    """The client of this transport."""
+    return s3_client(
+        settings,
+        fetch,
+        bucket=bucket,
+        region=region,
+        connections=transfer.concurrency + SPARE_CONNECTIONS,
+        read_timeout=transfer.stall_timeout,
+        through=lambda session: aioboto3.Session(botocore_session=session).client,
+    )
 
 
 class SdkBody:

@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from s3haul.aws import refusals
-from s3haul.aws.clients import SPARE_CONNECTIONS, FetchKeys, check_endpoint, quiet_loggers, s3_client
+from s3haul.aws.clients import check_endpoint, quiet_loggers, s3_client
 from s3haul.aws.credentials import RoleCredentials
+from s3haul.aws.keys import FetchKeys
 from s3haul.aws.profile import Settings, resolve
-from s3haul.aws.sdk import SdkStore
 from s3haul.aws.sources import load_source
 from s3haul.aws.sts import AskMfa, RoleChain
 from s3haul.aws.translate import FOREIGN, translate
-from s3haul.aws.wire.endpoint import choose
+from s3haul.aws.transport import authorities, choose
+from s3haul.aws.wire.endpoint import Endpoint
 from s3haul.aws.wire.store import open_wire_store
 from s3haul.errors import CredentialsError, FaultKind, SourceError
 from s3haul.events import Emit, Warned
@@ -46,10 +47,19 @@ class Effective:
 
 
 @dataclass(frozen=True, slots=True)
+class Wiring:
+    """What another process needs for a wire store of its own: the address, whom to trust, and keys."""
+
+    endpoint: Endpoint
+    authorities: str
+    fetch: FetchKeys
+
+
+@dataclass(frozen=True, slots=True)
 class OpenStore:
     """`credentials.run()` belongs into the engine's outer task group; None where nothing needs it.
 
-    `transport` is "wire" or "sdk", `transport_reason` says why in a few words.
+    `transport` is "wire" or "sdk", `transport_reason` says why in a few words; `wiring` goes with "wire".
     """
 
     store: ObjectStore
@@ -57,6 +67,7 @@ class OpenStore:
     credentials: RoleCredentials | None
     transport: str = "sdk"
     transport_reason: str = ""
+    wiring: Wiring | None = None
 
 
 async def ask_mfa(serial: str) -> str:
@@ -101,20 +112,25 @@ async def open_store(
                 fetch,
                 bucket=source.bucket,
                 region=region,
-                connections=transfer.concurrency + SPARE_CONNECTIONS,
+                connections=1,
                 read_timeout=transfer.stall_timeout,
             )
         )
         choice = await choose(client, source.bucket, access.transport)
+        wiring: Wiring | None = None
         if choice.endpoint is None:
+            from s3haul.aws.sdk import SdkStore, sdk_client  # noqa: PLC0415 - loads boto3, which others can spare
+
+            made = sdk_client(settings, fetch, source.bucket, region, transfer)
+            client = await stack.enter_async_context(made)
             store: ObjectStore = SdkStore(client, source, transfer, fetch)
         else:
-            ca_bundle = settings.ca_bundle.value
+            wiring = Wiring(choice.endpoint, authorities(settings.ca_bundle.value), fetch)
             store = await stack.enter_async_context(
-                open_wire_store(choice.endpoint, ca_bundle, source, transfer, fetch)
+                open_wire_store(wiring.endpoint, wiring.authorities, source, transfer, fetch)
             )
         effective = _effective(settings, credentials, client)
-        yield OpenStore(store, effective, credentials, choice.transport, choice.reason)
+        yield OpenStore(store, effective, credentials, choice.transport, choice.reason, wiring)
 
 
 async def _credentials(

@@ -16,7 +16,8 @@ from aiobotocore.credentials import (
 from botocore.exceptions import ClientError
 
 from s3haul.aws.chain import Base, BaseKind
-from s3haul.aws.clients import FetchKeys, Keys, core_session
+from s3haul.aws.clients import core_session
+from s3haul.aws.keys import FetchKeys, Keys
 from s3haul.aws.profile import Settings
 from s3haul.aws.translate import FOREIGN
 from s3haul.errors import CredentialsError

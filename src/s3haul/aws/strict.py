@@ -8,19 +8,21 @@ follows redirects with the session token attached. It adds no behaviour beyond t
 from ssl import SSLContext
 from typing import Any
 
+import aiohttp
 from aiobotocore.awsrequest import AioAWSResponse
 from aiobotocore.config import AioConfig
 from aiobotocore.httpsession import AIOHTTPSession
 from botocore.exceptions import BotoCoreError
 from botocore.httpsession import get_cert_path
 
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
+from s3haul.aws.limits import REDIRECTS
+from s3haul.aws.tls import tls_context
 
 
 class RedirectRefused(BotoCoreError):  # type: ignore[misc]  # noqa: N818 - botocore's naming
     """The server answered with a redirect. `kwargs` holds status, location and region."""
 
-    fmt = "HTTP {status} redirect to {location!r} refused (bucket region: {region})"
+    fmt = "HTTP {status} redirect to {location!r} refused"
 
 
 class _NoRedirects:
@@ -59,6 +61,13 @@ class StrictSession(AIOHTTPSession):  # type: ignore[misc]
             context = self._get_ssl_context()
             context.load_verify_locations(get_cert_path(self._verify))
         return context
+
+    def _create_connector(self, proxy_url: str | None) -> aiohttp.TCPConnector:
+        if proxy_url or self._cert_file:
+            connector: aiohttp.TCPConnector = super()._create_connector(proxy_url)
+            return connector
+        context = tls_context(get_cert_path(self._verify))
+        return aiohttp.TCPConnector(limit=self._max_pool_connections, ssl=context, **self._connector_args)
 
     async def _get_session(self, proxy_url: str | None) -> _NoRedirects:
         return _NoRedirects(await super()._get_session(proxy_url))

@@ -15,10 +15,12 @@ from botocore.exceptions import ClientError
 
 from s3haul.aws import refusals
 from s3haul.aws.chain import RoleStep
-from s3haul.aws.clients import FetchKeys, Keys, sts_client
+from s3haul.aws.clients import sts_client
+from s3haul.aws.faults import clock_skew
+from s3haul.aws.keys import FetchKeys, Keys
 from s3haul.aws.profile import Settings
 from s3haul.aws.sources import load_source
-from s3haul.aws.translate import FOREIGN, clock_skew, translate
+from s3haul.aws.translate import FOREIGN, translate
 from s3haul.aws.validate import account_of
 from s3haul.errors import AssumeRoleError
 from s3haul.events import Emit, Warned

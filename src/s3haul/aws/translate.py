@@ -1,19 +1,12 @@
 """From what botocore, aiohttp and the operating system raise to `errors.Fault`: one table.
 
-The only module that classifies foreign exceptions. It decides nothing about retries (`core.retry`
-does) and works on types, codes and errno, never on substrings of messages.
+The only module that classifies the SDK's exceptions; what needs no SDK is in `faults`. It decides nothing
+about retries (`core.retry` does) and works on types, codes and errno, never on substrings of messages.
 """
 
-import errno
-import re
-import resource
 import socket
-import ssl
 import time
-from collections.abc import Iterator, Mapping
-from email.utils import parsedate_to_datetime
-from functools import lru_cache
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
@@ -21,8 +14,17 @@ from botocore import exceptions as boto
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from s3haul.aws.faults import (
+    CUT,
+    causes,
+    kind_of_causes,
+    out_of_descriptors,
+    own_fault,
+    redirect_fault,
+    service_fault,
+)
 from s3haul.aws.strict import RedirectRefused
-from s3haul.errors import Fault, FaultKind, S3HaulError, StoreError
+from s3haul.errors import Fault, FaultKind, S3HaulError
 
 # What one SDK call may raise for reasons outside this program. ValueError: a field that does not parse.
 FOREIGN = (
@@ -38,7 +40,6 @@ FOREIGN = (
 _KINDS: tuple[tuple[tuple[type[BaseException], ...], FaultKind], ...] = (
     (
         (
-            S3HaulError,
             boto.NoCredentialsError,
             boto.PartialCredentialsError,
             boto.CredentialRetrievalError,
@@ -48,7 +49,6 @@ _KINDS: tuple[tuple[tuple[type[BaseException], ...], FaultKind], ...] = (
         ),
         FaultKind.CREDENTIALS,
     ),
-    ((RedirectRefused,), FaultKind.REDIRECT),
     (
         (boto.ConnectTimeoutError, boto.ProxyConnectionError, boto.EndpointConnectionError, socket.gaierror),
         FaultKind.CONNECT,
@@ -67,74 +67,29 @@ _KINDS: tuple[tuple[tuple[type[BaseException], ...], FaultKind], ...] = (
     ),
 )
 
-_FIXDATE_LENGTH = len("Sun, 06 Nov 1994 08:49:37 GMT")
-_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d", re.ASCII)
-
-_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_SPARE_DESCRIPTORS = 2
-_CUT = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError, ConnectionError)
-
 
 def translate(error: BaseException, *, now: float | None = None) -> Fault:
     """The fault that one failed call amounts to. `now` (epoch seconds) is our clock, for the skew."""
     if isinstance(error, ClientError):
         return _answered(error, time.time() if now is None else now)
-    code = error.id if isinstance(error, S3HaulError) else ""
     if isinstance(error, RedirectRefused):
-        status, region = int(error.kwargs["status"]), str(error.kwargs["region"])
-        return Fault(FaultKind.REDIRECT, str(error), status=status, region=region)
-    return Fault(_kind(error), str(error) or type(error).__name__, code=code)
+        return redirect_fault(**error.kwargs)
+    if isinstance(error, S3HaulError):
+        return own_fault(error)
+    return Fault(_kind(error), str(error) or type(error).__name__)
 
 
 def _kind(error: BaseException) -> FaultKind:
-    chain = tuple(causes(error))
-    if any(isinstance(one, OSError) and one.errno in _EXHAUSTED for one in chain):
-        return FaultKind.LOCAL
-    if any(isinstance(one, ssl.SSLCertVerificationError) for one in chain):
-        return FaultKind.TLS
+    hidden = kind_of_causes(error)
+    if hidden is not None:
+        return hidden
     if isinstance(error, boto.SSLError | aiohttp.ClientSSLError):
         # A handshake that was cut off, not refused, is as good as a lost connection.
-        return FaultKind.CONNECT if any(isinstance(one, _CUT) for one in chain) else FaultKind.TLS
+        return FaultKind.CONNECT if any(isinstance(one, CUT) for one in causes(error)) else FaultKind.TLS
     kind = next((kind for types, kind in _KINDS if isinstance(error, types)), FaultKind.PROTOCOL)
-    if kind in {FaultKind.CONNECT, FaultKind.STALL} and _out_of_descriptors():
+    if kind in {FaultKind.CONNECT, FaultKind.STALL} and out_of_descriptors():
         return FaultKind.LOCAL
     return kind
-
-
-def connection_fault(error: OSError) -> Fault:
-    """The fault of a connection that could not be made: name, route, time limit, handshake."""
-    if isinstance(error, ssl.SSLError):
-        refused = not isinstance(error, _CUT)
-        kind = FaultKind.TLS if refused else FaultKind.CONNECT
-    elif error.errno in _EXHAUSTED or _out_of_descriptors():
-        kind = FaultKind.LOCAL
-    else:
-        kind = FaultKind.CONNECT
-    said = str(error) or "no connection within the time limit"
-    return Fault(kind, said)
-
-
-def causes(error: BaseException) -> Iterator[BaseException]:
-    """The exception and everything that it wraps, however it wraps it; not the fault that it retries."""
-    waiting: list[Any] = [error]
-    seen: set[int] = set()
-    while waiting:
-        one = waiting.pop()
-        if not isinstance(one, BaseException) or isinstance(one, StoreError) or id(one) in seen:
-            continue
-        seen.add(id(one))
-        yield one
-        waiting += [one.__cause__, one.__context__, getattr(one, "os_error", None)]
-        waiting += [getattr(one, "kwargs", {}).get("error")]
-
-
-def _out_of_descriptors() -> bool:
-    """EMFILE in the resolver or the server's accept shows as a refused or a silent connection."""
-    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
-        return sum(1 for _ in Path("/dev/fd").iterdir()) + _SPARE_DESCRIPTORS >= limit
-    except OSError as error:
-        return error.errno in _EXHAUSTED
 
 
 def _answered(error: ClientError, now: float) -> Fault:
@@ -143,64 +98,3 @@ def _answered(error: ClientError, now: float) -> Fault:
     headers: Mapping[str, str] = metadata.get("HTTPHeaders", {})
     status = int(metadata.get("HTTPStatusCode", 0))
     return service_fault(status, headers, said, now, request_id=str(metadata.get("RequestId") or ""))
-
-
-def service_fault(
-    status: int, headers: Mapping[str, str], said: Mapping[str, Any], now: float, *, request_id: str = ""
-) -> Fault:
-    """The fault of an error answer. `said` holds Code, Message and Region where the body names them."""
-    return Fault(
-        FaultKind.HTTP,
-        str(said.get("Message", "")),
-        code=str(said.get("Code", "")),
-        status=status,
-        request_id=request_id or headers.get("x-amz-request-id", ""),
-        region=str(
-            headers.get("x-amz-bucket-region") or said.get("Region") or said.get("BucketRegion") or ""
-        ),
-        retry_after=_retry_after(headers, now),
-        skew=clock_skew(headers, now),
-    )
-
-
-def clock_skew(headers: Mapping[str, str], now: float) -> float | None:
-    """Server clock minus ours in seconds, from the Date header; None where there is none."""
-    then = http_date(headers.get("date", ""))
-    return None if then is None else then - now
-
-
-def http_date(text: str) -> float | None:
-    """An HTTP date in epoch seconds, or None where it is none."""
-    if len(text) == _FIXDATE_LENGTH and text.endswith(" GMT"):
-        # The form that is sent today (RFC 9110, 5.6.7); its days repeat, its parsing costs.
-        midnight, time_of_day = _midnight(text[:16]), text[17:25]
-        if midnight is not None and _TIME.fullmatch(time_of_day):
-            seconds = int(time_of_day[:2]) * 3600 + int(time_of_day[3:5]) * 60 + int(time_of_day[6:])
-            return midnight + seconds
-    return _any_date(text)
-
-
-@lru_cache(maxsize=1024)
-def _midnight(day: str) -> float | None:
-    return _any_date(day + " 00:00:00 GMT")
-
-
-def _any_date(text: str) -> float | None:
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except ValueError:
-        return None
-
-
-def _retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """The longer of `Retry-After` (seconds or a date) and `x-amz-retry-after` (milliseconds)."""
-    asked: list[float] = []
-    plain = headers.get("retry-after", "").strip()
-    if plain.isdecimal():
-        asked.append(float(plain))
-    elif (until := http_date(plain)) is not None:
-        asked.append(max(0.0, until - now))
-    amazon = headers.get("x-amz-retry-after", "").strip()
-    if amazon.isdecimal():
-        asked.append(float(amazon) / 1000)
-    return max(asked, default=None)

@@ -1,7 +1,7 @@
 """The `s3haul` command: the typer application, and the one place that turns endings into exit codes.
 
 A command is a thin file beside this one: flags, records, one call, render. It returns its exit code or
-raises; `main` maps what was raised. Heavy imports wait until a command runs.
+raises; `run` maps what was raised. It is imported when it is called, and what it needs when it runs.
 """
 
 import signal
@@ -12,22 +12,22 @@ from collections.abc import Sequence
 import typer
 
 from s3haul import __version__
-from s3haul.cli import configure, cp, demo, help_topics, manifest, policy, streams, verify
-from s3haul.cli.render import error_lines, exit_code_of, resume_line
+from s3haul.cli import streams
+from s3haul.cli.commands import Commands
+from s3haul.cli.trouble import error_lines, exit_code_of, resume_line
 from s3haul.errors import InterruptedRunError, S3HaulError
 
 BUG = 70
 
 app = typer.Typer(
     name="s3haul",
+    cls=Commands,
     help="Haul an SSE-KMS bucket out of another account: role assumed, every byte verified, resumable.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (cp, policy, configure, manifest, verify, demo, help_topics):
-    command.register(app)
 
 
 def _version(value: bool) -> None:  # noqa: FBT001 - typer calls it with the flag's value

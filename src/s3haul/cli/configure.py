@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from s3haul.cli import flags, streams
+from s3haul.cli.loading import quick_imports
 from s3haul.core.text import show as shown
 from s3haul.options import AccessOptions
 
@@ -61,13 +62,15 @@ def configure(
     ca_bundle: flags.CaBundle = None,
     dryrun: Dryrun = False,
 ) -> int:
-    """Add the recipe's profile to the AWS configuration file, or change it; all else in the file stays.
+    """Write the role's profile into the AWS configuration file, or tell what is in effect (show).
 
-    What is not given stays as it is in a profile that exists. The same command again changes nothing.
+    All else in the file stays, and so does what is not given of a profile that exists. The same command
+    again changes nothing.
     """
     if context.invoked_subcommand is not None:
         return 0
-    from s3haul.aws import configwrite, recipe  # noqa: PLC0415 - start-up stays fast
+    with quick_imports():
+        from s3haul.aws import configwrite, recipe  # noqa: PLC0415 - start-up stays fast
 
     wanted = {
         "role_arn": role_arn,
@@ -115,7 +118,8 @@ def show(
 
     Takes the access flags of cp. Nothing is sent; the External ID is told by its length.
     """
-    from s3haul.aws.effective import effective  # noqa: PLC0415 - start-up stays fast
+    with quick_imports():
+        from s3haul.aws.effective import effective  # noqa: PLC0415 - start-up stays fast
 
     access = AccessOptions(
         profile=profile,

@@ -9,6 +9,7 @@ import typer
 
 from s3haul.cli import flags
 from s3haul.cli.flags import LogFormats, Transports
+from s3haul.cli.loading import quick_imports
 from s3haul.errors import UsageError
 from s3haul.options import AccessOptions, Existing, OutputOptions, TransferOptions
 
@@ -55,7 +56,8 @@ def cp(
     require_checksum: flags.RequireChecksum = False,
     existing: flags.ExistingFiles = Existing.VERIFY,
     force_glacier_transfer: flags.ForceGlacier = False,
-    concurrency: flags.Concurrency = 32,
+    concurrency: flags.Concurrency = 256,
+    processes: flags.Processes = "auto",
     transport: flags.Transport = Transports.AUTO,
     force: flags.Force = False,
     dryrun: flags.Dryrun = False,
@@ -70,8 +72,6 @@ def cp(
     DEST keeps its journal in DEST/.s3haul. On a download no encryption can be asked for, so --sse and
     --sse-kms-key-id state what must be true: an object stored otherwise is a failure.
     """
-    from s3haul.cli.haul import preview, run  # noqa: PLC0415 - help stays fast
-
     what = flags.parse_source(
         source,
         recursive=recursive,
@@ -99,6 +99,7 @@ def cp(
         require_checksum=require_checksum,
         existing=existing,
         concurrency=concurrency,
+        processes=flags.parse_processes(processes),
         force_glacier_transfer=force_glacier_transfer,
     )
     where = flags.parse_destination(dest, what, force=force)
@@ -109,4 +110,7 @@ def cp(
         json=json,
         json_log=log_format is LogFormats.JSON,
     )
+    with quick_imports():
+        from s3haul.cli.haul import preview, run  # noqa: PLC0415 - help and usage errors stay fast
+
     return (preview if dryrun else run)(access, what, transfer, where, output)

@@ -115,8 +115,18 @@ ExistingFiles = Annotated[
 ForceGlacier = Annotated[
     bool, typer.Option("--force-glacier-transfer", help="Try archived objects too.", rich_help_panel=_WHAT)
 ]
+MOST_PROCESSES = 64
+
 Concurrency = Annotated[
     int, typer.Option(min=1, max=1024, help="Requests at a time, at most.", rich_help_panel=_WHAT)
+]
+Processes = Annotated[
+    str,
+    typer.Option(
+        help="Processes that fetch objects: a number, or auto for one a core in long runs.",
+        metavar="[auto|N]",
+        rich_help_panel=_WHAT,
+    ),
 ]
 Transport = Annotated[
     Transports,
@@ -242,3 +252,12 @@ def filters_in_order(argv: Sequence[str]) -> tuple[tuple[bool, str], ...]:
         if flag in {"--include", "--exclude"}:
             found.append((flag == "--include", value if equals else next(words, "")))
     return tuple(found)
+
+
+def parse_processes(text: str) -> int | None:
+    """None for "auto". Raises `UsageError`."""
+    if text == "auto":
+        return None
+    if text.isascii() and text.isdecimal() and 1 <= int(text) <= MOST_PROCESSES:
+        return int(text)
+    raise UsageError(f"--processes takes auto or a number from 1 to {MOST_PROCESSES}.")

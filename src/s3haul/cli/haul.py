@@ -35,9 +35,12 @@ from s3haul.events import Event
 from s3haul.journal import SourceIdentity
 from s3haul.options import AccessOptions, DestinationOptions, OutputOptions, SourceOptions, TransferOptions
 from s3haul.progress import Bars, JsonLines, Lines, Listener, Quiet
+from s3haul.scale.company import Plan
+from s3haul.scale.processes import Processes
 
 FILES_PER_REQUEST = 2  # a connection and a file
 GARBAGE_THRESHOLD = 50_000  # allocations
+MOST_BY_ITSELF = 8  # processes; beyond, one parent hardly keeps their books
 SPARE_FILES = 128  # kept directories, the journal, the libraries
 
 
@@ -75,6 +78,7 @@ def run(
                     identity=SourceIdentity(source.bucket, source.base, opened.effective.endpoint),
                     options=transfer,
                     file_name=where.name,
+                    reinforcement=_reinforcement(opened, transfer),
                 )
                 await haul(job, tally, emit)
 
@@ -90,6 +94,16 @@ def run(
         if error is not None:
             raise error
     return ending.exit_code
+
+
+def _reinforcement(opened: OpenStore, transfer: TransferOptions) -> Processes | None:
+    """The engine processes that the run may call upon; none where they would not help or cannot serve."""
+    count = transfer.processes or min(len(os.sched_getaffinity(0)), MOST_BY_ITSELF)
+    if opened.wiring is None or count < 2:
+        return None
+    wiring = opened.wiring
+    plan = Plan(count, wiring.endpoint, wiring.authorities, wiring.fetch)
+    return Processes(plan, at_once=transfer.processes is not None)
 
 
 def run_loop(main: Coroutine[Any, Any, None]) -> None:

@@ -131,10 +131,10 @@ def policy(
     only: Only = None,
     form: Format = Formats.JSON,
 ) -> int:
-    """Print the documents of both accounts: who may assume the role, what it may read, what the key allows.
+    """Print the policies of both accounts, or find what is wrong with them (lint).
 
-    trust, permissions and key are the data owner's, caller is yours, session narrows the role to one run.
-    The key document is one statement, to be added to what the key's policy has. Nothing is sent anywhere.
+    trust (who may assume the role), permissions (what it may read) and key (one statement to add to the key's
+    policy) are the data owner's; caller is yours; session narrows the role to one run. Nothing is sent anywhere.
     """
     if context.invoked_subcommand is not None:
         return 0

@@ -1,48 +1,21 @@
-"""Endings made readable: errors in five lines at most, the summary of a run as text or as one JSON object.
+"""Endings made readable: the summary of a run as text or as one JSON object, the estimate of a dry run.
 
 Everything that came from outside passes through `show`. Returns lines; printing is the commands'.
 """
 
-import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from s3haul.cli.trouble import exit_code_of
 from s3haul.core.reasons import REASONS
 from s3haul.core.tally import Cause, Tally
 from s3haul.core.text import human_bytes, human_duration, show
 from s3haul.engine.preview import Estimate
-from s3haul.errors import InterruptedRunError, S3HaulError
+from s3haul.errors import S3HaulError
 from s3haul.models import Verdict
 
 SUMMARY_SCHEMA = 1
-
-
-def error_lines(error: S3HaulError) -> Iterator[str]:
-    """What happened, the service's own words, what to do, where to read on."""
-    yield f"x {_sentence(show(error.message).removesuffix('.'))}   [{error.id}]"
-    if error.said:
-        yield f"  AWS said: {show(error.said)}"
-    if error.hint:
-        yield f"  Fix: {show(error.hint)}"
-    yield f"  More: s3haul help {error.id}"
-
-
-def resume_line(argv: Sequence[str]) -> str:
-    """The command that goes on, to be pasted; an External ID in it is left for the user to fill in."""
-    words = list(argv)
-    for index, word in enumerate(words):
-        if word.startswith("--external-id="):
-            words[index] = "--external-id=EXTERNAL-ID"
-        elif index and words[index - 1] == "--external-id":
-            words[index] = "EXTERNAL-ID"
-    return f"  Resume: s3haul {show(shlex.join(words))}"
-
-
-def _sentence(message: str) -> str:
-    """With a capital letter, unless it begins with a name (`role_arn`, a path) that must stay as it is."""
-    first = message.partition(" ")[0]
-    return message[:1].upper() + message[1:] if first.isalpha() else message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,11 +89,6 @@ class Ending:
             "warnings": tally.warnings,
             "error": _error_object(self.error),
         }
-
-
-def exit_code_of(error: S3HaulError) -> int:
-    """Signals end with 128 + their number, everything else with the code of its class."""
-    return error.code if isinstance(error, InterruptedRunError) else error.exit_code
 
 
 def estimate_lines(estimate: Estimate) -> Iterator[str]:

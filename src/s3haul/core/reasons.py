@@ -103,6 +103,12 @@ REASONS: dict[str, Reason] = {
         "S3H-STS-02", "the credentials were refused even after a refresh", "you", "log in again, then resume"
     ),
     "request-refused": Reason("S3H-S3-18", "S3 refused the request", "you", "see the detail in the manifest"),
+    "process-died": Reason(
+        "S3H-RUN-02",
+        "the processes that fetched the object died, one after the other",
+        "you",
+        "look for a lack of memory, or run with --processes 1",
+    ),
     "unstorable-name": Reason(
         "S3H-DST-05",
         "this file system cannot store the key's name or the object's size",

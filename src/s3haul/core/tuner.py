@@ -1,12 +1,18 @@
-"""How many requests may be under way: additive increase, multiplicative decrease.
+"""How many requests may be under way: found by trial, cut when the service says that it is too many.
 
-Pure: samples and the time come in, a limit comes out. A throttle answer halves the limit (at most once
-a second, since answers to requests sent before the cut say nothing new) and pauses everybody for
-a while that grows as long as nothing succeeds in between.
+Pure: answers and the time come in, a limit comes out. The search doubles the limit as long as that makes
+the run faster, and settles where it does not: with a slow service or a long way to it many requests must
+be under way, with a busy processor more of them only cost memory. A throttle answer halves the limit (at
+most once a second, since answers to requests sent before the cut say nothing new) and pauses everybody
+for a while that grows as long as nothing succeeds in between.
 """
 
 from dataclasses import dataclass
 
+FIRST_LIMIT = 32
+WINDOW = 0.25  # seconds over which a rate is measured, at least
+WORTHWHILE = 1.15  # how much faster a doubled limit must make the run
+REST = 20.0  # seconds after which the search is taken up again
 CUT_INTERVAL = 1.0
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 20.0
@@ -14,19 +20,30 @@ LONGEST_PAUSE = 20.0
 
 @dataclass(slots=True)
 class Tuner:
-    """`ceiling` is the most that the user or the transport allows; `limit` is what holds now."""
+    """`ceiling` is the most that the user or the transport allows; `limit` is what holds now.
+
+    `goal` is what the search has found, and where the limit returns to after a cut.
+    """
 
     ceiling: int
     limit: float = 0.0
     paused_until: float = 0.0
+    goal: float = 0.0
     _pause: float = FIRST_PAUSE
     _last_cut: float = float("-inf")
+    _before: float = 0.0  # the goal of which the present one is the trial
+    _best: float = 0.0  # answers a second with that
+    _rest_until: float = float("-inf")
+    _since: float | None = None
+    _served: int = 0
 
     def __post_init__(self) -> None:
-        self.limit = self.limit or float(self.ceiling)
+        self.goal = float(min(self.ceiling, FIRST_LIMIT))
+        self.limit = self.limit or self.goal
 
     def throttled(self, now: float, retry_after: float | None = None) -> None:
         """A request was refused for its rate at time `now` (seconds, monotonic)."""
+        self._end_search(now)
         if now - self._last_cut >= CUT_INTERVAL:
             self._last_cut = now
             self.limit = max(1.0, self.limit / 2)
@@ -35,8 +52,35 @@ class Tuner:
         if retry_after is not None:
             self.paused_until = max(self.paused_until, now + min(retry_after, LONGEST_PAUSE))
 
-    def succeeded(self) -> None:
-        """A request was served; the limit grows by about one per round of requests, faster when low."""
+    def served(self, now: float, count: int, *, crowded: bool) -> None:
+        """So many requests were answered; `crowded` says that others wait because of the limit."""
         self._pause = FIRST_PAUSE
-        if self.limit < self.ceiling:
-            self.limit = min(float(self.ceiling), self.limit + max(1.0 / self.limit, 0.25))
+        if self.limit < self.goal:
+            step = max(1.0 / self.limit, 0.25)
+            self.limit = min(self.goal, self.limit + count * step)
+        elif not crowded:
+            self._since = None
+        elif self._since is None:
+            self._since, self._served = now, 0
+        else:
+            self._served += count
+            elapsed = now - self._since
+            if elapsed >= WINDOW and self._served >= self.limit:
+                self._judge(now, self._served / elapsed)
+
+    def _judge(self, now: float, rate: float) -> None:
+        """A window at the full limit has passed: has the last trial paid, is it time for another?"""
+        self._since = None
+        if self._before and rate < self._best * WORTHWHILE:
+            self.goal = self.limit = self._before
+            self._end_search(now)
+        elif now >= self._rest_until and self.goal < self.ceiling:
+            self._before, self._best = self.goal, rate
+            self.goal = self.limit = min(float(self.ceiling), self.goal * 2)
+        else:
+            self._before = 0.0
+
+    def _end_search(self, now: float) -> None:
+        self._since = None
+        self._before = 0.0
+        self._rest_until = now + REST

@@ -31,21 +31,18 @@ class Staging:
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
-        self._names = map(f"{secrets.token_hex(4)}-{{}}".format, itertools.count())
-        mask = os.umask(0o077)  # the only way to read it is to set it
-        os.umask(mask)
-        self._mode = 0o666 & ~mask
+        self.prefix = f"{secrets.token_hex(4)}-"
+        self._numbers = itertools.count()
 
     def create(self, size: int) -> Temporary:
-        """A new empty file, mode 0600."""
-        name = next(self._names)
-        return Temporary(os.open(name, _NEW, 0o600, dir_fd=self.fd), name, size)
+        """A new empty file, with the mode that it will have; nobody else can enter the directory."""
+        name = f"{self.prefix}{next(self._numbers)}"
+        return Temporary(os.open(name, _NEW, 0o666, dir_fd=self.fd), name, size)
 
     def finish(self, temporary: Temporary, mtime: float) -> None:
-        """Set time and mode, and close; closing reports writes that a network mount lost."""
+        """Set the time and close; closing reports writes that a network mount lost."""
         fd, nanoseconds = temporary.fd, _nanoseconds(mtime)
         os.utime(fd, ns=(nanoseconds, nanoseconds))
-        os.fchmod(fd, self._mode)
         temporary.fd = -1
         os.close(fd)
 
@@ -60,10 +57,10 @@ class Staging:
             with contextlib.suppress(OSError):  # the next run clears the directory
                 os.unlink(name, dir_fd=self.fd)
 
-    def clear(self) -> int:
-        """Remove every file; how many there were."""
+    def clear(self, prefix: str) -> int:
+        """Remove every file whose name begins so; how many there were."""
         with os.scandir(self.fd) as entries:
-            names = [entry.name for entry in entries]
+            names = [entry.name for entry in entries if entry.name.startswith(prefix)]
         for name in names:
             os.unlink(name, dir_fd=self.fd)
         return len(names)

@@ -8,7 +8,7 @@ import os
 
 from s3haul.core.checksums import Composite, FullObject
 from s3haul.engine.answers import demand_encryption
-from s3haul.engine.context import Context
+from s3haul.engine.context import Landing
 from s3haul.engine.patience import GaveUpError, persist
 from s3haul.engine.threads import in_thread
 from s3haul.engine.verification import Check, Proof, composite_check, plan, whole_check
@@ -19,7 +19,7 @@ BLOCK = 1 << 20
 SAME_TIME = 1.0  # seconds; file systems keep different fractions
 
 
-async def adopt(ctx: Context, ref: ObjectRef, path: SafePath) -> Outcome | None:
+async def adopt(ctx: Landing, ref: ObjectRef, path: SafePath) -> Outcome | None:
     """The Outcome if the file is the object, None if it must be fetched. Raises as `transfer`."""
     try:
         meta, _ = await persist(ctx, ref.key, ctx.reading, lambda: ctx.store.head(ref.key, checksums=True))
@@ -45,7 +45,7 @@ async def adopt(ctx: Context, ref: ObjectRef, path: SafePath) -> Outcome | None:
     )
 
 
-async def _proof(ctx: Context, ref: ObjectRef, path: SafePath, meta: ObjectMeta) -> Proof | None:
+async def _proof(ctx: Landing, ref: ObjectRef, path: SafePath, meta: ObjectMeta) -> Proof | None:
     match plan(meta, ref.size, ctx.options):
         case FullObject() as wanted:
             check: Check | None = whole_check(wanted)
@@ -60,7 +60,7 @@ async def _proof(ctx: Context, ref: ObjectRef, path: SafePath, meta: ObjectMeta)
     return await in_thread(ctx.threads, _hash_file, ctx, path, check)
 
 
-def _hash_file(ctx: Context, path: SafePath, check: Check) -> Proof | None:
+def _hash_file(ctx: Landing, path: SafePath, check: Check) -> Proof | None:
     fd = ctx.destination.open_read(path)
     try:
         while block := os.read(fd, BLOCK):

@@ -1,5 +1,8 @@
 """What every part of one run shares: built once by `run`, passed down, never changed.
 
+In three widths, each for who needs no more: `Calls` asks S3, `Landing` also brings objects onto the disk
+(an engine process has this one), `Context` also keeps the books.
+
 No behaviour beyond handing out these parts; the clock, the dice and the sleep are here so that tests
 need not wait.
 """
@@ -10,32 +13,39 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from s3haul.core.retry import RetryLimits
 from s3haul.disk import Destination
 from s3haul.engine.gate import Gate
 from s3haul.engine.lander import Lander
 from s3haul.events import Emit
-from s3haul.journal import Journal
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.store import ObjectStore
 
+if TYPE_CHECKING:
+    # Processes that only fetch objects open no journal, and need no SQLite.
+    from s3haul.journal import Journal
+
 
 class Credentials(Protocol):
-    """Role credentials with one owner of refreshing: the task that runs `run`."""
+    """Credentials that can be replaced when S3 refuses them."""
 
     @property
     def access_key_id(self) -> str:
         """Names the session in use, so that a stale one is renewed once and not once per worker."""
         ...
 
-    async def run(self) -> None:
-        """Refresh ahead of expiry until cancelled. Raises `AccessError` when the role is lost."""
-        ...
-
     async def renew(self, stale_access_key: str) -> None:
         """Have the credentials that replace `stale_access_key` in place when this returns."""
+        ...
+
+
+class RoleCredentials(Credentials, Protocol):
+    """The credentials of a role, with one owner of refreshing: the task that runs `run`."""
+
+    async def run(self) -> None:
+        """Refresh ahead of expiry until cancelled. Raises `AccessError` when the role is lost."""
         ...
 
 
@@ -72,11 +82,17 @@ class Calls:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Context(Calls):
-    """The parts of one run that writes. `file_name` is set for one object under another name."""
+class Landing(Calls):
+    """What it takes to bring an object onto the disk."""
 
     destination: Destination
-    journal: Journal
     threads: Executor
     lander: Lander
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context(Landing):
+    """The parts of one run that writes. `file_name` is set for one object under another name."""
+
+    journal: "Journal"
     file_name: str | None = None

@@ -1,18 +1,34 @@
 """The one place that holds requests back: at most `Tuner.limit` at a time, and none during a pause.
 
-The decisions are `core.tuner`'s; this only makes tasks wait for them.
+The decisions are `core.tuner`'s, in an engine process those of its parent; this only makes tasks wait
+for them.
 """
 
 import asyncio
 from collections import deque
+from typing import Protocol
 
-from s3haul.core.tuner import Tuner
+CROWDED = 0.75  # of the limit; the rest is between two requests
+
+
+class Tuning(Protocol):
+    """Who decides: `core.tuner.Tuner`, whose methods these are."""
+
+    @property
+    def limit(self) -> float: ...
+
+    @property
+    def paused_until(self) -> float: ...
+
+    def throttled(self, now: float, retry_after: float | None = None) -> None: ...
+
+    def served(self, now: float, count: int, *, crowded: bool) -> None: ...
 
 
 class Gate:
     """A semaphore whose size follows the tuner."""
 
-    def __init__(self, tuner: Tuner) -> None:
+    def __init__(self, tuner: Tuning) -> None:
         self._tuner = tuner
         self._busy = 0
         self._waiters: deque[asyncio.Future[None]] = deque()
@@ -42,9 +58,32 @@ class Gate:
 
     def succeeded(self) -> None:
         """A request inside the gate was served."""
-        self._tuner.succeeded()
+        self.served(1, crowded=self.crowded)
+
+    def served(self, count: int, *, crowded: bool) -> None:
+        """So many requests were served, here or by others whose limit is this one."""
+        self._tuner.served(asyncio.get_running_loop().time(), count, crowded=crowded)
         if self._waiters:
             self._wake()
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the limit is what keeps more requests from being made."""
+        return self._busy >= CROWDED * self._tuner.limit
+
+    @property
+    def limit(self) -> int:
+        """How many may be inside now."""
+        return int(self._tuner.limit)
+
+    @property
+    def paused_until(self) -> float:
+        """When the pause ends or ended, by the loop's clock."""
+        return self._tuner.paused_until
+
+    def changed(self) -> None:
+        """The limit was raised from outside."""
+        self._wake()
 
     async def _queue(self, loop: asyncio.AbstractEventLoop) -> None:
         waiter = loop.create_future()

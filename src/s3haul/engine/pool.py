@@ -4,14 +4,17 @@ Trouble with an object is an Outcome; anything that is raised here ends the run.
 few refused objects, which are theirs alone, from a role that has lost its rights.
 """
 
+import asyncio
+from collections.abc import Awaitable, Callable
+
 from s3haul.core.diagnosis import run_error
 from s3haul.engine.admission import Target
 from s3haul.engine.channel import Channel, ChannelClosedError
 from s3haul.engine.context import Context
+from s3haul.engine.gate import Gate
 from s3haul.engine.listing import finish
 from s3haul.engine.patience import GaveUpError, persist
 from s3haul.engine.threads import in_thread
-from s3haul.engine.transfer import transfer
 from s3haul.errors import AccessError, Fault, FaultKind
 from s3haul.models import ObjectRef, Outcome, State
 
@@ -57,15 +60,54 @@ def _rights_lost(ctx: Context, outcome: Outcome) -> AccessError:
     return error
 
 
-async def work(ctx: Context, channel: Channel[Target], watch: DenialWatch) -> None:
-    """Take targets until the channel is closed and empty."""
-    while True:
-        try:
-            target = await channel.receive()
-        except ChannelClosedError:
-            return
-        outcome = await transfer(ctx, target)
-        finish(ctx, outcome)
-        if ctx.journal.backlog > MAX_BACKLOG:
-            await in_thread(ctx.threads, ctx.journal.flush)
-        await watch.observe(ctx, outcome)
+class Crew:
+    """The workers of one process: tasks of `group`, as many as requests may be under way.
+
+    `see_through` brings one target to its end. They work until the channel is closed and empty, or until
+    they are relieved.
+    """
+
+    def __init__(
+        self,
+        group: asyncio.TaskGroup,
+        gate: Gate,
+        channel: Channel[Target],
+        see_through: Callable[[Target], Awaitable[None]],
+    ) -> None:
+        self._group = group
+        self._gate = gate
+        self._channel = channel
+        self._see_through = see_through
+        self._workers: list[asyncio.Task[None]] = []
+        self._relieved = False
+        self.hire()
+
+    def relieve(self) -> None:
+        """Each worker ends what it has begun, and takes nothing more."""
+        self._relieved = True
+
+    def cancel(self) -> None:
+        for worker in self._workers:
+            worker.cancel()
+
+    def hire(self) -> None:
+        """As many more as the limit allows by now."""
+        while len(self._workers) < self._gate.limit:
+            self._workers.append(self._group.create_task(self._work()))
+
+    async def _work(self) -> None:
+        while not self._relieved:
+            try:
+                target = await self._channel.receive()
+            except ChannelClosedError:
+                return
+            await self._see_through(target)
+            self.hire()
+
+
+async def conclude(ctx: Context, outcome: Outcome, watch: DenialWatch) -> None:
+    """Put an outcome on the books, and look what it says about the run."""
+    finish(ctx, outcome)
+    if ctx.journal.backlog > MAX_BACKLOG:
+        await in_thread(ctx.threads, ctx.journal.flush)
+    await watch.observe(ctx, outcome)

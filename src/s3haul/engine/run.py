@@ -12,27 +12,48 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Protocol
 
 from s3haul.core.tally import Tally
 from s3haul.core.tuner import Tuner
 from s3haul.disk import Destination
 from s3haul.engine.admission import Target
 from s3haul.engine.channel import Channel
-from s3haul.engine.context import Context, Credentials
+from s3haul.engine.context import Context, RoleCredentials
 from s3haul.engine.gate import Gate
 from s3haul.engine.lander import Lander
 from s3haul.engine.listing import produce
-from s3haul.engine.pool import DenialWatch, work
+from s3haul.engine.pool import Crew, DenialWatch, conclude
 from s3haul.engine.signals import Interruption
 from s3haul.engine.threads import steadfast
+from s3haul.engine.transfer import transfer
 from s3haul.errors import InterruptedRunError, S3HaulError
-from s3haul.events import Emit, Tick
+from s3haul.events import Emit, Event, Tick
 from s3haul.journal import Journal, SourceIdentity
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.store import ObjectStore
 
 FILE_THREADS = 8
-QUEUE_PER_WORKER = 64
+QUEUE = 4096  # targets that wait for a worker
+
+
+class Reinforcement(Protocol):
+    """More hands for a run that turns out to be long: `scale.processes` implements it."""
+
+    def observe(self, event: Event) -> None:
+        """Hears every event of the run, to see how long it will be."""
+        ...
+
+    async def run(self, ctx: Context, channel: Channel[Target], watch: DenialWatch, crew: Crew) -> None:
+        """Take targets from the channel and put their outcomes on the books, if that pays, until it is empty.
+
+        The `crew` of this process works from the start, and is relieved by whoever takes over.
+        """
+        ...
+
+    def drain(self) -> None:
+        """Take nothing more; `run` returns when what is under way has ended."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +61,13 @@ class Job:
     """What to haul, whence, whereto. `destination` is open and locked; `run` neither opens nor closes it."""
 
     store: ObjectStore
-    credentials: Credentials | None
+    credentials: RoleCredentials | None
     destination: Destination
     source: SourceOptions
     identity: SourceIdentity
     options: TransferOptions
     file_name: str | None = None
+    reinforcement: Reinforcement | None = None
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
@@ -54,6 +76,7 @@ async def haul(job: Job, tally: Tally, emit: Emit) -> None:
 
     Raises `S3HaulError` when something ended the run early; the journal is in order in any case.
     """
+    emit = _heard_by(job.reinforcement, emit)
     interruption = Interruption(emit)
     with interruption.handled():
         failure: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
@@ -66,12 +89,23 @@ async def haul(job: Job, tally: Tally, emit: Emit) -> None:
             ):
                 ctx = _context(job, journal, threads, lander, emit)
                 try:
-                    await _work_through(ctx, failure, interruption)
+                    await _work_through(ctx, job, failure, interruption)
                 finally:
                     await steadfast(asyncio.to_thread(journal.flush))
             await steadfast(asyncio.to_thread(_end_run, journal, number, tally))
         finally:
             await steadfast(asyncio.to_thread(journal.close))
+
+
+def _heard_by(reinforcement: Reinforcement | None, emit: Emit) -> Emit:
+    if reinforcement is None:
+        return emit
+
+    def emit_to_both(event: Event) -> None:
+        reinforcement.observe(event)
+        emit(event)
+
+    return emit_to_both
 
 
 def _end_run(journal: Journal, number: int, tally: Tally) -> None:
@@ -120,14 +154,14 @@ def _context(job: Job, journal: Journal, threads: ThreadPoolExecutor, lander: La
 
 
 async def _work_through(
-    ctx: Context, failure: asyncio.Future[BaseException], interruption: Interruption
+    ctx: Context, job: Job, failure: asyncio.Future[BaseException], interruption: Interruption
 ) -> None:
     try:
         async with asyncio.TaskGroup() as outer:
             helpers = [outer.create_task(_watch(failure)), outer.create_task(_tick(ctx.emit))]
-            if ctx.credentials is not None:
-                helpers.append(outer.create_task(ctx.credentials.run()))
-            await _haul_objects(ctx, interruption)
+            if job.credentials is not None:
+                helpers.append(outer.create_task(job.credentials.run()))
+            await _haul_objects(ctx, job.reinforcement, interruption)
             for helper in helpers:
                 helper.cancel()
     except BaseExceptionGroup as group:
@@ -146,20 +180,30 @@ async def _tick(emit: Emit) -> None:
         emit(Tick())
 
 
-async def _haul_objects(ctx: Context, interruption: Interruption) -> None:
-    channel: Channel[Target] = Channel(ctx.options.concurrency * QUEUE_PER_WORKER)
+async def _haul_objects(
+    ctx: Context, reinforcement: Reinforcement | None, interruption: Interruption
+) -> None:
+    channel: Channel[Target] = Channel(QUEUE)
     watch = DenialWatch()
+
+    async def see_through(target: Target) -> None:
+        await conclude(ctx, await transfer(ctx, target), watch)
+
     async with asyncio.TaskGroup() as inner:
         producer = inner.create_task(produce(ctx, channel))
-        workers = [inner.create_task(work(ctx, channel, watch)) for _ in range(ctx.options.concurrency)]
+        crew = Crew(inner, ctx.gate, channel, see_through)
+        helper = inner.create_task(reinforcement.run(ctx, channel, watch, crew)) if reinforcement else None
 
         def drain() -> None:
             channel.discard()
             producer.cancel()
+            if reinforcement:
+                reinforcement.drain()
 
         def cancel() -> None:
-            for worker in workers:
-                worker.cancel()
+            crew.cancel()
+            if helper:
+                helper.cancel()
 
         interruption.drain, interruption.cancel = drain, cancel
         if interruption.number is not None:  # the signal came first

@@ -11,7 +11,7 @@ import aiofiles
 from aiofiles.threadpool.binary import AsyncBufferedIOBase
 
 from s3haul.disk import Temporary
-from s3haul.engine.context import Context
+from s3haul.engine.context import Landing
 from s3haul.engine.threads import in_thread, steadfast
 from s3haul.models import SafePath
 from s3haul.store import Piece
@@ -34,7 +34,7 @@ class Sink(Protocol):
         ...
 
 
-def sink_for(ctx: Context, path: SafePath, size: int, mtime: float) -> Sink:
+def sink_for(ctx: Landing, path: SafePath, size: int, mtime: float) -> Sink:
     """The sink for `size` bytes that will be `path`."""
     return MemorySink(ctx, path, mtime) if size <= SMALL else FileSink(ctx, path, size, mtime)
 
@@ -42,7 +42,7 @@ def sink_for(ctx: Context, path: SafePath, size: int, mtime: float) -> Sink:
 class MemorySink:
     """Keeps the body; the writer threads make the file of it."""
 
-    def __init__(self, ctx: Context, path: SafePath, mtime: float) -> None:
+    def __init__(self, ctx: Landing, path: SafePath, mtime: float) -> None:
         self._ctx, self._path, self._mtime = ctx, path, mtime
         self._chunks: list[Piece] = []
 
@@ -62,7 +62,7 @@ class MemorySink:
 class FileSink:
     """Writes through aiofiles, a hop for every `BLOCK` bytes: that is cheap against the work."""
 
-    def __init__(self, ctx: Context, path: SafePath, size: int, mtime: float) -> None:
+    def __init__(self, ctx: Landing, path: SafePath, size: int, mtime: float) -> None:
         self._ctx, self._path, self._size, self._mtime = ctx, path, size, mtime
         self._created: list[Temporary] = []  # survives a cancellation while the thread creates it
         self._file: AsyncBufferedIOBase

@@ -6,15 +6,13 @@ A composite checksum needs the sizes of the parts: from GetObjectAttributes, els
 part. Trouble with the object is an Outcome; only what ends the run is raised.
 """
 
-from dataclasses import replace
-
 from s3haul.core.checksums import Composite, FullObject, Unverifiable
 from s3haul.core.retry import Action, Move
 from s3haul.disk import ObjectPathError
 from s3haul.engine.admission import Target, Verb
 from s3haul.engine.adoption import adopt
 from s3haul.engine.answers import RefusedError, check_part, check_whole, demand_encryption, wrong
-from s3haul.engine.context import Context
+from s3haul.engine.context import Landing
 from s3haul.engine.patience import GaveUpError, persist
 from s3haul.engine.sink import Sink, sink_for
 from s3haul.engine.threads import in_thread
@@ -41,7 +39,7 @@ _IN_THE_WAY = frozenset(
 _UNKNOWN_PARTS = Unverifiable("unknown-parts", "the server does not tell where the parts begin")
 
 
-async def transfer(ctx: Context, target: Target) -> Outcome:
+async def transfer(ctx: Landing, target: Target) -> Outcome:
     """The one Outcome of `target`. Raises only what ends the run."""
     path = str(target.path)
     try:
@@ -57,7 +55,7 @@ async def transfer(ctx: Context, target: Target) -> Outcome:
         return Outcome(target.ref, State.FAILED, path, reason, trouble.message)
 
 
-async def _versions(ctx: Context, target: Target) -> Outcome:
+async def _versions(ctx: Landing, target: Target) -> Outcome:
     """Fetch the listed version; where the object changed meanwhile, the new one, a few times over."""
     ref = target.ref
     if target.path.directory:
@@ -90,7 +88,7 @@ def _given_up(ref: ObjectRef, path: str, gave_up: GaveUpError) -> Outcome:
 class Fetch:
     """The attempts at one version of one object. `fetched` counts body bytes over all of them."""
 
-    def __init__(self, ctx: Context, ref: ObjectRef, path: SafePath) -> None:
+    def __init__(self, ctx: Landing, ref: ObjectRef, path: SafePath) -> None:
         self._ctx, self._ref, self._path = ctx, ref, path
         self._request = GetRequest(ref.key, if_match=ref.etag or None, version_id=ref.version_id)
         self.fetched = 0
@@ -141,7 +139,7 @@ class Fetch:
         proving = PartByPart(wanted)
         start, number = 0, 1
         while start < self._ref.size:
-            request = replace(self._request, part_number=number)
+            request = self._request._replace(part_number=number)
             async with self._ctx.store.get(request) as body:
                 if number == 1 and body.meta.status == 200:
                     return await self._receive_unproven(body, meta, sink)
@@ -154,7 +152,7 @@ class Fetch:
     async def _receive_unproven(self, body: ObjectBody, meta: ObjectMeta, sink: Sink) -> Proof:
         """The server knows no part numbers and sent everything: only the size can be checked."""
         demand_checksum(_UNKNOWN_PARTS, self._ctx.options)
-        check_whole(self._ref, replace(meta, length=body.meta.length))
+        check_whole(self._ref, meta._replace(length=body.meta.length))
         proving = SizeOnly(_UNKNOWN_PARTS)
         await self._receive(body, self._ref.size, proving, sink)
         return proving.prove()

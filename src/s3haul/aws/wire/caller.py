@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from http.client import responses
 
 from s3haul import __version__
-from s3haul.aws.clients import FetchKeys, Keys
-from s3haul.aws.strict import REDIRECTS, RedirectRefused
-from s3haul.aws.translate import service_fault, translate
+from s3haul.aws.faults import own_fault, redirect_fault, service_fault
+from s3haul.aws.keys import FetchKeys, Keys
+from s3haul.aws.limits import REDIRECTS
 from s3haul.aws.wire import documents
 from s3haul.aws.wire.connection import Connection
 from s3haul.aws.wire.endpoint import Endpoint
@@ -122,7 +122,7 @@ class Caller:
         try:
             keys = await self._fetch()
         except S3HaulError as error:
-            raise StoreError(translate(error)) from error
+            raise StoreError(own_fault(error)) from error
         signer = self._signer_of(keys)
         connection = await self._pool.acquire()
         try:
@@ -170,7 +170,7 @@ class Caller:
         status, headers = answer.status, answer.headers
         if status in REDIRECTS:
             location, region = headers.get("location", ""), headers.get("x-amz-bucket-region", "")
-            return translate(RedirectRefused(status=status, location=location, region=region))
+            return redirect_fault(status, location, region)
         if status < 300:
             return Fault(FaultKind.PROTOCOL, f"status {status} for a GET", status=status)
         said = _said(await self._error_document(connection), status)

@@ -12,8 +12,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from s3haul.aws.clients import CONNECT_TIMEOUT
-from s3haul.aws.translate import connection_fault
+from s3haul.aws.faults import connection_fault
+from s3haul.aws.limits import CONNECT_TIMEOUT
 from s3haul.aws.wire.connection import Connection
 from s3haul.aws.wire.pace import Pace
 from s3haul.aws.wire.pieces import Pieces

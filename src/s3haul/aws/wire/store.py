@@ -11,13 +11,15 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from s3haul.aws import answers
-from s3haul.aws.clients import SPARE_CONNECTIONS, FetchKeys
+from s3haul.aws.faults import service_fault
+from s3haul.aws.keys import FetchKeys
 from s3haul.aws.layout import ATTRIBUTES, PARTS_PER_PAGE, read_layout
-from s3haul.aws.translate import service_fault
+from s3haul.aws.limits import SPARE_CONNECTIONS
+from s3haul.aws.tls import tls_context
 from s3haul.aws.wire import documents
 from s3haul.aws.wire.caller import Caller, ServerClock
 from s3haul.aws.wire.connection import Connection
-from s3haul.aws.wire.endpoint import Endpoint, tls_context
+from s3haul.aws.wire.endpoint import Endpoint
 from s3haul.aws.wire.pool import Limits, Pool
 from s3haul.core.sigv4 import Pairs, Shape, encode_path, encode_query
 from s3haul.errors import Fault, FaultKind, StoreError
@@ -167,18 +169,18 @@ class OpenGet:
 @asynccontextmanager
 async def open_wire_store(
     endpoint: Endpoint,
-    ca_bundle: str | None,
+    authorities: str,
     source: SourceOptions,
     transfer: TransferOptions,
     fetch: FetchKeys,
 ) -> AsyncIterator[WireStore]:
-    """A store with a pool of its own, which is closed in the end."""
+    """A store with a pool of its own, which is closed in the end. `authorities` is a PEM file."""
     limits = Limits(
         connections=transfer.concurrency + SPARE_CONNECTIONS,
         stall_timeout=transfer.stall_timeout,
         minimum_rate=transfer.minimum_rate,
     )
-    tls = tls_context(ca_bundle) if endpoint.secure else None
+    tls = tls_context(authorities) if endpoint.secure else None
     pool = Pool(endpoint.host, endpoint.port, tls, limits)
     try:
         yield WireStore(Caller(endpoint, pool, fetch, ServerClock()), pool, endpoint, source)

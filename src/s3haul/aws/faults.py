@@ -1,0 +1,144 @@
+"""What answers, connections and our own errors amount to as `errors.Fault`, without any SDK.
+
+The wire transport needs no more than this; `translate` adds what botocore and aiohttp raise. It decides
+nothing about retries (`core.retry` does) and works on codes, types and errno, never on substrings of messages.
+"""
+
+import errno
+import re
+import resource
+import ssl
+from collections.abc import Iterator, Mapping
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from s3haul.errors import Fault, FaultKind, S3HaulError, StoreError
+
+# What a handshake that was cut off raises, in place of one that was refused.
+CUT = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError, ConnectionError)
+
+_FIXDATE_LENGTH = len("Sun, 06 Nov 1994 08:49:37 GMT")
+_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d", re.ASCII)
+
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_SPARE_DESCRIPTORS = 2
+
+
+def own_fault(error: S3HaulError) -> Fault:
+    """The fault of a request that was not sent, because no keys could be had for it."""
+    return Fault(kind_of_causes(error) or FaultKind.CREDENTIALS, str(error), code=error.id)
+
+
+def kind_of_causes(error: BaseException) -> FaultKind | None:
+    """The kind that a cause gives to whatever wraps it: no descriptors left, an untrusted certificate."""
+    chain = tuple(causes(error))
+    if any(isinstance(one, OSError) and one.errno in _EXHAUSTED for one in chain):
+        return FaultKind.LOCAL
+    if any(isinstance(one, ssl.SSLCertVerificationError) for one in chain):
+        return FaultKind.TLS
+    return None
+
+
+def redirect_fault(status: int, location: str, region: str) -> Fault:
+    """The fault of an answer that points elsewhere."""
+    said = f"HTTP {status} redirect to {location!r} refused (bucket region: {region})"
+    return Fault(FaultKind.REDIRECT, said, status=status, region=region)
+
+
+def connection_fault(error: OSError) -> Fault:
+    """The fault of a connection that could not be made: name, route, time limit, handshake."""
+    if isinstance(error, ssl.SSLError):
+        refused = not isinstance(error, CUT)
+        kind = FaultKind.TLS if refused else FaultKind.CONNECT
+    elif error.errno in _EXHAUSTED or out_of_descriptors():
+        kind = FaultKind.LOCAL
+    else:
+        kind = FaultKind.CONNECT
+    said = str(error) or "no connection within the time limit"
+    return Fault(kind, said)
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The exception and everything that it wraps, however it wraps it; not the fault that it retries."""
+    waiting: list[Any] = [error]
+    seen: set[int] = set()
+    while waiting:
+        one = waiting.pop()
+        if not isinstance(one, BaseException) or isinstance(one, StoreError) or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        waiting += [one.__cause__, one.__context__, getattr(one, "os_error", None)]
+        waiting += [getattr(one, "kwargs", {}).get("error")]
+
+
+def out_of_descriptors() -> bool:
+    """Whether none is left, nearly: EMFILE in the resolver or in accept shows as a refused or silent connection."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        return sum(1 for _ in Path("/dev/fd").iterdir()) + _SPARE_DESCRIPTORS >= limit
+    except OSError as error:
+        return error.errno in _EXHAUSTED
+
+
+def service_fault(
+    status: int, headers: Mapping[str, str], said: Mapping[str, Any], now: float, *, request_id: str = ""
+) -> Fault:
+    """The fault of an error answer. `said` holds Code, Message and Region where the body names them."""
+    return Fault(
+        FaultKind.HTTP,
+        str(said.get("Message", "")),
+        code=str(said.get("Code", "")),
+        status=status,
+        request_id=request_id or headers.get("x-amz-request-id", ""),
+        region=str(
+            headers.get("x-amz-bucket-region") or said.get("Region") or said.get("BucketRegion") or ""
+        ),
+        retry_after=_retry_after(headers, now),
+        skew=clock_skew(headers, now),
+    )
+
+
+def clock_skew(headers: Mapping[str, str], now: float) -> float | None:
+    """Server clock minus ours in seconds, from the Date header; None where there is none."""
+    then = http_date(headers.get("date", ""))
+    return None if then is None else then - now
+
+
+def http_date(text: str) -> float | None:
+    """An HTTP date in epoch seconds, or None where it is none."""
+    if len(text) == _FIXDATE_LENGTH and text.endswith(" GMT"):
+        # The form that is sent today (RFC 9110, 5.6.7); its days repeat, its parsing costs.
+        midnight, time_of_day = _midnight(text[:16]), text[17:25]
+        if midnight is not None and _TIME.fullmatch(time_of_day):
+            seconds = int(time_of_day[:2]) * 3600 + int(time_of_day[3:5]) * 60 + int(time_of_day[6:])
+            return midnight + seconds
+    return _any_date(text)
+
+
+@lru_cache(maxsize=1024)
+def _midnight(day: str) -> float | None:
+    return _any_date(day + " 00:00:00 GMT")
+
+
+def _any_date(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except ValueError:
+        return None
+
+
+def _retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """The longer of `Retry-After` (seconds or a date) and `x-amz-retry-after` (milliseconds)."""
+    asked: list[float] = []
+    plain = headers.get("retry-after", "").strip()
+    if plain.isdecimal():
+        asked.append(float(plain))
+    elif (until := http_date(plain)) is not None:
+        asked.append(max(0.0, until - now))
+    amazon = headers.get("x-amz-retry-after", "").strip()
+    if amazon.isdecimal():
+        asked.append(float(amazon) / 1000)
+    return max(asked, default=None)

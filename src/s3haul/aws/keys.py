@@ -1,0 +1,18 @@
+"""What a request is signed with, and who is asked for it. Knows no SDK: the wire transport runs without one."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one identity. `expires_at` is in epoch seconds by our clock."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
+    expires_at: float | None = None
+
+
+# Awaited before each request: it may wait for a renewal.
+FetchKeys = Callable[[], Awaitable[Keys]]

@@ -1,0 +1,1 @@
+"""Runs many engines for one haul: on the cores of this machine."""

@@ -1,0 +1,22 @@
+"""What a haul loads: every start of the command pays for it."""
+
+import pytest
+
+from e2e.harness import SOURCE, TRANSPORT
+
+SPARED = {"aioboto3", "boto3", "s3transfer", "tqdm", "pydantic", "rich"}
+
+
+def loaded(machine, dest, *arguments: str) -> set[str]:
+    """The top-level packages that a haul loads."""
+    ran = machine.run("cp", SOURCE, str(dest), "--profile", "export", *arguments, PYTHONPROFILEIMPORTTIME="1")
+    assert ran.code == 0
+    lines = [line for line in ran.err.splitlines() if line.startswith("import time:")]
+    return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+
+
+@pytest.mark.skipif(TRANSPORT == "sdk", reason="all hauls of this session go through the sdk")
+def test_a_haul_over_the_wire_loads_neither_boto3_nor_bars_nor_a_second_command_line_parser(machine, dest):
+    packages = loaded(machine, dest)
+    assert {"botocore", "httptools", "sqlite3"} <= packages
+    assert not packages & SPARED
