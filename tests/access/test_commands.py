@@ -22,9 +22,10 @@ from s3haul.demo import seed
 FAKE = """#!{python}
 import json, os, sys
 words = sys.argv[1:]
+words = [open(word[7:]).read() if word.startswith("file:///dev/fd/") else word for word in words]
 given = sys.stdin.read() if "file:///dev/stdin" in words else ""
 with open({log!r}, "a") as log:
-    log.write(json.dumps([words, given]) + "\\n")
+    log.write(json.dumps([sys.argv[1:], words, given]) + "\\n")
 if words[1] == "get-key-policy":
     print(os.environ["KEY_POLICY"])
 """
@@ -50,21 +51,18 @@ def ask(tmp_path):
     return run
 
 
-def asked(words: list[str], given: str) -> tuple[str, str, dict]:
-    """A command line as a request, held to the service model: names, types, lengths, patterns are not its concern."""
+def asked(typed: list[str], words: list[str], given: str) -> tuple[str, str, dict]:
+    """A command line, as typed and with its files read, as a request that the service's model takes."""
+    assert seed.EXTERNAL_ID not in " ".join(typed)
     service, operation, *rest = words
-    assert seed.EXTERNAL_ID not in " ".join(words)
     model = botocore.session.get_session().get_service_model(service)
     shape = model.operation_model("".join(word.capitalize() for word in operation.split("-"))).input_shape
     members = {f"--{xform_name(name, '-')}": name for name in shape.members}
     values = dict(
         zip(rest[::2], (given if word == "file:///dev/stdin" else word for word in rest[1::2]), strict=True)
     )
-    if "--cli-input-json" in values:
-        parameters = json.loads(values["--cli-input-json"])
-    else:
-        ours = {"--region", "--query", "--output"}
-        parameters = {members[name]: value for name, value in values.items() if name not in ours}
+    ours = {"--region", "--query", "--output"}
+    parameters = {members[name]: value for name, value in values.items() if name not in ours}
     report = ParamValidator().validate(parameters, shape)
     assert not report.has_errors(), report.generate_report()
     return service, operation, parameters

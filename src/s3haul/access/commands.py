@@ -19,7 +19,7 @@ _ADD = ".Statement = ([.Statement] | flatten | map(select(.Sid != $add.Sid))) + 
 
 
 def commands(grant: Grant, chosen: Mapping[Part, Document]) -> str:
-    """A shell script that puts the chosen documents in force."""
+    """A bash script that puts the chosen documents in force."""
     sections: list[str] = []
     role = parsed(grant.role_arn)
     for part, document in chosen.items():
@@ -80,19 +80,18 @@ def _caller(caller: Arn, role: Arn, document: Document) -> str:
 
 
 def _session(grant: Grant, document: Document) -> str:
-    """The whole request on standard input: `--external-id` would show in the process list."""
-    request = {
-        "RoleArn": grant.role_arn,
-        "RoleSessionName": "s3haul",
-        "ExternalId": grant.external_id,
-        "Policy": compact(document),
-    }
+    """Two texts for one command: the policy on its standard input, the External ID on descriptor 3."""
+    words = ("sts", "assume-role", "--role-arn", grant.role_arn, "--role-session-name", "s3haul")
+    identity = f"3< <(printf %s {shlex.quote(grant.external_id)})"
+    # STS counts whitespace.
+    fed = _fed((*words, "--external-id", "file:///dev/fd/3"), "--policy", compact(document))
     return (
         f"# Account {parsed(grant.callers[0]).account}: a session that may do no more than this run needs\n"
-        + _fed(("sts", "assume-role"), "--cli-input-json", request)
+        + fed.replace(" <<'JSON'", f" {identity} <<'JSON'", 1)
     )
 
 
-def _fed(words: tuple[str, ...], parameter: str, document: Document) -> str:
+def _fed(words: tuple[str, ...], parameter: str, document: Document | str) -> str:
     command = shlex.join(("aws", *words, parameter, "file:///dev/stdin"))
-    return f"{command} <<'JSON'\n{json.dumps(document, indent=2)}\nJSON\n"
+    text = document if isinstance(document, str) else json.dumps(document, indent=2)
+    return f"{command} <<'JSON'\n{text}\nJSON\n"

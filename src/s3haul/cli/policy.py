@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from s3haul.access.documents import Document, Grant, documents
-from s3haul.access.grant import check_grant
+from s3haul.access.grant import check_grant, compact
 from s3haul.access.names import Arn, caller_arn, role_arn
 from s3haul.access.parts import Part, by_part
 from s3haul.cli import flags, streams
@@ -131,10 +131,10 @@ def policy(
     only: Only = None,
     form: Format = Formats.JSON,
 ) -> int:
-    """Print the documents of both accounts: who may assume the role, what it may read, what the key allows.
+    """Print the policies of both accounts, or find what is wrong with them (lint).
 
-    trust, permissions and key are the data owner's, caller is yours, session narrows the role to one run.
-    The key document is one statement, to be added to what the key's policy has. Nothing is sent anywhere.
+    trust (who may assume the role), permissions (what it may read) and key (one statement to add to the key's
+    policy) are the data owner's; caller is yours; session narrows the role to one run. Nothing is sent anywhere.
     """
     if context.invoked_subcommand is not None:
         return 0
@@ -231,9 +231,10 @@ def _rendered(
         case Formats.AWS_CLI:
             return commands(grant, chosen) + ("" if alone else _next_steps(grant, request_payer))
         case Formats.JSON:
-            (first, *_) = chosen.values()
+            if Part.SESSION in chosen and alone:
+                return compact(chosen[Part.SESSION])  # STS counts whitespace
             whole = {part.value: document for part, document in chosen.items()}
-            return jsonlib.dumps(first if alone else whole, indent=2)
+            return jsonlib.dumps(next(iter(chosen.values())) if alone else whole, indent=2)
 
 
 def _next_steps(grant: Grant, request_payer: str | None) -> str:
