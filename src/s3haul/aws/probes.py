@@ -10,6 +10,7 @@ from typing import Any
 
 from s3haul.aws import refusals
 from s3haul.aws.clients import iam_client, s3_client, sts_client
+from s3haul.aws.effective import effective
 from s3haul.aws.keys import FetchKeys
 from s3haul.aws.profile import Settings, resolve
 from s3haul.aws.session import ask_mfa, checked_settings, open_bucket
@@ -49,19 +50,12 @@ class AwsProbes:
 
     def configuration(self) -> Configuration:
         settings = self._settings = checked_settings(self._access)
-        named = {
-            "profile": settings.profile,
-            "region": settings.region,
-            "endpoint": settings.endpoint_url,
-            "STS endpoint": settings.sts_endpoint_url,
-            "CA bundle": settings.ca_bundle,
-        }
-        shown = [(name, one.value, one.origin.value) for name, one in named.items() if one.value]
-        origin = settings.roles[-1].profile if settings.roles else None
-        if settings.role:
-            shown.append(("role", settings.role.role_arn, f"profile {origin}" if origin else "flag"))
-        shown.append(("source credentials", str(settings.base), "chain"))
-        return Configuration(settings=tuple(shown), role=settings.role, keys_win=bool(settings.warnings))
+        shown = tuple(
+            (row.name, row.value, row.where or row.origin.value)
+            for row in effective(self._access)
+            if row.value is not None
+        )
+        return Configuration(settings=shown, role=settings.role, keys_win=bool(settings.warnings))
 
     async def caller(self) -> Identity | None:
         settings = self._configured

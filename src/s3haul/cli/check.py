@@ -9,6 +9,7 @@ import typer
 
 from s3haul.cli import flags
 from s3haul.cli.flags import Transports
+from s3haul.cli.loading import quick_imports
 from s3haul.options import AccessOptions, OutputOptions, TransferOptions
 
 EPILOG = """\b
@@ -53,8 +54,6 @@ def check(
     json: flags.Json = False,
 ) -> int:
     """Check access and destination, step by step, and name what is wrong, who fixes it and how."""
-    from s3haul.cli.examine import run  # noqa: PLC0415 - help stays fast
-
     what = flags.parse_source(
         source,
         recursive=recursive,
@@ -75,4 +74,7 @@ def check(
     )
     where = flags.parse_destination(dest, what, force=force) if dest is not None else None
     transfer = TransferOptions(filters=flags.filters_in_order(sys.argv))
+    with quick_imports():
+        from s3haul.cli.examine import run  # noqa: PLC0415 - help and usage errors stay fast
+
     return run(access, what, transfer, where, OutputOptions(quiet=quiet, json=json))
