@@ -3,11 +3,14 @@
 import copy
 
 import pytest
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
 
 from access.grants import demo_grant, put_in_force
 from contract.demo_access import demo_profile
+from demo.harness import Clients
 from s3haul.access.documents import documents
-from s3haul.access.grant import check_grant
+from s3haul.access.grant import check_grant, compact
 from s3haul.cli.app import run
 from s3haul.demo import seed
 from s3haul.demo.model import KmsKey
@@ -80,3 +83,29 @@ def test_no_statement_can_be_left_out(server, tmp_path, name, number):
     del getattr(cut, name)["Statement"][number]
     put_in_force(server.cloud, cut)
     assert haul(server, tmp_path) != 0
+
+
+def test_a_session_of_one_run_reads_its_prefix_and_no_more(server):
+    grant = demo_grant(key_arns=(seed.KMS_KEY_ARN, THIRD_KEY.arn), run_prefix="logs/")
+    made = documents(grant)
+    put_in_force(server.cloud, made)
+    clients = Clients(server)
+    try:
+        session = clients.sts().assume_role(
+            RoleArn=seed.ROLE_ARN,
+            RoleSessionName="one-run",
+            ExternalId=seed.EXTERNAL_ID,
+            Policy=compact(made.session_policy),
+        )["Credentials"]
+        keys = (session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"])
+        s3 = clients.s3(Credentials(*keys))
+        listed = s3.list_objects_v2(Bucket=seed.BUCKET, Prefix="logs/")["Contents"]
+        assert len(listed) == 3
+        for each in listed:
+            assert len(s3.get_object(Bucket=seed.BUCKET, Key=each["Key"])["Body"].read()) == 1000
+        with pytest.raises(ClientError, match="no session policy allows the s3:GetObject"):
+            s3.get_object(Bucket=seed.BUCKET, Key="other/x")
+        with pytest.raises(ClientError, match="no session policy allows the s3:ListBucket"):
+            s3.list_objects_v2(Bucket=seed.BUCKET)
+    finally:
+        clients.close()

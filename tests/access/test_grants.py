@@ -4,7 +4,7 @@ import dataclasses
 import json
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 
 from access.grants import demo_grant, grants
 from s3haul.access import names
@@ -17,6 +17,7 @@ from s3haul.demo.policy import Ask, judge
 from s3haul.errors import UsageError
 
 
+@settings(deadline=None)
 @given(grants())
 def test_the_documents_of_every_grant_are_valid_small_enough_and_clean(grant):
     try:
@@ -37,6 +38,7 @@ def test_the_documents_of_every_grant_are_valid_small_enough_and_clean(grant):
     assert (Part.KEY in made) == bool(grant.key_arns)
 
 
+@settings(deadline=None)
 @given(grants())
 def test_the_session_policy_allows_nothing_that_the_role_may_not(grant):
     made = documents(grant)

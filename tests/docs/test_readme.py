@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from botocore.configloader import load_config
 
 from s3haul.cli.help_topics import topic_text
 from s3haul.demo import seed
@@ -90,6 +91,21 @@ def test_every_command_of_the_readme_does_what_it_says(cloud, home):
         files = {str(path.relative_to(home / name)) for path in (home / name).rglob("*") if path.is_file()}
         assert {name for name in files if not name.startswith(".s3haul")} == set(objects)
     assert (home / "data" / "data" / "big.bin").read_bytes() == b"part" * 2_000_000
+
+
+def test_two_commands_write_the_documents_and_the_profile_that_readme_shows(cloud, home):
+    (block,) = blocks("sh documents")
+    policy, configure = block.splitlines()
+    printed = json.loads(run(policy, home, cloud).stdout)
+    for name in ("trust", "permissions", "caller"):
+        for statement in printed[name]["Statement"]:
+            del statement["Sid"]
+        assert printed[name] == document(name)
+    fresh = home / "fresh"
+    fresh.mkdir()
+    assert run(configure, fresh, cloud).returncode == 0
+    (home / "shown").write_text(filled(blocks("ini profile")[0]))
+    assert load_config(str(fresh / "config")) == load_config(str(home / "shown"))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from s3haul.aws import configwrite, recipe
 from s3haul.aws.configtext import edited
 from s3haul.aws.configwrite import SUFFIX, diff, plan, save
-from s3haul.errors import ProfileError, UsageError
+from s3haul.errors import DestinationError, ProfileError, UsageError
 
 ROLE = "arn:aws:iam::111111111111:role/export-role"
 WANTED = {"role_arn": ROLE, "source_profile": "user-b", "external_id": "Secret-Id-42", "region": "eu-west-1"}
@@ -89,7 +89,9 @@ def is_ours(line: str) -> bool:
 
 
 @settings(
-    max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much]
+    max_examples=200,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
 )
 @given(FILES)
 @example("[profile export]\ns3 = signature_version = s3v4\n")
@@ -207,7 +209,7 @@ def test_a_file_that_cannot_be_written_stays_whole(file, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(configwrite.os, "fsync", full)
-    with pytest.raises(ProfileError) as caught:
+    with pytest.raises(DestinationError) as caught:
         save(edit)
     assert "No space left" in caught.value.said
     assert file.read_text() == "[default]\n"

@@ -14,8 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from s3haul.aws.configfile import UNUSABLE
 from s3haul.aws.configtext import Changes, edited, profile_of
-from s3haul.errors import ProfileError, UsageError
+from s3haul.errors import DestinationError, ProfileError, UsageError
 
 SUFFIX = ".before-s3haul"
 
@@ -46,6 +47,7 @@ def plan(path: Path, profile: str, changes: Changes) -> Edit:
     unsafe = ProfileError(
         f"profile {profile!r} in {path} is written in a way that cannot be changed safely",
         hint="look for indented lines below its options; or change it by hand",
+        id=UNUSABLE,
     )
     try:
         after = edited(before or "", profile, changes)
@@ -66,7 +68,8 @@ def diff(edit: Edit) -> list[str]:
 
 
 def save(edit: Edit) -> Path | None:
-    """Write the file; returns where the previous version is. Raises `ProfileError`.
+    """Write the file; returns where the previous version is. Raises `DestinationError`, and
+    `ProfileError` for a file that changed since it was planned.
 
     A symbolic link stays: what it points to is replaced.
     """
@@ -78,14 +81,16 @@ def save(edit: Edit) -> Path | None:
             return None
         if _read(edit.path) != edit.before:
             raise ProfileError(
-                f"{edit.path} was changed by somebody else meanwhile", hint="run the same command again"
+                f"{edit.path} was changed by somebody else meanwhile",
+                hint="run the same command again",
+                id=UNUSABLE,
             )
         status = target.stat()
         kept = target.with_name(target.name + SUFFIX)
         _replace(kept, edit.before, status)
         _replace(target, edit.after, status)
     except OSError as error:
-        raise ProfileError(f"{edit.path} cannot be written", said=str(error), id="S3H-DST-01") from error
+        raise DestinationError(f"{edit.path} cannot be written", said=str(error)) from error
     return kept
 
 
@@ -115,14 +120,14 @@ def _check(profile: str, changes: Changes) -> None:
 def _read(path: Path) -> str | None:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise ProfileError(f"{path} is not a regular file")
+            raise ProfileError(f"{path} is not a regular file", id=UNUSABLE)
         return path.read_bytes().decode("utf-8")
     except FileNotFoundError:
         return None
     except UnicodeDecodeError:
-        raise ProfileError(f"{path} is not text in UTF-8") from None
+        raise ProfileError(f"{path} is not text in UTF-8", id=UNUSABLE) from None
     except OSError as error:
-        raise ProfileError(f"{path} cannot be read", said=str(error)) from error
+        raise ProfileError(f"{path} cannot be read", said=str(error), id=UNUSABLE) from error
 
 
 def _as_asked(before: str, after: str, profile: str, changes: Changes) -> bool:
@@ -154,7 +159,7 @@ def _parsed(text: str) -> dict[str, dict[str, str]]:
     try:
         parser.read_string(re.sub(r"\r\n?", "\n", text))
     except configparser.Error:
-        raise ProfileError("the AWS configuration file cannot be parsed") from None
+        raise ProfileError("the AWS configuration file cannot be parsed", id=UNUSABLE) from None
     return {section: dict(parser.items(section)) for section in parser.sections()}
 
 

@@ -16,7 +16,7 @@ from s3haul.options import AccessOptions
 
 EPILOG = """\b
 Examples:
-  s3haul configure --profile export --source-profile user-b
+  s3haul configure --profile export --source-profile user-b \\
     --role-arn arn:aws:iam::111111111111:role/export-role --external-id EXTERNAL-ID
   s3haul configure --profile export --duration-seconds 7200 --dryrun
   s3haul configure show --profile export

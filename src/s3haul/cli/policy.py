@@ -21,12 +21,12 @@ from s3haul.errors import UsageError
 
 EPILOG = """\b
 Examples:
-  s3haul policy --role-arn arn:aws:iam::111111111111:role/export-role --bucket BUCKET
-    --caller arn:aws:iam::222222222222:user/user-b --new-external-id
+  s3haul policy --role-arn arn:aws:iam::111111111111:role/export-role --bucket BUCKET \\
+    --caller arn:aws:iam::222222222222:user/user-b --new-external-id \\
     --key-arn arn:aws:kms:us-east-1:111111111111:key/KEY-ID
   s3haul policy ... --format terraform > export.tf
   s3haul policy ... --format aws-cli
-  s3haul policy ... --only permissions | aws iam put-role-policy --role-name export-role
+  s3haul policy ... --only permissions | aws iam put-role-policy --role-name export-role \\
     --policy-name s3haul-export --policy-document file:///dev/stdin
   s3haul policy lint trust.json permissions.json
 """

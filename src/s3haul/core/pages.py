@@ -53,6 +53,11 @@ PAGES: dict[str, Page] = {
         "An exported AWS_ACCESS_KEY_ID wins over AWS_PROFILE: unset it, or pass --profile. If the account differs"
         " from the role's, check role_arn and the endpoint.",
     ),
+    "S3H-CFG-07": Page(
+        "The AWS configuration file cannot be read, or not be changed safely.",
+        YOU,
+        "Mend the line that is named. An indented line goes on with the value above it, whatever it looks like.",
+    ),
     "S3H-STS-01": Page(
         "The credentials are unknown: STS or S3 does not know the access key.",
         YOU,
