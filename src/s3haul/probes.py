@@ -41,6 +41,15 @@ class TrustView:
     policy: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """The bucket's store, and how it is reached: "wire" or "sdk", and why that one."""
+
+    store: ObjectStore
+    transport: str
+    reason: str
+
+
 class Probes(Protocol):
     """One access, link by link, in this order; `S3HaulError` names the row, `StoreError` is one refused request."""
 
@@ -70,7 +79,7 @@ class Probes(Protocol):
 
     def open_store(
         self, region: str, *, requester_pays: bool = False
-    ) -> AbstractAsyncContextManager[ObjectStore]:
+    ) -> AbstractAsyncContextManager[Reached]:
         """The store of a run, in the region that `head_bucket` found ("" for the configured one)."""
         ...
 

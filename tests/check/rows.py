@@ -1,7 +1,6 @@
 """Every row of the diagnosis table that the embedded cloud can produce: exactly that mistake, set up honestly.
 
-A scenario changes one thing. `ROWS` says what `check` and `cp` must end with; what cannot be produced here is
-told in the test that counts them.
+A scenario changes one thing. `ROWS` says what `check` and `cp` must end with.
 """
 
 import time

@@ -21,8 +21,7 @@ from s3haul.aws.validate import SHORTEST_SESSION
 from s3haul.errors import AccessError, CredentialsError, S3HaulError, StoreError
 from s3haul.events import Emit
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
-from s3haul.probes import Configuration, Identity, TrustView
-from s3haul.store import ObjectStore
+from s3haul.probes import Configuration, Identity, Reached, TrustView
 
 _ATTEMPTS = 3
 _READ_TIMEOUT = 30
@@ -119,17 +118,17 @@ class AwsProbes:
 
     def open_store(
         self, region: str, *, requester_pays: bool = False
-    ) -> AbstractAsyncContextManager[ObjectStore]:
+    ) -> AbstractAsyncContextManager[Reached]:
         source = replace(self._source, request_payer="requester") if requester_pays else self._source
         return self._open_store(region or self._configured.region.value or "", source)
 
     @asynccontextmanager
-    async def _open_store(self, region: str, source: SourceOptions) -> AsyncIterator[ObjectStore]:
+    async def _open_store(self, region: str, source: SourceOptions) -> AsyncIterator[Reached]:
         opening = open_bucket(
             self._configured, self._keys, region, source, self._transfer, transport=self._access.transport
         )
         async with opening as bucket:
-            yield bucket.store
+            yield Reached(bucket.store, bucket.choice.transport, bucket.choice.reason)
 
     async def owner_of(self, key: str) -> str:
         request = {"Bucket": self._source.bucket, "Prefix": key, "MaxKeys": 1, "FetchOwner": True}

@@ -78,14 +78,18 @@ def explain_run(
         return error, ()
     suspects = [key for reason in UNEXPLAINED & tally.failed.keys() for key in tally.failed[reason].keys]
     found = _explain(access, source, transfer, suspects)
-    if error is None or not found or found[0].id == error.id:
-        return error, found if error is None else ()
-    first = found[0]
-    statement = f" Statement: {json.dumps(first.statement)}" if first.statement else ""
-    better = error_of(first.id)(
-        first.title, hint=first.fix + statement, said=first.said, id=first.id, who=first.who
+    if error is None:
+        return None, found
+    return (_explained(error, found[0]) if found else error), ()
+
+
+def _explained(error: S3HaulError, found: Finding) -> S3HaulError:
+    """The error in the words of the finding; what the run wanted to do is kept where the row is the same."""
+    message = error.message if found.id == error.id else found.title
+    statement = f" Statement: {json.dumps(found.statement)}" if found.statement else ""
+    return error_of(found.id)(
+        message, hint=found.fix + statement, said=found.said or error.said, id=found.id, who=found.who
     )
-    return better, ()
 
 
 def _explain(

@@ -20,6 +20,7 @@ class Step(StrEnum):
     ROLE = "role"
     EXTERNAL_ID = "external-id"
     BUCKET = "bucket"
+    NETWORK = "network"
     LISTING = "listing"
     HEAD = "head"
     CHECKSUM = "checksum"

@@ -4,13 +4,14 @@ Each step is reported as it is taken. Nothing is decided here beyond the order: 
 `core.judgement`.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from s3haul.core.denial import parse_denial
 from s3haul.core.evidence import Evidence, Step, StepResult, Trouble, grouped
 from s3haul.core.symptoms import Asked, row_of
-from s3haul.core.text import human_bytes
+from s3haul.core.text import human_bytes, human_duration
 from s3haul.core.trust import row_of_trust
 from s3haul.errors import Fault, FaultKind, S3HaulError, StoreError, UsageError
 from s3haul.models import ListPage, ObjectRef
@@ -35,6 +36,7 @@ class Climb:
     candidates: Sequence[str] = ()  # other prefixes that the user spoke of
     suspects: Sequence[str] = ()  # keys that a run was refused, to be among the samples
     sample_size: int = SAMPLES
+    clock: Callable[[], float] = time.monotonic
     patience: Patience = field(default_factory=Patience)
     evidence: Evidence = field(default_factory=Evidence)
     listed: tuple[ObjectRef, ...] = ()  # as far as the sample had to look
@@ -128,8 +130,13 @@ async def _reach_bucket(ladder: Climb) -> None:
         return
     ladder.see(region=region)
     try:
-        async with ladder.probes.open_store(region) as store:
+        async with ladder.probes.open_store(region) as reached:
+            store = reached.store
+            began = ladder.clock()
             page = await _list(ladder, store)
+            took = human_duration(ladder.clock() - began)
+            text = f"the {reached.transport} transport ({reached.reason}); the first request took {took}"
+            ladder.say(Step.NETWORK, True, text)
             if page is None:
                 await _explain_listing(ladder, store, region)
             elif page.entries:
@@ -208,7 +215,8 @@ async def _offer_to_pay(ladder: Climb, region: str, fault: Fault) -> None:
     source = ladder.source
     if source.request_payer is not None or parse_denial(fault.message) is not None:
         return
-    async with ladder.probes.open_store(region, requester_pays=True) as paying:
+    async with ladder.probes.open_store(region, requester_pays=True) as reached:
+        paying = reached.store
         try:
             await (paying.list_page(source.prefix) if source.recursive else paying.head(source.prefix))
         except StoreError:
