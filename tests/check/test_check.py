@@ -20,6 +20,7 @@ STEPS = [
     "network",
     "head",
     "checksum",
+    "read",
     "sample",
 ]
 
@@ -149,7 +150,17 @@ def test_a_destination_that_is_too_small_is_exit_code_5_with_both_figures(world,
     code, report = world.check(str(world.home))
     (finding,) = report["findings"]
     assert (code, finding["id"]) == (5, "S3H-DST-02")
-    assert "92 B are listed, 64 B are free" in finding["title"]
+    assert "92 B in 8 files are still to come, 64 B and 1,000 inodes are free" in finding["title"]
+
+
+def test_what_stands_there_already_needs_no_room(world, monkeypatch):
+    assert world.copy().code == 0
+    world.cloud.put(seed.BUCKET, "data/new.bin", b"new")
+    monkeypatch.setattr("s3haul.disk.trial.Tree.free_space", lambda _tree: FreeSpace(64, 1))
+    assert world.check(str(world.home / "data"))[0] == 0
+    world.cloud.put(seed.BUCKET, "data/newer.bin", b"newer")
+    code, report = world.check(str(world.home / "data"))
+    assert (code, found(report)) == (5, {"S3H-DST-02"})
 
 
 def test_too_few_inodes_are_exit_code_5(world, monkeypatch):

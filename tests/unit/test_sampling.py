@@ -1,10 +1,9 @@
-"""Which objects stand for a large bucket, and whether it fits."""
+"""Which objects stand for a large bucket."""
 
 import itertools
 
 import pytest
 
-from s3haul.core.room import Need, Room, shortage
 from s3haul.core.sampling import jumps, representative, spread
 
 LAST = "\U0010ffff"
@@ -37,12 +36,3 @@ def test_the_next_pages_are_beyond_the_outermost_directories_first():
     assert list(jumps("a/", "a/b/c.txt")) == [f"a/b/{LAST}", "a/b/c.txt"]
     assert list(jumps("", "flat")) == ["flat"]
     assert len(list(jumps("", "1/2/3/4/5/6/7"))) == 5
-
-
-def test_what_is_missing_is_said_with_figures():
-    assert shortage(Need(bytes=10, files=2), Room(bytes=10, inodes=2)) == ""
-    assert (
-        shortage(Need(bytes=2048, files=2), Room(bytes=1024, inodes=2))
-        == "2.0 KiB are listed, 1.0 KiB are free"
-    )
-    assert "3 files are listed, 2 inodes" in shortage(Need(bytes=1, files=3), Room(bytes=1024, inodes=2))

@@ -23,7 +23,8 @@ from s3haul.core.tally import Tally
 from s3haul.errors import CredentialsError, S3HaulError
 from s3haul.events import Event
 from s3haul.options import AccessOptions, DestinationOptions, OutputOptions, SourceOptions, TransferOptions
-from s3haul.preflight.ladder import Climb, Report, climb
+from s3haul.preflight.climb import Climb, Report
+from s3haul.preflight.ladder import climb
 from s3haul.preflight.place import look_at
 
 SCHEMA = 1
@@ -140,7 +141,7 @@ def _spoken_of(source: SourceOptions, transfer: TransferOptions) -> tuple[str, .
 
 
 def _destination(ladder: Climb, where: DestinationOptions, report: Report) -> Iterable[Finding]:
-    result = look_at(where, ladder.listed, complete=ladder.evidence.complete)
+    result = look_at(where, ladder.listed, base=ladder.source.base, complete=ladder.evidence.complete)
     report(result.step)
     return [trouble_finding(trouble) for trouble in result.troubles]
 

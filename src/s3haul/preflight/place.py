@@ -5,9 +5,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from s3haul.core.evidence import Step, StepResult, Trouble
-from s3haul.core.room import Need, Room, shortage
+from s3haul.core.keypath import safe_path
+from s3haul.core.room import Room
 from s3haul.core.text import human_bytes
-from s3haul.disk.trial import LONGEST_NAME, try_out
+from s3haul.disk import Tree
+from s3haul.disk.trial import LONGEST_NAME, Trial, try_out
 from s3haul.errors import DestinationError
 from s3haul.models import ObjectRef
 from s3haul.options import DestinationOptions
@@ -23,33 +25,52 @@ class PlaceResult:
     troubles: tuple[Trouble, ...]
 
 
-def look_at(where: DestinationOptions, listed: Sequence[ObjectRef], *, complete: bool) -> PlaceResult:
+def look_at(
+    where: DestinationOptions, listed: Sequence[ObjectRef], *, base: str, complete: bool
+) -> PlaceResult:
     """Try out the destination of a run. `listed` is what was seen of the listing, all of it if `complete`."""
     try:
         trial = try_out(where.root, force=where.force)
+        missing = _missing(where, listed, base)
     except DestinationError as error:
         return PlaceResult(StepResult(Step.DESTINATION, False, error.message), (Trouble.of(error),))
-    need = Need(sum(ref.size for ref in listed), len(listed))
-    troubles = []
-    if missing := shortage(need, Room(trial.free.bytes, trial.free.inodes)):
-        troubles.append(Trouble("S3H-DST-02", f"{where.root} is too small: {missing}."))
+    room = Room(trial.free.bytes, trial.free.inodes)
+    room.need(sum(ref.size for ref in missing), len(missing))
+    troubles = tuple(_troubles(where, listed, trial, room))
+    text = f"{trial.place} takes files and renames them; {human_bytes(trial.free.bytes)} are free"
+    if missing:
+        text += f", {human_bytes(room.needed_bytes)}{'' if complete else ' or more'} are to come"
+    return PlaceResult(StepResult(Step.DESTINATION, not troubles, text), troubles)
+
+
+def _troubles(
+    where: DestinationOptions, listed: Sequence[ObjectRef], trial: Trial, room: Room
+) -> Iterable[Trouble]:
+    if said := room.warning():
+        yield Trouble("S3H-DST-02", said)
     if trial.folds_case and (pairs := _same_but_for_case(listed)):
         message = (
             f"{where.root} does not tell upper from lower case, and {pairs} listed keys differ in that alone."
         )
-        troubles.append(Trouble("S3H-DST-10", message))
+        yield Trouble("S3H-DST-10", message)
     if not trial.takes_long_names:
-        message = f"{where.root} does not take names of {LONGEST_NAME} bytes."
-        troubles.append(Trouble("S3H-DST-05", message))
+        yield Trouble("S3H-DST-05", f"{where.root} does not take names of {LONGEST_NAME} bytes.")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard != resource.RLIM_INFINITY and hard < FEWEST_FILES:
-        troubles.append(Trouble("S3H-DST-08", f"This process may open {hard} files only."))
-    text = f"{trial.place} takes files and renames them; {human_bytes(trial.free.bytes)} are free"
-    if need.files:
-        text += (
-            f", {human_bytes(need.bytes)}{'' if complete else ' or more'} are listed in {need.files} objects"
-        )
-    return PlaceResult(StepResult(Step.DESTINATION, not troubles, text), tuple(troubles))
+        yield Trouble("S3H-DST-08", f"This process may open {hard} files only.")
+
+
+def _missing(where: DestinationOptions, listed: Sequence[ObjectRef], base: str) -> Sequence[ObjectRef]:
+    """The objects of which no file of the same size stands there already."""
+    if not where.root.is_dir():
+        return listed
+    with Tree.open(where.root) as tree:
+        return [ref for ref in listed if not _stands(tree, where.name, ref, base)]
+
+
+def _stands(tree: Tree, name: str | None, ref: ObjectRef, base: str) -> bool:
+    found = tree.stat(safe_path(name) if name else safe_path(ref.key, base=base))
+    return found is not None and found.is_regular and found.size == ref.size
 
 
 def _same_but_for_case(listed: Iterable[ObjectRef]) -> int:

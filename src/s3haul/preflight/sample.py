@@ -18,7 +18,6 @@ from s3haul.preflight.patience import Patience
 from s3haul.probes import Probes
 from s3haul.store import GetRequest, ObjectStore
 
-SAMPLES = 200
 PAGES = 16
 AT_A_TIME = 16
 OWNERS = 8  # refused objects whose owner is asked for, and as many readable ones
@@ -87,7 +86,7 @@ async def ask_for(
 async def _ask(patience: Patience, store: ObjectStore, ref: ObjectRef) -> Sample:
     if ref.storage_class in _ARCHIVED and not ref.restored:
         return Sample(key=ref.key, size=ref.size, storage_class=ref.storage_class, archived=True)
-    read, meta = await _first_byte(patience, store, ref)
+    read, meta = await first_byte(patience, store, ref)
     head: Fault | None = None
     if meta is None:
         try:
@@ -105,7 +104,7 @@ async def _ask(patience: Patience, store: ObjectStore, ref: ObjectRef) -> Sample
     )
 
 
-async def _first_byte(
+async def first_byte(
     patience: Patience, store: ObjectStore, ref: ObjectRef
 ) -> tuple[Fault | None, ObjectMeta | None]:
     """GET of one byte; an empty object has none and is fetched whole."""
