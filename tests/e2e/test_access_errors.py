@@ -71,7 +71,7 @@ REFUSED = {
     missing_external_id: ("S3H-STS-03", "none was given", "sts:AssumeRole"),
     no_right_to_assume: ("S3H-STS-04", "Who fixes it: your administrator", "allows sts:AssumeRole on"),
     trust_in_somebody_else: ("S3H-STS-03", "does not name you as Principal", seed.ROLE_ARN),
-    no_right_to_list: ("S3H-S3-02", "s3:ListBucket", "not BUCKET/*"),
+    no_right_to_list: ("S3H-S3-02", "s3:ListBucket", f"not {seed.BUCKET}/*"),
     no_right_to_read: ("S3H-S3-04", "s3:GetObject", "data owner"),
     no_right_to_decrypt: ("S3H-KMS-01", "kms:Decrypt", "data owner"),
     key_disabled: ("S3H-KMS-07", "aws kms enable-key", "is disabled"),

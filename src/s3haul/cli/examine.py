@@ -13,13 +13,13 @@ from s3haul.aws.probes import AwsProbes
 from s3haul.aws.session import ask_mfa
 from s3haul.aws.sts import AskMfa
 from s3haul.cli import findings, streams
-from s3haul.cli.haul import run_loop
 from s3haul.cli.statements import with_statements
 from s3haul.core.diagnosis import error_of
 from s3haul.core.evidence import StepResult
 from s3haul.core.judgement import Finding, Level, ending, judge, trouble_finding
 from s3haul.core.reasons import UNEXPLAINED
 from s3haul.core.tally import Tally
+from s3haul.engine.loop import run_loop
 from s3haul.errors import CredentialsError, S3HaulError
 from s3haul.events import Event
 from s3haul.options import AccessOptions, DestinationOptions, OutputOptions, SourceOptions, TransferOptions

@@ -66,7 +66,8 @@ def plan(size: int, part_sizes: Sequence[int], options: RangeOptions, *, dear: b
     """
     if size <= options.above:
         return None
-    most = max(options.block, _rounded(-(-size // MOST_BLOCKS)))
+    least = -(-size // MOST_BLOCKS)
+    most = options.block if least <= options.block else _rounded(least)
     factor = DEARER if dear else 1
     request = min(max(size // REQUESTS, options.smallest * factor), options.largest * factor)
     blocks: Sequence[int] = range(0, size, most)

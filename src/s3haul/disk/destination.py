@@ -162,6 +162,10 @@ class Destination(Tree):
         """Close a temporary file and leave it to the next run."""
         self._staging.set_aside(temporary)
 
+    def temporary_space(self, name: str) -> int:
+        """Bytes on the disk that a file of an earlier run holds, reserved ones included."""
+        return self._staging.space(name)
+
     def remove_temporary(self, name: str) -> None:
         """Remove a file that an earlier run left, if it is still there."""
         temporary = self.reopen_temporary(name, sys.maxsize)

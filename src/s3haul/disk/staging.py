@@ -82,6 +82,17 @@ class Staging:
             with contextlib.suppress(OSError):  # the next run clears the directory
                 os.unlink(name, dir_fd=self.fd)
 
+    def space(self, name: str) -> int:
+        """Bytes on the disk that a file holds; 0 for one that is not there."""
+        try:
+            return (
+                os.stat(name, dir_fd=self.fd, follow_symlinks=False).st_blocks * 512
+                if _NAME.fullmatch(name)
+                else 0
+            )
+        except OSError:
+            return 0
+
     def clear(self, prefix: str, kept: Collection[str]) -> int:
         """Remove every file whose name begins so, but those `kept`; how many there were."""
         with os.scandir(self.fd) as entries:

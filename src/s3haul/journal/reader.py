@@ -15,7 +15,7 @@ from s3haul.journal.database import SourceIdentity, open_for_reading, source_of
 from s3haul.journal.parts import BLOCKS, PARTIALS, to_block
 from s3haul.journal.rows import Row, to_outcome
 from s3haul.journal.trouble import damaged, translated
-from s3haul.models import Block, Outcome, Partial
+from s3haul.models import Block, Outcome, Partial, State
 
 PAGE = 1000
 
@@ -79,6 +79,11 @@ class Reader:
     def between(self, first: str, last: str) -> list[Row]:
         """The rows with first < key <= last, those that are no longer listed too."""
         return self._rows(_BETWEEN, (first, last))
+
+    def done(self, first: str, last: str) -> set[tuple[str, str, int]]:
+        """Key, ETag and size of what is done and listed, with first < key <= last."""
+        rows = self.between(first, last)
+        return {(row.key, row.etag, row.size) for row in rows if row.listed and row.state == State.DONE}
 
     def outcomes(self) -> Iterator[Outcome]:
         """What became of every listed key, in key order."""

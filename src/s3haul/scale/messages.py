@@ -24,7 +24,7 @@ _LENGTH = struct.Struct(">I")
 class Budget(NamedTuple):
     """A process's share of what may be under way, and until when nothing may, by the monotonic clock."""
 
-    limit: float
+    limit: int
     paused_until: float
 
 
@@ -38,6 +38,7 @@ class Start(NamedTuple):
     root: Path
     descriptors: tuple[int, ...]  # of the destination, inherited
     keys: Keys
+    renewable: bool  # whether there are other keys to be had when S3 refuses these
     budget: Budget
 
 
@@ -127,6 +128,8 @@ class Link:
 
     def send(self, message: ToChild | ToParent) -> None:
         """Queue a message; one to an end that is gone is lost, which `receive` notices."""
+        if self._writer.is_closing():
+            return
         body = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
         self._writer.write(_LENGTH.pack(len(body)) + body)
 
@@ -140,9 +143,17 @@ class Link:
         message: object = pickle.loads(body)  # noqa: S301 - written by this program, see above
         return message
 
-    async def flush(self) -> None:
-        """Wait until what was sent has left."""
-        await self._writer.drain()
+    async def part(self) -> None:
+        """Say that this was all, and wait until the other end has read it.
+
+        To close with messages unread would reset the connection, and the other end would lose what it has
+        not read yet.
+        """
+        if not self._writer.is_closing():
+            self._writer.write_eof()
+        while await self.receive() is not None:
+            pass
+        self.close()
 
     def close(self) -> None:
         self._writer.close()

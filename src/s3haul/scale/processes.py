@@ -25,7 +25,8 @@ class Processes:
         self._at_once = at_once
         self._objects = 0
         self._bytes = 0
-        self._decided = asyncio.Event()
+        self._ended = False
+        self._news = asyncio.Event()
         self._drained = False
         self._company: Company | None = None
 
@@ -39,15 +40,16 @@ class Processes:
                 self._objects -= objects
                 self._bytes -= size
             case ListingEnded():
-                self._decided.set()
+                self._ended = True
             case _:
                 return
-        if self._worthwhile:
-            self._decided.set()
+        self._news.set()
 
     async def run(self, ctx: Context, channel: Channel[Target], watch: DenialWatch, crew: Crew) -> None:
         """As `Reinforcement.run`. Raises `EngineProcessError`, and what ends the run."""
-        await self._decided.wait()
+        while not (self._ended or self._drained or self._worthwhile):
+            self._news.clear()
+            await self._news.wait()
         if self._worthwhile and not self._drained and sys.executable:
             self._company = Company(self._plan, ctx, watch, crew)
             await self._company.work(channel)
@@ -55,7 +57,7 @@ class Processes:
     def drain(self) -> None:
         """Have every process finish what is under way, and begin nothing more."""
         self._drained = True
-        self._decided.set()
+        self._news.set()
         if self._company is not None:
             self._company.close(drop=True)
 
