@@ -11,7 +11,10 @@ from typing import ClassVar
 
 
 class S3HaulError(Exception):
-    """Ends the run. `message` says what, `hint` what to do, `said` is the service's own sentence."""
+    """Ends the run. `message` says what, `hint` what to do, `said` is the service's own sentence.
+
+    `who` can fix it, where that is somebody else than the page of the id says.
+    """
 
     exit_code: ClassVar[int] = 70
     default_id: ClassVar[str] = "S3H-BUG-01"
@@ -23,12 +26,14 @@ class S3HaulError(Exception):
         hint: str | None = None,
         said: str | None = None,
         id: str | None = None,  # noqa: A002 - the field's name in every output
+        who: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.said = said
         self.id = id or self.default_id
+        self.who = who
 
 
 class UsageError(S3HaulError):

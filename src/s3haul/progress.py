@@ -70,7 +70,7 @@ class Bars:
                 self._annotate()
                 self._objects.refresh()
             case Warned():
-                self._bytes.write(f"! {show(event.message)}", file=self._bytes.fp)
+                self._bytes.write(_warning(event), file=self._bytes.fp)
             case _:
                 pass
 
@@ -109,7 +109,7 @@ class Lines:
 
     def observe(self, event: Event) -> None:
         if isinstance(event, Warned):
-            self._write(f"! {show(event.message)}")
+            self._write(_warning(event))
         now = self._clock()
         if now >= self._next:
             self._next = now + LINE_INTERVAL
@@ -171,7 +171,11 @@ class Quiet:
 
     def observe(self, event: Event) -> None:
         if isinstance(event, Warned):
-            self._stream.write(f"! {show(event.message)}\n")
+            self._stream.write(f"{_warning(event)}\n")
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+def _warning(event: Warned) -> str:
+    return f"! {show(event.message)}{f'   [{event.id}]' if event.id else ''}"

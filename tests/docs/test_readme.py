@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from botocore.configloader import load_config
 
 from s3haul.cli.help_topics import topic_text
 from s3haul.demo import seed
@@ -28,6 +29,11 @@ def filled(text: str) -> str:
     for name, value in PLACEHOLDERS.items():
         text = text.replace(name, value)
     return text
+
+
+def tutorial() -> list[str]:
+    (block,) = blocks("sh tutorial")
+    return block.splitlines()
 
 
 def document(name: str) -> dict:
@@ -80,8 +86,8 @@ def run(command: str, home: Path, server: DemoServer) -> subprocess.CompletedPro
 
 
 def test_every_command_of_the_readme_does_what_it_says(cloud, home):
-    commands = [line for block in blocks("sh run") for line in block.splitlines()]
-    assert len(commands) == 7
+    commands = tutorial() + [line for block in blocks("sh run") for line in block.splitlines()]
+    assert len(commands) == 13
     for command in commands:
         done = run(command, home, cloud)
         assert done.returncode == 0, (command, done.stdout, done.stderr)
@@ -90,6 +96,48 @@ def test_every_command_of_the_readme_does_what_it_says(cloud, home):
         files = {str(path.relative_to(home / name)) for path in (home / name).rglob("*") if path.is_file()}
         assert {name for name in files if not name.startswith(".s3haul")} == set(objects)
     assert (home / "data" / "data" / "big.bin").read_bytes() == b"part" * 2_000_000
+
+
+def test_the_first_two_commands_make_the_documents_and_the_profile_that_readme_shows(cloud, home):
+    policy, configure = tutorial()[:2]
+    printed = json.loads(run(policy, home, cloud).stdout)
+    for name in ("trust", "permissions", "caller"):
+        for statement in printed[name]["Statement"]:
+            del statement["Sid"]
+        assert printed[name] == document(name)
+    fresh = home / "fresh"
+    fresh.mkdir()
+    assert run(configure, fresh, cloud).returncode == 0
+    (home / "shown").write_text(filled(blocks("ini profile")[0]))
+    assert load_config(str(fresh / "config")) == load_config(str(home / "shown"))
+
+
+def test_the_tutorial_leads_from_two_accounts_without_any_policy_to_every_object(tmp_path):
+    """Both sides do what the first command prints; nobody else has any right."""
+    cloud = seed.standard_cloud()
+    role, user = cloud.roles[seed.ROLE_ARN], cloud.users[seed.USER_B_KEY_ID]
+    role.trust, role.policies, user.policies = {"Statement": []}, [], []
+    key = cloud.kms_keys[seed.KMS_KEY_ARN]
+    key.policy = {"Statement": []}
+    for number in range(30):
+        cloud.put(seed.BUCKET, f"logs/{number:02}.log", b"%d" % number * 100, bucket_key=number % 2 == 0)
+    keys = f"aws_access_key_id = {seed.USER_B_KEY_ID}\naws_secret_access_key = {seed.USER_B_SECRET}\n"
+    (tmp_path / "credentials").write_text(f"[user-b]\n{keys}")
+    policy, *further = tutorial()
+    with DemoServer(cloud) as server:
+        refused = run(
+            "s3haul check s3://BUCKET --source-profile user-b --role-arn " + seed.ROLE_ARN, tmp_path, server
+        )
+        assert (refused.returncode, "[S3H-STS-04]" in refused.stdout) == (4, True)
+        printed = json.loads(run(policy, tmp_path, server).stdout)
+        role.trust, role.policies = printed["trust"], [printed["permissions"]]
+        user.policies, key.policy = [printed["caller"]], printed["key"]
+        for command in further:
+            done = run(command, tmp_path, server)
+            assert done.returncode == 0, (command, done.stdout, done.stderr)
+            assert "[S3H-" not in done.stdout + done.stderr
+    hauled = {path.name for path in (tmp_path / "data").rglob("*.log")}
+    assert len(hauled) == 30
 
 
 @pytest.mark.parametrize(

@@ -69,14 +69,14 @@ def expired_source_session(server, machine):
 REFUSED = {
     wrong_external_id: ("S3H-STS-03", "External ID is missing or different", "sts:AssumeRole"),
     missing_external_id: ("S3H-STS-03", "none was given", "sts:AssumeRole"),
-    no_right_to_assume: ("S3H-STS-04", "your own administrator must allow sts:AssumeRole", seed.ROLE_ARN),
+    no_right_to_assume: ("S3H-STS-04", "Who fixes it: your administrator", "allows sts:AssumeRole on"),
     trust_in_somebody_else: ("S3H-STS-03", "does not name you as Principal", seed.ROLE_ARN),
-    no_right_to_list: ("S3H-S3-02", "allow s3:ListBucket", "not BUCKET/*"),
-    no_right_to_read: ("S3H-S3-04", "allow s3:GetObject", "data owner"),
-    no_right_to_decrypt: ("S3H-KMS-01", "allow kms:Decrypt", "data owner"),
-    key_disabled: ("S3H-KMS-07", "enable the key", "is disabled"),
-    clock_off: ("S3H-NET-01", "set the clock", "s from ours"),
-    expired_source_session: ("S3H-STS-02", "log in again", "profile user-b have expired"),
+    no_right_to_list: ("S3H-S3-02", "s3:ListBucket", f"not {seed.BUCKET}/*"),
+    no_right_to_read: ("S3H-S3-04", "s3:GetObject", "data owner"),
+    no_right_to_decrypt: ("S3H-KMS-01", "kms:Decrypt", "data owner"),
+    key_disabled: ("S3H-KMS-07", "aws kms enable-key", "is disabled"),
+    clock_off: ("S3H-NET-01", "Set the clock", "s from ours"),
+    expired_source_session: ("S3H-STS-02", "Log in again", "profile user-b have expired"),
 }
 
 

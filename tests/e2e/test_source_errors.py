@@ -102,7 +102,7 @@ def test_a_redirect_is_refused_and_the_other_server_is_never_called(server, mach
     with DemoServer(small_cloud(3), tls=False) as other:  # without a certificate that could stop a client
         server.faults.add("redirect", operation=operation, status=307, location=f"{other.endpoint_url}/x")
         ran = copy(machine, dest)
-        assert_refused(ran, 1 if operation == "GetObject" else 6, "S3H-NET-07", "check --endpoint-url")
+        assert_refused(ran, 1 if operation == "GetObject" else 6, "S3H-NET-07", "--endpoint-url")
         assert other.calls == []
     assert tree(dest) == {}
 
@@ -140,7 +140,7 @@ def test_archived_objects_are_skipped_with_exit_code_3_and_without_a_request(ser
     assert ran.code == 3
     assert "[S3H-S3-10]" in ran.out
     assert "cold.bin" in ran.out
-    assert "restore it" in ran.out
+    assert "Restore them" in ran.out
     assert server.count("GetObject", "cold.bin") == 0
 
 

@@ -88,7 +88,7 @@ async def test_expired_source_credentials_say_that_a_new_login_helps(entry, serv
     error = await entry.refused()
     assert isinstance(error, CredentialsError)
     assert error.id == "S3H-STS-02"
-    assert "log in" in error.hint
+    assert "Log in" in error.hint
 
 
 async def test_sts_that_stays_down_is_an_error_of_the_way_there(entry, server):

@@ -35,11 +35,16 @@ def http(status, code, message="said", **more):
         (http(403, "AccessDenied", KMS), AccessError, "S3H-KMS-01", "kms:Decrypt"),
         (http(500, "InternalError"), SourceError, "S3H-S3-17", "failed"),
         (Fault(FaultKind.TLS, "x"), TlsError, "S3H-NET-06", "certificate"),
-        (Fault(FaultKind.REDIRECT, "x", region="eu-west-1"), RedirectRefusedError, "S3H-NET-07", "eu-west-1"),
+        (
+            Fault(FaultKind.REDIRECT, "x", region="eu-west-1", status=307),
+            RedirectRefusedError,
+            "S3H-NET-07",
+            "eu-west-1",
+        ),
         (Fault(FaultKind.CREDENTIALS, "x"), CredentialsError, "S3H-CFG-05", "credentials"),
-        (Fault(FaultKind.LOCAL, "x"), DestinationError, "S3H-DST-08", "resource"),
+        (Fault(FaultKind.LOCAL, "x"), DestinationError, "S3H-DST-08", "descriptors"),
         (Fault(FaultKind.CONNECT, "x"), SourceError, "S3H-NET-05", "reached"),
-        (Fault(FaultKind.STALL, "x"), SourceError, "S3H-NET-08", "reached"),
+        (Fault(FaultKind.STALL, "x"), SourceError, "S3H-NET-08", "too long"),
     ],
 )
 def test_each_fault_is_named(fault, kind, id_, words):

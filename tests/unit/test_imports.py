@@ -67,6 +67,17 @@ def run(*arguments: str) -> str:
         ("cp", "--help"),
         ("cp", "not-a-bucket", "."),
         ("help", "names"),
+        ("policy", "--help"),
+        (
+            "policy",
+            "--role",
+            "arn:aws:iam::111111111111:role/r",
+            "--bucket",
+            "bucket",
+            "--only",
+            "permissions",
+        ),
+        ("configure", "--help"),
     ],
 )
 def test_what_needs_no_haul_loads_neither_the_sdk_nor_an_event_loop(arguments):

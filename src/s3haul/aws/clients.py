@@ -78,14 +78,27 @@ def core_session(profile: str | None) -> AioSession:
 
 def sts_client(settings: Settings, fetch: FetchKeys) -> AbstractAsyncContextManager[Any]:
     """A client of the regional STS endpoint that signs with what `fetch` gives."""
+    return _query_client("sts", settings, fetch, settings.sts_endpoint_url.value)
+
+
+def iam_client(settings: Settings, fetch: FetchKeys) -> AbstractAsyncContextManager[Any]:
+    """A client of IAM, at AWS or at the one server that is configured for everything."""
+    endpoint = settings.sts_endpoint_url.value
+    shared = endpoint if endpoint == settings.endpoint_url.value else None
+    return _query_client("iam", settings, fetch, shared)
+
+
+def _query_client(
+    service: str, settings: Settings, fetch: FetchKeys, endpoint: str | None
+) -> AbstractAsyncContextManager[Any]:
     config = StrictConfig(
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=30,
         retries={"mode": "standard", "total_max_attempts": STS_ATTEMPTS},
         user_agent_extra=f"s3haul/{__version__}",
     )
-    region, endpoint = settings.region.value, settings.sts_endpoint_url.value
-    return _client("sts", settings, region=region, endpoint=endpoint, fetch=fetch, config=config)
+    region = settings.region.value
+    return _client(service, settings, region=region, endpoint=endpoint, fetch=fetch, config=config)
 
 
 def s3_client(

@@ -15,6 +15,7 @@ from botocore.exceptions import ConfigParseError, InvalidConfigError
 
 from s3haul.errors import ProfileError
 
+UNUSABLE = "S3H-CFG-07"
 SIGV4 = frozenset({"s3v4", "v4"})
 
 
@@ -56,7 +57,7 @@ def read(session: AioSession) -> ConfigFile:
         trouble = _where(error.kwargs.get("error"))
         # The cause quotes the line, so it is not chained.
         raise ProfileError(
-            f"{error.kwargs.get('path')} cannot be parsed{trouble}", hint=_PARSE_HINT
+            f"{error.kwargs.get('path')} cannot be parsed{trouble}", hint=_PARSE_HINT, id=UNUSABLE
         ) from None
     return ConfigFile(everything["profiles"], everything, paths)
 

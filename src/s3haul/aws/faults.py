@@ -44,7 +44,9 @@ def kind_of_causes(error: BaseException) -> FaultKind | None:
 def redirect_fault(status: int, location: str, region: str) -> Fault:
     """The fault of an answer that points elsewhere."""
     said = f"HTTP {status} redirect to {location!r} refused (bucket region: {region})"
-    return Fault(FaultKind.REDIRECT, said, status=status, region=region)
+    # S3 sends no Location along with its own: the bucket is elsewhere, and the client must know where.
+    code = "PermanentRedirect" if status == 301 and not location else ""
+    return Fault(FaultKind.REDIRECT, said, code=code, status=status, region=region)
 
 
 def connection_fault(error: OSError) -> Fault:

@@ -11,6 +11,8 @@ from botocore.exceptions import ClientError
 from s3haul.aws.chain import RoleStep
 from s3haul.aws.faults import causes
 from s3haul.aws.profile import Settings
+from s3haul.core.pages import PAGES, filled
+from s3haul.core.symptoms import Asked, row_of
 from s3haul.errors import (
     AssumeRoleError,
     CredentialsError,
@@ -23,10 +25,6 @@ from s3haul.errors import (
 )
 from s3haul.options import RoleOptions
 
-_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
-_UNKNOWN_KEY = frozenset({"InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId"})
-_CLOCK = frozenset({"SignatureDoesNotMatch", "RequestTimeTooSkewed", "InvalidSignatureException"})
-
 _TOLERABLE_SKEW = 60.0
 
 
@@ -36,32 +34,33 @@ def is_chaining_limit(error: ClientError) -> bool:
     return said.get("Code") == "ValidationError" and "role chaining" in said.get("Message", "")
 
 
-def explain(fault: Fault, error: BaseException, step: RoleStep, settings: Settings) -> S3HaulError:
-    """The error for one failed AssumeRole."""
-    said = _redacted(fault.message, step.role)
+def explain(fault: Fault, error: BaseException, step: RoleStep | None, settings: Settings) -> S3HaulError:
+    """The error for one failed call of STS: AssumeRole for `step`, or who we are without one."""
+    said = _redacted(fault.message, step.role) if step else fault.message
     if fault.kind is not FaultKind.HTTP:
         return unreachable("STS", fault.kind, said, error)
-    if fault.code in _EXPIRED:
-        return CredentialsError(
-            f"the credentials of {settings.base} have expired",
-            hint="log in again (for example `aws sso login`), then run the same command",
-            said=said,
-            id="S3H-STS-02",
-        )
-    if fault.code in _UNKNOWN_KEY:
-        return CredentialsError(
-            f"STS does not know the access key of {settings.base}",
-            hint="the key may be deleted or inactive; temporary keys also need their session token",
-            said=said,
-            id="S3H-STS-01",
-        )
-    if fault.code in _CLOCK:
-        return _clock(fault, said)
-    if fault.status >= 500 or fault.status == 429:
-        return SourceError("STS cannot serve the request now", hint="run again", said=said, id="S3H-NET-05")
-    id_, hint = _refusal(fault, step.role)
+    row = row_of(fault, Asked.ROLE)
+    match row:
+        case "S3H-STS-02":
+            return CredentialsError(
+                f"the credentials of {settings.base} have expired", hint=PAGES[row].fix, said=said, id=row
+            )
+        case "S3H-STS-01":
+            return CredentialsError(
+                f"STS does not know the access key of {settings.base}",
+                hint=PAGES[row].fix,
+                said=said,
+                id=row,
+            )
+        case "S3H-NET-01":
+            return _clock(fault, said)
+        case "S3H-NET-05":
+            return SourceError("STS cannot serve the request now", hint="run again", said=said, id=row)
+    if step is None:
+        return AssumeRoleError("STS does not say who calls", hint=PAGES[row].fix, said=said, id=row)
     where = f" of profile {step.profile!r}" if step.profile else ""
-    return AssumeRoleError(f"STS refused the role {step.role.role_arn}{where}", hint=hint, said=said, id=id_)
+    message = f"STS refused the role {step.role.role_arn}{where}"
+    return AssumeRoleError(message, hint=_hint(row, step.role), said=said, id=row)
 
 
 def unreachable(what: str, kind: FaultKind, said: str, error: BaseException) -> S3HaulError:
@@ -94,34 +93,17 @@ def _clock(fault: Fault, said: str) -> S3HaulError:
         skew = f" (the server's clock is {fault.skew:+.0f} s from ours)"
     return CredentialsError(
         f"STS refused the signature{skew}",
-        hint="set the clock, and check the secret key; a proxy that rewrites requests does this too",
+        hint=PAGES["S3H-NET-01"].fix,
         said=said,
         id="S3H-NET-01",
     )
 
 
-def _refusal(fault: Fault, role: RoleOptions) -> tuple[str, str]:
-    """Diagnosis id and hint for an answer that concerns the role itself."""
-    if fault.code == "RegionDisabledException":
-        return "S3H-STS-12", "STS is not active in this region: activate it, or choose another --region"
-    if "MaxSessionDuration" in fault.message:
-        limit = f"--duration-seconds {role.duration_seconds} is above the role's maximum"
-        return "S3H-STS-10", f"{limit}: lower it, or let the data owner raise MaxSessionDuration"
-    if "externalId" in fault.message:
-        return "S3H-STS-09", "the External ID has characters or a length that STS does not take"
-    if fault.status != 403:
-        return "S3H-STS-07", "check the role's ARN and the session's parameters"
-    if "explicit deny" in fault.message:
-        return (
-            "S3H-S3-08",
-            "a policy denies it explicitly: the sentence names its type, its owner must change it",
-        )
-    if "identity-based policy" in fault.message:
-        return (
-            "S3H-STS-04",
-            f"your own administrator must allow sts:AssumeRole on {role.role_arn} for you; check the ARN too",
-        )
-    return "S3H-STS-03", _likely_causes(role)
+def _hint(row: str, role: RoleOptions) -> str:
+    if row == "S3H-STS-03":
+        return _likely_causes(role)
+    fix = filled(PAGES[row].fix, {"ROLE-ARN": role.role_arn})
+    return f"{fix} (asked for: {role.duration_seconds} seconds)" if row == "S3H-STS-10" else fix
 
 
 def _likely_causes(role: RoleOptions) -> str:

@@ -20,7 +20,7 @@ from s3haul.aws.profile import Settings, resolve
 from s3haul.aws.sources import load_source
 from s3haul.aws.sts import AskMfa, RoleChain
 from s3haul.aws.translate import FOREIGN, translate
-from s3haul.aws.transport import authorities, choose
+from s3haul.aws.transport import Choice, authorities, choose
 from s3haul.aws.wire.endpoint import Endpoint
 from s3haul.aws.wire.store import open_wire_store
 from s3haul.errors import CredentialsError, FaultKind, SourceError
@@ -70,6 +70,15 @@ class OpenStore:
     wiring: Wiring | None = None
 
 
+def checked_settings(access: AccessOptions) -> Settings:
+    """The effective settings, and endpoints that may be used. Raises `ProfileError` or `UsageError`."""
+    quiet_loggers()
+    settings = resolve(access)
+    for setting in (settings.endpoint_url, settings.sts_endpoint_url):
+        check_endpoint(setting.value, allow_plain_http=access.allow_plain_http)
+    return settings
+
+
 async def ask_mfa(serial: str) -> str:
     """Asks on the terminal for the code of one device, off the event loop."""
     while True:
@@ -97,14 +106,38 @@ async def open_store(
 
     Raises `UsageError`, `AccessError` or `SourceError` before anything is yielded.
     """
-    quiet_loggers()
-    settings = resolve(access)
-    for setting in (settings.endpoint_url, settings.sts_endpoint_url):
-        check_endpoint(setting.value, allow_plain_http=access.allow_plain_http)
+    settings = checked_settings(access)
     for warning in settings.warnings:
         on_event(Warned(warning, "S3H-CFG-06"))
     credentials, fetch = await _credentials(settings, on_event, ask_mfa)
     region = await _bucket_region(settings, fetch, source)
+    async with open_bucket(settings, fetch, region, source, transfer, transport=access.transport) as bucket:
+        effective = _effective(settings, credentials, bucket.client)
+        choice = bucket.choice
+        yield OpenStore(bucket.store, effective, credentials, choice.transport, choice.reason, bucket.wiring)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBucket:
+    """A store and what it was made of."""
+
+    store: ObjectStore
+    client: Any
+    choice: Choice
+    wiring: Wiring | None
+
+
+@asynccontextmanager
+async def open_bucket(
+    settings: Settings,
+    fetch: FetchKeys,
+    region: str,
+    source: SourceOptions,
+    transfer: TransferOptions,
+    *,
+    transport: str,
+) -> AsyncIterator[OpenBucket]:
+    """The bucket through the transport that suits it, for credentials and region that are known."""
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(
             s3_client(
@@ -116,7 +149,7 @@ async def open_store(
                 read_timeout=transfer.stall_timeout,
             )
         )
-        choice = await choose(client, source.bucket, access.transport)
+        choice = await choose(client, source.bucket, transport)
         wiring: Wiring | None = None
         if choice.endpoint is None:
             from s3haul.aws.sdk import SdkStore, sdk_client  # noqa: PLC0415 - loads boto3, which others can spare
@@ -129,8 +162,7 @@ async def open_store(
             store = await stack.enter_async_context(
                 open_wire_store(wiring.endpoint, wiring.authorities, source, transfer, fetch)
             )
-        effective = _effective(settings, credentials, client)
-        yield OpenStore(store, effective, credentials, choice.transport, choice.reason, wiring)
+        yield OpenBucket(store, client, choice, wiring)
 
 
 async def _credentials(
@@ -185,7 +217,7 @@ async def _ask_region(settings: Settings, fetch: FetchKeys, source: SourceOption
 def _region_of_refusal(error: Exception, bucket: str) -> str:
     """A refusal that names the region, or may be about this one call, is fine; the listing will tell."""
     fault = translate(error)
-    if fault.region:
+    if fault.region or fault.code == "PermanentRedirect":
         return fault.region
     if fault.kind is not FaultKind.HTTP:
         raise refusals.unreachable("S3", fault.kind, fault.message, error) from None

@@ -69,7 +69,7 @@ class RoleChain:
         session: RoleSession | None = None
         for index, step in enumerate(self._settings.roles):
             session = await self._assume(index, step, fetch)
-            fetch = _constant(session.keys)
+            fetch = constant(session.keys)
         assert session is not None, "a chain of roles has at least one"
         return session
 
@@ -144,7 +144,9 @@ def _session(answer: dict[str, Any], role: RoleOptions, now: float) -> RoleSessi
     return RoleSession(keys, arn, expires_at, expires_at - now)
 
 
-def _constant(keys: Keys) -> FetchKeys:
+def constant(keys: Keys) -> FetchKeys:
+    """Always these keys, which nobody renews."""
+
     async def fetch() -> Keys:
         return keys
 

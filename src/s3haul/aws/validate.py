@@ -7,14 +7,13 @@ External ID is never repeated in a message: only its length is.
 import re
 from collections.abc import Iterator
 
+from s3haul.access.names import EXTERNAL_ID, EXTERNAL_ID_LENGTHS, ROLE_ARN
 from s3haul.errors import ProfileError, UsageError
 from s3haul.options import RoleOptions
 
 SHORTEST_SESSION = 900
 LONGEST_SESSION = 43_200
 
-_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
-_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]*", re.ASCII)
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 _MFA_SERIAL = re.compile(r"[\w+=/:,.@-]{9,256}", re.ASCII)
 
@@ -35,7 +34,7 @@ def account_of(arn: str) -> str:
 
 
 def _troubles(role: RoleOptions) -> Iterator[tuple[str, str, str]]:
-    if not 20 <= len(role.role_arn) <= 2048 or not _ROLE_ARN.fullmatch(role.role_arn):
+    if not 20 <= len(role.role_arn) <= 2048 or not ROLE_ARN.fullmatch(role.role_arn):
         yield (
             "S3H-STS-07",
             "role-arn",
@@ -43,9 +42,9 @@ def _troubles(role: RoleOptions) -> Iterator[tuple[str, str, str]]:
         )
     if role.external_id is not None:
         length = len(role.external_id)
-        if not 2 <= length <= 1224:
+        if length not in EXTERNAL_ID_LENGTHS:
             yield "S3H-STS-09", "external-id", f"has {length} characters; STS takes 2 to 1224"
-        elif not _EXTERNAL_ID.fullmatch(role.external_id):
+        elif not EXTERNAL_ID.fullmatch(role.external_id):
             yield (
                 "S3H-STS-09",
                 "external-id",

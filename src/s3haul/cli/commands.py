@@ -19,6 +19,16 @@ class Listed(NamedTuple):
 
 COMMANDS = {
     "cp": Listed("cp", "Copy objects to local disk: verified, resumable, every key accounted for."),
+    "check": Listed(
+        "check", "Check access and destination, step by step, and name what is wrong, who fixes it and how."
+    ),
+    "policy": Listed(
+        "policy", "Print the policies of both accounts, or find what is wrong with them (lint)."
+    ),
+    "configure": Listed(
+        "configure",
+        "Write the role's profile into the AWS configuration file, or tell what is in effect (show).",
+    ),
     "manifest": Listed("manifest", "Print what became of every listed key, as JSON lines on stdout."),
     "verify": Listed(
         "verify",

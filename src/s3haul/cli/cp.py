@@ -11,7 +11,7 @@ from s3haul.cli import flags
 from s3haul.cli.flags import LogFormats, Transports
 from s3haul.cli.loading import quick_imports
 from s3haul.errors import UsageError
-from s3haul.options import AccessOptions, Existing, OutputOptions, RoleOptions, TransferOptions
+from s3haul.options import AccessOptions, Existing, OutputOptions, TransferOptions
 
 EPILOG = """\b
 Examples:
@@ -45,6 +45,7 @@ def cp(
     endpoint_url: flags.EndpointUrl = None,
     ca_bundle: flags.CaBundle = None,
     allow_plain_http: flags.PlainHttp = False,
+    owner_profile: flags.OwnerProfile = None,
     recursive: flags.Recursive = False,
     include: flags.Include = None,  # noqa: ARG001 - their order is only in the command line
     exclude: flags.Exclude = None,  # noqa: ARG001 - same
@@ -85,12 +86,13 @@ def cp(
         profile=profile,
         source_profile=source_profile,
         external_id=external_id,
-        role=_role(role_arn, external_id, role_session_name, duration_seconds, mfa_serial),
+        role=flags.parse_role(role_arn, external_id, role_session_name, duration_seconds, mfa_serial),
         region=region,
         endpoint_url=endpoint_url,
         ca_bundle=ca_bundle,
         allow_plain_http=allow_plain_http,
         transport=transport.value,
+        owner_profile=owner_profile,
     )
     transfer = TransferOptions(
         filters=flags.filters_in_order(sys.argv),
@@ -114,25 +116,3 @@ def cp(
         from s3haul.cli.haul import preview, run  # noqa: PLC0415 - help and usage errors stay fast
 
     return (preview if dryrun else run)(access, what, transfer, where, output)
-
-
-def _role(
-    role_arn: str | None,
-    external_id: str | None,
-    session_name: str | None,
-    duration: int | None,
-    mfa: str | None,
-) -> RoleOptions | None:
-    if role_arn is None:
-        if (session_name, duration, mfa) != (None, None, None):
-            raise UsageError(
-                "The role's flags need --role-arn.", hint="or put them into the profile of --profile"
-            )
-        return None
-    return RoleOptions(
-        role_arn=role_arn,
-        external_id=external_id,
-        session_name=session_name,
-        duration_seconds=3600 if duration is None else duration,
-        mfa_serial=mfa,
-    )

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from s3haul.errors import JournalError, UsageError
-from s3haul.options import DestinationOptions, Existing, SourceOptions
+from s3haul.options import DestinationOptions, Existing, RoleOptions, SourceOptions
 
 
 class LogFormats(StrEnum):
@@ -37,6 +37,9 @@ _OUT = "Output"
 
 Source = Annotated[str, typer.Argument(metavar="s3://BUCKET[/PREFIX]", help="Bucket, prefix or object.")]
 Dest = Annotated[str, typer.Argument(metavar="DEST", help="Local directory, or file name for one object.")]
+OptionalDest = Annotated[
+    str | None, typer.Argument(metavar="[DEST]", help="Local directory, to be tried out as well.")
+]
 State = Annotated[Path, typer.Argument(metavar="DEST", help="A directory that s3haul hauled to.")]
 
 Profile = Annotated[
@@ -73,6 +76,15 @@ CaBundle = Annotated[str | None, typer.Option(help="PEM file of the CAs to trust
 PlainHttp = Annotated[
     bool,
     typer.Option("--allow-plain-http", help="Accept http:// beyond loopback.", rich_help_panel=_ACCESS),
+]
+
+OwnerProfile = Annotated[
+    str | None,
+    typer.Option(
+        envvar="S3HAUL_OWNER_PROFILE",
+        help="A profile of the data owner (iam:GetRole), only to say why STS refused the role.",
+        rich_help_panel=_ACCESS,
+    ),
 ]
 
 Recursive = Annotated[
@@ -195,6 +207,29 @@ def parse_source(
         request_payer=request_payer,
         expected_bucket_owner=expected_bucket_owner,
         page_size=page_size,
+    )
+
+
+def parse_role(
+    role_arn: str | None,
+    external_id: str | None,
+    session_name: str | None,
+    duration: int | None,
+    mfa: str | None,
+) -> RoleOptions | None:
+    """The role of the flags, None without --role-arn."""
+    if role_arn is None:
+        if (session_name, duration, mfa) != (None, None, None):
+            raise UsageError(
+                "The role's flags need --role-arn.", hint="or put them into the profile of --profile"
+            )
+        return None
+    return RoleOptions(
+        role_arn=role_arn,
+        external_id=external_id,
+        session_name=session_name,
+        duration_seconds=3600 if duration is None else duration,
+        mfa_serial=mfa,
     )
 
 

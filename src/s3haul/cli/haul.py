@@ -15,6 +15,7 @@ from dataclasses import asdict, replace
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.cli import render, streams
 from s3haul.cli.render import Ending
+from s3haul.core.judgement import Finding
 from s3haul.core.keypath import STATE_DIRECTORY
 from s3haul.core.tally import Tally
 from s3haul.core.text import show
@@ -84,7 +85,19 @@ def run(
         except S3HaulError as raised:
             error = raised
     seconds = time.monotonic() - started
-    ending = Ending(tally=tally, error=error, seconds=seconds, url=_url(source), root=str(where.root))
+    findings: tuple[Finding, ...] = ()
+    if error is not None or tally.failed:
+        from s3haul.cli.examine import explain_run  # noqa: PLC0415 - a run that was not refused needs none of it
+
+        error, findings = explain_run(access, source, transfer, tally, error)
+    ending = Ending(
+        tally=tally,
+        error=error,
+        seconds=seconds,
+        url=_url(source),
+        root=str(where.root),
+        findings=findings,
+    )
     try:
         _print_summary(ending, output)
     finally:

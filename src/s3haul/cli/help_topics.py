@@ -3,11 +3,13 @@
 Tables are generated from the code that they describe, so they cannot drift from it.
 """
 
+import json
 from importlib import resources
 from typing import Annotated
 
 import typer
 
+from s3haul.cli.statements import EXAMPLE, statement_of
 from s3haul.core.pages import PAGES
 from s3haul.core.reasons import REASONS
 from s3haul.errors import UsageError
@@ -34,8 +36,7 @@ def topic_text(topic: str) -> str:
     if topic.upper().startswith("S3H-"):
         return _page(topic.upper())
     if topic == "errors":
-        ids = {*PAGES, *(reason.id for reason in REASONS.values())}
-        return "\n\n".join(_page(each) for each in sorted(ids))
+        return "\n\n".join(_page(each) for each in sorted(PAGES))
     if topic not in TOPICS:
         raise UsageError(f"There is no help on {topic!r}.", hint="topics: " + ", ".join(TOPICS))
     return (resources.files("s3haul.cli") / "topics" / f"{topic}.md").read_text("utf-8").rstrip()
@@ -43,11 +44,13 @@ def topic_text(topic: str) -> str:
 
 def _page(error_id: str) -> str:
     page = PAGES.get(error_id)
-    lines = [f"{error_id}  {page.title}", f"  who fixes it: {page.who}", f"  fix: {page.fix}"] if page else []
-    for slug, reason in REASONS.items():
-        if reason.id == error_id:
-            lines.append(f"{error_id}  an object with the reason {slug}: {reason.sentence}")
-            lines += [f"  who fixes it: {reason.who}", f"  fix: {reason.fix}"]
-    if not lines:
+    if page is None:
         raise UsageError(f"There is no page on {error_id}.", hint="s3haul help errors lists the ids")
+    lines = [f"{error_id}  {page.title}", f"  who fixes it: {page.who}", f"  fix: {page.fix}"]
+    statement = statement_of(error_id, EXAMPLE)
+    if statement:
+        lines.append(f"  statement: {json.dumps(statement)}")
+    slugs = [slug for slug, reason in REASONS.items() if reason.id == error_id]
+    if slugs:
+        lines.append(f"  objects with the reason {' or '.join(slugs)} in the manifest have this trouble")
     return "\n".join(lines)

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from s3haul.cli.findings import as_object, finding_lines
 from s3haul.cli.trouble import exit_code_of
-from s3haul.core.reasons import REASONS
+from s3haul.core.judgement import Finding
+from s3haul.core.reasons import REASONS, UNEXPLAINED
 from s3haul.core.tally import Cause, Tally
 from s3haul.core.text import human_bytes, human_duration, show
 from s3haul.engine.preview import Estimate
@@ -27,6 +29,7 @@ class Ending:
     seconds: float
     url: str
     root: str
+    findings: tuple[Finding, ...] = ()  # why objects were refused, where that was looked into
 
     @property
     def exit_code(self) -> int:
@@ -54,7 +57,7 @@ class Ending:
             yield f"  filtered  {tally.filtered} objects"
         for state, causes in (("skipped", tally.skipped), ("failed", tally.failed)):
             for reason, cause in sorted(causes.items(), key=lambda item: -item[1].count):
-                yield from _cause_lines(state, reason, cause)
+                yield from _cause_lines(state, reason, cause, self.findings)
         if tally.retries:
             counts = ", ".join(f"{reason}: {count}" for reason, count in tally.retries.most_common())
             yield f"  retries   {counts}"
@@ -87,6 +90,7 @@ class Ending:
             "algorithms": dict(tally.algorithms),
             "skipped": _causes(tally.skipped),
             "failed": _causes(tally.failed),
+            "diagnosis": [as_object(finding) for finding in self.findings],
             "retries": dict(tally.retries),
             "credential_renewals": tally.renewals,
             "warnings": tally.warnings,
@@ -126,13 +130,18 @@ def _verdict_lines(tally: Tally) -> Iterator[str]:
         yield f"  size-only {size_only} objects: S3 stores no checksum of them that can be computed"
 
 
-def _cause_lines(state: str, reason: str, cause: Cause) -> Iterator[str]:
+def _cause_lines(state: str, reason: str, cause: Cause, findings: tuple[Finding, ...]) -> Iterator[str]:
+    """One cause. Where the access was looked into, the findings say who and how; the reason alone does not."""
     known = REASONS[reason]
-    yield f"  {state:<9} {cause.count}: {known.sentence}   [{known.id}]"
+    diagnosed = findings and reason in UNEXPLAINED
+    yield f"  {state:<9} {cause.count}: {known.sentence}{'' if diagnosed else f'   [{known.id}]'}"
     yield f"            for example {', '.join(show(key) for key in cause.keys)}"
     if cause.detail:
         yield f"            AWS said: {show(cause.detail)}"
-    yield f"            {known.who}: {known.fix}"
+    if diagnosed:
+        yield from (f"  {line}" for finding in findings for line in finding_lines(finding))
+    else:
+        yield f"            {known.who}: {known.fix}"
 
 
 def _causes(causes: dict[str, Cause]) -> list[dict[str, Any]]:

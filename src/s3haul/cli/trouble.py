@@ -6,6 +6,7 @@ Everything that came from outside passes through `show`. Returns lines; printing
 import shlex
 from collections.abc import Iterator, Sequence
 
+from s3haul.core.pages import PAGES, YOU
 from s3haul.core.text import show
 from s3haul.errors import InterruptedRunError, S3HaulError
 
@@ -20,6 +21,8 @@ def error_lines(error: S3HaulError) -> Iterator[str]:
     yield f"x {_sentence(show(error.message).removesuffix('.'))}   [{error.id}]"
     if error.said:
         yield f"  AWS said: {show(error.said)}"
+    if (who := error.who or PAGES[error.id].who) != YOU:
+        yield f"  Who fixes it: {who}"
     if error.hint:
         yield f"  Fix: {show(error.hint)}"
     yield f"  More: s3haul help {error.id}"

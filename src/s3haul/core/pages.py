@@ -1,12 +1,16 @@
-"""One page per diagnosis id: what it means, who can fix it, how. `s3haul help ID` prints it.
+"""The one diagnosis table: what each id means, who can fix it, how. `s3haul help ID` prints a row.
 
-The ids are stable: appended to, never renumbered. Objects that were not done have their own table in
-`core.reasons`, whose ids share these pages. A test finds every id in the source and asks for its page.
+The ids are stable: appended to, never renumbered. `core.symptoms` and `core.judgement` find the row;
+errors and the reasons of objects name it. In a fix, words in capitals (BUCKET, ROLE-ARN, KEY-ARN,
+CALLER-ARN, REGION) stand for values: `filled` puts in those that are known.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 YOU, OWNER, BOTH = "you", "data owner", "you or the data owner"
+ADMIN, ORGANISATION = "your administrator", "an organisation admin"
+SERVICE, NOBODY = "the service", "nobody"
 
 
 class Page(NamedTuple):
@@ -49,13 +53,18 @@ PAGES: dict[str, Page] = {
         "An exported AWS_ACCESS_KEY_ID wins over AWS_PROFILE: unset it, or pass --profile. If the account differs"
         " from the role's, check role_arn and the endpoint.",
     ),
+    "S3H-CFG-07": Page(
+        "The AWS configuration file cannot be read, or not be changed safely.",
+        YOU,
+        "Mend the line that is named. An indented line goes on with the value above it, whatever it looks like.",
+    ),
     "S3H-STS-01": Page(
-        "STS or S3 does not know the access key.",
+        "The credentials are unknown: STS or S3 does not know the access key.",
         YOU,
         "The key may be deleted or inactive. Temporary keys (ASIA...) also need their session token.",
     ),
     "S3H-STS-02": Page(
-        "The source credentials have expired, so the role cannot be renewed.",
+        "The source credentials have expired, so the role cannot be assumed or renewed.",
         YOU,
         "Log in again (for example aws sso login), then run the same command: it resumes.",
     ),
@@ -63,22 +72,22 @@ PAGES: dict[str, Page] = {
         "STS refused the role without naming a policy: mostly the External ID is missing or different.",
         BOTH,
         "Pass the exact External ID (case and spaces count). If it is right, the role's trust policy does not"
-        " name you: see S3H-STS-05.",
+        " name you: see S3H-STS-05. With --owner-profile, s3haul check reads the trust policy and tells.",
     ),
     "S3H-STS-04": Page(
         "Your own policies do not allow sts:AssumeRole on this role.",
-        YOU,
-        "Have your administrator allow sts:AssumeRole on the role's ARN.",
+        ADMIN,
+        "Your administrator allows sts:AssumeRole on ROLE-ARN in your policies. Check the ARN too.",
     ),
     "S3H-STS-05": Page(
         "The role's trust policy does not name this caller.",
         OWNER,
-        "Add the caller's ARN, or its account's root with a condition, as Principal of the trust policy.",
+        "Add CALLER-ARN, or its account's root with a condition, as Principal of the trust policy of ROLE-ARN.",
     ),
     "S3H-STS-06": Page(
         "The trust policy names a user or role that was deleted and made again (AIDA... or AROA...).",
         OWNER,
-        "Save the caller's ARN in the trust policy again.",
+        "Save the caller's ARN in the trust policy of ROLE-ARN again: CALLER-ARN.",
     ),
     "S3H-STS-07": Page(
         "The role's ARN or another parameter of the session is wrong; or the role does not exist.",
@@ -86,7 +95,7 @@ PAGES: dict[str, Page] = {
         "Check the ARN: account, path and name, which is case-sensitive.",
     ),
     "S3H-STS-08": Page(
-        "The role wants MFA, or an MFA session cannot be renewed.",
+        "The role wants MFA, the code is wrong, or an MFA session cannot be renewed.",
         YOU,
         "Set mfa_serial. For runs longer than one session use a source without MFA, or resume with a new code.",
     ),
@@ -102,7 +111,7 @@ PAGES: dict[str, Page] = {
     ),
     "S3H-STS-11": Page(
         "The source is itself a role, so AWS caps the session at one hour.",
-        "nobody",
+        NOBODY,
         "Nothing: the session is renewed every hour.",
     ),
     "S3H-STS-12": Page(
@@ -110,12 +119,21 @@ PAGES: dict[str, Page] = {
         BOTH,
         "Activate it, or choose another --region.",
     ),
+    "S3H-STS-13": Page(
+        "The role can be assumed without its External ID, so that others who are trusted may be tricked into it.",
+        OWNER,
+        "Demand sts:ExternalId in a condition of the trust policy of ROLE-ARN.",
+    ),
     "S3H-NET-01": Page(
         "A signature was refused: the clock is off, the secret is wrong, or a proxy rewrites requests.",
         YOU,
         "Set the clock (5 minutes are too much), then check the secret and the proxy.",
     ),
-    "S3H-NET-02": Page("The bucket is in another region.", YOU, "Give the bucket's region with --region."),
+    "S3H-NET-02": Page(
+        "The bucket is in another region.",
+        YOU,
+        "Give the bucket's region with --region; a custom endpoint must be that region's.",
+    ),
     "S3H-NET-03": Page(
         "KMS-encrypted objects need https and signature version 4, or the endpoint may not be used.",
         YOU,
@@ -145,24 +163,155 @@ PAGES: dict[str, Page] = {
     ),
     "S3H-S3-01": Page("The bucket does not exist.", YOU, "Check its name, the account and the endpoint."),
     "S3H-S3-02": Page(
-        "The role may not list the bucket.",
+        "The role may not list the bucket (s3:ListBucket).",
         OWNER,
-        "Allow s3:ListBucket on arn:aws:s3:::BUCKET: the bucket's own ARN, not BUCKET/*.",
+        "Allow s3:ListBucket on the bucket's own ARN, arn:aws:s3:::BUCKET, not BUCKET/*.",
+    ),
+    "S3H-S3-03": Page(
+        "The role may list other prefixes of the bucket, but not this one (a condition on s3:prefix).",
+        BOTH,
+        "Haul a prefix that may be listed, or widen the s3:prefix condition of the s3:ListBucket statement.",
+    ),
+    "S3H-S3-04": Page(
+        "The role may not read the objects (s3:GetObject).",
+        OWNER,
+        "Allow s3:GetObject on the objects, arn:aws:s3:::BUCKET/*, not on the bucket's own ARN.",
+    ),
+    "S3H-S3-05": Page(
+        "The object does not exist, and who may not list the bucket is told 403 instead of 404.",
+        BOTH,
+        "Check the key. The data owner may allow s3:ListBucket on arn:aws:s3:::BUCKET, and 404 is told.",
+    ),
+    "S3H-S3-06": Page(
+        "S3 was sent a header that asks for encryption, which it refuses on reads. s3haul sends none.",
+        YOU,
+        "Look for a proxy or gateway that adds x-amz-server-side-encryption.",
+    ),
+    "S3H-S3-07": Page(
+        "Some objects belong to another account, which the bucket's and the role's policies do not reach.",
+        OWNER,
+        "Set the bucket's Object Ownership to Bucket owner enforced, or copy those objects in place.",
     ),
     "S3H-S3-08": Page(
-        "A policy denies the access.",
+        "A policy refuses what the role's own policy allows; AWS names its kind.",
         OWNER,
-        "The service's own words name the kind of policy (service control, boundary, session, endpoint, bucket).",
+        "Change the policy of that kind: service control and resource control policies are the organisation's,"
+        " boundaries and resource-based policies the data owner's, endpoint and session policies yours.",
+    ),
+    "S3H-S3-09": Page(
+        "The bucket makes the requester pay.",
+        YOU,
+        "Add --request-payer requester. The account of the role pays.",
+    ),
+    "S3H-S3-10": Page(
+        "Objects are archived.",
+        OWNER,
+        "Restore them (RestoreObject), then run the same command again. Until then they are skipped.",
+    ),
+    "S3H-S3-11": Page(
+        "S3 refuses requests for their rate.",
+        NOBODY,
+        "Nothing: s3haul slows down by itself. If it goes on, lower --concurrency or run later.",
+    ),
+    "S3H-S3-12": Page(
+        "Objects are overwritten while they are read.",
+        YOU,
+        "Run again when the bucket is at rest: a changed object is fetched anew, three times at most.",
+    ),
+    "S3H-S3-13": Page(
+        "The bucket belongs to another account than --expected-bucket-owner says.",
+        YOU,
+        "Check the account number, and that the bucket is the one you mean: names can look alike.",
+    ),
+    "S3H-S3-14": Page(
+        "There is no byte to read: the objects are empty.",
+        NOBODY,
+        "Nothing: another probe proves the right to read.",
     ),
     "S3H-S3-15": Page(
         "The listing is incomplete, so nobody could say that every key was hauled.",
-        "the service",
+        SERVICE,
         "Run again. If it repeats, the server's listing is faulty. SeaweedFS, for one, lists directory by directory,"
         " so that logs/a comes before logs.txt, and loses keys at page ends: haul its prefixes one by one.",
     ),
+    "S3H-S3-16": Page(
+        "The object does not exist, or was deleted after it was listed.",
+        YOU,
+        "Check the key, which is case-sensitive, or run again to list anew.",
+    ),
+    "S3H-S3-17": Page(
+        "The service failed, and went on failing.",
+        SERVICE,
+        "Run again: the same command resumes.",
+    ),
+    "S3H-S3-18": Page("The service refused the request.", YOU, "Its own words say why."),
+    "S3H-KMS-01": Page(
+        "The role may not decrypt the objects (kms:Decrypt).",
+        OWNER,
+        "Allow kms:Decrypt on KEY-ARN, not on an alias. A condition kms:ViaService must name the bucket's region.",
+    ),
+    "S3H-KMS-02": Page(
+        "The key's own policy does not let the role decrypt.",
+        OWNER,
+        "Add the role to the policy of KEY-ARN, or put back its statement that lets IAM policies act.",
+    ),
+    "S3H-KMS-03": Page(
+        "The key is another account's and is not shared with the caller; or the role was not assumed at all.",
+        OWNER,
+        "The account of KEY-ARN adds the role to the key's policy; the role's policy must allow kms:Decrypt too.",
+    ),
+    "S3H-KMS-04": Page(
+        "A policy tests the caller's address, VPC or endpoint for kms:Decrypt, and S3 makes that call.",
+        OWNER,
+        "Take aws:SourceIp, aws:SourceVpc and aws:SourceVpce out of the statement; kms:ViaService narrows it"
+        " instead. In a Deny add aws:ViaAWSService = false.",
+    ),
+    "S3H-KMS-05": Page(
+        "The condition on the encryption context has one form only, so old or new objects are shut out.",
+        OWNER,
+        "List both under kms:EncryptionContext:aws:s3:arn, with StringLike: the bucket's ARN (objects under a"
+        " Bucket Key) and BUCKET/* (all others).",
+    ),
+    "S3H-KMS-06": Page(
+        "The bucket's objects are under several KMS keys, and the role may not use all of them.",
+        OWNER,
+        "Name each key in the role's kms:Decrypt statement, and the role in each key's policy: KEY-ARN.",
+    ),
+    "S3H-KMS-07": Page(
+        "The objects' KMS key is disabled, scheduled for deletion, or gone.",
+        OWNER,
+        "aws kms enable-key --key-id KEY-ARN, or cancel its deletion now: aws kms cancel-key-deletion --key-id KEY-ARN.",
+    ),
+    "S3H-KMS-08": Page(
+        "KMS refuses requests for their rate: the quota of the data owner's account is used up.",
+        OWNER,
+        "Nothing at once: s3haul slows down by itself. Bucket Keys (for new objects) or a higher quota help.",
+    ),
+    "S3H-KMS-09": Page(
+        "The object is not stored with the encryption that --sse or --sse-kms-key-id states.",
+        OWNER,
+        "Re-encrypt the object, or drop the flag.",
+    ),
+    "S3H-INT-01": Page(
+        "The bytes received do not match the checksum that S3 stores.",
+        OWNER,
+        "Run again; if it repeats, the stored object is damaged.",
+    ),
+    "S3H-INT-02": Page(
+        "S3 stores no checksum that can be verified, and --require-checksum is given.",
+        OWNER,
+        "Copy the object in place with a checksum, or drop --require-checksum.",
+    ),
+    "S3H-INT-03": Page(
+        "The server's answers do not match the request (status, length, range or ETag).",
+        SERVICE,
+        "Look for a proxy or gateway between you and S3; run again.",
+    ),
     "S3H-DST-01": Page("The destination cannot be used.", YOU, "The message says what the system said."),
     "S3H-DST-02": Page(
-        "The destination is full: bytes, inodes or quota.", YOU, "Free some space; the same command resumes."
+        "The destination is full, or will be: bytes, inodes or quota.",
+        YOU,
+        "Free some space; the same command resumes.",
     ),
     "S3H-DST-03": Page("Another run works on this destination.", YOU, "Wait for it to end, or stop it."),
     "S3H-DST-04": Page(
@@ -170,8 +319,35 @@ PAGES: dict[str, Page] = {
         YOU,
         "Use one destination per source. A damaged journal may be removed: the files are then verified again.",
     ),
+    "S3H-DST-05": Page(
+        "This file system cannot store the key's name or the object's size.",
+        YOU,
+        "Haul to another file system.",
+    ),
+    "S3H-DST-06": Page(
+        "Something that s3haul did not make stands where the file must go.",
+        YOU,
+        "Move it away, or choose an empty destination.",
+    ),
+    "S3H-DST-07": Page(
+        "A file that differs stands in its place, and --existing skip is given.",
+        YOU,
+        "Use --existing overwrite to replace it.",
+    ),
     "S3H-DST-08": Page(
-        "This process ran out of file descriptors.", YOU, "Raise ulimit -n, or lower --concurrency."
+        "This process ran out of file descriptors, or may open too few.",
+        YOU,
+        "Raise ulimit -n, or lower --concurrency.",
+    ),
+    "S3H-DST-09": Page(
+        "The file system did not take the file.",
+        YOU,
+        "The detail says why (permissions, a mount inside the destination, a full directory).",
+    ),
+    "S3H-DST-10": Page(
+        "The file system holds A and a for one name, so that keys which differ in case alone collide.",
+        YOU,
+        "Haul to a file system that tells them apart, if the bucket has such keys.",
     ),
     "S3H-RUN-02": Page(
         "The processes that fetch objects kept dying.",
@@ -185,3 +361,50 @@ PAGES: dict[str, Page] = {
         "A bug in s3haul.", "the authors of s3haul", "Report it with the output of --log-format json."
     ),
 }
+
+# Whose the kinds of policy are that AWS names in a refusal, and where to look; rows of S3H-S3-08.
+GUARDS: dict[str, tuple[str, str]] = {
+    "service control": (
+        ORGANISATION,
+        "Let the service control policies of the caller's account allow it, for this role at least.",
+    ),
+    "resource control": (
+        ORGANISATION,
+        "Let the resource control policies of the owner's account allow it, for this role at least.",
+    ),
+    "permissions boundary": (OWNER, "Allow it in the permissions boundary of ROLE-ARN as well."),
+    "session": (
+        YOU,
+        "Ask whoever gave you the session (a broker, an SSO permission set) for one that allows it.",
+    ),
+    "VPC endpoint": (YOU, "Allow it in the policy of the VPC endpoint, which belongs to your network."),
+    "resource-based": (
+        OWNER,
+        "Look in the bucket's policy for a Deny that meets the role: on endpoint, address or organisation.",
+    ),
+    "role trust": (OWNER, "Look in the trust policy of ROLE-ARN for a Deny that meets CALLER-ARN."),
+    "identity-based": (BOTH, "Look in the policies of the user or role that AWS names for a Deny."),
+}
+
+_OF_THE_SOURCE = frozenset(
+    {
+        *("S3H-NET-02", "S3H-NET-04", "S3H-NET-05", "S3H-NET-06", "S3H-NET-07", "S3H-NET-08"),
+        *("S3H-S3-01", "S3H-S3-11", "S3H-S3-12", "S3H-S3-15", "S3H-S3-16", "S3H-S3-17", "S3H-S3-18"),
+        *("S3H-KMS-08", "S3H-INT-01", "S3H-INT-03"),
+    }
+)
+
+
+def exit_code(diagnosis: str) -> int:
+    """The exit code of a run that this id ended: 5 destination, 6 source, 4 access."""
+    if diagnosis.startswith("S3H-DST"):
+        return 5
+    return 6 if diagnosis in _OF_THE_SOURCE else 4
+
+
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """`text` with its words in capitals replaced; those without a value stay."""
+    for name, value in values.items():
+        if value:
+            text = text.replace(name, value)
+    return text

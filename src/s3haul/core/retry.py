@@ -57,7 +57,7 @@ class RetryLimits:
 
 
 _TOKEN = frozenset({"ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired"})
-_THROTTLE = frozenset(
+THROTTLE = frozenset(
     {
         "SlowDown",
         "ServiceUnavailable",
@@ -72,7 +72,7 @@ _THROTTLE = frozenset(
         "KMS.LimitExceededException",
     }
 )
-_TRANSIENT = frozenset(
+TRANSIENT = frozenset(
     {
         "InternalError",
         "RequestTimeout",
@@ -122,9 +122,9 @@ def _decide_http(fault: Fault, effort: Effort, limits: RetryLimits, jitter: floa
         return Action(Move.RENEW if effort.renewals < RENEWALS else Move.ABORT, "credentials")
     if code in _ABORT:
         return Action(Move.ABORT, _ABORT[code])
-    if code in _THROTTLE or status in {429, 503}:
+    if code in THROTTLE or status in {429, 503}:
         return _wait("throttled", fault, effort, limits, jitter)
-    if code in _TRANSIENT or status >= 500 or status == 408:
+    if code in TRANSIENT or status >= 500 or status == 408:
         return _retry("server-error", effort, limits, jitter)
     if status in {412, 416}:
         return Action(Move.REFRESH, "changed")

@@ -11,6 +11,14 @@ from s3haul.demo.policy import Ask, Principal, Verdict, judge
 
 
 @dataclass(frozen=True, slots=True)
+class Guard:
+    """A policy that only limits: what it does not allow is refused, whatever else allows it."""
+
+    kind: str
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """The authenticated caller. `policies` are those of the user or the role, read live."""
 
@@ -20,6 +28,7 @@ class Caller:
     access_key_id: str
     policies: list[Policy]
     session: Session | None = None
+    guards: tuple[Guard, ...] = ()
 
     @property
     def account(self) -> str:
@@ -37,14 +46,19 @@ class Denial:
     explicit: bool = False
 
     def because(self, action: str) -> str:
+        name = self.kind if self.kind == "permissions boundary" else f"{self.kind} policy"
         if self.explicit:
-            article = "an" if self.kind[0] in "aeiou" else "a"
-            return f"with an explicit deny in {article} {self.kind} policy"
-        return f"because no {self.kind} policy allows the {action} action"
+            return f"with an explicit deny in {'an' if self.kind[0] in 'aeiou' else 'a'} {name}"
+        return f"because no {name} allows the {action} action"
 
 
-def weigh_resource(caller: Caller, ask: Ask, owner: str, policy: Policy | None) -> Denial | None:
-    """A resource whose policy is optional (a bucket). None means allowed."""
+def weigh_resource(
+    caller: Caller, ask: Ask, owner: str, policy: Policy | None, guards: tuple[Guard, ...] = ()
+) -> Denial | None:
+    """A resource whose policy is optional (a bucket). None means allowed. `guards` stand on its side."""
+    limit = _limit(caller, ask, guards)
+    if limit is not None:
+        return limit
     identity, denial = _identity_side(caller, ask)
     if denial is not None and denial.explicit:
         return denial
@@ -61,8 +75,13 @@ def weigh_resource(caller: Caller, ask: Ask, owner: str, policy: Policy | None) 
     return None if attached.allowed else Denial("resource-based")
 
 
-def weigh_guarded(caller: Caller, ask: Ask, owner: str, policy: Policy) -> Denial | None:
+def weigh_guarded(
+    caller: Caller, ask: Ask, owner: str, policy: Policy, guards: tuple[Guard, ...] = ()
+) -> Denial | None:
     """A resource that its own policy guards alone (a key, a role): without its Allow nothing helps."""
+    limit = _limit(caller, ask, guards)
+    if limit is not None:
+        return limit
     identity, denial = _identity_side(caller, ask)
     if denial is not None and denial.explicit:
         return denial
@@ -72,6 +91,16 @@ def weigh_guarded(caller: Caller, ask: Ask, owner: str, policy: Policy) -> Denia
     if not identity and (caller.account != owner or not attached.allowed or attached.by_account):
         return denial
     return None if attached.allowed else Denial("resource-based")
+
+
+def _limit(caller: Caller, ask: Ask, guards: tuple[Guard, ...]) -> Denial | None:
+    """The first policy that limits this request: the resource's side, then the caller's."""
+    verdicts = [(guard.kind, judge(guard.policy, ask, caller.principal)) for guard in guards]
+    verdicts += [(guard.kind, judge(guard.policy, ask)) for guard in caller.guards]
+    for kind, verdict in verdicts:
+        if verdict.denied or not verdict.allowed:
+            return Denial(kind, explicit=verdict.denied)
+    return None
 
 
 def _identity_side(caller: Caller, ask: Ask) -> tuple[bool, Denial | None]:

@@ -4,6 +4,7 @@ Used in process by tests and seeds, and by the services. The clock is a paramete
 restores follow `clock()`, epoch seconds.
 """
 
+import json
 import secrets
 import time
 import uuid
@@ -25,6 +26,10 @@ class Cloud:
     `region` is the region that this endpoint belongs to. `session_seconds` makes every session really
     end that soon; the answer of AssumeRole names that end only with `announce_session_seconds`, so
     that by default a client runs into ExpiredToken unprepared.
+
+    `service_control` and `resource_control` are the organisation's policies by account;
+    `endpoint_policy` is that of the VPC endpoint that every request comes through. `sts_regions_off` are
+    regions where STS is not active. `tells_regions` is off for servers that keep a bucket's region to themselves.
     """
 
     clock: Callable[[], float] = time.time
@@ -34,6 +39,11 @@ class Cloud:
     users: dict[str, User] = field(default_factory=dict)
     roles: dict[str, Role] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
+    service_control: dict[str, Policy] = field(default_factory=dict)
+    resource_control: dict[str, Policy] = field(default_factory=dict)
+    endpoint_policy: Policy | None = None
+    sts_regions_off: set[str] = field(default_factory=set)
+    tells_regions: bool = True
     kms_keys: dict[str, KmsKey] = field(default_factory=dict)
     buckets: dict[str, Bucket] = field(default_factory=dict)
 
@@ -70,6 +80,12 @@ class Cloud:
         )
         self.sessions[session.access_key_id] = session
         return session
+
+    def make_again(self, user: User) -> None:
+        """Delete the user and make one of the same name: trust policies keep the id of the deleted one."""
+        for role in self.roles.values():
+            role.trust = json.loads(json.dumps(role.trust).replace(f'"{user.arn}"', f'"{user.unique_id}"'))
+        user.made += 1
 
     def expire_sessions(self) -> None:
         """End every session now; its credentials answer ExpiredToken from here on."""

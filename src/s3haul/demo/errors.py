@@ -25,6 +25,10 @@ class CloudError(Exception):
         self.detail = dict(detail or {})
         self.headers = dict(headers or {})
 
+    def without_detail(self) -> "CloudError":
+        """The same refusal of a server that says less than S3 does."""
+        return CloudError(self.status, self.code, self.message.partition(";")[0])
+
 
 def access_denied(message: str = "Access Denied", headers: Mapping[str, str] | None = None) -> CloudError:
     return CloudError(403, "AccessDenied", message, headers=headers)

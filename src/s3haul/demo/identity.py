@@ -9,11 +9,11 @@ import time
 from functools import lru_cache
 
 from s3haul.demo import sigv4
-from s3haul.demo.access import ANONYMOUS, Caller
+from s3haul.demo.access import ANONYMOUS, Caller, Guard
 from s3haul.demo.cloud import Cloud
 from s3haul.demo.errors import CloudError, access_denied, invalid_request
 from s3haul.demo.messages import Request
-from s3haul.demo.model import Session, User
+from s3haul.demo.model import Policy, Session, User
 from s3haul.demo.policy import Principal
 
 S3_SKEW = 900
@@ -54,16 +54,16 @@ def s3_caller(cloud: Cloud, request: Request) -> tuple[Caller, str]:
         denied = access_denied("There were headers present in the request which were not signed")
         denied.detail["HeadersNotSigned"] = ", ".join(unsigned)
         raise denied
-    return _caller(holder), signature.region
+    return _caller(cloud, holder), signature.region
 
 
 def sts_caller(cloud: Cloud, request: Request) -> Caller:
-    """The caller of an STS request; every region of the scope is accepted."""
+    """The caller of an STS or IAM request; every region of the scope is accepted, unless STS is off there."""
     authorization = request.header("authorization")
     if not authorization:
         raise CloudError(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
     signature = sigv4.parse(authorization)
-    if signature is None or signature.service != "sts":
+    if signature is None or signature.service not in {"sts", "iam"}:
         raise CloudError(
             400, "IncompleteSignature", "The request signature does not conform to AWS standards."
         )
@@ -82,26 +82,36 @@ def sts_caller(cloud: Cloud, request: Request) -> Caller:
         raise CloudError(403, "SignatureDoesNotMatch", message)
     if isinstance(holder, Session) and holder.expires <= cloud.clock():
         raise CloudError(403, "ExpiredToken", "The security token included in the request is expired")
-    return _caller(holder)
+    if signature.region in cloud.sts_regions_off:
+        message = f"STS is not activated in this region for account:{_caller(cloud, holder).account}."
+        raise CloudError(403, "RegionDisabledException", message)
+    return _caller(cloud, holder)
 
 
 def _holder(cloud: Cloud, access_key_id: str) -> User | Session | None:
     return cloud.users.get(access_key_id) or cloud.sessions.get(access_key_id)
 
 
-def _caller(holder: User | Session) -> Caller:
+def _caller(cloud: Cloud, holder: User | Session) -> Caller:
     if isinstance(holder, User):
-        principal = Principal(holder.account, (holder.arn,))
-        return Caller(principal, holder.arn, _id("AIDA", holder.arn), holder.access_key_id, holder.policies)
+        principal = Principal(holder.account, (holder.unique_id, holder.arn))
+        guards = _guards(cloud, holder.account, holder.boundary)
+        user = holder.unique_id
+        return Caller(principal, holder.arn, user, holder.access_key_id, holder.policies, guards=guards)
     role = holder.role
     arn = f"arn:aws:sts::{role.account}:assumed-role/{role.name.rpartition('/')[2]}/{holder.name}"
-    principal = Principal(role.account, (arn, role.arn))
-    user_id = f"{_id('AROA', role.arn)}:{holder.name}"
-    return Caller(principal, arn, user_id, holder.access_key_id, role.policies, holder)
+    principal = Principal(role.account, (role.unique_id, arn, role.arn))
+    user_id = f"{role.unique_id}:{holder.name}"
+    guards = _guards(cloud, role.account, role.boundary)
+    return Caller(principal, arn, user_id, holder.access_key_id, role.policies, holder, guards)
 
 
-def _id(prefix: str, arn: str) -> str:
-    return prefix + hashlib.sha256(arn.encode()).hexdigest()[:16].upper()
+def _guards(cloud: Cloud, account: str, boundary: Policy | None) -> tuple[Guard, ...]:
+    """What limits this caller whatever its policies say."""
+    found = (
+        [Guard("service control", cloud.service_control[account])] if account in cloud.service_control else []
+    )
+    return (*found, Guard("permissions boundary", boundary)) if boundary else tuple(found)
 
 
 def _check_s3_date(cloud: Cloud, request: Request) -> None:

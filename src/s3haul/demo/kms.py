@@ -4,7 +4,7 @@ S3 calls KMS on the caller's behalf, so the request context holds the caller, km
 encryption context (the object's ARN, or the bucket's with a Bucket Key), and no network address.
 """
 
-from s3haul.demo.access import Caller, Denial, weigh_guarded
+from s3haul.demo.access import Caller, Denial, Guard, weigh_guarded
 from s3haul.demo.errors import CloudError, access_denied
 from s3haul.demo.model import KmsKey, ObjectVersion
 from s3haul.demo.policy import Ask
@@ -37,8 +37,11 @@ def check_use(call: S3Call, action: str, key_arn: str, context_arn: str) -> None
         "aws:principalaccount": caller.account,
         "aws:principalarn": caller.principal.arns[-1] if caller.principal.arns else "",
     }
-    denial = weigh_guarded(caller, Ask(action, key.arn, context), key.account, key.policy)
-    if denial is not None:
+    control = call.cloud.resource_control.get(key.account)
+    guards = (Guard("resource control", control),) if control else ()
+    denial = weigh_guarded(caller, Ask(action, key.arn, context), key.account, key.policy, guards)
+    granted = any((arn, action) in key.grants for arn in caller.principal.arns)
+    if denial is not None and not (granted and not denial.explicit):
         raise access_denied(_sentence(caller, key, action, denial))
     if key.state == "Disabled":
         raise CloudError(400, "KMS.DisabledException", f"{key.arn} is disabled.")

@@ -4,6 +4,7 @@ Policies are plain dicts as in AWS's JSON. Everything is mutable on purpose: a t
 key state or an object between two requests and the next request sees it. Times are epoch seconds.
 """
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,9 +16,18 @@ Policy = dict[str, Any]
 ARCHIVED_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 
 
+def unique_id(prefix: str, arn: str, made: int = 1) -> str:
+    """The id behind a name, as policies show it once the name is gone. Another one for each `made`."""
+    text = arn if made == 1 else f"{arn}#{made}"
+    return prefix + hashlib.sha256(text.encode()).hexdigest()[:16].upper()
+
+
 @dataclass(slots=True)
 class User:
-    """An IAM user with one access key. With `mfa_serial` set, `mfa_code` is the code that is right."""
+    """An IAM user with one access key. With `mfa_serial` set, `mfa_code` is the code that is right.
+
+    `made` counts how often a user of this name was made: each time it is somebody else.
+    """
 
     account: str
     name: str
@@ -26,10 +36,16 @@ class User:
     policies: list[Policy] = field(default_factory=list)
     mfa_serial: str = ""
     mfa_code: str = ""
+    boundary: Policy | None = None
+    made: int = 1
 
     @property
     def arn(self) -> str:
         return f"arn:aws:iam::{self.account}:user/{self.name}"
+
+    @property
+    def unique_id(self) -> str:
+        return unique_id("AIDA", self.arn, self.made)
 
 
 @dataclass(slots=True)
@@ -41,10 +57,15 @@ class Role:
     trust: Policy
     policies: list[Policy] = field(default_factory=list)
     max_session: int = 3600
+    boundary: Policy | None = None
 
     @property
     def arn(self) -> str:
         return f"arn:aws:iam::{self.account}:role/{self.name}"
+
+    @property
+    def unique_id(self) -> str:
+        return unique_id("AROA", self.arn)
 
 
 @dataclass(slots=True)
@@ -63,13 +84,14 @@ class Session:
 
 @dataclass(slots=True)
 class KmsKey:
-    """A KMS key; `state` is Enabled, Disabled or PendingDeletion."""
+    """A KMS key; `state` is Enabled, Disabled or PendingDeletion. `grants` are pairs of ARN and action."""
 
     account: str
     region: str
     key_id: str
     policy: Policy
     state: str = "Enabled"
+    grants: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def arn(self) -> str:

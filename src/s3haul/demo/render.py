@@ -59,10 +59,10 @@ def s3_document(root: str, branches: Tree) -> Answer:
     return xml_answer(f'<{root} xmlns="{S3_NAMESPACE}">{tree(branches)}</{root}>')
 
 
-def sts_document(action: str, result: Tree) -> Answer:
+def sts_document(action: str, result: Tree, *, namespace: str = _STS_NAMESPACE) -> Answer:
     body = tree({f"{action}Result": result, "ResponseMetadata": {"RequestId": str(uuid.uuid4())}})
     root = f"{action}Response"
-    return _sts_answer(f'<{root} xmlns="{_STS_NAMESPACE}">{body}</{root}>', 200)
+    return _sts_answer(f'<{root} xmlns="{namespace}">{body}</{root}>', 200)
 
 
 def s3_error(error: CloudError) -> Answer:

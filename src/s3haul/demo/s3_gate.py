@@ -5,7 +5,7 @@ The order is that of S3: signature, bucket, region, bucket owner, requester pays
 
 from dataclasses import dataclass
 
-from s3haul.demo.access import Caller, weigh_resource
+from s3haul.demo.access import Caller, Guard, weigh_resource
 from s3haul.demo.cloud import Cloud
 from s3haul.demo.errors import (
     CloudError,
@@ -43,9 +43,12 @@ def open_bucket(cloud: Cloud, request: Request) -> S3Call:
     if bucket is None:
         raise no_such_bucket(request.bucket)
     if region and region != bucket.region:
-        if region == cloud.region:
-            raise permanent_redirect(bucket.name, bucket.region)
-        raise wrong_region(region, bucket.region)
+        refused = (
+            permanent_redirect(bucket.name, bucket.region)
+            if region == cloud.region
+            else wrong_region(region, bucket.region)
+        )
+        raise refused if cloud.tells_regions else refused.without_detail()
     expected = request.header("x-amz-expected-bucket-owner")
     if expected and expected != bucket.account:
         raise access_denied(headers=_region_header(bucket))
@@ -65,7 +68,7 @@ def refusal(call: S3Call, action: str, key: str | None = None) -> CloudError | N
     bucket = call.bucket
     resource = bucket.arn if key is None else f"{bucket.arn}/{key}"
     ask = Ask(action, resource, _context(call))
-    denial = weigh_resource(call.caller, ask, bucket.account, bucket.policy)
+    denial = weigh_resource(call.caller, ask, bucket.account, bucket.policy, _guards(call))
     if denial is None:
         return None
     message = "Access Denied"
@@ -98,6 +101,15 @@ def find_object(call: S3Call) -> ObjectVersion:
     return stored
 
 
+def _guards(call: S3Call) -> tuple[Guard, ...]:
+    """What stands between: the VPC endpoint on the way, and the organisation of the bucket's account."""
+    cloud = call.cloud
+    endpoint = cloud.endpoint_policy
+    control = cloud.resource_control.get(call.bucket.account)
+    found = [Guard("VPC endpoint", endpoint)] if endpoint else []
+    return (*found, Guard("resource control", control)) if control else tuple(found)
+
+
 def _context(call: S3Call) -> dict[str, str]:
     request, query = call.request, call.request.query
     context = {
@@ -110,6 +122,8 @@ def _context(call: S3Call) -> dict[str, str]:
         context["s3:prefix"] = query.get("prefix", "")
         context["s3:delimiter"] = query.get("delimiter", "")
         context["s3:max-keys"] = query.get("max-keys", "1000")
+    if call.caller.session is not None and call.caller.session.mfa:
+        context["aws:multifactorauthpresent"] = "true"
     if "versionId" in query:
         context["s3:versionid"] = query["versionId"]
     return context

@@ -9,9 +9,10 @@ import re
 import time
 from collections.abc import Mapping
 
-from s3haul.demo.access import Caller, weigh_guarded
+from s3haul.demo.access import Caller, Denial, weigh_guarded
 from s3haul.demo.cloud import Cloud
 from s3haul.demo.errors import CloudError, access_denied
+from s3haul.demo.iam import get_role
 from s3haul.demo.messages import Answer, Request, query_pairs
 from s3haul.demo.model import Policy, Role, Session
 from s3haul.demo.policy import Ask
@@ -33,6 +34,8 @@ def serve(cloud: Cloud, caller: Caller, fields: Mapping[str, str]) -> Answer:
         return _caller_identity(caller)
     if action == "AssumeRole":
         return _assume_role(cloud, caller, fields)
+    if action == "GetRole":
+        return get_role(cloud, caller, fields)
     message = f"Could not find operation {action} for version {fields.get('Version', '')}"
     raise CloudError(400, "InvalidAction", message)
 
@@ -83,8 +86,10 @@ def _check_allowed(
     denial = weigh_guarded(caller, ask, role.account, role.trust)
     if denial is None:
         return
-    if denial.kind == "resource-based" and not denial.explicit:
-        raise refusal
+    if denial.kind == "resource-based":
+        if not denial.explicit:
+            raise refusal
+        denial = Denial("role trust", explicit=True)
     raise access_denied(f"{refusal.message} {denial.because('sts:AssumeRole')}")
 
 

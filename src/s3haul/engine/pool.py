@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from s3haul.core.diagnosis import run_error
+from s3haul.core.reasons import DENIED
 from s3haul.engine.admission import Target
 from s3haul.engine.channel import Channel, ChannelClosedError
 from s3haul.engine.context import Context
@@ -20,7 +21,6 @@ from s3haul.models import ObjectRef, Outcome, State
 
 DENIALS_IN_A_ROW = 100
 MAX_BACKLOG = 20_000  # outcomes; beyond, a slow disk holds the workers back and not the memory
-_DENIED = frozenset({"access-denied", "kms-access-denied"})
 
 
 class DenialWatch:
@@ -32,7 +32,7 @@ class DenialWatch:
 
     async def observe(self, ctx: Context, outcome: Outcome) -> None:
         """Raises `AccessError` when everything is refused now, readable objects included."""
-        if outcome.reason not in _DENIED:
+        if outcome.reason not in DENIED:
             self._in_a_row = 0
             if outcome.state is State.DONE and outcome.ref.size:
                 self._last_good = outcome.ref

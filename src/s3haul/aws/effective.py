@@ -1,0 +1,130 @@
+"""The effective settings with the place that each comes from: a flag, an environment variable, a file's section.
+
+It repeats no decision of `profile`: it looks up where the value that was chosen there stands. The External
+ID is told by its length.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiobotocore.session import AioSession
+from botocore.configloader import raw_config_parse
+from botocore.exceptions import ConfigNotFound
+
+from s3haul.aws import configfile
+from s3haul.aws.chain import RoleStep
+from s3haul.aws.configtext import profile_of
+from s3haul.aws.configwrite import hidden
+from s3haul.aws.profile import Origin, Setting, Settings, resolve
+from s3haul.options import AccessOptions
+
+EXTERNAL_ID_VARIABLE = "S3HAUL_EXTERNAL_ID"
+
+_VARIABLES = {
+    "profile": ("AWS_DEFAULT_PROFILE", "AWS_PROFILE"),
+    "region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
+    "endpoint_url": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+    "sts_endpoint_url": ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"),
+    "ca_bundle": ("AWS_CA_BUNDLE",),
+}
+_FLAGS = {"sts_endpoint_url": "--endpoint-url"}
+# The key of the profile for each field of a role.
+_ROLE = {
+    "role_arn": "role_arn",
+    "external_id": "external_id",
+    "role_session_name": "session_name",
+    "duration_seconds": "duration_seconds",
+    "mfa_serial": "mfa_serial",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One effective value. `where` is a flag, a variable, or "FILE [section]"; "" for a default."""
+
+    name: str
+    value: str | None
+    origin: Origin
+    where: str = ""
+
+
+def effective(access: AccessOptions, environ: Mapping[str, str] = os.environ) -> list[Row]:
+    """Every effective value, the chain of roles from the source to the last. Raises as `profile.resolve`."""
+    settings = resolve(access, environ)
+    files = configfile.read(AioSession(profile=access.profile))
+    name = settings.profile.value or "default"
+    chosen: dict[str, Setting] = {key: getattr(settings, key) for key in _VARIABLES}
+    rows = [
+        Row(key, setting.value, setting.origin, _place(key, setting.origin, files.paths, name, environ))
+        for key, setting in chosen.items()
+    ]
+    rows.append(_source_row(access, settings, files.paths))
+    for number, step in enumerate(settings.roles, 1):
+        last = number == len(settings.roles)
+        rows += _role_rows(step, files.paths, access.external_id if last else None, environ)
+    return rows
+
+
+def _source_row(access: AccessOptions, settings: Settings, paths: tuple[str, str]) -> Row:
+    """The credentials below all roles: named by a flag, by the first role's profile, or found by botocore."""
+    if access.source_profile and access.source_profile == settings.base.name:
+        return Row("source", str(settings.base), Origin.FLAG, "--source-profile")
+    first = settings.roles[0].profile if settings.roles else None
+    for key in ("source_profile", "credential_source"):
+        section = _section_of(paths, first, key) if first else ""
+        if section:
+            return Row("source", str(settings.base), Origin.PROFILE, section)
+    return Row("source", str(settings.base), Origin.DEFAULT)
+
+
+def _place(key: str, origin: Origin, paths: tuple[str, str], profile: str, environ: Mapping[str, str]) -> str:
+    match origin:
+        case Origin.FLAG:
+            return _FLAGS.get(key, "--" + key.replace("_", "-"))
+        case Origin.ENVIRONMENT:
+            return next((name for name in _VARIABLES[key] if environ.get(name)), "")
+        case Origin.PROFILE:
+            return _section_of(paths, profile, key) or paths[0]
+        case Origin.DEFAULT:
+            return ""
+
+
+def _role_rows(
+    step: RoleStep, paths: tuple[str, str], external_id: str | None, environ: Mapping[str, str]
+) -> Iterator[Row]:
+    for key, attribute in _ROLE.items():
+        value: Any = getattr(step.role, attribute)
+        if value is None:
+            continue
+        shown = hidden(value) if key == "external_id" else str(value)
+        section = _section_of(paths, step.profile, key) if step.profile else ""
+        if key == "external_id" and external_id is not None:
+            from_variable = environ.get(EXTERNAL_ID_VARIABLE) == external_id
+            origin = Origin.ENVIRONMENT if from_variable else Origin.FLAG
+            yield Row(key, shown, origin, EXTERNAL_ID_VARIABLE if from_variable else "--external-id")
+        elif step.profile is None:
+            given = key != "duration_seconds" or value != 3600
+            yield Row(
+                key,
+                shown,
+                Origin.FLAG if given else Origin.DEFAULT,
+                f"--{key.replace('_', '-')}" if given else "",
+            )
+        else:
+            yield Row(key, shown, Origin.PROFILE if section else Origin.DEFAULT, section)
+
+
+def _section_of(paths: tuple[str, str], profile: str, key: str) -> str:
+    """ "FILE [section]" of a profile's key. The credentials file goes before the config file, as for botocore."""
+    config, credentials = paths
+    for path, named in ((credentials, lambda section: section), (config, profile_of)):
+        try:
+            sections = raw_config_parse(path)
+        except ConfigNotFound:
+            continue
+        for section, values in sections.items():
+            if named(section) == profile and key in values:
+                return f"{path} [{section}]"
+    return ""

@@ -1,0 +1,80 @@
+"""`s3haul check`: the access chain, link by link: what each link proves, what is wrong, who fixes it, how.
+
+Nothing is fetched but single bytes, and nothing is left at the destination.
+"""
+
+import sys
+
+import typer
+
+from s3haul.cli import flags
+from s3haul.cli.flags import Transports
+from s3haul.cli.loading import quick_imports
+from s3haul.options import AccessOptions, OutputOptions, TransferOptions
+
+EPILOG = """\b
+Examples:
+  s3haul check s3://BUCKET --profile export
+  s3haul check s3://BUCKET/2024/ ./data --profile export --json
+  s3haul check s3://BUCKET --profile export --owner-profile owner
+
+Exit codes: 0 fine, 3 some objects would be skipped, 4 access, 5 destination, 6 source.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("check", epilog=EPILOG)(check)
+
+
+def check(
+    source: flags.Source,
+    dest: flags.OptionalDest = None,
+    *,
+    profile: flags.Profile = None,
+    role_arn: flags.RoleArn = None,
+    external_id: flags.ExternalId = None,
+    source_profile: flags.SourceProfile = None,
+    role_session_name: flags.SessionName = None,
+    duration_seconds: flags.Duration = None,
+    mfa_serial: flags.MfaSerial = None,
+    region: flags.Region = None,
+    endpoint_url: flags.EndpointUrl = None,
+    ca_bundle: flags.CaBundle = None,
+    allow_plain_http: flags.PlainHttp = False,
+    owner_profile: flags.OwnerProfile = None,
+    recursive: flags.Recursive = False,
+    include: flags.Include = None,  # noqa: ARG001 - their order is only in the command line
+    exclude: flags.Exclude = None,  # noqa: ARG001 - same
+    request_payer: flags.RequestPayer = None,
+    expected_bucket_owner: flags.BucketOwner = None,
+    transport: flags.Transport = Transports.AUTO,
+    force: flags.Force = False,
+    quiet: flags.Quiet = False,
+    json: flags.Json = False,
+) -> int:
+    """Check access and destination, step by step, and name what is wrong, who fixes it and how."""
+    what = flags.parse_source(
+        source,
+        recursive=recursive,
+        request_payer=request_payer,
+        expected_bucket_owner=expected_bucket_owner,
+    )
+    access = AccessOptions(
+        profile=profile,
+        source_profile=source_profile,
+        external_id=external_id,
+        role=flags.parse_role(role_arn, external_id, role_session_name, duration_seconds, mfa_serial),
+        region=region,
+        endpoint_url=endpoint_url,
+        ca_bundle=ca_bundle,
+        allow_plain_http=allow_plain_http,
+        transport=transport.value,
+        owner_profile=owner_profile,
+    )
+    where = flags.parse_destination(dest, what, force=force) if dest is not None else None
+    transfer = TransferOptions(filters=flags.filters_in_order(sys.argv))
+    with quick_imports():
+        from s3haul.cli.examine import run  # noqa: PLC0415 - help and usage errors stay fast
+
+    return run(access, what, transfer, where, OutputOptions(quiet=quiet, json=json))

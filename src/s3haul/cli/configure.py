@@ -1,0 +1,141 @@
+"""`s3haul configure`: the recipe's profile in the AWS configuration file, and `configure show`: what is in effect.
+
+Flags into changes of one profile; how a file is edited and saved is decided in `s3haul.aws`.
+"""
+
+import json as jsonlib
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from s3haul.cli import flags, streams
+from s3haul.cli.loading import quick_imports
+from s3haul.core.text import show as shown
+from s3haul.options import AccessOptions
+
+EPILOG = """\b
+Examples:
+  s3haul configure --profile export --source-profile user-b \\
+    --role-arn arn:aws:iam::111111111111:role/export-role --external-id EXTERNAL-ID
+  s3haul configure --profile export --duration-seconds 7200 --dryrun
+  s3haul configure show --profile export
+
+No key is ever written: the source profile holds yours. AWS_CONFIG_FILE is honoured; the previous version of
+the file is kept beside it.
+"""
+SHOW_EPILOG = """\b
+Examples:
+  s3haul configure show --profile export
+  s3haul configure show --source-profile user-b --role-arn arn:aws:iam::111111111111:role/export-role --json
+"""
+
+ProfileName = Annotated[str, typer.Option(help="The profile to add or change.")]
+CredentialSource = Annotated[
+    str | None,
+    typer.Option(metavar="Ec2InstanceMetadata|EcsContainer|Environment", help="Instead of --source-profile."),
+]
+Dryrun = Annotated[bool, typer.Option("--dryrun", help="Show what would change; write nothing.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command and its subcommand to the application."""
+    group = typer.Typer(rich_markup_mode=None)
+    group.callback(invoke_without_command=True, epilog=EPILOG)(configure)
+    group.command("show", epilog=SHOW_EPILOG)(show)
+    app.add_typer(group, name="configure")
+
+
+def configure(
+    context: typer.Context,
+    *,
+    profile: ProfileName = "export",
+    role_arn: flags.RoleArn = None,
+    external_id: flags.ExternalId = None,
+    source_profile: flags.SourceProfile = None,
+    credential_source: CredentialSource = None,
+    role_session_name: flags.SessionName = None,
+    duration_seconds: flags.Duration = None,
+    mfa_serial: flags.MfaSerial = None,
+    region: flags.Region = None,
+    endpoint_url: flags.EndpointUrl = None,
+    ca_bundle: flags.CaBundle = None,
+    dryrun: Dryrun = False,
+) -> int:
+    """Write the role's profile into the AWS configuration file, or tell what is in effect (show).
+
+    All else in the file stays, and so does what is not given of a profile that exists. The same command
+    again changes nothing.
+    """
+    if context.invoked_subcommand is not None:
+        return 0
+    with quick_imports():
+        from s3haul.aws import configwrite, recipe  # noqa: PLC0415 - start-up stays fast
+
+    wanted = {
+        "role_arn": role_arn,
+        "source_profile": source_profile,
+        "credential_source": credential_source,
+        "external_id": external_id,
+        "role_session_name": role_session_name,
+        "duration_seconds": None if duration_seconds is None else str(duration_seconds),
+        "mfa_serial": mfa_serial,
+        "region": region,
+        "endpoint_url": endpoint_url,
+        "ca_bundle": ca_bundle,
+    }
+    given = {name: value for name, value in wanted.items() if value is not None}
+    edit, warnings = recipe.plan(profile, given)
+    for warning in warnings:
+        streams.tell(f"! {shown(warning)}")
+    where = f"profile {shown(profile)} in {shown(str(edit.path))}"
+    if not edit.changes:
+        streams.tell(f"{where} is as asked: nothing to change")
+    elif dryrun:
+        streams.put("\n".join(shown(line) for line in configwrite.diff(edit)))
+    else:
+        kept = configwrite.save(edit)
+        before = f"; what it was before is in {shown(str(kept))}" if kept else ""
+        streams.tell(f"{where} is written{before}")
+    return 0
+
+
+def show(
+    *,
+    profile: flags.Profile = None,
+    role_arn: flags.RoleArn = None,
+    external_id: flags.ExternalId = None,
+    source_profile: flags.SourceProfile = None,
+    role_session_name: flags.SessionName = None,
+    duration_seconds: flags.Duration = None,
+    mfa_serial: flags.MfaSerial = None,
+    region: flags.Region = None,
+    endpoint_url: flags.EndpointUrl = None,
+    ca_bundle: flags.CaBundle = None,
+    json: flags.Json = False,
+) -> int:
+    """Print every effective setting and where it comes from: a flag, a variable, or a file and its section.
+
+    Takes the access flags of cp. Nothing is sent; the External ID is told by its length.
+    """
+    with quick_imports():
+        from s3haul.aws.effective import effective  # noqa: PLC0415 - start-up stays fast
+
+    access = AccessOptions(
+        profile=profile,
+        source_profile=source_profile,
+        external_id=external_id,
+        role=flags.parse_role(role_arn, external_id, role_session_name, duration_seconds, mfa_serial),
+        region=region,
+        endpoint_url=endpoint_url,
+        ca_bundle=ca_bundle,
+    )
+    rows = effective(access)
+    if json:
+        streams.put(jsonlib.dumps({"schema": 1, "settings": [asdict(row) for row in rows]}))
+        return 0
+    for row in rows:
+        value = "not set" if row.value is None else shown(row.value)
+        place = f"{row.origin.value}: {shown(row.where)}" if row.where else row.origin.value
+        streams.put(f"{row.name:<18} {value:<48} {place}")
+    return 0

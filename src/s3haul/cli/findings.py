@@ -1,0 +1,58 @@
+"""Steps and findings of a check made readable. Everything that came from outside passes through `show`."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from s3haul.core.evidence import StepResult
+from s3haul.core.judgement import Finding, Level
+from s3haul.core.text import show
+
+_MARKS = {True: "ok", False: "x", None: "-"}
+_SIGNS = {Level.NOTE: "-", Level.WARNING: "!", Level.ERROR: "x"}
+
+
+def step_line(step: StepResult) -> str:
+    """One step: how it ended, its name, what it proves; below it what was seen."""
+    lines = [f"{_MARKS[step.ok]:<3}{step.step:<14} {show(step.text)}"]
+    lines += [f"{'':<17} {show(detail)}" for detail in step.details]
+    return "\n".join(lines)
+
+
+def report_lines(found: Sequence[Finding], *, quiet: bool = False) -> Iterator[str]:
+    """All findings, or that there are none."""
+    shown = [one for one in found if not (quiet and one.level is Level.NOTE)]
+    for one in shown:
+        yield from finding_lines(one)
+    if not shown and not quiet:
+        yield "Nothing stands in the way."
+
+
+def finding_lines(found: Finding) -> Iterator[str]:
+    """What is wrong, AWS's own words, who fixes it, what is affected, how to fix it, where to read on."""
+    yield f"{_SIGNS[found.level]} {show(found.title.removesuffix('.'))}   [{found.id}]"
+    if found.said:
+        yield f"  AWS said: {show(found.said)}"
+    yield f"  Who fixes it: {found.who}{_extent(found)}"
+    yield from (f"    {show(str(group))}" for group in found.groups)
+    if found.examples:
+        yield f"    for example {', '.join(show(key) for key in found.examples)}"
+    yield f"  Fix: {show(found.fix)}"
+    if found.statement:
+        yield f"  Statement: {show(json.dumps(found.statement))}"
+    yield f"  More: s3haul help {found.id}"
+
+
+def as_object(found: Finding) -> dict[str, Any]:
+    """The same for programs."""
+    fields = asdict(found)
+    fields["groups"] = [group._asdict() for group in found.groups]
+    return fields
+
+
+def _extent(found: Finding) -> str:
+    if not found.sampled:
+        return ""
+    of = f"{found.sampled} objects" if found.complete else f"{found.sampled} sampled objects"
+    return f"; affects {found.affected} of {of}"

@@ -1,0 +1,246 @@
+"""`s3haul policy`: the documents of both accounts, and `s3haul policy lint`: what is wrong with those that exist.
+
+Flags into a grant, one call, text on stdout. What the documents say is decided in `s3haul.access`.
+"""
+
+import json as jsonlib
+import secrets
+import shlex
+from collections.abc import Collection, Iterable
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from s3haul.access.documents import Document, Grant, documents
+from s3haul.access.grant import check_grant, compact
+from s3haul.access.names import Arn, caller_arn, role_arn
+from s3haul.access.parts import Part, by_part
+from s3haul.cli import flags, streams
+from s3haul.errors import UsageError
+
+EPILOG = """\b
+Examples:
+  s3haul policy --role-arn arn:aws:iam::111111111111:role/export-role --bucket BUCKET \\
+    --caller arn:aws:iam::222222222222:user/user-b --new-external-id \\
+    --key-arn arn:aws:kms:us-east-1:111111111111:key/KEY-ID
+  s3haul policy ... --format terraform > export.tf
+  s3haul policy ... --format aws-cli
+  s3haul policy ... --only permissions | aws iam put-role-policy --role-name export-role \\
+    --policy-name s3haul-export --policy-document file:///dev/stdin
+  s3haul policy lint trust.json permissions.json
+"""
+LINT_EPILOG = """\b
+Examples:
+  s3haul policy lint trust.json permissions.json key-policy.json
+  aws iam get-role --role-name export-role | s3haul policy lint -
+  aws kms get-key-policy --key-id KEY-ID --policy-name default | s3haul policy lint - --region us-east-1
+"""
+
+
+class Formats(StrEnum):
+    """How the documents are written."""
+
+    JSON = "json"
+    TERRAFORM = "terraform"
+    AWS_CLI = "aws-cli"
+
+
+_WHO = "Who"
+_WHAT = "What"
+_OUT = "Output"
+
+Role = Annotated[
+    str | None,
+    typer.Option(
+        "--role-arn", "--role", help="The role's ARN, or its name with --account.", rich_help_panel=_WHO
+    ),
+]
+Account = Annotated[
+    str | None, typer.Option(metavar="ID", help="The data owner's account, 12 digits.", rich_help_panel=_WHO)
+]
+Callers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--caller",
+        metavar="ARN|ID",
+        help="User or role that may assume the role, or a whole account. Repeatable.",
+        rich_help_panel=_WHO,
+    ),
+]
+NewExternalId = Annotated[
+    bool, typer.Option("--new-external-id", help="Make an External ID.", rich_help_panel=_WHO)
+]
+BucketName = Annotated[str | None, typer.Option("--bucket", help="The bucket's name.", rich_help_panel=_WHAT)]
+Prefix = Annotated[
+    str, typer.Option(help="The role lists and reads below this prefix only.", rich_help_panel=_WHAT)
+]
+RunPrefix = Annotated[
+    str | None,
+    typer.Option(help="The session policy narrows the role to this prefix.", rich_help_panel=_WHAT),
+]
+Keys = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--key-arn",
+        metavar="ARN",
+        help="KMS key of the objects, in any account. Repeatable.",
+        rich_help_panel=_WHAT,
+    ),
+]
+Versions = Annotated[
+    bool, typer.Option("--versions", help="Old versions of objects too.", rich_help_panel=_WHAT)
+]
+Attributes = Annotated[
+    bool,
+    typer.Option(
+        "--attributes",
+        help="GetObjectAttributes too: part checksums in fewer requests.",
+        rich_help_panel=_WHAT,
+    ),
+]
+Only = Annotated[Part | None, typer.Option(help="One document, alone.", rich_help_panel=_OUT)]
+Format = Annotated[
+    Formats, typer.Option("--format", help="How to write the documents.", rich_help_panel=_OUT)
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command and its subcommand to the application."""
+    group = typer.Typer(rich_markup_mode=None)
+    group.callback(invoke_without_command=True, epilog=EPILOG)(policy)
+    group.command("lint", epilog=LINT_EPILOG)(lint)
+    app.add_typer(group, name="policy")
+
+
+def policy(
+    context: typer.Context,
+    *,
+    role: Role = None,
+    account: Account = None,
+    caller: Callers = None,
+    external_id: flags.ExternalId = None,
+    new_external_id: NewExternalId = False,
+    bucket: BucketName = None,
+    prefix: Prefix = "",
+    run_prefix: RunPrefix = None,
+    key_arn: Keys = None,
+    versions: Versions = False,
+    attributes: Attributes = False,
+    request_payer: flags.RequestPayer = None,
+    only: Only = None,
+    form: Format = Formats.JSON,
+) -> int:
+    """Print the policies of both accounts, or find what is wrong with them (lint).
+
+    trust (who may assume the role), permissions (what it may read) and key (one statement to add to the key's
+    policy) are the data owner's; caller is yours; session narrows the role to one run. Nothing is sent anywhere.
+    """
+    if context.invoked_subcommand is not None:
+        return 0
+    if role is None or bucket is None:
+        raise UsageError("--role-arn and --bucket are needed.", hint="s3haul policy --help has an example")
+    if request_payer not in {None, "requester"}:
+        raise UsageError("--request-payer takes one value: requester.")
+    parts = _parts(only, form, key_arn)
+    external_id = _external_id(external_id, parts, new=new_external_id)
+    partition = _partition(key_arn or [])
+    grant = Grant(
+        role_arn=role_arn(role, account, partition),
+        bucket=bucket,
+        callers=tuple(caller_arn(each, _partition([role, *(key_arn or [])])) for each in caller or ()),
+        external_id=external_id or "",
+        prefix=prefix,
+        key_arns=tuple(key_arn or ()),
+        versions=versions,
+        attributes=attributes,
+        run_prefix=run_prefix,
+    )
+    check_grant(grant, parts)
+    chosen = {part: document for part, document in by_part(documents(grant)).items() if part in parts}
+    streams.put(_rendered(form, grant, chosen, alone=only is not None, request_payer=request_payer).rstrip())
+    if new_external_id:
+        streams.tell(
+            "! The new External ID is in the trust document; give it to the caller, and keep it out of logs."
+        )
+    return 0
+
+
+def lint(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Policies as JSON; - is stdin.")],
+    *,
+    account: Annotated[
+        str | None, typer.Option(metavar="ID", help="The role's account: callers in it need no External ID.")
+    ] = None,
+    region: Annotated[str | None, typer.Option(help="The bucket's region, for key policies.")] = None,
+    json: flags.Json = False,
+) -> int:
+    """Find the classic mistakes in policies: what each will look like at run time, who fixes it, and how.
+
+    Takes documents, the JSON of s3haul policy, and what aws iam get-role, get-role-policy and
+    aws kms get-key-policy print. Exit code 0: clean. 1: findings. 2: a file cannot be read.
+    """
+    from s3haul.cli.lint_output import lint_files  # noqa: PLC0415 - start-up stays fast
+
+    return lint_files(files, account=account, region=region, json=json)
+
+
+def _parts(only: Part | None, form: Formats, key_arns: list[str] | None) -> tuple[Part, ...]:
+    if only is Part.KEY and not key_arns:
+        raise UsageError("The key document needs --key-arn.")
+    if only is Part.SESSION and form is Formats.TERRAFORM:
+        raise UsageError("A session policy is no resource of Terraform.", hint="use --format json or aws-cli")
+    if only is not None:
+        return (only,)
+    # A script for both accounts starts no session: that would print its credentials.
+    return tuple(Part) if form is Formats.JSON else tuple(part for part in Part if part is not Part.SESSION)
+
+
+def _external_id(given: str | None, parts: Collection[Part], *, new: bool) -> str | None:
+    """The External ID given, or a new one that no guess finds."""
+    if not new:
+        if not given and {Part.TRUST, Part.SESSION} & set(parts):
+            raise UsageError(
+                "An External ID is needed.", hint="--external-id, S3HAUL_EXTERNAL_ID, or --new-external-id"
+            )
+        return given
+    if given:
+        raise UsageError(
+            "--new-external-id does not go with an External ID that is given (S3HAUL_EXTERNAL_ID too)."
+        )
+    if Part.TRUST not in parts:
+        raise UsageError("--new-external-id needs the trust document, in which it is told.")
+    return secrets.token_urlsafe(24)
+
+
+def _partition(texts: Iterable[str]) -> str:
+    """The partition that the ARNs given are in; aws where there are none."""
+    found = (Arn.parse(text) for text in texts)
+    return next((arn.partition for arn in found if arn is not None), "aws")
+
+
+def _rendered(
+    form: Formats, grant: Grant, chosen: dict[Part, Document], *, alone: bool, request_payer: str | None
+) -> str:
+    from s3haul.access.commands import commands  # noqa: PLC0415 - start-up stays fast
+    from s3haul.access.terraform import terraform  # noqa: PLC0415 - same
+
+    match form:
+        case Formats.TERRAFORM:
+            return terraform(grant, chosen)
+        case Formats.AWS_CLI:
+            return commands(grant, chosen) + ("" if alone else _next_steps(grant, request_payer))
+        case Formats.JSON:
+            if Part.SESSION in chosen and alone:
+                return compact(chosen[Part.SESSION])  # STS counts whitespace
+            whole = {part.value: document for part, document in chosen.items()}
+            return jsonlib.dumps(next(iter(chosen.values())) if alone else whole, indent=2)
+
+
+def _next_steps(grant: Grant, request_payer: str | None) -> str:
+    payer = " --request-payer requester" if request_payer else ""
+    return (
+        "\n# Then the caller, with the External ID in the environment variable S3HAUL_EXTERNAL_ID:\n"
+        f"#   s3haul configure --profile export --role-arn {grant.role_arn} --source-profile PROFILE\n"
+        f"#   s3haul cp {shlex.quote(f's3://{grant.bucket}/{grant.prefix}')} ./data --profile export --recursive{payer}\n"
+    )

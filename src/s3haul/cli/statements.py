@@ -1,0 +1,64 @@
+"""The exact statement that is missing, by row of the diagnosis table: from the same builder as `s3haul policy`."""
+
+from dataclasses import replace
+
+from s3haul.access import documents
+from s3haul.access.documents import Grant, Statement
+from s3haul.core.evidence import Evidence
+from s3haul.core.judgement import Finding
+from s3haul.core.trust import principal_of
+from s3haul.options import SourceOptions
+
+# Placeholders, for the pages.
+EXAMPLE = Grant(
+    role_arn="arn:aws:iam::111111111111:role/EXPORT-ROLE",
+    callers=("arn:aws:iam::222222222222:user/USER-B",),
+    external_id="EXTERNAL-ID",
+    bucket="BUCKET",
+    key_arns=("arn:aws:kms:REGION:111111111111:key/KEY-ID",),
+)
+# The document and the Sid in it.
+_OF_ROW = {
+    "S3H-STS-03": ("trust_policy", documents.TRUST_SID),
+    "S3H-STS-04": ("caller_policy", documents.CALLER_SID),
+    "S3H-STS-05": ("trust_policy", documents.TRUST_SID),
+    "S3H-STS-06": ("trust_policy", documents.TRUST_SID),
+    "S3H-STS-13": ("trust_policy", documents.TRUST_SID),
+    "S3H-S3-02": ("role_policy", documents.LIST_SID),
+    "S3H-S3-03": ("role_policy", documents.LIST_SID),
+    "S3H-S3-04": ("role_policy", documents.READ_SID),
+    "S3H-S3-05": ("role_policy", documents.LIST_SID),
+    "S3H-KMS-01": ("role_policy", documents.DECRYPT_SID),
+    "S3H-KMS-02": ("key_policy", documents.KEY_SID),
+    "S3H-KMS-03": ("key_policy", documents.KEY_SID),
+    "S3H-KMS-05": ("role_policy", documents.DECRYPT_SID),
+    "S3H-KMS-06": ("role_policy", documents.DECRYPT_SID),
+}
+
+
+def statement_of(row: str, grant: Grant) -> Statement | None:
+    """The statement that this row misses, None for rows that no statement mends."""
+    if row not in _OF_ROW:
+        return None
+    name, sid = _OF_ROW[row]
+    document = getattr(documents.documents(grant), name)
+    found = document["Statement"] if document else []
+    return next((one for one in found if one["Sid"] == sid), None)
+
+
+def with_statements(
+    found: tuple[Finding, ...], evidence: Evidence, source: SourceOptions
+) -> tuple[Finding, ...]:
+    """Each finding with the statement that it misses, in the values of this access."""
+    if not evidence.role_arn or source.bucket.startswith("arn:"):
+        return found
+    keys = {one.kms_key for one in evidence.samples} - {""}
+    grant = replace(
+        EXAMPLE,
+        role_arn=evidence.role_arn,
+        callers=(principal_of(evidence.caller_arn),) if evidence.caller_arn else EXAMPLE.callers,
+        bucket=source.bucket,
+        prefix=source.prefix if source.recursive else "",
+        key_arns=tuple(sorted(keys)),
+    )
+    return tuple(replace(one, statement=statement_of(one.id, grant)) for one in found)

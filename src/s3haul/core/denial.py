@@ -1,0 +1,49 @@
+"""AWS's sentence of refusal, taken apart: who may not do what, and which kind of policy is to blame.
+
+Grammar: IAM User Guide, "Troubleshoot access denied error messages". Only one kind of policy is named even
+where several refuse. Pure; what a refusal means is for `symptoms`.
+"""
+
+import re
+from dataclasses import dataclass
+
+# The kinds of policy above the role's own and the resource's.
+GUARDRAILS = frozenset(
+    {"service control", "resource control", "permissions boundary", "session", "VPC endpoint"}
+)
+
+_SENTENCE = re.compile(
+    r"is not authorized to perform: (?P<action>[\w-]+:\w+)"
+    r"(?: on (?:the )?resource:? (?:\"(?P<quoted>[^\"]*)\"|(?P<bare>arn:\S+)|[^\"]*?))?"
+    r"(?: because no (?P<absent>[\w -]+?)(?: policy)? allows the [\w-]+:\w+ action"
+    r"| with an explicit deny in an? (?P<denying>[\w -]+?)(?: policy)?)?\.?\s*$",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """`policy` is the kind that AWS names ("identity-based", "service control", …) or "" where it names none."""
+
+    action: str
+    resource: str = ""
+    policy: str = ""
+    explicit: bool = False
+
+    @property
+    def guarded(self) -> bool:
+        """Whether a policy beyond the two sides' plain permissions refuses: none of their Allows can help."""
+        return self.explicit or self.policy in GUARDRAILS
+
+
+def parse_denial(message: str) -> Denial | None:
+    """The refusal in `message`, or None where it does not follow the grammar ("Access Denied")."""
+    found = _SENTENCE.search(message)
+    if found is None:
+        return None
+    return Denial(
+        found["action"],
+        (found["quoted"] or found["bare"] or "").rstrip("."),
+        found["absent"] or found["denying"] or "",
+        explicit=found["denying"] is not None,
+    )

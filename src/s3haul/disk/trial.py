@@ -1,0 +1,68 @@
+"""What a destination can do, found out by doing it: in a directory of its own that is gone afterwards.
+
+For `check`: nothing of the user's tree is touched, and a destination that does not exist is not made; its
+nearest parent is tried instead.
+"""
+
+import errno
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from s3haul.disk.root import open_root
+from s3haul.disk.tree import Tree
+from s3haul.disk.trouble import FreeSpace, run_trouble
+from s3haul.errors import DestinationError
+
+LONGEST_NAME = 255  # bytes of one component; longer keys are encoded anyhow
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """`place` is the directory that was tried."""
+
+    place: Path
+    free: FreeSpace
+    folds_case: bool
+    takes_long_names: bool
+
+
+def try_out(root: Path, *, force: bool = False) -> Trial:
+    """Create, sync, rename and look at files. Raises `DestinationError` where that cannot be done."""
+    place = root.absolute()
+    try:
+        while not place.exists() and place != place.parent:
+            place = place.parent
+        if place == root.absolute():
+            os.close(open_root(place, force=force)[1])
+        with tempfile.TemporaryDirectory(prefix=".s3haul-check-", dir=place) as directory:
+            folds_case = _write_and_rename(Path(directory))
+            takes_long_names = _takes(Path(directory, "n" * LONGEST_NAME))
+        with Tree.open(place) as tree:
+            return Trial(place, tree.free_space(), folds_case, takes_long_names)
+    except NotADirectoryError:
+        raise DestinationError(f"{place} is not a directory", hint="name a directory, or a new one") from None
+    except OSError as error:
+        raise run_trouble(error, f"write to {place}") from error
+
+
+def _write_and_rename(directory: Path) -> bool:
+    """One file's way into the tree; whether another case of its name finds it."""
+    temporary, final = directory / "temporary", directory / "final"
+    with temporary.open("wb") as file:
+        file.write(b"s3haul")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(final)
+    return (directory / "FINAL").exists()
+
+
+def _takes(path: Path) -> bool:
+    try:
+        path.touch()
+    except OSError as error:
+        if error.errno in {errno.ENAMETOOLONG, errno.EINVAL}:
+            return False
+        raise
+    return True

@@ -1,0 +1,138 @@
+"""A sample of the objects, each asked for its first byte: which can be read, and what the others have in common.
+
+A refused object is asked for its headers too, since what it is encrypted with tells the rows apart. Keys
+are looked up over the whole range of the listing with few pages.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from s3haul.core.evidence import Sample
+from s3haul.core.sampling import jumps, representative
+from s3haul.core.symptoms import Asked
+from s3haul.errors import Fault, StoreError
+from s3haul.models import ListPage, ObjectMeta, ObjectRef
+from s3haul.options import SourceOptions
+from s3haul.preflight.patience import Patience
+from s3haul.probes import Probes
+from s3haul.store import GetRequest, ObjectStore
+
+PAGES = 16
+AT_A_TIME = 16
+OWNERS = 8  # refused objects whose owner is asked for, and as many readable ones
+_ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+
+
+async def first_object(patience: Patience, store: ObjectStore, key: str) -> ListPage:
+    """The one object that the source names, as a listing would show it; a refusal shows when it is read."""
+    try:
+        meta = await patience.ask(Asked.OBJECT, lambda: store.head(key))
+    except StoreError:
+        entry = ObjectRef(key, 1, "", 0.0)
+    else:
+        entry = meta.ref(key)
+    return ListPage((entry,), truncated=False, token=None, key_count=1)
+
+
+async def spread_keys(
+    patience: Patience, store: ObjectStore, source: SourceOptions, page: ListPage
+) -> tuple[tuple[ObjectRef, ...], bool]:
+    """Objects from all over the listing, at most `PAGES` pages of it, and whether these are all."""
+    if not page.truncated:
+        return page.entries, True
+    found = {ref.key: ref for ref in page.entries}
+    ahead = list(jumps(source.prefix, page.entries[-1].key))
+    for _ in range(PAGES - 1):
+        if not ahead:
+            break
+        after = ahead.pop(0)
+        following = await patience.ask(
+            Asked.LISTING,
+            lambda after=after: store.list_page(source.prefix, start_after=after),  # type: ignore[misc]
+        )
+        found |= {ref.key: ref for ref in following.entries}
+        if following.entries and following.truncated:
+            ahead = [*jumps(source.prefix, following.entries[-1].key), *ahead]
+    return tuple(found[key] for key in sorted(found)), False
+
+
+def choose(listed: Sequence[ObjectRef], suspects: Sequence[str], count: int) -> list[ObjectRef]:
+    """`count` of the listed objects and the suspects, of which only the key may be known."""
+    chosen = {ref.key: ref for ref in representative(listed, count, _kind)}
+    known = {ref.key: ref for ref in listed}
+    chosen |= {key: known.get(key) or ObjectRef(key, 1, "", 0.0) for key in suspects}
+    return [chosen[key] for key in sorted(chosen)]
+
+
+def _kind(ref: ObjectRef) -> tuple[str, str]:
+    return ref.key.rpartition("/")[0], ref.storage_class
+
+
+async def ask_for(
+    patience: Patience, store: ObjectStore, probes: Probes, chosen: Sequence[ObjectRef]
+) -> tuple[Sample, ...]:
+    """What came of each of these objects, in their order."""
+    turn = asyncio.Semaphore(AT_A_TIME)
+
+    async def one(ref: ObjectRef) -> Sample:
+        async with turn:
+            return await _ask(patience, store, ref)
+
+    samples = await asyncio.gather(*[one(ref) for ref in chosen])
+    return await _with_owners(probes, samples)
+
+
+async def _ask(patience: Patience, store: ObjectStore, ref: ObjectRef) -> Sample:
+    if ref.storage_class in _ARCHIVED and not ref.restored:
+        return Sample(key=ref.key, size=ref.size, storage_class=ref.storage_class, archived=True)
+    read, meta = await first_byte(patience, store, ref)
+    head: Fault | None = None
+    if meta is None:
+        try:
+            meta = await patience.ask(Asked.OBJECT, lambda: store.head(ref.key))
+        except StoreError as error:
+            head = error.fault
+    return Sample(
+        key=ref.key,
+        size=ref.size,
+        storage_class=ref.storage_class,
+        read=read,
+        head=head,
+        kms_key=meta.kms_key_id if meta else "",
+        bucket_key=meta.bucket_key if meta else False,
+    )
+
+
+async def first_byte(
+    patience: Patience, store: ObjectStore, ref: ObjectRef
+) -> tuple[Fault | None, ObjectMeta | None]:
+    """GET of one byte; an empty object has none and is fetched whole."""
+    request = GetRequest(ref.key, if_match=ref.etag or None, byte_range=(0, 0) if ref.size else None)
+
+    async def once() -> ObjectMeta:
+        async with store.get(request) as body:
+            return body.meta
+
+    try:
+        return None, await patience.ask(Asked.OBJECT, once)
+    except StoreError as error:
+        return error.fault, None
+
+
+async def _with_owners(probes: Probes, samples: Iterable[Sample]) -> tuple[Sample, ...]:
+    """Owners of a few objects on both sides, where a refusal does not say why."""
+    found = list(samples)
+    refused = [n for n, one in enumerate(found) if one.head is not None]
+    readable = [n for n, one in enumerate(found) if one.read is None and not one.archived]
+    if refused and readable:
+        for number in (*refused[:OWNERS], *readable[:OWNERS]):
+            found[number] = replace(found[number], owner=await _owner(probes, found[number].key))
+    return tuple(found)
+
+
+async def _owner(probes: Probes, key: str) -> str:
+    try:
+        return await probes.owner_of(key)
+    except StoreError:
+        return ""
