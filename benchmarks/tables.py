@@ -117,6 +117,18 @@ def _overview(results: Results, corner: str, names: Sequence[str]) -> Iterator[s
         yield f"| {contender['name']} | {' | '.join(cells)} |"
     yield ""
     yield "; ".join(f"*{each['name']}*: {described(each)}" for each in scenarios) + "."
+    yield from _shortened(results, scenarios)
+
+
+def _shortened(results: Results, scenarios: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Which clients copied only a part of which scenario."""
+    whole = {each["name"]: sum(number for number, _ in each["groups"]) for each in scenarios}
+    short_runs = [run for run in results["runs"] if run["objects"] < whole.get(run["scenario"], 0)]
+    if short_runs:
+        clients = ", ".join(dict.fromkeys(run["contender"] for run in short_runs))
+        names = ", ".join(dict.fromkeys(f"*{run['scenario']}*" for run in short_runs))
+        fewest = min(run["objects"] for run in short_runs)
+        yield f"One round only, and {fewest:,} objects of {names}: {clients}."
 
 
 def _fastest(results: Results, scenario: Mapping[str, Any], unit: Measure) -> float:
@@ -187,10 +199,9 @@ def _table(scenario: Mapping[str, Any], results: Results) -> Iterator[str]:
             f"{median(map(_all_cpu, its)) / results['machine']['cores']:.0%}",
         )
         yield f"| {' | '.join(cells)} |"
-    fewer = {run["objects"] for run in results["runs"] if run["scenario"] == scenario["name"]}
-    if len(fewer) > 1:
-        yield ""
-        yield f"The slow clients copied {min(fewer):,} of the {max(fewer):,} objects, in the first round."
+    shortened = list(_shortened(results, [scenario]))
+    if shortened:
+        yield from ("", *shortened)
 
 
 def _all_cpu(run: Run) -> float:
