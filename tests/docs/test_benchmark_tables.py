@@ -120,9 +120,12 @@ def test_rates_are_medians_and_ratios_are_taken_round_by_round():
 
 def test_a_client_that_copied_a_part_is_judged_by_what_it_copied_and_that_is_told():
     fewer = {**run_of("other", 0, 1.0, 1.0), "objects": 125, "bytes": 512_000}
-    text = tables.details(results_of([run_of(S3HAUL, 0, 1.0, 1.0), fewer]), "https")
+    results = results_of([run_of(S3HAUL, 0, 1.0, 1.0), fewer])
+    text = tables.details(results, "https")
     assert "| other | 125 | 8 | 8,000 | 8 |" in text
-    assert "copied 125 of the 1,000 objects" in text
+    overview = tables.into(f"{tables.BEGIN}{tables.END}", {"https": results})
+    for told in (text, overview):
+        assert "One round only, and 125 objects of *small*: other." in told
 
 
 def test_the_plot_orders_by_speed_escapes_names_and_shows_s3haul_apart():
