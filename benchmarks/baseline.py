@@ -1,7 +1,7 @@
 """The entry point of `make bench`: every contender, every scenario, in interleaved rounds, on one server.
 
 Each run starts with an empty destination in memory and ends with a check of every byte that it left. The
-figures go to results/baseline.json and from there into README.md; `--quick` only shows that it all works.
+figures go to results/SCHEME.json and from there into the README files; `--quick` only shows that it all works.
 """
 
 import argparse
@@ -14,23 +14,26 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import canned
 import tables
+from contender import Contender, Task, base_environment, installed, version
 from corpus import differences
-from measure import Finished, measure
-from rivals import CONTENDERS, S3HAUL, Contender, Task, base_environment, installed, version
-from scenarios import SCENARIOS, Scenario, quick
+from measure import Finished, machine_cpu_seconds, measure, warm
+from plot import plot
+from rivals import CONTENDERS, OURS, of_revision, with_flags
+from scenarios import SCENARIOS, Scenario, part, quick
 from server import Server, memory_directory
 
 HERE = Path(__file__).parent
-RESULTS = HERE / "results" / "baseline.json"
+RESULTS = HERE / "results"
 README = HERE / "README.md"
 FRONT = HERE.parent / "README.md"
+SCHEMES = ("https", "http")
 LONGEST_RUN = 180.0
 BY = "CRC64NVME FULL_OBJECT"
 
@@ -46,16 +49,18 @@ class Heat:
 
 
 def heats(
-    rounds: int, scenarios: Sequence[Scenario], schemes: Sequence[str], contenders: Sequence[Contender]
+    rounds: int, scenario: Scenario, schemes: Sequence[str], contenders: Sequence[Contender]
 ) -> Iterator[Heat]:
     """Interleaved: all contenders in turn, then the next round, and each round begins with another one."""
+    able = [each for each in contenders if not each.only or scenario.name in each.only]
     for scheme in schemes:
-        for scenario in scenarios:
-            able = [each for each in contenders if scenario.name in each.scenarios]
-            for number in range(rounds):
-                first = number % len(able)
-                for contender in able[first:] + able[:first]:
+        for number in range(rounds):
+            first = number % len(able) if able else 0
+            for contender in able[first:] + able[:first]:
+                if not contender.slow:
                     yield Heat(number, scenario, scheme, contender)
+                elif number == 0:
+                    yield Heat(number, part(scenario), scheme, contender)
 
 
 def run(heat: Heat, server: Server, programs: Path) -> dict[str, Any]:
@@ -75,19 +80,23 @@ def run(heat: Heat, server: Server, programs: Path) -> dict[str, Any]:
             keys=tuple(objects),
         )
         environment = {**base_environment(task), **heat.contender.environment(task)}
-        before = server.cpu_seconds()
-        finished = measure(
-            heat.contender.command(task), environment=environment, directory=work, longest=LONGEST_RUN
-        )
-        server_cpu = server.cpu_seconds() - before
+        command = heat.contender.command(task)
+        warm(work, heat.scenario.bytes)
+        before, all_before = server.cpu_seconds(), machine_cpu_seconds()
+        finished = measure(command, environment=environment, directory=work, longest=LONGEST_RUN)
+        server_cpu, all_cpu = server.cpu_seconds() - before, machine_cpu_seconds() - all_before
         problems = _problems(heat, finished) + differences(objects, destination)
+    cost = finished.cost
     return {
         "contender": heat.contender.name,
-        "scenario": heat.scenario.name,
+        "scenario": heat.scenario.name.removesuffix("-part"),
         "scheme": heat.scheme,
         "round": heat.round,
-        **asdict(finished.cost),
+        "objects": heat.scenario.objects,
+        "bytes": heat.scenario.bytes,
+        **asdict(cost),
         "server_cpu": server_cpu,
+        "other_cpu": max(0.0, all_cpu - server_cpu - cost.user - cost.system),
         "load": os.getloadavg()[0],
         "problems": problems,
     }
@@ -100,7 +109,7 @@ def _problems(heat: Heat, finished: Finished) -> list[str]:
     elif finished.cost.status != 0:
         said = (finished.stderr or finished.stdout).strip().splitlines()[-1:]
         problems.append(f"exit {finished.cost.status}: {' '.join(said)[:200]}")
-    elif heat.contender.name == S3HAUL:
+    elif heat.contender.ours:
         summary, objects = json.loads(finished.stdout), heat.scenario.objects
         if summary["verdicts"]["verified"] != objects or summary["algorithms"] != {BY: objects}:
             problems.append(f"verified {summary['verdicts']} by {summary['algorithms']}, not all {objects}")
@@ -122,13 +131,6 @@ def machine() -> dict[str, Any]:
     }
 
 
-def of_revision(contender: Contender, revision: str) -> Contender:
-    """s3haul as it was committed, in an environment of its own; every rival as it is."""
-    if contender.name != S3HAUL:
-        return contender
-    return replace(contender, packages=(f"git+{HERE.parent.as_uri()}@{revision}",))
-
-
 def git(*words: str) -> str:
     """What git says about this checkout, in one word."""
     return subprocess.run(
@@ -136,19 +138,27 @@ def git(*words: str) -> str:
     ).stdout.strip()
 
 
+def chosen(arguments: argparse.Namespace) -> list[Contender]:
+    """Those that were named, then s3haul as of other commits and with other flags."""
+    named = [each for each in CONTENDERS if each.name in arguments.only]
+    commits = [git("rev-parse", "--short", "--verify", each) for each in arguments.revision]
+    extra = [of_revision(OURS, HERE.parent, each) for each in commits]
+    extra += [with_flags(f"{OURS.name} {each}", each) for each in arguments.flags]
+    ours = [each for each in named if each.ours] + extra
+    return ours + [each for each in named if not each.ours]
+
+
 def contest(arguments: argparse.Namespace) -> dict[str, Any]:
     """All runs; returns the results as they are stored."""
     scenarios = [quick(each) if arguments.quick else each for each in SCENARIOS]
     scenarios = [each for each in scenarios if each.name in arguments.scenarios]
-    contenders = [each for each in CONTENDERS if each.name in arguments.only]
-    if arguments.revision:
-        contenders = [of_revision(each, arguments.revision) for each in contenders]
+    contenders = chosen(arguments)
     programs = {each.name: installed(each) for each in contenders}
     results: dict[str, Any] = {
-        "schema": 1,
+        "schema": 2,
         "recorded": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": machine(),
-        "revision": arguments.revision or git("describe", "--always", "--dirty"),
+        "revision": git("describe", "--always", "--dirty"),
         "rounds": arguments.rounds,
         "scenarios": [asdict(each) for each in scenarios],
         "contenders": [
@@ -157,54 +167,90 @@ def contest(arguments: argparse.Namespace) -> dict[str, Any]:
                 "version": version(each, programs[each.name]),
                 "checks": each.checks,
                 "settings": each.settings,
+                "source": each.source,
+                "ours": each.ours,
             }
             for each in contenders
         ],
         "runs": [],
     }
     workers = max(1, results["machine"]["cores"] // 2)
-    with Server(scenarios, workers=workers) as server:
-        results["server"] = {"version": server.version, "workers": workers, "cipher": canned.CIPHER}
-        for heat in heats(arguments.rounds, scenarios, arguments.schemes, contenders):
-            record = run(heat, server, programs[heat.contender.name])
-            results["runs"].append(record)
-            print(tables.line(record), flush=True)
+    for scenario in scenarios:
+        buckets = list(dict.fromkeys((scenario, part(scenario))))
+        with Server(*buckets, workers=workers) as server:
+            results["server"] = {"version": server.version, "workers": workers, "cipher": canned.CIPHER}
+            for heat in heats(arguments.rounds, scenario, arguments.schemes, contenders):
+                record = run(heat, server, programs[heat.contender.name])
+                results["runs"].append(record)
+                print(tables.line(record), flush=True)
     return results
+
+
+def publish() -> None:
+    """The tables and plots of all recorded results, made anew."""
+    recorded = recorded_results()
+    for scheme, results in recorded.items():
+        (RESULTS / f"{scheme}.md").write_text(tables.details(results, scheme))
+        (RESULTS / f"{scheme}.svg").write_text(plot(results, scheme))
+    README.write_text(tables.into(README.read_text(), recorded))
+    FRONT.write_text(tables.brief_into(FRONT.read_text(), recorded["https"]))
+
+
+def recorded_results() -> dict[str, Any]:
+    """What is kept, by scheme."""
+    files = {scheme: RESULTS / f"{scheme}.json" for scheme in SCHEMES}
+    return {scheme: json.loads(file.read_text()) for scheme, file in files.items() if file.exists()}
 
 
 def _arguments(line: Sequence[str]) -> argparse.Namespace:
     names = [each.name for each in CONTENDERS]
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="tiny sizes; nothing is recorded by itself")
+    usual = [each.name for each in SCENARIOS if not each.optional]
+    epilog = "Only a run of everything, in full size, is recorded by itself."
+    parser = argparse.ArgumentParser(description=__doc__, epilog=epilog)
+    parser.add_argument("--quick", action="store_true", help="tiny sizes")
     parser.add_argument("--rounds", type=int, default=None, help="default 3, or 1 with --quick")
-    parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME")
+    parser.add_argument("--only", nargs="*", choices=names, default=names, metavar="NAME", help="contenders")
     parser.add_argument(
-        "--scenarios", nargs="+", choices=[s.name for s in SCENARIOS], default=[s.name for s in SCENARIOS]
+        "--scenarios", nargs="+", choices=[each.name for each in SCENARIOS], default=usual, metavar="NAME"
     )
-    parser.add_argument("--schemes", nargs="+", choices=["https", "http"], default=["https"])
-    parser.add_argument("--revision", default=None, help="a commit of s3haul instead of the working tree")
-    parser.add_argument("--output", type=Path, default=None, help="a JSON file instead of the recorded one")
+    parser.add_argument("--schemes", nargs="+", choices=SCHEMES, default=["https"])
+    parser.add_argument(
+        "--revision", action="append", default=[], help="s3haul as of this commit, too; may be repeated"
+    )
+    parser.add_argument(
+        "--flags", action="append", default=[], help="s3haul with these flags, too; --flags='--processes 2'"
+    )
+    parser.add_argument("--output", type=Path, default=None, help="a JSON file instead of the recorded ones")
+    parser.add_argument("--tables", action="store_true", help="run nothing: make the tables and plots anew")
     arguments = parser.parse_args(line)
-    if arguments.revision:
-        arguments.revision = git("rev-parse", "--short", "--verify", arguments.revision)
     arguments.rounds = arguments.rounds or (1 if arguments.quick else 3)
+    some = not (set(names) <= set(arguments.only) and set(usual) <= set(arguments.scenarios))
+    arguments.partial = arguments.quick or some
     return arguments
 
 
 def main(line: Sequence[str]) -> int:
     """Exit code 1 if any run ended badly or left a wrong tree."""
     arguments = _arguments(line)
+    if arguments.tables:
+        publish()
+        return 0
     began = time.monotonic()
     results = contest(arguments)
+    by_scheme = {
+        scheme: {**results, "runs": [run for run in results["runs"] if run["scheme"] == scheme]}
+        for scheme in arguments.schemes
+    }
     if arguments.output:
         arguments.output.write_text(tables.dump(results))
-    elif not arguments.quick:
-        RESULTS.write_text(tables.dump(results))
-        results = json.loads(RESULTS.read_text())  # as rounded there, so that the tables can be made again
-        README.write_text(tables.into(README.read_text(), results))
-        FRONT.write_text(tables.brief_into(FRONT.read_text(), results))
-    width = shutil.get_terminal_size().columns
-    print("-" * min(width, 80), tables.render(results), f"{time.monotonic() - began:.0f} s in all.", sep="\n")
+    elif not arguments.partial:
+        for scheme, mine in by_scheme.items():
+            (RESULTS / f"{scheme}.json").write_text(tables.dump(mine))
+        publish()
+    print("-" * min(shutil.get_terminal_size().columns, 80))
+    for scheme, mine in by_scheme.items():
+        print(tables.details(mine, scheme))
+    print(f"{time.monotonic() - began:.0f} s in all.")
     return 1 if any(record["problems"] for record in results["runs"]) else 0
 
 

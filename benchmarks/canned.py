@@ -23,6 +23,21 @@ LOCATION = (
     '<LocationConstraint xmlns="http://s3.amazonaws.com/doc/2006-03-01/"></LocationConstraint>'
 )
 
+_COMMON_HEADERS = f"""add_header x-amz-request-id 0A1B2C3D4E5F6789;
+      add_header x-amz-id-2 {"A" * 75}=;"""
+_LISTS = f"""lists;
+      default_type application/xml;
+      {_COMMON_HEADERS}
+      add_header x-amz-bucket-region {REGION};
+      try_files /$bucket/$page.xml =404;"""
+_OBJECTS = f"""data;
+      {_COMMON_HEADERS}
+      add_header x-amz-server-side-encryption aws:kms;
+      add_header x-amz-server-side-encryption-aws-kms-key-id {KMS_KEY};
+      add_header x-amz-server-side-encryption-bucket-key-enabled true;
+      add_header x-amz-checksum-type $checksum_type;
+      add_header x-amz-checksum-crc64nvme $checksum;"""
+
 
 def list_pages(bucket: str, objects: Mapping[str, Stored], page: int = PAGE) -> Iterator[tuple[str, str]]:
     """Token and XML of each page, in order; the first has the token `FIRST_PAGE`, which no client sends."""
@@ -61,14 +76,32 @@ def checksum_map(bucket: str, objects: Mapping[str, Stored]) -> str:
     return "".join(f'"/{bucket}/{key}" "{stored.crc}";\n' for key, stored in objects.items())
 
 
-def configuration(root: Path, *, tls_port: int, plain_port: int, workers: int, user: str | None) -> str:
+def configuration(
+    root: Path,
+    *,
+    tls_port: int,
+    plain_port: int,
+    workers: int,
+    user: str | None,
+    first_byte: float = 0.0,
+    echo: Path | None = None,
+) -> str:
     """nginx.conf. Below `root` it expects data/, lists/, temporary/, checksums.map, server.pem.
 
     The checksum goes out as S3 sends it: when asked for, and not with a range. One cipher for every
-    client, else each picks its own and the comparison is one of ciphers.
+    client, else each picks its own and the comparison is one of ciphers. `echo` is the module that waits
+    `first_byte` seconds before an answer.
     """
+    module = f"load_module {echo};\n" if echo else ""
     as_user = f"user {user};\n" if user else ""
-    return f"""{as_user}daemon off;
+    lists, objects = (f"{{\n      root {root}/{kind}\n    }}" for kind in (_LISTS, _OBJECTS))
+    named = ""
+    if first_byte:
+        named = f"location @lists {lists}\n    location @objects {objects}"
+        lists, objects = (
+            f"{{ echo_sleep {first_byte:.3f}; echo_exec {name}; }}" for name in ("@lists", "@objects")
+        )
+    return f"""{module}{as_user}daemon off;
 worker_processes {workers};
 pid {root}/nginx.pid;
 error_log stderr error;
@@ -95,24 +128,9 @@ http {{
     listen 127.0.0.1:{tls_port} ssl;
     ssl_certificate {root}/server.pem; ssl_certificate_key {root}/server.pem;
     ssl_protocols TLSv1.3; ssl_conf_command Ciphersuites {CIPHER};
-    add_header x-amz-request-id 0A1B2C3D4E5F6789;
-    add_header x-amz-id-2 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=;
-    location ~ ^/(?<bucket>bench-[a-z]+)/?$ {{
-      root {root}/lists;
-      default_type application/xml;
-      add_header x-amz-bucket-region {REGION};
-      try_files /$bucket/$page.xml =404;
-    }}
-    location / {{
-      root {root}/data;
-      add_header x-amz-request-id 0A1B2C3D4E5F6789;
-      add_header x-amz-id-2 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=;
-      add_header x-amz-server-side-encryption aws:kms;
-      add_header x-amz-server-side-encryption-aws-kms-key-id {KMS_KEY};
-      add_header x-amz-server-side-encryption-bucket-key-enabled true;
-      add_header x-amz-checksum-type $checksum_type;
-      add_header x-amz-checksum-crc64nvme $checksum;
-    }}
+    location ~ ^/(?<bucket>bench-[a-z-]+)/?$ {lists}
+    location / {objects}
+    {named}
   }}
 }}
 """

@@ -37,15 +37,15 @@ class Stored:
 def make(scenario: Scenario, root: Path) -> dict[str, Stored]:
     """Writes the objects below `root` and tells what was written, by key."""
     stored = {}
-    for index, key in enumerate(scenario.keys()):
+    for index, (key, size) in enumerate(scenario.sizes().items()):
         path = root / key
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
-            for block in _content(scenario, index):
+            for block in _content(f"{scenario.name}/{index}", size):
                 file.write(block)
         modified = FIRST_MODIFIED + index
         os.utime(path, (modified, modified))
-        stored[key] = Stored(scenario.size, crc64nvme(path), modified)
+        stored[key] = Stored(size, crc64nvme(path), modified)
     return stored
 
 
@@ -88,7 +88,7 @@ def _files(destination: Path) -> Iterator[Path]:
             yield Path(directory, name)
 
 
-def _content(scenario: Scenario, index: int) -> Iterator[bytes]:
-    generator = random.Random(f"{scenario.name}/{index}")
-    for start in range(0, scenario.size, BLOCK):
-        yield generator.randbytes(min(BLOCK, scenario.size - start))
+def _content(seed: str, size: int) -> Iterator[bytes]:
+    generator = random.Random(seed)
+    for start in range(0, size, BLOCK):
+        yield generator.randbytes(min(BLOCK, size - start))

@@ -10,11 +10,14 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 
-from baseline import git, of_revision
+from baseline import HERE, git
+from contender import Contender, Task, base_environment, installed
+from figures import described
 from measure import Cost, measure
-from rivals import CONTENDERS, S3HAUL, Contender, Task, base_environment, installed
+from rivals import OURS, of_revision
 from scenarios import SCENARIOS, Scenario, quick
 from server import Server, memory_directory
 
@@ -72,7 +75,7 @@ def profile(s3haul: Contender, scenario: Scenario) -> tuple[float, list[str]]:
     """Client CPU microseconds of an object, from a run that nobody watches, and the stacks of a second one."""
     sampler = installed(SAMPLER) / "py-spy"
     with (
-        Server([scenario], workers=1) as server,
+        Server(scenario, workers=1) as server,
         tempfile.TemporaryDirectory(prefix="s3haul-bench-copy-", dir=memory_directory()) as scratch,
     ):
         stacks = Path(scratch, "stacks")
@@ -119,13 +122,13 @@ def main() -> int:
     parser.add_argument("--revision", default=None, help="a commit of s3haul instead of the working tree")
     arguments = parser.parse_args()
     scenario = quick(SCENARIOS[0]) if arguments.quick else SCENARIOS[0]
-    s3haul = next(each for each in CONTENDERS if each.name == S3HAUL)
+    s3haul = OURS
     revision = git("describe", "--always", "--dirty")
     if arguments.revision:
         revision = git("rev-parse", "--short", "--verify", arguments.revision)
-        s3haul = of_revision(s3haul, revision)
+        s3haul = of_revision(s3haul, HERE.parent, revision)
     micros, stacks = profile(s3haul, scenario)
-    heading = f"s3haul {revision}, {scenario.objects} x {scenario.size} bytes over https, py-spy at {RATE} Hz"
+    heading = f"s3haul {revision}, {described(asdict(scenario))} over https, py-spy at {RATE} Hz"
     text = report(*count(stacks), micros, heading)
     if arguments.quick:
         print(text)

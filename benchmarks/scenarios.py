@@ -1,45 +1,90 @@
-"""What is copied, as data: how many objects of which size. Makes no files and runs nothing.
+"""What is copied, as data: how many objects of which size, and how the server paces its answers.
 
-Every scenario is a bucket of its own on the benchmark server, so that each client lists exactly it.
+Makes no files and runs nothing. Every scenario is a bucket of its own, so that each client lists exactly it.
 """
 
+import random
 from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """`objects` objects of `size` bytes each. `by` is what its table counts: objects or bytes."""
+    """`groups` are (number, bytes of each). `by` is what its tables count: objects or bytes.
+
+    `first_byte`: seconds before the first byte of every answer. `cap`: bytes per second of one connection.
+    `optional`: run only when it is named.
+    """
 
     name: str
-    objects: int
-    size: int
+    groups: tuple[tuple[int, int], ...]
     by: str
+    first_byte: float = 0.0
+    cap: int | None = None
+    optional: bool = False
 
     @property
     def bucket(self) -> str:
         return f"bench-{self.name}"
 
     @property
-    def bytes(self) -> int:
-        return self.objects * self.size
+    def objects(self) -> int:
+        return sum(number for number, _ in self.groups)
 
-    def keys(self) -> list[str]:
-        """In the order of a listing. Names that every client stores as they are, in 20 directories."""
-        return sorted(f"{index % 20:02d}/{index:07d}.bin" for index in range(self.objects))
+    @property
+    def bytes(self) -> int:
+        return sum(number * size for number, size in self.groups)
+
+    @property
+    def largest(self) -> int:
+        return max(size for _, size in self.groups)
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes by key, in the order of a listing, the groups shuffled.
+
+        Names that every client stores as they are, in 20 directories.
+        """
+        sizes = [size for number, size in self.groups for _ in range(number)]
+        random.Random(self.name).shuffle(sizes)
+        return dict(sorted((f"{at % 20:02d}/{at:07d}.bin", size) for at, size in enumerate(sizes)))
 
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
 SCENARIOS = (
-    Scenario(name="small", objects=20_000, size=4 * KIB, by="objects"),
-    Scenario(name="mid", objects=256, size=4 * MIB, by="bytes"),
-    Scenario(name="large", objects=2, size=1 * GIB, by="bytes"),
+    Scenario(name="small", groups=((20_000, 4 * KIB),), by="objects"),
+    Scenario(name="latency", groups=((20_000, 4 * KIB),), by="objects", first_byte=0.030),
+    Scenario(
+        name="mixed",
+        groups=((3_000, 16 * KIB), (300, 1 * MIB), (30, 16 * MIB), (2, 256 * MIB)),
+        by="bytes",
+    ),
+    Scenario(name="mid", groups=((256, 4 * MIB),), by="bytes"),
+    Scenario(name="large", groups=((2, 1 * GIB),), by="bytes"),
+    # S3's performance guidelines speak of 85 to 90 MB/s for one request.
+    Scenario(name="capped", groups=((2, 1 * GIB),), by="bytes", cap=80_000_000),
+    Scenario(name="huge", groups=((1, 4 * GIB),), by="bytes", optional=True),
 )
 
-_QUICK = {"small": (1_200, 4 * KIB), "mid": (8, 4 * MIB), "large": (2, 32 * MIB)}
+PART = 8
+_QUICK = {
+    "small": ((1_200, 4 * KIB),),
+    "latency": ((1_200, 4 * KIB),),
+    "mixed": ((150, 16 * KIB), (15, 1 * MIB), (2, 16 * MIB)),
+    "mid": ((8, 4 * MIB),),
+    "large": ((2, 32 * MIB),),
+    "capped": ((2, 32 * MIB),),
+    "huge": ((1, 128 * MIB),),
+}
 
 
 def quick(scenario: Scenario) -> Scenario:
     """The same shape in a second or two: for trying the runner, not for figures. Still two listing pages."""
-    objects, size = _QUICK[scenario.name]
-    return replace(scenario, objects=objects, size=size)
+    return replace(scenario, groups=_QUICK[scenario.name])
+
+
+def part(scenario: Scenario) -> Scenario:
+    """An eighth of a scenario that counts objects, in a bucket of its own: for clients that need a minute."""
+    if scenario.by != "objects":
+        return scenario
+    fewer = tuple((number // PART, size) for number, size in scenario.groups)
+    return replace(scenario, name=f"{scenario.name}-part", groups=fewer)

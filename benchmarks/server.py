@@ -2,6 +2,10 @@
 
 Started in the foreground and stopped by its pid; its CPU time is read from /proc, to show beside each
 client's that the server was not the limit. Knows nothing of the clients.
+
+It is paced without touching the machine's network: the wait before the first byte is nginx's (echo module),
+the cap of a connection the kernel's (SO_MAX_PACING_RATE, socket(7)). nginx's own limit_rate would not do: it
+counts by request and lets the first second's bytes go at once, so ranges of 16 MiB would not be capped at all.
 """
 
 import os
@@ -9,9 +13,10 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Self
 
@@ -24,9 +29,20 @@ from scenarios import Scenario
 HOST = "127.0.0.1"
 LONGEST_START = 30.0
 LONGEST_STOP = 10.0
-POLL = 0.02
-CLEAR_LINE = "nginx is missing: apt-get install nginx-light"
+CLEAR_LINE = "nginx is missing: apt-get install nginx-light libnginx-mod-http-echo"
+PACKAGES = ("nginx", "libnginx-mod-http-echo")
 UNPACKED = Path(__file__).resolve().parents[1] / ".venvs" / "nginx"
+ECHO = "usr/lib/nginx/modules/ngx_http_echo_module.so"
+SO_MAX_PACING_RATE = 47  # asm-generic/socket.h; the socket module does not name it
+BACKLOG = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Nginx:
+    """The program and its module that waits; both of one build."""
+
+    program: str
+    echo: Path
 
 
 def memory_directory() -> Path:
@@ -35,25 +51,32 @@ def memory_directory() -> Path:
     return shared if shared.is_dir() else Path(tempfile.gettempdir())
 
 
-def find_nginx(unpacked: Path = UNPACKED) -> str:
-    """nginx from the system, or the binary of Debian's package unpacked below .venvs.
+def find_nginx(unpacked: Path = UNPACKED) -> Nginx:
+    """nginx and its echo module from the system, or those of Debian's packages unpacked below .venvs.
 
     Unpacked, not installed: the package would start a server on every address of the machine. Exits
     with one line where neither can be had.
     """
-    places = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:{unpacked}/usr/sbin"
-    found = shutil.which("nginx", path=places)
+    found = _nginx_at(unpacked, Path("/"))
     if found is None and shutil.which("apt-get"):
         unpacked.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
             _quietly("apt-get", "update")
-        if _quietly("apt-get", "download", "nginx", cwd=unpacked):
-            for package in unpacked.glob("nginx_*.deb"):
+        if _quietly("apt-get", "download", *PACKAGES, cwd=unpacked):
+            for package in unpacked.glob("*.deb"):
                 _quietly("dpkg", "-x", str(package), str(unpacked))
-        found = shutil.which("nginx", path=places)
-    if found is None or not _quietly(found, "-v"):
+        found = _nginx_at(unpacked)
+    if found is None or not _quietly(found.program, "-v"):
         raise SystemExit(CLEAR_LINE)
     return found
+
+
+def _nginx_at(*roots: Path) -> Nginx | None:
+    for root in roots:
+        program = shutil.which("nginx", path=f"{root}/usr/sbin:{root}/usr/local/sbin:{root}/usr/bin")
+        if program and (root / ECHO).is_file():
+            return Nginx(program, root / ECHO)
+    return None
 
 
 def _quietly(*command: str, cwd: Path | None = None) -> bool:
@@ -64,13 +87,16 @@ def _quietly(*command: str, cwd: Path | None = None) -> bool:
 
 
 class Server:
-    """A context manager: makes the data in memory, serves it, removes it."""
+    """A context manager: makes the data in memory, serves it, removes it.
 
-    def __init__(self, scenarios: Iterable[Scenario], *, workers: int) -> None:
+    All `scenarios` are paced as the first of them is.
+    """
+
+    def __init__(self, *scenarios: Scenario, workers: int) -> None:
         self.workers = workers
         self.objects: dict[str, dict[str, Stored]] = {}
-        self._scenarios = tuple(scenarios)
-        self._binary = find_nginx()
+        self._scenarios = scenarios
+        self._nginx = find_nginx()
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -92,11 +118,11 @@ class Server:
 
     @property
     def version(self) -> str:
-        said = subprocess.run([self._binary, "-v"], capture_output=True, text=True, check=True)
+        said = subprocess.run([self._nginx.program, "-v"], capture_output=True, text=True, check=True)
         return said.stderr.strip().removeprefix("nginx version: ")
 
     def endpoint(self, scheme: str) -> str:
-        return f"{scheme}://{HOST}:{self._tls_port if scheme == 'https' else self._plain_port}"
+        return f"{scheme}://{HOST}:{self._ports[scheme]}"
 
     def cpu_seconds(self) -> float:
         """User and system time of all workers since the start (proc(5): fields 14 and 15 of stat)."""
@@ -111,20 +137,33 @@ class Server:
         return ticks / os.sysconf("SC_CLK_TCK")
 
     def _start(self) -> subprocess.Popen[bytes]:
-        self._tls_port, self._plain_port = _free_ports(2)
-        config = self.root / "nginx.conf"
-        config.write_text(
-            canned.configuration(
-                self.root,
-                tls_port=self._tls_port,
-                plain_port=self._plain_port,
-                workers=self.workers,
-                user="root" if os.geteuid() == 0 else None,
+        """nginx takes over sockets that listen already: NGINX names them, as when it replaces itself."""
+        pace = self._scenarios[0]
+        with ExitStack() as stack:
+            listening = {scheme: stack.enter_context(_listening(pace.cap)) for scheme in ("http", "https")}
+            self._ports = {scheme: one.getsockname()[1] for scheme, one in listening.items()}
+            config = self.root / "nginx.conf"
+            config.write_text(
+                canned.configuration(
+                    self.root,
+                    tls_port=self._ports["https"],
+                    plain_port=self._ports["http"],
+                    workers=self.workers,
+                    user="root" if os.geteuid() == 0 else None,
+                    first_byte=pace.first_byte,
+                    echo=self._nginx.echo if pace.first_byte else None,
+                )
             )
-        )
-        command = [self._binary, "-e", "stderr", "-p", str(self.root), "-c", str(config)]
-        with (self.root / "nginx.log").open("wb") as log:
-            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            handles = [one.fileno() for one in listening.values()]
+            log = stack.enter_context((self.root / "nginx.log").open("wb"))
+            return subprocess.Popen(
+                [self._nginx.program, "-e", "stderr", "-p", str(self.root), "-c", str(config)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=handles,
+                env={"NGINX": "".join(f"{handle};" for handle in handles)},
+            )
 
     def _stop(self) -> None:
         self._process.terminate()
@@ -135,15 +174,16 @@ class Server:
             self._process.wait()
 
     def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + LONGEST_START
-        while time.monotonic() < deadline:
-            if self._process.poll() is not None:
-                break
-            with socket.socket() as probe:
-                if probe.connect_ex((HOST, self._tls_port)) == 0:
-                    return
-            time.sleep(POLL)
-        raise RuntimeError(f"nginx did not start:\n{(self.root / 'nginx.log').read_text(errors='replace')}")
+        """Until it answers: connections are accepted before, by the sockets that it is to take over."""
+        answer = HTTPConnection(HOST, self._ports["http"], timeout=LONGEST_START)
+        try:
+            answer.request("GET", f"/{self._scenarios[0].bucket}?location")
+            answer.getresponse().read()
+        except OSError as error:
+            said = (self.root / "nginx.log").read_text(errors="replace")
+            raise RuntimeError(f"nginx did not start:\n{said}") from error
+        finally:
+            answer.close()
 
 
 def _write_answers(
@@ -169,9 +209,11 @@ def _write_certificate(root: Path) -> Path:
     return root / "ca.pem"
 
 
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind((HOST, 0))
-        return [one.getsockname()[1] for one in sockets]
+def _listening(cap: int | None) -> socket.socket:
+    """On a free port of loopback; the connections it takes inherit the cap (bytes per second of each)."""
+    one = socket.socket()
+    if cap is not None:
+        one.setsockopt(socket.SOL_SOCKET, SO_MAX_PACING_RATE, cap)
+    one.bind((HOST, 0))
+    one.listen(BACKLOG)
+    return one

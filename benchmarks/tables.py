@@ -1,4 +1,4 @@
-"""From results to text: the tables of README.md, made from the recorded JSON by these functions alone.
+"""From results to text: the tables of the README files and results/*.md, made from the recorded JSON alone.
 
 Pure: results in, Markdown out. Medians with the smallest and largest value; ratios are taken round by
 round, so what disturbs a whole round does not count as a difference.
@@ -9,35 +9,46 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from rivals import S3HAUL
+from figures import Measure, Results, Run, baseline_of, cpu, described, good_runs, short, span, spread
 
-BEGIN = "<!-- tables: begin (generated from results/baseline.json by tables.py) -->"
+BEGIN = "<!-- tables: begin (generated from results/*.json by tables.py) -->"
 END = "<!-- tables: end -->"
-
-BRIEF_BEGIN = (
-    "<!-- speed: begin (generated from benchmarks/results/baseline.json by benchmarks/tables.py) -->"
-)
+BRIEF_BEGIN = "<!-- speed: begin (generated from benchmarks/results/https.json by benchmarks/tables.py) -->"
 BRIEF_END = "<!-- speed: end -->"
+BRIEF = ("small", "latency", "mid", "large")
+OVER = {"https": "over TLS", "http": "over plain http"}
+HEADS = {"https": "Over TLS", "http": "Over plain http"}
 
-Run = Mapping[str, Any]
-Figure = Callable[[Run], float]
 
-
-def dump(results: Mapping[str, Any]) -> str:
+def dump(results: Results) -> str:
     """The results as they are kept: one line a run, so that a diff can be read."""
     runs = ",\n".join(f"    {json.dumps(_rounded(run))}" for run in results["runs"])
     rest = json.dumps({**results, "runs": []}, indent=2)
     return rest.replace('"runs": []', f'"runs": [\n{runs}\n  ]') + "\n"
 
 
-def into(readme: str, results: Mapping[str, Any]) -> str:
+def line(run: Run) -> str:
+    """One run, while it happens."""
+    what = f"{run['scheme']:<5} {run['scenario']:<7} round {run['round'] + 1} {run['contender']:<12}"
+    rates = f"{run['objects'] / run['wall']:8,.0f} objects/s {run['bytes'] / 1e6 / run['wall']:7,.0f} MB/s"
+    cost = f"{run['wall']:7.2f} s, CPU {cpu(run):6.2f} s, server {run['server_cpu']:5.2f} s"
+    others = f"others {run['other_cpu']:5.2f} s"
+    return f"{what} {rates} {cost}, {others}{''.join(f' ! {each}' for each in run['problems'])}"
+
+
+def into(readme: str, recorded: Mapping[str, Results]) -> str:
     """The text with everything between the two markers made anew. Raises `ValueError` without markers."""
-    return _between(readme, BEGIN, END, lambda: render(results))
+    return _between(readme, BEGIN, END, lambda: "\n".join(_overviews(recorded)) + "\n")
 
 
-def brief_into(readme: str, results: Mapping[str, Any]) -> str:
+def brief_into(readme: str, results: Results) -> str:
     """The same for the project's README, with the short table."""
     return _between(readme, BRIEF_BEGIN, BRIEF_END, lambda: "\n".join(_brief(results)) + "\n")
+
+
+def details(results: Results, scheme: str) -> str:
+    """A table for each scenario, with spreads and ratios, as a text of its own."""
+    return "\n".join(_details(results, scheme)) + "\n"
 
 
 def _between(text: str, begin: str, end: str, content: Callable[[], str]) -> str:
@@ -48,124 +59,143 @@ def _between(text: str, begin: str, end: str, content: Callable[[], str]) -> str
     return f"{before}{begin}\n{content()}{end}{after}"
 
 
-def _brief(results: Mapping[str, Any]) -> Iterator[str]:
-    """Medians over TLS, client by client: speed, and the client's CPU."""
-    heads, units = [], []
-    for scenario in results["scenarios"]:
-        heads.append(f"{scenario['objects']:,} x {_size(scenario['size'])}")
-        units.append("objects/s (µs CPU each)" if scenario["by"] == "objects" else "MB/s (CPU s/GB)")
+def _brief(results: Results) -> Iterator[str]:
     yield ""
-    yield f"| over TLS | checks content | {' | '.join(f'{head}: {unit}' for head, unit in zip(heads, units, strict=True))} |"
-    yield f"|---|---|{'---|' * len(heads)}"
-    for contender in results["contenders"]:
-        cells = [
-            _brief_cell(contender["name"], scenario, results["runs"]) for scenario in results["scenarios"]
-        ]
-        yield f"| {contender['name']} | {contender['checks']} | {' | '.join(cells)} |"
+    yield from _overview(results, OVER["https"], BRIEF)
     yield ""
     machine = results["machine"]
     yield (
         f"Medians of {results['rounds']} rounds on {machine['cores']} shared cores, revision {results['revision']}; the"
-        " server is a local nginx. Settings, spread and method: `benchmarks/README.md`; the same on your machine:"
-        " `make bench`."
+        " server is a local nginx. More scenarios, settings, spread and method: `benchmarks/README.md`; the same on"
+        " your machine: `make bench`."
     )
     yield ""
 
 
-def _brief_cell(name: str, scenario: Mapping[str, Any], runs: Sequence[Run]) -> str:
-    mine = [
-        run
-        for run in runs
-        if (run["contender"], run["scenario"], run["scheme"]) == (name, scenario["name"], "https")
-        and not run["problems"]
+def _overviews(recorded: Mapping[str, Results]) -> Iterator[str]:
+    """For each scheme: what it was taken on, medians, plot; and the contenders' settings, once."""
+    for scheme, results in recorded.items():
+        yield ""
+        yield f"### {HEADS[scheme]}"
+        yield ""
+        yield _taken_on(results)
+        yield ""
+        yield from _overview(results, "client", [each["name"] for each in results["scenarios"]])
+        yield ""
+        yield f"![Speed and CPU of every client in every scenario, {OVER[scheme]}](results/{scheme}.svg)"
+        yield ""
+        yield f"Spreads, ratios, memory and the server's share: [results/{scheme}.md](results/{scheme}.md)."
+        yield from _problems(results["runs"])
+    contenders = {each["name"]: each for results in recorded.values() for each in results["contenders"]}
+    yield ""
+    yield "### Settings"
+    yield ""
+    yield "| client | version | checks content | settings | whose advice |"
+    yield "|---|---|---|---|---|"
+    for each in contenders.values():
+        cells = (each["name"], each["version"], each["checks"], each["settings"], each["source"])
+        yield f"| {' | '.join(cells)} |"
+    yield ""
+
+
+def _overview(results: Results, corner: str, names: Sequence[str]) -> Iterator[str]:
+    """Medians, client by client: speed and, in brackets, the client's CPU; the fastest in bold."""
+    scenarios = [each for each in results["scenarios"] if each["name"] in names]
+    measures = [Measure(each) for each in scenarios]
+    heads = [
+        f"{scenario['name']}: {unit.rate_unit} ({unit.cost_unit})"
+        for scenario, unit in zip(scenarios, measures, strict=True)
     ]
-    if not mine:
+    fastest = [_fastest(results, scenario, unit) for scenario, unit in zip(scenarios, measures, strict=True)]
+    yield f"| {corner} | {' | '.join(heads)} |"
+    yield f"|---|{'---|' * len(heads)}"
+    for contender in results["contenders"]:
+        cells = []
+        for scenario, unit, best in zip(scenarios, measures, fastest, strict=True):
+            mine = good_runs(results, scenario["name"], contender["name"])
+            cells.append(_overview_cell(mine, unit, best))
+        yield f"| {contender['name']} | {' | '.join(cells)} |"
+    yield ""
+    yield "; ".join(f"*{each['name']}*: {described(each)}" for each in scenarios) + "."
+
+
+def _fastest(results: Results, scenario: Mapping[str, Any], unit: Measure) -> float:
+    runs = [good_runs(results, scenario["name"], contender["name"]) for contender in results["contenders"]]
+    return max((median(map(unit.rate, mine)) for mine in runs if mine), default=0.0)
+
+
+def _overview_cell(runs: Sequence[Run], unit: Measure, best: float) -> str:
+    if not runs:
         return ""
-    total = scenario["objects"] * scenario["size"]
-    wall, cpu = median(run["wall"] for run in mine), median(_cpu(run) for run in mine)
-    if scenario["by"] == "objects":
-        return f"{_short(scenario['objects'] / wall)} ({_short(cpu / scenario['objects'] * 1e6)})"
-    return f"{_short(total / 1e6 / wall)} ({_short(cpu / total * 1e9)})"
+    rate, cost = median(map(unit.rate, runs)), median(map(unit.cpu, runs))
+    told = f"**{short(rate)}**" if rate == best else short(rate)
+    return f"{told} ({short(cost)})"
 
 
-def line(run: Run) -> str:
-    """One run, while it happens."""
-    what = f"{run['scheme']:<5} {run['scenario']:<5} round {run['round'] + 1} {run['contender']:<12}"
-    cost = f"{run['wall']:7.2f} s, CPU {_cpu(run):7.2f} s, server {run['server_cpu']:5.2f} s"
-    return f"{what} {cost}, load {run['load']:.1f}{''.join(f' ! {each}' for each in run['problems'])}"
-
-
-def render(results: Mapping[str, Any]) -> str:
-    """All tables and what they were taken on, as Markdown that ends with a newline."""
-    return "\n".join(_lines(results)) + "\n"
-
-
-def _lines(results: Mapping[str, Any]) -> Iterator[str]:
+def _taken_on(results: Results) -> str:
     machine, server = results["machine"], results["server"]
-    yield ""
-    yield (
+    return (
         f"Revision {results['revision']}, recorded {results['recorded']} on {machine['processor']}, {machine['cores']} cores,"
-        f" {machine['memory_gib']} GiB, {machine['system']}, Python {machine['python']};"
-        f" server {server['version']} with {server['workers']} worker, {server['cipher']} for TLS;"
-        f" {results['rounds']} rounds; load average {_span([run['load'] for run in results['runs']])}."
+        f" {machine['memory_gib']} GiB, {machine['system']}, Python {machine['python']}; server {server['version']} with"
+        f" {server['workers']} worker, {server['cipher']} for TLS; {results['rounds']} rounds; load average"
+        f" {span([run['load'] for run in results['runs']])}."
     )
-    for scheme in dict.fromkeys(run["scheme"] for run in results["runs"]):
-        for scenario in results["scenarios"]:
-            mine = [r for r in results["runs"] if (r["scheme"], r["scenario"]) == (scheme, scenario["name"])]
-            if mine:
-                yield from _table(scheme, scenario, mine, results)
+
+
+def _details(results: Results, scheme: str) -> Iterator[str]:
+    yield f"# {HEADS[scheme]}"
+    yield ""
+    yield _taken_on(results)
+    yield (
+        f"Ratios are those to {baseline_of(results)}, round by round: above 1, it is the better one. *Server busy* is"
+        " the share of the server's cores that it used, *machine busy* that of all cores, by whomever."
+    )
+    for scenario in results["scenarios"]:
+        yield from _table(scenario, results)
     yield from _problems(results["runs"])
+
+
+def _table(scenario: Mapping[str, Any], results: Results) -> Iterator[str]:
+    unit, compared = Measure(scenario), baseline_of(results)
+    ours = {run["round"]: run for run in good_runs(results, scenario["name"], compared)}
     yield ""
-    yield "| client | version | settings |"
-    yield "|---|---|---|"
-    for each in results["contenders"]:
-        yield f"| {each['name']} | {each['version']} | {each['settings']} |"
-    yield ""
-
-
-def _table(
-    scheme: str, scenario: Mapping[str, Any], runs: Sequence[Run], results: Mapping[str, Any]
-) -> Iterator[str]:
-    objects, total = int(scenario["objects"]), int(scenario["objects"] * scenario["size"])
-    if scenario["by"] == "objects":
-        rate_head, cpu_head = "objects/s", "client CPU µs/object"
-        amount, scale = float(objects), 1e6 / objects
-    else:
-        rate_head, cpu_head = "MB/s", "client CPU s/GB"
-        amount, scale = total / 1e6, 1e9 / total
-    server_head = cpu_head.replace("client", "server")
-
-    def rate(run: Run) -> float:
-        return amount / float(run["wall"])
-
-    def cpu(run: Run) -> float:
-        return _cpu(run) * scale
-
-    workers = results["server"]["workers"]
-    yield ""
-    yield f"### {scenario['name']}: {objects:,} x {_size(scenario['size'])}, {scheme}"
+    yield f"## {scenario['name']}: {described(scenario)}"
     yield ""
     yield (
-        f"| client | checks content | {rate_head} | s3haul's speed ÷ its | {cpu_head} | its CPU ÷ s3haul's"
-        f" | peak memory MB | {server_head} | server busy |"
+        f"| client | {unit.rate_unit} | {compared}'s speed ÷ its | client CPU {unit.cost_unit} | its CPU ÷ {compared}'s"
+        f" | peak memory MB | server CPU {unit.cost_unit} | server busy | machine busy |"
     )
     yield "|---|---|---|---|---|---|---|---|---|"
-    ours = {run["round"]: run for run in runs if run["contender"] == S3HAUL and not run["problems"]}
     for contender in results["contenders"]:
-        its = [r for r in runs if r["contender"] == contender["name"] and not r["problems"]]
+        its = good_runs(results, scenario["name"], contender["name"])
         if not its:
             continue
-        pairs = (
-            [] if contender["name"] == S3HAUL else [(ours[r["round"]], r) for r in its if r["round"] in ours]
+        pairs = [
+            (ours[run["round"]], run) for run in its if run["round"] in ours and contender["name"] != compared
+        ]
+        speed = [unit.rate(our) / unit.rate(its_run) for our, its_run in pairs]
+        cost = [unit.cpu(its_run) / unit.cpu(our) for our, its_run in pairs]
+        cells = (
+            contender["name"],
+            spread([unit.rate(run) for run in its]),
+            spread(speed) if speed else "",
+            spread([unit.cpu(run) for run in its]),
+            spread(cost) if cost else "",
+            f"{median(run['peak_memory'] for run in its) / 1e6:.0f}",
+            short(median(map(unit.server_cpu, its))),
+            f"{median(run['server_cpu'] / run['wall'] for run in its) / results['server']['workers']:.0%}",
+            f"{median(map(_all_cpu, its)) / results['machine']['cores']:.0%}",
         )
-        memory = median(run["peak_memory"] for run in its) / 1e6
-        served = median(run["server_cpu"] * scale for run in its)
-        busy = median(run["server_cpu"] / run["wall"] / workers for run in its)
-        yield (
-            f"| {contender['name']} | {contender['checks']} | {_spread(its, rate)}"
-            f" | {_ratio(pairs, rate)} | {_spread(its, cpu)} | {_ratio([(b, a) for a, b in pairs], cpu)}"
-            f" | {memory:.0f} | {_short(served)} | {busy:.0%} |"
-        )
+        yield f"| {' | '.join(cells)} |"
+    fewer = {run["objects"] for run in results["runs"] if run["scenario"] == scenario["name"]}
+    if len(fewer) > 1:
+        yield ""
+        yield f"The slow clients copied {min(fewer):,} of the {max(fewer):,} objects, in the first round."
+
+
+def _all_cpu(run: Run) -> float:
+    """Cores in use, on average."""
+    return float((cpu(run) + run["server_cpu"] + run["other_cpu"]) / run["wall"])
 
 
 def _problems(runs: Sequence[Run]) -> Iterator[str]:
@@ -177,34 +207,6 @@ def _problems(runs: Sequence[Run]) -> Iterator[str]:
     for run in bad:
         where = f"{run['contender']}, {run['scenario']}, {run['scheme']}, round {run['round'] + 1}"
         yield f"- {where}: {'; '.join(run['problems'])}"
-
-
-def _cpu(run: Run) -> float:
-    return float(run["user"] + run["system"])
-
-
-def _spread(runs: Sequence[Run], figure: Figure) -> str:
-    values = [figure(run) for run in runs]
-    return f"**{_short(median(values))}** ({_span(values)})"
-
-
-def _ratio(pairs: Sequence[tuple[Run, Run]], figure: Figure) -> str:
-    ratios = [figure(above) / figure(below) for above, below in pairs]
-    return f"{_short(median(ratios))} ({_span(ratios)})" if ratios else ""
-
-
-def _span(values: Sequence[float]) -> str:
-    return f"{_short(min(values))} to {_short(max(values))}"
-
-
-def _short(value: float) -> str:
-    """Three significant digits at least, no exponent."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def _size(size: int) -> str:
-    power = (size.bit_length() - 1) // 10
-    return f"{size / (1 << 10 * power):g} {('bytes', 'KiB', 'MiB', 'GiB')[power]}"
 
 
 def _rounded(run: Run) -> dict[str, Any]:

@@ -40,6 +40,13 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
+class Resumed:
+    """Bytes of an object that an earlier run fetched, found intact; negative if they are thrown away after all."""
+
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """One object ended."""
 
@@ -80,6 +87,15 @@ class Tick:
 
 
 Event = (
-    Listed | ListingEnded | AlreadyDone | Received | Finished | Retrying | CredentialsRenewed | Warned | Tick
+    Listed
+    | ListingEnded
+    | AlreadyDone
+    | Received
+    | Resumed
+    | Finished
+    | Retrying
+    | CredentialsRenewed
+    | Warned
+    | Tick
 )
 Emit = Callable[[Event], None]

@@ -94,6 +94,26 @@ class PartLayout:
     parts: tuple[Part, ...]
 
 
+class Block(NamedTuple):
+    """Bytes of an object that lie in its temporary file: the first one, how many, and their CRC."""
+
+    start: int
+    size: int
+    crc: int
+
+
+class Partial(NamedTuple):
+    """An object that is here in part: the version that it belongs to, the name of its temporary file, the
+    blocks that landed there, and the algorithm of their CRCs. Belief in none of it: blocks are hashed again."""
+
+    key: str
+    etag: str
+    size: int
+    temporary: str
+    algorithm: str
+    blocks: tuple[Block, ...] = ()
+
+
 class SafePath(NamedTuple):
     """A relative path that is safe to create under the destination. Only `core.keypath` makes one.
 

@@ -62,6 +62,21 @@ class Existing(StrEnum):
     SKIP = "skip"
 
 
+MEBIBYTE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RangeOptions:
+    """How objects are fetched in ranges, all in bytes. Requests grow with the object, between two sizes;
+    where each of them costs a KMS call of its own, they are larger."""
+
+    above: int = 32 * MEBIBYTE  # objects up to here come in one GET
+    smallest: int = 16 * MEBIBYTE
+    largest: int = 64 * MEBIBYTE
+    block: int = 8 * MEBIBYTE  # what is hashed, kept and resumed as one
+    memory: int = 96 * MEBIBYTE  # for bodies on their way to the disk, over all objects
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferOptions:
     """How objects are fetched and what must be true of them. Times are seconds, rates bytes/s."""
@@ -78,6 +93,7 @@ class TransferOptions:
     stall_timeout: float = 60.0
     minimum_rate: int = 1024  # bytes per second over one stall window
     force_glacier_transfer: bool = False
+    ranges: RangeOptions = field(default_factory=RangeOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from s3haul.events import (
     Finished,
     Listed,
     Received,
+    Resumed,
     Retrying,
     Tick,
     Warned,
@@ -58,6 +59,8 @@ class Bars:
                 self._objects.update(1)
                 if event.outcome.state is not State.DONE:
                     self._total()
+            case Resumed():
+                self._total()
             case AlreadyDone():
                 self._objects.update(event.objects)
                 self._total()
@@ -75,7 +78,7 @@ class Bars:
         """The bytes still to come are those of selected objects that have not ended otherwise."""
         tally = self._tally
         lost = sum(cause.bytes for cause in (*tally.failed.values(), *tally.skipped.values()))
-        self._bytes.total = tally.selected_bytes - tally.already_bytes - lost
+        self._bytes.total = tally.selected_bytes - tally.already_bytes - tally.resumed - lost
         self._objects.total = tally.selected
 
     def _annotate(self) -> None:

@@ -50,8 +50,9 @@ class ObjectStore(Protocol):
         """Open one GetObject. Leaving the context before the end of the body drops the connection."""
         ...
 
-    async def head(self, key: str, *, checksums: bool = False) -> ObjectMeta:
-        """What the headers say of the current version; with `checksums` this needs kms:Decrypt too."""
+    async def head(self, key: str, *, checksums: bool = False, part_number: int | None = None) -> ObjectMeta:
+        """What the headers say of the current version, or of one of its parts; with `checksums` this needs
+        kms:Decrypt too."""
         ...
 
     async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:

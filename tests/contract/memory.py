@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 
-from contract.stored import StoredObject, answer, digest, meta_of, refused, stored, text
+from contract.stored import StoredObject, answer, digest, meta_of, one_part, refused, stored, text
 from s3haul.errors import StoreError
 from s3haul.models import ListPage, ObjectMeta, Part, PartLayout
 from s3haul.store import GetRequest
@@ -114,11 +114,14 @@ class MemoryStore:
             finally:
                 self.open_bodies -= 1
 
-    async def head(self, key: str, *, checksums: bool = False) -> ObjectMeta:
+    async def head(self, key: str, *, checksums: bool = False, part_number: int | None = None) -> ObjectMeta:
         try:
-            meta = meta_of(self._find(key, None))
-        except StoreError:
-            raise refused(404, "404", "Not Found") from None
+            found = self._find(key, None)
+            meta = meta_of(found)
+            if part_number is not None:
+                meta, _ = one_part(found, part_number, meta)
+        except StoreError as error:
+            raise refused(error.fault.status, str(error.fault.status), "") from None
         call = await self._called("head", key, meta if checksums else meta._replace(checksums=()))
         assert isinstance(call.answer, ObjectMeta)
         return call.answer

@@ -6,6 +6,7 @@ nginx is not needed here: what it is given to serve is text, and what the client
 import json
 import os
 import re
+import socket
 import sys
 import xml.etree.ElementTree as ET
 from collections import Counter
@@ -16,15 +17,18 @@ from awscrt import checksums as crt
 import baseline
 import canned
 import corpus
+import figures
 import hotspots
+import plot
 import server
 import tables
-from measure import measure
-from rivals import CONTENDERS, S3HAUL, Task, base_environment
-from scenarios import SCENARIOS, Scenario, quick
+from contender import Task, base_environment
+from measure import machine_cpu_seconds, measure
+from rivals import CLIENTS, CONTENDERS, OURS, S3HAUL, of_revision, with_flags
+from scenarios import SCENARIOS, Scenario, part, quick
 
 NAMESPACE = {"s3": "http://s3.amazonaws.com/doc/2006-03-01/"}
-TINY = Scenario(name="small", objects=3, size=5000, by="objects")
+TINY = Scenario(name="small", groups=((3, 5000),), by="objects")
 
 
 @pytest.fixture
@@ -39,12 +43,15 @@ def run_of(contender, number, wall, cpu, problems=()):
         "scenario": "small",
         "scheme": "https",
         "round": number,
+        "objects": 1000,
+        "bytes": 4_096_000,
         "status": 0,
         "wall": wall,
         "user": cpu,
         "system": 0.0,
         "peak_memory": 50_000_000,
         "server_cpu": 0.5,
+        "other_cpu": 0.0,
         "load": 1.0,
         "problems": list(problems),
     }
@@ -52,32 +59,45 @@ def run_of(contender, number, wall, cpu, problems=()):
 
 def results_of(runs):
     return {
-        "schema": 1,
+        "schema": 2,
         "revision": "abc1234",
         "recorded": "2026-01-01 00:00 UTC",
         "machine": {"processor": "P", "cores": 2, "memory_gib": 8, "system": "Linux 6", "python": "3.11"},
         "server": {"version": "nginx/1", "workers": 1, "cipher": "C"},
         "rounds": 3,
-        "scenarios": [{"name": "small", "objects": 1000, "size": 4096, "by": "objects"}],
+        "scenarios": [{"name": "small", "groups": [[1000, 4096]], "by": "objects"}],
         "contenders": [
-            {"name": name, "version": "1", "checks": "no", "settings": "none"} for name in (S3HAUL, "other")
+            {
+                "name": name,
+                "version": "1",
+                "checks": "no",
+                "settings": "none",
+                "source": "",
+                "ours": name == S3HAUL,
+            }
+            for name in (S3HAUL, "other")
         ],
         "runs": runs,
     }
 
 
-def test_the_tables_of_the_benchmarks_are_those_of_the_recorded_run():
-    readme = baseline.README.read_text()
-    assert readme == tables.into(readme, json.loads(baseline.RESULTS.read_text()))
-    front = baseline.FRONT.read_text()
-    assert front == tables.brief_into(front, json.loads(baseline.RESULTS.read_text()))
+def test_the_tables_and_plots_of_the_benchmarks_are_those_of_the_recorded_runs():
+    recorded = baseline.recorded_results()
+    readme, front = baseline.README.read_text(), baseline.FRONT.read_text()
+    assert readme == tables.into(readme, recorded)
+    assert front == tables.brief_into(front, recorded["https"])
+    for scheme, results in recorded.items():
+        assert (baseline.RESULTS / f"{scheme}.md").read_text() == tables.details(results, scheme)
+        assert (baseline.RESULTS / f"{scheme}.svg").read_text() == plot.plot(results, scheme)
 
 
-def test_the_recorded_run_is_a_whole_one_in_which_s3haul_left_the_right_files():
-    results = json.loads(baseline.RESULTS.read_text())
-    assert results["scenarios"] == json.loads(json.dumps([baseline.asdict(each) for each in SCENARIOS]))
+@pytest.mark.parametrize("results", baseline.recorded_results().values(), ids=baseline.recorded_results())
+def test_the_recorded_runs_are_whole_scenarios_in_which_s3haul_left_the_right_files(results):
+    known = [json.loads(json.dumps(baseline.asdict(each))) for each in SCENARIOS]
+    assert all(each in known for each in results["scenarios"])
     done = {(run["scenario"], run["round"]) for run in results["runs"] if run["contender"] == S3HAUL}
-    assert done == {(each.name, number) for each in SCENARIOS for number in range(results["rounds"])}
+    names = [each["name"] for each in results["scenarios"]]
+    assert done == {(name, number) for name in names for number in range(results["rounds"])}
     assert not [run for run in results["runs"] if run["contender"] == S3HAUL and run["problems"]]
 
 
@@ -89,22 +109,51 @@ def test_results_are_kept_as_they_were():
 def test_rates_are_medians_and_ratios_are_taken_round_by_round():
     ours = [run_of(S3HAUL, number, wall, 1.0) for number, wall in enumerate((1.0, 2.0, 4.0))]
     others = [run_of("other", number, wall, 2.0) for number, wall in enumerate((0.5, 2.0, 1.0))]
-    text = tables.render(results_of(ours + others))
-    s3haul, other = (line for line in text.splitlines() if line.startswith(("| s3haul | no", "| other | no")))
-    assert "| **500** (250 to 1,000) |  |" in s3haul
-    assert "| **1,000** (500 to 2,000) | 0.5 (0.25 to 1) | **2,000** (2,000 to 2,000) | 2 (2 to 2) |" in other
+    text = tables.details(results_of(ours + others), "https")
+    s3haul, other = (line for line in text.splitlines() if line.startswith(("| s3haul", "| other")))
+    assert "| 500 (250 to 1,000) |  |" in s3haul
+    assert "| 1,000 (500 to 2,000) | 0.5 (0.25 to 1) | 2,000 (2,000 to 2,000) | 2 (2 to 2) |" in other
+    overview = tables.into(f"{tables.BEGIN}{tables.END}", {"https": results_of(ours + others)})
+    assert "| s3haul | 500 (1,000) |" in overview
+    assert "| other | **1,000** (2,000) |" in overview
+
+
+def test_a_client_that_copied_a_part_is_judged_by_what_it_copied_and_that_is_told():
+    fewer = {**run_of("other", 0, 1.0, 1.0), "objects": 125, "bytes": 512_000}
+    text = tables.details(results_of([run_of(S3HAUL, 0, 1.0, 1.0), fewer]), "https")
+    assert "| other | 125 | 8 | 8,000 | 8 |" in text
+    assert "copied 125 of the 1,000 objects" in text
+
+
+def test_the_plot_orders_by_speed_escapes_names_and_shows_s3haul_apart():
+    results = results_of([run_of(S3HAUL, 0, 2.0, 1.0), run_of("other", 0, 1.0, 4.0)])
+    picture = plot.plot(results, "https")
+    root = ET.fromstring(picture)
+    words = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert words.index("other") < words.index(S3HAUL)
+    assert {"1,000", "500", "4,000"} <= set(words)
+    widths = [
+        (each.get("class"), each.get("width")) for each in root.iter("{http://www.w3.org/2000/svg}rect")
+    ]
+    assert widths == [("other", "260.0"), ("ours", "130.0"), ("other", "260.0"), ("ours", "65.0")]
+    assert "prefers-color-scheme: dark" in picture
+
+
+def test_a_scenario_is_described_with_its_pace():
+    capped = {"groups": [[2, 1 << 30]], "by": "bytes", "cap": 80_000_000, "first_byte": 0.03}
+    assert figures.described(capped) == "2 x 1 GiB, first byte after 30 ms, 80 MB/s a connection"
 
 
 def test_a_run_with_a_wrong_tree_is_told_and_counts_in_no_table():
     runs = [run_of(S3HAUL, 0, 2.0, 1.0), run_of("other", 0, 1.0, 0.5, problems=["a: missing"])]
-    text = tables.render(results_of(runs))
+    text = tables.details(results_of(runs), "https")
     assert "- other, small, https, round 1: a: missing" in text
-    assert "| other | no" not in text
+    assert "| other" not in text
 
 
 def test_a_text_without_the_markers_is_refused():
     with pytest.raises(ValueError, match="markers"):
-        tables.into("# Benchmarks\n", results_of([]))
+        tables.into("# Benchmarks\n", {"https": results_of([])})
 
 
 def test_canned_pages_list_every_key_once_in_order_and_point_to_each_other():
@@ -141,9 +190,25 @@ def test_the_server_listens_on_loopback_only(tmp_path):
     assert re.findall(r"listen (\S+?)[ ;]", text) == ["127.0.0.1:5002", "127.0.0.1:5001"]
 
 
+def test_only_a_slow_server_waits_and_then_before_listings_and_objects_alike(tmp_path):
+    ports = {"tls_port": 5001, "plain_port": 5002, "workers": 1, "user": None}
+    assert "echo" not in canned.configuration(tmp_path, **ports)
+    slow = canned.configuration(tmp_path, **ports, first_byte=0.03, echo=tmp_path / "echo.so")
+    assert slow.startswith(f"load_module {tmp_path}/echo.so;")
+    assert re.findall(r"echo_sleep 0.030; echo_exec (\S+);", slow) == ["@lists", "@objects"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pacing by socket option is Linux's")
+def test_the_cap_of_the_listening_socket_is_that_of_every_connection_it_takes():
+    with server._listening(1_000_000) as listening, socket.create_connection(listening.getsockname()):
+        connection, _ = listening.accept()
+        with connection:
+            assert connection.getsockopt(socket.SOL_SOCKET, server.SO_MAX_PACING_RATE) == 1_000_000
+
+
 def test_where_nginx_cannot_be_had_one_line_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setattr(server.shutil, "which", lambda *_, **__: None)
-    with pytest.raises(SystemExit, match=r"apt-get install nginx-light$"):
+    with pytest.raises(SystemExit, match=r"apt-get install nginx-light libnginx-mod-http-echo$"):
         server.find_nginx(tmp_path)
 
 
@@ -155,7 +220,7 @@ def test_the_checksum_is_the_crc64nvme_of_the_file_as_s3_writes_it(tmp_path):
 
 
 def test_every_object_and_every_block_of_it_has_its_own_content(tmp_path):
-    stored = corpus.make(Scenario(name="mid", objects=2, size=3 << 20, by="bytes"), tmp_path)
+    stored = corpus.make(Scenario(name="mid", groups=((2, 3 << 20),), by="bytes"), tmp_path)
     blocks = [
         (tmp_path / key).read_bytes()[start : start + corpus.BLOCK]
         for key in stored
@@ -200,23 +265,65 @@ def test_a_wrong_tree_is_found(tree, spoil, told):
 
 
 def test_rounds_are_interleaved_and_begin_with_another_contender_each():
-    able = [each for each in CONTENDERS if "small" in each.scenarios][:3]
-    order = [heat.contender.name for heat in baseline.heats(3, SCENARIOS[:1], ["https"], able)]
+    able = [each for each in CONTENDERS if not each.only and not each.slow][:3]
+    order = [heat.contender.name for heat in baseline.heats(3, SCENARIOS[0], ["https"], able)]
     a, b, c = (each.name for each in able)
     assert order == [a, b, c, b, c, a, c, a, b]
 
 
 def test_a_contender_runs_only_the_scenarios_that_it_is_for():
     ran = {
-        (heat.scenario.name, heat.contender.name)
-        for heat in baseline.heats(1, SCENARIOS, ["https"], CONTENDERS)
+        (scenario.name, heat.contender.name)
+        for scenario in SCENARIOS
+        for heat in baseline.heats(1, scenario, ["https"], CONTENDERS)
     }
     assert ("large", "curl") in ran
     assert ("small", "curl") not in ran
 
 
+def test_slow_contenders_run_once_and_a_part_of_what_counts_objects():
+    slow = [each for each in CONTENDERS if each.slow][:1]
+    small, large = (next(each for each in SCENARIOS if each.name == name) for name in ("small", "large"))
+    [heat] = baseline.heats(3, small, ["https"], slow)
+    assert (heat.round, heat.scenario) == (0, part(small))
+    assert (heat.scenario.objects, heat.scenario.bucket) == (small.objects // 8, "bench-small-part")
+    assert [heat.scenario for heat in baseline.heats(3, large, ["https"], slow)] == [large]
+
+
+def test_commits_and_flags_of_s3haul_are_contenders_of_their_own(tmp_path):
+    arguments = baseline._arguments(["--only", "rclone", "--revision", "HEAD", "--flags=--processes 2"])
+    commit = baseline.git("rev-parse", "--short", "HEAD")
+    names = [f"s3haul-{commit}", "s3haul --processes 2", "rclone"]
+    assert [each.name for each in baseline.chosen(arguments)] == names
+    [package] = of_revision(OURS, tmp_path, commit).packages
+    assert package.endswith(f"@{commit}")
+
+
+@pytest.mark.parametrize(
+    ("words", "partial"),
+    [
+        (["--rounds", "2"], False),
+        (["--schemes", "http", "--flags=--processes 2"], False),
+        (["--quick"], True),
+        (["--only", "s3haul"], True),
+        (["--scenarios", "small", "mid"], True),
+    ],
+)
+def test_only_a_run_of_everything_is_recorded_by_itself(words, partial):
+    assert baseline._arguments(words).partial is partial
+
+
+def test_a_mixed_scenario_lists_all_sizes_shuffled_and_the_same_each_time():
+    mixed = next(each for each in SCENARIOS if each.name == "mixed")
+    sizes = list(mixed.sizes().values())
+    assert sorted(Counter(sizes).items()) == sorted((size, number) for number, size in mixed.groups)
+    assert sum(sizes) == mixed.bytes
+    assert sizes not in (sorted(sizes), sorted(sizes, reverse=True))
+    assert list(mixed.sizes().items()) == list(mixed.sizes().items())
+
+
 def test_every_contender_makes_a_command_for_every_scenario_it_is_for(tmp_path):
-    for contender in CONTENDERS:
+    for contender in [*CONTENDERS, with_flags("s3haul --quiet", "--quiet")]:
         for scenario in map(quick, SCENARIOS):
             task = Task(
                 scenario=scenario,
@@ -225,9 +332,10 @@ def test_every_contender_makes_a_command_for_every_scenario_it_is_for(tmp_path):
                 destination=tmp_path / "copy",
                 home=tmp_path,
                 programs=tmp_path,
-                keys=tuple(scenario.keys()),
+                keys=tuple(scenario.sizes()),
             )
             words = contender.command(task)
+            assert all((CLIENTS / word).exists() for word in words if word.endswith(".py"))
             assert any(scenario.bucket in word for word in words)
             assert any(str(task.destination) in word for word in words)
             environment = {**base_environment(task), **contender.environment(task)}
@@ -244,6 +352,24 @@ def test_a_command_is_measured_with_its_children_and_its_ending(tmp_path):
     assert done.cost.user > 0
     assert done.cost.wall > 0
     assert done.cost.peak_memory > 1 << 20
+
+
+def test_children_that_nobody_waited_for_count_and_memory_is_that_of_all_together(tmp_path):
+    child = (
+        "import time; kept = bytearray(b'x') * (60 << 20); began = time.process_time()\n"
+        "while time.process_time() < began + 0.5: pass"
+    )
+    code = f"import subprocess, sys; [subprocess.Popen([sys.executable, '-c', {child!r}]) for _ in 'ab']"
+    done = measure([sys.executable, "-c", code], environment=dict(os.environ), directory=tmp_path, longest=60)
+    assert done.cost.status == 0
+    assert done.cost.user + done.cost.system > 1.0
+    assert done.cost.peak_memory > 120 << 20
+
+
+def test_the_cpu_of_the_machine_goes_on_as_somebody_works():
+    before = machine_cpu_seconds()
+    sum(range(5_000_000))
+    assert machine_cpu_seconds() >= before
 
 
 def test_a_command_that_takes_too_long_is_ended_with_its_children(tmp_path):

@@ -43,18 +43,25 @@ cp -a "$DEST/." "$OUT"
 """
 
 
-@pytest.mark.parametrize("limit", ["size=1m", "size=64m,nr_inodes=40"], ids=["bytes", "inodes"])
+@pytest.mark.parametrize(
+    ("limit", "arguments"),
+    [("size=1m", ()), ("size=64m,nr_inodes=40", ()), ("size=1m", ("--processes", "2", "--concurrency", "4"))],
+    ids=["bytes", "inodes", "bytes-in-an-engine-process"],
+)
 def test_a_full_disk_is_exit_code_5_and_the_same_command_goes_on_when_there_is_space(
-    server, machine, mounted, tmp_path, limit
+    server, machine, mounted, tmp_path, limit, arguments
 ):
     for number in range(5):
-        server.cloud.put(seed.BUCKET, f"big/{number}", Generated(number, 600_000 * (1 + number)))
+        server.cloud.put(seed.BUCKET, f"z/big/{number}", Generated(number, 600_000 * (1 + number)))
+    if arguments:  # the parent is kept busy with the first objects until the others are there
+        server.faults.add("delay", operation="GetObject", first=4, seconds=1.5)
     out = tmp_path / "out"
     out.mkdir()
     script = FULL_DISK.format(limit=limit)
     ran = copy(
         machine,
         mounted,
+        *arguments,
         wrapper=["unshare", "--mount", "sh", "-c", script, "sh"],
         DEST=str(mounted),
         OUT=str(out),
@@ -85,7 +92,7 @@ def test_a_directory_that_cannot_be_written_is_exit_code_5(server, machine, dest
 
 
 def test_a_second_run_on_the_same_destination_is_refused_and_names_the_first(server, machine, dest):
-    server.faults.add("delay", operation="GetObject", seconds=0.5)
+    server.faults.add("delay", operation="GetObject", seconds=3.0)
     with machine.start("cp", SOURCE, str(dest), "--profile", "export") as first:
         wait_until(lambda: server.count("GetObject"), "the first run")
         ran = copy(machine, dest)

@@ -47,7 +47,6 @@ async def run_once(
 
     with Destination.open(root) as destination:
         destination.lock()
-        destination.clear_temporary()
         job = Job(
             store=store,
             credentials=credentials,

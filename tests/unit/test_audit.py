@@ -107,7 +107,7 @@ def test_a_file_without_stored_checksum_is_compared_with_what_was_received(tree)
         {"checksum": None, "verdict": Verdict.SIZE_ONLY},
         {"checksum": composite((20, 23)), "part_sizes": ()},
         {"checksum": composite((20, 23)), "part_sizes": (20, 22)},
-        {"checksum": Checksum("XXHASH64", "FULL_OBJECT", "AAAAAAAAAAA=")},
+        {"checksum": Checksum("XXHASH256", "FULL_OBJECT", "AAAAAAAAAAA=")},
         {"checksum": None, "computed": "not base64"},
     ],
 )

@@ -1,14 +1,11 @@
 """How clients are made: strict transport, Signature Version 4, our own credentials, quiet loggers.
 
-The only module that builds client configurations. It calls nobody. What all sessions have in common is
-made once: reading models and registering handlers is most of what a client costs.
+The only module that builds client configurations. It calls nobody.
 """
 
 import copy
-import functools
 import ipaddress
 import logging
-import os
 import socket
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -16,16 +13,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from aiobotocore.credentials import AioCredentialResolver, AioCredentials
-from aiobotocore.hooks import AioHierarchicalEmitter
 from aiobotocore.session import AioSession
 from botocore.credentials import ReadOnlyCredentials
-from botocore.loaders import Loader
 
 from s3haul import __version__
 from s3haul.aws.configfile import tame
 from s3haul.aws.keys import FetchKeys
 from s3haul.aws.limits import CONNECT_TIMEOUT
 from s3haul.aws.profile import Settings
+from s3haul.aws.shared import event_handlers, service_models
 from s3haul.aws.strict import StrictConfig
 from s3haul.errors import UsageError
 
@@ -67,36 +63,15 @@ def quiet_loggers() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-class _Models(Loader):  # type: ignore[misc]
-    """botocore's service models, which are found without a look into each of 400 directories."""
-
-    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - the parent's signature
-        return [name for path in self.search_paths if os.path.isdir(path) for name in os.listdir(path)]  # noqa: PTH112, PTH208 - names only
-
-
-@functools.cache
-def _service_models() -> _Models:
-    """The parsed models, kept: parsing them anew for each renewal would stall the loop."""
-    return _Models()
-
-
-@functools.cache
-def _handlers() -> AioHierarchicalEmitter:
-    """botocore's own event handlers, registered: every session gets a copy."""
-    handlers = AioHierarchicalEmitter()
-    AioSession(event_hooks=handlers)
-    return handlers
-
-
 def _plain(session: AioSession) -> Any:
     return session.create_client
 
 
 def core_session(profile: str | None) -> AioSession:
     """A botocore session whose every client is strict, those of its credential providers included."""
-    hooks = copy.copy(_handlers())
+    hooks = copy.copy(event_handlers())
     session = AioSession(profile=profile, event_hooks=hooks, include_builtin_handlers=False)
-    session.register_component("data_loader", _service_models())
+    session.register_component("data_loader", service_models())
     session.set_default_client_config(StrictConfig(connect_timeout=CONNECT_TIMEOUT))
     return tame(session)
 

@@ -132,8 +132,9 @@ class SdkStore:
                 connection.transport.abort()
             stream.close()
 
-    async def head(self, key: str, *, checksums: bool = False) -> ObjectMeta:
-        return _meta(await self._call("head_object", Key=key, ChecksumMode="ENABLED" if checksums else None))
+    async def head(self, key: str, *, checksums: bool = False, part_number: int | None = None) -> ObjectMeta:
+        mode = "ENABLED" if checksums else None
+        return _meta(await self._call("head_object", Key=key, ChecksumMode=mode, PartNumber=part_number))
 
     async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:
         async def page(marker: int | None) -> Mapping[str, Any]:

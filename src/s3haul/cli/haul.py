@@ -4,42 +4,37 @@ The order matters: the destination is opened and locked before any call to AWS, 
 disk costs no request; the journal is the engine's.
 """
 
-import asyncio
-import gc
 import json
 import os
 import resource
 import sys
 import time
-from collections.abc import Coroutine
 from contextlib import ExitStack, closing
 from dataclasses import asdict, replace
-from typing import Any
-
-import uvloop
 
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.cli import render, streams
 from s3haul.cli.render import Ending
+from s3haul.core.keypath import STATE_DIRECTORY
 from s3haul.core.tally import Tally
 from s3haul.core.text import show
 from s3haul.core.tuner import Tuner
-from s3haul.disk import Destination
+from s3haul.disk import Destination, free_space_for
 from s3haul.engine.context import Calls
 from s3haul.engine.gate import Gate
-from s3haul.engine.preview import Estimate
+from s3haul.engine.loop import run_loop
+from s3haul.engine.preview import Done, Estimate
 from s3haul.engine.preview import preview as foresee
 from s3haul.engine.run import Job, haul
 from s3haul.errors import DestinationError, S3HaulError
 from s3haul.events import Event
-from s3haul.journal import SourceIdentity
+from s3haul.journal import Reader, SourceIdentity
 from s3haul.options import AccessOptions, DestinationOptions, OutputOptions, SourceOptions, TransferOptions
 from s3haul.progress import Bars, JsonLines, Lines, Listener, Quiet
 from s3haul.scale.company import Plan
 from s3haul.scale.processes import Processes
 
 FILES_PER_REQUEST = 2  # a connection and a file
-GARBAGE_THRESHOLD = 50_000  # allocations
 MOST_BY_ITSELF = 8  # processes; beyond, one parent hardly keeps their books
 SPARE_FILES = 128  # kept directories, the journal, the libraries
 
@@ -58,7 +53,6 @@ def run(
     with ExitStack() as stack:
         destination = stack.enter_context(closing(Destination.open(where.root, force=where.force)))
         destination.lock()
-        destination.clear_temporary()
         listener = _listener(tally, output)
         stack.callback(_close, listener)
 
@@ -70,6 +64,9 @@ def run(
         async def main() -> None:
             async with open_store(access, source, transfer, on_event=emit) as opened:
                 _show_access(opened, output)
+                count, why = _processes(opened, transfer)
+                if output.verbose:
+                    streams.tell(f"processes {count}: {why}")
                 job = Job(
                     store=opened.store,
                     credentials=opened.credentials,
@@ -78,7 +75,7 @@ def run(
                     identity=SourceIdentity(source.bucket, source.base, opened.effective.endpoint),
                     options=transfer,
                     file_name=where.name,
-                    reinforcement=_reinforcement(opened, transfer),
+                    reinforcement=_reinforcement(opened, transfer, count),
                 )
                 await haul(job, tally, emit)
 
@@ -96,34 +93,27 @@ def run(
     return ending.exit_code
 
 
-def _reinforcement(opened: OpenStore, transfer: TransferOptions) -> Processes | None:
-    """The engine processes that the run may call upon; none where they would not help or cannot serve."""
-    count = transfer.processes or min(len(os.sched_getaffinity(0)), MOST_BY_ITSELF)
-    if opened.wiring is None or count < 2:
+def _processes(opened: OpenStore, transfer: TransferOptions) -> tuple[int, str]:
+    """How many engine processes the run may call upon, and why."""
+    if opened.wiring is None:
+        return 1, f"the {opened.transport} transport works in one"
+    if transfer.processes is not None:
+        return min(transfer.processes, transfer.concurrency), "--processes"
+    count = min(_cores(), MOST_BY_ITSELF, transfer.concurrency)
+    return count, "one a core, once the run is long enough"
+
+
+def _cores() -> int:
+    """What this process may run on; macOS does not restrict it."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _reinforcement(opened: OpenStore, transfer: TransferOptions, count: int) -> Processes | None:
+    if opened.wiring is None or transfer.processes == 1:
         return None
     wiring = opened.wiring
     plan = Plan(count, wiring.endpoint, wiring.authorities, wiring.fetch)
     return Processes(plan, at_once=transfer.processes is not None)
-
-
-def run_loop(main: Coroutine[Any, Any, None]) -> None:
-    """As asyncio.run, on uvloop: its transports cost a fraction of the standard library's.
-
-    What the imports made lives for ever, and a haul makes next to no cycles: the collector need not look
-    at either every few objects.
-    """
-    gc.freeze()
-    gc.set_threshold(GARBAGE_THRESHOLD)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.get_loop().set_exception_handler(_without_closed_connections)
-        runner.run(main)
-
-
-def _without_closed_connections(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Bytes of TLS for a connection that we have just cut off are a fatal error to uvloop, and to nobody else."""
-    error = context.get("exception")
-    if not (isinstance(error, RuntimeError) and context.get("message") == "Fatal error on SSL protocol"):
-        loop.default_exception_handler(context)
 
 
 def _within_open_files(transfer: TransferOptions) -> TransferOptions:
@@ -195,9 +185,12 @@ def preview(
     output: OutputOptions,
 ) -> int:
     """The dry run: one line per object on stdout, then the estimate. Nothing is written to DEST."""
-    estimate, listener = Estimate(), Quiet(sys.stderr)
+    space = free_space_for(where.root)
+    estimate = Estimate(free_bytes=space.bytes, free_files=space.inodes)
+    listener = Quiet(sys.stderr)
+    journal = where.root / STATE_DIRECTORY / "journal.sqlite3"
 
-    async def main() -> None:
+    async def main(done: Done) -> None:
         async with open_store(access, source, transfer, on_event=listener.observe) as opened:
             calls = Calls(
                 store=opened.store,
@@ -207,12 +200,16 @@ def preview(
                 gate=Gate(Tuner(ceiling=transfer.concurrency)),
                 emit=listener.observe,
             )
-            async for ref, path in foresee(calls, estimate):
+            async for ref, path in foresee(calls, estimate, done):
                 if not (output.quiet or output.json):
                     name = f"{where.root}/{where.name or path}"
                     streams.put(f"(dryrun) download: s3://{source.bucket}/{show(ref.key)} to {show(name)}")
 
-    run_loop(main())
+    if journal.is_file():
+        with Reader(journal) as reader:
+            run_loop(main(reader.done))
+    else:
+        run_loop(main(lambda _first, _last: ()))
     if output.json:
         streams.put(json.dumps(asdict(estimate)))
     else:

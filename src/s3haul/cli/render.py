@@ -47,6 +47,8 @@ class Ending:
         )
         if tally.already:
             yield f"  unchanged {tally.already} objects, {human_bytes(tally.already_bytes)}, done by an earlier run"
+        if tally.resumed:
+            yield f"  resumed   {human_bytes(tally.resumed)} of objects that an earlier run left in part"
         yield from _verdict_lines(tally)
         if tally.filtered:
             yield f"  filtered  {tally.filtered} objects"
@@ -80,6 +82,7 @@ class Ending:
             "filtered": tally.filtered,
             "unchanged": {"objects": tally.already, "bytes": tally.already_bytes},
             "done": {"objects": tally.done, "bytes": tally.done_bytes},
+            "resumed_bytes": tally.resumed,
             "verdicts": {verdict.value: tally.verdicts[verdict] for verdict in Verdict},
             "algorithms": dict(tally.algorithms),
             "skipped": _causes(tally.skipped),
@@ -96,10 +99,18 @@ def estimate_lines(estimate: Estimate) -> Iterator[str]:
     yield f"(dryrun) {estimate.objects} objects, {human_bytes(estimate.bytes)}; {estimate.filtered} filtered"
     if estimate.archived:
         yield f"(dryrun) {estimate.archived} of them are archived and would be skipped"
+    if estimate.present:
+        yield f"(dryrun) {estimate.present} of them are done already, as the journal has it"
+    reads = estimate.get_requests + estimate.head_requests
     yield (
-        f"(dryrun) requests: {estimate.list_requests} LIST, {estimate.get_requests} GET;"
-        f" up to {estimate.get_requests} KMS Decrypt (fewer with Bucket Keys)"
+        f"(dryrun) requests: {estimate.list_requests} LIST, {estimate.get_requests} GET,"
+        f" {estimate.head_requests} HEAD; up to {reads} KMS Decrypt (fewer with Bucket Keys)"
     )
+    yield (
+        f"(dryrun) space: {human_bytes(estimate.needed_bytes)} to fetch, {human_bytes(estimate.free_bytes)} free"
+    )
+    if said := estimate.room.warning():
+        yield f"(dryrun) ! {said}"
 
 
 def _error_object(error: S3HaulError | None) -> dict[str, Any] | None:

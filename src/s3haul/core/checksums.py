@@ -7,7 +7,7 @@ composite value is never taken as a sign of it, since S3 leaves it out of some a
 (GetObjectAttributes, ranges over the whole object).
 
 An object with several stored checksums is verified by the first of CRC64NVME, CRC32C, CRC32, SHA256,
-SHA1, SHA512, MD5 that is well formed: all of them find damage, and in this order they cost ever more.
+SHA1, SHA512, MD5, XXHASH128, XXHASH3, XXHASH64 that is well formed: all of them find damage.
 """
 
 import base64
@@ -118,12 +118,27 @@ class _Crc:
         return self._value.to_bytes(self._size, "big")
 
 
+class _XxHash:
+    """awscrt's, which takes bytes only: a copy, and still faster than any hash below."""
+
+    __slots__ = ("_hash",)
+
+    def __init__(self, new: Callable[[], crt.XXHash]) -> None:
+        self._hash = new()
+
+    def update(self, data: Data, /) -> None:
+        self._hash.update(bytes(data))
+
+    def digest(self) -> bytes:
+        return bytes(self._hash.finalize())
+
+
 class _Algorithm(NamedTuple):
     size: int  # bytes of a raw digest
     new: Callable[[], Hasher]
 
 
-# In order of preference. The standard library's crc32 is faster than awscrt's.
+# In order of preference: what is known for longest first, and of these what costs least. The standard library's crc32 is faster than awscrt's.
 _ALGORITHMS: Mapping[str, _Algorithm] = {
     "CRC64NVME": _Algorithm(8, lambda: _Crc(crt.crc64nvme, 8)),
     "CRC32C": _Algorithm(4, lambda: _Crc(crt.crc32c, 4)),
@@ -132,11 +147,29 @@ _ALGORITHMS: Mapping[str, _Algorithm] = {
     "SHA1": _Algorithm(20, lambda: hashlib.sha1(usedforsecurity=False)),
     "SHA512": _Algorithm(64, hashlib.sha512),
     "MD5": _Algorithm(16, lambda: hashlib.md5(usedforsecurity=False)),
+    "XXHASH128": _Algorithm(16, lambda: _XxHash(crt.XXHash.new_xxhash3_128)),
+    "XXHASH3": _Algorithm(8, lambda: _XxHash(crt.XXHash.new_xxhash3_64)),
+    "XXHASH64": _Algorithm(8, lambda: _XxHash(crt.XXHash.new_xxhash64)),
+}
+
+
+class Crc(NamedTuple):
+    """A CRC as a function that goes on from a value, and the value of two stretches, one behind the other."""
+
+    update: Callable[[Data, int], int]
+    combine: Callable[[int, int, int], int]  # of the first, of the second, length of the second
+    size: int  # bytes of a raw digest
+
+
+CRCS: Mapping[str, Crc] = {
+    "CRC64NVME": Crc(crt.crc64nvme, crt.combine_crc64nvme, 8),
+    "CRC32C": Crc(crt.crc32c, crt.combine_crc32c, 4),
+    "CRC32": Crc(zlib.crc32, crt.combine_crc32, 4),
 }
 
 
 def new_hasher(algorithm: str) -> Hasher | None:
-    """A running digest, or None for an algorithm that is not supported (XXHASH*, and whatever comes)."""
+    """A running digest, or None for an algorithm that is not known here."""
     known = _ALGORITHMS.get(algorithm)
     return known.new() if known else None
 
@@ -191,6 +224,11 @@ def _raw(algorithm: str, text: str) -> bytes | None:
     except ValueError:
         return None
     return raw if len(raw) == _ALGORITHMS[algorithm].size else None
+
+
+def raw_digest(algorithm: str, text: str) -> bytes | None:
+    """The raw digest behind that of a part (base64, a "-N" is ignored); None for "" and what is malformed."""
+    return _raw(algorithm, text.partition("-")[0])
 
 
 def text_of(digest: bytes) -> str:

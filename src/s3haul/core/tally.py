@@ -15,6 +15,7 @@ from s3haul.events import (
     Listed,
     ListingEnded,
     Received,
+    Resumed,
     Retrying,
     Warned,
 )
@@ -43,7 +44,8 @@ class Cause:
 
 @dataclass(slots=True)
 class Tally:
-    """Counts of objects and bytes. `received` counts body bytes that were kept."""
+    """Counts of objects and bytes. `received` counts body bytes that were kept, `resumed` those of earlier
+    runs that are in objects which this one finished or goes on with."""
 
     selected: int = 0
     selected_bytes: int = 0
@@ -54,6 +56,7 @@ class Tally:
     done: int = 0
     done_bytes: int = 0
     received: int = 0
+    resumed: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
     algorithms: Counter[str] = field(default_factory=Counter)
     skipped: dict[str, Cause] = field(default_factory=dict)
@@ -68,6 +71,8 @@ class Tally:
         match event:
             case Received():
                 self.received += event.bytes
+            case Resumed():
+                self.resumed += event.bytes
             case Finished():
                 self._finish(event.outcome)
             case AlreadyDone():

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 FIRST_LIMIT = 32
 WINDOW = 0.25  # seconds over which a rate is measured, at least
 WORTHWHILE = 1.15  # how much faster a doubled limit must make the run
-REST = 20.0  # seconds after which the search is taken up again
+FIRST_REST = 1.0  # seconds after which the search is taken up again; ever longer while it finds nothing
+LONGEST_REST = 30.0
 CUT_INTERVAL = 1.0
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 20.0
@@ -33,8 +34,10 @@ class Tuner:
     _last_cut: float = float("-inf")
     _before: float = 0.0  # the goal of which the present one is the trial
     _best: float = 0.0  # answers a second with that
+    _rest: float = FIRST_REST
     _rest_until: float = float("-inf")
     _since: float | None = None
+    _settling: bool = False
     _served: int = 0
 
     def __post_init__(self) -> None:
@@ -62,6 +65,10 @@ class Tuner:
             self._since = None
         elif self._since is None:
             self._since, self._served = now, 0
+        elif self._settling:
+            # New connections are still being made: that tells nothing of how it will go with them.
+            if now - self._since >= WINDOW:
+                self._since, self._settling = None, False
         else:
             self._served += count
             elapsed = now - self._since
@@ -71,11 +78,14 @@ class Tuner:
     def _judge(self, now: float, rate: float) -> None:
         """A window at the full limit has passed: has the last trial paid, is it time for another?"""
         self._since = None
-        if self._before and rate < self._best * WORTHWHILE:
+        paid = rate >= self._best * WORTHWHILE
+        if self._before and paid:
+            self._rest = FIRST_REST
+        if self._before and not paid:
             self.goal = self.limit = self._before
             self._end_search(now)
         elif now >= self._rest_until and self.goal < self.ceiling:
-            self._before, self._best = self.goal, rate
+            self._before, self._best, self._settling = self.goal, rate, True
             self.goal = self.limit = min(float(self.ceiling), self.goal * 2)
         else:
             self._before = 0.0
@@ -83,4 +93,6 @@ class Tuner:
     def _end_search(self, now: float) -> None:
         self._since = None
         self._before = 0.0
-        self._rest_until = now + REST
+        self._settling = False
+        self._rest_until = now + self._rest
+        self._rest = min(LONGEST_REST, self._rest * 2)

@@ -8,7 +8,8 @@ crash needs no walk) and renamed to its place. All of it goes through directory 
 import contextlib
 import errno
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -16,7 +17,7 @@ from s3haul.core.keypath import STATE_DIRECTORY
 from s3haul.disk.linux import reserve, sync_file_system
 from s3haul.disk.lock import take_lock
 from s3haul.disk.root import open_private, open_root, refuse_unwritable
-from s3haul.disk.staging import Buffer, Staging, Temporary, write_all
+from s3haul.disk.staging import Buffer, Staging, Temporary, write_all, write_at
 from s3haul.disk.tree import Tree, leaf_name
 from s3haul.disk.trouble import (
     ObjectPathError,
@@ -82,13 +83,11 @@ class Destination(Tree):
         """What the names of the temporary files made through this object begin with."""
         return self._staging.prefix
 
-    def clear_temporary(self, prefix: str = "") -> int:
-        """Remove what was left in `.s3haul/tmp`, by earlier runs or under this prefix; how many files.
-
-        Only under the lock, and only where nobody is at work.
-        """
+    def clear_temporary(self, prefix: str = "", kept: Collection[str] = ()) -> int:
+        """Remove what was left in `.s3haul/tmp`, by earlier runs or under this prefix, except the names
+        `kept`; how many files. Only under the lock, and only where nobody is at work."""
         try:
-            return self._staging.clear(prefix)
+            return self._staging.clear(prefix, kept)
         except OSError as error:
             raise run_trouble(error, f"clean {self.state_path / 'tmp'}") from error
 
@@ -123,6 +122,27 @@ class Destination(Tree):
             raise self.trouble(error, needed=size) from error
         return temporary
 
+    def reopen_temporary(self, name: str, size: int) -> Temporary | None:
+        """The file that an earlier run left for an object of `size` bytes; None where it is of no use."""
+        try:
+            return self._staging.reopen(name, size)
+        except OSError as error:
+            raise self._run_trouble(error, size) from error
+
+    def write(self, temporary: Temporary, data: Buffer, offset: int) -> None:
+        """Write all of `data` at `offset`. Raises as `create_temporary`."""
+        try:
+            write_at(temporary.fd, data, offset)
+        except OSError as error:
+            raise self.trouble(error, needed=temporary.size) from error
+
+    def read(self, temporary: Temporary, size: int, offset: int) -> bytes:
+        """At most `size` bytes of what was written at `offset`; none behind the end of the file."""
+        try:
+            return os.pread(temporary.fd, size, offset)
+        except OSError as error:
+            raise self._run_trouble(error) from error
+
     def publish(self, temporary: Temporary, path: SafePath, mtime: float) -> None:
         """Give the finished file its name. After an error it is still there, to be discarded."""
         try:
@@ -137,6 +157,20 @@ class Destination(Tree):
     def discard(self, temporary: Temporary) -> None:
         """Close and remove a temporary file; nothing happens to one that was published."""
         self._staging.discard(temporary)
+
+    def set_aside(self, temporary: Temporary) -> None:
+        """Close a temporary file and leave it to the next run."""
+        self._staging.set_aside(temporary)
+
+    def temporary_space(self, name: str) -> int:
+        """Bytes on the disk that a file of an earlier run holds, reserved ones included."""
+        return self._staging.space(name)
+
+    def remove_temporary(self, name: str) -> None:
+        """Remove a file that an earlier run left, if it is still there."""
+        temporary = self.reopen_temporary(name, sys.maxsize)
+        if temporary is not None:
+            self.discard(temporary)
 
     def make_directory(self, path: SafePath) -> None:
         """Make the directory `path` with its parents; one that exists is fine."""

@@ -6,13 +6,17 @@ OSErrors come out as they are; `Destination` knows what they mean.
 import contextlib
 import itertools
 import os
+import re
 import secrets
-from collections.abc import Sequence
+import stat
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 Buffer = bytes | bytearray | memoryview
 
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_AGAIN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NAME = re.compile(r"[0-9a-f]{8}-[0-9]+", re.ASCII)
 _BUFFERS = 1024  # IOV_MAX of Linux and macOS
 _LAST_SECOND = 253402300799.0  # of the year 9999, where calendars end
 
@@ -39,12 +43,33 @@ class Staging:
         name = f"{self.prefix}{next(self._numbers)}"
         return Temporary(os.open(name, _NEW, 0o666, dir_fd=self.fd), name, size)
 
+    def reopen(self, name: str, size: int) -> Temporary | None:
+        """The file that an earlier run left, or None where there is none that can be gone on with."""
+        if not _NAME.fullmatch(name):
+            return None
+        try:
+            fd = os.open(name, _AGAIN, dir_fd=self.fd)
+        except FileNotFoundError:
+            return None
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1 or status.st_size > size:
+            os.close(fd)
+            return None
+        return Temporary(fd, name, size)
+
     def finish(self, temporary: Temporary, mtime: float) -> None:
         """Set the time and close; closing reports writes that a network mount lost."""
         fd, nanoseconds = temporary.fd, _nanoseconds(mtime)
         os.utime(fd, ns=(nanoseconds, nanoseconds))
         temporary.fd = -1
         os.close(fd)
+
+    def set_aside(self, temporary: Temporary) -> None:
+        """Close, and leave the file to the next run."""
+        fd, temporary.fd = temporary.fd, -1
+        temporary.name = ""
+        if fd >= 0:
+            os.close(fd)
 
     def discard(self, temporary: Temporary) -> None:
         """Close and remove; nothing happens to a file that was renamed (its name is empty)."""
@@ -57,10 +82,22 @@ class Staging:
             with contextlib.suppress(OSError):  # the next run clears the directory
                 os.unlink(name, dir_fd=self.fd)
 
-    def clear(self, prefix: str) -> int:
-        """Remove every file whose name begins so; how many there were."""
+    def space(self, name: str) -> int:
+        """Bytes on the disk that a file holds; 0 for one that is not there."""
+        try:
+            return (
+                os.stat(name, dir_fd=self.fd, follow_symlinks=False).st_blocks * 512
+                if _NAME.fullmatch(name)
+                else 0
+            )
+        except OSError:
+            return 0
+
+    def clear(self, prefix: str, kept: Collection[str]) -> int:
+        """Remove every file whose name begins so, but those `kept`; how many there were."""
         with os.scandir(self.fd) as entries:
-            names = [entry.name for entry in entries if entry.name.startswith(prefix)]
+            found = [entry.name for entry in entries]
+        names = [name for name in found if name.startswith(prefix) and name not in kept]
         for name in names:
             os.unlink(name, dir_fd=self.fd)
         return len(names)
@@ -76,6 +113,13 @@ def write_all(fd: int, buffers: Sequence[Buffer], size: int) -> None:
     rest = memoryview(b"".join(buffers))[written:]
     while rest:
         rest = rest[os.write(fd, rest) :]
+
+
+def write_at(fd: int, data: Buffer, offset: int) -> None:
+    """Write all of `data` at `offset`."""
+    written = os.pwrite(fd, data, offset)
+    while written < len(data):
+        written += os.pwrite(fd, memoryview(data)[written:], offset + written)
 
 
 def _nanoseconds(mtime: float) -> int:

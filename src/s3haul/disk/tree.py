@@ -105,13 +105,9 @@ class Tree:
     def free_space(self) -> FreeSpace:
         """Bytes and inodes that are left. File systems that do not count report no limit."""
         try:
-            space = os.fstatvfs(self._root_fd)
+            return _free_space(os.fstatvfs(self._root_fd))
         except OSError as error:
             raise run_trouble(error, f"use the destination {self.root}") from error
-        return FreeSpace(
-            space.f_bavail * space.f_frsize if space.f_blocks else sys.maxsize,
-            space.f_favail if space.f_files else sys.maxsize,
-        )
 
     def check_alive(self) -> None:
         """Raise `DestinationError` unless the root's path still names the directory that was opened.
@@ -140,6 +136,23 @@ class Tree:
             self.check_alive()
         free = self.free_space() if error.errno in FULL else None
         return run_trouble(error, f"use {self.root}", free=free, needed=needed)
+
+
+def free_space_for(root: Path) -> FreeSpace:
+    """Bytes and inodes that are left where `root` is or would be made. Raises `DestinationError`."""
+    root = root.absolute()
+    there = next(path for path in (root, *root.parents) if path.exists())
+    try:
+        return _free_space(os.statvfs(there))
+    except OSError as error:
+        raise run_trouble(error, f"use the destination {root}") from error
+
+
+def _free_space(space: os.statvfs_result) -> FreeSpace:
+    return FreeSpace(
+        space.f_bavail * space.f_frsize if space.f_blocks else sys.maxsize,
+        space.f_favail if space.f_files else sys.maxsize,
+    )
 
 
 def leaf_name(path: SafePath) -> bytes:

@@ -7,7 +7,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple
 
 from s3haul.disk import FileStat
-from s3haul.models import ObjectRef, SafePath, State
+from s3haul.models import ObjectRef, Partial, SafePath, State
 from s3haul.options import Existing, TransferOptions
 
 if TYPE_CHECKING:
@@ -27,12 +27,13 @@ class Verb(Enum):
 
 
 class Target(NamedTuple):
-    """One object on its way through the engine."""
+    """One object on its way through the engine; `left` is what an earlier run left of it in part."""
 
     ref: ObjectRef
     path: SafePath
     verb: Verb
     reason: str = ""
+    left: Partial | None = None
 
 
 def admit(

@@ -7,6 +7,7 @@ would put wrong bytes under a good name.
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import ObjectMeta, ObjectRef
 from s3haul.options import TransferOptions
+from s3haul.store import Piece
 
 
 class RefusedError(Exception):
@@ -25,6 +26,31 @@ def check_whole(ref: ObjectRef, meta: ObjectMeta) -> None:
     if meta.length is not None and meta.length != ref.size:
         raise wrong(f"Content-Length {meta.length} for an object of {ref.size} bytes")
     _check_etag(ref, meta)
+
+
+def check_range(ref: ObjectRef, meta: ObjectMeta, start: int, end: int) -> None:
+    """Raises `StoreError` unless `meta` answers a GET of just these bytes (`end` exclusive) of this version."""
+    if meta.status != 206:
+        raise wrong(f"status {meta.status} to a GET of a range")
+    if meta.range_start != start:
+        raise wrong(f"a range from byte {meta.range_start} instead of {start}")
+    if meta.size != ref.size:
+        raise wrong(f"a range of an object of {meta.size} bytes instead of {ref.size}")
+    if meta.length != end - start:
+        raise wrong(f"a range of {meta.length} bytes instead of {end - start}")
+    _check_etag(ref, meta)
+
+
+def check_room(left: int, piece: Piece) -> None:
+    """Raises `StoreError` for more bytes than the `left` ones that were announced."""
+    if len(piece) > left:
+        raise wrong(f"{len(piece) - left} bytes more than were announced, or still more")
+
+
+def check_end(left: int) -> None:
+    """Raises `StoreError` where a body ended and `left` bytes are missing."""
+    if left:
+        raise StoreError(Fault(FaultKind.BROKEN, f"the body ended {left} bytes early"))
 
 
 def check_part(ref: ObjectRef, meta: ObjectMeta, number: int, start: int) -> int:

@@ -19,7 +19,10 @@ from s3haul.core.retry import RetryLimits
 from s3haul.disk import Destination
 from s3haul.engine.gate import Gate
 from s3haul.engine.lander import Lander
+from s3haul.engine.lanes import Lanes
+from s3haul.engine.pace import WritePace
 from s3haul.events import Emit
+from s3haul.models import Block, Partial
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.store import ObjectStore
 
@@ -46,6 +49,22 @@ class RoleCredentials(Credentials, Protocol):
 
     async def run(self) -> None:
         """Refresh ahead of expiry until cancelled. Raises `AccessError` when the role is lost."""
+        ...
+
+
+class PartBook(Protocol):
+    """Keeps what of an object has landed, for the next run; takes plain values and returns at once."""
+
+    def begin(self, partial: Partial) -> None:
+        """The object will land block by block in a temporary file of its own."""
+        ...
+
+    def landed(self, temporary: str, block: Block) -> None:
+        """The bytes of a block are written to that file."""
+        ...
+
+    def forget(self, temporary: str) -> None:
+        """The file is finished, or of no use any more."""
         ...
 
 
@@ -86,8 +105,19 @@ class Landing(Calls):
     """What it takes to bring an object onto the disk."""
 
     destination: Destination
+    parts: PartBook
     threads: Executor
     lander: Lander
+
+    @cached_property
+    def lanes(self) -> Lanes:
+        """Who may fetch a large body next."""
+        return Lanes(self.gate, self.options.ranges.memory)
+
+    @cached_property
+    def write_pace(self) -> WritePace:
+        """Where large bodies are written: on the event loop or in threads."""
+        return WritePace()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -72,6 +72,11 @@ class Gate:
         return self._busy >= CROWDED * self._tuner.limit
 
     @property
+    def busy(self) -> int:
+        """How many are inside."""
+        return self._busy
+
+    @property
     def limit(self) -> int:
         """How many may be inside now."""
         return int(self._tuner.limit)

@@ -13,15 +13,16 @@ from s3haul.core.diagnosis import run_error
 from s3haul.core.filters import selector
 from s3haul.core.keypath import ShadowFilter, safe_path
 from s3haul.core.listing import ListingJudge
+from s3haul.core.room import Room
 from s3haul.engine.admission import Target, Verb, admit, same_version
 from s3haul.engine.channel import Channel
 from s3haul.engine.context import Calls, Context
 from s3haul.engine.patience import GaveUpError, persist
 from s3haul.engine.threads import in_thread
 from s3haul.errors import S3HaulError, SourceError
-from s3haul.events import AlreadyDone, Finished, Listed, ListingEnded
+from s3haul.events import AlreadyDone, Finished, Listed, ListingEnded, Warned
 from s3haul.journal import KnownRow
-from s3haul.models import ObjectRef, Outcome, SafePath, State
+from s3haul.models import ObjectRef, Outcome, Partial, SafePath, State
 
 Entry = tuple[ObjectRef, KnownRow | None]
 Placed = tuple[Entry, bool]
@@ -35,24 +36,29 @@ class Survey:
     filtered: int = 0
     kept: int = 0
     kept_bytes: int = 0
+    files: int = 0  # that will be made, and the space that they will take
+    space: int = 0
 
 
 async def produce(ctx: Context, channel: Channel[Target]) -> None:
     """List everything; close the channel in any case, so that no worker waits for ever."""
     try:
+        room = Room(*ctx.destination.free_space())
         if ctx.source.recursive:
-            await _list_all(ctx, channel)
+            await _list_all(ctx, channel, room)
         else:
-            await _look_up(ctx, channel)
+            await _look_up(ctx, channel, room)
         ctx.emit(ListingEnded())
     finally:
         channel.close()
 
 
-async def _look_up(ctx: Context, channel: Channel[Target]) -> None:
+async def _look_up(ctx: Context, channel: Channel[Target], room: Room) -> None:
     ref = await look_up(ctx)
     row = (await in_thread(ctx.threads, ctx.journal.known, "", ref.key)).get(ref.key)
-    await _send(ctx, channel, await in_thread(ctx.threads, _survey, ctx, [((ref, row), False)]))
+    left = await in_thread(ctx.threads, _left_over, ctx)
+    survey = await in_thread(ctx.threads, _survey, ctx, [((ref, row), False)], left)
+    await _send(ctx, channel, room, survey)
 
 
 async def look_up(ctx: Calls) -> ObjectRef:
@@ -105,20 +111,41 @@ async def batches(ctx: Calls) -> AsyncIterator[Batch]:
         token = page.token
 
 
-async def _list_all(ctx: Context, channel: Channel[Target]) -> None:
+async def _list_all(ctx: Context, channel: Channel[Target], room: Room) -> None:
     shadows: ShadowFilter[Entry] = ShadowFilter(key=lambda entry: entry[0].key)
+    left = await in_thread(ctx.threads, _left_over, ctx)
     async for batch in batches(ctx):
-        survey = await in_thread(ctx.threads, _look_at, ctx, shadows, batch)
-        await _send(ctx, channel, survey)
+        survey = await in_thread(ctx.threads, _look_at, ctx, shadows, left, batch)
+        await _send(ctx, channel, room, survey)
 
 
-def _look_at(ctx: Context, shadows: ShadowFilter[Entry], batch: Batch) -> Survey:
+def _look_at(ctx: Context, shadows: ShadowFilter[Entry], left: dict[str, Partial], batch: Batch) -> Survey:
     """One page against the journal and the disk. Runs in a thread."""
     placed = _place(ctx, shadows, batch)
     if batch.final:
         placed += shadows.flush()
         ctx.journal.mark_gone_after(batch.refs[-1].key if batch.refs else batch.after)
-    return _survey(ctx, placed)
+    survey = _survey(ctx, placed, left)
+    if batch.final:
+        for forgotten in left.values():  # nobody will ask for these again
+            _drop(ctx, forgotten)
+    return survey
+
+
+def _left_over(ctx: Context) -> dict[str, Partial]:
+    """What earlier runs left here in part, by key: a handful, those that were under way when a run ended."""
+    left: dict[str, Partial] = {}
+    for found in ctx.journal.partials():
+        if found.key in left:
+            _drop(ctx, found)
+        else:
+            left[found.key] = found
+    return left
+
+
+def _drop(ctx: Context, partial: Partial) -> None:
+    ctx.destination.remove_temporary(partial.temporary)
+    ctx.journal.forget(partial.temporary)
 
 
 def _place(ctx: Context, shadows: ShadowFilter[Entry], batch: Batch) -> list[Placed]:
@@ -134,8 +161,8 @@ def _place(ctx: Context, shadows: ShadowFilter[Entry], batch: Batch) -> list[Pla
     return placed
 
 
-def _survey(ctx: Context, placed: Sequence[Placed]) -> Survey:
-    """Decide every entry; the disk is asked about each path.
+def _survey(ctx: Context, placed: Sequence[Placed], left: dict[str, Partial]) -> Survey:
+    """Decide every entry; the disk is asked about each path. What is `left` of an entry goes with it.
 
     The journal unlearns versions that will be replaced before they are: a kill between the rename of the
     new file and its commit must not leave a row that vouches for another file.
@@ -143,15 +170,26 @@ def _survey(ctx: Context, placed: Sequence[Placed]) -> Survey:
     survey, replaced = Survey(), list[str]()
     base, selected = ctx.source.base, selector(ctx.options.filters)
     for (ref, row), shadowed in placed:
+        partial = left.pop(ref.key, None) if left else None
         if not selected(ref.key[len(base) :]):
             survey.filtered += 1
             continue
         path = _settle(ctx, ref, row, shadowed=shadowed)
-        target = admit(ref, path, row, ctx.destination.stat(path), ctx.options)
+        on_disk = ctx.destination.stat(path)
+        target = admit(ref, path, row, on_disk, ctx.options)
         if target.verb is Verb.KEEP:
             survey.kept += 1
             survey.kept_bytes += ref.size
+            if partial:
+                _drop(ctx, partial)
         else:
+            if target.verb is Verb.FETCH:
+                survey.files += on_disk is None
+                survey.space += ref.size - (on_disk.size if on_disk and on_disk.is_regular else 0)
+            if partial:
+                survey.space -= ctx.destination.temporary_space(partial.temporary)
+                blocks = ctx.journal.blocks(partial.temporary)
+                target = target._replace(left=partial._replace(blocks=blocks))
             survey.targets.append(target)
             if row is not None and row.state is State.DONE:
                 replaced.append(ref.key)
@@ -184,7 +222,10 @@ def natural_path(ref: ObjectRef, base: str, *, shadowed: bool) -> SafePath:
     return safe_path(ref.key, base=base, shadowed=shadowed, directory=directory)
 
 
-async def _send(ctx: Context, channel: Channel[Target], survey: Survey) -> None:
+async def _send(ctx: Context, channel: Channel[Target], room: Room, survey: Survey) -> None:
+    room.need(survey.space, survey.files)
+    if said := room.warning():
+        ctx.emit(Warned(said, "S3H-DST-02"))
     objects = len(survey.targets) + survey.kept
     listed_bytes = sum(target.ref.size for target in survey.targets) + survey.kept_bytes
     ctx.emit(Listed(objects, listed_bytes, survey.filtered))

@@ -82,6 +82,7 @@ async def haul(job: Job, tally: Tally, emit: Emit) -> None:
         failure: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         journal = _open_journal(job, failure)
         try:
+            await steadfast(asyncio.to_thread(_clear_temporary, job, journal))
             number = await steadfast(asyncio.to_thread(journal.begin_run))
             with (
                 ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="s3haul-file") as threads,
@@ -106,6 +107,11 @@ def _heard_by(reinforcement: Reinforcement | None, emit: Emit) -> Emit:
         emit(event)
 
     return emit_to_both
+
+
+def _clear_temporary(job: Job, journal: Journal) -> None:
+    """Only files that the journal knows can be gone on with."""
+    job.destination.clear_temporary(kept={partial.temporary for partial in journal.partials()})
 
 
 def _end_run(journal: Journal, number: int, tally: Tally) -> None:
@@ -142,6 +148,7 @@ def _context(job: Job, journal: Journal, threads: ThreadPoolExecutor, lander: La
         credentials=job.credentials,
         destination=job.destination,
         journal=journal,
+        parts=journal,
         source=job.source,
         options=job.options,
         gate=Gate(Tuner(ceiling=job.options.concurrency)),

@@ -1,22 +1,18 @@
-"""Where the bytes of one object wait until they are verified: memory if small, a temporary file if not.
+"""Where the bytes of an object wait until they are verified: memory if it is small, a temporary file if not.
 
 Nothing stands under the final name before `publish`, and nothing is left behind when the sink is left
 without it.
 """
 
-from collections.abc import Awaitable
+import time
 from typing import Protocol, Self
-
-import aiofiles
-from aiofiles.threadpool.binary import AsyncBufferedIOBase
 
 from s3haul.disk import Temporary
 from s3haul.engine.context import Landing
-from s3haul.engine.threads import in_thread, steadfast
+from s3haul.engine.threads import in_thread
 from s3haul.models import SafePath
 from s3haul.store import Piece
 
-BLOCK = 1 << 20  # bytes
 SMALL = 1 << 20  # bytes; up to here a file is landed whole, together with others
 
 
@@ -60,50 +56,84 @@ class MemorySink:
 
 
 class FileSink:
-    """Writes through aiofiles, a hop for every `BLOCK` bytes: that is cheap against the work."""
+    """Writes to a temporary file, piece by piece."""
 
     def __init__(self, ctx: Landing, path: SafePath, size: int, mtime: float) -> None:
         self._ctx, self._path, self._size, self._mtime = ctx, path, size, mtime
-        self._created: list[Temporary] = []  # survives a cancellation while the thread creates it
-        self._file: AsyncBufferedIOBase
-        self._block: list[Piece] = []
-        self._waiting = 0  # bytes in the block
+        self._file = LargeFile(ctx)
+        self._written = 0
 
     async def __aenter__(self) -> Self:
         try:
-            await in_thread(self._ctx.threads, self._create)
-            fd = self._created[0].fd
-            self._file = await aiofiles.open(fd, "wb", closefd=False, executor=self._ctx.threads)
+            await self._file.create(self._size)
         except BaseException:
-            await self.__aexit__()
+            await self._file.discard()
             raise
         return self
 
     async def __aexit__(self, *_error: object) -> None:
-        for temporary in self._created:
-            await in_thread(self._ctx.threads, self._ctx.destination.discard, temporary)
+        await self._file.discard()
 
     async def write(self, chunk: Piece) -> None:
-        self._block.append(chunk)
-        self._waiting += len(chunk)
-        if self._waiting >= BLOCK:
-            await self._write_block()
+        await self._file.write(chunk, self._written)
+        self._written += len(chunk)
 
     async def publish(self) -> None:
-        await self._write_block()
-        await self._attempt(self._file.flush())
-        publish = self._ctx.destination.publish
-        await in_thread(self._ctx.threads, publish, self._created[0], self._path, self._mtime)
+        await self._file.publish(self._path, self._mtime)
 
-    async def _write_block(self) -> None:
-        block, self._block, self._waiting = self._block, [], 0
-        await self._attempt(self._file.writelines(block))
 
-    def _create(self) -> None:
-        self._created.append(self._ctx.destination.create_temporary(self._size))
+class LargeFile:
+    """A temporary file that is written by position, where that costs least. Raises as `Destination` does."""
 
-    async def _attempt(self, work: Awaitable[object]) -> None:
-        try:
-            await steadfast(work)
-        except OSError as error:
-            raise self._ctx.destination.trouble(error, needed=self._size) from error
+    def __init__(self, ctx: Landing) -> None:
+        self._ctx = ctx
+        self._disk = ctx.destination
+        self._opened: list[Temporary] = []  # survives a cancellation while a thread opens it
+
+    @property
+    def temporary(self) -> Temporary:
+        return self._opened[0]
+
+    async def create(self, size: int) -> None:
+        """A new file, with the space reserved."""
+
+        def create() -> None:
+            self._opened.append(self._disk.create_temporary(size))
+
+        await in_thread(self._ctx.threads, create)
+
+    async def reopen(self, name: str, size: int) -> bool:
+        """The file of an earlier run; False where it is of no use."""
+
+        def reopen() -> None:
+            if found := self._disk.reopen_temporary(name, size):
+                self._opened.append(found)
+
+        await in_thread(self._ctx.threads, reopen)
+        return bool(self._opened)
+
+    async def write(self, piece: Piece, offset: int) -> None:
+        """The bytes are with the operating system when this returns."""
+        pace = self._ctx.write_pace
+        if pace.on_loop:
+            self._timed_write(piece, offset)
+        else:
+            await in_thread(self._ctx.threads, self._timed_write, piece, offset)
+
+    async def publish(self, path: SafePath, mtime: float) -> None:
+        """Give the file its name."""
+        await in_thread(self._ctx.threads, self._disk.publish, self.temporary, path, mtime)
+
+    async def discard(self) -> None:
+        """Remove the file, unless it has been published or set aside."""
+        for temporary in self._opened:
+            await in_thread(self._ctx.threads, self._disk.discard, temporary)
+
+    async def set_aside(self) -> None:
+        """Leave the file to the next run."""
+        await in_thread(self._ctx.threads, self._disk.set_aside, self.temporary)
+
+    def _timed_write(self, piece: Piece, offset: int) -> None:
+        began = time.monotonic()
+        self._disk.write(self.temporary, piece, offset)
+        self._ctx.write_pace.observe(len(piece), time.monotonic() - began)

@@ -14,21 +14,24 @@ from s3haul.engine.adoption import adopt
 from s3haul.engine.answers import RefusedError, check_part, check_whole, demand_encryption, wrong
 from s3haul.engine.context import Landing
 from s3haul.engine.patience import GaveUpError, persist
-from s3haul.engine.sink import Sink, sink_for
+from s3haul.engine.ranged import drop, fetch_in_ranges
+from s3haul.engine.sink import SMALL, Sink, sink_for
 from s3haul.engine.threads import in_thread
 from s3haul.engine.verification import (
+    UNKNOWN_PARTS,
     PartByPart,
     Proof,
     Proving,
     SizeOnly,
     composite_check,
     demand_checksum,
+    done,
     plan,
     whole_check,
 )
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.events import Received
-from s3haul.models import ObjectMeta, ObjectRef, Outcome, SafePath, State
+from s3haul.models import ObjectMeta, ObjectRef, Outcome, Partial, SafePath, State
 from s3haul.store import GetRequest, ObjectBody
 
 MAX_CHANGES = 3
@@ -36,7 +39,6 @@ _UNSTORABLE = frozenset({"name-too-long", "name-refused", "file-too-large"})
 _IN_THE_WAY = frozenset(
     {"symlink-in-the-way", "file-in-the-way", "directory-in-the-way", "not-a-regular-file", "busy"}
 )
-_UNKNOWN_PARTS = Unverifiable("unknown-parts", "the server does not tell where the parts begin")
 
 
 async def transfer(ctx: Landing, target: Target) -> Outcome:
@@ -62,20 +64,42 @@ async def _versions(ctx: Landing, target: Target) -> Outcome:
         await in_thread(ctx.threads, ctx.destination.make_directory, target.path)
         return Outcome(ref, State.DONE, str(target.path))
     if target.verb is Verb.ADOPT and (adopted := await adopt(ctx, ref, target.path)):
+        if target.left:
+            await drop(ctx, target.left)
         return adopted
+    left = target.left
     for _ in range(MAX_CHANGES):
-        fetch = Fetch(ctx, ref, target.path)
         try:
-            (meta, proof), attempts = await persist(ctx, ref.key, ctx.reading, fetch.attempt)
+            if ref.size > SMALL or ref.size > ctx.options.ranges.above:
+                return await _large(ctx, ref, target.path, left)
+            return await _fetch(ctx, ref, target.path)
         except GaveUpError as gave_up:
             if gave_up.action.move is not Move.REFRESH:
                 raise
-        else:
-            return fetch.done(meta, proof, attempts)
+        left = None
         current, _ = await persist(ctx, ref.key, ctx.reading, lambda: ctx.store.head(target.ref.key))
         ref = current.ref(ref.key)
     fault = Fault(FaultKind.HTTP, f"it changed {MAX_CHANGES} times while it was fetched", status=412)
     raise GaveUpError(Action(Move.FAIL, "changed"), fault, MAX_CHANGES)
+
+
+async def _large(ctx: Landing, ref: ObjectRef, path: SafePath, left: Partial | None) -> Outcome:
+    """In ranges where there is something to gain, else in one GET, for which a lane is needed too."""
+    outcome = await fetch_in_ranges(ctx, ref, path, left)
+    if outcome is not None:
+        return outcome
+    owner = object()
+    await ctx.lanes.enter(owner)
+    try:
+        return await _fetch(ctx, ref, path)
+    finally:
+        ctx.lanes.leave(owner)
+
+
+async def _fetch(ctx: Landing, ref: ObjectRef, path: SafePath) -> Outcome:
+    fetch = Fetch(ctx, ref, path)
+    (meta, proof), attempts = await persist(ctx, ref.key, ctx.reading, fetch.attempt)
+    return done(ref, path, meta, proof, attempts=attempts, fetched=fetch.fetched)
 
 
 def _given_up(ref: ObjectRef, path: str, gave_up: GaveUpError) -> Outcome:
@@ -151,9 +175,9 @@ class Fetch:
 
     async def _receive_unproven(self, body: ObjectBody, meta: ObjectMeta, sink: Sink) -> Proof:
         """The server knows no part numbers and sent everything: only the size can be checked."""
-        demand_checksum(_UNKNOWN_PARTS, self._ctx.options)
+        demand_checksum(UNKNOWN_PARTS, self._ctx.options)
         check_whole(self._ref, meta._replace(length=body.meta.length))
-        proving = SizeOnly(_UNKNOWN_PARTS)
+        proving = SizeOnly(UNKNOWN_PARTS)
         await self._receive(body, self._ref.size, proving, sink)
         return proving.prove()
 
@@ -171,22 +195,3 @@ class Fetch:
             self._ctx.emit(Received(len(chunk)))
         if received != size:
             raise StoreError(Fault(FaultKind.BROKEN, f"the body ended after {received} of {size} bytes"))
-
-    def done(self, meta: ObjectMeta, proof: Proof, attempts: int) -> Outcome:
-        """What the object's row will say."""
-        return Outcome(
-            self._ref,
-            State.DONE,
-            str(self._path),
-            reason=proof.reason,
-            detail=proof.detail,
-            verdict=proof.verdict,
-            checksum=proof.checksum,
-            part_sizes=proof.part_sizes,
-            computed=proof.computed,
-            sse=meta.sse,
-            kms_key_id=meta.kms_key_id,
-            version_id=meta.version_id,
-            attempts=attempts,
-            fetched=self.fetched,
-        )

@@ -20,13 +20,14 @@ from s3haul.core.checksums import (
     new_hasher,
     text_of,
 )
+from s3haul.core.stretches import FALLBACK
 from s3haul.engine.answers import RefusedError, wrong
 from s3haul.errors import Fault, FaultKind, StoreError
-from s3haul.models import Checksum, ObjectMeta, PartLayout, Verdict
+from s3haul.models import Checksum, ObjectMeta, ObjectRef, Outcome, PartLayout, SafePath, State, Verdict
 from s3haul.options import TransferOptions
 from s3haul.store import Piece
 
-FALLBACK = "CRC64NVME"  # hashed while receiving where S3 stores nothing, for a later offline verify
+UNKNOWN_PARTS = Unverifiable("unknown-parts", "the server does not tell where the parts begin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,28 @@ class Proof:
     computed: str = ""
     reason: str | None = None
     detail: str | None = None
+
+
+def done(
+    ref: ObjectRef, path: SafePath, meta: ObjectMeta, proof: Proof, *, attempts: int, fetched: int
+) -> Outcome:
+    """What the row of an object says that has been fetched."""
+    return Outcome(
+        ref,
+        State.DONE,
+        str(path),
+        reason=proof.reason,
+        detail=proof.detail,
+        verdict=proof.verdict,
+        checksum=proof.checksum,
+        part_sizes=proof.part_sizes,
+        computed=proof.computed,
+        sse=meta.sse,
+        kms_key_id=meta.kms_key_id,
+        version_id=meta.version_id,
+        attempts=attempts,
+        fetched=fetched,
+    )
 
 
 class Check:

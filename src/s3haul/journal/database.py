@@ -18,11 +18,12 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from s3haul.errors import JournalError
+from s3haul.journal.parts import PARTS_TABLES
 from s3haul.journal.rows import OBJECTS_TABLE
 from s3haul.journal.trouble import damaged, translated
 
 APPLICATION_ID = 0x73334861  # "s3Ha", as `file` shows it
-VERSION = 1
+VERSION = 2  # 1 had no tables of objects that are here in part
 BUSY_TIMEOUT = 30.0  # seconds to wait for another process's lock
 
 _TABLES = (
@@ -30,6 +31,7 @@ _TABLES = (
     """CREATE TABLE runs (number INTEGER PRIMARY KEY, started REAL NOT NULL, ended REAL, exit_code INTEGER,
     complete INTEGER NOT NULL DEFAULT 0, listed INTEGER, listed_bytes INTEGER)""",
     OBJECTS_TABLE,
+    *PARTS_TABLES,
 )
 
 
@@ -67,6 +69,7 @@ def open_for_writing(
                 _refuse_foreign(connection, path)
                 _refuse_damaged(connection, path)
                 _refuse_other_source(source_of(connection, path), source, path)
+                _bring_up_to_date(connection)
     return connection
 
 
@@ -149,6 +152,16 @@ def _create(connection: sqlite3.Connection, source: SourceIdentity, now: float) 
     rows = [*source._asdict().items(), ("created", str(now))]
     connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
     connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version={VERSION}")
+    connection.execute("COMMIT")
+
+
+def _bring_up_to_date(connection: sqlite3.Connection) -> None:
+    if _pragma(connection, "user_version") == VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    for table in PARTS_TABLES:
+        connection.execute(table)
     connection.execute(f"PRAGMA user_version={VERSION}")
     connection.execute("COMMIT")
 

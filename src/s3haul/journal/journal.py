@@ -12,11 +12,12 @@ from typing import NamedTuple, Self
 
 from s3haul.errors import DestinationError
 from s3haul.journal.database import SourceIdentity, open_for_writing
+from s3haul.journal.parts import DROP_BLOCKS, DROP_PARTIAL, PUT_BLOCK, PUT_PARTIAL, block_row, partial_row
 from s3haul.journal.reader import Reader
 from s3haul.journal.rows import GONE, GONE_AFTER, PUT, to_row
 from s3haul.journal.trouble import translated
 from s3haul.journal.writer import Writer
-from s3haul.models import Outcome, State, Verdict
+from s3haul.models import Block, Outcome, Partial, State, Verdict
 
 _BEGIN = "INSERT INTO runs (number, started) VALUES (?, ?)"
 _END = "UPDATE runs SET ended = ?, complete = ?, exit_code = ?, listed = ?, listed_bytes = ? WHERE number = ?"
@@ -35,7 +36,7 @@ class KnownRow(NamedTuple):
 
 
 class Journal:
-    """Made by `open`, ended by `close`. `record` and `mark_gone*` never block; the rest may touch the disk.
+    """Made by `open`, ended by `close`. What only queues (`record`, `mark_gone*`, `begin`, `landed`, `forget`) never blocks; the rest may touch the disk.
 
     All methods may be called from any thread, and raise what ended the writer once it has ended.
     """
@@ -119,6 +120,27 @@ class Journal:
             for row in self._reader.between(first_key, last_key)
             if row.listed
         }
+
+    def begin(self, partial: Partial) -> None:
+        """Queue an object that will land block by block in a temporary file of its own."""
+        self._writer.submit(PUT_PARTIAL, partial_row(partial))
+
+    def landed(self, temporary: str, block: Block) -> None:
+        """Queue a block of that file; its bytes must have been written."""
+        self._writer.submit(PUT_BLOCK, block_row(temporary, block))
+
+    def forget(self, temporary: str) -> None:
+        """The file is finished, or of no use any more."""
+        self._writer.submit(DROP_BLOCKS, (temporary,))
+        self._writer.submit(DROP_PARTIAL, (temporary,))
+
+    def partials(self) -> list[Partial]:
+        """The objects that earlier runs left here in part, without their blocks."""
+        return self._reader.partials()
+
+    def blocks(self, temporary: str) -> tuple[Block, ...]:
+        """The committed blocks of one of them."""
+        return self._reader.blocks(temporary)
 
     def mark_gone(self, keys: Iterable[str]) -> None:
         """These keys are no longer listed: their rows stay, but out of the manifest."""

@@ -5,17 +5,17 @@ stays open and keeps SQLite from folding its log back while a run goes on. So a 
 a run sees every row as of some moment, not all as of one moment.
 """
 
-import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from s3haul.journal.database import SourceIdentity, open_for_reading, source_of
+from s3haul.journal.parts import BLOCKS, PARTIALS, to_block
 from s3haul.journal.rows import Row, to_outcome
 from s3haul.journal.trouble import damaged, translated
-from s3haul.models import Outcome
+from s3haul.models import Block, Outcome, Partial, State
 
 PAGE = 1000
 
@@ -80,6 +80,11 @@ class Reader:
         """The rows with first < key <= last, those that are no longer listed too."""
         return self._rows(_BETWEEN, (first, last))
 
+    def done(self, first: str, last: str) -> set[tuple[str, str, int]]:
+        """Key, ETag and size of what is done and listed, with first < key <= last."""
+        rows = self.between(first, last)
+        return {(row.key, row.etag, row.size) for row in rows if row.listed and row.state == State.DONE}
+
     def outcomes(self) -> Iterator[Outcome]:
         """What became of every listed key, in key order."""
         key = ""
@@ -97,6 +102,14 @@ class Reader:
         """All runs, the oldest first."""
         return [Run._make(found) for found in self._query(_RUNS)]
 
+    def partials(self) -> list[Partial]:
+        """The objects that are here in part, without their blocks."""
+        return [Partial(*found) for found in self._query(PARTIALS)]
+
+    def blocks(self, temporary: str) -> tuple[Block, ...]:
+        """What the journal says that this temporary file holds."""
+        return tuple(to_block(found) for found in self._query(BLOCKS, (temporary,)))
+
     def _rows(self, sql: str, parameters: tuple[str | int, ...]) -> list[Row]:
         rows = [Row._make(found) for found in self._query(sql, parameters)]
         for row in rows:
@@ -104,6 +117,6 @@ class Reader:
                 raise damaged(self._path, f"the row of {row.key!a} is not as it was written")
         return rows
 
-    def _query(self, sql: str, parameters: tuple[str | int, ...] = ()) -> list[sqlite3.Row]:
+    def _query(self, sql: str, parameters: tuple[str | int, ...] = ()) -> list[Any]:
         with self._lock, translated(self._path):
             return self._connection.execute(sql, parameters).fetchall()

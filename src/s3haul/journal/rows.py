@@ -64,7 +64,7 @@ class Row(NamedTuple):
     def is_sound(self) -> bool:
         """Whether the row is as it was written."""
         crc = _crc(self[:-2])
-        return self.crc == {1: crc, 0: _ONES - crc}.get(self.listed)
+        return self.crc == {1: crc, 0: _ONES - crc}.get(self.listed, -1)
 
 
 PUT = f"INSERT OR REPLACE INTO objects VALUES ({', '.join('?' * len(Row._fields))})"  # noqa: S608 - constants
@@ -78,22 +78,22 @@ def to_row(outcome: Outcome, run: int, now: float) -> Row:
     content = (
         ref.key,
         ref.size,
-        _storable(ref.etag),
+        storable(ref.etag),
         ref.last_modified + 0.0,  # never an int, never -0.0: SQLite would change both
-        _storable(ref.storage_class),
+        storable(ref.storage_class),
         _optional(outcome.version_id or ref.version_id),
         str(outcome.state),
         _optional(outcome.path),
         outcome.reason,
         _optional(outcome.detail and outcome.detail[:MAX_DETAIL]),
         str(outcome.verdict) if outcome.verdict else None,
-        _storable(checksum.algorithm) if checksum else None,
-        _storable(checksum.type) if checksum else None,
-        _storable(checksum.value) if checksum else None,
+        storable(checksum.algorithm) if checksum else None,
+        storable(checksum.type) if checksum else None,
+        storable(checksum.value) if checksum else None,
         _pack(outcome.part_sizes) if outcome.part_sizes else "",
         outcome.computed,
-        _storable(outcome.sse),
-        _storable(outcome.kms_key_id),
+        storable(outcome.sse),
+        storable(outcome.kms_key_id),
         outcome.attempts,
         outcome.fetched,
         run,
@@ -146,14 +146,14 @@ def _crc(content: tuple[object, ...]) -> int:
     return zlib.crc32(ascii(content).encode("ascii"))
 
 
-def _storable(text: str) -> str:
-    """Text that SQLite can hold: headers that are not UTF-8 arrive with lone surrogates."""
+def storable(text: str) -> str:
+    """Text as it can be stored: that SQLite can hold: headers that are not UTF-8 arrive with lone surrogates."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _optional(text: str | None) -> str | None:
-    return None if text is None else _storable(text)
+    return None if text is None else storable(text)
 
 
 def _is_storable(key: str) -> bool:
-    return _storable(key) == key
+    return storable(key) == key

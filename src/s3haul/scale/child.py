@@ -5,7 +5,6 @@ and ends when that is gone. `python -P -m s3haul.scale.child FD`, with `FD` its 
 """
 
 import asyncio
-import gc
 import signal
 import socket
 import sys
@@ -15,8 +14,6 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
 
-import uvloop
-
 from s3haul.aws.keys import Keys
 from s3haul.aws.wire.store import open_wire_store
 from s3haul.disk import Destination
@@ -25,15 +22,19 @@ from s3haul.engine.channel import Channel
 from s3haul.engine.context import Landing
 from s3haul.engine.gate import Gate
 from s3haul.engine.lander import Lander
+from s3haul.engine.loop import run_loop
 from s3haul.engine.pool import Crew
 from s3haul.engine.transfer import transfer
 from s3haul.errors import S3HaulError
-from s3haul.events import Event, Received, Retrying, Warned
-from s3haul.models import Outcome
+from s3haul.events import Event, Received, Resumed, Retrying, Warned
+from s3haul.models import Block, Outcome, Partial
 from s3haul.scale.messages import (
+    Began,
     Broken,
     Budget,
     Drain,
+    Forgotten,
+    Landed,
     Link,
     Ready,
     Renew,
@@ -45,8 +46,8 @@ from s3haul.scale.messages import (
 
 FILE_THREADS = 8
 REPORT_EVERY = 0.02  # seconds
+LIFE_SIGN_EVERY = 5.0  # seconds; the parent takes a long silence for the end
 LARGEST_REPORT = 64  # outcomes
-GARBAGE_THRESHOLD = 50_000  # allocations
 UNBOUNDED = 1 << 62
 
 
@@ -56,6 +57,7 @@ class Keyring:
     def __init__(self, keys: Keys, link: Link) -> None:
         self._keys = keys
         self._link = link
+        self._asked = False
         self._replaced = asyncio.Event()
 
     @property
@@ -70,13 +72,17 @@ class Keyring:
         return self._keys
 
     async def renew(self, stale_access_key: str) -> None:
-        if self._keys.access_key == stale_access_key:
-            self._link.send(Renew(stale_access_key))
+        if self._keys.access_key != stale_access_key:
+            return
+        if not self._asked:
+            self._asked = True
             self._replaced.clear()
-            await self._replaced.wait()
+            self._link.send(Renew(stale_access_key))
+        await self._replaced.wait()
 
     def replace(self, keys: Keys) -> None:
         self._keys = keys
+        self._asked = False
         self._replaced.set()
 
 
@@ -84,7 +90,8 @@ class Allowance:
     """What the parent allows: `Tuning` for the gate. It passes on what it hears."""
 
     def __init__(self, budget: Budget, link: Link) -> None:
-        self.limit, self.paused_until = budget
+        self.limit: float = budget.limit
+        self.paused_until = budget.paused_until
         self._link = link
         self.unreported = 0
         self.crowded = False
@@ -98,23 +105,39 @@ class Allowance:
 
 
 class Reporter:
-    """Collects what happens and sends it in batches."""
+    """Collects what happens and sends it in batches; also the `PartBook` of the transfers."""
 
     def __init__(self, link: Link, allowance: Allowance) -> None:
         self._link = link
         self._allowance = allowance
         self.gate = Gate(allowance)
+        self._parts: list[Began | Landed | Forgotten] = []
         self._outcomes: list[Outcome] = []
         self._events: list[Retrying | Warned] = []
         self._received = 0
+        self._resumed = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def emit(self, event: Event) -> None:
         """Takes the events of transfers; those of a whole run do not happen here."""
         if isinstance(event, Received):
             self._received += event.bytes
+        elif isinstance(event, Resumed):
+            self._resumed += event.bytes
         elif isinstance(event, Retrying | Warned):
             self._events.append(event)
+        self._schedule()
+
+    def begin(self, partial: Partial) -> None:
+        self._parts.append(Began(partial))
+        self._schedule()
+
+    def landed(self, temporary: str, block: Block) -> None:
+        self._parts.append(Landed(temporary, block))
+        self._schedule()
+
+    def forget(self, temporary: str) -> None:
+        self._parts.append(Forgotten(temporary))
         self._schedule()
 
     def finish(self, outcome: Outcome) -> None:
@@ -130,9 +153,17 @@ class Reporter:
             self._timer.cancel()
             self._timer = None
         heard = self._allowance
-        report = Report(self._outcomes, self._events, self._received, heard.unreported, heard.crowded)
+        report = Report(
+            self._parts,
+            self._outcomes,
+            self._events,
+            self._received,
+            self._resumed,
+            heard.unreported,
+            heard.crowded,
+        )
         self._link.send(report)
-        self._outcomes, self._events, self._received = [], [], 0
+        self._parts, self._outcomes, self._events, self._received, self._resumed = [], [], [], 0, 0
         heard.unreported, heard.crowded = 0, False
 
     def _schedule(self) -> None:
@@ -150,19 +181,26 @@ class Engine:
         self._allowance = Allowance(start.budget, link)
         self._reporter = Reporter(link, self._allowance)
         self._channel: Channel[Target] = Channel(UNBOUNDED)
+        self._dismissed = asyncio.Event()
 
     async def run(self) -> None:
         """Work until the parent wants no more or is gone. Raises what ends the run."""
-        async with self._landing() as ctx, asyncio.TaskGroup() as group:
+        try:
+            async with self._landing() as ctx, asyncio.TaskGroup() as outer:
+                helpers = [outer.create_task(self._give_life_signs())]
+                async with asyncio.TaskGroup() as inner:
 
-            async def see_through(target: Target) -> None:
-                self._reporter.finish(await transfer(ctx, target))
+                    async def see_through(target: Target) -> None:
+                        self._reporter.finish(await transfer(ctx, target))
 
-            crew = Crew(group, ctx.gate, self._channel, see_through)
-            self._link.send(Ready(ctx.destination.temporary_prefix))
-            await self._listen(crew)
-            self._channel.discard()
-        self._reporter.send()
+                    crew = Crew(inner, ctx.gate, self._channel, see_through)
+                    helpers.append(outer.create_task(self._listen(crew)))
+                    self._link.send(Ready(ctx.destination.temporary_prefix))
+                    await self._dismissed.wait()
+                for helper in helpers:
+                    helper.cancel()
+        finally:
+            self._reporter.send()
 
     @asynccontextmanager
     async def _landing(self) -> AsyncIterator[Landing]:
@@ -178,18 +216,24 @@ class Engine:
             async with opened as store:
                 yield Landing(
                     store=store,
-                    credentials=self._keyring,
+                    credentials=self._keyring if start.renewable else None,
                     source=start.source,
                     options=start.options,
                     gate=self._reporter.gate,
                     emit=self._reporter.emit,
+                    parts=self._reporter,
                     destination=destination,
                     threads=threads,
                     lander=lander,
                 )
 
+    async def _give_life_signs(self) -> None:
+        while True:
+            await asyncio.sleep(LIFE_SIGN_EVERY)
+            self._reporter.send()
+
     async def _listen(self, crew: Crew) -> None:
-        """Returns when nothing more is to be begun."""
+        """Returns when the parent is gone; what is under way when it wants no more is still seen through."""
         while True:
             match message := await self._link.receive():
                 case Work(targets):
@@ -202,10 +246,15 @@ class Engine:
                 case Keys():
                     self._keyring.replace(message)
                 case Drain():
-                    return
+                    self._dismiss()
                 case None:
                     crew.cancel()
+                    self._dismiss()
                     return
+
+    def _dismiss(self) -> None:
+        self._channel.discard()
+        self._dismissed.set()
 
 
 async def serve(end: socket.socket) -> None:
@@ -216,11 +265,10 @@ async def serve(end: socket.socket) -> None:
         return  # the parent is gone already
     try:
         await Engine(link, start).run()
-    except BaseExceptionGroup as group:
-        link.send(Broken(_first(group)))
-        await link.flush()
+    except Exception as error:  # noqa: BLE001 - the parent knows what to do with it
+        link.send(Broken(_first(error)))
     finally:
-        link.close()
+        await link.part()
 
 
 def _first(error: BaseException) -> BaseException | str:
@@ -232,13 +280,10 @@ def _first(error: BaseException) -> BaseException | str:
 
 
 def main() -> None:
-    """Signals of a terminal are for the parent, which tells what to do."""
-    for number in (signal.SIGINT, signal.SIGHUP):
+    """Signals to end are for the parent, which tells what to do."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    gc.freeze()
-    gc.set_threshold(GARBAGE_THRESHOLD)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(socket.socket(fileno=int(sys.argv[1]))))
+    run_loop(serve(socket.socket(fileno=int(sys.argv[1]))))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
 """The engine processes of one run and the parent's dealings with them.
 
 The parent lists, keeps the books, renews the keys and holds the one rate budget; the processes fetch,
-verify and land. One that dies is replaced, and what it had under way is fetched again.
+verify and land. One that dies is replaced, and what it had under way is fetched again; one that says
+nothing for a minute (stopped, or stuck in a call that does not return) is killed, and so replaced too.
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from s3haul.aws.keys import FetchKeys, Keys
 from s3haul.aws.wire.endpoint import Endpoint
@@ -15,25 +16,41 @@ from s3haul.engine.admission import Target
 from s3haul.engine.channel import Channel, ChannelClosedError
 from s3haul.engine.context import Context
 from s3haul.engine.pool import Crew, DenialWatch, conclude
+from s3haul.engine.threads import in_thread
 from s3haul.errors import EngineProcessError
-from s3haul.events import Received, Warned
+from s3haul.events import Received, Resumed, Warned
 from s3haul.models import Outcome, State
-from s3haul.scale.messages import Broken, Budget, Ready, Renew, Report, Start, Throttled
+from s3haul.scale.messages import (
+    Began,
+    Broken,
+    Budget,
+    Forgotten,
+    Landed,
+    Ready,
+    Renew,
+    Report,
+    Start,
+    Throttled,
+)
 from s3haul.scale.seat import Seat, least_loaded
 
-MOST_DEATHS = 8  # of processes in one run
-MOST_LOSSES = 3  # of processes that had the same object
-KEYS_EVERY = 1.0  # seconds
+MOST_DEATHS = 8  # of processes within `MEMORY`
+MEMORY = 600.0  # seconds
+SUSPICIOUS = 2  # losses of processes that had the same object: from here on it is fetched alone
+MOST_LOSSES = 4
+LOOK_EVERY = 1.0  # seconds
+LONGEST_SILENCE = 60  # looks
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How many processes, where they fetch from, and who has the keys."""
+    """How many processes, where they fetch from, who has the keys, and how long a silence is borne."""
 
     count: int
     endpoint: Endpoint
     authorities: str
     fetch: FetchKeys
+    longest_silence: int = LONGEST_SILENCE
 
 
 class Company:
@@ -48,7 +65,8 @@ class Company:
         self._room = asyncio.Event()  # set when some seat may take another target
         self._closing = False
         self._dropping = False
-        self._deaths = 0
+        self._manned = False  # some process has been ready
+        self._deaths: list[float] = []
         self._losses: Counter[str] = Counter()
         self._budget = self._share()
 
@@ -56,7 +74,7 @@ class Company:
         """Take targets until the channel is closed and empty, and all have ended."""
         keys = await self._plan.fetch()
         async with asyncio.TaskGroup() as group:
-            keeper = group.create_task(self._keep_keys(keys))
+            keeper = group.create_task(self._keep_watch(keys))
             occupants = [group.create_task(self._occupy(seat, group)) for seat in self._seats]
             await self._dispatch(channel)
             self.close()
@@ -83,7 +101,8 @@ class Company:
                 target = await channel.receive()
             except ChannelClosedError:
                 return
-            least_loaded(free).give(target)
+            # Those that had room may have died while the listing was awaited.
+            least_loaded(self._with_room() or free).give(target)
 
     def _with_room(self) -> Sequence[Seat]:
         return [seat for seat in self._seats if seat.has_room(self._budget.limit)]
@@ -93,16 +112,21 @@ class Company:
         try:
             while not self._is_done(seat):
                 how = await self._live(seat, group)
-                if not seat.dismissed:
+                if seat.outstanding:  # what it has landed in part is not to be lost
+                    await in_thread(self._ctx.threads, self._ctx.journal.flush)
+                self._sweep(seat)
+                if not self._is_done(seat):
                     await self._bury(seat, how)
         finally:
             await seat.end()
+            self._sweep(seat)
 
     async def _live(self, seat: Seat, group: asyncio.TaskGroup) -> str:
         """The life of one process; how it ended."""
         try:
             await seat.start(self._first_message(await self._plan.fetch()))
         except OSError as error:
+            await seat.end()
             return f"it could not be started: {error.strerror}"
         while (message := await seat.receive()) is not None:
             await self._hear(seat, message, group)
@@ -114,15 +138,17 @@ class Company:
 
     def _first_message(self, keys: Keys) -> Start:
         ctx, plan = self._ctx, self._plan
+        memory = ctx.options.ranges.memory // plan.count
         return Start(
             endpoint=plan.endpoint,
             authorities=plan.authorities,
             source=ctx.source,
-            options=ctx.options,
+            options=replace(ctx.options, ranges=replace(ctx.options.ranges, memory=memory)),
             root=ctx.destination.root,
             descriptors=ctx.destination.descriptors,
             keys=keys,
-            budget=self._budget,
+            renewable=ctx.credentials is not None,
+            budget=self._share(),
         )
 
     async def _hear(self, seat: Seat, message: object, group: asyncio.TaskGroup) -> None:
@@ -130,7 +156,11 @@ class Company:
             case Report():
                 await self._book(seat, message)
             case Ready():
-                self._crew.relieve()
+                if not self._closing:
+                    self._manned = True
+                    self._crew.relieve()
+                self._share_budget()
+                seat.send(self._budget)  # it may have changed since the first message
                 self._room.set()
                 self._dismiss(seat)
             case Throttled(retry_after):
@@ -147,9 +177,23 @@ class Company:
         for event in report.events:
             ctx.emit(event)
         if report.received:
+            seat.unsettled += report.received
             ctx.emit(Received(report.received))
+        if report.resumed:
+            seat.unsettled += report.resumed
+            ctx.emit(Resumed(report.resumed))
+        for entry in report.parts:
+            match entry:
+                case Began(partial):
+                    ctx.parts.begin(partial)
+                case Landed(temporary, block):
+                    ctx.parts.landed(temporary, block)
+                case Forgotten(temporary):
+                    ctx.parts.forget(temporary)
         for outcome in report.outcomes:
             seat.take(outcome.ref.key)
+            if outcome.state is State.DONE and outcome.fetched:
+                seat.unsettled -= outcome.ref.size
             await conclude(ctx, outcome, self._watch)
         ctx.gate.served(report.served, crowded=report.crowded)
         self._share_budget()
@@ -162,8 +206,14 @@ class Company:
             seat.dismiss()
 
     def _share(self) -> Budget:
-        gate = self._ctx.gate
-        return Budget(max(1.0, gate.limit / self._plan.count), gate.paused_until)
+        """What each process may have under way: one at least, or none could ever raise the limit again.
+
+        What the workers of the parent have begun counts against the ceiling of them all.
+        """
+        gate, options = self._ctx.gate, self._ctx.options
+        share = min(gate.limit, options.concurrency - gate.busy) // self._plan.count
+        listing = gate.busy <= 1
+        return Budget(max(share, int(listing)), gate.paused_until)
 
     def _share_budget(self) -> None:
         """Everybody's share of the one budget, if it has changed."""
@@ -172,10 +222,18 @@ class Company:
             self._budget = budget
             self._tell(budget)
 
-    async def _keep_keys(self, keys: Keys) -> None:
-        """Hand on new keys soon after the refresher has them."""
+    async def _keep_watch(self, keys: Keys) -> None:
+        """Hand on new keys soon after the refresher has them, and end processes that do not answer.
+
+        Silence is counted in looks and not by the clock: after a stop of the whole run nobody is late.
+        """
         while True:
-            await asyncio.sleep(KEYS_EVERY)
+            await asyncio.sleep(LOOK_EVERY)
+            for seat in self._seats:
+                if seat.look() == self._plan.longest_silence:
+                    self._ctx.emit(Warned("an engine process does not answer: it is ended"))
+                    seat.kill()
+            self._share_budget()
             current = await self._plan.fetch()
             if current != keys:
                 keys = current
@@ -190,23 +248,51 @@ class Company:
         for seat in self._seats:
             seat.send(message)
 
-    async def _bury(self, seat: Seat, how: str) -> None:
-        """Clean up behind a process that died with work to do. Raises `EngineProcessError` when there are too many."""
+    def _sweep(self, seat: Seat) -> None:
+        """Forget what a process that has ended had begun."""
         ctx = self._ctx
-        self._deaths += 1
         if seat.prefix:
-            ctx.destination.clear_temporary(seat.prefix)
-        if self._deaths > MOST_DEATHS:
+            kept = {partial.temporary for partial in ctx.journal.partials()}
+            ctx.destination.clear_temporary(seat.prefix, kept)
+            seat.prefix = ""
+        if seat.unsettled > 0:
+            ctx.emit(Received(-seat.unsettled))
+        seat.unsettled = 0
+
+    async def _bury(self, seat: Seat, how: str) -> None:
+        """Go on without a process that died with work to do. Raises `EngineProcessError` when there are too many."""
+        now = asyncio.get_running_loop().time()
+        self._deaths = [at for at in self._deaths if now - at < MEMORY] + [now]
+        if not self._manned and len(self._deaths) >= self._plan.count:
+            self._ctx.emit(Warned(f"engine processes cannot work here ({how}): this one goes on alone"))
+            self.close(drop=True)
+            return
+        if len(self._deaths) > MOST_DEATHS:
             raise EngineProcessError(
-                f"{self._deaths} engine processes died, the last one so: {how}",
+                f"{len(self._deaths)} engine processes died, the last one so: {how}",
                 hint="look for a lack of memory (dmesg), or run with --processes 1; the same command resumes",
             )
-        ctx.emit(Warned(f"an engine process died ({how}); {len(seat.outstanding)} objects are fetched again"))
-        for target in list(seat.outstanding.values()):
+        again = f"{len(seat.outstanding)} objects are fetched again"
+        self._ctx.emit(Warned(f"an engine process died ({how}); {again}"))
+        await in_thread(self._ctx.threads, self._take_stock, seat)
+        await self._blame(seat)
+
+    def _take_stock(self, seat: Seat) -> None:
+        """Let the next process go on with what is here in part."""
+        journal = self._ctx.journal
+        for partial in journal.partials():
+            if target := seat.outstanding.get(partial.key):
+                left = partial._replace(blocks=journal.blocks(partial.temporary))
+                seat.outstanding[partial.key] = target._replace(left=left)
+
+    async def _blame(self, seat: Seat) -> None:
+        """Give up an object that several processes died of, and find out which one it is."""
+        for target in seat.under_way():
             key = target.ref.key
             self._losses[key] += 1
             if self._losses[key] >= MOST_LOSSES:
                 seat.take(key)
                 detail = f"{MOST_LOSSES} processes died while they had it"
                 lost = Outcome(target.ref, State.FAILED, str(target.path), "process-died", detail)
-                await conclude(ctx, lost, self._watch)
+                await conclude(self._ctx, lost, self._watch)
+        seat.careful = any(self._losses[key] >= SUSPICIOUS for key in seat.outstanding)

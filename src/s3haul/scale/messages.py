@@ -15,7 +15,7 @@ from s3haul.aws.keys import Keys
 from s3haul.aws.wire.endpoint import Endpoint
 from s3haul.engine.admission import Target
 from s3haul.events import Retrying, Warned
-from s3haul.models import Outcome
+from s3haul.models import Block, Outcome, Partial
 from s3haul.options import SourceOptions, TransferOptions
 
 _LENGTH = struct.Struct(">I")
@@ -24,7 +24,7 @@ _LENGTH = struct.Struct(">I")
 class Budget(NamedTuple):
     """A process's share of what may be under way, and until when nothing may, by the monotonic clock."""
 
-    limit: float
+    limit: int
     paused_until: float
 
 
@@ -38,6 +38,7 @@ class Start(NamedTuple):
     root: Path
     descriptors: tuple[int, ...]  # of the destination, inherited
     keys: Keys
+    renewable: bool  # whether there are other keys to be had when S3 refuses these
     budget: Budget
 
 
@@ -69,12 +70,36 @@ class Throttled(NamedTuple):
     retry_after: float | None
 
 
-class Report(NamedTuple):
-    """What has happened since the last one. `received` counts body bytes, `served` answered requests."""
+class Began(NamedTuple):
+    """An object will land block by block."""
 
+    partial: Partial
+
+
+class Landed(NamedTuple):
+    """The bytes of a block are written."""
+
+    temporary: str
+    block: Block
+
+
+class Forgotten(NamedTuple):
+    """A file that landed block by block is finished, or of no use any more."""
+
+    temporary: str
+
+
+class Report(NamedTuple):
+    """What has happened since the last one; the `parts` before the `outcomes`.
+
+    `received` and `resumed` count bytes, `served` answered requests.
+    """
+
+    parts: list[Began | Landed | Forgotten]
     outcomes: list[Outcome]
     events: list[Retrying | Warned]
     received: int
+    resumed: int
     served: int
     crowded: bool
 
@@ -103,6 +128,8 @@ class Link:
 
     def send(self, message: ToChild | ToParent) -> None:
         """Queue a message; one to an end that is gone is lost, which `receive` notices."""
+        if self._writer.is_closing():
+            return
         body = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
         self._writer.write(_LENGTH.pack(len(body)) + body)
 
@@ -116,9 +143,17 @@ class Link:
         message: object = pickle.loads(body)  # noqa: S301 - written by this program, see above
         return message
 
-    async def flush(self) -> None:
-        """Wait until what was sent has left."""
-        await self._writer.drain()
+    async def part(self) -> None:
+        """Say that this was all, and wait until the other end has read it.
+
+        To close with messages unread would reset the connection, and the other end would lose what it has
+        not read yet.
+        """
+        if not self._writer.is_closing():
+            self._writer.write_eof()
+        while await self.receive() is not None:
+            pass
+        self.close()
 
     def close(self) -> None:
         self._writer.close()

@@ -88,10 +88,11 @@ class WireStore:
             values = (request.if_match, *values)
         return self._caller.open(shape, self._path(request.key), query, values)
 
-    async def head(self, key: str, *, checksums: bool = False) -> ObjectMeta:
+    async def head(self, key: str, *, checksums: bool = False, part_number: int | None = None) -> ObjectMeta:
         self._calls["head_object"] += 1
         shape = self._checked_head if checksums else self._head
-        connection = await self._caller.open(shape, self._path(key))
+        query = "" if part_number is None else _query([("partNumber", str(part_number))])
+        connection = await self._caller.open(shape, self._path(key), query)
         meta = answers.object_meta(connection.answer.status, connection.answer.headers)
         self._caller.finish(connection)
         return meta

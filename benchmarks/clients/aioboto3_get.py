@@ -1,6 +1,6 @@
 """The rival that everybody writes first: aioboto3 lists and gets, aiofiles writes, 32 tasks, nothing else.
 
-No verification, no resume, no account of what was copied. `straightforward.py ENDPOINT BUCKET DEST`.
+No verification, no resume, no account of what was copied. `aioboto3_get.py ENDPOINT BUCKET DEST`.
 """
 
 import asyncio

@@ -1,0 +1,315 @@
+"""One large object in ranges, from start to Outcome: several requests at a time into one file.
+
+    HEAD -> plan -> what an earlier run left, hashed again -> ranges (If-Match) -> compare -> publish
+
+Bytes count once they are whole blocks: written, hashed and told to the part book. So a lost connection or a
+killed process costs the blocks under way. What does not match is fetched once more, a part if the parts
+have checksums of their own; then the object fails. An object that changed is given up as a whole.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from s3haul.core.checksums import CRCS, Composite, Data, FullObject, Unverifiable, text_of
+from s3haul.core.ledger import BlockStream, Ledger
+from s3haul.core.plan import RangePlan, is_dear, plan
+from s3haul.core.retry import Action, Move
+from s3haul.core.stretches import Expected, expected
+from s3haul.disk import ObjectPathError
+from s3haul.engine.answers import RefusedError, check_end, check_range, check_room, demand_encryption
+from s3haul.engine.context import Landing
+from s3haul.engine.hashing import Hashing
+from s3haul.engine.layout import Parts, stored_parts
+from s3haul.engine.patience import GaveUpError, persist
+from s3haul.engine.sink import LargeFile
+from s3haul.engine.tasks import most_telling, together
+from s3haul.engine.threads import in_thread
+from s3haul.engine.verification import UNKNOWN_PARTS, Proof, demand_checksum, done, mismatched
+from s3haul.engine.verification import plan as plan_check
+from s3haul.errors import Fault, FaultKind, StoreError
+from s3haul.events import Received, Resumed, Retrying
+from s3haul.models import Block, ObjectMeta, ObjectRef, Outcome, Partial, SafePath, Verdict
+from s3haul.store import GetRequest, ObjectBody
+
+READ = 1 << 20  # bytes at a time, when a file is hashed
+READERS = 4  # threads that hash what an earlier run left
+
+Wanted = FullObject | Composite | Unverifiable
+
+
+async def fetch_in_ranges(
+    ctx: Landing, ref: ObjectRef, path: SafePath, left: Partial | None
+) -> Outcome | None:
+    """The Outcome, or None where one plain GET must do. Raises as `transfer`, and `GaveUpError`."""
+    found = await _look(ctx, ref) if ref.size > ctx.options.ranges.above else None
+    fetch = None
+    if found is not None:
+        meta, wanted = found
+        parts = Parts()
+        if isinstance(wanted, Composite):
+            parts = await stored_parts(ctx, ref, wanted) or parts
+            if not parts.sizes:
+                demand_checksum(UNKNOWN_PARTS, ctx.options)
+                wanted = UNKNOWN_PARTS
+        cut = plan(ref.size, parts.sizes, ctx.options.ranges, dear=is_dear(meta))
+        if cut is not None:
+            fetch = RangedFetch(ctx, ref._replace(etag=meta.etag), path, cut=cut, wanted=wanted, parts=parts)
+    if fetch is None:
+        if left is not None:
+            await drop(ctx, left)
+        return None
+    proof = await fetch.run(left)
+    return done(ref, path, meta, proof, attempts=fetch.attempts, fetched=fetch.fetched)
+
+
+async def drop(ctx: Landing, left: Partial) -> None:
+    """What an earlier run left is of no use any more."""
+    await in_thread(ctx.threads, ctx.destination.remove_temporary, left.temporary)
+    ctx.parts.forget(left.temporary)
+
+
+async def _look(ctx: Landing, ref: ObjectRef) -> tuple[ObjectMeta, Wanted] | None:
+    """What HEAD says of the listed version. None where it is refused: a GET names the reason."""
+
+    async def once() -> tuple[ObjectMeta, Wanted]:
+        meta = await ctx.store.head(ref.key, checksums=True)
+        if meta.etag != (ref.etag or meta.etag) or meta.size != ref.size:
+            raise StoreError(Fault(FaultKind.HTTP, "it is not the listed version any more", status=412))
+        demand_encryption(meta, ctx.options)
+        return meta, plan_check(meta, ref.size, ctx.options)
+
+    try:
+        (meta, wanted), _ = await persist(ctx, ref.key, ctx.reading, once)
+    except GaveUpError as gave_up:
+        fault = gave_up.fault
+        told = fault.kind is FaultKind.PROTOCOL or 400 <= fault.status < 500
+        if gave_up.action.move is Move.FAIL and told:
+            return None
+        raise
+    return (meta, wanted) if meta.etag else None
+
+
+class RangedFetch:
+    """One version of one object. `fetched` counts body bytes received, `attempts` is of the worst request."""
+
+    def __init__(
+        self, ctx: Landing, ref: ObjectRef, path: SafePath, *, cut: RangePlan, wanted: Wanted, parts: Parts
+    ) -> None:
+        self._ctx, self._ref, self._path, self._plan, self._wanted = ctx, ref, path, cut, wanted
+        self._parts = parts
+        self._expected: Expected = expected(wanted, parts.digests, len(parts.sizes))
+        self._ledger = Ledger(cut, self._expected.block_algorithm)
+        self._update = CRCS[self._ledger.algorithm].update
+        self._hashing = (
+            None
+            if self._expected.combines
+            else Hashing(cut, self._ledger, self._expected.algorithm, self._feed)
+        )
+        self._file = LargeFile(ctx)
+        self._name = ""  # of the temporary file
+        self._booked = False
+        self._resumed = 0  # bytes of an earlier run
+        self.fetched = 0
+        self.attempts = 1
+
+    async def run(self, left: Partial | None) -> Proof:
+        """The file has its name when this returns."""
+        keep = False
+        try:
+            await self._open(left)
+            proof = await self._fetch_all()
+            await self._file.publish(self._path, self._ref.last_modified)
+        except (RefusedError, ObjectPathError):
+            raise
+        except GaveUpError as gave_up:
+            keep = gave_up.action.reason not in {"changed", "checksum-mismatch"}
+            self._ctx.emit(Received(self._resumed - self._ledger.landed))
+            self._ctx.emit(Resumed(-self._resumed))
+            raise
+        except BaseException:
+            keep = True
+            raise
+        finally:
+            await self._end(keep=keep and self._booked)
+        return proof
+
+    async def _end(self, *, keep: bool) -> None:
+        if keep:
+            await self._file.set_aside()
+        else:
+            await self._file.discard()
+            if self._booked:
+                self._ctx.parts.forget(self._name)
+
+    async def _open(self, left: Partial | None) -> None:
+        """The file that an earlier run left, if it is of this version and cut alike; else a new one."""
+        ref = self._ref
+        if left is not None:
+            same = (left.etag, left.size, left.algorithm) == (ref.etag, ref.size, self._ledger.algorithm)
+            if same and await self._file.reopen(left.temporary, ref.size):
+                self._name, self._booked = left.temporary, True
+                await self._hash_again(left.blocks)
+                return
+            await drop(self._ctx, left)
+        await self._file.create(ref.size)
+        self._name = self._file.temporary.name
+
+    async def _hash_again(self, blocks: tuple[Block, ...]) -> None:
+        """Count what lies in the file as it was written."""
+        waiting = iter(blocks)
+
+        async def work() -> None:
+            for block in waiting:
+                number = self._plan.block_at(block.start, block.size)
+                if number is None:
+                    continue
+                crc = await in_thread(self._ctx.threads, self._crc, block.start, block.start + block.size)
+                if crc == block.crc:
+                    self._ledger.land(number, crc)
+                    self._resumed += block.size
+                    self._ctx.emit(Resumed(block.size))
+
+        await together(work() for _ in range(READERS))
+
+    async def _fetch_all(self) -> Proof:
+        """Everything that is missing, and once more what turns out wrong. Raises `GaveUpError`."""
+        for last in (False, True):
+            await self._fetch_missing()
+            digests = self._digests()
+            again, mismatch = self._expected.judge(digests)
+            if mismatch is None:
+                return self._proof(digests)
+            fault = mismatched(mismatch).fault
+            if last:
+                raise GaveUpError(Action(Move.FAIL, "checksum-mismatch"), fault, 2)
+            self._ctx.emit(Retrying(self._ref.key, "checksum-mismatch", fault.message, 1, 0.0))
+            for number in again:
+                self._forget_stretch(number)
+        raise AssertionError("unreachable")
+
+    def _forget_stretch(self, number: int) -> None:
+        dropped = self._ledger.drop(*self._plan.stretch(number))
+        of_earlier_runs = min(dropped, self._resumed)
+        self._resumed -= of_earlier_runs
+        self._ctx.emit(Resumed(-of_earlier_runs))
+        self._ctx.emit(Received(of_earlier_runs - dropped))
+        if self._hashing:
+            self._hashing.restart(number)
+
+    def _digests(self) -> list[bytes]:
+        if self._hashing:
+            return self._hashing.digests()
+        stretches = range(len(self._plan.stretches))
+        return [self._ledger.digest(*self._plan.stretch(number)) for number in stretches]
+
+    def _proof(self, digests: list[bytes]) -> Proof:
+        match self._wanted:
+            case FullObject() as wanted:
+                return Proof(Verdict.VERIFIED, wanted.checksum)
+            case Composite() as wanted:
+                return Proof(Verdict.VERIFIED, wanted.checksum, self._parts.sizes)
+            case Unverifiable() as why:
+                computed = text_of(digests[0])
+                return Proof(Verdict.SIZE_ONLY, computed=computed, reason=why.reason, detail=why.sentence)
+
+    async def _fetch_missing(self) -> None:
+        """All requests of which something is missing, as lanes become free, and the hashing behind them."""
+        lanes = self._ctx.lanes
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                for number in self._hashing.resting() if self._hashing else ():
+                    group.create_task(self._hashing.advance(number))  # type: ignore[union-attr] # just asked
+                for span in self._missing():
+                    await lanes.enter(self)
+                    # Not left by the request itself: one that is cancelled before it begins would not.
+                    group.create_task(self._fetch_span(*span)).add_done_callback(self._leave)
+        except BaseExceptionGroup as errors:
+            raise most_telling(errors) from None
+
+    def _leave(self, _: object) -> None:
+        self._ctx.lanes.leave(self)
+
+    def _missing(self) -> Iterator[tuple[int, int]]:
+        for number in range(len(self._plan.requests)):
+            yield from self._ledger.missing(*self._plan.request(number))
+
+    async def _fetch_span(self, first: int, end: int) -> None:
+        """Blocks that are missing, in one request, or in more where the answer breaks off."""
+        while (begin := self._ledger.landed_end(first, end)) < end:
+            attempt = partial(self._attempt, begin, end)
+            _, attempts = await persist(self._ctx, self._ref.key, self._ctx.reading, attempt)
+            self.attempts = max(self.attempts, attempts)
+
+    async def _attempt(self, first: int, end: int) -> None:
+        """One request. Where it breaks off behind a block, that is progress and no failure."""
+        begin = self._ledger.landed_end(first, end)
+        start, stop = self._plan.start(begin), self._plan.start(end)
+        request = GetRequest(
+            self._ref.key,
+            if_match=self._ref.etag,
+            version_id=self._ref.version_id,
+            byte_range=(start, stop - 1),
+        )
+        try:
+            async with self._ctx.store.get(request) as body:
+                check_range(self._ref, body.meta, start, stop)
+                await self._receive(body, begin, end)
+        except StoreError as error:
+            if (
+                error.fault.kind not in {FaultKind.BROKEN, FaultKind.STALL}
+                or not self._ledger.landed_end(begin, end) > begin
+            ):
+                raise
+            self._ctx.emit(Retrying(self._ref.key, "network", error.fault.message, 1, 0.0))
+
+    async def _receive(self, body: ObjectBody, block: int, end: int) -> None:
+        """The body of blocks up to `end`. Bytes of a block that stays incomplete do not count."""
+        emit, file = self._ctx.emit, self._file
+        stream, stop = BlockStream(self._plan, self._ledger.algorithm, block), self._plan.start(end)
+        try:
+            async for piece in body.chunks():
+                check_room(stop - stream.position, piece)
+                await file.write(piece, stream.position)
+                self.fetched += len(piece)
+                emit(Received(len(piece)))
+                for number, crc in stream.take(piece):
+                    self._land(number, crc)
+            check_end(stop - stream.position)
+        finally:
+            if stream.pending:
+                emit(Received(-stream.pending))
+
+    def _land(self, number: int, crc: int) -> None:
+        block = self._ledger.land(number, crc)
+        parts = self._ctx.parts
+        if not self._booked:
+            ref, algorithm = self._ref, self._ledger.algorithm
+            parts.begin(Partial(ref.key, ref.etag, ref.size, self._name, algorithm))
+            self._booked = True
+        parts.landed(self._name, block)
+        if self._hashing and (stretch := self._hashing.claim(number)) is not None:
+            self._group.create_task(self._hashing.advance(stretch))
+
+    async def _feed(self, update: Callable[[Data], None], start: int, stop: int) -> None:
+        """In steps of a thread's visit each, so that an interruption need not wait for long."""
+        step = self._ctx.options.ranges.block
+        for begin in range(start, stop, step):
+            await in_thread(self._ctx.threads, self._read, update, begin, min(begin + step, stop))
+
+    def _crc(self, start: int, stop: int) -> int:
+        value = 0
+
+        def update(data: Data) -> None:
+            nonlocal value
+            value = self._update(data, value)
+
+        self._read(update, start, stop)
+        return value
+
+    def _read(self, update: Callable[[Data], None], start: int, stop: int) -> None:
+        disk, temporary = self._ctx.destination, self._file.temporary
+        while start < stop and (data := disk.read(temporary, min(READ, stop - start), start)):
+            update(data)
+            start += len(data)

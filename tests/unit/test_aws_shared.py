@@ -1,0 +1,34 @@
+"""The short cuts lead to what botocore itself finds."""
+
+import pytest
+from aiobotocore.session import AioSession
+from botocore.exceptions import UnknownServiceError
+from botocore.loaders import Loader
+
+from s3haul.aws.clients import core_session
+from s3haul.aws.shared import service_models
+
+
+@pytest.mark.parametrize("service", ["s3", "sts", "sso-oidc"])
+@pytest.mark.parametrize("kind", ["service-2", "endpoint-rule-set-1"])
+def test_models_are_those_of_botocore(service, kind):
+    fresh = service_models.__wrapped__()  # clients change those that they share
+    assert fresh.load_service_model(service, kind) == Loader().load_service_model(service, kind)
+
+
+def test_an_unknown_service_is_unknown():
+    with pytest.raises(UnknownServiceError):
+        service_models().load_service_model("no-such-service", "service-2")
+
+
+async def handled(session, event, **arguments) -> int:
+    return len(await session.get_component("event_emitter").emit(event, **arguments))
+
+
+async def test_sessions_have_the_handlers_of_botocore_and_none_of_each_other():
+    first, second = core_session(None), core_session(None)
+    first.register("choose-service-name", lambda **_: None)
+    own = await handled(AioSession(), "choose-service-name", service_name="s3")
+    assert own > 0
+    assert await handled(second, "choose-service-name", service_name="s3") == own
+    assert await handled(first, "choose-service-name", service_name="s3") == own + 1
