@@ -12,10 +12,12 @@ from engine.harness import manifest
 from s3haul.demo import seed
 from s3haul.demo.content import Generated
 from s3haul.errors import EngineProcessError
-from s3haul.events import Finished
+from s3haul.events import Finished, Received, Resumed
+from s3haul.options import RangeOptions
 from scale.harness import Alarm, engines, kill_all, run_once
 
 LOOPS = ("uvloop",)
+IN_RANGES = RangeOptions(above=1_000_000, smallest=500_000, largest=500_000, block=250_000)
 
 
 def at_calls(numbers, act):
@@ -60,6 +62,30 @@ async def test_processes_killed_at_random_moments_lose_nothing(server, tmp_path)
     assert 2 <= len(deaths) <= 3
     # What was received of unfinished objects is taken back, so that progress ends where it should.
     assert done.received == sum(map(len, expected(server).values()))
+
+
+async def test_a_large_object_of_a_killed_process_is_gone_on_with_where_it_was(server, tmp_path):
+    key, size = "data/9/large", 12_000_000
+    server.cloud.put(seed.BUCKET, key, Generated(5, size))
+    server.faults.add("trickle", operation="GetObject", key=key, rate=1_500_000)
+    everything = sum(map(len, expected(server).values()))
+    missing = everything
+
+    def kill_in_the_middle(event):
+        nonlocal missing
+        if isinstance(event, Received):
+            before, missing = missing, missing - event.bytes
+            if before > size // 2 >= missing:
+                kill_all()
+
+    done = await run_once(server, tmp_path, processes=1, ranges=IN_RANGES, on_event=kill_in_the_middle)
+    assert_all_is_there_once(done, server, tmp_path / "dest")
+    assert len([warning for warning in done.warnings if "SIGKILL ended it" in warning]) == 1
+    fetched = sum(call.sent for call in server.calls if call.key == key)
+    assert size < fetched < 1.6 * size
+    resumed = sum(event.bytes for event in done.events if isinstance(event, Resumed))
+    assert resumed > 0
+    assert done.received + resumed == everything
 
 
 async def test_when_processes_die_again_and_again_the_run_ends_and_the_next_one_resumes(server, tmp_path):
