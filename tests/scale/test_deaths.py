@@ -69,14 +69,14 @@ async def test_a_large_object_of_a_killed_process_is_gone_on_with_or_begun_again
     server.cloud.put(seed.BUCKET, key, Generated(5, size))
     server.faults.add("trickle", operation="GetObject", key=key, rate=rate)
     everything = sum(map(len, expected(server).values()))
-    missing = everything
+    missing, killed = everything, 0
 
     def kill_in_the_middle(event):
-        nonlocal missing
+        nonlocal missing, killed
         if isinstance(event, Received):
-            before, missing = missing, missing - event.bytes
-            if before > size // 2 >= missing:
-                kill_all()
+            missing -= event.bytes
+            if missing <= size // 2 and not killed:
+                killed = kill_all()
 
     done = await run_once(server, tmp_path, processes=1, ranges=ranges, on_event=kill_in_the_middle)
     assert_all_is_there_once(done, server, tmp_path / "dest")
