@@ -185,6 +185,7 @@ def _values(evidence: Evidence, bucket: str) -> dict[str, str]:
         "ROLE-ARN": evidence.role_arn,
         "CALLER-ARN": principal_of(evidence.caller_arn),
         "REGION": evidence.region,
+        "PREFIX": evidence.listable or "",
     }
 
 
