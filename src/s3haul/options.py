@@ -75,7 +75,7 @@ class RangeOptions:
     smallest: int = 16 * MEBIBYTE
     largest: int = 64 * MEBIBYTE
     block: int = 8 * MEBIBYTE  # what is hashed, kept and resumed as one
-    memory: int = 96 * MEBIBYTE  # for bodies on their way to the disk, over all objects
+    memory: int = 120 * MEBIBYTE  # for bodies on their way to the disk, over all objects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,16 @@
 """When engine processes are worth their start, what they are told, and one seat's dealings with its process."""
 
 import asyncio
+import itertools
 import pickle
+from types import SimpleNamespace
 
 import pytest
 
 import s3haul.errors
 from s3haul.cli.flags import parse_processes
 from s3haul.engine.admission import Target, Verb
+from s3haul.engine.channel import Channel
 from s3haul.errors import InterruptedRunError, S3HaulError, UsageError
 from s3haul.events import AlreadyDone, Listed, ListingEnded
 from s3haul.models import ObjectRef, SafePath
@@ -30,6 +33,14 @@ def test_auto_and_numbers_are_understood():
     assert [parse_processes(text) for text in ("auto", "1", "64")] == [None, 1, 64]
 
 
+AT_ONCE = SimpleNamespace(sleep=lambda _seconds: asyncio.sleep(0))
+
+
+def waiting() -> Channel[str]:
+    """A channel that still has something for somebody."""
+    return Channel(1)
+
+
 class Hired:
     """Stands for the company: whether it was called is all that is asked."""
 
@@ -47,8 +58,8 @@ class Hired:
     [
         ([ListingEnded()], 0),
         ([Listed(WORTHWHILE_OBJECTS - 1, 5, 0), ListingEnded()], 0),
-        ([Listed(1, 10 * WORTHWHILE_BYTES, 0), ListingEnded()], 0),
-        ([Listed(2, WORTHWHILE_BYTES, 0)], 1),
+        ([Listed(2, WORTHWHILE_BYTES - 1, 0), ListingEnded()], 0),
+        ([Listed(1000, WORTHWHILE_BYTES, 0)], 1),
         (PLENTY, 1),
         ([*DONE_PAGE, *DONE_PAGE, *DONE_PAGE, ListingEnded()], 0),
         ([*DONE_PAGE, *PLENTY], 1),
@@ -56,8 +67,8 @@ class Hired:
     ids=[
         "nothing",
         "few",
-        "one-large",
-        "two-large",
+        "little",
+        "much-on-a-busy-processor",
         "many",
         "all-done-before",
         "many-after-those-done-before",
@@ -67,8 +78,8 @@ class Hired:
 async def test_processes_are_hired_for_what_is_left_to_do(monkeypatch, events, hired, at_every_event):
     monkeypatch.setattr(processes, "Company", Hired)
     monkeypatch.setattr(Hired, "work_done", 0)
-    reinforcement = Processes(None)
-    running = asyncio.create_task(reinforcement.run(None, None, None, None))
+    reinforcement = Processes(None, processor=itertools.count(step=1000).__next__)
+    running = asyncio.create_task(reinforcement.run(AT_ONCE, waiting(), None, None))
     await asyncio.sleep(0)
     for event in events:
         reinforcement.observe(event)
@@ -78,11 +89,40 @@ async def test_processes_are_hired_for_what_is_left_to_do(monkeypatch, events, h
     assert Hired.work_done == hired
 
 
+@pytest.mark.parametrize("taken", [True, False], ids=["all-taken", "some-waiting"])
+async def test_bytes_alone_hire_nobody_while_the_processor_has_time_left(monkeypatch, taken):
+    monkeypatch.setattr(processes, "Company", Hired)
+    monkeypatch.setattr(Hired, "work_done", 0)
+    channel = waiting()
+    reinforcement = Processes(None, processor=lambda: 1.0)
+    running = asyncio.create_task(reinforcement.run(AT_ONCE, channel, None, None))
+    reinforcement.observe(Listed(1000, WORTHWHILE_BYTES, 0))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    if taken:
+        channel.close()
+    else:
+        reinforcement.drain()
+    await asyncio.wait_for(running, 5)
+    assert Hired.work_done == 0
+
+
+async def test_nobody_is_hired_for_what_is_all_taken_already(monkeypatch):
+    monkeypatch.setattr(processes, "Company", Hired)
+    monkeypatch.setattr(Hired, "work_done", 0)
+    channel = waiting()
+    channel.close()
+    reinforcement = Processes(None, at_once=True)
+    reinforcement.observe(PLENTY[0])
+    await reinforcement.run(AT_ONCE, channel, None, None)
+    assert Hired.work_done == 0
+
+
 async def test_a_run_that_is_interrupted_before_it_is_long_enough_hires_nobody(monkeypatch):
     monkeypatch.setattr(processes, "Company", Hired)
     monkeypatch.setattr(Hired, "work_done", 0)
     reinforcement = Processes(None, at_once=True)
-    running = asyncio.create_task(reinforcement.run(None, None, None, None))
+    running = asyncio.create_task(reinforcement.run(AT_ONCE, waiting(), None, None))
     await asyncio.sleep(0)
     reinforcement.drain()
     reinforcement.observe(PLENTY[0])

@@ -122,7 +122,7 @@ def _cores() -> int:
 
 
 def _reinforcement(opened: OpenStore, transfer: TransferOptions, count: int) -> Processes | None:
-    if opened.wiring is None or count < 2:
+    if opened.wiring is None or transfer.processes == 1:
         return None
     wiring = opened.wiring
     plan = Plan(count, wiring.endpoint, wiring.authorities, wiring.fetch)

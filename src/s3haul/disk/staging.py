@@ -4,6 +4,7 @@ OSErrors come out as they are; `Destination` knows what they mean.
 """
 
 import contextlib
+import errno
 import itertools
 import os
 import re
@@ -49,8 +50,10 @@ class Staging:
             return None
         try:
             fd = os.open(name, _AGAIN, dir_fd=self.fd)
-        except FileNotFoundError:
-            return None
+        except OSError as error:
+            if error.errno in {errno.ENOENT, errno.ELOOP}:
+                return None
+            raise
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1 or status.st_size > size:
             os.close(fd)

@@ -4,18 +4,18 @@ It counts as done only if its bytes match the checksum that S3 stores, or, where
 and modification time match as `aws s3 sync` would have it. Otherwise the object is fetched.
 """
 
-import os
+import aiofiles
 
 from s3haul.core.checksums import Composite, FullObject
 from s3haul.engine.answers import demand_encryption
 from s3haul.engine.context import Landing
 from s3haul.engine.patience import GaveUpError, persist
-from s3haul.engine.threads import in_thread
+from s3haul.engine.threads import in_thread, steadfast
 from s3haul.engine.verification import Check, Proof, composite_check, plan, whole_check
 from s3haul.errors import StoreError
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, SafePath, State, Verdict
 
-BLOCK = 1 << 20
+BLOCK = 4 << 20
 SAME_TIME = 1.0  # seconds; file systems keep different fractions
 
 
@@ -57,17 +57,16 @@ async def _proof(ctx: Landing, ref: ObjectRef, path: SafePath, meta: ObjectMeta)
             return Proof(Verdict.SIZE_ONLY, reason="same-size-and-time") if same else None
     if check is None:
         return None
-    return await in_thread(ctx.threads, _hash_file, ctx, path, check)
-
-
-def _hash_file(ctx: Landing, path: SafePath, check: Check) -> Proof | None:
-    fd = ctx.destination.open_read(path)
-    try:
-        while block := os.read(fd, BLOCK):
-            check.update(block)
-    finally:
-        os.close(fd)
+    await _hash_file(ctx, path, check)
     try:
         return check.prove()
     except StoreError:
         return None
+
+
+async def _hash_file(ctx: Landing, path: SafePath, check: Check) -> None:
+    """A hop to a thread for every block: cheap against the hashing, and an interruption waits for one only."""
+    fd = await in_thread(ctx.threads, ctx.destination.open_read, path)
+    async with aiofiles.open(fd, "rb", buffering=0, executor=ctx.threads) as file:
+        while block := await steadfast(file.read(BLOCK)):
+            check.update(block)

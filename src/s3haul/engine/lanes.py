@@ -11,7 +11,7 @@ from collections import Counter
 
 from s3haul.engine.gate import Gate
 
-LANE_BYTES = 2 << 20  # of one body: a piece that is being written, and one that is being received
+LANE_BYTES = 3 << 20  # of one body: a piece being written, one being received, and what TLS holds
 
 
 class Lanes:

@@ -8,16 +8,16 @@ have checksums of their own; then the object fails. An object that changed is gi
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
-from s3haul.core.checksums import CRCS, Composite, Data, FullObject, Unverifiable, text_of
+from s3haul.core.checksums import CRCS, Composite, Data, FullObject, Unverifiable
 from s3haul.core.ledger import BlockStream, Ledger
 from s3haul.core.plan import RangePlan, is_dear, plan
 from s3haul.core.retry import Action, Move
 from s3haul.core.stretches import Expected, expected
 from s3haul.disk import ObjectPathError
-from s3haul.engine.answers import RefusedError, check_end, check_range, check_room, demand_encryption
+from s3haul.engine.answers import check_end, check_range, check_room, demand_encryption
 from s3haul.engine.context import Landing
 from s3haul.engine.hashing import Hashing
 from s3haul.engine.layout import Parts, stored_parts
@@ -25,14 +25,14 @@ from s3haul.engine.patience import GaveUpError, persist
 from s3haul.engine.sink import LargeFile
 from s3haul.engine.tasks import most_telling, together
 from s3haul.engine.threads import in_thread
-from s3haul.engine.verification import UNKNOWN_PARTS, Proof, demand_checksum, done, mismatched
+from s3haul.engine.verification import UNKNOWN_PARTS, Proof, demand_checksum, done, mismatched, proof_of
 from s3haul.engine.verification import plan as plan_check
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.events import Received, Resumed, Retrying
-from s3haul.models import Block, ObjectMeta, ObjectRef, Outcome, Partial, SafePath, Verdict
+from s3haul.models import Block, ObjectMeta, ObjectRef, Outcome, Partial, SafePath
 from s3haul.store import GetRequest, ObjectBody
 
-READ = 1 << 20  # bytes at a time, when a file is hashed
+_OF_NO_USE = frozenset({"changed", "checksum-mismatch"})  # what has landed, for the next run
 READERS = 4  # threads that hash what an earlier run left
 
 Wanted = FullObject | Composite | Unverifiable
@@ -101,12 +101,12 @@ class RangedFetch:
         self._expected: Expected = expected(wanted, parts.digests, len(parts.sizes))
         self._ledger = Ledger(cut, self._expected.block_algorithm)
         self._update = CRCS[self._ledger.algorithm].update
+        self._file = LargeFile(ctx)
         self._hashing = (
             None
             if self._expected.combines
-            else Hashing(cut, self._ledger, self._expected.algorithm, self._feed)
+            else Hashing(cut, self._ledger, self._expected.algorithm, self._file.feed)
         )
-        self._file = LargeFile(ctx)
         self._name = ""  # of the temporary file
         self._booked = False
         self._resumed = 0  # bytes of an earlier run
@@ -120,10 +120,8 @@ class RangedFetch:
             await self._open(left)
             proof = await self._fetch_all()
             await self._file.publish(self._path, self._ref.last_modified)
-        except (RefusedError, ObjectPathError):
-            raise
-        except GaveUpError as gave_up:
-            keep = gave_up.action.reason not in {"changed", "checksum-mismatch"}
+        except (GaveUpError, ObjectPathError) as error:
+            keep = isinstance(error, GaveUpError) and error.action.reason not in _OF_NO_USE
             self._ctx.emit(Received(self._resumed - self._ledger.landed))
             self._ctx.emit(Resumed(-self._resumed))
             raise
@@ -147,10 +145,11 @@ class RangedFetch:
         ref = self._ref
         if left is not None:
             same = (left.etag, left.size, left.algorithm) == (ref.etag, ref.size, self._ledger.algorithm)
+            self._name, self._booked = left.temporary, same
             if same and await self._file.reopen(left.temporary, ref.size):
-                self._name, self._booked = left.temporary, True
                 await self._hash_again(left.blocks)
                 return
+            self._booked = False
             await drop(self._ctx, left)
         await self._file.create(ref.size)
         self._name = self._file.temporary.name
@@ -164,7 +163,7 @@ class RangedFetch:
                 number = self._plan.block_at(block.start, block.size)
                 if number is None:
                     continue
-                crc = await in_thread(self._ctx.threads, self._crc, block.start, block.start + block.size)
+                crc = await self._crc(block.start, block.start + block.size)
                 if crc == block.crc:
                     self._ledger.land(number, crc)
                     self._resumed += block.size
@@ -179,7 +178,7 @@ class RangedFetch:
             digests = self._digests()
             again, mismatch = self._expected.judge(digests)
             if mismatch is None:
-                return self._proof(digests)
+                return proof_of(self._wanted, self._parts.sizes, digests[0])
             fault = mismatched(mismatch).fault
             if last:
                 raise GaveUpError(Action(Move.FAIL, "checksum-mismatch"), fault, 2)
@@ -202,16 +201,6 @@ class RangedFetch:
             return self._hashing.digests()
         stretches = range(len(self._plan.stretches))
         return [self._ledger.digest(*self._plan.stretch(number)) for number in stretches]
-
-    def _proof(self, digests: list[bytes]) -> Proof:
-        match self._wanted:
-            case FullObject() as wanted:
-                return Proof(Verdict.VERIFIED, wanted.checksum)
-            case Composite() as wanted:
-                return Proof(Verdict.VERIFIED, wanted.checksum, self._parts.sizes)
-            case Unverifiable() as why:
-                computed = text_of(digests[0])
-                return Proof(Verdict.SIZE_ONLY, computed=computed, reason=why.reason, detail=why.sentence)
 
     async def _fetch_missing(self) -> None:
         """All requests of which something is missing, as lanes become free, and the hashing behind them."""
@@ -292,24 +281,12 @@ class RangedFetch:
         if self._hashing and (stretch := self._hashing.claim(number)) is not None:
             self._group.create_task(self._hashing.advance(stretch))
 
-    async def _feed(self, update: Callable[[Data], None], start: int, stop: int) -> None:
-        """In steps of a thread's visit each, so that an interruption need not wait for long."""
-        step = self._ctx.options.ranges.block
-        for begin in range(start, stop, step):
-            await in_thread(self._ctx.threads, self._read, update, begin, min(begin + step, stop))
-
-    def _crc(self, start: int, stop: int) -> int:
+    async def _crc(self, start: int, stop: int) -> int:
         value = 0
 
         def update(data: Data) -> None:
             nonlocal value
             value = self._update(data, value)
 
-        self._read(update, start, stop)
+        await self._file.feed(update, start, stop)
         return value
-
-    def _read(self, update: Callable[[Data], None], start: int, stop: int) -> None:
-        disk, temporary = self._ctx.destination, self._file.temporary
-        while start < stop and (data := disk.read(temporary, min(READ, stop - start), start)):
-            update(data)
-            start += len(data)

@@ -5,14 +5,18 @@ without it.
 """
 
 import time
+from collections.abc import Callable
 from typing import Protocol, Self
 
+from s3haul.core.checksums import Data
 from s3haul.disk import Temporary
 from s3haul.engine.context import Landing
 from s3haul.engine.threads import in_thread
 from s3haul.models import SafePath
 from s3haul.store import Piece
 
+BLOCK = 1 << 20  # bytes that are read back at a time
+VISIT = 16 << 20
 SMALL = 1 << 20  # bytes; up to here a file is landed whole, together with others
 
 
@@ -120,6 +124,12 @@ class LargeFile:
         else:
             await in_thread(self._ctx.threads, self._timed_write, piece, offset)
 
+    async def feed(self, update: Callable[[Data], None], start: int, stop: int) -> None:
+        """What was written from `start` to `stop` (exclusive), a visit to a thread for every few blocks, so
+        that an interruption need not wait for long. Less where the file is shorter."""
+        for begin in range(start, stop, VISIT):
+            await in_thread(self._ctx.threads, self._read, update, begin, min(begin + VISIT, stop))
+
     async def publish(self, path: SafePath, mtime: float) -> None:
         """Give the file its name."""
         await in_thread(self._ctx.threads, self._disk.publish, self.temporary, path, mtime)
@@ -131,9 +141,15 @@ class LargeFile:
 
     async def set_aside(self) -> None:
         """Leave the file to the next run."""
-        await in_thread(self._ctx.threads, self._disk.set_aside, self.temporary)
+        for temporary in self._opened:
+            await in_thread(self._ctx.threads, self._disk.set_aside, temporary)
 
     def _timed_write(self, piece: Piece, offset: int) -> None:
         began = time.monotonic()
         self._disk.write(self.temporary, piece, offset)
         self._ctx.write_pace.observe(len(piece), time.monotonic() - began)
+
+    def _read(self, update: Callable[[Data], None], start: int, stop: int) -> None:
+        while start < stop and (data := self._disk.read(self.temporary, min(BLOCK, stop - start), start)):
+            update(data)
+            start += len(data)

@@ -76,7 +76,9 @@ async def _versions(ctx: Landing, target: Target) -> Outcome:
         except GaveUpError as gave_up:
             if gave_up.action.move is not Move.REFRESH:
                 raise
-        left = None
+        if left is not None:
+            await drop(ctx, left)
+            left = None
         current, _ = await persist(ctx, ref.key, ctx.reading, lambda: ctx.store.head(target.ref.key))
         ref = current.ref(ref.key)
     fault = Fault(FaultKind.HTTP, f"it changed {MAX_CHANGES} times while it was fetched", status=412)

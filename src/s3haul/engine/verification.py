@@ -64,6 +64,20 @@ def done(
     )
 
 
+def proof_of(
+    wanted: FullObject | Composite | Unverifiable, part_sizes: tuple[int, ...], digest: bytes
+) -> Proof:
+    """What is known once all is compared; `digest` is the CRC64NVME where there was nothing to compare with."""
+    match wanted:
+        case FullObject():
+            return Proof(Verdict.VERIFIED, wanted.checksum)
+        case Composite():
+            return Proof(Verdict.VERIFIED, wanted.checksum, part_sizes)
+        case Unverifiable():
+            computed = text_of(digest)
+            return Proof(Verdict.SIZE_ONLY, computed=computed, reason=wanted.reason, detail=wanted.sentence)
+
+
 class Check:
     """Takes the body in order; `prove` compares and says what is known of it."""
 
@@ -90,8 +104,7 @@ class SizeOnly:
 
     def prove(self) -> Proof:
         """Never fails: there is nothing to compare with."""
-        computed = text_of(self._hasher.digest())
-        return Proof(Verdict.SIZE_ONLY, computed=computed, reason=self._why.reason, detail=self._why.sentence)
+        return proof_of(self._why, (), self._hasher.digest())
 
 
 class PartByPart:

@@ -1,10 +1,13 @@
-"""When a run is worth engine processes: it begins in one process, and they take over when enough is listed.
+"""When a run is worth engine processes: it begins in one process, and they take over when that is too little.
 
-`company` is what they do then.
+Many objects always are. Of bytes, one process moves what most networks bring: for these, help comes when
+its processor is busy. `company` is what they do then.
 """
 
 import asyncio
 import sys
+import time
+from collections.abc import Callable
 
 from s3haul.engine.admission import Target
 from s3haul.engine.channel import Channel
@@ -14,14 +17,22 @@ from s3haul.events import AlreadyDone, Event, Listed, ListingEnded
 from s3haul.scale.company import Company, Plan
 
 WORTHWHILE_OBJECTS = 2000
-WORTHWHILE_BYTES = 512 << 20  # in at least two objects
+WORTHWHILE_BYTES = 512 << 20  # listed and not done yet
+LOOK_EVERY = 0.25  # seconds
+BUSY = 0.8  # of a processor's time
 
 
 class Processes:
-    """The `Reinforcement` of one run. With `at_once` they come whatever the run's size."""
+    """The `Reinforcement` of one run. With `at_once` they come whatever the run's size.
 
-    def __init__(self, plan: Plan, *, at_once: bool = False) -> None:
+    `processor` tells the seconds of processor time that this process has used.
+    """
+
+    def __init__(
+        self, plan: Plan, *, at_once: bool = False, processor: Callable[[], float] = time.process_time
+    ) -> None:
         self._plan = plan
+        self._processor = processor
         self._at_once = at_once
         self._objects = 0
         self._bytes = 0
@@ -47,12 +58,26 @@ class Processes:
 
     async def run(self, ctx: Context, channel: Channel[Target], watch: DenialWatch, crew: Crew) -> None:
         """As `Reinforcement.run`. Raises `EngineProcessError`, and what ends the run."""
-        while not (self._ended or self._drained or self._worthwhile):
-            self._news.clear()
-            await self._news.wait()
-        if self._worthwhile and not self._drained and sys.executable:
+        if sys.executable and await self._needed(ctx, channel):
             self._company = Company(self._plan, ctx, watch, crew)
             await self._company.work(channel)
+
+    async def _needed(self, ctx: Context, channel: Channel[Target]) -> bool:
+        """Returns when that is known."""
+        while not (self._drained or channel.exhausted):
+            if self._objects >= (1 if self._at_once else WORTHWHILE_OBJECTS):
+                return True
+            if self._bytes < WORTHWHILE_BYTES:
+                if self._ended:
+                    break
+                self._news.clear()
+                await self._news.wait()
+                continue
+            used, began = self._processor(), time.monotonic()
+            await ctx.sleep(LOOK_EVERY)
+            if self._processor() - used >= BUSY * (time.monotonic() - began):
+                return not channel.exhausted
+        return False
 
     def drain(self) -> None:
         """Have every process finish what is under way, and begin nothing more."""
@@ -60,9 +85,3 @@ class Processes:
         self._news.set()
         if self._company is not None:
             self._company.close(drop=True)
-
-    @property
-    def _worthwhile(self) -> bool:
-        if self._at_once:
-            return self._objects > 0
-        return self._objects >= WORTHWHILE_OBJECTS or (self._objects >= 2 and self._bytes >= WORTHWHILE_BYTES)
