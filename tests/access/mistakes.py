@@ -96,6 +96,9 @@ REFUSED = {
     "wildcards under StringEquals": permissions(
         "wildcard-in-equals", "decrypt", Condition={"StringEquals": {CONTEXT: [f"{BUCKET}*", f"{BUCKET}/*"]}}
     ),
+    "one wildcard under StringEquals": permissions(
+        "wildcard-in-equals", "decrypt", Condition={"StringEquals": {CONTEXT: [BUCKET, f"{BUCKET}/*"]}}
+    ),
     "kms:ViaService with a wildcard under StringEquals": permissions(
         "wildcard-in-equals", "decrypt", Condition=via("s3.*.amazonaws.com")
     ),

@@ -70,6 +70,7 @@ def test_the_session_policy_allows_nothing_that_the_role_may_not(grant):
         ({"callers": ("user-b",)}, "no caller"),
         ({"callers": ("arn:aws:iam::222222222222:group/g",)}, "no caller"),
         ({"callers": ("*",)}, "no caller"),
+        ({"callers": ("arn:aws:iam::222222222222:user/path/",)}, "no caller"),
         ({"callers": ("arn:aws-cn:iam::222222222222:root",)}, "in partition aws-cn, the role in aws"),
         ({"external_id": ""}, "has 0 characters"),
         ({"external_id": "x" * 1225}, "has 1225 characters"),
@@ -119,8 +120,9 @@ def test_the_external_id_is_in_no_message_and_no_repr():
 
 def test_only_what_is_printed_needs_what_it_is_made_of():
     bare = Grant(role_arn="arn:aws:iam::111111111111:role/r", bucket="bucket")
-    check_grant(bare, [Part.PERMISSIONS])
-    for part in (Part.TRUST, Part.CALLER, Part.SESSION):
+    for part in (Part.PERMISSIONS, Part.KEY, Part.SESSION):
+        check_grant(bare, [part])
+    for part in (Part.TRUST, Part.CALLER):
         with pytest.raises(UsageError):
             check_grant(bare, [part])
 

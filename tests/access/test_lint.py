@@ -138,6 +138,19 @@ def test_statements_about_other_things_are_no_finding():
     assert lint(document({"Effect": "Allow", "NotAction": "iam:*", "NotResource": "arn:aws:s3:::b"})) == []
 
 
+def test_a_prefix_is_shut_out_only_where_no_statement_lets_it_be_listed():
+    made = right(Part.PERMISSIONS, prefix="logs/")
+    bucket = made["Statement"][0]["Resource"]
+    elsewhere = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::another/*"}
+    assert lint(document(*made["Statement"], elsewhere)) == []
+    root = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"{bucket}/*"}
+    assert [finding.rule for finding in lint(document(*made["Statement"], root))] == ["prefix-shuts-out"]
+    listing = {"Effect": "Allow", "Action": "s3:List*", "Resource": bucket}
+    at_root = listing | {"Condition": {"StringEquals": {"s3:prefix": ""}}}
+    for each in (listing, at_root):
+        assert lint(document(*made["Statement"], root, each)) == []
+
+
 def test_callers_of_the_role_s_own_account_need_no_external_id():
     made = document(
         {"Effect": "Allow", "Principal": {"AWS": "222222222222"}, "Action": "sts:AssumeRole"},
@@ -189,4 +202,8 @@ def test_policies_are_found_in_what_other_tools_print():
     ]
     assert list(documents_in({"Policy": json.dumps(made)})) == [("Policy", made)]
     assert list(documents_in({"trust": made, "key": made})) == [("trust", made), ("key", made)]
-    assert list(documents_in({"a": 1})) == [("", {"a": 1})]
+    assert list(documents_in({"a": {"b": 1}})) == [("", {"a": {"b": 1}})]
+    deep = made
+    for _ in range(500):
+        deep = {"a": deep}
+    assert list(documents_in(deep)) == [("", deep)]

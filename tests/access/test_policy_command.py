@@ -92,6 +92,14 @@ def test_the_external_id_may_come_from_the_environment(s3haul):
     assert json.loads(ran.out) == documents(demo_grant()).trust_policy
 
 
+@pytest.mark.parametrize("part", ["permissions", "key", "session"])
+@pytest.mark.parametrize("form", ["json", "terraform", "aws-cli"])
+def test_what_names_no_caller_needs_neither_caller_nor_external_id(s3haul, part, form):
+    ran = s3haul(*GIVEN[:6], "--only", part, "--format", form)
+    assert ran.code == (2 if (part, form) == ("session", "terraform") else 0)
+    assert "Traceback" not in ran.err
+
+
 @pytest.mark.parametrize("form", ["terraform", "aws-cli"])
 def test_the_other_forms_start_no_session_and_name_every_document(s3haul, form):
     ran = s3haul(*GIVEN, "--format", form)

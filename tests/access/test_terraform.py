@@ -95,6 +95,16 @@ def test_one_document_alone_refers_to_no_other(part, name):
     assert "aws_iam_role.export.name" not in json.dumps(parsed)
 
 
+def test_what_opens_a_template_in_terraform_is_taken_literally():
+    grant = demo_grant(prefix="a${b}%{c}/")
+    text = terraform(grant, {Part.PERMISSIONS: documents(grant).role_policy})
+    assert "a$${b}%%{c}/*" in text
+    assert (
+        resources(read(grant, Part.PERMISSIONS))["aws_iam_role_policy.export"]["policy"]
+        == documents(grant).role_policy
+    )
+
+
 @settings(max_examples=25, deadline=None)
 @given(grants())
 def test_whatever_is_granted_terraform_reads_the_documents_as_they_are(grant):

@@ -289,3 +289,9 @@ def test_a_source_that_does_not_exist_yet_is_told(file):
     assert "does not exist yet" in recipe.plan("export", WANTED).warnings[0]
     file.write_text("[profile user-b]\nregion = x\n")
     assert recipe.plan("export", WANTED).warnings == ()
+
+
+def test_variables_in_the_file_s_name_are_filled_in_as_botocore_does(file, monkeypatch):
+    monkeypatch.setenv("CONFIGURATION", str(file.parent))
+    monkeypatch.setenv("AWS_CONFIG_FILE", "$CONFIGURATION/other")
+    assert recipe.plan("export", WANTED).edit.path == file.with_name("other")

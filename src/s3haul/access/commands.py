@@ -7,7 +7,7 @@ key policy that is replaced by one statement would lock its owner out.
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from s3haul.access.documents import Document, Grant
 from s3haul.access.grant import compact
@@ -81,17 +81,17 @@ def _caller(caller: Arn, role: Arn, document: Document) -> str:
 
 def _session(grant: Grant, document: Document) -> str:
     """Two texts for one command: the policy on its standard input, the External ID on descriptor 3."""
-    words = ("sts", "assume-role", "--role-arn", grant.role_arn, "--role-session-name", "s3haul")
-    identity = f"3< <(printf %s {shlex.quote(grant.external_id)})"
+    words = ["sts", "assume-role", "--role-arn", grant.role_arn, "--role-session-name", "s3haul"]
+    third = ""
+    if grant.external_id:
+        words += ["--external-id", "file:///dev/fd/3"]
+        third = f" 3< <(printf %s {shlex.quote(grant.external_id)})"
     # STS counts whitespace.
-    fed = _fed((*words, "--external-id", "file:///dev/fd/3"), "--policy", compact(document))
-    return (
-        f"# Account {parsed(grant.callers[0]).account}: a session that may do no more than this run needs\n"
-        + fed.replace(" <<'JSON'", f" {identity} <<'JSON'", 1)
-    )
+    fed = _fed(words, "--policy", compact(document)).replace(" <<'JSON'", f"{third} <<'JSON'", 1)
+    return f"# The caller: a session that may do no more than this run needs\n{fed}"
 
 
-def _fed(words: tuple[str, ...], parameter: str, document: Document | str) -> str:
+def _fed(words: Sequence[str], parameter: str, document: Document | str) -> str:
     command = shlex.join(("aws", *words, parameter, "file:///dev/stdin"))
     text = document if isinstance(document, str) else json.dumps(document, indent=2)
     return f"{command} <<'JSON'\n{text}\nJSON\n"

@@ -29,8 +29,10 @@ def check_grant(grant: Grant, parts: Collection[Part] = tuple(Part)) -> None:
         )
     for caller in grant.callers:
         names.caller_arn(caller, partition)
-    if grant.external_id or {Part.TRUST, Part.SESSION} & set(parts):
-        names.check_external_id(grant.external_id)
+    if grant.external_id or Part.TRUST in parts:
+        trouble = names.external_id_trouble(grant.external_id)
+        if trouble is not None:
+            raise UsageError(f"--external-id {trouble}.", id="S3H-STS-09")
     names.check_bucket(grant.bucket)
     names.check_prefix(grant.prefix)
     for key in grant.key_arns:

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from s3haul.access import lint_kms, lint_s3, lint_trust
-from s3haul.access.findings import OWNER, Finding, Scope
+from s3haul.access.findings import Finding, Scope
 from s3haul.access.shape import flaws
 from s3haul.access.statements import label, statements
 
 SHAPE = "unknown-shape"
+DEEPEST = 4  # objects around a policy; the AWS CLI has two
 RULES = (*lint_s3.RULES, *lint_kms.RULES, *lint_trust.RULES)
 
 
@@ -23,7 +24,7 @@ def lint(document: Any, *, account: str | None = None, region: str | None = None
         Finding(
             rule=SHAPE,
             diagnosis="",
-            who=OWNER,
+            who="whoever saves the policy",
             statement=_name(document, flaw.statement),
             text=flaw.text,
             said="MalformedPolicyDocument, when the policy is saved",
@@ -34,17 +35,17 @@ def lint(document: Any, *, account: str | None = None, region: str | None = None
     return broken or list(_judged(Scope(document, account, region)))
 
 
-def documents_in(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+def documents_in(value: Any, name: str = "", depth: int = DEEPEST) -> Iterator[tuple[str, Any]]:
     """The policies in a JSON value, each with where it was found: a policy itself, the JSON of `s3haul policy`,
     or what the AWS CLI prints about a role (PolicyDocument, AssumeRolePolicyDocument) or a key (Policy)."""
-    if isinstance(value, dict) and "Statement" not in value:
-        held = {key: _parsed(each) for key, each in value.items()}
-        inner = {key: each for key, each in held.items() if isinstance(each, dict) and _holds_policy(each)}
-        if inner:
-            for key, each in inner.items():
-                yield from documents_in(each, f"{name}.{key}" if name else key)
-            return
-    yield name, value
+    inner = _inner(value) if depth else {}
+    found = [
+        each
+        for key, held in inner.items()
+        for each in documents_in(held, f"{name}.{key}".lstrip("."), depth - 1)
+    ]
+    policies = [(where, held) for where, held in found if "Statement" in held]
+    yield from policies or [(name, value)]
 
 
 def _judged(scope: Scope) -> Iterator[Finding]:
@@ -70,10 +71,12 @@ def _name(document: Any, number: int) -> str:
     return label(statement, number) if isinstance(statement, dict) else f"#{number}"
 
 
-def _holds_policy(value: dict[str, Any]) -> bool:
-    return "Statement" in value or any(
-        isinstance(each, dict) and _holds_policy(each) for each in map(_parsed, value.values())
-    )
+def _inner(value: Any) -> dict[str, dict[str, Any]]:
+    """The objects that an object other than a policy holds."""
+    if not isinstance(value, dict) or "Statement" in value:
+        return {}
+    held = {key: _parsed(each) for key, each in value.items()}
+    return {key: each for key, each in held.items() if isinstance(each, dict)}
 
 
 def _parsed(value: Any) -> Any:
@@ -81,6 +84,6 @@ def _parsed(value: Any) -> Any:
     if isinstance(value, str) and value.lstrip().startswith("{"):
         try:
             return json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
     return value

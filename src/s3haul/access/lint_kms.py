@@ -65,7 +65,7 @@ def wildcard_in_equals(statement: Statement, scope: Scope) -> Problem | None:
     for clause in clauses(statement):
         if clause.base != "StringEquals" or clause.key not in _WILD:
             continue
-        if all("*" in value or "?" in value for value in clause.values):
+        if any("*" in value or "?" in value for value in clause.values):
             name, diagnosis = _WILD[clause.key]
             said = _denied(scope) if clause.key.startswith("kms:") else denied(LIST, "arn:aws:s3:::BUCKET")
             mended = _with_like(statement, clause, name, clause.values)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from s3haul.access.documents import Statement
 from s3haul.access.findings import OWNER, Problem, Rule, Scope
 from s3haul.access.statements import (
+    Clause,
     actions,
     allows,
     clauses,
@@ -42,11 +43,8 @@ def denied(action: str, resource: str) -> str:
 
 def list_on_objects(statement: Statement, scope: Scope) -> Problem | None:
     """s3:ListBucket is a right on the bucket; on BUCKET/* it allows nothing."""
-    named = [_S3.fullmatch(each) for each in resources(statement)]
-    found = [match for match in named if match]
-    if not _grants_only(statement, LIST, found, names_bucket) or _granted(
-        scope, statement, LIST, names_bucket
-    ):
+    found = _misplaced(statement, scope, LIST, names_bucket)
+    if not found:
         return None
     buckets = list(dict.fromkeys(match[1] + match[2] for match in found))
     prefixes = [match[3] for match in found]
@@ -55,7 +53,7 @@ def list_on_objects(statement: Statement, scope: Scope) -> Problem | None:
     if all(prefix and prefix != "*" for prefix in prefixes):
         listing = with_clauses(listing, ("StringLike", "s3:prefix", prefixes))
     return Problem(
-        f"s3:ListBucket is granted on objects ({resources(statement)[0]}); it is a right on the bucket",
+        f"s3:ListBucket is granted on objects ({found[0][0]}); it is a right on the bucket",
         denied(LIST, buckets[0]),
         _split(statement, _LISTING, listing, "Bucket"),
     )
@@ -63,16 +61,13 @@ def list_on_objects(statement: Statement, scope: Scope) -> Problem | None:
 
 def get_on_bucket(statement: Statement, scope: Scope) -> Problem | None:
     """s3:GetObject is a right on objects; on the bucket's ARN it allows nothing."""
-    named = [_S3.fullmatch(each) for each in resources(statement)]
-    found = [match for match in named if match]
-    if not _grants_only(statement, READ, found, names_objects) or _granted(
-        scope, statement, READ, names_objects
-    ):
+    found = _misplaced(statement, scope, READ, names_objects)
+    if not found:
         return None
     objects = list(dict.fromkeys(f"{match[1]}{match[2]}/*" for match in found))
     own = {"Action": shortest(_own(statement, _READING, READ)), "Resource": shortest(objects)}
     return Problem(
-        f"s3:GetObject is granted on the bucket ({resources(statement)[0]}); it is a right on its objects",
+        f"s3:GetObject is granted on the bucket ({found[0][0]}); it is a right on its objects",
         denied(READ, objects[0].replace("/*", "/KEY")),
         _split(statement, _READING, statement | own, "Objects"),
     )
@@ -82,7 +77,7 @@ def no_such_action(statement: Statement, scope: Scope) -> Problem | None:
     """An operation of the API is named where a right belongs."""
     del scope
     wrong = [action for action in actions(statement) if action.lower() in _OPERATIONS]
-    if not wrong:
+    if not (wrong and allows(statement)):
         return None
     right = _OPERATIONS[wrong[0].lower()]
     mended = dict.fromkeys(_OPERATIONS.get(action.lower(), action) for action in actions(statement))
@@ -96,19 +91,15 @@ def no_such_action(statement: Statement, scope: Scope) -> Problem | None:
 
 def prefix_shuts_out(statement: Statement, scope: Scope) -> Problem | None:
     """The listing is narrowed to less than what may be read, so the root (or the prefix) cannot be listed."""
-    if not (allows(statement) and covers(statement, LIST)):
+    narrowed = [clause for clause in clauses(statement) if clause.key == "s3:prefix"]
+    if not narrowed or not _listable(statement):
         return None
-    patterns = [
-        value
-        for clause in clauses(statement)
-        for value in _prefix_patterns(clause.base, clause.key, clause.values)
-    ]
-    readable = list(dict.fromkeys(_readable_prefixes(scope))) or [""]
-    shut = [prefix for prefix in readable if patterns and not any(like(prefix, each) for each in patterns)]
+    readable = list(dict.fromkeys(_readable_prefixes(statement, scope))) or [""]
+    patterns = [pattern for each in statements(scope.document) for pattern in _listable(each)]
+    shut = [prefix for prefix in readable if not any(like(prefix, each) for each in patterns)]
     if not shut:
         return None
-    operators = [clause.operator for clause in clauses(statement) if clause.key == "s3:prefix"]
-    mended = with_clauses(statement, *((operator, "s3:prefix", None) for operator in operators))
+    mended = with_clauses(statement, *((clause.operator, "s3:prefix", None) for clause in narrowed))
     if "" not in readable:
         mended = with_clauses(mended, ("StringLike", "s3:prefix", [f"{prefix}*" for prefix in readable]))
     where = f"below {shut[0]!r}" if shut[0] else "at the bucket's root"
@@ -122,9 +113,7 @@ def prefix_shuts_out(statement: Statement, scope: Scope) -> Problem | None:
 def delimiter_wanted(statement: Statement, scope: Scope) -> Problem | None:
     """A listing of everything has no delimiter; a condition that wants one refuses it."""
     del scope
-    found = [
-        clause for clause in clauses(statement) if clause.key == "s3:delimiter" and clause.base in _EQUAL
-    ]
+    found = [clause for clause in clauses(statement) if _narrows(clause, "s3:delimiter")]
     if not (found and allows(statement) and covers(statement, LIST)) or "" in found[0].values:
         return None
     return Problem(
@@ -157,19 +146,15 @@ def names_objects(resource: str) -> bool:
     return resource == "*" or (match is not None and (match[3] is not None or match[2].endswith("*")))
 
 
-def _grants_only(
-    statement: Statement, action: str, found: Sequence[re.Match[str]], right: Callable[[str], bool]
-) -> bool:
-    """Whether the statement allows `action`, on S3 resources none of which is of the kind that it needs."""
-    if not (allows(statement) and covers(statement, action)):
-        return False
-    return bool(found) and not any(right(each) for each in resources(statement))
-
-
-def _granted(scope: Scope, statement: Statement, action: str, right: Callable[[str], bool]) -> bool:
-    """Whether another statement grants it properly, so that this one does no harm."""
-    others = (each for each in scope.others(statement) if allows(each) and covers(each, action))
-    return any(right(resource) for each in others for resource in resources(each))
+def _misplaced(
+    statement: Statement, scope: Scope, action: str, right: Callable[[str], bool]
+) -> list[re.Match[str]]:
+    """The S3 resources on which the statement allows `action`, if none is of the kind that the action needs
+    and no other statement grants it properly."""
+    granting = [each for each in statements(scope.document) if allows(each) and covers(each, action)]
+    if statement not in granting or any(right(resource) for each in granting for resource in resources(each)):
+        return []
+    return [match for match in map(_S3.fullmatch, resources(statement)) if match]
 
 
 def _own(statement: Statement, names: Sequence[str], default: str) -> list[str]:
@@ -187,13 +172,26 @@ def _split(statement: Statement, names: Sequence[str], part: Statement, suffix: 
     return statement | {"Action": shortest(rest)}, part
 
 
-def _prefix_patterns(operator: str, key: str, values: list[str]) -> list[str]:
-    """What s3:prefix may be; without wildcards a value means itself (where it has one: another rule)."""
-    return values if key == "s3:prefix" and operator in _EQUAL else []
+def _listable(statement: Statement) -> list[str]:
+    """The prefixes, as patterns, at which the statement allows to list."""
+    if not (allows(statement) and covers(statement, LIST)):
+        return []
+    narrowed = [clause.values for clause in clauses(statement) if _narrows(clause, "s3:prefix")]
+    return narrowed[0] if narrowed else ["*"]
 
 
-def _readable_prefixes(scope: Scope) -> list[str]:
-    """The prefixes below which the document allows to read, out of ARNs like BUCKET/PREFIX*."""
+def _narrows(clause: Clause, key: str) -> bool:
+    return clause.key == key and clause.base in _EQUAL
+
+
+def _readable_prefixes(statement: Statement, scope: Scope) -> list[str]:
+    """The prefixes below which the document allows to read in the statement's buckets, out of BUCKET/PREFIX*."""
     reading = (each for each in statements(scope.document) if allows(each) and covers(each, READ))
     found = (_S3.fullmatch(resource) for each in reading for resource in resources(each))
-    return [match[3].rstrip("*") for match in found if match and match[3] is not None]
+    return [
+        match[3].rstrip("*")
+        for match in found
+        if match
+        and match[3] is not None
+        and any(like(match[1] + match[2], each) for each in resources(statement))
+    ]

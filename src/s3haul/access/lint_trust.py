@@ -8,7 +8,7 @@ import re
 
 from s3haul.access.documents import Statement
 from s3haul.access.findings import OWNER, YOU, Problem, Rule, Scope
-from s3haul.access.names import ACCOUNT, EXTERNAL_ID, EXTERNAL_ID_LENGTHS, Arn
+from s3haul.access.names import ACCOUNT, Arn, external_id_trouble
 from s3haul.access.statements import (
     Clause,
     actions,
@@ -56,21 +56,17 @@ def no_external_id(statement: Statement, scope: Scope) -> Problem | None:
 
 
 def unusable_external_id(statement: Statement, scope: Scope) -> Problem | None:
-    """An External ID that no request can carry. Its value is not repeated."""
+    """An External ID that no request can carry."""
     del scope
     for clause in _external_id(statement):
-        for value in clause.values if clause.base == "StringEquals" else ():
-            if len(value) not in EXTERNAL_ID_LENGTHS or not EXTERNAL_ID.fullmatch(value):
-                mended = with_clauses(
-                    statement,
-                    (clause.operator, clause.key, None),
-                    ("StringEquals", "sts:ExternalId", ["EXTERNAL-ID"]),
-                )
-                return Problem(
-                    f"the External ID ({len(value)} characters) is none that STS takes: 2 to 1224 of A-Z a-z 0-9 _ + = , . @ : / -",
-                    f"{_SAID}; or ValidationError to who sends that value",
-                    (mended,),
-                )
+        troubles = [external_id_trouble(value) for value in clause.values if clause.base == "StringEquals"]
+        if any(troubles):
+            own = ("StringEquals", "sts:ExternalId", ["EXTERNAL-ID"])
+            return Problem(
+                f"the External ID {next(filter(None, troubles))}",
+                f"{_SAID}; or ValidationError to who sends that value",
+                (with_clauses(statement, (clause.operator, clause.key, None), own),),
+            )
     return None
 
 

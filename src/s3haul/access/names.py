@@ -11,13 +11,14 @@ from s3haul.errors import UsageError
 
 ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
-EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]*", re.ASCII)
-EXTERNAL_ID_LENGTHS = range(2, 1225)
 
 PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
 
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]*", re.ASCII)
 _ROLE_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
-_CALLER_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:(root|(user|role)/[\w+=,.@/-]+)", re.ASCII)
+_CALLER_ARN = re.compile(
+    r"arn:aws[a-z-]*:iam::\d{12}:(root|(user|role)/([\w+=,.@-]+/)*[\w+=,.@-]+)", re.ASCII
+)
 _KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+", re.ASCII)
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+", re.ASCII)
@@ -166,15 +167,13 @@ def check_prefix(text: str) -> None:
         )
 
 
-def check_external_id(text: str) -> None:
-    """Raises `UsageError` unless STS takes it. The value is never repeated: only its length is."""
-    if len(text) not in EXTERNAL_ID_LENGTHS:
-        raise UsageError(f"--external-id has {len(text)} characters; STS takes 2 to 1224", id="S3H-STS-09")
-    if not EXTERNAL_ID.fullmatch(text):
-        raise UsageError(
-            f"--external-id ({len(text)} characters) has a character outside A-Z a-z 0-9 _ + = , . @ : / -",
-            id="S3H-STS-09",
-        )
+def external_id_trouble(text: str) -> str | None:
+    """What STS would have against an External ID. The value is never repeated: only its length is."""
+    if not 2 <= len(text) <= 1224:
+        return f"has {len(text)} characters; STS takes 2 to 1224"
+    if not _EXTERNAL_ID.fullmatch(text):
+        return f"({len(text)} characters) has a character outside A-Z a-z 0-9 _ + = , . @ : / - (a space?)"
+    return None
 
 
 _SHORTER = "grant a shorter prefix, and narrow the run with --include"

@@ -3,6 +3,7 @@
 Reads the configuration as it is, writes nothing (`configwrite.save` does).
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -40,7 +41,8 @@ def plan(profile: str, wanted: Mapping[str, str]) -> Planned:
         if one in wanted:
             changes[other] = None  # botocore refuses a profile that has both
     changes["s3.signature_version"] = "s3v4"
-    edit = configwrite.plan(Path(files.paths[0]), profile, changes)
+    path = Path(os.path.expandvars(files.paths[0]))  # as botocore reads it
+    edit = configwrite.plan(path, profile, changes)
     source = wanted.get("source_profile")
     if source in (None, "default", *files.profiles):
         return Planned(edit)

@@ -7,7 +7,7 @@ External ID is never repeated in a message: only its length is.
 import re
 from collections.abc import Iterator
 
-from s3haul.access.names import EXTERNAL_ID, EXTERNAL_ID_LENGTHS, ROLE_ARN
+from s3haul.access.names import ROLE_ARN, external_id_trouble
 from s3haul.errors import ProfileError, UsageError
 from s3haul.options import RoleOptions
 
@@ -40,16 +40,9 @@ def _troubles(role: RoleOptions) -> Iterator[tuple[str, str, str]]:
             "role-arn",
             f"{role.role_arn!r} is not a role's ARN (arn:aws:iam::ACCOUNT-ID:role/NAME)",
         )
-    if role.external_id is not None:
-        length = len(role.external_id)
-        if length not in EXTERNAL_ID_LENGTHS:
-            yield "S3H-STS-09", "external-id", f"has {length} characters; STS takes 2 to 1224"
-        elif not EXTERNAL_ID.fullmatch(role.external_id):
-            yield (
-                "S3H-STS-09",
-                "external-id",
-                f"({length} characters) has a character outside A-Z a-z 0-9 _ + = , . @ : / - (a space?)",
-            )
+    trouble = None if role.external_id is None else external_id_trouble(role.external_id)
+    if trouble is not None:
+        yield "S3H-STS-09", "external-id", trouble
     if role.session_name is not None and not _SESSION_NAME.fullmatch(role.session_name):
         yield (
             "S3H-USE-01",

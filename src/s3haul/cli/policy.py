@@ -144,11 +144,11 @@ def policy(
         raise UsageError("--request-payer takes one value: requester.")
     parts = _parts(only, form, key_arn)
     external_id = _external_id(external_id, parts, new=new_external_id)
-    partition = _partition(key_arn or [])
+    partition = _partition([role, *(key_arn or ())])
     grant = Grant(
         role_arn=role_arn(role, account, partition),
         bucket=bucket,
-        callers=tuple(caller_arn(each, _partition([role, *(key_arn or [])])) for each in caller or ()),
+        callers=tuple(caller_arn(each, partition) for each in caller or ()),
         external_id=external_id or "",
         prefix=prefix,
         key_arns=tuple(key_arn or ()),
@@ -199,7 +199,7 @@ def _parts(only: Part | None, form: Formats, key_arns: list[str] | None) -> tupl
 def _external_id(given: str | None, parts: Collection[Part], *, new: bool) -> str | None:
     """The External ID given, or a new one that no guess finds."""
     if not new:
-        if not given and {Part.TRUST, Part.SESSION} & set(parts):
+        if not given and Part.TRUST in parts:
             raise UsageError(
                 "An External ID is needed.", hint="--external-id, S3HAUL_EXTERNAL_ID, or --new-external-id"
             )
