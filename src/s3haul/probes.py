@@ -74,7 +74,10 @@ class Probes(Protocol):
         ...
 
     async def head_bucket(self, *, owner: bool = True) -> str:
-        """The bucket's region, "" if not told; `owner` states the expected one. Raises `StoreError`."""
+        """The bucket's region, "" if not told; `owner` states the expected one.
+
+        Raises `StoreError`, or `SourceError` where no service answers.
+        """
         ...
 
     def open_store(
@@ -84,5 +87,5 @@ class Probes(Protocol):
         ...
 
     async def owner_of(self, key: str) -> str:
-        """The canonical id of an object's owner, "" if not told. Raises `StoreError`."""
+        """The canonical id of an object's owner, "" if not told. Raises as `head_bucket`."""
         ...

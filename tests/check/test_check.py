@@ -111,6 +111,25 @@ def test_without_a_role_the_caller_reads_and_a_server_without_sts_is_fine(world)
     assert (steps(report)["caller"], steps(report)["role"]) == (None, None)
 
 
+def test_nobody_at_the_endpoint_is_said_as_by_cp(world):
+    with DemoServer(new_cloud()) as gone:
+        nowhere = gone.endpoint_url
+    world.flags += ["--endpoint-url", nowhere]
+    assert found(world.check()[1]) == world.copy().shown == {"S3H-NET-05"}
+    world.flags[1] = "owner"  # without a role, so that S3 is the first to be missed
+    code, report = world.check()
+    assert (code, found(report), steps(report)["bucket"]) == (6, {"S3H-NET-05"}, False)
+
+
+def test_the_filters_of_the_run_decide_which_objects_count(world):
+    world.cloud.put(seed.BUCKET, "data/foreign", b"x", owner="333333333333")
+    assert world.check()[0] == 4
+    code, report = world.check("--exclude", "*/foreign")
+    assert (code, report["findings"]) == (0, [])
+    code, report = world.check("--exclude", "*")
+    assert (code, steps(report)["read"]) == (0, None)
+
+
 def test_a_page_of_the_listing_that_is_refused_later_is_told(world):
     for number in range(1200):
         world.cloud.put(seed.BUCKET, f"many/{number:05}", b"x")

@@ -118,7 +118,10 @@ def test_rights_that_are_lost_in_mid_run_end_it_with_exit_code_4_before_every_ke
 
 def test_one_key_that_is_denied_is_one_failure_and_everything_else_lands(server, machine, dest):
     key = "data/3/object-0010.bin"
-    server.faults.add("error", operation="GetObject", key=key, status=403, code="AccessDenied", message="no")
+    for operation in ("GetObject", "HeadObject"):
+        server.faults.add(
+            "error", operation=operation, key=key, status=403, code="AccessDenied", message="no"
+        )
     ran = machine.run("cp", SOURCE, str(dest), "--profile", "export")
     assert ran.code == 1
     assert key in ran.out

@@ -103,7 +103,7 @@ def test_a_refused_decryption_is_read_beside_those_that_succeed(fine, refused, r
         ("Access Denied", denied(""), "c", "S3H-S3-07"),
         ("Access Denied", denied(""), "", "S3H-S3-07"),
         ("Access Denied", denied(""), "a", "S3H-S3-04"),
-        ("Access Denied", None, "", "S3H-S3-04"),
+        ("Access Denied", None, "", "S3H-KMS-01"),
         (NO_READ, denied(""), "c", "S3H-S3-04"),
     ],
     ids=["another owner", "unknown owner", "same owner", "only the body", "a policy is named"],
@@ -113,13 +113,22 @@ def test_objects_of_others_are_told_from_missing_rights(message, head, owner, ro
     assert rows(Evidence(samples=seen)) == [row]
 
 
+@pytest.mark.parametrize(("account", "row"), [("111111111111", "S3H-KMS-01"), ("333333333333", "S3H-KMS-03")])
+def test_a_plain_refusal_of_the_body_alone_is_the_keys(account, row):
+    key = f"arn:aws:kms:us-east-1:{account}:key/1"
+    seen = samples((2, {"kms_key": key, "read": denied()}))
+    assert rows(Evidence(samples=seen, role_arn=ROLE)) == [row]
+    plain = samples((2, {"kms_key": "", "read": denied()}))
+    assert rows(Evidence(samples=plain, role_arn=ROLE)) == ["S3H-S3-04"]
+
+
 def test_a_refusal_of_all_objects_is_no_matter_of_ownership():
     assert rows(Evidence(samples=samples((3, {"read": denied(), "head": denied("")})))) == ["S3H-S3-04"]
 
 
 def test_two_causes_are_two_findings_and_the_exit_code_is_that_of_the_errors():
     gone = Fault(FaultKind.HTTP, "disabled", code="KMS.DisabledException", status=400)
-    seen = samples((1, {}), (1, {"read": gone}), (1, {"archived": True}), (1, {"read": denied()}))
+    seen = samples((1, {}), (1, {"read": gone}), (1, {"archived": True}), (1, {"read": denied(NO_READ)}))
     found = judge(Evidence(samples=seen), "b")
     assert {(one.id, one.level) for one in found} == {
         ("S3H-KMS-07", Level.ERROR),

@@ -18,7 +18,7 @@ from s3haul.aws.sources import load_source
 from s3haul.aws.sts import AskMfa, RoleChain, constant
 from s3haul.aws.translate import FOREIGN, translate
 from s3haul.aws.validate import SHORTEST_SESSION
-from s3haul.errors import AccessError, CredentialsError, S3HaulError, StoreError
+from s3haul.errors import AccessError, CredentialsError, FaultKind, S3HaulError, StoreError
 from s3haul.events import Emit
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
 from s3haul.probes import Configuration, Identity, Reached, TrustView
@@ -137,11 +137,12 @@ class AwsProbes:
         return str(found[0].get("Owner", {}).get("ID", "")) if same else ""
 
     async def _s3(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        bucket = self._source.bucket
         client = s3_client(
             self._configured,
             self._keys,
-            bucket=self._source.bucket,
-            region=self._configured.region.value,
+            bucket=bucket,
+            region=bucket.split(":")[3] if bucket.startswith("arn:") else self._configured.region.value,
             connections=1,
             read_timeout=_READ_TIMEOUT,
             attempts=_ATTEMPTS,
@@ -152,7 +153,10 @@ class AwsProbes:
             async with client as s3:
                 answer: dict[str, Any] = await getattr(s3, operation)(**request)
         except FOREIGN as error:
-            raise StoreError(translate(error)) from error
+            fault = translate(error)
+            if fault.kind is FaultKind.HTTP or fault.code == "PermanentRedirect":
+                raise StoreError(fault) from error
+            raise refusals.unreachable("S3", fault.kind, fault.message, error) from None
         return answer
 
     async def _owner_keys(self, owner: Settings) -> FetchKeys:

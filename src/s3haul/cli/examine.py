@@ -16,6 +16,7 @@ from s3haul.cli import findings, streams
 from s3haul.cli.statements import with_statements
 from s3haul.core.diagnosis import error_of
 from s3haul.core.evidence import StepResult
+from s3haul.core.filters import selector
 from s3haul.core.judgement import Finding, Level, ending, judge, trouble_finding
 from s3haul.core.reasons import UNEXPLAINED
 from s3haul.core.tally import Tally
@@ -118,7 +119,13 @@ def _ladder(
     ask_mfa: AskMfa = ask_mfa,
 ) -> Climb:
     probes = AwsProbes(access, source, transfer, on_event=_unheard, ask_mfa=ask_mfa)
-    return Climb(probes, source, report, candidates=_spoken_of(source, transfer))
+    return Climb(
+        probes,
+        source,
+        report,
+        selected=selector(transfer.filters),
+        candidates=_spoken_of(source, transfer),
+    )
 
 
 async def _climbed(ladder: Climb) -> None:

@@ -128,7 +128,7 @@ def _objects(evidence: Evidence, values: Mapping[str, str]) -> Iterator[Finding]
     fine = [one for one in evidence.samples if one.read is None and not one.archived]
     for sample in evidence.samples:
         if sample not in fine:
-            rows.setdefault(_object_row(sample, fine), []).append(sample)
+            rows.setdefault(_object_row(sample, fine, evidence.role_arn), []).append(sample)
     for row, samples in rows.items():
         keys = ", ".join(sorted({one.kms_key for one in samples} - {""}))
         first = next((one.read for one in samples if one.read is not None), None)
@@ -136,14 +136,24 @@ def _objects(evidence: Evidence, values: Mapping[str, str]) -> Iterator[Finding]
         yield _with_extent(finding, samples, evidence)
 
 
-def _object_row(sample: Sample, fine: Iterable[Sample]) -> str:
+def _object_row(sample: Sample, fine: Iterable[Sample], role_arn: str) -> str:
     if sample.read is None:
         return "S3H-S3-10"
     row = row_of(sample.read, Asked.OBJECT)
-    if row in _KMS_DENIED:
-        return _kms_row(row, sample, [one for one in fine if one.kms_key])
-    unexplained = sample.head is not None and parse_denial(sample.read.message) is None
-    return "S3H-S3-07" if row == "S3H-S3-04" and unexplained and _others_own(sample, fine) else row
+    if row == "S3H-S3-04" and parse_denial(sample.read.message) is None:
+        row = _unexplained_row(sample, fine, role_arn)
+    return _kms_row(row, sample, [one for one in fine if one.kms_key]) if row in _KMS_DENIED else row
+
+
+def _unexplained_row(sample: Sample, fine: Iterable[Sample], role_arn: str) -> str:
+    """A plain "Access Denied": HEAD needs the same right as GET, but no key."""
+    if sample.head is None and sample.kms_key:
+        return "S3H-KMS-01" if _account(sample.kms_key) == _account(role_arn) else "S3H-KMS-03"
+    return "S3H-S3-07" if sample.head is not None and _others_own(sample, fine) else "S3H-S3-04"
+
+
+def _account(arn: str) -> str:
+    return "".join(arn.split(":")[4:5])
 
 
 def _kms_row(row: str, sample: Sample, fine: Iterable[Sample]) -> str:
@@ -185,6 +195,7 @@ def _values(evidence: Evidence, bucket: str) -> dict[str, str]:
         "ROLE-ARN": evidence.role_arn,
         "CALLER-ARN": principal_of(evidence.caller_arn),
         "REGION": evidence.region,
+        "PREFIX": evidence.listable or "",
     }
 
 
@@ -214,7 +225,7 @@ def _finding(
 
 def _with_account(who: str, role_arn: str) -> str:
     """The role lies in the data owner's account."""
-    return f"{who} (account {role_arn.split(':')[4]})" if who == OWNER and role_arn else who
+    return f"{who} (account {_account(role_arn)})" if who == OWNER and role_arn else who
 
 
 def _with_extent(finding: Finding, samples: list[Sample], evidence: Evidence) -> Finding:

@@ -170,7 +170,7 @@ PAGES: dict[str, Page] = {
     "S3H-S3-03": Page(
         "The role may list other prefixes of the bucket, but not this one (a condition on s3:prefix).",
         BOTH,
-        "Haul a prefix that may be listed, or widen the s3:prefix condition of the s3:ListBucket statement.",
+        "Haul a prefix that may be listed (PREFIX), or have the s3:prefix condition on s3:ListBucket widened.",
     ),
     "S3H-S3-04": Page(
         "The role may not read the objects (s3:GetObject).",

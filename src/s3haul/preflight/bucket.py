@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from s3haul.core.denial import parse_denial
-from s3haul.core.evidence import Step
+from s3haul.core.evidence import Step, Trouble
 from s3haul.core.symptoms import Asked, row_of
 from s3haul.core.text import human_duration
-from s3haul.errors import Fault, FaultKind, StoreError
+from s3haul.errors import Fault, SourceError, StoreError
 from s3haul.models import ListPage
 from s3haul.preflight.climb import Climb
 from s3haul.preflight.objects import read_objects
@@ -15,11 +15,15 @@ from s3haul.store import ObjectStore
 
 
 async def reach_bucket(ladder: Climb) -> None:
-    region = await _find_bucket(ladder)
+    """As far as the objects, where nothing stops before. Raises `UsageError` for a transport that cannot serve."""
+    try:
+        region = await _find_bucket(ladder)
+    except SourceError as error:
+        ladder.say(Step.BUCKET, False, error.message)
+        ladder.evidence = replace(ladder.evidence, refused=Trouble.of(error))
+        return
     fault = ladder.evidence.bucket
-    if ladder.evidence.foreign_bucket or (
-        fault and (fault.status == 404 or fault.kind is not FaultKind.HTTP)
-    ):
+    if ladder.evidence.foreign_bucket or (fault and fault.status == 404):
         return
     ladder.evidence = replace(ladder.evidence, region=region)
     try:
@@ -44,7 +48,7 @@ async def reach_bucket(ladder: Climb) -> None:
 
 
 async def _find_bucket(ladder: Climb) -> str:
-    """The bucket's region, "" where the server does not tell."""
+    """The bucket's region, "" where the server does not tell. Raises `SourceError` where nobody answers."""
     try:
         region = await ladder.patience.ask(Asked.BUCKET, ladder.probes.head_bucket)
     except StoreError as error:

@@ -21,6 +21,7 @@ class Climb:
     probes: Probes
     source: SourceOptions
     report: Report
+    selected: Callable[[str], bool] = lambda _: True  # by the path below the prefix
     candidates: Sequence[str] = ()  # other prefixes that the user spoke of
     suspects: Sequence[str] = ()  # keys that a run was refused, to be among the samples
     sample_size: int = SAMPLES

@@ -6,17 +6,21 @@ from dataclasses import replace
 from s3haul.core.evidence import Step, grouped
 from s3haul.core.symptoms import Asked
 from s3haul.core.text import human_bytes
-from s3haul.errors import Fault, StoreError
-from s3haul.models import ListPage, ObjectRef
+from s3haul.errors import StoreError
+from s3haul.models import ListPage, ObjectMeta, ObjectRef
 from s3haul.preflight.climb import Climb
-from s3haul.preflight.sample import ask_for, choose, first_byte, spread_keys
+from s3haul.preflight.sample import ask_for, choose, first_byte, is_archived, spread_keys
 from s3haul.store import ObjectStore
 
 
 async def read_objects(ladder: Climb, store: ObjectStore, page: ListPage) -> None:
     """One object step by step, then a sample of all."""
-    listed, complete = await spread_keys(ladder.patience, store, ladder.source, page)
-    ladder.listed = listed
+    seen, complete = await spread_keys(ladder.patience, store, ladder.source, page)
+    base = ladder.source.base
+    ladder.listed = listed = tuple(ref for ref in seen if ladder.selected(ref.key[len(base) :]))
+    if not listed:
+        ladder.say(Step.READ, None, "the filters leave nothing to read, as far as the listing was looked at")
+        return
     await _read_one(ladder, store, listed)
     chosen = choose(listed, ladder.suspects, ladder.sample_size)
     samples = await ask_for(ladder.patience, store, ladder.probes, chosen)
@@ -30,17 +34,16 @@ async def read_objects(ladder: Climb, store: ObjectStore, page: ListPage) -> Non
 
 
 async def _read_one(ladder: Climb, store: ObjectStore, listed: Sequence[ObjectRef]) -> None:
-    ref = next((one for one in listed if one.size), listed[0])
-    size = human_bytes(ref.size)
-    steps = (
-        (Step.HEAD, False, "s3:GetObject is allowed"),
-        (Step.CHECKSUM, True, "its checksum is told, so kms:Decrypt is allowed"),
-    )
-    for step, checksums, proof in steps:
-        if await _head(ladder, store, ref.key, checksums=checksums) is not None:
-            ladder.say(step, False, f"HEAD{' for its checksum' if checksums else ''} of {ref.key} is refused")
-            break
-        ladder.say(step, True, f"{proof} ({ref.key}, {size})")
+    ref = next((one for one in listed if one.size and not is_archived(one)), listed[0])
+    if await _head(ladder, store, ref.key):
+        ladder.say(Step.HEAD, True, f"s3:GetObject is allowed ({ref.key}, {human_bytes(ref.size)})")
+    else:
+        ladder.say(Step.HEAD, False, f"HEAD of {ref.key} is refused")
+    if meta := await _head(ladder, store, ref.key, checksums=True):
+        proof = ", so kms:Decrypt is allowed" if meta.kms_key_id else "; it is not under KMS"
+        ladder.say(Step.CHECKSUM, True, f"its checksum is told{proof}")
+    else:
+        ladder.say(Step.CHECKSUM, False, f"HEAD of {ref.key} for its checksum is refused")
     fault, _ = await first_byte(ladder.patience, store, ref)
     what = "its first byte" if ref.size else "the empty object"
     if fault is None:
@@ -49,9 +52,9 @@ async def _read_one(ladder: Climb, store: ObjectStore, listed: Sequence[ObjectRe
         ladder.say(Step.READ, False, f"GET of {ref.key} is refused")
 
 
-async def _head(ladder: Climb, store: ObjectStore, key: str, *, checksums: bool) -> Fault | None:
+async def _head(ladder: Climb, store: ObjectStore, key: str, *, checksums: bool = False) -> ObjectMeta | None:
+    """The headers, or None where they are refused."""
     try:
-        await ladder.patience.ask(Asked.OBJECT, lambda: store.head(key, checksums=checksums))
-    except StoreError as error:
-        return error.fault
-    return None
+        return await ladder.patience.ask(Asked.OBJECT, lambda: store.head(key, checksums=checksums))
+    except StoreError:
+        return None

@@ -11,7 +11,7 @@ from dataclasses import replace
 from s3haul.core.evidence import Sample
 from s3haul.core.sampling import jumps, representative
 from s3haul.core.symptoms import Asked
-from s3haul.errors import Fault, StoreError
+from s3haul.errors import Fault, SourceError, StoreError
 from s3haul.models import ListPage, ObjectMeta, ObjectRef
 from s3haul.options import SourceOptions
 from s3haul.preflight.patience import Patience
@@ -22,6 +22,11 @@ PAGES = 16
 AT_A_TIME = 16
 OWNERS = 8  # refused objects whose owner is asked for, and as many readable ones
 _ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+
+
+def is_archived(ref: ObjectRef) -> bool:
+    """Whether the listing says that the object cannot be read now."""
+    return ref.storage_class in _ARCHIVED and not ref.restored
 
 
 async def first_object(patience: Patience, store: ObjectStore, key: str) -> ListPage:
@@ -84,7 +89,7 @@ async def ask_for(
 
 
 async def _ask(patience: Patience, store: ObjectStore, ref: ObjectRef) -> Sample:
-    if ref.storage_class in _ARCHIVED and not ref.restored:
+    if is_archived(ref):
         return Sample(key=ref.key, size=ref.size, storage_class=ref.storage_class, archived=True)
     read, meta = await first_byte(patience, store, ref)
     head: Fault | None = None
@@ -134,5 +139,5 @@ async def _with_owners(probes: Probes, samples: Iterable[Sample]) -> tuple[Sampl
 async def _owner(probes: Probes, key: str) -> str:
     try:
         return await probes.owner_of(key)
-    except StoreError:
+    except (StoreError, SourceError):
         return ""
