@@ -36,7 +36,7 @@ def server():
     cloud.put(seed.BUCKET, KEY, Generated(seed_of(KEY), SIZE), checksum="SHA256", bucket_key=True)
     with DemoServer(cloud) as running:
         if not CAMPAIGN:
-            running.faults.add("trickle", operation="GetObject", rate=4 * MIB)
+            running.faults.add("trickle", operation="GetObject", rate=2 * MIB)
         yield running
 
 
