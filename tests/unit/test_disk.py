@@ -255,7 +255,7 @@ def test_a_file_that_is_set_aside_can_be_gone_on_with(root, destination):
     destination.write(temporary, b"def", 3)
     destination.set_aside(temporary)
     (root / ".s3haul" / "tmp" / "other").touch()
-    assert destination.clear_temporary({name}) == 1
+    assert destination.clear_temporary(kept={name}) == 1
     again = destination.reopen_temporary(name, 6)
     assert destination.read(again, 10, 3) == b"def"
     destination.write(again, memoryview(b"abc"), 0)
