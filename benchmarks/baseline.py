@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -235,6 +236,7 @@ def main(line: Sequence[str]) -> int:
     if arguments.tables:
         publish()
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of every `with`: server, data, copies
     began = time.monotonic()
     results = contest(arguments)
     by_scheme = {

@@ -9,7 +9,7 @@ import argparse
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -26,7 +26,9 @@ RATE = 200
 MOST = 25
 LONGEST_RUN = 180.0
 WAITING = ("Condition.wait ", "_worker (concurrent/futures/")
-LOOP = "Handle._run (asyncio/"
+LOOP = "Runner.run (asyncio/"
+IMPORTING = "<frozen importlib"
+ENGINE = "s3haul.scale.child"
 SAMPLER = Contender(
     name="profiler",
     checks="",
@@ -40,34 +42,38 @@ SAMPLER = Contender(
 def count(collapsed: Iterable[str]) -> tuple[Counter[str], Counter[str]]:
     """Samples by self and by cumulative time from lines "frame;frame;... N"; recursion counts once.
 
-    Threads that wait for work are left out, which py-spy takes for busy, and so are the frames above a
-    callback of the event loop, which say the same of every sample.
+    A stack begins with its process. Threads that wait for work are left out, which py-spy takes for busy, and
+    so are the frames above a callback of the event loop, which say the same of every sample.
     """
     own: Counter[str] = Counter()
     cumulative: Counter[str] = Counter()
     for line in collapsed:
         stack, _, samples = line.rpartition(" ")
-        frames = stack.split(";")
+        _process, *frames = stack.split(";")
         if frames[-1].startswith(WAITING):
             continue
         callback = max((at for at, frame in enumerate(frames) if frame.startswith(LOOP)), default=-1)
         own[frames[-1]] += int(samples)
         for frame in set(frames[callback + 1 :]):
-            cumulative[frame] += int(samples)
+            if IMPORTING not in frame:
+                cumulative[frame] += int(samples)
     return own, cumulative
 
 
-def report(own: Counter[str], cumulative: Counter[str], micros: float, heading: str) -> str:
-    """Both tables as text; `micros` is the client CPU of one object."""
-    total = own.total()
-    lines = [
-        heading,
-        f"{total} samples; {micros:.0f} us CPU an object",
-    ]
-    for title, counter in (("self", own), ("cumulative", cumulative)):
-        lines += ["", f"{'%':>6} {'us/object':>10}  by {title} time"]
-        for frame, samples in counter.most_common(MOST):
-            lines.append(f"{100 * samples / total:6.1f} {micros * samples / total:10.1f}  {frame}")
+def report(stacks: Sequence[str], micros: float, heading: str) -> str:
+    """Both tables of the command and of its engine processes; `micros` is the client CPU of one object."""
+    counts = {
+        "the engine processes": count(stack for stack in stacks if ENGINE in stack),
+        "the command": count(stack for stack in stacks if ENGINE not in stack),
+    }
+    total = sum(own.total() for own, _ in counts.values())
+    lines = [heading, f"{total} samples; {micros:.0f} us CPU an object"]
+    for who, (own, cumulative) in counts.items():
+        lines += ["", f"{who}: {100 * own.total() / total:.0f} %"]
+        for title, counter in (("self", own), ("cumulative", cumulative)):
+            lines += ["", f"{'%':>6} {'us/object':>10}  by {title} time"]
+            for frame, samples in counter.most_common(MOST):
+                lines.append(f"{100 * samples / total:6.1f} {micros * samples / total:10.1f}  {frame}")
     return "\n".join(lines) + "\n"
 
 
@@ -81,6 +87,7 @@ def profile(s3haul: Contender, scenario: Scenario) -> tuple[float, list[str]]:
         stacks = Path(scratch, "stacks")
         watch = [
             "record",
+            "--subprocesses",
             "--function",
             "--format",
             "raw",
@@ -129,7 +136,7 @@ def main() -> int:
         s3haul = of_revision(s3haul, HERE.parent, revision)
     micros, stacks = profile(s3haul, scenario)
     heading = f"s3haul {revision}, {described(asdict(scenario))} over https, py-spy at {RATE} Hz"
-    text = report(*count(stacks), micros, heading)
+    text = report(stacks, micros, heading)
     if arguments.quick:
         print(text)
     else:

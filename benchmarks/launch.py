@@ -17,7 +17,8 @@ child = os.posix_spawnp(command[0], command, os.environ)
 
 import ctypes  # noqa: E402 - after the start, which would inherit what it needs
 
-ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+PR_SET_CHILD_SUBREAPER = 36
+ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 _, status = os.waitpid(child, 0)
 wall = time.monotonic() - began
 try:

@@ -108,14 +108,13 @@ def _watch(process: subprocess.Popen[bytes], deadline: float) -> int:
 
 
 def _descendants(pid: int) -> Iterator[int]:
-    for children in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            found = children.read_text().split()
-        except OSError:
-            continue  # it ended meanwhile
-        for child in map(int, found):
-            yield child
-            yield from _descendants(child)
+    try:
+        lists = [each.read_text() for each in Path(f"/proc/{pid}/task").glob("*/children")]
+    except OSError:
+        return  # it ended meanwhile
+    for child in map(int, " ".join(lists).split()):
+        yield child
+        yield from _descendants(child)
 
 
 def _memory(pid: int) -> int:

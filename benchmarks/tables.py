@@ -61,7 +61,7 @@ def _between(text: str, begin: str, end: str, content: Callable[[], str]) -> str
 
 def _brief(results: Results) -> Iterator[str]:
     yield ""
-    yield from _overview(results, OVER["https"], BRIEF)
+    yield from _overview(results, OVER["https"], BRIEF, checks=True)
     yield ""
     machine = results["machine"]
     yield (
@@ -98,7 +98,7 @@ def _overviews(recorded: Mapping[str, Results]) -> Iterator[str]:
     yield ""
 
 
-def _overview(results: Results, corner: str, names: Sequence[str]) -> Iterator[str]:
+def _overview(results: Results, corner: str, names: Sequence[str], *, checks: bool = False) -> Iterator[str]:
     """Medians, client by client: speed and, in brackets, the client's CPU; the fastest in bold."""
     scenarios = [each for each in results["scenarios"] if each["name"] in names]
     measures = [Measure(each) for each in scenarios]
@@ -107,16 +107,29 @@ def _overview(results: Results, corner: str, names: Sequence[str]) -> Iterator[s
         for scenario, unit in zip(scenarios, measures, strict=True)
     ]
     fastest = [_fastest(results, scenario, unit) for scenario, unit in zip(scenarios, measures, strict=True)]
-    yield f"| {corner} | {' | '.join(heads)} |"
-    yield f"|---|{'---|' * len(heads)}"
+    first = [corner, "checks content"] if checks else [corner]
+    yield f"| {' | '.join(first + heads)} |"
+    yield f"|{'---|' * len(first + heads)}"
     for contender in results["contenders"]:
-        cells = []
+        cells = [contender["name"], contender["checks"]] if checks else [contender["name"]]
         for scenario, unit, best in zip(scenarios, measures, fastest, strict=True):
             mine = good_runs(results, scenario["name"], contender["name"])
             cells.append(_overview_cell(mine, unit, best))
-        yield f"| {contender['name']} | {' | '.join(cells)} |"
+        yield f"| {' | '.join(cells)} |"
     yield ""
     yield "; ".join(f"*{each['name']}*: {described(each)}" for each in scenarios) + "."
+    yield from _shortened(results, scenarios)
+
+
+def _shortened(results: Results, scenarios: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Which clients copied only a part of which scenario."""
+    whole = {each["name"]: sum(number for number, _ in each["groups"]) for each in scenarios}
+    short_runs = [run for run in results["runs"] if run["objects"] < whole.get(run["scenario"], 0)]
+    if short_runs:
+        clients = ", ".join(dict.fromkeys(run["contender"] for run in short_runs))
+        names = ", ".join(dict.fromkeys(f"*{run['scenario']}*" for run in short_runs))
+        fewest = min(run["objects"] for run in short_runs)
+        yield f"One round only, and {fewest:,} objects of {names}: {clients}."
 
 
 def _fastest(results: Results, scenario: Mapping[str, Any], unit: Measure) -> float:
@@ -187,10 +200,9 @@ def _table(scenario: Mapping[str, Any], results: Results) -> Iterator[str]:
             f"{median(map(_all_cpu, its)) / results['machine']['cores']:.0%}",
         )
         yield f"| {' | '.join(cells)} |"
-    fewer = {run["objects"] for run in results["runs"] if run["scenario"] == scenario["name"]}
-    if len(fewer) > 1:
-        yield ""
-        yield f"The slow clients copied {min(fewer):,} of the {max(fewer):,} objects, in the first round."
+    shortened = list(_shortened(results, [scenario]))
+    if shortened:
+        yield from ("", *shortened)
 
 
 def _all_cpu(run: Run) -> float:

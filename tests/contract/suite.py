@@ -256,6 +256,18 @@ class ObjectStoreContract:
         )
         assert caught.value.fault.status == 416
 
+    async def test_looking_at_a_part_tells_where_it_is_and_its_checksum(self, bucket):
+        data = noise(30)
+        contents = {"a": Upload(data, "SHA256", part_sizes=(10, 12, 8), composite=True)}
+        async with bucket(contents, needs={"SHA256", "composite", "parts", "small-parts"}) as store:
+            seen = await store.head("a", checksums=True, part_number=2)
+            with pytest.raises(StoreError) as caught:
+                await store.head("a", part_number=4)
+        assert seen.checksums == (Checksum("SHA256", "COMPOSITE", text(digest("SHA256", data[10:22]))),)
+        assert (seen.status, seen.length, seen.size, seen.range_start) == (206, 12, 30, 10)
+        assert seen.parts_count == 3
+        assert caught.value.fault.status == 416
+
     async def test_a_part_of_a_full_object_upload_carries_no_checksum(self, bucket):
         contents = {"a": Upload(noise(30), part_sizes=(10, 20))}
         async with bucket(contents, needs={"CRC64NVME", "parts", "small-parts"}) as store:

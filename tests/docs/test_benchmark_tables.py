@@ -120,9 +120,12 @@ def test_rates_are_medians_and_ratios_are_taken_round_by_round():
 
 def test_a_client_that_copied_a_part_is_judged_by_what_it_copied_and_that_is_told():
     fewer = {**run_of("other", 0, 1.0, 1.0), "objects": 125, "bytes": 512_000}
-    text = tables.details(results_of([run_of(S3HAUL, 0, 1.0, 1.0), fewer]), "https")
+    results = results_of([run_of(S3HAUL, 0, 1.0, 1.0), fewer])
+    text = tables.details(results, "https")
     assert "| other | 125 | 8 | 8,000 | 8 |" in text
-    assert "copied 125 of the 1,000 objects" in text
+    overview = tables.into(f"{tables.BEGIN}{tables.END}", {"https": results})
+    for told in (text, overview):
+        assert "One round only, and 125 objects of *small*: other." in told
 
 
 def test_the_plot_orders_by_speed_escapes_names_and_shows_s3haul_apart():
@@ -385,12 +388,12 @@ def test_a_command_that_takes_too_long_is_ended_with_its_children(tmp_path):
 
 
 def test_a_profile_counts_a_recursive_frame_once():
-    own, cumulative = hotspots.count(["main;f;f 3", "main;g 2"])
+    own, cumulative = hotspots.count(["process 7;main;f;f 3", "process 7;main;g 2"])
     assert own == Counter({"f": 3, "g": 2})
     assert cumulative == Counter({"main": 5, "f": 3, "g": 2})
 
 
 def test_a_profile_leaves_out_what_waits_and_what_is_above_the_event_loop():
-    waits = "thread;Condition.wait (threading.py:295) 9"
-    own, cumulative = hotspots.count([waits, "main;Handle._run (asyncio/events.py:78);work 2"])
+    waits = "process 7;thread;Condition.wait (threading.py:295) 9"
+    own, cumulative = hotspots.count([waits, "process 7;main;Runner.run (asyncio/runners.py:86);work 2"])
     assert own == cumulative == Counter({"work": 2})

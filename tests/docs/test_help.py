@@ -9,8 +9,10 @@ import s3haul
 from s3haul.cli.help_topics import TOPICS, topic_text
 from s3haul.core.keypath import safe_path
 from s3haul.core.pages import PAGES
+from s3haul.core.plan import DEARER, MOST_BLOCKS
 from s3haul.core.reasons import REASONS
 from s3haul.errors import S3HaulError, UsageError
+from s3haul.options import RangeOptions
 
 SOURCE = Path(s3haul.__file__).parent
 ID = re.compile(r"S3H-[A-Z0-9]+-\d{2}")
@@ -74,3 +76,16 @@ def test_the_table_of_names_is_true(key, directory, shadowed, shown):
     assert str(safe_path(key, directory=directory, shadowed=shadowed)) == shown
     assert key in topic_text("names")
     assert shown in topic_text("names")
+
+
+def test_the_sizes_in_the_text_on_large_objects_are_those_of_the_code():
+    sizes, text = RangeOptions(), " ".join(topic_text("large-objects").split())
+    mebi = {name: getattr(sizes, name) >> 20 for name in ("above", "smallest", "largest", "block", "memory")}
+    assert f"Up to {mebi['above']} MiB an object comes in one GET" in text
+    assert f"A range is {mebi['smallest']} to {mebi['largest']} MiB" in text
+    assert f"{mebi['smallest'] * DEARER} to {mebi['largest'] * DEARER} MiB where every GET costs" in text
+    assert f"{mebi['memory']} MiB of memory" in text
+    assert (
+        f"each block ({mebi['block']} MiB, more beyond {sizes.block * MOST_BLOCKS // 10**11 * 100} GB)"
+        in text
+    )

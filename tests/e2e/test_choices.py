@@ -4,6 +4,7 @@ import json
 
 from e2e.harness import SOURCE, bucket, expected, tree
 from s3haul.demo import seed
+from s3haul.demo.content import Generated
 
 
 def copy(machine, source, dest, *arguments, **options):
@@ -24,6 +25,16 @@ def test_a_dry_run_lists_and_counts_and_writes_nothing(server, machine, dest):
     counted = json.loads(copy(machine, SOURCE, dest, "--dryrun", "--json").out)
     assert (counted["objects"], counted["archived"]) == (61, 1)
     assert counted["bytes"] == sum(stored[-1].size for stored in bucket(server).objects.values())
+
+
+def test_a_dry_run_after_a_haul_has_nothing_to_fetch(server, machine, dest):
+    assert machine.haul(dest).code == 0
+    server.cloud.put(seed.BUCKET, "large.bin", Generated(7, 200 << 20), sse="AES256")
+    counted = json.loads(copy(machine, SOURCE, dest, "--dryrun", "--json").out)
+    assert (counted["objects"], counted["present"]) == (61, 60)
+    assert (counted["needed_bytes"], counted["head_requests"]) == (200 << 20, 1)
+    assert 1 < counted["get_requests"] <= 13
+    assert min(counted["free_bytes"], counted["free_files"]) > 0
 
 
 def test_the_last_filter_that_matches_decides(server, machine, dest, tmp_path):

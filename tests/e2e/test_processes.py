@@ -39,7 +39,16 @@ def wait_for_engines(server, process, asked=20):
 
 
 def gone(pids):
-    return not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    """Ended; whether init has noticed is its own affair."""
+    return not any(alive(pid) for pid in pids)
+
+
+def alive(pid):
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 def test_a_signal_to_everybody_ends_the_run_in_order_and_the_same_command_resumes(slow, machine, dest):

@@ -41,7 +41,7 @@ async def opened(server: DemoServer, transport: str, home: Path) -> AsyncIterato
             yield found.store
 
 
-async def run_on(store: ObjectStore, root: Path, **options: object) -> Run:
+async def run_on(store: ObjectStore, root: Path, source: SourceOptions = SOURCE, **options: object) -> Run:
     """One haul of the whole bucket to `root`."""
     done = Run(Tally())
 
@@ -55,8 +55,8 @@ async def run_on(store: ObjectStore, root: Path, **options: object) -> Run:
             store=store,
             credentials=None,
             destination=destination,
-            source=SOURCE,
-            identity=SourceIdentity(seed.BUCKET, "", "demo"),
+            source=source,
+            identity=SourceIdentity(source.bucket, "", "test"),
             options=replace(QUICK, **options),
             sleep=nap,
         )

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from contract.memory import MemoryStore, stored
+from contract.suite import noise
 from engine.harness import leftovers, manifest, run_once, tree
+from s3haul.journal import Reader
+from s3haul.options import RangeOptions
 
 MIB = 1024 * 1024
 
@@ -59,3 +62,38 @@ async def test_a_hanging_body_is_let_go_on_cancellation(tmp_path):
     with pytest.raises(asyncio.CancelledError):
         await task
     assert (tree(tmp_path), leftovers(tmp_path), store.open_bodies) == ({}, [], 0)
+
+
+@pytest.mark.parametrize("algorithm", ["CRC64NVME", "SHA256"])
+@pytest.mark.parametrize("steps", [*range(10, 100, 9), 150, 250, 400])
+async def test_a_run_cancelled_inside_large_objects_loses_nothing_that_its_journal_knows(
+    tmp_path, steps, algorithm
+):
+    content = noise(20_000)
+    ranges = RangeOptions(above=2_000, smallest=250, largest=250, block=200)
+    store = MemoryStore({f"k{n}": stored(content, algorithm=algorithm) for n in range(3)})
+    for _ in range(2):
+        task = asyncio.create_task(run_once(store, tmp_path, ranges=ranges))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        gc.collect()
+        assert (store.open_bodies, open_files(tmp_path)) == (0, [])
+        assert all(data == content for data in tree(tmp_path).values())
+        kept = known_parts(tmp_path)
+        assert {path.name for path in leftovers(tmp_path)} == set(kept)
+    done = await run_once(store, tmp_path, ranges=ranges)
+    assert len(tree(tmp_path)) == 3
+    assert all(data == content for data in tree(tmp_path).values())
+    assert (leftovers(tmp_path), done.tally.resumed) == ([], sum(kept.values()))
+
+
+def known_parts(root):
+    """The temporary files that the journal knows, and how much of each."""
+    if not (root / ".s3haul" / "journal.sqlite3").exists():
+        return {}
+    with Reader(root / ".s3haul" / "journal.sqlite3") as reader:
+        names = [partial.temporary for partial in reader.partials()]
+        return {name: sum(block.size for block in reader.blocks(name)) for name in names}

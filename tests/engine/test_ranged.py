@@ -91,6 +91,16 @@ async def test_an_object_that_is_refused_is_refused_before_a_byte_is_asked_for(t
     assert states(tmp_path) == {"k": ("failed", "wrong-encryption")}
 
 
+async def test_a_run_that_adds_nothing_keeps_what_there_was(tmp_path):
+    await broken_off(tmp_path)
+    store = MemoryStore({"k": stored(BODY)}, fault=cut_behind(0))
+    done = await run_once(store, tmp_path, ranges=TINY)
+    assert states(tmp_path) == {"k": ("failed", "network")}
+    assert (done.tally.resumed, done.tally.received) == (0, 0)
+    store.fault = None
+    assert (await again(tmp_path, store)).tally.resumed == 5_000
+
+
 async def test_bytes_that_changed_on_the_disk_are_fetched_again(tmp_path):
     await broken_off(tmp_path)
     with temporary(tmp_path) as file:

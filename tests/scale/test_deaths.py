@@ -12,10 +12,12 @@ from engine.harness import manifest
 from s3haul.demo import seed
 from s3haul.demo.content import Generated
 from s3haul.errors import EngineProcessError
-from s3haul.events import Finished
+from s3haul.events import Finished, Received, Resumed
+from s3haul.options import RangeOptions
 from scale.harness import Alarm, engines, kill_all, run_once
 
 LOOPS = ("uvloop",)
+IN_RANGES = RangeOptions(above=1_000_000, smallest=500_000, largest=500_000, block=250_000)
 
 
 def at_calls(numbers, act):
@@ -42,9 +44,6 @@ def assert_all_is_there_once(done, server, root):
 
 
 async def test_processes_killed_at_random_moments_lose_nothing(server, tmp_path):
-    for number in range(4):
-        server.cloud.put(seed.BUCKET, f"data/large-{number}", Generated(number, 2_000_000))
-    server.faults.add("trickle", operation="GetObject", glob="data/large-*", rate=4_000_000)
     server.faults.add("delay", operation="GetObject", seconds=0.02)
     dice = random.Random(20)
 
@@ -58,8 +57,36 @@ async def test_processes_killed_at_random_moments_lose_nothing(server, tmp_path)
     assert done.tally.exit_code == 0
     deaths = [warning for warning in done.warnings if "SIGKILL ended it" in warning]
     assert 2 <= len(deaths) <= 3
-    # What was received of unfinished objects is taken back, so that progress ends where it should.
-    assert done.received == sum(map(len, expected(server).values()))
+
+
+@pytest.mark.parametrize(
+    ("ranges", "rate"), [(IN_RANGES, 1_500_000), (RangeOptions(), 6_000_000)], ids=["in-ranges", "in-one"]
+)
+async def test_a_large_object_of_a_killed_process_is_gone_on_with_or_begun_again(
+    server, tmp_path, ranges, rate
+):
+    key, size = "data/9/large", 12_000_000
+    server.cloud.put(seed.BUCKET, key, Generated(5, size))
+    server.faults.add("trickle", operation="GetObject", key=key, rate=rate)
+    everything = sum(map(len, expected(server).values()))
+    missing, killed = everything, 0
+
+    def kill_in_the_middle(event):
+        nonlocal missing, killed
+        if isinstance(event, Received):
+            missing -= event.bytes
+            if missing <= size // 2 and not killed:
+                killed = kill_all()
+
+    done = await run_once(server, tmp_path, processes=1, ranges=ranges, on_event=kill_in_the_middle)
+    assert_all_is_there_once(done, server, tmp_path / "dest")
+    assert len([warning for warning in done.warnings if "SIGKILL ended it" in warning]) == 1
+    fetched = sum(call.sent for call in server.calls if call.key == key)
+    resumed = sum(event.bytes for event in done.events if isinstance(event, Resumed))
+    assert size < fetched < 1.6 * size
+    assert (resumed > 0) == (ranges is IN_RANGES)
+    # What was received in vain is taken back, so that progress ends where it should.
+    assert done.received + resumed == everything
 
 
 async def test_when_processes_die_again_and_again_the_run_ends_and_the_next_one_resumes(server, tmp_path):

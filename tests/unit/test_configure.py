@@ -79,7 +79,13 @@ def is_odd(profile: dict) -> bool:
     """Whether a value goes on in lines that were hardly meant for it, or `s3` is no section."""
     values = [profile.get(name, "") for name in CHANGES]
     several = any(isinstance(value, dict) or "\n" in value for value in values)
-    return several or (isinstance(profile.get("s3"), str) and "=" not in profile["s3"].partition("\n")[0])
+    pasted = profile.get("s3")
+    lines = pasted.splitlines() if isinstance(pasted, str) else []
+    return (
+        several
+        or any("=" not in line for line in lines)
+        or (lines and lines[0].partition("=")[0].strip() != "signature_version")
+    )
 
 
 def is_ours(line: str) -> bool:
@@ -95,6 +101,9 @@ def is_ours(line: str) -> bool:
 )
 @given(FILES)
 @example("[profile export]\ns3 = signature_version = s3v4\n")
+@example("[profile export]\ns3 = a = b")
+@example("[profile export]\ns3 = signature_version = s3v4\n  [profile export]")
+@example("[profile export]\ns3 = signature_version = s3\n   a = b\n")
 @example("[profile export]\ns3 =\n  addressing_style = path\n\n\n# the end")
 @example("[profile export]\n  region = x\n  [profile b]\n  region = y")
 @example("  [profile export]\n    [profile b]\nregion = y")

@@ -249,6 +249,49 @@ def test_a_large_file_is_written_by_the_caller_and_published(root, destination):
     assert (root / "d/x").stat().st_mtime == WHEN
 
 
+def test_a_file_that_is_set_aside_can_be_gone_on_with(root, destination):
+    temporary = destination.create_temporary(6)
+    name = temporary.name
+    destination.write(temporary, b"def", 3)
+    destination.set_aside(temporary)
+    (root / ".s3haul" / "tmp" / "other").touch()
+    assert destination.clear_temporary(kept={name}) == 1
+    again = destination.reopen_temporary(name, 6)
+    assert destination.read(again, 10, 3) == b"def"
+    destination.write(again, memoryview(b"abc"), 0)
+    destination.publish(again, safe_path("x"), WHEN)
+    assert (root / "x").read_bytes() == b"abcdef"
+    assert destination.reopen_temporary(name, 6) is None
+    assert destination.temporary_space(name) == 0
+
+
+@pytest.mark.parametrize("name", ["", "..", "../../x", "/etc/passwd", "x", "0123456g-1", "01234567-1/x"])
+def test_only_our_own_names_are_opened_again(root, destination, name):
+    (root / "x").write_bytes(b"x")
+    assert destination.reopen_temporary(name, 100) is None
+    destination.remove_temporary(name)
+    assert (root / "x").exists()
+    assert destination.temporary_space(name) == 0
+
+
+@pytest.mark.parametrize("kind", ["link", "hard link", "pipe", "too long"])
+def test_what_is_not_our_file_is_not_opened_again(root, destination, kind):
+    place, other = root / ".s3haul" / "tmp" / "01234567-1", root / "other"
+    other.write_bytes(b"content")
+    match kind:
+        case "link":
+            place.symlink_to(other)
+        case "hard link":
+            os.link(other, place)
+        case "pipe":
+            os.mkfifo(place)
+        case _:
+            place.write_bytes(b"1234567")
+    assert destination.reopen_temporary("01234567-1", 6) is None
+    place.unlink()
+    assert other.read_bytes() == b"content"
+
+
 @pytest.mark.parametrize("written", [0, 5, 7])
 def test_a_file_of_the_wrong_length_is_not_published(root, destination, written):
     temporary = destination.create_temporary(6)

@@ -38,7 +38,7 @@ def loaded_by(code: str) -> set[str]:
 
 
 def test_a_process_that_only_fetches_objects_loads_no_sdk_no_sqlite_and_no_command_line():
-    loaded = loaded_by("import s3haul.engine.transfer, s3haul.aws.wire.store, s3haul.disk")
+    loaded = loaded_by("import s3haul.scale.child")
     assert "httptools" in loaded
     unwanted = {
         "aioboto3",

@@ -11,6 +11,7 @@ from s3haul.events import (
     Listed,
     ListingEnded,
     Received,
+    Resumed,
     Retrying,
     Tick,
     Warned,
@@ -49,6 +50,16 @@ def test_a_line_comes_every_ten_seconds_and_not_more_often():
         "10 s: 2 of 3+ objects, 30 B received, 3 B/s, 0 failed, 0 skipped",
         "20 s: 5 of 3+ objects, 60 B received, 3 B/s, 0 failed, 0 skipped",
     ]
+
+
+def test_bytes_of_an_earlier_run_shorten_the_bar_and_do_not_count_as_speed():
+    tally = Tally()
+    bars = Bars(tally, io.StringIO())
+    feed(bars, tally, Listed(1, 100, 0), Resumed(60), Received(30))
+    assert (bars._bytes.total, bars._bytes.n) == (40, 30)
+    feed(bars, tally, Resumed(-60), Received(-30))
+    assert (bars._bytes.total, bars._bytes.n, tally.resumed) == (100, 0, 0)
+    bars.close()
 
 
 def test_a_line_comes_also_while_nothing_else_happens():

@@ -148,14 +148,12 @@ def _nest(lines: list[str], section: Section, outer: str, line: str, ending: str
     words = _OPTION.fullmatch(lines[option.line])
     assert words is not None
     indent = _leading(lines[option.more[0]]) if option.more else _leading(lines[option.line]) + _NESTED_INDENT
+    name = _name(line)
     if words["value"]:
         # All on one line, as it is often pasted: botocore wants a section there.
-        if "=" not in words["value"]:
+        if _name(words["value"]) != name:
             raise ValueError(outer)
         lines[option.line] = words["before"].rstrip() + ending
-        _insert(lines, option.line + 1, f"{indent}{words['value']}{ending}", ending)
-        option.more = [option.line + 1, *(number + 1 for number in option.more)]
-    name = _name(line)
     for number in option.more:
         if _name(lines[number]) == name:
             if lines[number].strip().replace(" ", "") != line.replace(" ", ""):

@@ -142,16 +142,17 @@ def _as_asked(before: str, after: str, profile: str, changes: Changes) -> bool:
         held, held_before = now.pop(outer, None), was.pop(outer, None)
         if inner:
             nested, nested_before = _nested(held), _nested(held_before)
-            if nested != nested_before | {inner: value}:
+            if nested != nested_before | {inner: value} or None in nested.values():
                 return False
         elif held != value:
             return False
     return now == was and old == new
 
 
-def _nested(value: str | None) -> dict[str, str]:
+def _nested(value: str | None) -> dict[str, str | None]:
+    """The options below an option; None for a line that is none, which botocore refuses."""
     pairs = (line.partition("=") for line in (value or "").splitlines() if line.strip())
-    return {name.strip(): inner.strip() for name, _, inner in pairs}
+    return {name.strip(): inner.strip() if equals else None for name, equals, inner in pairs}
 
 
 def _parsed(text: str) -> dict[str, dict[str, str]]:

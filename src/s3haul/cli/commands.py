@@ -37,7 +37,10 @@ COMMANDS = {
     "demo": Listed(
         "demo", "Haul a KMS-encrypted bucket of an embedded AWS through a role with an External ID."
     ),
-    "help": Listed("help_topics", "Longer texts: exit codes, errors, names, threat model, or one error id."),
+    "help": Listed(
+        "help_topics",
+        "Longer texts: exit codes, errors, large objects, names, threat model, or one error id.",
+    ),
 }
 
 

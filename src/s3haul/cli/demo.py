@@ -1,7 +1,7 @@
 """`s3haul demo`: the whole job against an embedded S3 + STS + KMS, without an AWS account.
 
 Starts the embedded cloud as a process of its own, writes the recipe's profile into a temporary directory,
-runs the recipe's command as a user would, runs it again, and verifies the files. It shows each command
+checks the access, runs the recipe's command as a user would, runs it again, and verifies the files. It shows each command
 before it runs; nothing outside the temporary directory is touched.
 """
 
@@ -77,7 +77,12 @@ def _story(directory: Path, cloud: dict[str, Any], keep: Path | None) -> int:
         "The profile of the recipe, in ~/.aws/config of account B:"
     )
     typer.echo(_PROFILE.format(**{**cloud, "external_id": "(the External ID)"}))
-    recipe = ["cp", "--sse", "aws:kms", "--profile", "export", f"s3://{cloud['bucket']}", dest, "--recursive"]
+    source = f"s3://{cloud['bucket']}"
+    _say("First of all: is every link of the access chain in order, and the destination?")
+    checked = _s3haul(["check", source, dest, "--profile", "export"], directory)
+    _say("The same with a wrong External ID, which AWS answers with Access Denied and no more:")
+    denied = _s3haul(["check", source, "--profile", "export", "--external-id", "another-one"], directory)
+    recipe = ["cp", "--sse", "aws:kms", "--profile", "export", source, dest, "--recursive"]
     _say("The recipe's command, with s3haul in place of aws s3:")
     first = _s3haul(recipe, directory)
     _say("The same command again: finished objects are not fetched again.")
@@ -85,7 +90,9 @@ def _story(directory: Path, cloud: dict[str, Any], keep: Path | None) -> int:
     _say("Offline: every file is read again and held against its stored checksum.")
     verified = _s3haul(["verify", dest], directory)
     archived_only = 3  # the seeded bucket holds one archived object, which is skipped and said
-    return 0 if (first, second, verified) == (archived_only, archived_only, 0) else 1
+    no_access = 4
+    as_told = (0, no_access, archived_only, archived_only, 0)
+    return 0 if (checked, denied, first, second, verified) == as_told else 1
 
 
 def _say(text: str) -> None:

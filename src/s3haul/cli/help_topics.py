@@ -14,7 +14,7 @@ from s3haul.core.pages import PAGES
 from s3haul.core.reasons import REASONS
 from s3haul.errors import UsageError
 
-TOPICS = ("exit-codes", "errors", "names", "threat-model")
+TOPICS = ("exit-codes", "errors", "large-objects", "names", "threat-model")
 
 
 def register(app: typer.Typer) -> None:
@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def help_topic(topic: Annotated[str | None, typer.Argument(help="A topic or an error id.")] = None) -> int:
-    """Longer texts: exit codes, errors, names, threat model, or one error id."""
+    """Longer texts: exit codes, errors, large objects, names, threat model, or one error id."""
     if topic is None:
         typer.echo("Topics: " + ", ".join(TOPICS) + ", or an error id such as S3H-KMS-01.")
         return 0

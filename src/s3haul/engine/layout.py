@@ -55,7 +55,7 @@ async def _ask_every_part(ctx: Landing, ref: ObjectRef, wanted: Composite) -> Pa
         metas += await together([_ask(ctx, ref, number) for number in numbers])
     parts = Parts(
         tuple(meta.length or 0 for meta in metas),
-        tuple(_digest(meta, wanted.algorithm) for meta in metas),
+        tuple(_digest(meta, wanted) for meta in metas),
     )
     return parts if _fits(parts, wanted, ref.size) else None
 
@@ -66,8 +66,10 @@ async def _ask(ctx: Landing, ref: ObjectRef, number: int) -> ObjectMeta:
     return meta
 
 
-def _digest(meta: ObjectMeta, algorithm: str) -> str:
-    return next((one.value for one in meta.checksums if one.algorithm == algorithm), "")
+def _digest(meta: ObjectMeta, wanted: Composite) -> str:
+    """The checksum of a part. Some servers send that of the object with every part, which is none."""
+    told = (one.value for one in meta.checksums if one.algorithm == wanted.algorithm)
+    return next((value for value in told if value != wanted.checksum.value), "")
 
 
 def _fits(parts: Parts, wanted: Composite, size: int) -> bool:

@@ -8,6 +8,7 @@ whose path depends on keys still to come are held back by `ShadowFilter`, at mos
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
 from s3haul.core.diagnosis import run_error
 from s3haul.core.filters import selector
@@ -21,10 +22,13 @@ from s3haul.engine.patience import GaveUpError, persist
 from s3haul.engine.threads import in_thread
 from s3haul.errors import S3HaulError, SourceError
 from s3haul.events import AlreadyDone, Finished, Listed, ListingEnded, Warned
-from s3haul.journal import KnownRow
 from s3haul.models import ObjectRef, Outcome, Partial, SafePath, State
 
-Entry = tuple[ObjectRef, KnownRow | None]
+if TYPE_CHECKING:
+    # As in `context`: what fetches objects needs no SQLite.
+    from s3haul.journal import KnownRow
+
+Entry = tuple[ObjectRef, "KnownRow | None"]
 Placed = tuple[Entry, bool]
 
 
@@ -199,7 +203,7 @@ def _survey(ctx: Context, placed: Sequence[Placed], left: dict[str, Partial]) ->
     return survey
 
 
-def _settle(ctx: Context, ref: ObjectRef, row: KnownRow | None, *, shadowed: bool) -> SafePath:
+def _settle(ctx: Context, ref: ObjectRef, row: "KnownRow | None", *, shadowed: bool) -> SafePath:
     """The object's path. What landed before the key became another key's directory moves aside; what
     moved aside stays there when the keys below are gone, since their files may still be there."""
     if ctx.file_name is not None:

@@ -74,7 +74,7 @@ async def _look(ctx: Landing, ref: ObjectRef) -> tuple[ObjectMeta, Wanted] | Non
 
     async def once() -> tuple[ObjectMeta, Wanted]:
         meta = await ctx.store.head(ref.key, checksums=True)
-        if meta.etag != (ref.etag or meta.etag) or meta.size != ref.size:
+        if meta.etag != (ref.etag or meta.etag) or meta.size not in {ref.size, None}:
             raise StoreError(Fault(FaultKind.HTTP, "it is not the listed version any more", status=412))
         demand_encryption(meta, ctx.options)
         return meta, plan_check(meta, ref.size, ctx.options)
@@ -87,7 +87,7 @@ async def _look(ctx: Landing, ref: ObjectRef) -> tuple[ObjectMeta, Wanted] | Non
         if gave_up.action.move is Move.FAIL and told:
             return None
         raise
-    return (meta, wanted) if meta.etag else None
+    return (meta, wanted) if meta.etag and meta.size is not None else None
 
 
 class RangedFetch:
@@ -246,10 +246,8 @@ class RangedFetch:
                 check_range(self._ref, body.meta, start, stop)
                 await self._receive(body, begin, end)
         except StoreError as error:
-            if (
-                error.fault.kind not in {FaultKind.BROKEN, FaultKind.STALL}
-                or not self._ledger.landed_end(begin, end) > begin
-            ):
+            landed = self._ledger.landed_end(begin, end) > begin
+            if error.fault.kind is not FaultKind.BROKEN or not landed:
                 raise
             self._ctx.emit(Retrying(self._ref.key, "network", error.fault.message, 1, 0.0))
 

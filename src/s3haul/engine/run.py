@@ -25,9 +25,10 @@ from s3haul.engine.lander import Lander
 from s3haul.engine.listing import produce
 from s3haul.engine.pool import Crew, DenialWatch, conclude
 from s3haul.engine.signals import Interruption
+from s3haul.engine.tasks import most_telling
 from s3haul.engine.threads import steadfast
 from s3haul.engine.transfer import transfer
-from s3haul.errors import InterruptedRunError, S3HaulError
+from s3haul.errors import InterruptedRunError
 from s3haul.events import Emit, Event, Tick
 from s3haul.journal import Journal, SourceIdentity
 from s3haul.options import SourceOptions, TransferOptions
@@ -172,7 +173,7 @@ async def _work_through(
             for helper in helpers:
                 helper.cancel()
     except BaseExceptionGroup as group:
-        raise _most_telling(group) from group
+        raise most_telling(group) from group
     if interruption.number is not None:
         raise InterruptedRunError(interruption.number, "Interrupted.", hint="the same command again resumes")
 
@@ -216,18 +217,3 @@ async def _haul_objects(
         if interruption.number is not None:  # the signal came first
             drain()
             cancel()
-
-
-def _most_telling(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Errors of our own before foreign ones; among ours, the destination's before the source's, since a
-    full disk also breaks connections."""
-    leaves = list(_leaves(group))
-    ours = [leaf for leaf in leaves if isinstance(leaf, S3HaulError)]
-    rank = {5: 0, 4: 1, 6: 2}
-    return min(ours, key=lambda error: rank.get(error.exit_code, 9)) if ours else leaves[0]
-
-
-def _leaves(error: BaseException) -> list[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
-    return [error]

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from s3haul.errors import S3HaulError
 
 T = TypeVar("T")
+_RANK = {5: 0, 4: 1, 6: 2}  # by exit code
 
 
 async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
@@ -19,10 +20,12 @@ async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     return [task.result() for task in tasks]
 
 
-def most_telling(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """What ends the run, if that is among them; else the first."""
-    leaves = list(_leaves(errors))
-    return next((leaf for leaf in leaves if isinstance(leaf, S3HaulError)), leaves[0])
+def most_telling(error: BaseException) -> BaseException:
+    """The one error of a group that says what happened: errors of our own before foreign ones; among ours, the
+    destination's before the source's, since a full disk also breaks connections."""
+    leaves = list(_leaves(error))
+    ours = [leaf for leaf in leaves if isinstance(leaf, S3HaulError)]
+    return min(ours, key=lambda leaf: _RANK.get(leaf.exit_code, len(_RANK))) if ours else leaves[0]
 
 
 def _leaves(error: BaseException) -> Iterable[BaseException]:

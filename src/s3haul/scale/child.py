@@ -24,6 +24,7 @@ from s3haul.engine.gate import Gate
 from s3haul.engine.lander import Lander
 from s3haul.engine.loop import run_loop
 from s3haul.engine.pool import Crew
+from s3haul.engine.tasks import most_telling
 from s3haul.engine.transfer import transfer
 from s3haul.errors import S3HaulError
 from s3haul.events import Event, Received, Resumed, Retrying, Warned
@@ -266,16 +267,14 @@ async def serve(end: socket.socket) -> None:
     try:
         await Engine(link, start).run()
     except Exception as error:  # noqa: BLE001 - the parent knows what to do with it
-        link.send(Broken(_first(error)))
+        link.send(Broken(_story(error)))
     finally:
         await link.part()
 
 
-def _first(error: BaseException) -> BaseException | str:
-    """The error of ours in a group, or the story of another."""
-    while isinstance(error, BaseExceptionGroup):
-        ours = error.subgroup(S3HaulError)
-        error = (ours or error).exceptions[0]
+def _story(error: BaseException) -> BaseException | str:
+    """An error of ours as it is, any other as its traceback."""
+    error = most_telling(error)
     return error if isinstance(error, S3HaulError) else "".join(traceback.format_exception(error))
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from s3haul.aws.keys import FetchKeys, Keys
 from s3haul.aws.wire.endpoint import Endpoint
-from s3haul.engine.admission import Target
+from s3haul.engine.admission import Target, Verb
 from s3haul.engine.channel import Channel, ChannelClosedError
 from s3haul.engine.context import Context
 from s3haul.engine.pool import Crew, DenialWatch, conclude
@@ -112,14 +112,11 @@ class Company:
         try:
             while not self._is_done(seat):
                 how = await self._live(seat, group)
-                if seat.outstanding:  # what it has landed in part is not to be lost
-                    await in_thread(self._ctx.threads, self._ctx.journal.flush)
-                self._sweep(seat)
                 if not self._is_done(seat):
                     await self._bury(seat, how)
         finally:
             await seat.end()
-            self._sweep(seat)
+            await self._sweep(seat)
 
     async def _live(self, seat: Seat, group: asyncio.TaskGroup) -> str:
         """The life of one process; how it ended."""
@@ -191,8 +188,9 @@ class Company:
                 case Forgotten(temporary):
                     ctx.parts.forget(temporary)
         for outcome in report.outcomes:
-            seat.take(outcome.ref.key)
-            if outcome.state is State.DONE and outcome.fetched:
+            target = seat.take(outcome.ref.key)
+            resumed = target.left is not None and target.verb is Verb.FETCH
+            if outcome.state is State.DONE and (outcome.fetched or resumed):
                 seat.unsettled -= outcome.ref.size
             await conclude(ctx, outcome, self._watch)
         ctx.gate.served(report.served, crowded=report.crowded)
@@ -248,10 +246,12 @@ class Company:
         for seat in self._seats:
             seat.send(message)
 
-    def _sweep(self, seat: Seat) -> None:
-        """Forget what a process that has ended had begun."""
+    async def _sweep(self, seat: Seat) -> None:
+        """Forget what a process that has ended had begun, but for what the journal knows of it."""
         ctx = self._ctx
         if seat.prefix:
+            if seat.outstanding:
+                await in_thread(ctx.threads, ctx.journal.flush)
             kept = {partial.temporary for partial in ctx.journal.partials()}
             ctx.destination.clear_temporary(seat.prefix, kept)
             seat.prefix = ""
@@ -261,6 +261,7 @@ class Company:
 
     async def _bury(self, seat: Seat, how: str) -> None:
         """Go on without a process that died with work to do. Raises `EngineProcessError` when there are too many."""
+        await self._sweep(seat)
         now = asyncio.get_running_loop().time()
         self._deaths = [at for at in self._deaths if now - at < MEMORY] + [now]
         if not self._manned and len(self._deaths) >= self._plan.count:
