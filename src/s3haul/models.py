@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+_ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+
 
 class ObjectRef(NamedTuple):
     """One entry of the listing (or of a HEAD, for a single object). `etag` keeps its quotes."""
@@ -20,6 +22,11 @@ class ObjectRef(NamedTuple):
     version_id: str | None = None
     checksum_type: str = ""  # FULL_OBJECT, COMPOSITE or "" where the listing does not tell
     restored: bool = False  # an archived object with a finished, unexpired restore
+
+    @property
+    def archived(self) -> bool:
+        """Whether it cannot be read now, as far as a listing tells."""
+        return self.storage_class in _ARCHIVED and not self.restored
 
 
 class ListPage(NamedTuple):

@@ -2,10 +2,8 @@
 
 import json
 
-import pytest
-
 from check.rows import no_decrypt_right, own_policy_lacks_assume_role, second_key
-from check.world import MFA, World, found, new_cloud
+from check.world import MFA, found, new_cloud
 from s3haul.demo import seed
 from s3haul.demo.server import DemoServer
 from s3haul.disk.trouble import FreeSpace
@@ -23,12 +21,6 @@ STEPS = [
     "read",
     "sample",
 ]
-
-
-@pytest.fixture
-def world(tmp_path, capsys):
-    with DemoServer(new_cloud()) as server:
-        yield World(server, tmp_path, capsys)
 
 
 def steps(report) -> dict[str, bool | None]:

@@ -6,12 +6,11 @@ import pytest
 
 from access.grants import demo_grant, put_in_force
 from check.rows import THIRD_ACCOUNT
-from check.world import World, found, new_cloud
+from check.world import World, found
 from s3haul.access import documents
 from s3haul.access.documents import Document
 from s3haul.demo import seed
 from s3haul.demo.model import KmsKey
-from s3haul.demo.server import DemoServer
 
 THIRD_KEY = KmsKey(THIRD_ACCOUNT, seed.REGION, "99999999-12ab-34cd-56ef-1234567890ab", {})
 BOTH_KEYS = (seed.KMS_KEY_ARN, THIRD_KEY.arn)
@@ -27,12 +26,10 @@ ROW_OF = {
 
 
 @pytest.fixture
-def world(tmp_path, capsys):
-    cloud = new_cloud()
-    cloud.add_kms_key(KmsKey(THIRD_ACCOUNT, seed.REGION, THIRD_KEY.key_id, {}))
-    cloud.put(seed.BUCKET, "logs/third.log", b"third", kms_key=THIRD_KEY.arn)
-    with DemoServer(cloud) as server:
-        yield World(server, tmp_path, capsys, flags=["--profile", "export", "--owner-profile", "owner"])
+def world(server, tmp_path, capsys):
+    server.cloud.add_kms_key(KmsKey(THIRD_ACCOUNT, seed.REGION, THIRD_KEY.key_id, {}))
+    server.cloud.put(seed.BUCKET, "logs/third.log", b"third", kms_key=THIRD_KEY.arn)
+    return World(server, tmp_path, capsys, flags=["--profile", "export", "--owner-profile", "owner"])
 
 
 def made(**changes) -> documents.Documents:

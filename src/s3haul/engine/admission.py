@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     # As in `context`: what fetches objects needs no SQLite.
     from s3haul.journal import KnownRow
 
-ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
-
 
 class Verb(Enum):
     """The one thing that happens next to an object."""
@@ -44,7 +42,7 @@ def admit(
         return Target(ref, path, Verb.KEEP)
     if same_version(row, ref) and is_intact(on_disk, ref, path):
         return Target(ref, path, Verb.FETCH if path.directory else Verb.ADOPT)
-    if ref.storage_class in ARCHIVED and not ref.restored and not options.force_glacier_transfer:
+    if ref.archived and not options.force_glacier_transfer:
         return Target(ref, path, Verb.SKIP, "archived")
     if path.directory or on_disk is None or (row is not None and row.state is State.DONE):
         return Target(ref, path, Verb.FETCH)

@@ -10,7 +10,6 @@ from s3haul.core.filters import selector
 from s3haul.core.keypath import ShadowFilter, safe_path
 from s3haul.core.plan import plan
 from s3haul.core.room import Room
-from s3haul.engine.admission import ARCHIVED
 from s3haul.engine.context import Calls
 from s3haul.engine.listing import batches, look_up, natural_path
 from s3haul.models import ObjectRef, SafePath
@@ -78,7 +77,7 @@ async def preview(ctx: Calls, estimate: Estimate, done: Done) -> AsyncIterator[t
                 continue
             estimate.objects += 1
             estimate.bytes += ref.size
-            if ref.storage_class in ARCHIVED and not ref.restored:
+            if ref.archived:
                 estimate.archived += 1
             else:
                 _count(ctx, estimate, ref, present=present)

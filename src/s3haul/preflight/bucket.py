@@ -41,7 +41,9 @@ async def reach_bucket(ladder: Climb) -> None:
                 await read_objects(ladder, store, page)
                 await _explain_reading(ladder, region)
             else:
-                ladder.say(Step.READ, None, "nothing is there to read")
+                ladder.say(
+                    Step.READ, None, "the first page of the listing is empty: nothing is there to read"
+                )
     except StoreError as error:
         ladder.say(Step.LISTING, False, "a further page of the listing is refused")
         ladder.evidence = replace(ladder.evidence, listing=error.fault)

@@ -9,7 +9,7 @@ from s3haul.core.text import human_bytes
 from s3haul.errors import StoreError
 from s3haul.models import ListPage, ObjectMeta, ObjectRef
 from s3haul.preflight.climb import Climb
-from s3haul.preflight.sample import ask_for, choose, first_byte, is_archived, spread_keys
+from s3haul.preflight.sample import ask_for, choose, first_byte, spread_keys
 from s3haul.store import ObjectStore
 
 
@@ -34,7 +34,7 @@ async def read_objects(ladder: Climb, store: ObjectStore, page: ListPage) -> Non
 
 
 async def _read_one(ladder: Climb, store: ObjectStore, listed: Sequence[ObjectRef]) -> None:
-    ref = next((one for one in listed if one.size and not is_archived(one)), listed[0])
+    ref = next((one for one in listed if one.size and not one.archived), listed[0])
     if await _head(ladder, store, ref.key):
         ladder.say(Step.HEAD, True, f"s3:GetObject is allowed ({ref.key}, {human_bytes(ref.size)})")
     else:

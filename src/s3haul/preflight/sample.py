@@ -21,12 +21,6 @@ from s3haul.store import GetRequest, ObjectStore
 PAGES = 16
 AT_A_TIME = 16
 OWNERS = 8  # refused objects whose owner is asked for, and as many readable ones
-_ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
-
-
-def is_archived(ref: ObjectRef) -> bool:
-    """Whether the listing says that the object cannot be read now."""
-    return ref.storage_class in _ARCHIVED and not ref.restored
 
 
 async def first_object(patience: Patience, store: ObjectStore, key: str) -> ListPage:
@@ -89,7 +83,7 @@ async def ask_for(
 
 
 async def _ask(patience: Patience, store: ObjectStore, ref: ObjectRef) -> Sample:
-    if is_archived(ref):
+    if ref.archived:
         return Sample(key=ref.key, size=ref.size, storage_class=ref.storage_class, archived=True)
     read, meta = await first_byte(patience, store, ref)
     head: Fault | None = None
