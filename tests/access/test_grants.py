@@ -45,12 +45,12 @@ def test_the_session_policy_allows_nothing_that_the_role_may_not(grant):
     run = grant.run_prefix or grant.prefix
     bucket = f"arn:{parsed(grant.role_arn).partition}:s3:::{grant.bucket}"
     for prefix in {grant.prefix, run}:
-        for ask in (
-            Ask("s3:ListBucket", bucket, {"s3:prefix": prefix}),
-            Ask("s3:GetObject", f"{bucket}/{prefix}key", {}),
+        for key, ask in (
+            (prefix, Ask("s3:ListBucket", bucket, {"s3:prefix": prefix})),
+            (f"{prefix}key", Ask("s3:GetObject", f"{bucket}/{prefix}key", {})),
         ):
             assert judge(made.role_policy, ask).allowed
-            assert judge(made.session_policy, ask).allowed == prefix.startswith(run)
+            assert judge(made.session_policy, ask).allowed == key.startswith(run)
     assert not judge(made.role_policy, Ask("s3:GetObject", f"{bucket}x/{prefix}key", {})).allowed
 
 
