@@ -6,7 +6,7 @@ import pytest
 
 from s3haul.core.tuner import Tuner
 from s3haul.engine.gate import Gate
-from s3haul.engine.lanes import LANE_BYTES, Lanes
+from s3haul.engine.lanes import FIRST, LANE_BYTES, Lanes
 
 PLENTY = 1 << 40
 
@@ -46,6 +46,35 @@ async def test_one_object_alone_takes_every_request():
 async def test_memory_bounds_the_lanes_whatever_the_requests():
     _, lanes = lanes_of(1000, memory=5 * LANE_BYTES)
     assert await held(lanes, "a", 20) == 5
+
+
+async def test_there_are_more_lanes_only_while_the_loop_has_time():
+    _, lanes = lanes_of(100)
+    got = []
+
+    async def take():
+        while True:
+            await lanes.enter("a")
+            got.append("a")
+
+    task = asyncio.create_task(take())
+    await settle()
+    assert len(got) == FIRST
+    lanes.grow(busy=0.95)
+    await settle()
+    assert len(got) == FIRST
+    lanes.grow(busy=0.1)
+    await settle()
+    assert len(got) == 2 * FIRST
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_an_idle_loop_gives_every_lane_in_time():
+    _, lanes = lanes_of(40)
+    async with asyncio.timeout(10):
+        for _ in range(40):
+            await lanes.enter("a")
 
 
 async def test_small_objects_keep_half_of_the_gate():

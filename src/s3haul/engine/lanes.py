@@ -3,15 +3,20 @@
 A lane is the right to one large request at a time: a whole object beyond the small ones, or a range. It is
 taken before the gate, which is what limits requests; lanes keep a few huge objects from filling it. While
 small objects ask for the gate too, lanes are at most half of it. A free lane goes to the object that has
-the fewest.
+the fewest. There are few lanes at first, and more while somebody waits for one and the event loop has time:
+on a loop that is busy already, more bodies at a time only push each other out of the processor's cache.
 """
 
 import asyncio
+import time
 from collections import Counter
 
 from s3haul.engine.gate import Gate
 
-LANE_BYTES = 3 << 20  # of one body: a piece being written, one being received, and what TLS holds
+LANE_BYTES = 4 << 20  # of one body: pieces being written, waiting and being received, and what TLS holds
+FIRST = 8
+LOOK_AFTER = 0.1  # seconds
+BUSY = 0.8  # of the time
 
 
 class Lanes:
@@ -20,6 +25,8 @@ class Lanes:
     def __init__(self, gate: Gate, memory: int) -> None:
         self._gate = gate
         self._most = max(1, memory // LANE_BYTES)
+        self._worth = FIRST
+        self._clocks: tuple[float, float] | None = None  # when we looked last: wall, and of this thread
         self._taken = 0
         self._of: Counter[object] = Counter()
         self._waiting: dict[object, asyncio.Future[None]] = {}
@@ -29,7 +36,9 @@ class Lanes:
         if not self._waiting and self._taken < self._allowed():
             self._take(owner)
             return
-        waiter = self._waiting[owner] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        waiter = self._waiting[owner] = loop.create_future()
+        self._look_later(loop)
         try:
             await waiter
         except asyncio.CancelledError:
@@ -45,6 +54,29 @@ class Lanes:
         self._of[owner] -= 1
         if not self._of[owner]:
             del self._of[owner]
+        self._give()
+
+    def grow(self, busy: float) -> None:
+        """The event loop was busy for this share of the time, while somebody waited for a lane."""
+        if busy < BUSY and self._worth < self._most:
+            self._worth *= 2
+            self._give()
+
+    def _look_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._clocks is None and self._worth < self._most:
+            self._clocks = time.monotonic(), time.thread_time()
+            loop.call_later(LOOK_AFTER, self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        assert self._clocks is not None
+        wall, mine = self._clocks
+        self._clocks = None
+        if self._waiting:
+            self.grow((time.thread_time() - mine) / (time.monotonic() - wall))
+        if self._waiting:
+            self._look_later(loop)
+
+    def _give(self) -> None:
         while self._waiting and self._taken < self._allowed():
             poorest = min(self._waiting, key=self._of.__getitem__)
             waiter = self._waiting.pop(poorest)
@@ -60,4 +92,4 @@ class Lanes:
         gate = self._gate.statistics()
         limit = int(gate["limit"])
         small = int(gate["busy"] + gate["waiting"]) - self._taken
-        return max(1, min(self._most, limit - max(0, min(small, limit // 2))))
+        return max(1, min(self._most, self._worth, limit - max(0, min(small, limit // 2))))

@@ -74,6 +74,12 @@ class Answer:
         else:
             self._parse(size)
 
+    @property
+    def full(self) -> bool:
+        """Whether a piece must be taken before more may come. One piece ahead is welcome: a consumer that keeps
+        up never makes us stop reading, which costs system calls and, over TLS, copies."""
+        return len(self._ready) > 1 if self._direct else self.due
+
     def take(self) -> Piece:
         """A piece, in order, at most LARGEST_PIECE; only while `due`."""
         ready = self._ready

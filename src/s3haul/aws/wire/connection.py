@@ -138,7 +138,7 @@ class Connection(asyncio.BufferedProtocol):
             self._fail(FaultKind.PROTOCOL, f"the answer is not sound HTTP: {violation}")
             return
         if answer.complete or answer.due:
-            if not (answer.complete or self._paused) and self._transport is not None:
+            if answer.full and not (answer.complete or self._paused) and self._transport is not None:
                 self._paused = True
                 self._transport.pause_reading()
             self._wake()
