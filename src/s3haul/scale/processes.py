@@ -20,6 +20,7 @@ WORTHWHILE_OBJECTS = 2000
 WORTHWHILE_BYTES = 512 << 20  # listed and not done yet
 LOOK_EVERY = 0.25  # seconds
 BUSY = 0.8  # of a processor's time
+BUSY_LOOKS = 4  # in a row: new processes take half a second to be of use
 
 
 class Processes:
@@ -64,7 +65,8 @@ class Processes:
 
     async def _needed(self, ctx: Context, channel: Channel[Target]) -> bool:
         """Returns when that is known."""
-        while not (self._drained or channel.exhausted):
+        busy = 0
+        while busy < BUSY_LOOKS and not (self._drained or channel.exhausted):
             if self._objects >= (1 if self._at_once else WORTHWHILE_OBJECTS):
                 return True
             if self._bytes < WORTHWHILE_BYTES:
@@ -75,9 +77,8 @@ class Processes:
                 continue
             used, began = self._processor(), time.monotonic()
             await ctx.sleep(LOOK_EVERY)
-            if self._processor() - used >= BUSY * (time.monotonic() - began):
-                return not channel.exhausted
-        return False
+            busy = busy + 1 if self._processor() - used >= BUSY * (time.monotonic() - began) else 0
+        return busy == BUSY_LOOKS and not channel.exhausted
 
     def drain(self) -> None:
         """Have every process finish what is under way, and begin nothing more."""
