@@ -10,7 +10,8 @@ for a while that grows as long as nothing succeeds in between.
 from dataclasses import dataclass
 
 FIRST_LIMIT = 32
-WINDOW = 0.25  # seconds over which a rate is measured, at least
+SETTLE = 0.2  # seconds for new connections to be made
+WINDOW = 0.1  # seconds over which a rate is measured, at least
 WORTHWHILE = 1.15  # how much faster a doubled limit must make the run
 FIRST_REST = 1.0  # seconds after which the search is taken up again; ever longer while it finds nothing
 LONGEST_REST = 30.0
@@ -66,13 +67,13 @@ class Tuner:
         elif self._since is None:
             self._since, self._served = now, 0
         elif self._settling:
-            # New connections are still being made: that tells nothing of how it will go with them.
-            if now - self._since >= WINDOW:
+            # Until they are made, the rate tells nothing of how it will go with them.
+            if now - self._since >= SETTLE:
                 self._since, self._settling = None, False
         else:
             self._served += count
             elapsed = now - self._since
-            if elapsed >= WINDOW and self._served >= self.limit:
+            if elapsed >= WINDOW and self._served >= 2 * self.limit:
                 self._judge(now, self._served / elapsed)
 
     def _judge(self, now: float, rate: float) -> None:
