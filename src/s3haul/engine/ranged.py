@@ -133,7 +133,8 @@ class RangedFetch:
         return proof
 
     async def _end(self, *, keep: bool) -> None:
-        if keep:
+        """A run may be cancelled behind the rename: then there is nothing left to keep."""
+        if keep and not self._file.has_its_name:
             await self._file.set_aside()
         else:
             await self._file.discard()
