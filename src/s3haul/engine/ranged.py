@@ -65,8 +65,8 @@ async def fetch_in_ranges(
 
 async def drop(ctx: Landing, left: Partial) -> None:
     """What an earlier run left is of no use any more."""
-    await in_thread(ctx.threads, ctx.destination.remove_temporary, left.temporary)
     ctx.parts.forget(left.temporary)
+    await in_thread(ctx.threads, ctx.destination.remove_temporary, left.temporary)
 
 
 async def _look(ctx: Landing, ref: ObjectRef) -> tuple[ObjectMeta, Wanted] | None:
@@ -133,12 +133,13 @@ class RangedFetch:
         return proof
 
     async def _end(self, *, keep: bool) -> None:
-        if keep:
+        """A run may be cancelled behind the rename: then there is nothing left to keep."""
+        if keep and not self._file.has_its_name:
             await self._file.set_aside()
         else:
-            await self._file.discard()
-            if self._booked:
+            if self._booked:  # first, since a cancellation may end what follows
                 self._ctx.parts.forget(self._name)
+            await self._file.discard()
 
     async def _open(self, left: Partial | None) -> None:
         """The file that an earlier run left, if it is of this version and cut alike; else a new one."""

@@ -98,6 +98,11 @@ class LargeFile:
     def temporary(self) -> Temporary:
         return self._opened[0]
 
+    @property
+    def has_its_name(self) -> bool:
+        """Whether the file has been published."""
+        return bool(self._opened) and not self.temporary.name
+
     async def create(self, size: int) -> None:
         """A new file, with the space reserved."""
 
