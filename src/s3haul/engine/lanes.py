@@ -10,6 +10,7 @@ on a loop that is busy already, more bodies at a time only push each other out o
 import asyncio
 import time
 from collections import Counter
+from pathlib import Path
 
 from s3haul.engine.gate import Gate
 
@@ -17,6 +18,7 @@ LANE_BYTES = 4 << 20  # of one body: pieces being written, waiting and being rec
 FIRST = 8
 LOOK_AFTER = 0.1  # seconds
 BUSY = 0.8  # of the time
+SCHEDULED = Path("/proc/thread-self/schedstat")
 
 
 class Lanes:
@@ -26,7 +28,7 @@ class Lanes:
         self._gate = gate
         self._most = max(1, memory // LANE_BYTES)
         self._worth = FIRST
-        self._clocks: tuple[float, float] | None = None  # when we looked last: wall, and of this thread
+        self._clocks: tuple[float, float] | None = None  # when we looked last, and how occupied we were
         self._taken = 0
         self._of: Counter[object] = Counter()
         self._waiting: dict[object, asyncio.Future[None]] = {}
@@ -64,7 +66,7 @@ class Lanes:
 
     def _look_later(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._clocks is None and self._worth < self._most:
-            self._clocks = time.monotonic(), time.thread_time()
+            self._clocks = time.monotonic(), _occupied()
             loop.call_later(LOOK_AFTER, self._look, loop)
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -72,7 +74,7 @@ class Lanes:
         wall, mine = self._clocks
         self._clocks = None
         if self._waiting:
-            self.grow((time.thread_time() - mine) / (time.monotonic() - wall))
+            self.grow((_occupied() - mine) / (time.monotonic() - wall))
         if self._waiting:
             self._look_later(loop)
 
@@ -93,3 +95,12 @@ class Lanes:
         limit = int(gate["limit"])
         small = int(gate["busy"] + gate["waiting"]) - self._taken
         return max(1, min(self._most, self._worth, limit - max(0, min(small, limit // 2))))
+
+
+def _occupied() -> float:
+    """Seconds in which this thread ran, or wanted to and found no free processor (proc(5), schedstat)."""
+    try:
+        ran, waited, _ = SCHEDULED.read_text().split()
+    except (OSError, ValueError):
+        return time.thread_time()
+    return (int(ran) + int(waited)) / 1e9
