@@ -71,9 +71,9 @@ async def test_there_are_more_lanes_only_while_the_loop_has_time():
 
 
 async def test_an_idle_loop_gives_every_lane_in_time():
-    _, lanes = lanes_of(40)
+    _, lanes = lanes_of(32)
     async with asyncio.timeout(10):
-        for _ in range(40):
+        for _ in range(32):
             await lanes.enter("a")
 
 
