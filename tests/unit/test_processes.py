@@ -16,7 +16,7 @@ from s3haul.events import AlreadyDone, Listed, ListingEnded
 from s3haul.models import ObjectRef, SafePath
 from s3haul.scale import processes
 from s3haul.scale.messages import Drain, Ready, Work
-from s3haul.scale.processes import WORTHWHILE_BYTES, WORTHWHILE_OBJECTS, Processes
+from s3haul.scale.processes import PLENTY_BYTES, WORTHWHILE_BYTES, WORTHWHILE_OBJECTS, Processes
 from s3haul.scale.seat import Seat, least_loaded
 
 PLENTY = [Listed(WORTHWHILE_OBJECTS, 1, 0)]
@@ -36,6 +36,16 @@ def test_auto_and_numbers_are_understood():
 AT_ONCE = SimpleNamespace(sleep=lambda _seconds: asyncio.sleep(0))
 
 
+class Idle:
+    """Stands for the crew of the parent."""
+
+    def __init__(self):
+        self.hired = False
+
+    def hire(self):
+        self.hired = True
+
+
 def waiting() -> Channel[str]:
     """A channel that still has something for somebody."""
     return Channel(1)
@@ -51,6 +61,9 @@ class Hired:
 
     async def work(self, _channel):
         Hired.work_done += 1
+
+    def close(self, *, drop):
+        """There is nobody to dismiss."""
 
 
 @pytest.mark.parametrize(
@@ -79,7 +92,7 @@ async def test_processes_are_hired_for_what_is_left_to_do(monkeypatch, events, h
     monkeypatch.setattr(processes, "Company", Hired)
     monkeypatch.setattr(Hired, "work_done", 0)
     reinforcement = Processes(None, processor=itertools.count(step=1000).__next__)
-    running = asyncio.create_task(reinforcement.run(AT_ONCE, waiting(), None, None))
+    running = asyncio.create_task(reinforcement.run(AT_ONCE, waiting(), None, Idle()))
     await asyncio.sleep(0)
     for event in events:
         reinforcement.observe(event)
@@ -89,13 +102,42 @@ async def test_processes_are_hired_for_what_is_left_to_do(monkeypatch, events, h
     assert Hired.work_done == hired
 
 
+@pytest.mark.parametrize(
+    ("event", "at_once", "begins_here"),
+    [
+        (Listed(1, 1, 0), False, True),
+        (Listed(1, 1, 0), True, False),
+        (Listed(1, 100 * PLENTY_BYTES, 0), False, True),
+        (Listed(2, PLENTY_BYTES - 1, 0), False, True),
+        (Listed(2, PLENTY_BYTES, 0), False, False),
+    ],
+    ids=["little", "asked-for", "one-huge", "large", "huge"],
+)
+async def test_what_is_worth_processes_outright_is_not_begun_in_this_one(
+    monkeypatch, event, at_once, begins_here
+):
+    monkeypatch.setattr(processes, "Company", Hired)
+    monkeypatch.setattr(Hired, "work_done", 0)
+    crew, channel = Idle(), waiting()
+    reinforcement = Processes(None, at_once=at_once, processor=lambda: 1.0)
+    running = asyncio.create_task(reinforcement.run(AT_ONCE, channel, None, crew))
+    await asyncio.sleep(0)
+    assert not crew.hired
+    reinforcement.observe(event)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert (crew.hired, Hired.work_done) == ((True, 0) if begins_here else (False, 1))
+    reinforcement.drain()
+    await asyncio.wait_for(running, 5)
+
+
 @pytest.mark.parametrize("taken", [True, False], ids=["all-taken", "some-waiting"])
 async def test_bytes_alone_hire_nobody_while_the_processor_has_time_left(monkeypatch, taken):
     monkeypatch.setattr(processes, "Company", Hired)
     monkeypatch.setattr(Hired, "work_done", 0)
     channel = waiting()
     reinforcement = Processes(None, processor=lambda: 1.0)
-    running = asyncio.create_task(reinforcement.run(AT_ONCE, channel, None, None))
+    running = asyncio.create_task(reinforcement.run(AT_ONCE, channel, None, Idle()))
     reinforcement.observe(Listed(1000, WORTHWHILE_BYTES, 0))
     for _ in range(100):
         await asyncio.sleep(0)
@@ -114,7 +156,7 @@ async def test_nobody_is_hired_for_what_is_all_taken_already(monkeypatch):
     channel.close()
     reinforcement = Processes(None, at_once=True)
     reinforcement.observe(PLENTY[0])
-    await reinforcement.run(AT_ONCE, channel, None, None)
+    await reinforcement.run(AT_ONCE, channel, None, Idle())
     assert Hired.work_done == 0
 
 
@@ -122,7 +164,7 @@ async def test_a_run_that_is_interrupted_before_it_is_long_enough_hires_nobody(m
     monkeypatch.setattr(processes, "Company", Hired)
     monkeypatch.setattr(Hired, "work_done", 0)
     reinforcement = Processes(None, at_once=True)
-    running = asyncio.create_task(reinforcement.run(AT_ONCE, waiting(), None, None))
+    running = asyncio.create_task(reinforcement.run(AT_ONCE, waiting(), None, Idle()))
     await asyncio.sleep(0)
     reinforcement.drain()
     reinforcement.observe(PLENTY[0])

@@ -61,7 +61,7 @@ def _rights_lost(ctx: Context, outcome: Outcome) -> AccessError:
 
 
 class Crew:
-    """The workers of one process: tasks of `group`, as many as requests may be under way.
+    """The workers of one process: tasks of `group`, as many as requests may be under way, once they are hired.
 
     `see_through` brings one target to its end. They work until the channel is closed and empty, or until
     they are relieved.
@@ -80,7 +80,6 @@ class Crew:
         self._see_through = see_through
         self._workers: list[asyncio.Task[None]] = []
         self._relieved = False
-        self.hire()
 
     def relieve(self) -> None:
         """Each worker ends what it has begun, and takes nothing more."""

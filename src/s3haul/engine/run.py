@@ -48,7 +48,7 @@ class Reinforcement(Protocol):
     async def run(self, ctx: Context, channel: Channel[Target], watch: DenialWatch, crew: Crew) -> None:
         """Take targets from the channel and put their outcomes on the books, if that pays, until it is empty.
 
-        The `crew` of this process works from the start, and is relieved by whoever takes over.
+        The `crew` of this process is hired where it is to begin, and relieved by whoever takes over.
         """
         ...
 
@@ -200,7 +200,11 @@ async def _haul_objects(
     async with asyncio.TaskGroup() as inner:
         producer = inner.create_task(produce(ctx, channel))
         crew = Crew(inner, ctx.gate, channel, see_through)
-        helper = inner.create_task(reinforcement.run(ctx, channel, watch, crew)) if reinforcement else None
+        helper: asyncio.Task[None] | None = None
+        if reinforcement:
+            helper = inner.create_task(reinforcement.run(ctx, channel, watch, crew))
+        else:
+            crew.hire()
 
         def drain() -> None:
             channel.discard()

@@ -56,6 +56,7 @@ class Engine:
                         self._reporter.finish(await transfer(ctx, target))
 
                     crew = Crew(inner, ctx.gate, self._channel, see_through)
+                    crew.hire()
                     helpers.append(outer.create_task(self._listen(crew)))
                     self._link.send(Ready(ctx.destination.temporary_prefix))
                     await self._dismissed.wait()

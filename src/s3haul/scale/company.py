@@ -266,6 +266,7 @@ class Company:
         self._deaths = [at for at in self._deaths if now - at < MEMORY] + [now]
         if not self._manned and len(self._deaths) >= self._plan.count:
             self._ctx.emit(Warned(f"engine processes cannot work here ({how}): this one goes on alone"))
+            self._crew.hire()
             self.close(drop=True)
             return
         if len(self._deaths) > MOST_DEATHS:

@@ -1,7 +1,7 @@
 """When a run is worth engine processes: it begins in one process, and they take over when that is too little.
 
-Many objects always are. Of bytes, one process moves what most networks bring: for these, help comes when
-its processor is busy. `company` is what they do then.
+Many objects always are, and so are large ones whose bytes outweigh a start. Of fewer bytes, one process
+moves what most networks bring: then help comes when its processor is busy. `company` is what they do then.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from s3haul.scale.company import Company, Plan
 
 WORTHWHILE_OBJECTS = 2000
 WORTHWHILE_BYTES = 512 << 20  # listed and not done yet
+PLENTY_BYTES = 8 << 30  # in two objects at least: next to their transfer, a start of processes costs nothing
 LOOK_EVERY = 0.25  # seconds
 BUSY = 0.8  # of a processor's time
 BUSY_LOOKS = 4  # in a row: new processes take half a second to be of use
@@ -59,26 +60,44 @@ class Processes:
 
     async def run(self, ctx: Context, channel: Channel[Target], watch: DenialWatch, crew: Crew) -> None:
         """As `Reinforcement.run`. Raises `EngineProcessError`, and what ends the run."""
-        if sys.executable and await self._needed(ctx, channel):
+        while not (self._objects or self._ended or self._drained):
+            await self._more_news()
+        if self._drained:
+            return
+        needed = self._worth_it and not channel.exhausted
+        if not (needed and sys.executable):
+            crew.hire()
+            needed = await self._needed(ctx, channel)
+        if needed and sys.executable:
             self._company = Company(self._plan, ctx, watch, crew)
             await self._company.work(channel)
 
+    @property
+    def _worth_it(self) -> bool:
+        """Whether processes are, before anything is begun."""
+        if self._at_once:
+            return self._objects > 0
+        return self._objects >= 2 and self._bytes >= PLENTY_BYTES
+
     async def _needed(self, ctx: Context, channel: Channel[Target]) -> bool:
-        """Returns when that is known."""
+        """Whether they are after all, while the crew is at work; returns when that is known."""
         busy = 0
         while busy < BUSY_LOOKS and not (self._drained or channel.exhausted):
-            if self._objects >= (1 if self._at_once else WORTHWHILE_OBJECTS):
+            if self._objects >= WORTHWHILE_OBJECTS:
                 return True
             if self._bytes < WORTHWHILE_BYTES:
                 if self._ended:
                     break
-                self._news.clear()
-                await self._news.wait()
+                await self._more_news()
                 continue
             used, began = self._processor(), time.monotonic()
             await ctx.sleep(LOOK_EVERY)
             busy = busy + 1 if self._processor() - used >= BUSY * (time.monotonic() - began) else 0
         return busy == BUSY_LOOKS and not channel.exhausted
+
+    async def _more_news(self) -> None:
+        self._news.clear()
+        await self._news.wait()
 
     def drain(self) -> None:
         """Have every process finish what is under way, and begin nothing more."""
