@@ -50,7 +50,7 @@ def count(collapsed: Iterable[str]) -> tuple[Counter[str], Counter[str]]:
     for line in collapsed:
         stack, _, samples = line.rpartition(" ")
         _process, *frames = stack.split(";")
-        if frames[-1].startswith(WAITING):
+        if not frames or frames[-1].startswith(WAITING):
             continue
         callback = max((at for at, frame in enumerate(frames) if frame.startswith(LOOP)), default=-1)
         own[frames[-1]] += int(samples)

@@ -129,7 +129,7 @@ async def _worked_off(
     channel.close()
     began = time.process_time()
     async with asyncio.TaskGroup() as group:
-        Crew(group, ctx.gate, channel, work)
+        Crew(group, ctx.gate, channel, work).hire()
     return time.process_time() - began
 
 
