@@ -27,6 +27,7 @@ MOST = 25
 LONGEST_RUN = 180.0
 WAITING = ("Condition.wait ", "_worker (concurrent/futures/")
 LOOP = "Runner.run (asyncio/"
+PROCESS = "process "
 IMPORTING = "<frozen importlib"
 ENGINE = "s3haul.scale.child"
 SAMPLER = Contender(
@@ -42,14 +43,14 @@ SAMPLER = Contender(
 def count(collapsed: Iterable[str]) -> tuple[Counter[str], Counter[str]]:
     """Samples by self and by cumulative time from lines "frame;frame;... N"; recursion counts once.
 
-    A stack begins with its process. Threads that wait for work are left out, which py-spy takes for busy, and
+    A stack begins with its process and those above it. Threads that wait for work are left out, which py-spy takes for busy, and
     so are the frames above a callback of the event loop, which say the same of every sample.
     """
     own: Counter[str] = Counter()
     cumulative: Counter[str] = Counter()
     for line in collapsed:
         stack, _, samples = line.rpartition(" ")
-        _process, *frames = stack.split(";")
+        frames = [frame for frame in stack.split(";") if not frame.startswith(PROCESS)]
         if not frames or frames[-1].startswith(WAITING):
             continue
         callback = max((at for at, frame in enumerate(frames) if frame.startswith(LOOP)), default=-1)

@@ -85,11 +85,7 @@ def run(
         except S3HaulError as raised:
             error = raised
     seconds = time.monotonic() - started
-    findings: tuple[Finding, ...] = ()
-    if error is not None or tally.failed:
-        from s3haul.cli.examine import explain_run  # noqa: PLC0415 - a run that was not refused needs none of it
-
-        error, findings = explain_run(access, source, transfer, tally, error)
+    error, findings = _explained(access, source, transfer, tally, error)
     ending = Ending(
         tally=tally,
         error=error,
@@ -104,6 +100,21 @@ def run(
         if error is not None:
             raise error
     return ending.exit_code
+
+
+def _explained(
+    access: AccessOptions,
+    source: SourceOptions,
+    transfer: TransferOptions,
+    tally: Tally,
+    error: S3HaulError | None,
+) -> tuple[S3HaulError | None, tuple[Finding, ...]]:
+    """What a look at the access chain makes of a refusal, if there was one."""
+    if error is None and not tally.failed:
+        return None, ()
+    from s3haul.cli.examine import explain_run  # noqa: PLC0415 - a run that was not refused needs none of it
+
+    return explain_run(access, source, transfer, tally, error)
 
 
 def _processes(opened: OpenStore, transfer: TransferOptions) -> tuple[int, str]:

@@ -19,8 +19,15 @@ async def steadfast(work: Awaitable[T]) -> T:
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:
+        future.add_done_callback(_outweighed)
         await asyncio.wait([future])
         raise
+
+
+def _outweighed(future: "asyncio.Future[T]") -> None:
+    """The cancellation counts more than an error: it is heard here, since nobody else will ask for it."""
+    if not future.cancelled():
+        future.exception()
 
 
 async def in_thread(threads: Executor, function: Callable[[*Ts], T], *args: *Ts) -> T:
