@@ -103,6 +103,17 @@ def test_success_lets_it_recover_to_what_was_found_and_shortens_the_next_pause()
     assert tuner.paused_until == 1000.5
 
 
+def test_a_trial_that_is_refused_is_taken_back():
+    tuner = Tuner(ceiling=256)
+    now = serve(tuner, lambda limit: limit / 0.03, 0.25)
+    assert tuner.limit == 2 * FIRST_LIMIT
+    tuner.throttled(now)
+    assert tuner.limit == FIRST_LIMIT / 2
+    for _ in range(200):
+        tuner.served(now, 1, crowded=True)
+    assert tuner.limit == FIRST_LIMIT
+
+
 def test_the_server_can_ask_for_a_pause():
     tuner = Tuner(ceiling=2)
     tuner.throttled(10.0, retry_after=7.0)

@@ -8,7 +8,6 @@ from s3haul.access.documents import Document, Statement
 from s3haul.access.statements import statements
 
 OWNER, YOU = "data owner", "you"
-PLACEHOLDER_ACCOUNT = "ACCOUNT-ID"
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,9 @@ class Tuner:
 
     def throttled(self, now: float, retry_after: float | None = None) -> None:
         """A request was refused for its rate at time `now` (seconds, monotonic)."""
+        if self._before:  # the trial has its answer
+            self.goal = self._before
+            self.limit = min(self.limit, self.goal)
         self._end_search(now)
         if now - self._last_cut >= CUT_INTERVAL:
             self._last_cut = now

@@ -11,9 +11,9 @@ from s3haul.engine.answers import demand_encryption
 from s3haul.engine.context import Landing
 from s3haul.engine.patience import GaveUpError, persist
 from s3haul.engine.threads import in_thread, steadfast
-from s3haul.engine.verification import Check, Proof, composite_check, plan, whole_check
+from s3haul.engine.verification import Check, Proof, composite_check, done, plan, whole_check
 from s3haul.errors import StoreError
-from s3haul.models import ObjectMeta, ObjectRef, Outcome, SafePath, State, Verdict
+from s3haul.models import ObjectMeta, ObjectRef, Outcome, SafePath, Verdict
 
 BLOCK = 4 << 20
 SAME_TIME = 1.0  # seconds; file systems keep different fractions
@@ -31,18 +31,7 @@ async def adopt(ctx: Landing, ref: ObjectRef, path: SafePath) -> Outcome | None:
     proof = await _proof(ctx, ref, path, meta)
     if proof is None:
         return None
-    return Outcome(
-        ref,
-        State.DONE,
-        str(path),
-        reason=proof.reason,
-        verdict=proof.verdict,
-        checksum=proof.checksum,
-        part_sizes=proof.part_sizes,
-        sse=meta.sse,
-        kms_key_id=meta.kms_key_id,
-        version_id=meta.version_id,
-    )
+    return done(ref, path, meta, proof, attempts=1, fetched=0)
 
 
 async def _proof(ctx: Landing, ref: ObjectRef, path: SafePath, meta: ObjectMeta) -> Proof | None:
