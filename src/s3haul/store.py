@@ -4,14 +4,16 @@ Every method raises `StoreError` (one request failed) and nothing else of its ow
 not retry what it is asked; the engine owns that. It verifies TLS names and follows no redirect.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
 from s3haul.models import ListPage, ObjectMeta, PartLayout
 
-# Bytes of a body. A view may be kept: its memory is not used again while anyone holds it.
+# Bytes of a body.
 Piece = bytes | memoryview
+# Is given the pieces of a body, in order and one at a time; what it raises ends the body.
+Take = Callable[[Piece], None]
 
 
 class GetRequest(NamedTuple):
@@ -35,7 +37,15 @@ class ObjectBody(Protocol):
     def meta(self) -> ObjectMeta: ...
 
     def chunks(self) -> AsyncIterator[Piece]:
-        """The body in order, in pieces of at most 1 MiB. Raises `StoreError` where it breaks."""
+        """The body in order, in pieces of at most 1 MiB, which may be kept. Raises `StoreError` where it breaks."""
+        ...
+
+    async def deliver(self, take: Take) -> None:
+        """The same body to `take`, in threads: for what is large, and neither the loop nor the memory need see.
+
+        A piece is only good until `take` returns. No call of `take` is under way when this returns or raises:
+        what `chunks` raises, and what `take` does.
+        """
         ...
 
 

@@ -15,6 +15,7 @@ from contract.stored import StoredObject, answer, digest, meta_of, one_part, ref
 from s3haul.errors import StoreError
 from s3haul.models import ListPage, ObjectMeta, Part, PartLayout
 from s3haul.store import GetRequest
+from s3haul.threads import in_thread
 
 __all__ = ["Call", "MemoryBody", "MemoryStore", "StoredObject", "digest", "refused", "stored", "text"]
 
@@ -59,6 +60,10 @@ class MemoryBody:
                 raise piece
             else:
                 await piece()
+
+    async def deliver(self, take) -> None:
+        async for chunk in self.chunks():
+            await in_thread(None, take, chunk)
 
 
 class MemoryStore:

@@ -7,6 +7,7 @@ that cannot hold some kind of object says so in `lacks` and the tests of that ki
 import asyncio
 import gzip
 import hashlib
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -162,6 +163,63 @@ class ObjectStoreContract:
         assert b"".join(pieces) == data
         assert 0 < min(map(len, pieces)) <= max(map(len, pieces)) <= MEBIBYTE
         assert (meta.status, meta.length, meta.size, meta.range_start) == (200, len(data), len(data), None)
+
+    async def test_a_body_is_delivered_in_order_and_not_on_the_event_loop(self, bucket):
+        data = noise(3 * MEBIBYTE + 7)
+        got, threads = bytearray(), set()
+
+        def take(piece):
+            got.extend(piece)
+            threads.add(threading.get_ident())
+
+        async with bucket({"big": Upload(data), "empty": Upload(b"")}) as store:
+            for _ in range(2):  # the second on the connection of the first
+                async with store.get(GetRequest("big")) as body:
+                    await body.deliver(take)
+            async with store.get(GetRequest("empty")) as body:
+                await body.deliver(take)
+        assert got == data + data
+        assert threading.get_ident() not in threads
+
+    async def test_what_a_taker_raises_ends_the_delivery_and_frees_its_connection(self, bucket):
+        async with bucket({"big": Upload(noise(2 * MEBIBYTE))}, concurrency=1) as store, asyncio.timeout(60):
+
+            def refuse(_piece):
+                raise ZeroDivisionError
+
+            for _ in range(24):
+                async with store.get(GetRequest("big")) as body:
+                    with pytest.raises(ZeroDivisionError):
+                        await body.deliver(refuse)
+            assert len(await read(store, "big")) == 2 * MEBIBYTE
+
+    async def test_a_cancelled_delivery_has_ended_when_it_is_left(self, bucket):
+        async with bucket({"big": Upload(noise(8 * MEBIBYTE))}, concurrency=1) as store, asyncio.timeout(60):
+            for _ in range(12):
+                begun, release, taking = threading.Event(), threading.Event(), []
+
+                def take(_piece, begun=begun, release=release, taking=taking):
+                    taking.append(True)
+                    begun.set()
+                    release.wait(30)
+                    taking.pop()
+
+                async def deliver(take=take):
+                    async with store.get(GetRequest("big")) as body:
+                        await body.deliver(take)
+
+                task = asyncio.create_task(deliver())
+                await asyncio.to_thread(begun.wait, 30)
+                task.cancel()
+                await asyncio.sleep(0)
+                task.cancel()  # impatience changes nothing
+                await asyncio.sleep(0)
+                assert not task.done()
+                release.set()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+                assert taking == []
+            assert len(await read(store, "big")) == 8 * MEBIBYTE
 
     async def test_an_empty_object_has_no_pieces(self, bucket):
         async with bucket({"empty": Upload(b"")}) as store, store.get(GetRequest("empty")) as body:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from faults.canned import answer, canned, listening
+from faults.canned import answer, canned, listening, server_context
 from faults.stores import fault_of, read
 from faults.wire import QUICK, wire_on
 from s3haul.aws.tls import tls_context
@@ -31,7 +31,7 @@ async def pool_on(port, connections=2, clock=time.monotonic):
     try:
         yield pool
     finally:
-        await pool.close()
+        pool.close()
 
 
 async def exchange(pool) -> bytes:
@@ -128,7 +128,7 @@ async def test_an_idle_connection_that_was_closed_is_noticed_before_it_is_used()
     async with listening(one_each) as port, pool_on(port) as pool:
         assert await exchange(pool) == b"the object"
         (kept,) = pool._idle
-        await kept._lost
+        await until(lambda: kept.closed)
         assert await exchange(pool) == b"the object"
         assert pool.opened == 2
         assert pool.statistics()["connections"] == 1
@@ -163,7 +163,7 @@ async def test_bytes_that_nobody_asked_for_cost_the_connection():
         (kept,) = pool._idle
         idle.set()
         async with asyncio.timeout(5):  # far less than the time after which an idle one goes anyway
-            await kept._lost
+            await until(lambda: kept.closed)
         assert await exchange(pool) == b"the object"
         assert pool.opened == 2
 
@@ -257,7 +257,7 @@ async def test_a_server_that_accepts_and_never_shakes_hands_is_no_connection(tmp
         pool = Pool("127.0.0.1", port, tls_context(str(tmp_path / "ca.pem")), limits)
         assert (await fault_of(pool.acquire())).kind is FaultKind.CONNECT
         assert pool.statistics()["connections"] == 0
-        await pool.close()
+        pool.close()
 
 
 async def test_a_slow_consumer_holds_the_server_back_and_is_no_stall():
@@ -293,7 +293,6 @@ async def test_a_slow_consumer_holds_the_server_back_and_is_no_stall():
             received += len(piece)
         assert received == size
         pool.release(connection)
-        assert len(pool._pieces._kept) <= 3
 
 
 async def test_pieces_that_are_kept_stay_as_they_were():
@@ -358,6 +357,117 @@ async def test_a_slow_body_is_handed_on_as_it_comes():
         rest = b"".join([piece async for piece in connection])
         pool.release(connection)
         assert first + rest == b"x" * 70_000 + b"y" * (3_000_000 - 70_000)
+
+
+async def delivery(pool, take):
+    """What a request brings, by way of a thread."""
+    connection = await pool.acquire()
+    try:
+        await connection.ask(REQUEST)
+        await connection.deliver(take)
+    finally:
+        pool.release(connection)
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("size", [0, 1, 65_000, 65_536, 500_000, 3_000_000])
+@pytest.mark.parametrize("chunks", [False, True])
+async def test_a_thread_gets_just_the_body_and_the_connection_serves_on(tls, size, chunks, tmp_path):
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    body = bytes(range(251)) * (size // 251 + 1)
+    body = body[:size]
+    if chunks:
+        cut = [body[at : at + 70_001] for at in range(0, size, 70_001)]
+        framed = b"".join(b"%x\r\n%s\r\n" % (len(one), one) for one in cut)
+        sent = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + framed + b"0\r\n\r\n"
+    else:
+        sent = answer("200 OK", body)
+    async with canned(lambda _: sent, server_context(authority, "127.0.0.1") if tls else None) as server:
+        pool = Pool(
+            "127.0.0.1",
+            server.port,
+            tls_context(str(tmp_path / "ca.pem")) if tls else None,
+            Limits(connections=1, stall_timeout=60.0, minimum_rate=1, connect_timeout=5.0),
+        )
+        for _ in range(3):
+            got = bytearray()
+            await delivery(pool, got.extend)
+            assert got == body
+        assert await exchange(pool) == body
+        assert server.connections == 1
+        pool.close()
+
+
+async def test_a_body_that_ends_early_is_a_fault_of_its_thread_and_what_came_was_taken():
+    async def half(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + b"x" * 1_000_000)
+
+    got = bytearray()
+    async with listening(half) as port, pool_on(port) as pool:
+        assert (await fault_of(delivery(pool, got.extend))).kind is FaultKind.BROKEN
+        assert got == b"x" * 1_000_000
+        assert pool.statistics() == {"connections-opened": 1, "connections": 0, "busy": 0}
+
+
+@pytest.mark.parametrize("trickle", [False, True])
+async def test_a_thread_notices_silence_and_a_trickle(trickle):
+    clock = time.monotonic
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + b"x" * 1000)
+        while trickle and not writer.is_closing():
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+        await never(reader, writer)
+
+    async with listening(serve) as port:
+        limits = Limits(connections=1, stall_timeout=0.3, minimum_rate=100_000, connect_timeout=5.0)
+        pool = Pool("127.0.0.1", port, None, limits, clock)
+        assert (await fault_of(delivery(pool, lambda _: None))).kind is FaultKind.STALL
+        assert pool.statistics()["connections"] == 0
+        pool.close()
+
+
+async def test_a_taker_that_is_slow_is_no_stall():
+    sent = answer("200 OK", b"x" * 3_000_000)
+    now = [0.0]
+
+    def slow(_piece):
+        now[0] += 1000.0
+
+    async with canned(lambda _: sent) as server, pool_on(server.port, clock=lambda: now[0]) as pool:
+        await delivery(pool, slow)
+
+
+async def test_chunks_that_are_not_sound_are_a_fault_of_their_thread():
+    sent = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nZZ\r\n"
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        for byte in range(len(sent)):  # in two segments at least: the head, then the rest
+            writer.write(sent[byte : byte + 1])
+            await writer.drain()
+            await asyncio.sleep(0)
+        await never(reader, writer)
+
+    got = bytearray()
+    async with listening(serve) as port, pool_on(port) as pool:
+        fault = await fault_of(delivery(pool, got.extend))
+        assert fault.kind is FaultKind.PROTOCOL
+        assert pool.statistics()["connections"] == 0
+
+
+async def test_more_bodies_than_buffers_share_them():
+    body = bytes(range(256)) * 16_384  # 4 MiB
+    sent = answer("200 OK", body)
+    async with canned(lambda _: sent) as server, pool_on(server.port, 16) as pool:
+        bodies = [bytearray() for _ in range(16)]
+        await asyncio.gather(*(delivery(pool, one.extend) for one in bodies))
+        assert all(one == body for one in bodies)
 
 
 async def test_a_body_left_in_the_middle_frees_its_place():

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from s3haul.engine.threads import in_thread
+from s3haul.threads import in_thread
 
 
 async def test_a_cancelled_task_waits_for_its_thread_and_an_error_of_that_is_no_loose_end():

@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3haul.aws.wire.answer import SCRATCH, Answer
+from s3haul.aws.wire.answer import LARGEST_PIECE, SCRATCH, Answer
 from s3haul.aws.wire.head import ViolationError
-from s3haul.aws.wire.pieces import LARGEST_PIECE, Pieces
 
 HEAD = (
     b'HTTP/1.1 206 Partial Content\r\nContent-Length: %d\r\nETag: "e"\r\nContent-Range: bytes 0-1/2\r\n\r\n'
@@ -45,7 +44,7 @@ sizes = st.sampled_from([0, 1, 4096, SCRATCH - 10, SCRATCH, SCRATCH + 1, LARGEST
 def test_a_body_of_known_length_is_the_same_however_it_is_cut(size, cuts, interim):
     body = bytes(range(251)) * (size // 251 + 1)
     body = body[:size]
-    answer = Answer(Pieces())
+    answer = Answer()
     for _ in range(2):  # the second on the same connection
         answer.begin(bodiless=False)
         early = b"HTTP/1.1 103 x\r\nETag: wrong\r\n\r\n" if interim else b""
@@ -61,7 +60,7 @@ def test_a_body_of_known_length_is_the_same_however_it_is_cut(size, cuts, interi
 @given(size=sizes, chunk=st.sampled_from([1000, 70_000, 2_000_000]), cuts=cuts)
 def test_a_chunked_body_is_the_same_however_it_is_cut(size, chunk, cuts):
     body = (bytes(range(251)) * (size // 251 + 1))[:size]
-    answer = Answer(Pieces())
+    answer = Answer()
     for _ in range(2):
         answer.begin(bodiless=False)
         assert feed(answer, chunked(body, chunk), cuts) == body
@@ -71,7 +70,7 @@ def test_a_chunked_body_is_the_same_however_it_is_cut(size, chunk, cuts):
 @given(cuts=cuts, keep=st.integers(0, 10_000))
 def test_nothing_short_of_the_whole_answer_is_complete(cuts, keep):
     for sent in (HEAD % 5000 + b"x" * 5000, chunked(b"x" * 5000, 700)):
-        answer = Answer(Pieces())
+        answer = Answer()
         answer.begin(bodiless=False)
         feed(answer, sent[: keep % len(sent)], cuts)
         assert not answer.complete
@@ -81,7 +80,7 @@ def test_nothing_short_of_the_whole_answer_is_complete(cuts, keep):
 def test_a_flipped_byte_raises_nothing_but_a_violation(at, byte, cuts):
     sent = bytearray(HEAD % 50 + b"x" * 50)
     sent[at % len(sent)] = byte
-    answer = Answer(Pieces())
+    answer = Answer()
     answer.begin(bodiless=False)
     try:
         feed(answer, bytes(sent), cuts)
@@ -91,7 +90,7 @@ def test_a_flipped_byte_raises_nothing_but_a_violation(at, byte, cuts):
 
 @given(cuts)
 def test_contradictions_are_found_however_the_head_is_cut(cuts):
-    answer = Answer(Pieces())
+    answer = Answer()
     answer.begin(bodiless=False)
     sent = HEAD.replace(b"ETag", b'ETag: "f"\r\nX: y\r\nETag') % 0
     with pytest.raises(ViolationError, match="etag"):
@@ -99,7 +98,7 @@ def test_contradictions_are_found_however_the_head_is_cut(cuts):
 
 
 def test_a_small_body_is_one_piece_that_is_not_a_view_of_anything():
-    answer = Answer(Pieces())
+    answer = Answer()
     answer.begin(bodiless=False)
     sent = HEAD % 4096 + b"x" * 4096
     answer.buffer()[: len(sent)] = sent
@@ -111,7 +110,7 @@ def test_a_small_body_is_one_piece_that_is_not_a_view_of_anything():
 
 
 def test_what_has_come_of_a_body_can_be_cut_off_and_the_rest_follows():
-    answer = Answer(Pieces())
+    answer = Answer()
     answer.begin(bodiless=False)
     body = bytes(range(256)) * 400
     sent = HEAD % len(body) + body[:1000]
@@ -124,17 +123,3 @@ def test_what_has_come_of_a_body_can_be_cut_off_and_the_rest_follows():
     answer.cut()
     assert not answer.due
     assert got + feed(answer, body[1000:], []) == body
-
-
-def test_a_piece_that_somebody_holds_is_not_used_again():
-    pieces = Pieces()
-    first = pieces.take(LARGEST_PIECE)
-    first[:5] = b"first"
-    held = first[:5]
-    del first
-    second = pieces.take(LARGEST_PIECE)
-    second[:5] = b"other"
-    assert bytes(held) == b"first"
-    del held
-    assert bytes(pieces.take(LARGEST_PIECE)[:5]) == b"first"
-    assert bytes(second[:5]) == b"other"

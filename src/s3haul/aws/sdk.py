@@ -23,7 +23,8 @@ from s3haul.aws.translate import FOREIGN, translate
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import ListPage, ObjectMeta, PartLayout
 from s3haul.options import SourceOptions, TransferOptions
-from s3haul.store import GetRequest
+from s3haul.store import GetRequest, Take
+from s3haul.threads import in_thread
 
 LARGEST_CHUNK = 1024 * 1024
 
@@ -69,6 +70,11 @@ class SdkBody:
                 self._check_rate(received, waited)
                 waited, received = 0.0, 0
             yield chunk
+
+    async def deliver(self, take: Take) -> None:
+        """As `ObjectBody.deliver`."""
+        async for chunk in self.chunks():
+            await in_thread(None, take, chunk)
 
     def _check_rate(self, received: int, waited: float) -> None:
         if received < self._minimum_rate * waited:

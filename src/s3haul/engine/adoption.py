@@ -10,10 +10,10 @@ from s3haul.core.checksums import Composite, FullObject
 from s3haul.engine.answers import demand_encryption
 from s3haul.engine.context import Landing
 from s3haul.engine.patience import GaveUpError, persist
-from s3haul.engine.threads import in_thread, steadfast
 from s3haul.engine.verification import Check, Proof, composite_check, done, plan, whole_check
 from s3haul.errors import StoreError
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, SafePath, Verdict
+from s3haul.threads import in_thread, steadfast
 
 BLOCK = 4 << 20
 SAME_TIME = 1.0  # seconds; file systems keep different fractions

@@ -20,7 +20,6 @@ from s3haul.disk import Destination
 from s3haul.engine.gate import Gate
 from s3haul.engine.lander import Lander
 from s3haul.engine.lanes import Lanes
-from s3haul.engine.pace import WritePace
 from s3haul.events import Emit
 from s3haul.models import Block, Partial
 from s3haul.options import SourceOptions, TransferOptions
@@ -113,11 +112,6 @@ class Landing(Calls):
     def lanes(self) -> Lanes:
         """Who may fetch a large body next."""
         return Lanes(self.gate, self.options.ranges.memory)
-
-    @cached_property
-    def write_pace(self) -> WritePace:
-        """Where large bodies are written: on the event loop or in threads."""
-        return WritePace()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,22 +3,23 @@
 A lane is the right to one large request at a time: a whole object beyond the small ones, or a range. It is
 taken before the gate, which is what limits requests; lanes keep a few huge objects from filling it. While
 small objects ask for the gate too, lanes are at most half of it. A free lane goes to the object that has
-the fewest. There are few lanes at first, and more while somebody waits for one and the event loop has time:
-on a loop that is busy already, more bodies at a time only push each other out of the processor's cache.
+the fewest. There are few lanes at first, and more while somebody waits for one and the processors have time:
+on busy ones, more bodies at a time only push each other out of the cache.
 """
 
 import asyncio
+import contextlib
+import os
 import time
 from collections import Counter
 from pathlib import Path
 
 from s3haul.engine.gate import Gate
 
-LANE_BYTES = 4 << 20  # of one body: pieces being written, waiting and being received, and what TLS holds
+LANE_BYTES = 1 << 20  # of one body on its way: a chunk of the SDK's; far less on our own connections
 FIRST = 8
 LOOK_AFTER = 0.1  # seconds
-BUSY = 0.8  # of the time
-SCHEDULED = Path("/proc/thread-self/schedstat")
+BUSY = 0.8  # of the processors' time
 
 
 class Lanes:
@@ -59,7 +60,7 @@ class Lanes:
         self._give()
 
     def grow(self, busy: float) -> None:
-        """The event loop was busy for this share of the time, while somebody waited for a lane."""
+        """The processors were busy with us for this share of the time, while somebody waited for a lane."""
         if busy < BUSY and self._worth < self._most:
             self._worth *= 2
             self._give()
@@ -74,7 +75,7 @@ class Lanes:
         wall, mine = self._clocks
         self._clocks = None
         if self._waiting:
-            self.grow((_occupied() - mine) / (time.monotonic() - wall))
+            self.grow((_occupied() - mine) / (time.monotonic() - wall) / (os.cpu_count() or 1))
         if self._waiting:
             self._look_later(loop)
 
@@ -98,9 +99,10 @@ class Lanes:
 
 
 def _occupied() -> float:
-    """Seconds in which this thread ran, or wanted to and found no free processor (proc(5), schedstat)."""
-    try:
-        ran, waited, _ = SCHEDULED.read_text().split()
-    except (OSError, ValueError):
-        return time.thread_time()
-    return (int(ran) + int(waited)) / 1e9
+    """Seconds in which our threads ran, or wanted to and found no free processor (proc(5), schedstat)."""
+    seconds = 0.0
+    for thread in Path("/proc/self/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError):  # the thread has ended
+            ran, waited, _ = thread.read_text().split()
+            seconds += (int(ran) + int(waited)) / 1e9
+    return seconds or time.process_time()

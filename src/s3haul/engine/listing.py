@@ -19,10 +19,10 @@ from s3haul.engine.admission import Target, Verb, admit, same_version
 from s3haul.engine.channel import Channel
 from s3haul.engine.context import Calls, Context
 from s3haul.engine.patience import GaveUpError, persist
-from s3haul.engine.threads import in_thread
 from s3haul.errors import S3HaulError, SourceError
 from s3haul.events import AlreadyDone, Finished, Listed, ListingEnded, Warned
 from s3haul.models import ObjectRef, Outcome, Partial, SafePath, State
+from s3haul.threads import in_thread
 
 if TYPE_CHECKING:
     # As in `context`: what fetches objects needs no SQLite.

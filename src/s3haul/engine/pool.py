@@ -15,9 +15,9 @@ from s3haul.engine.context import Context
 from s3haul.engine.gate import Gate
 from s3haul.engine.listing import finish
 from s3haul.engine.patience import GaveUpError, persist
-from s3haul.engine.threads import in_thread
 from s3haul.errors import AccessError, Fault, FaultKind
 from s3haul.models import ObjectRef, Outcome, State
+from s3haul.threads import in_thread
 
 DENIALS_IN_A_ROW = 100
 MAX_BACKLOG = 20_000  # outcomes; beyond, a slow disk holds the workers back and not the memory

@@ -18,19 +18,20 @@ from s3haul.core.retry import Action, Move
 from s3haul.core.stretches import Expected, expected
 from s3haul.disk import ObjectPathError
 from s3haul.engine.answers import check_end, check_range, check_room, demand_encryption
+from s3haul.engine.arrivals import Arrivals
 from s3haul.engine.context import Landing
 from s3haul.engine.hashing import Hashing
 from s3haul.engine.layout import Parts, stored_parts
 from s3haul.engine.patience import GaveUpError, persist
 from s3haul.engine.sink import LargeFile
-from s3haul.engine.tasks import most_telling, together
-from s3haul.engine.threads import in_thread
+from s3haul.engine.tasks import most_telling, spawn, together
 from s3haul.engine.verification import UNKNOWN_PARTS, Proof, demand_checksum, done, mismatched, proof_of
 from s3haul.engine.verification import plan as plan_check
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.events import Received, Resumed, Retrying
 from s3haul.models import Block, ObjectMeta, ObjectRef, Outcome, Partial, SafePath
-from s3haul.store import GetRequest, ObjectBody
+from s3haul.store import GetRequest, ObjectBody, Piece
+from s3haul.threads import in_thread
 
 _OF_NO_USE = frozenset({"changed", "checksum-mismatch"})  # what has landed, for the next run
 READERS = 4  # threads that hash what an earlier run left
@@ -254,20 +255,27 @@ class RangedFetch:
 
     async def _receive(self, body: ObjectBody, block: int, end: int) -> None:
         """The body of blocks up to `end`. Bytes of a block that stays incomplete do not count."""
-        emit, file = self._ctx.emit, self._file
+        file, loop, arrivals = self._file, asyncio.get_running_loop(), Arrivals(self._heard)
         stream, stop = BlockStream(self._plan, self._ledger.algorithm, block), self._plan.start(end)
+
+        def take(piece: Piece) -> None:
+            check_room(stop - stream.position, piece)
+            file.write(piece, stream.position)
+            arrivals.add(len(piece))
+            for number, crc in stream.take(piece):
+                loop.call_soon_threadsafe(self._land, number, crc)
+
         try:
-            async for piece in body.chunks():
-                check_room(stop - stream.position, piece)
-                await file.write(piece, stream.position)
-                self.fetched += len(piece)
-                emit(Received(len(piece)))
-                for number, crc in stream.take(piece):
-                    self._land(number, crc)
+            await body.deliver(take)
             check_end(stop - stream.position)
         finally:
+            arrivals.end()
             if stream.pending:
-                emit(Received(-stream.pending))
+                self._ctx.emit(Received(-stream.pending))
+
+    def _heard(self, size: int) -> None:
+        self.fetched += size
+        self._ctx.emit(Received(size))
 
     def _land(self, number: int, crc: int) -> None:
         block = self._ledger.land(number, crc)
@@ -278,7 +286,7 @@ class RangedFetch:
             self._booked = True
         parts.landed(self._name, block)
         if self._hashing and (stretch := self._hashing.claim(number)) is not None:
-            self._group.create_task(self._hashing.advance(stretch))
+            spawn(self._group, self._hashing.advance(stretch))
 
     async def _crc(self, start: int, stop: int) -> int:
         value = 0

@@ -26,13 +26,13 @@ from s3haul.engine.listing import produce
 from s3haul.engine.pool import Crew, DenialWatch, conclude
 from s3haul.engine.signals import Interruption
 from s3haul.engine.tasks import most_telling
-from s3haul.engine.threads import steadfast
 from s3haul.engine.transfer import transfer
 from s3haul.errors import InterruptedRunError
 from s3haul.events import Emit, Event, Tick
 from s3haul.journal import Journal, SourceIdentity
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.store import ObjectStore
+from s3haul.threads import steadfast
 
 FILE_THREADS = 8
 QUEUE = 4096  # targets that wait for a worker

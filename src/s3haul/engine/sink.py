@@ -4,16 +4,15 @@ Nothing stands under the final name before `publish`, and nothing is left behind
 without it.
 """
 
-import time
 from collections.abc import Callable
 from typing import Protocol, Self
 
 from s3haul.core.checksums import Data
 from s3haul.disk import Temporary
 from s3haul.engine.context import Landing
-from s3haul.engine.threads import in_thread
 from s3haul.models import SafePath
-from s3haul.store import Piece
+from s3haul.store import ObjectBody, Piece, Take
+from s3haul.threads import in_thread
 
 BLOCK = 1 << 20  # bytes that are read back at a time
 VISIT = 16 << 20
@@ -27,7 +26,11 @@ class Sink(Protocol):
 
     async def __aexit__(self, *_error: object) -> None: ...
 
-    async def write(self, chunk: Piece) -> None: ...
+    async def receive(self, body: ObjectBody, take: Take) -> None:
+        """The whole body to `take`, which gives every piece to `write`."""
+        ...
+
+    def write(self, piece: Piece) -> None: ...
 
     async def publish(self) -> None:
         """Give the file its name. Raises `DestinationError` or `ObjectPathError`."""
@@ -44,7 +47,7 @@ class MemorySink:
 
     def __init__(self, ctx: Landing, path: SafePath, mtime: float) -> None:
         self._ctx, self._path, self._mtime = ctx, path, mtime
-        self._chunks: list[Piece] = []
+        self._pieces: list[Piece] = []
 
     async def __aenter__(self) -> Self:
         return self
@@ -52,15 +55,19 @@ class MemorySink:
     async def __aexit__(self, *_error: object) -> None:
         """Nothing is open."""
 
-    async def write(self, chunk: Piece) -> None:
-        self._chunks.append(chunk)
+    async def receive(self, body: ObjectBody, take: Take) -> None:
+        async for piece in body.chunks():
+            take(piece)
+
+    def write(self, piece: Piece) -> None:
+        self._pieces.append(piece)
 
     async def publish(self) -> None:
-        await self._ctx.lander.land(self._path, self._chunks, self._mtime)
+        await self._ctx.lander.land(self._path, self._pieces, self._mtime)
 
 
 class FileSink:
-    """Writes to a temporary file, piece by piece."""
+    """Writes to a temporary file, piece by piece, in threads."""
 
     def __init__(self, ctx: Landing, path: SafePath, size: int, mtime: float) -> None:
         self._ctx, self._path, self._size, self._mtime = ctx, path, size, mtime
@@ -78,16 +85,19 @@ class FileSink:
     async def __aexit__(self, *_error: object) -> None:
         await self._file.discard()
 
-    async def write(self, chunk: Piece) -> None:
-        await self._file.write(chunk, self._written)
-        self._written += len(chunk)
+    async def receive(self, body: ObjectBody, take: Take) -> None:
+        await body.deliver(take)
+
+    def write(self, piece: Piece) -> None:
+        self._file.write(piece, self._written)
+        self._written += len(piece)
 
     async def publish(self) -> None:
         await self._file.publish(self._path, self._mtime)
 
 
 class LargeFile:
-    """A temporary file that is written by position, where that costs least. Raises as `Destination` does."""
+    """A temporary file that is written by position. Raises as `Destination` does."""
 
     def __init__(self, ctx: Landing) -> None:
         self._ctx = ctx
@@ -121,13 +131,9 @@ class LargeFile:
         await in_thread(self._ctx.threads, reopen)
         return bool(self._opened)
 
-    async def write(self, piece: Piece, offset: int) -> None:
-        """The bytes are with the operating system when this returns."""
-        pace = self._ctx.write_pace
-        if pace.on_loop:
-            self._timed_write(piece, offset)
-        else:
-            await in_thread(self._ctx.threads, self._timed_write, piece, offset)
+    def write(self, piece: Piece, offset: int) -> None:
+        """The bytes are with the operating system when this returns; for threads, since a disk may be slow."""
+        self._disk.write(self.temporary, piece, offset)
 
     async def feed(self, update: Callable[[Data], None], start: int, stop: int) -> None:
         """What was written from `start` to `stop` (exclusive), a visit to a thread for every few blocks, so
@@ -148,11 +154,6 @@ class LargeFile:
         """Leave the file to the next run."""
         for temporary in self._opened:
             await in_thread(self._ctx.threads, self._disk.set_aside, temporary)
-
-    def _timed_write(self, piece: Piece, offset: int) -> None:
-        began = time.monotonic()
-        self._disk.write(self.temporary, piece, offset)
-        self._ctx.write_pace.observe(len(piece), time.monotonic() - began)
 
     def _read(self, update: Callable[[Data], None], start: int, stop: int) -> None:
         while start < stop and (data := self._disk.read(self.temporary, min(BLOCK, stop - start), start)):

@@ -34,3 +34,11 @@ def _leaves(error: BaseException) -> Iterable[BaseException]:
             yield from _leaves(inner)
     else:
         yield error
+
+
+def spawn(group: asyncio.TaskGroup, work: Coroutine[Any, Any, None]) -> None:
+    """Have `work` done in `group`; by a callback, which may come when the group is being ended: then not."""
+    try:
+        group.create_task(work)
+    except RuntimeError:
+        work.close()

@@ -11,12 +11,19 @@ from s3haul.core.retry import Action, Move
 from s3haul.disk import ObjectPathError
 from s3haul.engine.admission import Target, Verb
 from s3haul.engine.adoption import adopt
-from s3haul.engine.answers import RefusedError, check_part, check_whole, demand_encryption, wrong
+from s3haul.engine.answers import (
+    RefusedError,
+    check_end,
+    check_part,
+    check_room,
+    check_whole,
+    demand_encryption,
+)
+from s3haul.engine.arrivals import Arrivals
 from s3haul.engine.context import Landing
 from s3haul.engine.patience import GaveUpError, persist
 from s3haul.engine.ranged import drop, fetch_in_ranges
 from s3haul.engine.sink import SMALL, Sink, sink_for
-from s3haul.engine.threads import in_thread
 from s3haul.engine.verification import (
     UNKNOWN_PARTS,
     PartByPart,
@@ -29,10 +36,11 @@ from s3haul.engine.verification import (
     plan,
     whole_check,
 )
-from s3haul.errors import Fault, FaultKind, StoreError
+from s3haul.errors import Fault, FaultKind
 from s3haul.events import Received
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, Partial, SafePath, State
-from s3haul.store import GetRequest, ObjectBody
+from s3haul.store import GetRequest, ObjectBody, Piece
+from s3haul.threads import in_thread
 
 MAX_CHANGES = 3
 _UNSTORABLE = frozenset({"name-too-long", "name-refused", "file-too-large"})
@@ -185,15 +193,23 @@ class Fetch:
 
     async def _receive(self, body: ObjectBody, size: int, proving: Proving, sink: Sink) -> None:
         """Exactly `size` bytes from the body into the hash and the sink."""
-        received = 0
-        async for chunk in body.chunks():
-            received += len(chunk)
-            self._this_time += len(chunk)
-            self.fetched += len(chunk)
-            if received > size:
-                raise wrong(f"more than the {size} bytes that were announced")
-            proving.update(chunk)
-            await sink.write(chunk)
-            self._ctx.emit(Received(len(chunk)))
-        if received != size:
-            raise StoreError(Fault(FaultKind.BROKEN, f"the body ended after {received} of {size} bytes"))
+        left, arrivals = size, Arrivals(self._heard)
+
+        def take(piece: Piece) -> None:
+            nonlocal left
+            check_room(left, piece)
+            proving.update(piece)
+            sink.write(piece)
+            left -= len(piece)
+            arrivals.add(len(piece))
+
+        try:
+            await sink.receive(body, take)
+        finally:
+            arrivals.end()
+        check_end(left)
+
+    def _heard(self, size: int) -> None:
+        self._this_time += size
+        self.fetched += size
+        self._ctx.emit(Received(size))

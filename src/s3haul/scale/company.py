@@ -16,7 +16,6 @@ from s3haul.engine.admission import Target, Verb
 from s3haul.engine.channel import Channel, ChannelClosedError
 from s3haul.engine.context import Context
 from s3haul.engine.pool import Crew, DenialWatch, conclude
-from s3haul.engine.threads import in_thread
 from s3haul.errors import EngineProcessError
 from s3haul.events import Received, Resumed, Warned
 from s3haul.models import Outcome, State
@@ -33,6 +32,7 @@ from s3haul.scale.messages import (
     Throttled,
 )
 from s3haul.scale.seat import Seat, least_loaded
+from s3haul.threads import in_thread
 
 MOST_DEATHS = 8  # of processes within `MEMORY`
 MEMORY = 600.0  # seconds

@@ -1,15 +1,16 @@
 """Takes one HTTP answer apart as its bytes come: status, headers, then the body in pieces. No I/O.
 
 httptools parses heads and chunks. A body of known length that did not come whole with its head is read
-straight into the piece that will be handed out: no byte of it is copied again.
+straight into the piece that will be handed out, or past us into memory of the reader's: no byte of it is
+copied again.
 """
 
 import httptools
 
 from s3haul.aws.wire.head import CHUNKED, LONGEST_HEAD, ViolationError, body_length, kept_headers
-from s3haul.aws.wire.pieces import LARGEST_PIECE, Pieces
 from s3haul.store import Piece
 
+LARGEST_PIECE = 1 << 20  # bytes
 SCRATCH = 64 * 1024
 _FULL = LARGEST_PIECE - SCRATCH  # one more read still fits into a piece
 
@@ -21,8 +22,7 @@ class Answer:
     request may follow.
     """
 
-    def __init__(self, pieces: Pieces) -> None:
-        self._pieces = pieces
+    def __init__(self) -> None:
         self._bytes = bytearray(SCRATCH)
         self._scratch = memoryview(self._bytes)
         self._partial = b""  # of a head that comes in several reads
@@ -62,7 +62,7 @@ class Answer:
         if not self._direct or self.complete:
             return self._scratch
         if self._view is None:
-            self._view = self._pieces.take(min(self._left, LARGEST_PIECE))
+            self._view = _memory(self._left)
             self._filled = 0
         return self._view[self._filled :]
 
@@ -81,7 +81,7 @@ class Answer:
         return len(self._ready) > 1 if self._direct else self.due
 
     def take(self) -> Piece:
-        """A piece, in order, at most LARGEST_PIECE; only while `due`."""
+        """A piece, in order, at most LARGEST_PIECE; only while `due`. It may be kept."""
         ready = self._ready
         if len(ready) == 1 or self._direct:
             piece = ready.pop(0)
@@ -100,6 +100,17 @@ class Answer:
             self._view = self._view[self._filled :]
             self._filled = 0
         self.due = bool(self._ready)
+
+    @property
+    def bare(self) -> int:
+        """Bytes of the body that are still to come, where nothing but these comes; else 0."""
+        return self._left if self._direct else 0
+
+    def passed(self, size: int) -> None:
+        """So many of the `bare` bytes went by. To be told once all that was due has been taken, after `cut`."""
+        self._left -= size
+        self._view = None
+        self.complete = self._left == 0
 
     def _fill(self, size: int) -> None:
         assert self._view is not None
@@ -137,7 +148,7 @@ class Answer:
         self._parser = None
         self._direct = True
         here = self._buffered
-        self._view = self._pieces.take(min(here + self._left, LARGEST_PIECE))
+        self._view = _memory(here + self._left)
         if here:
             self._view[:here] = b"".join(self._ready)
         self._ready.clear()
@@ -195,3 +206,7 @@ class Answer:
     def on_message_complete(self) -> None:
         if self.has_head and not self.complete:
             self._finish()
+
+
+def _memory(size: int) -> memoryview:
+    return memoryview(bytearray(min(size, LARGEST_PIECE)))

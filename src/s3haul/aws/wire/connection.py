@@ -1,39 +1,49 @@
 """One connection: sends a request, waits for its answer, hands the body on with back-pressure.
 
-It knows nothing of S3, and decides neither whether a request is repeated nor whether the connection is
-kept (`pool` does).
+A body is read on the event loop, piece by piece, or by a thread, which has the socket for so long. It
+knows nothing of S3, and decides neither whether a request is repeated nor whether the connection is kept
+(`pool` does).
 """
 
 import asyncio
+import contextlib
+import socket
+import ssl
 from collections.abc import Callable
-from typing import Self, cast
+from typing import Self
 
 from s3haul.aws.wire.answer import Answer
-from s3haul.aws.wire.head import ViolationError
+from s3haul.aws.wire.head import ViolationError, unsound
 from s3haul.aws.wire.pace import Pace
-from s3haul.aws.wire.pieces import Pieces
+from s3haul.aws.wire.readers import NOT_YET, Body, Readers, decrypted, lost
 from s3haul.errors import Fault, FaultKind, StoreError
-from s3haul.store import Piece
+from s3haul.store import Piece, Take
+from s3haul.threads import steadfast
+
+_FULL = (BlockingIOError, ssl.SSLWantWriteError)
 
 
-class Connection(asyncio.BufferedProtocol):
-    """At most one exchange at a time: `ask`, then iterate over the body; `answer` is what came."""
+class Connection:
+    """At most one exchange at a time: `ask`, then iterate over the body or `deliver` it; `answer` is what came."""
 
-    def __init__(self, pace: Pace, pieces: Pieces, clock: Callable[[], float]) -> None:
-        self.answer = Answer(pieces)
+    def __init__(self, line: socket.socket, pace: Pace, readers: Readers, clock: Callable[[], float]) -> None:
+        self.answer = Answer()
         self.closed = False
         self.used = False  # an earlier exchange went over it
         self.idle_since = 0.0
+        self._line = line
+        self._number = line.fileno()
         self._asked = False
         self._pace = pace
+        self._readers = readers
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._wants_body = False
-        self._paused = False
+        self._watched = False  # by the loop
+        self._lent = False  # to a thread
         self._fault: Fault | None = None
-        self._lost: asyncio.Future[None] = self._loop.create_future()
+        self._watch()
 
     @property
     def reusable(self) -> bool:
@@ -57,15 +67,31 @@ class Connection(asyncio.BufferedProtocol):
         self._fault = None
         self._wants_body = False
         self._pace.start()
-        if self.closed or self._transport is None:
-            self._fail(FaultKind.BROKEN, "the connection was closed before the request was sent")
+        if self.closed:
+            self._lose(" before the request was sent")
         else:
-            self._transport.write(head)
+            await self._send(head)
         while not answer.has_head and self._fault is None:
             await self._wait()
         if self._fault is not None:
             raise StoreError(self._fault)
         self._pace.head_complete(self._clock())
+
+    async def _send(self, head: bytes) -> None:
+        """In one system call, unless the server is behind with what it was sent before."""
+        rest = memoryview(head)
+        while rest and self._fault is None:
+            try:
+                rest = rest[self._line.send(rest) :]
+            except _FULL:
+                self._loop.add_writer(self._number, self._wake)
+                try:
+                    await self._wait()
+                finally:
+                    if not self.closed:
+                        self._loop.remove_writer(self._number)
+            except OSError as error:
+                self._lose(f": {error}")
 
     def __aiter__(self) -> Self:
         """The body, in order."""
@@ -80,18 +106,25 @@ class Connection(asyncio.BufferedProtocol):
                 raise StopAsyncIteration
             if self._fault is not None:
                 raise StoreError(self._fault)
+            self._watch()
             await self._wait()
-        piece = answer.take()
-        if self._paused:
-            self._resume()
-        return piece
+        return answer.take()
 
-    def _resume(self) -> None:
-        """Reads on, once all that was due has been taken."""
-        if not self.answer.due and self._transport is not None:
-            self._paused = False
-            if not self.closed:
-                self._transport.resume_reading()
+    async def deliver(self, take: Take) -> None:
+        """The body to `take`, in a thread. Raises `StoreError`, and what `take` raises."""
+        if self._fault is not None:
+            raise StoreError(self._fault)
+        self._ignore()
+        self._lent = True
+        try:
+            body = Body(self._line, self.answer, self._pace, self._clock)
+            await steadfast(self._readers.read(body, take), self.drop)
+        finally:
+            self._lent = False
+            if self.closed or not self.answer.complete:
+                self.drop()
+            else:
+                self._watch()
 
     def tick(self, now: float) -> None:
         """Called now and then: ends a stalled exchange, and hands over what a slow one has got."""
@@ -99,66 +132,96 @@ class Connection(asyncio.BufferedProtocol):
             return
         verdict = self._pace.verdict(now)
         if verdict is not None:
-            self._fail(FaultKind.STALL, verdict)
+            self._fail(Fault(FaultKind.STALL, verdict))
         elif self._wants_body:
             self.answer.cut()
             if self.answer.due:
                 self._wake()
 
     def drop(self) -> None:
-        """Closes at once, whatever is under way."""
+        """Closes at once, whatever is under way; a thread that reads finds the end of the body."""
         self.closed = True
-        if self._transport is not None:
-            self._transport.abort()
+        if self._lent:
+            with contextlib.suppress(OSError):  # the server was quicker
+                # Not by the method of an SSLSocket, which takes its keys away from under the thread.
+                socket.socket.shutdown(self._line, socket.SHUT_RDWR)
+            return
+        self._ignore()
+        if self._line.fileno() >= 0:
+            self._loop.remove_writer(self._number)
+            self._line.close()
 
-    async def close(self) -> None:
-        """Closes in good order, and returns when that is done."""
-        self.closed = True
-        if self._transport is not None:
-            self._transport.close()
-            await self._lost
+    def close(self) -> None:
+        """Closes in good order."""
+        if isinstance(self._line, ssl.SSLSocket) and not self.closed:
+            with contextlib.suppress(
+                OSError
+            ):  # it is said; that the server says it as well matters to nobody
+                self._line.unwrap()
+        self.drop()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports do not inherit from asyncio's.
-        self._transport = cast("asyncio.Transport", transport)
+    def _watch(self) -> None:
+        if not (self._watched or self.closed):
+            self._watched = True
+            self._loop.add_reader(self._number, self._readable)
+            if decrypted(self._line):
+                self._loop.call_soon(self._readable)
 
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the protocol's signature
-        return self.answer.buffer()
+    def _ignore(self) -> None:
+        if self._watched:
+            self._watched = False
+            self._loop.remove_reader(self._number)
 
-    def buffer_updated(self, nbytes: int) -> None:
+    def _readable(self) -> None:
+        """There is something to read, or nothing will come any more."""
+        while self._watched and self._read() and decrypted(self._line):
+            pass
+
+    def _read(self) -> bool:
+        """Whether something came, and more may be wanted."""
         answer = self.answer
+        try:
+            size = self._line.recv_into(answer.buffer())
+        except NOT_YET:
+            return False
+        except OSError as error:
+            self._lose(f": {error}")
+            return False
+        if not size:
+            self._lose(" by the server")
+            return False
         if answer.complete:
             # Nobody asked for anything: what comes now could be taken for the next answer.
             self.drop()
-            return
-        self._pace.arrived(nbytes, self._clock())
+            return False
+        self._pace.arrived(size, self._clock())
         try:
-            answer.received(nbytes)
+            answer.received(size)
         except ViolationError as violation:
-            self._fail(FaultKind.PROTOCOL, f"the answer is not sound HTTP: {violation}")
-            return
-        if answer.complete or answer.due:
-            if answer.full and not (answer.complete or self._paused) and self._transport is not None:
-                self._paused = True
-                self._transport.pause_reading()
+            self._fail(Fault(FaultKind.PROTOCOL, unsound(violation)))
+            return False
+        self._heed()
+        return True
+
+    def _heed(self) -> None:
+        """Bytes of an answer came: is there news for whoever waits, or enough for now?"""
+        answer = self.answer
+        if answer.complete or (answer.due and self._wants_body):
+            if answer.full and not answer.complete:
+                self._ignore()
             self._wake()
         elif answer.has_head and not self._wants_body:
+            self._ignore()  # the body comes as it is asked for
             self._wake()
 
-    def eof_received(self) -> bool:
-        return False
+    def _lose(self, said: str) -> None:
+        self.drop()
+        self._fail(lost(said).fault)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.closed = True
-        if not self._lost.done():
-            self._lost.set_result(None)
-        said = f": {exc}" if exc else " by the server"
-        self._fail(FaultKind.BROKEN, f"the connection was closed{said}")
-
-    def _fail(self, kind: FaultKind, message: str) -> None:
+    def _fail(self, fault: Fault) -> None:
         if self.answer.complete or self._fault is not None:
             return
-        self._fault = Fault(kind, message)
+        self._fault = fault
         self.drop()
         self._wake()
 

@@ -34,6 +34,11 @@ class ViolationError(Exception):
     """The answer breaks a rule that it must keep; the message says which."""
 
 
+def unsound(violation: ViolationError) -> str:
+    """What a fault says of it."""
+    return f"the answer is not sound HTTP: {violation}"
+
+
 def kept_headers(fields: dict[bytes, bytes], head: bytearray, start: int) -> dict[str, str]:
     """The headers that somebody reads, by their lower-case names. Raises `ViolationError`.
 

@@ -5,7 +5,6 @@ Waiting for a free one takes as long as it takes. Whoever acquires a connection 
 """
 
 import asyncio
-import socket
 import ssl
 import time
 from collections import deque
@@ -15,12 +14,12 @@ from dataclasses import dataclass
 from s3haul.aws.faults import connection_fault
 from s3haul.aws.limits import CONNECT_TIMEOUT
 from s3haul.aws.wire.connection import Connection
+from s3haul.aws.wire.dial import dial
 from s3haul.aws.wire.pace import Pace
-from s3haul.aws.wire.pieces import Pieces
+from s3haul.aws.wire.readers import Readers
 from s3haul.errors import StoreError
 
 LONGEST_IDLE = 12.0  # seconds; servers close earlier or later, and a request that meets it is repeated
-GOODBYE = 1.0  # seconds for an orderly close
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +47,7 @@ class Pool:
         self._limits = limits
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._pieces = Pieces()
+        self._readers = Readers(limits.connections)
         self._places = 0  # connections that exist or are being made
         self._idle: list[Connection] = []
         self._busy: set[Connection] = set()
@@ -91,19 +90,15 @@ class Pool:
         connection.drop()
         return await self._connect()
 
-    async def close(self) -> None:
-        """Closes all; idle ones say goodbye, for a bounded time."""
+    def close(self) -> None:
+        """Closes all; idle ones say goodbye."""
         self._timer.cancel()
         for connection in self._busy:
             connection.drop()
-        leaving = [asyncio.create_task(connection.close()) for connection in self._idle]
-        if leaving:
-            _, late = await asyncio.wait(leaving, timeout=GOODBYE)
-            for task in late:
-                task.cancel()
         for connection in self._idle:
-            connection.drop()
+            connection.close()
         self._idle.clear()
+        self._readers.close()
 
     def statistics(self) -> dict[str, int]:
         """The debugging view."""
@@ -160,21 +155,10 @@ class Pool:
         return connection
 
     async def _dial(self) -> Connection:
-        pace = Pace(self._limits.stall_timeout, self._limits.minimum_rate)
-        name = self._host if self._tls else None
         async with asyncio.timeout(self._limits.connect_timeout):
-            transport, connection = await self._loop.create_connection(
-                lambda: Connection(pace, self._pieces, self._clock),
-                self._host,
-                self._port,
-                ssl=self._tls,
-                server_hostname=name,
-                ssl_shutdown_timeout=GOODBYE if self._tls else None,
-            )
-        found = transport.get_extra_info("socket")
-        found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        return connection
+            line = await dial(self._host, self._port, self._tls)
+        pace = Pace(self._limits.stall_timeout, self._limits.minimum_rate)
+        return Connection(line, pace, self._readers, self._clock)
 
     def _tick(self) -> None:
         now = self._clock()

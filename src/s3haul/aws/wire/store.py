@@ -5,7 +5,7 @@ it retries nothing that was answered and verifies no content.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -25,7 +25,7 @@ from s3haul.core.sigv4 import Pairs, Shape, encode_path, encode_query
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import ListPage, ObjectMeta, PartLayout
 from s3haul.options import SourceOptions, TransferOptions
-from s3haul.store import GetRequest, Piece
+from s3haul.store import GetRequest, Piece, Take
 
 LONGEST_PAGE = 16 * 1024 * 1024  # bytes of XML; 1,000 of the longest keys, encoded, are 4 MB
 
@@ -162,9 +162,13 @@ class OpenGet:
         self._caller.finish(self._connection)
 
     def chunks(self) -> AsyncIterator[Piece]:
-        """As `ObjectBody.chunks`; a piece may be kept, its memory is not used again while anyone looks."""
+        """As `ObjectBody.chunks`."""
         # Not a generator: event loops keep a book of these, which costs more than a small body does.
         return self._connection
+
+    def deliver(self, take: Take) -> Coroutine[Any, Any, None]:
+        """As `ObjectBody.deliver`."""
+        return self._connection.deliver(take)
 
 
 @asynccontextmanager
@@ -186,7 +190,7 @@ async def open_wire_store(
     try:
         yield WireStore(Caller(endpoint, pool, fetch, ServerClock()), pool, endpoint, source)
     finally:
-        await pool.close()
+        pool.close()
 
 
 def _common(source: SourceOptions) -> Pairs:

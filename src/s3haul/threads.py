@@ -1,10 +1,11 @@
-"""Run blocking file work in threads without losing track of it.
+"""Run blocking work in threads without losing track of it.
 
 A thread cannot be cancelled. A task that is cancelled while a thread works on its file waits for that
 thread, so that no descriptor is closed and no file removed under a write that is still under way.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from typing import TypeVar, TypeVarTuple
@@ -13,14 +14,21 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 
-async def steadfast(work: Awaitable[T]) -> T:
-    """The result of `work`; when cancelled meanwhile, cancelled only after `work` has ended."""
+async def steadfast(work: Awaitable[T], hurry: Callable[[], None] | None = None) -> T:
+    """The result of `work`; when cancelled meanwhile, cancelled only after `work` has ended.
+
+    `hurry` is called when that happens, to make it end soon.
+    """
     future = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:
         future.add_done_callback(_outweighed)
-        await asyncio.wait([future])
+        if hurry is not None:
+            hurry()
+        while not future.done():
+            with contextlib.suppress(asyncio.CancelledError):  # once is enough
+                await asyncio.wait([future])
         raise
 
 
@@ -30,6 +38,6 @@ def _outweighed(future: "asyncio.Future[T]") -> None:
         future.exception()
 
 
-async def in_thread(threads: Executor, function: Callable[[*Ts], T], *args: *Ts) -> T:
-    """`function(*args)` in a thread, steadfastly."""
+async def in_thread(threads: Executor | None, function: Callable[[*Ts], T], *args: *Ts) -> T:
+    """`function(*args)` in a thread, steadfastly; None is the loop's own executor."""
     return await steadfast(asyncio.get_running_loop().run_in_executor(threads, function, *args))
