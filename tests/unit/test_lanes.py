@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from s3haul.core.tuner import Tuner
+from s3haul.engine import lanes as lanes_module
 from s3haul.engine.gate import Gate
 from s3haul.engine.lanes import FIRST, LANE_BYTES, Lanes
 
@@ -39,16 +40,16 @@ async def held(lanes, owner, most):
 
 
 async def test_one_object_alone_takes_every_request():
-    _, lanes = lanes_of(8)
-    assert await held(lanes, "a", 20) == 8
+    _, lanes = lanes_of(FIRST)
+    assert await held(lanes, "a", 20) == FIRST
 
 
 async def test_memory_bounds_the_lanes_whatever_the_requests():
-    _, lanes = lanes_of(1000, memory=5 * LANE_BYTES)
-    assert await held(lanes, "a", 20) == 5
+    _, lanes = lanes_of(1000, memory=3 * LANE_BYTES)
+    assert await held(lanes, "a", 20) == 3
 
 
-async def test_there_are_more_lanes_only_while_the_loop_has_time():
+async def test_there_are_more_lanes_only_while_the_processors_have_time():
     _, lanes = lanes_of(100)
     got = []
 
@@ -70,7 +71,10 @@ async def test_there_are_more_lanes_only_while_the_loop_has_time():
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_an_idle_loop_gives_every_lane_in_time():
+async def test_an_idle_machine_gives_every_lane_in_time(monkeypatch, tmp_path):
+    stat = tmp_path / "stat"
+    stat.write_text("cpu 1 1 1 7 1 1 1 1 0 0\n")  # the same at every look
+    monkeypatch.setattr(lanes_module, "PROCESSORS", stat)
     _, lanes = lanes_of(32)
     async with asyncio.timeout(10):
         for _ in range(32):

@@ -33,6 +33,8 @@ def test_auto_and_numbers_are_understood():
     assert [parse_processes(text) for text in ("auto", "1", "64")] == [None, 1, 64]
 
 
+EIGHT = SimpleNamespace(count=8)
+FOUR = SimpleNamespace(count=4)
 AT_ONCE = SimpleNamespace(sleep=lambda _seconds: asyncio.sleep(0))
 
 
@@ -91,7 +93,7 @@ class Hired:
 async def test_processes_are_hired_for_what_is_left_to_do(monkeypatch, events, hired, at_every_event):
     monkeypatch.setattr(processes, "Company", Hired)
     monkeypatch.setattr(Hired, "work_done", 0)
-    reinforcement = Processes(None, processor=itertools.count(step=1000).__next__)
+    reinforcement = Processes(EIGHT, processor=itertools.count(step=1000).__next__)
     running = asyncio.create_task(reinforcement.run(AT_ONCE, waiting(), None, Idle()))
     await asyncio.sleep(0)
     for event in events:
@@ -119,7 +121,7 @@ async def test_what_is_worth_processes_outright_is_not_begun_in_this_one(
     monkeypatch.setattr(processes, "Company", Hired)
     monkeypatch.setattr(Hired, "work_done", 0)
     crew, channel = Idle(), waiting()
-    reinforcement = Processes(None, at_once=at_once, processor=lambda: 1.0)
+    reinforcement = Processes(EIGHT, at_once=at_once, processor=lambda: 1.0)
     running = asyncio.create_task(reinforcement.run(AT_ONCE, channel, None, crew))
     await asyncio.sleep(0)
     assert not crew.hired
@@ -131,12 +133,27 @@ async def test_what_is_worth_processes_outright_is_not_begun_in_this_one(
     await asyncio.wait_for(running, 5)
 
 
+@pytest.mark.parametrize("event", [Listed(2, PLENTY_BYTES, 0), Listed(1000, WORTHWHILE_BYTES, 0)])
+async def test_bytes_alone_hire_nobody_where_the_threads_of_one_process_use_every_processor(
+    monkeypatch, event
+):
+    monkeypatch.setattr(processes, "Company", Hired)
+    monkeypatch.setattr(Hired, "work_done", 0)
+    crew = Idle()
+    reinforcement = Processes(FOUR, processor=itertools.count(step=1000).__next__)
+    running = asyncio.create_task(reinforcement.run(AT_ONCE, waiting(), None, crew))
+    reinforcement.observe(event)
+    reinforcement.observe(ListingEnded())
+    await asyncio.wait_for(running, 5)
+    assert (crew.hired, Hired.work_done) == (True, 0)
+
+
 @pytest.mark.parametrize("taken", [True, False], ids=["all-taken", "some-waiting"])
 async def test_bytes_alone_hire_nobody_while_the_processor_has_time_left(monkeypatch, taken):
     monkeypatch.setattr(processes, "Company", Hired)
     monkeypatch.setattr(Hired, "work_done", 0)
     channel = waiting()
-    reinforcement = Processes(None, processor=lambda: 1.0)
+    reinforcement = Processes(EIGHT, processor=lambda: 1.0)
     running = asyncio.create_task(reinforcement.run(AT_ONCE, channel, None, Idle()))
     reinforcement.observe(Listed(1000, WORTHWHILE_BYTES, 0))
     for _ in range(100):
@@ -154,7 +171,7 @@ async def test_nobody_is_hired_for_what_is_all_taken_already(monkeypatch):
     monkeypatch.setattr(Hired, "work_done", 0)
     channel = waiting()
     channel.close()
-    reinforcement = Processes(None, at_once=True)
+    reinforcement = Processes(EIGHT, at_once=True)
     reinforcement.observe(PLENTY[0])
     await reinforcement.run(AT_ONCE, channel, None, Idle())
     assert Hired.work_done == 0
@@ -163,7 +180,7 @@ async def test_nobody_is_hired_for_what_is_all_taken_already(monkeypatch):
 async def test_a_run_that_is_interrupted_before_it_is_long_enough_hires_nobody(monkeypatch):
     monkeypatch.setattr(processes, "Company", Hired)
     monkeypatch.setattr(Hired, "work_done", 0)
-    reinforcement = Processes(None, at_once=True)
+    reinforcement = Processes(EIGHT, at_once=True)
     running = asyncio.create_task(reinforcement.run(AT_ONCE, waiting(), None, Idle()))
     await asyncio.sleep(0)
     reinforcement.drain()

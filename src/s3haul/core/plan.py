@@ -18,7 +18,7 @@ from s3haul.models import ObjectMeta
 from s3haul.options import RangeOptions
 
 MOST_BLOCKS = 100_000  # cut for their size; a part may add one more
-REQUESTS = 32  # of one object, while they stay between the smallest and the largest
+REQUESTS = 16  # of one object, while they stay between the smallest and the largest
 DEARER = 4  # times the size, where a request costs a KMS call
 _GRAIN = 1 << 20
 

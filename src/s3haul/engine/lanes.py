@@ -3,23 +3,21 @@
 A lane is the right to one large request at a time: a whole object beyond the small ones, or a range. It is
 taken before the gate, which is what limits requests; lanes keep a few huge objects from filling it. While
 small objects ask for the gate too, lanes are at most half of it. A free lane goes to the object that has
-the fewest. There are few lanes at first, and more while somebody waits for one and the processors have time:
-on busy ones, more bodies at a time only push each other out of the cache.
+the fewest. There are few lanes at first, and more while somebody waits for one and the machine has time: on
+busy processors, more bodies at a time only push each other out of the cache.
 """
 
 import asyncio
-import contextlib
-import os
-import time
 from collections import Counter
 from pathlib import Path
 
 from s3haul.engine.gate import Gate
 
 LANE_BYTES = 1 << 20  # of one body on its way: a chunk of the SDK's; far less on our own connections
-FIRST = 8
-LOOK_AFTER = 0.1  # seconds
+FIRST = 4
+LOOK_AFTER = 0.2  # seconds
 BUSY = 0.8  # of the processors' time
+PROCESSORS = Path("/proc/stat")
 
 
 class Lanes:
@@ -29,7 +27,7 @@ class Lanes:
         self._gate = gate
         self._most = max(1, memory // LANE_BYTES)
         self._worth = FIRST
-        self._clocks: tuple[float, float] | None = None  # when we looked last, and how occupied we were
+        self._ticks: tuple[int, int] | None = None  # of the processors, when we looked last
         self._taken = 0
         self._of: Counter[object] = Counter()
         self._waiting: dict[object, asyncio.Future[None]] = {}
@@ -60,22 +58,22 @@ class Lanes:
         self._give()
 
     def grow(self, busy: float) -> None:
-        """The processors were busy with us for this share of the time, while somebody waited for a lane."""
+        """The processors were busy for this share of the time, while somebody waited for a lane."""
         if busy < BUSY and self._worth < self._most:
             self._worth *= 2
             self._give()
 
     def _look_later(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._clocks is None and self._worth < self._most:
-            self._clocks = time.monotonic(), _occupied()
+        if self._ticks is None and self._worth < self._most:
+            self._ticks = _ticks()
             loop.call_later(LOOK_AFTER, self._look, loop)
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        assert self._clocks is not None
-        wall, mine = self._clocks
-        self._clocks = None
+        assert self._ticks is not None
+        (busy, every), (busy_now, every_now) = self._ticks, _ticks()
+        self._ticks = None
         if self._waiting:
-            self.grow((_occupied() - mine) / (time.monotonic() - wall) / (os.cpu_count() or 1))
+            self.grow((busy_now - busy) / max(1, every_now - every))
         if self._waiting:
             self._look_later(loop)
 
@@ -98,11 +96,14 @@ class Lanes:
         return max(1, min(self._most, self._worth, limit - max(0, min(small, limit // 2))))
 
 
-def _occupied() -> float:
-    """Seconds in which our threads ran, or wanted to and found no free processor (proc(5), schedstat)."""
-    seconds = 0.0
-    for thread in Path("/proc/self/task").glob("*/schedstat"):
-        with contextlib.suppress(OSError):  # the thread has ended
-            ran, waited, _ = thread.read_text().split()
-            seconds += (int(ran) + int(waited)) / 1e9
-    return seconds or time.process_time()
+def _ticks() -> tuple[int, int]:
+    """In which the machine's processors had something to do, for whomever, and all (proc(5), stat).
+
+    Where nobody tells, they seem to be idle.
+    """
+    try:
+        with PROCESSORS.open() as lines:
+            ticks = [int(word) for word in next(lines).split()[1:9]]
+    except OSError:
+        return 0, 0
+    return sum(ticks) - ticks[3] - ticks[4], sum(ticks)

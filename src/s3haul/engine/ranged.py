@@ -153,7 +153,7 @@ class RangedFetch:
                 return
             self._booked = False
             await drop(self._ctx, left)
-        await self._file.create(ref.size)
+        await in_thread(self._ctx.threads, self._file.create, ref.size)
         self._name = self._file.temporary.name
 
     async def _hash_again(self, blocks: tuple[Block, ...]) -> None:

@@ -75,11 +75,6 @@ class FileSink:
         self._written = 0
 
     async def __aenter__(self) -> Self:
-        try:
-            await self._file.create(self._size)
-        except BaseException:
-            await self._file.discard()
-            raise
         return self
 
     async def __aexit__(self, *_error: object) -> None:
@@ -89,6 +84,8 @@ class FileSink:
         await body.deliver(take)
 
     def write(self, piece: Piece) -> None:
+        if not self._written:
+            self._file.create(self._size)
         self._file.write(piece, self._written)
         self._written += len(piece)
 
@@ -113,13 +110,9 @@ class LargeFile:
         """Whether the file has been published."""
         return bool(self._opened) and not self.temporary.name
 
-    async def create(self, size: int) -> None:
-        """A new file, with the space reserved."""
-
-        def create() -> None:
-            self._opened.append(self._disk.create_temporary(size))
-
-        await in_thread(self._ctx.threads, create)
+    def create(self, size: int) -> None:
+        """A new file, with the space reserved; for threads."""
+        self._opened.append(self._disk.create_temporary(size))
 
     async def reopen(self, name: str, size: int) -> bool:
         """The file of an earlier run; False where it is of no use."""
@@ -147,8 +140,9 @@ class LargeFile:
 
     async def discard(self) -> None:
         """Remove the file, unless it has been published or set aside."""
-        for temporary in self._opened:
-            await in_thread(self._ctx.threads, self._disk.discard, temporary)
+        if not self.has_its_name:
+            for temporary in self._opened:
+                await in_thread(self._ctx.threads, self._disk.discard, temporary)
 
     async def set_aside(self) -> None:
         """Leave the file to the next run."""

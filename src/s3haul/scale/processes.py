@@ -1,7 +1,8 @@
 """When a run is worth engine processes: it begins in one process, and they take over when that is too little.
 
-Many objects always are, and so are large ones whose bytes outweigh a start. Of fewer bytes, one process
-moves what most networks bring: then help comes when its processor is busy. `company` is what they do then.
+Many objects always are. Large ones are read by threads, which keep a few processors busy by themselves:
+they are worth processes where there are more, outright if their bytes outweigh a start, else when the
+threads have much to do. `company` is what they do then.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ WORTHWHILE_OBJECTS = 2000
 WORTHWHILE_BYTES = 512 << 20  # listed and not done yet
 PLENTY_BYTES = 8 << 30  # in two objects at least: next to their transfer, a start of processes costs nothing
 LOOK_EVERY = 0.25  # seconds
+ENOUGH = 4  # processors that the threads of one process make use of
 BUSY = 0.8  # of a processor's time
 BUSY_LOOKS = 4  # in a row: new processes take half a second to be of use
 
@@ -77,7 +79,12 @@ class Processes:
         """Whether processes are, before anything is begun."""
         if self._at_once:
             return self._objects > 0
-        return self._objects >= 2 and self._bytes >= PLENTY_BYTES
+        return self._bytes_count and self._objects >= 2 and self._bytes >= PLENTY_BYTES
+
+    @property
+    def _bytes_count(self) -> bool:
+        """Whether bytes are a reason at all."""
+        return self._plan.count > ENOUGH
 
     async def _needed(self, ctx: Context, channel: Channel[Target]) -> bool:
         """Whether they are after all, while the crew is at work; returns when that is known."""
@@ -85,7 +92,7 @@ class Processes:
         while busy < BUSY_LOOKS and not (self._drained or channel.exhausted):
             if self._objects >= WORTHWHILE_OBJECTS:
                 return True
-            if self._bytes < WORTHWHILE_BYTES:
+            if self._bytes < WORTHWHILE_BYTES or not self._bytes_count:
                 if self._ended:
                     break
                 await self._more_news()

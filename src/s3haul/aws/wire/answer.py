@@ -62,7 +62,7 @@ class Answer:
         if not self._direct or self.complete:
             return self._scratch
         if self._view is None:
-            self._view = _memory(self._left)
+            self._view = memoryview(bytearray(min(self._left, LARGEST_PIECE)))
             self._filled = 0
         return self._view[self._filled :]
 
@@ -144,16 +144,10 @@ class Answer:
                 self._go_direct()
 
     def _go_direct(self) -> None:
-        """From here on the parser sees nothing more of this body."""
+        """From here on the parser sees nothing more of this body; what came with the head is a piece."""
         self._parser = None
         self._direct = True
-        here = self._buffered
-        self._view = _memory(here + self._left)
-        if here:
-            self._view[:here] = b"".join(self._ready)
-        self._ready.clear()
-        self._buffered = 0
-        self._filled = here
+        self.due = bool(self._ready)
 
     def _finish(self) -> None:
         self.complete = True
@@ -206,7 +200,3 @@ class Answer:
     def on_message_complete(self) -> None:
         if self.has_head and not self.complete:
             self._finish()
-
-
-def _memory(size: int) -> memoryview:
-    return memoryview(bytearray(min(size, LARGEST_PIECE)))
