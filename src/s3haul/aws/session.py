@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 from typing import Any
 
-from s3haul.aws import refusals
+from s3haul.aws import refusals, tls
 from s3haul.aws.clients import check_endpoint, quiet_loggers, s3_client
 from s3haul.aws.credentials import RoleCredentials
 from s3haul.aws.keys import FetchKeys
@@ -109,6 +109,7 @@ async def open_store(
     settings = checked_settings(access)
     for warning in settings.warnings:
         on_event(Warned(warning, "S3H-CFG-06"))
+    tls.prepare(authorities(settings.ca_bundle.value))  # beside the making of the first client
     credentials, fetch = await _credentials(settings, on_event, ask_mfa)
     region, asked = await _bucket_region(settings, fetch, source)
     opening = open_bucket(settings, fetch, region, source, transfer, transport=access.transport, asked=asked)
