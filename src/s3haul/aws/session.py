@@ -9,8 +9,7 @@ import getpass
 import re
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from s3haul.aws import refusals, tls
 from s3haul.aws.clients import check_endpoint, quiet_loggers, s3_client
@@ -33,8 +32,7 @@ _REGION = re.compile(r"[a-z0-9-]{1,40}", re.ASCII)
 _MFA_CODE = re.compile(r"\d{6}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effective:
+class Effective(NamedTuple):
     """What a run really uses, for display. `identity` is the ARN of the role's session, or the source."""
 
     profile: str | None
@@ -46,8 +44,7 @@ class Effective:
     settings: Settings
 
 
-@dataclass(frozen=True, slots=True)
-class Wiring:
+class Wiring(NamedTuple):
     """What another process needs for a wire store of its own: the address, whom to trust, and keys."""
 
     endpoint: Endpoint
@@ -55,8 +52,7 @@ class Wiring:
     fetch: FetchKeys
 
 
-@dataclass(frozen=True, slots=True)
-class OpenStore:
+class OpenStore(NamedTuple):
     """`credentials.run()` belongs into the engine's outer task group; None where nothing needs it.
 
     `transport` is "wire" or "sdk", `transport_reason` says why in a few words; `wiring` goes with "wire".
@@ -119,8 +115,7 @@ async def open_store(
         yield OpenStore(bucket.store, effective, credentials, choice.transport, choice.reason, bucket.wiring)
 
 
-@dataclass(frozen=True, slots=True)
-class OpenBucket:
+class OpenBucket(NamedTuple):
     """A store and what it was made of."""
 
     store: ObjectStore
