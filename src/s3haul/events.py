@@ -5,13 +5,12 @@ on the event loop and must return at once.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from s3haul.models import Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(NamedTuple):
     """One listing page was accepted: so many selected objects and bytes more, `filtered` left out."""
 
     objects: int
@@ -19,42 +18,36 @@ class Listed:
     filtered: int
 
 
-@dataclass(frozen=True, slots=True)
-class ListingEnded:
+class ListingEnded(NamedTuple):
     """Every page was read; the totals are known from here on."""
 
 
-@dataclass(frozen=True, slots=True)
-class AlreadyDone:
+class AlreadyDone(NamedTuple):
     """Objects that an earlier run finished and that are unchanged on both sides."""
 
     objects: int
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """Body bytes came in. Bytes of an attempt that is thrown away come back as a negative number."""
 
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Resumed:
+class Resumed(NamedTuple):
     """Bytes of an object that an earlier run fetched, found intact; negative if they are thrown away after all."""
 
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(NamedTuple):
     """One object ended."""
 
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Retrying:
+class Retrying(NamedTuple):
     """A request failed and will be made again after `delay` seconds; `everyone` when all slow down."""
 
     key: str  # of the object, or "" for the listing
@@ -65,24 +58,21 @@ class Retrying:
     everyone: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CredentialsRenewed:
+class CredentialsRenewed(NamedTuple):
     """The role was assumed (again); the session ends at `expires` (seconds since the epoch)."""
 
     expires: float
     next_refresh: float
 
 
-@dataclass(frozen=True, slots=True)
-class Warned:
+class Warned(NamedTuple):
     """Something the user should know that does not end the run. `id` is a diagnosis id or ""."""
 
     message: str
     id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(NamedTuple):
     """A second has passed, whether or not anything happened in it."""
 
 

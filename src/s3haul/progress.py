@@ -7,7 +7,6 @@ that a key cannot move the cursor or forge a line. Everything here writes to std
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Protocol, TextIO
 
 from s3haul.core.tally import Tally
@@ -146,11 +145,11 @@ class JsonLines:
                 fields = {"key": outcome.ref.key, "state": outcome.state, "reason": outcome.reason}
                 self._write("object", {**fields, "detail": outcome.detail})
             case Retrying():
-                self._write("retry", asdict(event))
+                self._write("retry", event._asdict())
             case CredentialsRenewed():
-                self._write("credentials", asdict(event))
+                self._write("credentials", event._asdict())
             case Warned():
-                self._write("warning", asdict(event))
+                self._write("warning", event._asdict())
             case _:
                 pass
 

@@ -19,7 +19,9 @@ def test_collector_and_environment_are_as_before_even_after_a_failure(monkeypatc
         monkeypatch.setenv("SSL_CERT_FILE", before)
     with quick_imports():
         assert not gc.isenabled()
+        kept = [[]]
     assert gc.isenabled()
+    assert not any(one is kept for one in gc.get_objects()), "what was imported is looked at again"
     with pytest.raises(ModuleNotFoundError), quick_imports():
         import_module("no_such_module")
     assert gc.isenabled()

@@ -8,7 +8,7 @@ the end. Nothing is fetched here (see `sources`).
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from s3haul.aws.configfile import ConfigFile
 from s3haul.aws.validate import check_role
@@ -26,8 +26,7 @@ class BaseKind(StrEnum):
     SOURCE = "source"  # a credential_source
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(NamedTuple):
     """The source credentials: `name` is a profile (CHAIN: an explicit one or None) or a credential_source."""
 
     kind: BaseKind

@@ -8,11 +8,10 @@ import asyncio
 import getpass
 import re
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any, NamedTuple
 
-from s3haul.aws import refusals
+from s3haul.aws import refusals, tls
 from s3haul.aws.clients import check_endpoint, quiet_loggers, s3_client
 from s3haul.aws.credentials import RoleCredentials
 from s3haul.aws.keys import FetchKeys
@@ -33,8 +32,7 @@ _REGION = re.compile(r"[a-z0-9-]{1,40}", re.ASCII)
 _MFA_CODE = re.compile(r"\d{6}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effective:
+class Effective(NamedTuple):
     """What a run really uses, for display. `identity` is the ARN of the role's session, or the source."""
 
     profile: str | None
@@ -46,8 +44,7 @@ class Effective:
     settings: Settings
 
 
-@dataclass(frozen=True, slots=True)
-class Wiring:
+class Wiring(NamedTuple):
     """What another process needs for a wire store of its own: the address, whom to trust, and keys."""
 
     endpoint: Endpoint
@@ -55,8 +52,7 @@ class Wiring:
     fetch: FetchKeys
 
 
-@dataclass(frozen=True, slots=True)
-class OpenStore:
+class OpenStore(NamedTuple):
     """`credentials.run()` belongs into the engine's outer task group; None where nothing needs it.
 
     `transport` is "wire" or "sdk", `transport_reason` says why in a few words; `wiring` goes with "wire".
@@ -109,16 +105,17 @@ async def open_store(
     settings = checked_settings(access)
     for warning in settings.warnings:
         on_event(Warned(warning, "S3H-CFG-06"))
+    tls.prepare(authorities(settings.ca_bundle.value))  # beside the making of the first client
     credentials, fetch = await _credentials(settings, on_event, ask_mfa)
-    region = await _bucket_region(settings, fetch, source)
-    async with open_bucket(settings, fetch, region, source, transfer, transport=access.transport) as bucket:
+    region, asked = await _bucket_region(settings, fetch, source)
+    opening = open_bucket(settings, fetch, region, source, transfer, transport=access.transport, asked=asked)
+    async with opening as bucket:
         effective = _effective(settings, credentials, bucket.client)
         choice = bucket.choice
         yield OpenStore(bucket.store, effective, credentials, choice.transport, choice.reason, bucket.wiring)
 
 
-@dataclass(frozen=True, slots=True)
-class OpenBucket:
+class OpenBucket(NamedTuple):
     """A store and what it was made of."""
 
     store: ObjectStore
@@ -136,19 +133,16 @@ async def open_bucket(
     transfer: TransferOptions,
     *,
     transport: str,
+    asked: Any = None,
 ) -> AsyncIterator[OpenBucket]:
-    """The bucket through the transport that suits it, for credentials and region that are known."""
+    """The bucket through the transport that suits it, for credentials and region that are known.
+
+    `asked` is a client of this region that was made already; nothing is sent through it any more.
+    """
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(
-            s3_client(
-                settings,
-                fetch,
-                bucket=source.bucket,
-                region=region,
-                connections=1,
-                read_timeout=transfer.stall_timeout,
-            )
-        )
+        client = asked
+        if client is None:
+            client = await stack.enter_async_context(_locating_client(settings, fetch, source.bucket, region))
         choice = await choose(client, source.bucket, transport)
         wiring: Wiring | None = None
         if choice.endpoint is None:
@@ -178,40 +172,50 @@ async def _credentials(
     return credentials, credentials.current
 
 
-async def _bucket_region(settings: Settings, fetch: FetchKeys, source: SourceOptions) -> str:
-    """Where the bucket is, from the header that S3 sends with 200, 301, 400 and 403 alike.
-
-    Access point ARNs name their region; directory buckets and most other servers send no header, so
-    there the configured region stands.
-    """
-    configured = settings.region.value or ""
-    if source.bucket.startswith("arn:"):
-        return source.bucket.split(":")[3] or configured
-    if source.bucket.endswith("--x-s3"):
-        return configured
-    found = await _ask_region(settings, fetch, source)
-    return found if _REGION.fullmatch(found) else configured
-
-
-async def _ask_region(settings: Settings, fetch: FetchKeys, source: SourceOptions) -> str:
-    request: dict[str, Any] = {"Bucket": source.bucket}
-    if source.expected_bucket_owner:
-        request["ExpectedBucketOwner"] = source.expected_bucket_owner
-    client = s3_client(
+def _locating_client(
+    settings: Settings, fetch: FetchKeys, bucket: str, region: str | None
+) -> AbstractAsyncContextManager[Any]:
+    """A client that asks where the bucket is and knows its address; objects are fetched by others."""
+    return s3_client(
         settings,
         fetch,
-        bucket=source.bucket,
-        region=settings.region.value,
+        bucket=bucket,
+        region=region,
         connections=1,
         read_timeout=30,
         attempts=_DISCOVERY_ATTEMPTS,
     )
+
+
+async def _bucket_region(
+    settings: Settings, fetch: FetchKeys, source: SourceOptions
+) -> tuple[str, Any | None]:
+    """Where the bucket is, from the header that S3 sends with 200, 301, 400 and 403 alike.
+
+    Access point ARNs name their region; directory buckets and most other servers send no header, so
+    there the configured region stands. If a client of that very region asked, it comes along, closed.
+    """
+    configured = settings.region.value or ""
+    if source.bucket.startswith("arn:"):
+        return source.bucket.split(":")[3] or configured, None
+    if source.bucket.endswith("--x-s3"):
+        return configured, None
+    found, client = await _ask_region(settings, fetch, source)
+    region = found if _REGION.fullmatch(found) else configured
+    return region, client if region == configured else None
+
+
+async def _ask_region(settings: Settings, fetch: FetchKeys, source: SourceOptions) -> tuple[str, Any | None]:
+    request: dict[str, Any] = {"Bucket": source.bucket}
+    if source.expected_bucket_owner:
+        request["ExpectedBucketOwner"] = source.expected_bucket_owner
+    client: Any = None
     try:
-        async with client as s3:
-            answer = await s3.head_bucket(**request)
+        async with _locating_client(settings, fetch, source.bucket, settings.region.value) as client:
+            answer = await client.head_bucket(**request)
     except FOREIGN as error:
-        return _region_of_refusal(error, source.bucket)
-    return str(answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", ""))
+        return _region_of_refusal(error, source.bucket), client
+    return str(answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", "")), client
 
 
 def _region_of_refusal(error: Exception, bucket: str) -> str:

@@ -4,8 +4,7 @@ botocore's endpoint rules decide about host, path style and signing region, so t
 the same server in the same way. It connects to nobody.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.httpsession import ProxyConfiguration, get_cert_path
 from botocore.utils import get_environ_proxies
@@ -16,15 +15,13 @@ from s3haul.errors import UsageError
 TRANSPORTS = ("auto", "wire", "sdk")
 
 
-@dataclass(frozen=True, slots=True)
-class Unserved:
+class Unserved(NamedTuple):
     """The wire transport cannot serve this; `reason` completes "because …"."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """The transport of a run, and why; `endpoint` is that of the wire transport, None for the sdk."""
 
     transport: str

@@ -11,11 +11,11 @@ import sys
 import time
 from contextlib import ExitStack, closing
 from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
 
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.cli import render, streams
 from s3haul.cli.render import Ending
-from s3haul.core.judgement import Finding
 from s3haul.core.keypath import STATE_DIRECTORY
 from s3haul.core.tally import Tally
 from s3haul.core.text import show
@@ -34,6 +34,9 @@ from s3haul.options import AccessOptions, DestinationOptions, OutputOptions, Sou
 from s3haul.progress import Bars, JsonLines, Lines, Listener, Quiet
 from s3haul.scale.company import Plan
 from s3haul.scale.processes import Processes
+
+if TYPE_CHECKING:  # as in `render`
+    from s3haul.core.judgement import Finding
 
 FILES_PER_REQUEST = 2  # a connection and a file
 MOST_BY_ITSELF = 8  # processes; beyond, one parent hardly keeps their books
@@ -108,7 +111,7 @@ def _explained(
     transfer: TransferOptions,
     tally: Tally,
     error: S3HaulError | None,
-) -> tuple[S3HaulError | None, tuple[Finding, ...]]:
+) -> "tuple[S3HaulError | None, tuple[Finding, ...]]":
     """What a look at the access chain makes of a refusal, if there was one."""
     if error is None and not tally.failed:
         return None, ()

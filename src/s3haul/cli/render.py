@@ -5,17 +5,18 @@ Everything that came from outside passes through `show`. Returns lines; printing
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from s3haul.cli.findings import as_object, finding_lines
 from s3haul.cli.trouble import exit_code_of
-from s3haul.core.judgement import Finding
 from s3haul.core.reasons import REASONS, UNEXPLAINED
 from s3haul.core.tally import Cause, Tally
 from s3haul.core.text import human_bytes, human_duration, show
 from s3haul.engine.preview import Estimate
 from s3haul.errors import S3HaulError
 from s3haul.models import Verdict
+
+if TYPE_CHECKING:  # a run without refusals needs none of it, and it takes 5 ms
+    from s3haul.core.judgement import Finding
 
 SUMMARY_SCHEMA = 1
 
@@ -29,7 +30,7 @@ class Ending:
     seconds: float
     url: str
     root: str
-    findings: tuple[Finding, ...] = ()  # why objects were refused, where that was looked into
+    findings: "tuple[Finding, ...]" = ()  # why objects were refused, where that was looked into
 
     @property
     def exit_code(self) -> int:
@@ -90,7 +91,7 @@ class Ending:
             "algorithms": dict(tally.algorithms),
             "skipped": _causes(tally.skipped),
             "failed": _causes(tally.failed),
-            "diagnosis": [as_object(finding) for finding in self.findings],
+            "diagnosis": _diagnosis(self.findings),
             "retries": dict(tally.retries),
             "credential_renewals": tally.renewals,
             "warnings": tally.warnings,
@@ -130,7 +131,7 @@ def _verdict_lines(tally: Tally) -> Iterator[str]:
         yield f"  size-only {size_only} objects: S3 stores no checksum of them that can be computed"
 
 
-def _cause_lines(state: str, reason: str, cause: Cause, findings: tuple[Finding, ...]) -> Iterator[str]:
+def _cause_lines(state: str, reason: str, cause: Cause, findings: "tuple[Finding, ...]") -> Iterator[str]:
     """One cause. Where the access was looked into, the findings say who and how; the reason alone does not."""
     known = REASONS[reason]
     diagnosed = findings and reason in UNEXPLAINED
@@ -139,9 +140,19 @@ def _cause_lines(state: str, reason: str, cause: Cause, findings: tuple[Finding,
     if cause.detail:
         yield f"            AWS said: {show(cause.detail)}"
     if diagnosed:
+        from s3haul.cli.findings import finding_lines  # noqa: PLC0415 - as above
+
         yield from (f"  {line}" for finding in findings for line in finding_lines(finding))
     else:
         yield f"            {known.who}: {known.fix}"
+
+
+def _diagnosis(findings: "tuple[Finding, ...]") -> list[dict[str, Any]]:
+    if not findings:
+        return []
+    from s3haul.cli.findings import as_object  # noqa: PLC0415 - as above
+
+    return [as_object(finding) for finding in findings]
 
 
 def _causes(causes: dict[str, Cause]) -> list[dict[str, Any]]:

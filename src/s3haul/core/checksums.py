@@ -15,7 +15,6 @@ import binascii
 import hashlib
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from awscrt import checksums as crt
@@ -46,8 +45,7 @@ class Verifier(Protocol):
     def finish(self) -> "Mismatch | None": ...
 
 
-@dataclass(frozen=True, slots=True)
-class Mismatch:
+class Mismatch(NamedTuple):
     """The bytes are not those that S3 stored; `expected` and `got` are base64, `part` counts from 1.
 
     `part` is None where the value of the whole object differs.
@@ -63,8 +61,7 @@ class Mismatch:
         return f"the {self.algorithm} of {what} is {self.got}, S3 stores {self.expected}"
 
 
-@dataclass(frozen=True, slots=True)
-class FullObject:
+class FullObject(NamedTuple):
     """Verifiable by one digest over the whole body; `expected` is the raw digest."""
 
     checksum: Checksum
@@ -75,8 +72,7 @@ class FullObject:
         return self.checksum.algorithm
 
 
-@dataclass(frozen=True, slots=True)
-class Composite:
+class Composite(NamedTuple):
     """Verifiable by the digests of the parts; `parts` is their number, where the value tells it."""
 
     checksum: Checksum
@@ -88,8 +84,7 @@ class Composite:
         return self.checksum.algorithm
 
 
-@dataclass(frozen=True, slots=True)
-class Unverifiable:
+class Unverifiable(NamedTuple):
     """No stored checksum can be checked, and why.
 
     `reason` is no-checksum, unsupported-algorithm, unknown-type, malformed-checksum or

@@ -5,7 +5,7 @@ where several refuse. Pure; what a refusal means is for `symptoms`.
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # The kinds of policy above the role's own and the resource's.
 GUARDRAILS = frozenset(
@@ -21,8 +21,7 @@ _SENTENCE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Denial:
+class Denial(NamedTuple):
     """`policy` is the kind that AWS names ("identity-based", "service control", …) or "" where it names none."""
 
     action: str

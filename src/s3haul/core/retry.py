@@ -5,8 +5,8 @@ engine is the one owner of retries for objects and pages; the SDK's own are off.
 Codes: S3 API reference "Error responses"; the KMS texts are those that S3 passes through.
 """
 
-from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from s3haul.errors import Fault, FaultKind
 
@@ -29,8 +29,7 @@ class Move(Enum):
     ABORT = auto()  # the run cannot go on
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(NamedTuple):
     """`reason` is a slug of `core.reasons`; `delay` is in seconds."""
 
     move: Move
@@ -38,8 +37,7 @@ class Action:
     delay: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Effort:
+class Effort(NamedTuple):
     """What one object or page has cost so far. `attempt` counts from 1; `spent` is in seconds."""
 
     attempt: int
@@ -48,8 +46,7 @@ class Effort:
     integrity_failures: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RetryLimits:
+class RetryLimits(NamedTuple):
     """Network and server trouble ends after `attempts`, throttling after `budget` seconds."""
 
     attempts: int

@@ -1,7 +1,7 @@
 """What the stretches of an object must hash to: the rules of FULL_OBJECT and COMPOSITE, on digests. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from s3haul.core.checksums import (
     CRCS,
@@ -17,8 +17,7 @@ from s3haul.core.checksums import (
 FALLBACK = "CRC64NVME"  # hashed where S3 stores nothing that can be computed, for a later offline verify
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(NamedTuple):
     """`stretches` are their raw digests, None where unknown; `whole` that over all of them, if there is one."""
 
     algorithm: str
