@@ -16,6 +16,7 @@ from awscrt import checksums as crt
 from scenarios import Scenario
 
 BLOCK = 1 << 20
+SPARSE = 16  # blocks, of which one holds anything
 FIRST_MODIFIED = 1_700_000_000
 JOURNAL_DIRECTORY = ".s3haul"
 
@@ -41,8 +42,12 @@ def make(scenario: Scenario, root: Path) -> dict[str, Stored]:
         path = root / key
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
-            for block in _content(f"{scenario.name}/{index}", size):
-                file.write(block)
+            for at, block in enumerate(_content(f"{scenario.name}/{index}", size)):
+                if scenario.sparse and at % SPARSE:
+                    file.seek(len(block), os.SEEK_CUR)
+                else:
+                    file.write(block)
+            file.truncate(size)
         modified = FIRST_MODIFIED + index
         os.utime(path, (modified, modified))
         stored[key] = Stored(size, crc64nvme(path), modified)

@@ -12,7 +12,8 @@ class Scenario:
     """`groups` are (number, bytes of each). `by` is what its tables count: objects or bytes.
 
     `first_byte`: seconds before the first byte of every answer. `cap`: bytes per second of one connection.
-    `optional`: run only when it is named.
+    `sparse`: but one MiB in sixteen is zeros, which take no memory at the server. `optional`: run only when
+    it is named.
     """
 
     name: str
@@ -20,6 +21,7 @@ class Scenario:
     by: str
     first_byte: float = 0.0
     cap: int | None = None
+    sparse: bool = False
     optional: bool = False
 
     @property
@@ -62,7 +64,8 @@ SCENARIOS = (
     Scenario(name="large", groups=((2, 1 * GIB),), by="bytes"),
     # S3's performance guidelines speak of 85 to 90 MB/s for one request.
     Scenario(name="capped", groups=((2, 1 * GIB),), by="bytes", cap=80_000_000),
-    Scenario(name="huge", groups=((1, 4 * GIB),), by="bytes", optional=True),
+    Scenario(name="huge", groups=((1, 10 * GIB),), by="bytes", cap=80_000_000, sparse=True, optional=True),
+    Scenario(name="crowd", groups=((64, 1 * GIB),), by="bytes", sparse=True, optional=True),
 )
 
 PART = 8
@@ -74,6 +77,7 @@ _QUICK = {
     "large": ((2, 32 * MIB),),
     "capped": ((2, 32 * MIB),),
     "huge": ((1, 128 * MIB),),
+    "crowd": ((8, 32 * MIB),),
 }
 
 

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from s3haul.threads import in_thread
+from s3haul.engine.tasks import spawn
+from s3haul.threads import in_thread, steadfast
 
 
 async def test_a_cancelled_task_waits_for_its_thread_and_an_error_of_that_is_no_loose_end():
@@ -34,3 +35,65 @@ async def test_a_cancelled_task_waits_for_its_thread_and_an_error_of_that_is_no_
     gc.collect()
     await asyncio.sleep(0)
     assert told == []
+
+
+async def test_a_task_that_is_cancelled_again_and_again_still_waits_for_its_thread():
+    begun, release, ended = threading.Event(), threading.Event(), []
+
+    def work():
+        begun.set()
+        release.wait(30)
+        ended.append(True)
+
+    with ThreadPoolExecutor(1) as threads:
+        task = asyncio.create_task(in_thread(threads, work))
+        await asyncio.to_thread(begun.wait, 30)
+        for _ in range(3):
+            task.cancel()
+            for _ in range(5):
+                await asyncio.sleep(0)
+        assert not task.done()
+        release.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert ended == [True]
+
+
+async def test_work_is_hurried_when_nobody_wants_it_any_more():
+    hurried = asyncio.Event()
+
+    async def work():
+        await hurried.wait()
+
+    task = asyncio.create_task(steadfast(work(), hurried.set))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, 5)
+
+
+async def test_a_group_that_is_being_ended_takes_no_more_work_and_complains_of_none():
+    done = []
+
+    async def work():
+        done.append(True)
+
+    async def fail():
+        raise ZeroDivisionError
+
+    async def run():
+        async with asyncio.TaskGroup() as group:
+
+            async def linger():
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    spawn(group, work())
+
+            spawn(group, linger())
+            await asyncio.sleep(0)
+            spawn(group, fail())
+
+    with pytest.raises(ExceptionGroup):
+        await run()
+    assert done == []
