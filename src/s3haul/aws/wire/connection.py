@@ -152,11 +152,9 @@ class Connection:
             self._line.close()
 
     def close(self) -> None:
-        """Closes in good order."""
+        """Closes in good order: says goodbye, and waits for no answer to that."""
         if isinstance(self._line, ssl.SSLSocket) and not self.closed:
-            with contextlib.suppress(
-                OSError
-            ):  # it is said; that the server says it as well matters to nobody
+            with contextlib.suppress(OSError):
                 self._line.unwrap()
         self.drop()
 
