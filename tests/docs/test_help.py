@@ -11,6 +11,7 @@ from s3haul.core.keypath import safe_path
 from s3haul.core.pages import PAGES
 from s3haul.core.plan import DEARER, MOST_BLOCKS
 from s3haul.core.reasons import REASONS
+from s3haul.engine.lanes import FIRST, LANE_BYTES
 from s3haul.errors import S3HaulError, UsageError
 from s3haul.options import RangeOptions
 
@@ -84,7 +85,8 @@ def test_the_sizes_in_the_text_on_large_objects_are_those_of_the_code():
     assert f"Up to {mebi['above']} MiB an object comes in one GET" in text
     assert f"A range is {mebi['smallest']} to {mebi['largest']} MiB" in text
     assert f"{mebi['smallest'] * DEARER} to {mebi['largest'] * DEARER} MiB where every GET costs" in text
-    assert f"{mebi['memory']} MiB of memory" in text
+    assert f"{mebi['memory']} MiB of memory, {LANE_BYTES >> 20} MiB a range at most" in text
+    assert f"There are {FIRST} at a time at first" in text
     assert (
         f"each block ({mebi['block']} MiB, more beyond {sizes.block * MOST_BLOCKS // 10**11 * 100} GB)"
         in text

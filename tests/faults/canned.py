@@ -90,7 +90,9 @@ async def listening(serve, tls: ssl.SSLContext | None = None) -> AsyncIterator[i
     finally:
         server.close()
         for writer in writers:
-            writer.transport.abort()
+            # One that has closed by itself is gone, and asyncio fails to abort it a second time.
+            if not writer.is_closing() or writer.transport.get_write_buffer_size():
+                writer.transport.abort()
         await asyncio.gather(*tasks)
 
 
