@@ -16,6 +16,7 @@ from s3haul.aws.wire.answer import Answer
 from s3haul.aws.wire.head import ViolationError, unsound
 from s3haul.aws.wire.pace import Pace
 from s3haul.aws.wire.readers import NOT_YET, Body, Readers, decrypted, lost
+from s3haul.aws.wire.records import receiver
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.store import Piece, Take
 from s3haul.threads import steadfast
@@ -33,6 +34,7 @@ class Connection:
         self.idle_since = 0.0
         self._line = line
         self._number = line.fileno()
+        self._receive = receiver(line)
         self._asked = False
         self._pace = pace
         self._readers = readers
@@ -117,7 +119,7 @@ class Connection:
         self._ignore()
         self._lent = True
         try:
-            body = Body(self._line, self.answer, self._pace, self._clock)
+            body = Body(self._line, self._receive, self.answer, self._pace, self._clock)
             await steadfast(self._readers.read(body, take), self.drop)
         finally:
             self._lent = False

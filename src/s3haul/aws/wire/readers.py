@@ -68,6 +68,7 @@ class Body:
     """What a thread needs of a connection. Raises `StoreError`, and what `take` raises."""
 
     line: socket.socket
+    receive: Callable[[memoryview], int]  # from it
     answer: Answer
     pace: Pace
     clock: Callable[[], float]
@@ -107,7 +108,7 @@ class Body:
 
     def _fill(self, view: memoryview) -> int:
         """As many bytes as are here. What comes before an end counts; the end is met again."""
-        receive, filled, size = self.line.recv_into, 0, len(view)
+        receive, filled, size = self.receive, 0, len(view)
         try:
             while filled < size and (came := receive(view[filled:])):
                 filled += came
