@@ -52,15 +52,13 @@ class Readers:
         while answer.due:  # what came with the head
             take(answer.take())
         while not answer.complete:
-            body.await_bytes()
             memory = self._free.get()
             try:
-                if answer.bare:
-                    body.pass_on(memory, take)
-                else:
-                    body.parse(take)
+                dry = body.pass_on(memory, take) if answer.bare else body.parse(take)
             finally:
                 self._free.put(memory)
+            if dry:
+                body.await_bytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +71,34 @@ class Body:
     pace: Pace
     clock: Callable[[], float]
 
+    def pass_on(self, memory: memoryview, take: Take) -> bool:
+        """Bytes of a body of known length, by way of `memory`. Whether more of them have to be awaited."""
+        view = memory[: min(len(memory), self.answer.bare)]
+        size, dry = self._fill(view)
+        self.answer.passed(size)
+        if size:
+            take(view[:size])
+        return dry
+
+    def parse(self, take: Take) -> bool:
+        """Bytes of a body in chunks. Whether more of them have to be awaited."""
+        answer = self.answer
+        size, dry = self._fill(answer.buffer())
+        try:
+            answer.received(size)
+        except ViolationError as violation:
+            raise StoreError(Fault(FaultKind.PROTOCOL, unsound(violation))) from None
+        while answer.due:
+            take(answer.take())
+        return dry and not answer.complete
+
     def await_bytes(self) -> None:
         """Until there is something to read."""
         clock, pace = self.clock, self.pace
         ready = select.poll()
         ready.register(self.line.fileno(), select.POLLIN)
         pace.wait(clock())
-        here = decrypted(self.line) > 0
+        here = False
         while not here:
             here = bool(ready.poll(LOOK_EVERY))
             verdict = pace.verdict(clock())
@@ -87,41 +106,22 @@ class Body:
                 raise StoreError(Fault(FaultKind.STALL, verdict))
         pace.waited(clock())
 
-    def pass_on(self, memory: memoryview, take: Take) -> None:
-        """Bytes of a body of known length, by way of `memory`."""
-        view = memory[: min(len(memory), self.answer.bare)]
-        size = self._fill(view)
-        self.answer.passed(size)
-        if size:
-            take(view[:size])
-
-    def parse(self, take: Take) -> None:
-        """Bytes of a body in chunks."""
-        answer = self.answer
-        size = self._fill(answer.buffer())
+    def _fill(self, view: memoryview) -> tuple[int, bool]:
+        """As many bytes as are here, and whether that is all. What comes before an end counts; the end is met again."""
+        filled, size, dry = 0, len(view), False
         try:
-            answer.received(size)
-        except ViolationError as violation:
-            raise StoreError(Fault(FaultKind.PROTOCOL, unsound(violation))) from None
-        while answer.due:
-            take(answer.take())
-
-    def _fill(self, view: memoryview) -> int:
-        """As many bytes as are here. What comes before an end counts; the end is met again."""
-        receive, filled, size = self.receive, 0, len(view)
-        try:
-            while filled < size and (came := receive(view[filled:])):
+            while filled < size and (came := self.receive(view[filled:])):
                 filled += came
         except NOT_YET:
-            if not filled:
-                return 0
+            dry = True
         except OSError as error:
             if not filled:
                 raise lost(f": {error}") from None
-        if not filled:
+        if filled:
+            self.pace.arrived(filled, self.clock())
+        elif not dry:
             raise lost(" by the server")
-        self.pace.arrived(filled, self.clock())
-        return filled
+        return filled, dry
 
 
 def decrypted(line: socket.socket) -> int:
