@@ -461,15 +461,6 @@ async def test_chunks_that_are_not_sound_are_a_fault_of_their_thread():
         assert pool.statistics()["connections"] == 0
 
 
-async def test_more_bodies_than_buffers_share_them():
-    body = bytes(range(256)) * 16_384  # 4 MiB
-    sent = answer("200 OK", body)
-    async with canned(lambda _: sent) as server, pool_on(server.port, 16) as pool:
-        bodies = [bytearray() for _ in range(16)]
-        await asyncio.gather(*(delivery(pool, one.extend) for one in bodies))
-        assert all(one == body for one in bodies)
-
-
 async def test_a_body_left_in_the_middle_frees_its_place():
     sent = b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + b"x" * 3_000_000
     async with canned(lambda _: sent) as server, wire_on(f"http://127.0.0.1:{server.port}") as store:

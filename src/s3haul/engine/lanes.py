@@ -14,7 +14,7 @@ from pathlib import Path
 from s3haul.engine.gate import Gate
 
 LANE_BYTES = 1 << 20  # of one body on its way: a chunk of the SDK's; far less on our own connections
-FIRST = 4
+FIRST = 16
 LOOK_AFTER = 0.2  # seconds
 BUSY = 0.8  # of the processors' time
 PROCESSORS = Path("/proc/stat")

@@ -119,8 +119,9 @@ class Connection:
         self._ignore()
         self._lent = True
         try:
-            body = Body(self._line, self._receive, self.answer, self._pace, self._clock)
-            await steadfast(self._readers.read(body, take), self.drop)
+            self.answer.cut()
+            body = Body(self._line, self._receive, self.answer, self._pace, self._clock, take)
+            await steadfast(self._readers.read(body), self.drop)
         finally:
             self._lent = False
             if self.closed or not self.answer.complete:

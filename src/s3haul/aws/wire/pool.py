@@ -47,7 +47,7 @@ class Pool:
         self._limits = limits
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._readers = Readers(limits.connections)
+        self._readers = Readers()
         self._places = 0  # connections that exist or are being made
         self._idle: list[Connection] = []
         self._busy: set[Connection] = set()
