@@ -38,6 +38,16 @@ def _outweighed(future: "asyncio.Future[T]") -> None:
         future.exception()
 
 
+def settle(future: "asyncio.Future[None]", error: BaseException | None) -> None:
+    """On its event loop: `future` has come true or failed, unless nobody waits for it any more."""
+    if future.done():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)
+
+
 async def in_thread(threads: Executor | None, function: Callable[[*Ts], T], *args: *Ts) -> T:
     """`function(*args)` in a thread, steadfastly; None is the loop's own executor."""
     return await steadfast(asyncio.get_running_loop().run_in_executor(threads, function, *args))

@@ -16,6 +16,7 @@ from s3haul.errors import FaultKind
 
 REQUEST = b"GET %s HTTP/1.1\r\nHost: h\r\n\r\n"
 SIZE = 3_000_000
+BEGUN = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % SIZE + b"x" * 1000
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ async def test_a_body_that_stalls_is_given_up_while_the_others_of_its_thread_go_
 
     async def serve(reader, writer):
         head = await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % SIZE + b"x" * 1000)
+        writer.write(BEGUN)
         if head.startswith(b"GET /silent"):
             await reader.read()
             return
@@ -96,7 +97,7 @@ async def test_what_came_while_another_body_kept_the_thread_is_read_before_anyon
 
     async def serve(reader, writer):
         head = await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % SIZE + b"x" * 1000)
+        writer.write(BEGUN)
         if head.startswith(b"GET /waits"):
             await release.wait()
             writer.write(b"x" * (SIZE - 1000))
@@ -146,7 +147,7 @@ async def test_an_error_of_one_taker_is_nothing_to_the_others():
 async def test_a_pool_that_is_closed_gives_up_the_bodies_under_way():
     async def serve(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % SIZE + b"x" * 1000)
+        writer.write(BEGUN)
         await reader.read()
 
     async with listening(serve) as port:

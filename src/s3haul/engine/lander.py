@@ -20,6 +20,7 @@ from typing import NamedTuple
 from s3haul.disk import Destination
 from s3haul.models import SafePath
 from s3haul.store import Piece
+from s3haul.threads import settle
 
 LARGEST_BATCH = 64
 SLOW = 2e-4  # seconds a file; beyond, another thread is worth its wake-up
@@ -126,9 +127,4 @@ _Answer = tuple["asyncio.Future[None]", BaseException | None]
 
 def _answer(answers: list[_Answer]) -> None:
     for landed, error in answers:
-        if landed.done():
-            continue
-        if error is None:
-            landed.set_result(None)
-        else:
-            landed.set_exception(error)
+        settle(landed, error)

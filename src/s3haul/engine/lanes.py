@@ -3,8 +3,8 @@
 A lane is the right to one large request at a time: a whole object beyond the small ones, or a range. It is
 taken before the gate, which is what limits requests; lanes keep a few huge objects from filling it. While
 small objects ask for the gate too, lanes are at most half of it. A free lane goes to the object that has
-the fewest. There are few lanes at first, and more while somebody waits for one and the machine has time: on
-busy processors, more bodies at a time only push each other out of the cache.
+the fewest. There are a few lanes at first, and more while somebody waits for one and the machine has time: busy
+processors read no more bodies by having more of them under way.
 """
 
 import asyncio

@@ -21,6 +21,7 @@ from s3haul.aws.wire.head import ViolationError, unsound
 from s3haul.aws.wire.pace import Pace
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.store import Take
+from s3haul.threads import settle
 
 BUFFER = 512 << 10  # bytes; of more, the first fall out of the cache before they are written
 FEWEST = 2  # threads
@@ -150,16 +151,7 @@ class _Reader:
             self._end(body, lost(" at the end of the run"))
 
     def _end(self, body: "Body", error: BaseException | None) -> None:
-        self._loop.call_soon_threadsafe(_settle, self._under_way.pop(body), error)
-
-
-def _settle(end: "asyncio.Future[None]", error: BaseException | None) -> None:
-    if end.cancelled():
-        return
-    if error is None:
-        end.set_result(None)
-    else:
-        end.set_exception(error)
+        self._loop.call_soon_threadsafe(settle, self._under_way.pop(body), error)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

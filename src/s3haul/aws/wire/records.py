@@ -96,7 +96,7 @@ def _openssl() -> ctypes.CDLL | None:
 def _address(line: ssl.SSLSocket) -> int | None:
     """Where OpenSSL's object of a connection is, according to CPython's; None if that looks unlike what is known.
 
-    PySSLSocket of Modules/_ssl.c, 3.7 to 3.14: a weak reference to the socket, then this, then the context.
+    PySSLSocket of Modules/_ssl.c begins with a weak reference to the socket, then has this, then the context.
     """
     if sys.implementation.name != "cpython":
         return None
