@@ -1,39 +1,43 @@
-"""Bytes that a thread receives: told to the loop in large amounts, and all of them in the end."""
+"""Bytes that a thread receives: told to the loop now and then, and all of them in the end."""
 
 import asyncio
 import threading
 
 import pytest
 
-from s3haul.engine.arrivals import STEP, Arrivals
+from s3haul.engine.arrivals import EVERY, Arrivals
 
 
-@pytest.mark.parametrize("sizes", [[], [1], [STEP], [STEP - 1, 1], [STEP // 3] * 10, [5 * STEP, 7]])
-async def test_every_byte_is_heard_once_on_the_loop(sizes):
-    heard, threads = [], set()
+@pytest.mark.parametrize("pause", [0.0, EVERY / 3, EVERY, 7 * EVERY])
+@pytest.mark.parametrize("sizes", [[], [1], [1 << 20], [1000] * 50])
+async def test_every_byte_is_heard_once_on_the_loop_and_not_too_often(sizes, pause):
+    now, heard, threads = [0.0], [], set()
 
     def hear(size):
         heard.append(size)
         threads.add(threading.get_ident())
 
-    arrivals = Arrivals(hear)
+    arrivals = Arrivals(hear, clock=lambda: now[0])
 
     def work():
         for size in sizes:
+            now[0] += pause
             arrivals.add(size)
 
     await asyncio.to_thread(work)
     arrivals.end()
     assert sum(heard) == sum(sizes)
-    assert len(heard) <= sum(sizes) // STEP + 1
+    assert len(heard) <= min(round(now[0] / EVERY), len(sizes)) + 1
     assert threads <= {threading.get_ident()}
 
 
-async def test_what_is_less_than_a_step_is_heard_at_the_end():
-    heard = []
-    arrivals = Arrivals(heard.append)
-    arrivals.add(STEP - 1)
+async def test_what_has_come_is_heard_as_soon_as_it_is_time():
+    now, heard = [0.0], []
+    arrivals = Arrivals(heard.append, clock=lambda: now[0])
+    for moment, size in ((0.4, 1), (0.9, 2), (1.0, 4), (1.9, 8), (2.1, 16)):
+        now[0] = moment * EVERY
+        arrivals.add(size)
     await asyncio.sleep(0)
-    assert heard == []
+    assert heard == [7, 24]
     arrivals.end()
-    assert heard == [STEP - 1]
+    assert heard == [7, 24, 0]
