@@ -1,6 +1,7 @@
 """Connections of the wire transport, on both event loops: kept, counted, never leaked, never overrun."""
 
 import asyncio
+import threading
 import time
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -25,13 +26,21 @@ MEBIBYTE = 1 << 20
 
 
 @asynccontextmanager
-async def pool_on(port, connections=2, clock=time.monotonic):
+async def pool_on(port, connections=2, clock=time.monotonic, tls=None):
     limits = Limits(connections=connections, stall_timeout=60.0, minimum_rate=1024, connect_timeout=5.0)
-    pool = Pool("127.0.0.1", port, None, limits, clock)
+    pool = Pool("127.0.0.1", port, tls, limits, clock)
     try:
         yield pool
     finally:
         pool.close()
+
+
+@pytest.fixture
+def contexts(tmp_path):
+    """Of TLS: the server's and ours."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    return server_context(authority, "127.0.0.1"), tls_context(str(tmp_path / "ca.pem"))
 
 
 async def exchange(pool) -> bytes:
@@ -372,9 +381,8 @@ async def delivery(pool, take):
 @pytest.mark.parametrize("tls", [False, True])
 @pytest.mark.parametrize("size", [0, 1, 65_000, 65_536, 500_000, 3_000_000])
 @pytest.mark.parametrize("chunks", [False, True])
-async def test_a_thread_gets_just_the_body_and_the_connection_serves_on(tls, size, chunks, tmp_path):
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+async def test_a_thread_gets_just_the_body_and_the_connection_serves_on(tls, size, chunks, contexts):
+    theirs, ours = contexts if tls else (None, None)
     body = bytes(range(251)) * (size // 251 + 1)
     body = body[:size]
     if chunks:
@@ -383,20 +391,43 @@ async def test_a_thread_gets_just_the_body_and_the_connection_serves_on(tls, siz
         sent = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + framed + b"0\r\n\r\n"
     else:
         sent = answer("200 OK", body)
-    async with canned(lambda _: sent, server_context(authority, "127.0.0.1") if tls else None) as server:
-        pool = Pool(
-            "127.0.0.1",
-            server.port,
-            tls_context(str(tmp_path / "ca.pem")) if tls else None,
-            Limits(connections=1, stall_timeout=60.0, minimum_rate=1, connect_timeout=5.0),
-        )
+    async with canned(lambda _: sent, theirs) as server, pool_on(server.port, 1, tls=ours) as pool:
         for _ in range(3):
             got = bytearray()
             await delivery(pool, got.extend)
             assert got == body
         assert await exchange(pool) == body
         assert server.connections == 1
-        pool.close()
+
+
+async def test_what_openssl_has_read_beyond_the_body_is_no_answer_to_the_next_request(contexts):
+    theirs, ours = contexts
+    loop, held, sent = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n" + b"x" * 20_000)
+        await held.wait()
+        writer.write(b"x" * 40_000)
+        writer.write(answer("200 OK", b"never asked for"))
+        await writer.drain()
+        loop.call_later(0.05, sent.set)
+        await never(reader, writer)
+
+    got = bytearray()
+
+    def take(piece):
+        got.extend(piece)
+        loop.call_soon_threadsafe(held.set)
+        assert sent.wait(10)
+
+    async with listening(serve, theirs) as port, pool_on(port, tls=ours) as pool:
+        connection = await pool.acquire()
+        await connection.ask(REQUEST)
+        await connection.deliver(take)
+        assert got == b"x" * 60_000
+        assert connection.closed
+        pool.release(connection)
 
 
 async def test_a_body_that_ends_early_is_a_fault_of_its_thread_and_what_came_was_taken():

@@ -128,6 +128,7 @@ class Connection:
                 self.drop()
             else:
                 self._watch()
+                self._readable()  # OpenSSL may have read more than the body, which nobody asked for
 
     def tick(self, now: float) -> None:
         """Called now and then: ends a stalled exchange, and hands over what a slow one has got."""

@@ -3,7 +3,8 @@
 OpenSSL hands out one record at a time, and `ssl` takes the interpreter back after each: of a large body
 that is every 16 KiB, and threads that read two such bodies mostly wait for each other. OpenSSL's buffering
 BIO, put before a connection, asks it for record after record until the memory is full or nothing more is
-here; called by way of ctypes, it needs the interpreter once for all of them.
+here; called by way of ctypes, it needs the interpreter once for all of them. Meanwhile OpenSSL reads ahead,
+some records with one system call instead of two for each: the first bytes of the next may be with it then.
 
 The connection is still made, verified, written to and closed by `ssl`. All that is needed of it is the
 address of OpenSSL's object, which is not public: it is read where CPython has it, and only if what lies
@@ -16,11 +17,12 @@ import ssl
 import sys
 import weakref
 from collections.abc import Callable
-from ctypes import c_int, c_long, c_void_p
+from ctypes import c_int, c_long, c_size_t, c_void_p
 from functools import cache
 from socket import socket
 
 RECORD = 16 << 10  # bytes, RFC 8446 5.1; also more than what a buffering BIO would keep for itself
+AHEAD = 4 * (RECORD + 256)  # bytes, encrypted (RFC 8446 5.2); of more, the first fall out of the cache
 
 # openssl/bio.h
 _SET_SSL = 109  # BIO_C_SET_SSL
@@ -36,7 +38,9 @@ _SIGNATURES = {
     "BIO_read": (c_int, c_void_p, c_void_p, c_int),
     "BIO_test_flags": (c_int, c_void_p, c_int),
     "BIO_free_all": (None, c_void_p),
+    "SSL_set_default_read_buffer_len": (None, c_void_p, c_size_t),
     "SSL_set_quiet_shutdown": (None, c_void_p, c_int),
+    "SSL_set_read_ahead": (None, c_void_p, c_int),
 }
 
 
@@ -59,6 +63,7 @@ class Records:
         self._address = address
         self._kept = line._sslobj  # type: ignore[attr-defined]  # noqa: SLF001 - frees the object at `address`
         self._over = False
+        openssl.SSL_set_default_read_buffer_len(address, AHEAD)
         source = openssl.BIO_new(openssl.BIO_f_ssl())
         openssl.BIO_ctrl(source, _SET_SSL, _NOCLOSE, address)
         self._chain = openssl.BIO_push(openssl.BIO_new(openssl.BIO_f_buffer()), source)
@@ -72,7 +77,10 @@ class Records:
         """As `SSLSocket.recv_into`, of which it is a substitute, with the same errors."""
         if not self._over and len(view) > RECORD:
             memory = ctypes.addressof(ctypes.c_char.from_buffer(view))
+            # Only here: what was read ahead makes no descriptor readable, so who waits must have read everything.
+            self._openssl.SSL_set_read_ahead(self._address, 1)
             size: int = self._openssl.BIO_read(self._chain, memory, len(view))
+            self._openssl.SSL_set_read_ahead(self._address, 0)
             if size > 0:
                 # What ended it early, other than a lack of bytes, is for `ssl` to find and to tell.
                 self._over = size < len(view) and not self._openssl.BIO_test_flags(self._chain, _SHOULD_RETRY)
