@@ -1,6 +1,5 @@
 """The AWS configuration is read as the AWS CLI reads it, and every mistake in it is named."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from s3haul.aws.chain import Base, BaseKind
 from s3haul.aws.profile import Origin, Setting, Settings, resolve
 from s3haul.errors import ProfileError, UsageError
 from s3haul.options import AccessOptions, RoleOptions
+from surroundings import telling
 
 ROLE = "arn:aws:iam::111111111111:role/EXPORT-ROLE"
 SECRET_ID = "Secret-External-Id-42"
@@ -34,7 +34,7 @@ region = eu-central-1
 @pytest.fixture
 def configure(tmp_path, monkeypatch):
     """Writes a config file and clears everything else that botocore would look at."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
+    for name in telling():
         monkeypatch.delenv(name)
 
     def write(config: str, credentials: str = "") -> Path:
@@ -324,6 +324,18 @@ def test_flags_beat_the_environment_which_beats_the_profile(configure, monkeypat
     assert settings.endpoint_url == Setting("https://flag", Origin.FLAG)
     assert settings.sts_endpoint_url == Setting("https://flag-sts", Origin.FLAG)
     assert settings.ca_bundle == Setting(ca_file, Origin.FLAG)
+
+
+def test_the_ca_bundle_of_the_requests_library_is_the_last_resort_as_for_botocore(
+    configure, monkeypatch, ca_file
+):
+    configure(BASE)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", ca_file)
+    assert effective().ca_bundle == Setting(ca_file, Origin.ENVIRONMENT)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
+    assert "/nowhere/ca.pem cannot be used" in refused().message
+    configure(f"{BASE}ca_bundle = {ca_file}\n")
+    assert effective().ca_bundle == Setting(ca_file, Origin.PROFILE)
 
 
 def test_a_services_section_names_one_endpoint_each(configure):

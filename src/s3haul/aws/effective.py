@@ -27,7 +27,7 @@ _VARIABLES = {
     "region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
     "endpoint_url": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
     "sts_endpoint_url": ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"),
-    "ca_bundle": ("AWS_CA_BUNDLE",),
+    "ca_bundle": ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"),
 }
 _FLAGS = {"sts_endpoint_url": "--endpoint-url"}
 # The key of the profile for each field of a role.

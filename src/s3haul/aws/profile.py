@@ -118,6 +118,7 @@ def _ca_bundle(access: AccessOptions, keys: dict[str, Any], environ: Mapping[str
         Setting(access.ca_bundle, Origin.FLAG),
         Setting(environ.get("AWS_CA_BUNDLE"), Origin.ENVIRONMENT),
         Setting(keys.get("ca_bundle"), Origin.PROFILE),
+        Setting(environ.get("REQUESTS_CA_BUNDLE"), Origin.ENVIRONMENT),  # botocore's last resort
     )
     chosen = next((one for one in candidates if one.value), Setting(None, Origin.DEFAULT))
     if chosen.value:
