@@ -7,7 +7,7 @@ share the work.
 
 An engine process, whose loop serves nobody but its own transfers, lands them on the loop as long as the
 disk is fast, and uses the threads while it is not. Together all the same: one after the other, with all
-that a transfer does in between, files cost three times as much.
+that a transfer does in between, files cost two or three times as much.
 """
 
 import asyncio
