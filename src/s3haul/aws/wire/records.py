@@ -3,8 +3,8 @@
 OpenSSL hands out one record at a time, and `ssl` takes the interpreter back after each: of a large body
 that is every 16 KiB, and threads that read two such bodies mostly wait for each other. OpenSSL's buffering
 BIO, put before a connection, asks it for record after record until the memory is full or nothing more is
-here; called by way of ctypes, it needs the interpreter once for all of them. Meanwhile OpenSSL reads ahead,
-some records with one system call instead of two for each: the first bytes of the next may be with it then.
+here; called by way of ctypes, it needs the interpreter once for all of them. Meanwhile OpenSSL reads ahead:
+a few records with one system call, where each needs two otherwise.
 
 The connection is still made, verified, written to and closed by `ssl`. All that is needed of it is the
 address of OpenSSL's object, which is not public: it is read where CPython has it, and only if what lies
