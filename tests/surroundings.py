@@ -3,8 +3,8 @@
 import os
 
 
-def telling() -> list[str]:
-    """Those that are set here, by name."""
+def aws_variables() -> list[str]:
+    """The names of those that are set here."""
     return [
         name for name in os.environ if name.startswith(("AWS_", "S3HAUL_")) or name == "REQUESTS_CA_BUNDLE"
     ]

@@ -14,7 +14,7 @@ from s3haul.errors import S3HaulError
 from s3haul.events import Warned
 from s3haul.options import AccessOptions, RoleOptions, SourceOptions, TransferOptions
 from s3haul.store import GetRequest
-from surroundings import telling
+from surroundings import aws_variables
 
 CONFIG = """
 [profile user-b]
@@ -37,7 +37,7 @@ ca_bundle = {ca}
 def only_this_aws(**variables: str) -> Iterator[None]:
     """The environment with these AWS variables and no others, and without instance metadata."""
     kept = os.environ.copy()
-    for name in telling():
+    for name in aws_variables():
         del os.environ[name]
     os.environ.update(variables, AWS_EC2_METADATA_DISABLED="true")
     try:

@@ -9,7 +9,7 @@ from s3haul.aws.chain import Base, BaseKind
 from s3haul.aws.profile import Origin, Setting, Settings, resolve
 from s3haul.errors import ProfileError, UsageError
 from s3haul.options import AccessOptions, RoleOptions
-from surroundings import telling
+from surroundings import aws_variables
 
 ROLE = "arn:aws:iam::111111111111:role/EXPORT-ROLE"
 SECRET_ID = "Secret-External-Id-42"
@@ -34,7 +34,7 @@ region = eu-central-1
 @pytest.fixture
 def configure(tmp_path, monkeypatch):
     """Writes a config file and clears everything else that botocore would look at."""
-    for name in telling():
+    for name in aws_variables():
         monkeypatch.delenv(name)
 
     def write(config: str, credentials: str = "") -> Path:
@@ -333,7 +333,7 @@ def test_the_ca_bundle_of_the_requests_library_is_the_last_resort_as_for_botocor
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", ca_file)
     assert effective().ca_bundle == Setting(ca_file, Origin.ENVIRONMENT)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
-    assert "/nowhere/ca.pem cannot be used" in refused().message
+    assert "/nowhere/ca.pem (REQUESTS_CA_BUNDLE) cannot be used" in refused().message
     configure(f"{BASE}ca_bundle = {ca_file}\n")
     assert effective().ca_bundle == Setting(ca_file, Origin.PROFILE)
 
@@ -362,7 +362,7 @@ def test_a_ca_bundle_that_cannot_be_used_is_named_before_any_call(configure, mon
         with pytest.raises(UsageError, match="cannot be used"):
             effective(ca_bundle=path)
     monkeypatch.setenv("AWS_CA_BUNDLE", "/nowhere/ca.pem")
-    assert "cannot be used" in refused().message
+    assert "/nowhere/ca.pem (AWS_CA_BUNDLE) cannot be used" in refused().message
 
 
 def test_without_any_configuration_the_chain_and_a_default_region_remain(configure):

@@ -7,7 +7,7 @@ import pytest
 from botocore.configloader import load_config
 
 from s3haul.cli.app import run
-from surroundings import telling
+from surroundings import aws_variables
 
 ROLE = "arn:aws:iam::111111111111:role/export-role"
 SECRET = "Secret-External-Id-42"
@@ -17,7 +17,7 @@ GIVEN = ("--role-arn", ROLE, "--source-profile", "user-b", "--external-id", SECR
 @pytest.fixture
 def s3haul(capfd, monkeypatch, tmp_path):
     """Runs the command with this directory's configuration and nothing else of AWS in the environment."""
-    for name in telling():
+    for name in aws_variables():
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))

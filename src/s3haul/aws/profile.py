@@ -114,25 +114,27 @@ def _endpoint(flag: str | None, service: str, session: AioSession, files: Config
 
 
 def _ca_bundle(access: AccessOptions, keys: dict[str, Any], environ: Mapping[str, str]) -> Setting:
-    candidates = (
-        Setting(access.ca_bundle, Origin.FLAG),
-        Setting(environ.get("AWS_CA_BUNDLE"), Origin.ENVIRONMENT),
-        Setting(keys.get("ca_bundle"), Origin.PROFILE),
-        Setting(environ.get("REQUESTS_CA_BUNDLE"), Origin.ENVIRONMENT),  # botocore's last resort
-    )
-    chosen = next((one for one in candidates if one.value), Setting(None, Origin.DEFAULT))
-    if chosen.value:
-        _check_ca_bundle(chosen.value, UsageError if chosen.origin is Origin.FLAG else ProfileError)
-    return chosen
+    candidates = {
+        "--ca-bundle": Setting(access.ca_bundle, Origin.FLAG),
+        "AWS_CA_BUNDLE": Setting(environ.get("AWS_CA_BUNDLE"), Origin.ENVIRONMENT),
+        "ca_bundle of the profile": Setting(keys.get("ca_bundle"), Origin.PROFILE),
+        "REQUESTS_CA_BUNDLE": Setting(environ.get("REQUESTS_CA_BUNDLE"), Origin.ENVIRONMENT),  # as botocore
+    }
+    for where, setting in candidates.items():
+        if setting.value:
+            refusal = UsageError if setting.origin is Origin.FLAG else ProfileError
+            _check_ca_bundle(setting.value, where, refusal)
+            return setting
+    return Setting(None, Origin.DEFAULT)
 
 
-def _check_ca_bundle(path: str, refusal: type[S3HaulError]) -> None:
+def _check_ca_bundle(path: str, where: str, refusal: type[S3HaulError]) -> None:
     try:
         tls_context(path)
     except OSError as error:
         hint = "it must be a PEM file with the certificates of the authorities to trust"
         raise refusal(
-            f"the CA bundle {path} cannot be used", hint=hint, said=str(error), id="S3H-NET-06"
+            f"the CA bundle {path} ({where}) cannot be used", hint=hint, said=str(error), id="S3H-NET-06"
         ) from None
 
 

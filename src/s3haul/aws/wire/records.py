@@ -22,7 +22,7 @@ from functools import cache
 from socket import socket
 
 RECORD = 16 << 10  # bytes, RFC 8446 5.1; also more than what a buffering BIO would keep for itself
-AHEAD = 4 * (RECORD + 256)  # bytes, encrypted (RFC 8446 5.2); of more, the first fall out of the cache
+AHEAD = 4 * (RECORD + 256)  # bytes, encrypted (RFC 8446 5.2); twice as many are slower
 
 # openssl/bio.h
 _SET_SSL = 109  # BIO_C_SET_SSL
