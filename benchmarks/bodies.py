@@ -20,8 +20,8 @@ from typing import Self
 
 from layers import measured
 from measure import warm
-from s3haul.aws.keys import Keys
-from s3haul.aws.wire.endpoint import parse
+from s3haul.s3.keys import Keys
+from s3haul.s3.endpoint import parse
 from s3haul.aws.wire.store import WireStore, open_wire_store
 from s3haul.core.checksums import CRCS
 from s3haul.disk.linux import reserve

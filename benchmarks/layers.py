@@ -16,8 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
-from s3haul.aws.keys import Keys
-from s3haul.aws.wire.endpoint import parse
+from s3haul.s3.keys import Keys
+from s3haul.s3.endpoint import parse
 from s3haul.aws.wire.store import WireStore, open_wire_store
 from s3haul.core.keypath import safe_path
 from s3haul.core.tuner import Tuner

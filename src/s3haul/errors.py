@@ -122,12 +122,6 @@ class RedirectRefusedError(SourceError):
     default_id = "S3H-NET-07"
 
 
-class EngineProcessError(S3HaulError):
-    """The processes that fetch objects keep dying."""
-
-    default_id = "S3H-RUN-02"
-
-
 class InterruptedRunError(S3HaulError):
     """A signal ended the run; the journal resumes it. The exit code is 128 + the signal number."""
 

@@ -34,7 +34,7 @@ class AccessOptions:
     sts_endpoint_url: str | None = None
     ca_bundle: str | None = None
     allow_plain_http: bool = False  # http:// to a host that is not loopback
-    transport: str = "auto"  # auto, wire or sdk
+    transport: str = "auto"  # auto, curl or sdk
     owner_profile: str | None = None  # of the data owner's account, only to explain a refused role
 
 
@@ -87,8 +87,7 @@ class TransferOptions:
     sse_kms_key_id: str | None = None
     require_checksum: bool = False
     existing: Existing = Existing.VERIFY
-    concurrency: int = 256  # requests at a time, at most, over all processes
-    processes: int | None = None  # that fetch; None: as many as pay
+    concurrency: int = 256  # requests at a time, at most
     max_attempts: int = 10
     retry_budget: float = 900.0  # seconds one object may spend retrying throttles and network faults
     stall_timeout: float = 60.0

@@ -43,7 +43,7 @@ class TrustView:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """The bucket's store, and how it is reached: "wire" or "sdk", and why that one."""
+    """The bucket's store, and how it is reached: "curl" or "sdk", and why that one."""
 
     store: ObjectStore
     transport: str

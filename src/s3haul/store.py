@@ -4,16 +4,18 @@ Every method raises `StoreError` (one request failed) and nothing else of its ow
 not retry what it is asked; the engine owns that. It verifies TLS names and follows no redirect.
 """
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from s3haul.models import ListPage, ObjectMeta, PartLayout
+from s3haul.models import ListPage, ObjectMeta, ObjectRef, PartLayout
 
 # Bytes of a body.
 Piece = bytes | memoryview
-# Is given the pieces of a body, in order and one at a time; what it raises ends the body.
+# Is given the pieces of a body, in order and one at a time, each good only until it returns; what it raises
+# ends the request.
 Take = Callable[[Piece], None]
+# Is given what the headers say, and returns what takes the body; what it raises ends the request.
+Consume = Callable[[ObjectMeta], Take]
 
 
 class GetRequest(NamedTuple):
@@ -30,22 +32,35 @@ class GetRequest(NamedTuple):
     part_number: int | None = None
 
 
-class ObjectBody(Protocol):
-    """An open answer: headers first, then the body as it comes, as stored (never decoded)."""
+class SmallObjectWork(Protocol):
+    """Small objects to be fetched whole, and what becomes of them. All methods are called in one thread."""
 
-    @property
-    def meta(self) -> ObjectMeta: ...
-
-    def chunks(self) -> AsyncIterator[Piece]:
-        """The body in order, in pieces of at most 1 MiB, which may be kept. Raises `StoreError` where it breaks."""
+    def next(self) -> ObjectRef | None:
+        """The next object, None while there is none or no more may be under way."""
         ...
 
-    async def deliver(self, take: Take) -> None:
-        """The same body to `take`, in threads: for what is large, and neither the loop nor the memory need see.
+    def answered(self, ref: ObjectRef, headers: dict[str, str], body: Sequence[bytes]) -> None:
+        """A 200 and its body came for this object. It is not judged yet."""
+        ...
 
-        A piece is only good until `take` returns. No call of `take` is under way when this returns or raises:
-        what `chunks` raises, and what `take` does.
-        """
+    def unanswered(self, ref: ObjectRef) -> None:
+        """Anything else came, or nothing."""
+        ...
+
+    def pause(self) -> None:
+        """All that has come was handed over; the thread waits for more."""
+        ...
+
+
+class SmallObjects(Protocol):
+    """The thread that does the work."""
+
+    def wake(self) -> None:
+        """There is more to do, or more may be under way. May be called from any thread."""
+        ...
+
+    def close(self) -> None:
+        """Give up what is under way; no method of the work is called any more when this returns."""
         ...
 
 
@@ -56,8 +71,12 @@ class ObjectStore(Protocol):
         """One page of ListObjectsV2 (up to 1,000 keys, in UTF-8 order)."""
         ...
 
-    def get(self, request: GetRequest) -> AbstractAsyncContextManager[ObjectBody]:
-        """Open one GetObject. Leaving the context before the end of the body drops the connection."""
+    async def load(self, request: GetRequest, consume: Consume) -> ObjectMeta:
+        """One GetObject, as stored (never decoded); returns what the headers said once the body has ended.
+
+        `consume` and what it returns are called in a thread. When this returns or raises, none of their calls is
+        under way. That the body was as long as announced is for the caller to check.
+        """
         ...
 
     async def head(self, key: str, *, checksums: bool = False, part_number: int | None = None) -> ObjectMeta:
@@ -71,4 +90,8 @@ class ObjectStore(Protocol):
 
     def statistics(self) -> dict[str, int]:
         """Counters for the debugging view, such as requests by operation."""
+        ...
+
+    def small_objects(self, work: SmallObjectWork) -> SmallObjects | None:
+        """A thread that fetches small objects many at a time; None where this transport has no such way."""
         ...

@@ -2,9 +2,9 @@
 
 from contextlib import asynccontextmanager
 
-from s3haul.aws.keys import Keys
+from s3haul.s3.keys import Keys
 from s3haul.aws.transport import authorities
-from s3haul.aws.wire.endpoint import parse
+from s3haul.s3.endpoint import parse
 from s3haul.aws.wire.store import WireStore, open_wire_store
 from s3haul.options import SourceOptions, TransferOptions
 

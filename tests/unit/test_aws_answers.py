@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from s3haul.aws import answers
+from s3haul.s3 import responses
 from s3haul.models import Checksum, ObjectMeta, Part, PartLayout
 
 
@@ -34,7 +34,7 @@ from s3haul.models import Checksum, ObjectMeta, Part, PartLayout
     ],
 )
 def test_every_checksum_header_is_reported_with_its_type(headers, expected):
-    assert answers.checksums(headers) == expected
+    assert responses.checksums(headers) == expected
 
 
 def test_the_headers_of_a_kms_object_are_all_kept():
@@ -51,7 +51,7 @@ def test_the_headers_of_a_kms_object_are_all_kept():
         "x-amz-storage-class": "INTELLIGENT_TIERING",
         "x-amz-archive-status": "DEEP_ARCHIVE_ACCESS",
     }
-    assert answers.object_meta(206, headers) == ObjectMeta(
+    assert responses.object_meta(206, headers) == ObjectMeta(
         status=206,
         length=10,
         size=100,
@@ -79,7 +79,7 @@ def test_the_headers_of_a_kms_object_are_all_kept():
     ],
 )
 def test_odd_lengths_and_ranges_are_unknown_rather_than_wrong(headers, start, size):
-    meta = answers.object_meta(200, headers)
+    meta = responses.object_meta(200, headers)
     assert (meta.range_start, meta.size) == (start, size)
 
 
@@ -93,7 +93,7 @@ def test_odd_lengths_and_ranges_are_unknown_rather_than_wrong(headers, start, si
     ],
 )
 def test_an_answer_that_is_no_listing_is_noticed(answer, empty):
-    assert answers.list_page(answer).empty_answer is empty
+    assert responses.list_page(answer).empty_answer is empty
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_an_answer_that_is_no_listing_is_noticed(answer, empty):
 )
 def test_an_entry_says_whether_a_restore_is_finished(restore, restored):
     row = {"Key": "k", "Size": 3, "ETag": '"e"', "StorageClass": "GLACIER", "RestoreStatus": restore}
-    (entry,) = answers.list_page(
+    (entry,) = responses.list_page(
         {"Contents": [row], "IsTruncated": True, "NextContinuationToken": "t"}
     ).entries
     assert entry.restored is restored
@@ -123,7 +123,7 @@ def test_an_entry_says_whether_a_restore_is_finished(restore, restored):
 )
 def test_a_head_says_whether_a_restore_is_finished(restore, restored):
     headers = {"content-length": "3", "x-amz-storage-class": "GLACIER", "x-amz-restore": restore}
-    assert answers.object_meta(200, headers).restored is restored
+    assert responses.object_meta(200, headers).restored is restored
 
 
 def attributes(*parts: tuple[int, int], size: int, algorithm: str = "SHA256") -> dict:
@@ -138,7 +138,7 @@ def attributes(*parts: tuple[int, int], size: int, algorithm: str = "SHA256") ->
 def test_parts_of_several_pages_make_one_layout():
     pages = [attributes((1, 5), (2, 6), size=14), attributes((3, 3), size=14)]
     parts = (Part(1, 0, 5, "d1"), Part(2, 5, 6, "d2"), Part(3, 11, 3, "d3"))
-    assert answers.part_layout(pages) == PartLayout("SHA256", parts)
+    assert responses.part_layout(pages) == PartLayout("SHA256", parts)
 
 
 @pytest.mark.parametrize(
@@ -153,4 +153,4 @@ def test_parts_of_several_pages_make_one_layout():
     ],
 )
 def test_parts_that_do_not_account_for_the_object_are_no_layout(pages):
-    assert answers.part_layout(pages) is None
+    assert responses.part_layout(pages) is None

@@ -8,7 +8,7 @@ import pytest
 from faults.canned import listening
 from faults.stores import fault_of, store_on
 from s3haul.aws import sdk
-from s3haul.aws.keys import Keys
+from s3haul.s3.keys import Keys
 from s3haul.aws.sdk import SdkBody, SdkStore
 from s3haul.errors import CredentialsError, FaultKind, StoreError
 from s3haul.models import ObjectMeta

@@ -8,7 +8,7 @@ import pytest
 from faults.canned import answer, canned
 from faults.stores import fault_of, read
 from faults.wire import wire_on
-from s3haul.aws.keys import Keys
+from s3haul.s3.keys import Keys
 from s3haul.aws.wire.caller import ServerClock
 from s3haul.demo import seed
 from s3haul.demo.server import DemoServer

@@ -6,10 +6,10 @@ import pytest
 
 from contract.demo_access import Entry, only_this_aws
 from s3haul.aws.clients import s3_client
-from s3haul.aws.keys import Keys
+from s3haul.s3.keys import Keys
 from s3haul.aws.profile import resolve
 from s3haul.aws.transport import Choice, choose
-from s3haul.aws.wire.endpoint import Endpoint, parse
+from s3haul.s3.endpoint import Endpoint, parse
 from s3haul.demo.server import DemoServer
 from s3haul.errors import UsageError
 from s3haul.options import AccessOptions

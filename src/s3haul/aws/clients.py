@@ -18,12 +18,12 @@ from botocore.credentials import ReadOnlyCredentials
 
 from s3haul import __version__
 from s3haul.aws.configfile import tame
-from s3haul.aws.keys import FetchKeys
-from s3haul.aws.limits import CONNECT_TIMEOUT
 from s3haul.aws.profile import Settings
 from s3haul.aws.shared import event_handlers, service_models
 from s3haul.aws.strict import StrictConfig
 from s3haul.errors import UsageError
+from s3haul.s3.keys import FetchKeys
+from s3haul.s3.limits import CONNECT_TIMEOUT
 
 STS_ATTEMPTS = 3
 

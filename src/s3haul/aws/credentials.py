@@ -10,10 +10,10 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 
-from s3haul.aws.keys import Keys
 from s3haul.aws.sts import Assume, RoleSession
 from s3haul.errors import CredentialsError, S3HaulError
 from s3haul.events import CredentialsRenewed, Emit, Warned
+from s3haul.s3.keys import Keys
 
 LONGEST_HOLD = 900.0
 FIRST_RETRY = 2.0

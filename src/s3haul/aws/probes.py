@@ -11,7 +11,6 @@ from typing import Any
 from s3haul.aws import refusals
 from s3haul.aws.clients import iam_client, s3_client, sts_client
 from s3haul.aws.effective import effective
-from s3haul.aws.keys import FetchKeys
 from s3haul.aws.profile import Settings, resolve
 from s3haul.aws.session import ask_mfa, checked_settings, open_bucket
 from s3haul.aws.sources import load_source
@@ -22,6 +21,7 @@ from s3haul.errors import AccessError, CredentialsError, FaultKind, S3HaulError,
 from s3haul.events import Emit
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
 from s3haul.probes import Configuration, Identity, Reached, TrustView
+from s3haul.s3.keys import FetchKeys
 
 _ATTEMPTS = 3
 _READ_TIMEOUT = 30

@@ -9,7 +9,6 @@ import socket
 from botocore.exceptions import ClientError
 
 from s3haul.aws.chain import RoleStep
-from s3haul.aws.faults import causes
 from s3haul.aws.profile import Settings
 from s3haul.core.pages import PAGES, filled
 from s3haul.core.symptoms import Asked, row_of
@@ -24,6 +23,7 @@ from s3haul.errors import (
     TlsError,
 )
 from s3haul.options import RoleOptions
+from s3haul.s3.faults import causes
 
 _TOLERABLE_SKEW = 60.0
 

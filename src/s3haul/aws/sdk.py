@@ -7,23 +7,23 @@ SDK's own checksum validation is switched off, because it skips most checksums a
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import aioboto3
 
-from s3haul.aws import answers
 from s3haul.aws.clients import s3_client
-from s3haul.aws.keys import FetchKeys
-from s3haul.aws.layout import ATTRIBUTES, PARTS_PER_PAGE, read_layout
-from s3haul.aws.limits import CONNECT_TIMEOUT, SPARE_CONNECTIONS
 from s3haul.aws.profile import Settings
 from s3haul.aws.translate import FOREIGN, translate
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import ListPage, ObjectMeta, PartLayout
 from s3haul.options import SourceOptions, TransferOptions
-from s3haul.store import GetRequest, Take
+from s3haul.s3 import responses
+from s3haul.s3.keys import FetchKeys
+from s3haul.s3.layout import ATTRIBUTES, PARTS_PER_PAGE, read_layout
+from s3haul.s3.limits import CONNECT_TIMEOUT, SPARE_CONNECTIONS
+from s3haul.store import Consume, GetRequest, SmallObjectWork, Take
 from s3haul.threads import in_thread
 
 LARGEST_CHUNK = 1024 * 1024
@@ -44,44 +44,6 @@ def sdk_client(
     )
 
 
-class SdkBody:
-    """An open answer. Its rate is judged only over the time that it waits for the network."""
-
-    def __init__(self, meta: ObjectMeta, stream: Any, stall_timeout: float, minimum_rate: int) -> None:
-        self.meta = meta
-        self._stream = stream
-        self._window = stall_timeout
-        self._minimum_rate = minimum_rate
-
-    async def chunks(self, clock: Callable[[], float] = time.monotonic) -> AsyncIterator[bytes]:
-        """As `ObjectBody.chunks`."""
-        waited, received = 0.0, 0
-        while True:
-            began = clock()
-            try:
-                chunk = await self._stream.read(LARGEST_CHUNK)
-            except FOREIGN as error:
-                raise StoreError(translate(error)) from error
-            if not chunk:
-                return
-            waited += clock() - began
-            received += len(chunk)
-            if waited >= self._window:
-                self._check_rate(received, waited)
-                waited, received = 0.0, 0
-            yield chunk
-
-    async def deliver(self, take: Take) -> None:
-        """As `ObjectBody.deliver`."""
-        async for chunk in self.chunks():
-            await in_thread(None, take, chunk)
-
-    def _check_rate(self, received: int, waited: float) -> None:
-        if received < self._minimum_rate * waited:
-            slow = f"{received} bytes in {waited:.1f} s are less than {self._minimum_rate} bytes/s"
-            raise StoreError(Fault(FaultKind.STALL, slow))
-
-
 class SdkStore:
     """One bucket through one client, which `session.open_store` makes and closes.
 
@@ -90,8 +52,15 @@ class SdkStore:
     """
 
     def __init__(
-        self, client: Any, source: SourceOptions, transfer: TransferOptions, fetch: FetchKeys
+        self,
+        client: Any,
+        source: SourceOptions,
+        transfer: TransferOptions,
+        fetch: FetchKeys,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
         self._client = client
         self._fetch = fetch
         self._source = source
@@ -114,10 +83,9 @@ class SdkStore:
             StartAfter=start_after if start_after and token is None else None,
             OptionalObjectAttributes=None if directory_bucket else ["RestoreStatus"],
         )
-        return answers.list_page(answer)
+        return responses.list_page(answer)
 
-    @asynccontextmanager
-    async def get(self, request: GetRequest) -> AsyncIterator[SdkBody]:
+    async def load(self, request: GetRequest, consume: Consume) -> ObjectMeta:
         first_last = request.byte_range
         answer = await self._call(
             "get_object",
@@ -130,13 +98,39 @@ class SdkStore:
         )
         stream = answer["Body"]
         try:
-            yield SdkBody(_meta(answer), stream, self._transfer.stall_timeout, self._transfer.minimum_rate)
+            meta = _meta(answer)
+            take = await in_thread(None, consume, meta)
+            await self._receive(stream, take)
         finally:
             # A body that was read to its end has given its connection back. Any other is cut off: a graceful
             # close over TLS waits for the server and would outlive the client.
             if (connection := stream.connection) is not None and connection.transport is not None:
                 connection.transport.abort()
             stream.close()
+        return meta
+
+    async def _receive(self, stream: Any, take: Take) -> None:
+        """The body to `take`. Its rate is judged only over the time that we wait for the network."""
+        waited, received = 0.0, 0
+        while True:
+            began = self._clock()
+            try:
+                chunk = await stream.read(LARGEST_CHUNK)
+            except FOREIGN as error:
+                raise StoreError(translate(error)) from error
+            if not chunk:
+                return
+            waited += self._clock() - began
+            received += len(chunk)
+            if waited >= self._transfer.stall_timeout:
+                self._check_rate(received, waited)
+                waited, received = 0.0, 0
+            await in_thread(None, take, chunk)
+
+    def _check_rate(self, received: int, waited: float) -> None:
+        if received < self._transfer.minimum_rate * waited:
+            slow = f"{received} bytes in {waited:.1f} s are less than {self._transfer.minimum_rate} bytes/s"
+            raise StoreError(Fault(FaultKind.STALL, slow))
 
     async def head(self, key: str, *, checksums: bool = False, part_number: int | None = None) -> ObjectMeta:
         mode = "ENABLED" if checksums else None
@@ -154,6 +148,9 @@ class SdkStore:
             )
 
         return await read_layout(page)
+
+    def small_objects(self, work: SmallObjectWork) -> None:  # noqa: ARG002 - every object takes the general path
+        return None
 
     def statistics(self) -> dict[str, int]:
         return dict(self._calls)
@@ -181,4 +178,4 @@ def _leave_checksums_to_us(params: dict[str, Any], **_: Any) -> None:
 
 def _meta(answer: dict[str, Any]) -> ObjectMeta:
     metadata = answer["ResponseMetadata"]
-    return answers.object_meta(metadata["HTTPStatusCode"], metadata["HTTPHeaders"])
+    return responses.object_meta(metadata["HTTPStatusCode"], metadata["HTTPHeaders"])

@@ -11,20 +11,18 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, NamedTuple
 
-from s3haul.aws import refusals, tls
+from s3haul.aws import refusals
 from s3haul.aws.clients import check_endpoint, quiet_loggers, s3_client
 from s3haul.aws.credentials import RoleCredentials
-from s3haul.aws.keys import FetchKeys
 from s3haul.aws.profile import Settings, resolve
 from s3haul.aws.sources import load_source
 from s3haul.aws.sts import AskMfa, RoleChain
 from s3haul.aws.translate import FOREIGN, translate
 from s3haul.aws.transport import Choice, authorities, choose
-from s3haul.aws.wire.endpoint import Endpoint
-from s3haul.aws.wire.store import open_wire_store
 from s3haul.errors import CredentialsError, FaultKind, SourceError
 from s3haul.events import Emit, Warned
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
+from s3haul.s3.keys import FetchKeys
 from s3haul.store import ObjectStore
 
 _DISCOVERY_ATTEMPTS = 3
@@ -44,18 +42,10 @@ class Effective(NamedTuple):
     settings: Settings
 
 
-class Wiring(NamedTuple):
-    """What another process needs for a wire store of its own: the address, whom to trust, and keys."""
-
-    endpoint: Endpoint
-    authorities: str
-    fetch: FetchKeys
-
-
 class OpenStore(NamedTuple):
     """`credentials.run()` belongs into the engine's outer task group; None where nothing needs it.
 
-    `transport` is "wire" or "sdk", `transport_reason` says why in a few words; `wiring` goes with "wire".
+    `transport` is "curl" or "sdk", `transport_reason` says why in a few words.
     """
 
     store: ObjectStore
@@ -63,7 +53,6 @@ class OpenStore(NamedTuple):
     credentials: RoleCredentials | None
     transport: str = "sdk"
     transport_reason: str = ""
-    wiring: Wiring | None = None
 
 
 def checked_settings(access: AccessOptions) -> Settings:
@@ -105,14 +94,13 @@ async def open_store(
     settings = checked_settings(access)
     for warning in settings.warnings:
         on_event(Warned(warning, "S3H-CFG-06"))
-    tls.prepare(authorities(settings.ca_bundle.value))  # beside the making of the first client
     credentials, fetch = await _credentials(settings, on_event, ask_mfa)
     region, asked = await _bucket_region(settings, fetch, source)
     opening = open_bucket(settings, fetch, region, source, transfer, transport=access.transport, asked=asked)
     async with opening as bucket:
         effective = _effective(settings, credentials, bucket.client)
         choice = bucket.choice
-        yield OpenStore(bucket.store, effective, credentials, choice.transport, choice.reason, bucket.wiring)
+        yield OpenStore(bucket.store, effective, credentials, choice.transport, choice.reason)
 
 
 class OpenBucket(NamedTuple):
@@ -121,7 +109,6 @@ class OpenBucket(NamedTuple):
     store: ObjectStore
     client: Any
     choice: Choice
-    wiring: Wiring | None
 
 
 @asynccontextmanager
@@ -144,7 +131,6 @@ async def open_bucket(
         if client is None:
             client = await stack.enter_async_context(_locating_client(settings, fetch, source.bucket, region))
         choice = await choose(client, source.bucket, transport)
-        wiring: Wiring | None = None
         if choice.endpoint is None:
             from s3haul.aws.sdk import SdkStore, sdk_client  # noqa: PLC0415 - loads boto3, which others can spare
 
@@ -152,11 +138,19 @@ async def open_bucket(
             client = await stack.enter_async_context(made)
             store: ObjectStore = SdkStore(client, source, transfer, fetch)
         else:
-            wiring = Wiring(choice.endpoint, authorities(settings.ca_bundle.value), fetch)
-            store = await stack.enter_async_context(
-                open_wire_store(wiring.endpoint, wiring.authorities, source, transfer, fetch)
+            from s3haul.s3.handles import Network  # noqa: PLC0415 - pycurl may not be installed
+            from s3haul.s3.store import open_curl_store  # noqa: PLC0415
+
+            network = Network(
+                authorities=authorities(settings.ca_bundle.value),
+                proxy=choice.proxy,
+                stall_timeout=transfer.stall_timeout,
+                minimum_rate=transfer.minimum_rate,
             )
-        yield OpenBucket(store, client, choice, wiring)
+            store = await stack.enter_async_context(
+                open_curl_store(choice.endpoint, network, source, transfer, fetch)
+            )
+        yield OpenBucket(store, client, choice)
 
 
 async def _credentials(

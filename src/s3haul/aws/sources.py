@@ -17,10 +17,10 @@ from botocore.exceptions import ClientError
 
 from s3haul.aws.chain import Base, BaseKind
 from s3haul.aws.clients import core_session
-from s3haul.aws.keys import FetchKeys, Keys
 from s3haul.aws.profile import Settings
 from s3haul.aws.translate import FOREIGN
 from s3haul.errors import CredentialsError
+from s3haul.s3.keys import FetchKeys, Keys
 
 _LOG_IN = "log in again (for example `aws sso login`), then run the same command"
 

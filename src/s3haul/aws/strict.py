@@ -15,8 +15,8 @@ from aiobotocore.httpsession import AIOHTTPSession
 from botocore.exceptions import BotoCoreError
 from botocore.httpsession import get_cert_path
 
-from s3haul.aws.limits import REDIRECTS
 from s3haul.aws.tls import tls_context
+from s3haul.s3.limits import REDIRECTS
 
 
 class RedirectRefused(BotoCoreError):  # type: ignore[misc]  # noqa: N818 - botocore's naming

@@ -16,8 +16,6 @@ from botocore.exceptions import ClientError
 from s3haul.aws import refusals
 from s3haul.aws.chain import RoleStep
 from s3haul.aws.clients import sts_client
-from s3haul.aws.faults import clock_skew
-from s3haul.aws.keys import FetchKeys, Keys
 from s3haul.aws.profile import Settings
 from s3haul.aws.sources import load_source
 from s3haul.aws.translate import FOREIGN, translate
@@ -25,6 +23,8 @@ from s3haul.aws.validate import account_of
 from s3haul.errors import AssumeRoleError
 from s3haul.events import Emit, Warned
 from s3haul.options import RoleOptions
+from s3haul.s3.faults import clock_skew
+from s3haul.s3.keys import FetchKeys, Keys
 
 CHAINED_DURATION = 3600
 _NOTABLE_SKEW = 5.0

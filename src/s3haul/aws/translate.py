@@ -14,7 +14,9 @@ from botocore import exceptions as boto
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from s3haul.aws.faults import (
+from s3haul.aws.strict import RedirectRefused
+from s3haul.errors import Fault, FaultKind, S3HaulError
+from s3haul.s3.faults import (
     CUT,
     causes,
     kind_of_causes,
@@ -23,8 +25,6 @@ from s3haul.aws.faults import (
     redirect_fault,
     service_fault,
 )
-from s3haul.aws.strict import RedirectRefused
-from s3haul.errors import Fault, FaultKind, S3HaulError
 
 # What one SDK call may raise for reasons outside this program. ValueError: a field that does not parse.
 FOREIGN = (

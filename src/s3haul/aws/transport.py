@@ -1,38 +1,42 @@
-"""Which transport serves a bucket, and where the wire transport sends its requests.
+"""Which transport serves a bucket, and where the curl transport sends its requests.
 
 botocore's endpoint rules decide about host, path style and signing region, so that both transports ask
 the same server in the same way. It connects to nobody.
 """
 
+import importlib.util
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from botocore.httpsession import ProxyConfiguration, get_cert_path
 from botocore.utils import get_environ_proxies
 
-from s3haul.aws.wire.endpoint import Endpoint, parse
 from s3haul.errors import UsageError
+from s3haul.s3.endpoint import Endpoint, parse
 
-TRANSPORTS = ("auto", "wire", "sdk")
+TRANSPORTS = ("auto", "curl", "sdk")
 
 
 class Unserved(NamedTuple):
-    """The wire transport cannot serve this; `reason` completes "because …"."""
+    """The curl transport cannot serve this; `reason` completes "because …"."""
 
     reason: str
 
 
-class Choice(NamedTuple):
-    """The transport of a run, and why; `endpoint` is that of the wire transport, None for the sdk."""
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The transport of a run, and why; `endpoint` is that of the curl transport, None for the sdk."""
 
     transport: str
     reason: str
     endpoint: Endpoint | None = None
+    proxy: str = field(default="", repr=False)  # URL, for the curl transport
 
 
 async def choose(client: Any, bucket: str, asked: str) -> Choice:
-    """The transport for `bucket` where "auto", "wire" or "sdk" was asked for.
+    """The transport for `bucket` where "auto", "curl" or "sdk" was asked for.
 
-    Raises `UsageError` for another word, and where wire is asked for and cannot serve.
+    Raises `UsageError` for another word, and where curl is asked for and cannot serve.
     """
     if asked not in TRANSPORTS:
         raise UsageError(f"no such transport: {asked!r}", hint=f"one of {', '.join(TRANSPORTS)}")
@@ -40,10 +44,11 @@ async def choose(client: Any, bucket: str, asked: str) -> Choice:
         return Choice("sdk", "it was asked for")
     found = await locate(client, bucket)
     if isinstance(found, Endpoint):
-        return Choice("wire", "it can serve this bucket" if asked == "auto" else "it was asked for", found)
-    if asked == "wire":
+        reason = "it can serve this bucket" if asked == "auto" else "it was asked for"
+        return Choice("curl", reason, found, _proxy(client, found.origin))
+    if asked == "curl":
         hint = "leave the choice to s3haul, or ask for the sdk transport"
-        raise UsageError(f"the wire transport cannot serve this bucket: {found.reason}", hint=hint)
+        raise UsageError(f"the curl transport cannot serve this bucket: {found.reason}", hint=hint)
     return Choice("sdk", found.reason)
 
 
@@ -54,7 +59,7 @@ async def locate(client: Any, bucket: str) -> Endpoint | Unserved:
     resolve = client._resolve_endpoint_ruleset  # noqa: SLF001
     url, _, properties = await resolve(model, {"Bucket": bucket}, {})
     schemes = properties.get("authSchemes") or [{"name": "sigv4", "signingName": "s3"}]
-    unserved = _signature(schemes[0]) or _proxy(client, url)
+    unserved = _signature(schemes[0]) or _missing_library()
     if unserved:
         return Unserved(unserved)
     region = schemes[0].get("signingRegion") or client.meta.region_name
@@ -78,7 +83,11 @@ def _signature(scheme: dict[str, Any]) -> str:
     return ""
 
 
+def _missing_library() -> str:
+    return "" if importlib.util.find_spec("pycurl") else "pycurl is not installed"
+
+
 def _proxy(client: Any, url: str) -> str:
+    """The URL of the proxy for this endpoint, "" for none: from the profile, else from the environment."""
     proxies = client.meta.config.proxies or get_environ_proxies(url)
-    through = ProxyConfiguration(proxies=proxies).proxy_url_for(url)
-    return "a proxy is configured for this endpoint" if through else ""
+    return ProxyConfiguration(proxies=proxies).proxy_url_for(url) or ""

@@ -58,7 +58,6 @@ def cp(
     existing: flags.ExistingFiles = Existing.VERIFY,
     force_glacier_transfer: flags.ForceGlacier = False,
     concurrency: flags.Concurrency = 256,
-    processes: flags.Processes = "auto",
     transport: flags.Transport = Transports.AUTO,
     force: flags.Force = False,
     dryrun: flags.Dryrun = False,
@@ -101,7 +100,6 @@ def cp(
         require_checksum=require_checksum,
         existing=existing,
         concurrency=concurrency,
-        processes=flags.parse_processes(processes),
         force_glacier_transfer=force_glacier_transfer,
     )
     where = flags.parse_destination(dest, what, force=force)

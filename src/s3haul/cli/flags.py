@@ -27,7 +27,7 @@ class Transports(StrEnum):
     """How objects are asked for: over our own HTTP client, or over aioboto3."""
 
     AUTO = "auto"
-    WIRE = "wire"
+    CURL = "curl"
     SDK = "sdk"
 
 
@@ -127,22 +127,13 @@ ExistingFiles = Annotated[
 ForceGlacier = Annotated[
     bool, typer.Option("--force-glacier-transfer", help="Try archived objects too.", rich_help_panel=_WHAT)
 ]
-MOST_PROCESSES = 64
 
 Concurrency = Annotated[
     int, typer.Option(min=1, max=1024, help="Requests at a time, at most.", rich_help_panel=_WHAT)
 ]
-Processes = Annotated[
-    str,
-    typer.Option(
-        help="Processes that fetch objects: a number, or auto for one a core in long runs.",
-        metavar="[auto|N]",
-        rich_help_panel=_WHAT,
-    ),
-]
 Transport = Annotated[
     Transports,
-    typer.Option(help="wire is fast, sdk serves odd endpoints; auto chooses.", rich_help_panel=_WHAT),
+    typer.Option(help="curl is fast, sdk serves odd endpoints; auto chooses.", rich_help_panel=_WHAT),
 ]
 Force = Annotated[
     bool, typer.Option("--force", help="Accept / or the home directory as DEST.", rich_help_panel=_WHAT)
@@ -264,12 +255,3 @@ def filters_in_order(argv: Sequence[str]) -> tuple[tuple[bool, str], ...]:
         if flag in {"--include", "--exclude"}:
             found.append((flag == "--include", value if equals else next(words, "")))
     return tuple(found)
-
-
-def parse_processes(text: str) -> int | None:
-    """None for "auto". Raises `UsageError`."""
-    if text == "auto":
-        return None
-    if text.isascii() and text.isdecimal() and 1 <= int(text) <= MOST_PROCESSES:
-        return int(text)
-    raise UsageError(f"--processes takes auto or a number from 1 to {MOST_PROCESSES}.")

@@ -32,14 +32,11 @@ from s3haul.events import Event
 from s3haul.journal import Reader, SourceIdentity
 from s3haul.options import AccessOptions, DestinationOptions, OutputOptions, SourceOptions, TransferOptions
 from s3haul.progress import Bars, JsonLines, Lines, Listener, Quiet
-from s3haul.scale.company import Plan
-from s3haul.scale.processes import Processes
 
 if TYPE_CHECKING:  # as in `render`
     from s3haul.core.judgement import Finding
 
 FILES_PER_REQUEST = 2  # a connection and a file
-MOST_BY_ITSELF = 8  # processes; beyond, one parent hardly keeps their books
 SPARE_FILES = 128  # kept directories, the journal, the libraries
 
 
@@ -68,9 +65,6 @@ def run(
         async def main() -> None:
             async with open_store(access, source, transfer, on_event=emit) as opened:
                 _show_access(opened, output)
-                count, why = _processes(opened, transfer)
-                if output.verbose:
-                    streams.tell(f"processes {count}: {why}")
                 job = Job(
                     store=opened.store,
                     credentials=opened.credentials,
@@ -79,7 +73,6 @@ def run(
                     identity=SourceIdentity(source.bucket, source.base, opened.effective.endpoint),
                     options=transfer,
                     file_name=where.name,
-                    reinforcement=_reinforcement(opened, transfer, count),
                 )
                 await haul(job, tally, emit)
 
@@ -118,29 +111,6 @@ def _explained(
     from s3haul.cli.examine import explain_run  # noqa: PLC0415 - a run that was not refused needs none of it
 
     return explain_run(access, source, transfer, tally, error)
-
-
-def _processes(opened: OpenStore, transfer: TransferOptions) -> tuple[int, str]:
-    """How many engine processes the run may call upon, and why."""
-    if opened.wiring is None:
-        return 1, f"the {opened.transport} transport works in one"
-    if transfer.processes is not None:
-        return min(transfer.processes, transfer.concurrency), "--processes"
-    count = min(_cores(), MOST_BY_ITSELF, transfer.concurrency)
-    return count, "one a core, once the run is long enough"
-
-
-def _cores() -> int:
-    """What this process may run on; macOS does not restrict it."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _reinforcement(opened: OpenStore, transfer: TransferOptions, count: int) -> Processes | None:
-    if opened.wiring is None or transfer.processes == 1:
-        return None
-    wiring = opened.wiring
-    plan = Plan(count, wiring.endpoint, wiring.authorities, wiring.fetch)
-    return Processes(plan, at_once=transfer.processes is not None)
 
 
 def _within_open_files(transfer: TransferOptions) -> TransferOptions:

@@ -349,12 +349,6 @@ PAGES: dict[str, Page] = {
         YOU,
         "Haul to a file system that tells them apart, if the bucket has such keys.",
     ),
-    "S3H-RUN-02": Page(
-        "The processes that fetch objects kept dying.",
-        YOU,
-        "Look for a lack of memory (dmesg names what the kernel killed), or run with --processes 1; the same "
-        "command resumes.",
-    ),
     "S3H-RUN-01": Page("A signal ended the run.", YOU, "The same command resumes."),
     "S3H-USE-01": Page("The command line cannot be meant.", YOU, "See s3haul COMMAND --help."),
     "S3H-BUG-01": Page(

@@ -57,7 +57,6 @@ REASONS: dict[str, Reason] = {
     "redirected": Reason("S3H-NET-07", "the server sent us to another address, which is never followed"),
     "credentials": Reason("S3H-STS-02", "the credentials were refused even after a refresh"),
     "request-refused": Reason("S3H-S3-18", "S3 refused the request"),
-    "process-died": Reason("S3H-RUN-02", "the processes that fetched the object died, one after the other"),
     "unstorable-name": Reason(
         "S3H-DST-05", "this file system cannot store the key's name or the object's size"
     ),

@@ -1,6 +1,6 @@
 """Signature Version 4 in headers, for requests of S3 without a body: what is signed is what is sent.
 
-Pure: the time is a parameter. A `Signer` builds the whole request head; all that does not change from
+Pure: the time is a parameter. A `Signer` gives the headers of a request; all that does not change from
 one request to the next is prepared once a second. Only S3 is served, whose rules differ from those of
 other services: the path is percent-encoded once and never normalized.
 Source: AWS General Reference, "Signature Version 4"; botocore's S3SigV4Auth, which a test holds it to.
@@ -51,11 +51,13 @@ class Shape:
 
 
 class _Template(NamedTuple):
-    """A shape at one second: the texts around the varying values, one more than there are values."""
+    """A shape at one second. `canonical` are the texts around the varying values, one more than there are values."""
 
     method: str
     canonical: tuple[str, ...]  # behind path and query
-    head: tuple[str, ...]  # behind the target, up to the signature
+    fixed: list[str]  # header lines that do not change
+    varying: tuple[str, ...]  # "name: " of those that do
+    authorization: str  # up to the signature
 
 
 class Signer:
@@ -89,8 +91,8 @@ class Signer:
         self._to_sign = ""
         self._templates: dict[Shape, _Template] = {}
 
-    def head(self, shape: Shape, path: str, query: str, values: tuple[str, ...], now: float) -> bytes:
-        """The request, ready to send. `path` and `query` are encoded, `values` those of `shape.varying`.
+    def headers(self, shape: Shape, path: str, query: str, values: tuple[str, ...], now: float) -> list[str]:
+        """The header lines to send. `path` and `query` are encoded, `values` those of `shape.varying`.
 
         `now` is in epoch seconds by the server's clock. Raises ValueError for a value that is no header.
         """
@@ -98,15 +100,12 @@ class Signer:
         if second != self._second:
             self._turn_to(second)
         template = self._templates.get(shape) or self._prepare(shape)
-        if values:
-            values = tuple(map(_header_value, values))
-        method = template.method
-        canonical = f"{method}\n{path}\n{query}\n{_filled(template.canonical, values)}"
+        values = tuple(map(_header_value, values))
+        canonical = f"{template.method}\n{path}\n{query}\n{_filled(template.canonical, values)}"
         to_sign = self._to_sign + sha256(canonical.encode()).hexdigest()
         signature = hmac_digest(self._key, to_sign.encode(), "sha256").hex()
-        target = f"{path}?{query}" if query else path
-        sent = _filled(template.head, values)
-        return f"{method} {target} HTTP/1.1\r\n{sent}{signature}\r\n\r\n".encode()
+        sent = [name + value for name, value in zip(template.varying, values, strict=True)]
+        return [*template.fixed, *sent, template.authorization + signature]
 
     def _turn_to(self, second: int) -> None:
         year, month, day, hour, minute, rest, *_ = gmtime(second)
@@ -133,18 +132,19 @@ class Signer:
         if self._token is not None:
             fixed["x-amz-security-token"] = self._token
         headers = {name: _header_value(value) for name, value in fixed.items()}
+        lines = [f"{name}: {value}" for name, value in headers.items()]
+        lines += [f"{name}: {_header_value(value)}" for name, value in self._unsigned]
         headers |= dict.fromkeys(shape.varying, _SLOT)
         names = sorted(headers)
         signed = ";".join(names)
         canonical = "".join(f"{name}:{headers[name]}\n" for name in names)
-        sent = "".join(f"{name}: {headers[name]}\r\n" for name in names)
-        unsigned = "".join(f"{name}: {_header_value(value)}\r\n" for name, value in self._unsigned)
         credential = f"{_header_value(self._access_key)}/{self._scope}"
-        authorization = f"{ALGORITHM} Credential={credential}, SignedHeaders={signed}, Signature="
         template = _Template(
             shape.method,
             tuple(f"{canonical}\n{signed}\n{EMPTY_SHA256}".split(_SLOT)),
-            tuple(f"{sent}{unsigned}authorization: {authorization}".split(_SLOT)),
+            lines,
+            tuple(f"{name}: " for name in shape.varying),
+            f"authorization: {ALGORITHM} Credential={credential}, SignedHeaders={signed}, Signature=",
         )
         self._templates[shape] = template
         return template
@@ -168,4 +168,4 @@ def _header_value(text: str) -> str:
     if not (text.isascii() and text.isprintable()):
         # Not shown: it may be a secret.
         raise ValueError("a header value with characters that are not printable ASCII")
-    return " ".join(text.split())
+    return " ".join(text.split()) if " " in text else text

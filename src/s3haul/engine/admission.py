@@ -4,15 +4,12 @@ Pure decisions over values; `listing` gathers the values and acts on them.
 """
 
 from enum import Enum, auto
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from s3haul.disk import FileStat
+from s3haul.journal import KnownRow
 from s3haul.models import ObjectRef, Partial, SafePath, State
 from s3haul.options import Existing, TransferOptions
-
-if TYPE_CHECKING:
-    # As in `context`: what fetches objects needs no SQLite.
-    from s3haul.journal import KnownRow
 
 
 class Verb(Enum):
@@ -35,7 +32,7 @@ class Target(NamedTuple):
 
 
 def admit(
-    ref: ObjectRef, path: SafePath, row: "KnownRow | None", on_disk: FileStat | None, options: TransferOptions
+    ref: ObjectRef, path: SafePath, row: KnownRow | None, on_disk: FileStat | None, options: TransferOptions
 ) -> Target:
     """The target for one listing entry. `on_disk` describes whatever stands at `path` now."""
     if is_done(row, ref, path) and is_intact(on_disk, ref, path):
@@ -53,12 +50,12 @@ def admit(
     return Target(ref, path, Verb.FETCH)
 
 
-def is_done(row: "KnownRow | None", ref: ObjectRef, path: SafePath) -> bool:
+def is_done(row: KnownRow | None, ref: ObjectRef, path: SafePath) -> bool:
     """Whether the journal says that exactly this version landed at exactly this path."""
     return same_version(row, ref) and row is not None and row.path == str(path)
 
 
-def same_version(row: "KnownRow | None", ref: ObjectRef) -> bool:
+def same_version(row: KnownRow | None, ref: ObjectRef) -> bool:
     """Whether the journal says that exactly this version landed somewhere."""
     return row is not None and row.state is State.DONE and row.etag == ref.etag and row.size == ref.size
 

@@ -6,11 +6,12 @@ and modification time match as `aws s3 sync` would have it. Otherwise the object
 
 import aiofiles
 
-from s3haul.core.checksums import Composite, FullObject
+from s3haul.core.checksums import Composite, Unverifiable
 from s3haul.engine.answers import demand_encryption
-from s3haul.engine.context import Landing
+from s3haul.engine.context import Context
+from s3haul.engine.layout import stored_parts
 from s3haul.engine.patience import GaveUpError, persist
-from s3haul.engine.verification import Check, Proof, composite_check, done, plan, whole_check
+from s3haul.engine.verification import Check, Parts, Proof, SizeOnly, check_for, done, plan
 from s3haul.errors import StoreError
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, SafePath, Verdict
 from s3haul.threads import in_thread, steadfast
@@ -19,33 +20,31 @@ BLOCK = 4 << 20
 SAME_TIME = 1.0  # seconds; file systems keep different fractions
 
 
-async def adopt(ctx: Landing, ref: ObjectRef, path: SafePath) -> Outcome | None:
+async def adopt(ctx: Context, ref: ObjectRef, path: SafePath) -> Outcome | None:
     """The Outcome if the file is the object, None if it must be fetched. Raises as `transfer`."""
     try:
         meta, _ = await persist(ctx, ref.key, ctx.reading, lambda: ctx.store.head(ref.key, checksums=True))
-    except GaveUpError:
+        if meta.etag != ref.etag:
+            return None
+        demand_encryption(meta, ctx.options)
+        proof = await _proof(ctx, ref, path, meta)
+    except (GaveUpError, StoreError):
         return None  # HEAD tells less than GET: let the fetch say what is wrong
-    if meta.etag != ref.etag:
-        return None
-    demand_encryption(meta, ctx.options)
-    proof = await _proof(ctx, ref, path, meta)
     if proof is None:
         return None
     return done(ref, path, meta, proof, attempts=1, fetched=0)
 
 
-async def _proof(ctx: Landing, ref: ObjectRef, path: SafePath, meta: ObjectMeta) -> Proof | None:
-    match plan(meta, ref.size, ctx.options):
-        case FullObject() as wanted:
-            check: Check | None = whole_check(wanted)
-        case Composite() as wanted:
-            check = composite_check(wanted, ref.size, await ctx.store.part_layout(ref.key))
-        case _:
-            stat = await in_thread(ctx.threads, ctx.destination.stat, path)
-            same = stat is not None and abs(stat.mtime - ref.last_modified) <= SAME_TIME
-            return Proof(Verdict.SIZE_ONLY, reason="same-size-and-time") if same else None
-    if check is None:
-        return None
+async def _proof(ctx: Context, ref: ObjectRef, path: SafePath, meta: ObjectMeta) -> Proof | None:
+    wanted = plan(meta, ref.size, ctx.options)
+    if isinstance(wanted, Unverifiable):
+        stat = await in_thread(ctx.threads, ctx.destination.stat, path)
+        same = stat is not None and abs(stat.mtime - ref.last_modified) <= SAME_TIME
+        return Proof(Verdict.SIZE_ONLY, reason="same-size-and-time") if same else None
+    parts = await stored_parts(ctx, ref, wanted) if isinstance(wanted, Composite) else None
+    check = check_for(wanted, ref.size, parts or Parts(), ctx.options)
+    if isinstance(check, SizeOnly):
+        return None  # the parts are not known: fetch it
     await _hash_file(ctx, path, check)
     try:
         return check.prove()
@@ -53,9 +52,9 @@ async def _proof(ctx: Landing, ref: ObjectRef, path: SafePath, meta: ObjectMeta)
         return None
 
 
-async def _hash_file(ctx: Landing, path: SafePath, check: Check) -> None:
+async def _hash_file(ctx: Context, path: SafePath, check: Check) -> None:
     """A hop to a thread for every block: cheap against the hashing, and an interruption waits for one only."""
     fd = await in_thread(ctx.threads, ctx.destination.open_read, path)
     async with aiofiles.open(fd, "rb", buffering=0, executor=ctx.threads) as file:
         while block := await steadfast(file.read(BLOCK)):
-            check.update(block)
+            await in_thread(ctx.threads, check.update, block)

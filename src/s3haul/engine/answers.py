@@ -53,20 +53,6 @@ def check_end(left: int) -> None:
         raise StoreError(Fault(FaultKind.BROKEN, f"the body ended {left} bytes early"))
 
 
-def check_part(ref: ObjectRef, meta: ObjectMeta, number: int, start: int) -> int:
-    """The length of part `number`, which begins at byte `start`. Raises `StoreError` as `check_whole`."""
-    if meta.status != 206:
-        raise wrong(f"status {meta.status} to a GET of part {number}")
-    if meta.range_start != start:
-        raise wrong(f"part {number} begins at byte {meta.range_start} instead of {start}")
-    if meta.size != ref.size:
-        raise wrong(f"part {number} belongs to an object of {meta.size} bytes instead of {ref.size}")
-    if meta.length is None or not 0 < meta.length <= ref.size - start:
-        raise wrong(f"part {number} has an impossible length of {meta.length} bytes")
-    _check_etag(ref, meta)
-    return meta.length
-
-
 def _check_etag(ref: ObjectRef, meta: ObjectMeta) -> None:
     if ref.etag and meta.etag != ref.etag:
         raise wrong(f"ETag {meta.etag or 'missing'} where {ref.etag} was asked for")

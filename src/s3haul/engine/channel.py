@@ -35,6 +35,11 @@ class Channel(Generic[T]):
         self._items.append(item)
         _wake(self._receivers)
 
+    def push(self, item: T) -> None:
+        """Hand over at once, also beyond the capacity: for callers that bound what they push."""
+        self._items.append(item)
+        _wake(self._receivers)
+
     async def receive(self) -> T:
         """The next item. Raises `ChannelClosedError` after the last one."""
         while not self._items:

@@ -1,7 +1,6 @@
 """What every part of one run shares: built once by `run`, passed down, never changed.
 
-In three widths, each for who needs no more: `Calls` asks S3, `Landing` also brings objects onto the disk
-(an engine process has this one), `Context` also keeps the books.
+In two widths: `Calls` asks S3, `Context` also brings objects onto the disk and records what became of them.
 
 No behaviour beyond handing out these parts; the clock, the dice and the sleep are here so that tests
 need not wait.
@@ -13,21 +12,16 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from s3haul.core.retry import RetryLimits
 from s3haul.disk import Destination
 from s3haul.engine.gate import Gate
-from s3haul.engine.lander import Lander
 from s3haul.engine.lanes import Lanes
 from s3haul.events import Emit
-from s3haul.models import Block, Partial
+from s3haul.journal import Journal
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.store import ObjectStore
-
-if TYPE_CHECKING:
-    # Processes that only fetch objects open no journal, and need no SQLite.
-    from s3haul.journal import Journal
 
 
 class Credentials(Protocol):
@@ -48,22 +42,6 @@ class RoleCredentials(Credentials, Protocol):
 
     async def run(self) -> None:
         """Refresh ahead of expiry until cancelled. Raises `AccessError` when the role is lost."""
-        ...
-
-
-class PartBook(Protocol):
-    """Keeps what of an object has landed, for the next run; takes plain values and returns at once."""
-
-    def begin(self, partial: Partial) -> None:
-        """The object will land block by block in a temporary file of its own."""
-        ...
-
-    def landed(self, temporary: str, block: Block) -> None:
-        """The bytes of a block are written to that file."""
-        ...
-
-    def forget(self, temporary: str) -> None:
-        """The file is finished, or of no use any more."""
         ...
 
 
@@ -100,23 +78,15 @@ class Calls:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Landing(Calls):
-    """What it takes to bring an object onto the disk."""
+class Context(Calls):
+    """The parts of one run that writes. `file_name` is set for one object under another name."""
 
     destination: Destination
-    parts: PartBook
+    journal: Journal
     threads: Executor
-    lander: Lander
+    file_name: str | None = None
 
     @cached_property
     def lanes(self) -> Lanes:
         """Who may fetch a large body next."""
         return Lanes(self.gate, self.options.ranges.memory)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Context(Landing):
-    """The parts of one run that writes. `file_name` is set for one object under another name."""
-
-    journal: "Journal"
-    file_name: str | None = None

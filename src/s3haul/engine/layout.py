@@ -4,28 +4,20 @@ The second needs no right beyond s3:GetObject. Neither is believed: sizes that d
 as many as the checksum says, are no layout.
 """
 
-from dataclasses import dataclass
 from functools import partial
 
 from s3haul.core.checksums import MAX_PARTS, Composite, Unverifiable, composite_verifier
 from s3haul.core.retry import Move
-from s3haul.engine.context import Landing
+from s3haul.engine.context import Calls
 from s3haul.engine.patience import GaveUpError, persist
 from s3haul.engine.tasks import together
+from s3haul.engine.verification import Parts
 from s3haul.models import ObjectMeta, ObjectRef
 
 AT_ONCE = 32  # requests; the gate may allow fewer
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """Sizes in order; `digests` are base64, or nothing where they are not told."""
-
-    sizes: tuple[int, ...] = ()
-    digests: tuple[str, ...] = ()
-
-
-async def stored_parts(ctx: Landing, ref: ObjectRef, wanted: Composite) -> Parts | None:
+async def stored_parts(ctx: Calls, ref: ObjectRef, wanted: Composite) -> Parts | None:
     """The parts that `wanted` was computed over, or None where the server does not tell."""
     if wanted.parts == 1:
         return Parts((ref.size,))
@@ -44,7 +36,7 @@ async def stored_parts(ctx: Landing, ref: ObjectRef, wanted: Composite) -> Parts
         return None
 
 
-async def _ask_every_part(ctx: Landing, ref: ObjectRef, wanted: Composite) -> Parts | None:
+async def _ask_every_part(ctx: Calls, ref: ObjectRef, wanted: Composite) -> Parts | None:
     first = await _ask(ctx, ref, 1)
     count = first.parts_count or wanted.parts or 0
     if first.status != 206 or not 1 < count <= MAX_PARTS:
@@ -60,7 +52,7 @@ async def _ask_every_part(ctx: Landing, ref: ObjectRef, wanted: Composite) -> Pa
     return parts if _fits(parts, wanted, ref.size) else None
 
 
-async def _ask(ctx: Landing, ref: ObjectRef, number: int) -> ObjectMeta:
+async def _ask(ctx: Calls, ref: ObjectRef, number: int) -> ObjectMeta:
     ask = partial(ctx.store.head, ref.key, checksums=True, part_number=number)
     meta, _ = await persist(ctx, ref.key, ctx.reading, ask)
     return meta

@@ -1,14 +1,13 @@
-"""The producer: reads the listing page by page and sends what is to be done into the channel.
+"""The producer: reads the listing page by page and sends what is to be done to be fetched.
 
 Each page is judged (is the listing complete so far?), merged with the journal's rows of the same key
 range and with the disk, and turned into targets. One page is looked at in one hop to a thread. Keys
 whose path depends on keys still to come are held back by `ShadowFilter`, at most one per prefix.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
 
 from s3haul.core.diagnosis import run_error
 from s3haul.core.filters import selector
@@ -16,19 +15,15 @@ from s3haul.core.keypath import ShadowFilter, safe_path
 from s3haul.core.listing import ListingJudge
 from s3haul.core.room import Room
 from s3haul.engine.admission import Target, Verb, admit, same_version
-from s3haul.engine.channel import Channel
 from s3haul.engine.context import Calls, Context
 from s3haul.engine.patience import GaveUpError, persist
 from s3haul.errors import S3HaulError, SourceError
 from s3haul.events import AlreadyDone, Finished, Listed, ListingEnded, Warned
+from s3haul.journal import KnownRow
 from s3haul.models import ObjectRef, Outcome, Partial, SafePath, State
 from s3haul.threads import in_thread
 
-if TYPE_CHECKING:
-    # As in `context`: what fetches objects needs no SQLite.
-    from s3haul.journal import KnownRow
-
-Entry = tuple[ObjectRef, "KnownRow | None"]
+Entry = tuple[ObjectRef, KnownRow | None]
 Placed = tuple[Entry, bool]
 
 
@@ -44,25 +39,26 @@ class Survey:
     space: int = 0
 
 
-async def produce(ctx: Context, channel: Channel[Target]) -> None:
-    """List everything; close the channel in any case, so that no worker waits for ever."""
-    try:
-        room = Room(*ctx.destination.free_space())
-        if ctx.source.recursive:
-            await _list_all(ctx, channel, room)
-        else:
-            await _look_up(ctx, channel, room)
-        ctx.emit(ListingEnded())
-    finally:
-        channel.close()
+# Queues targets that are to be fetched; waits while too many are queued.
+Queue = Callable[[Sequence[Target]], Awaitable[None]]
 
 
-async def _look_up(ctx: Context, channel: Channel[Target], room: Room) -> None:
+async def produce(ctx: Context, queue: Queue) -> None:
+    """List everything, and queue what is to be fetched."""
+    room = Room(*ctx.destination.free_space())
+    if ctx.source.recursive:
+        await _list_all(ctx, queue, room)
+    else:
+        await _look_up(ctx, queue, room)
+    ctx.emit(ListingEnded())
+
+
+async def _look_up(ctx: Context, queue: Queue, room: Room) -> None:
     ref = await look_up(ctx)
     row = (await in_thread(ctx.threads, ctx.journal.known, "", ref.key)).get(ref.key)
     left = await in_thread(ctx.threads, _left_over, ctx)
     survey = await in_thread(ctx.threads, _survey, ctx, [((ref, row), False)], left)
-    await _send(ctx, channel, room, survey)
+    await _send(ctx, queue, room, survey)
 
 
 async def look_up(ctx: Calls) -> ObjectRef:
@@ -115,12 +111,12 @@ async def batches(ctx: Calls) -> AsyncIterator[Batch]:
         token = page.token
 
 
-async def _list_all(ctx: Context, channel: Channel[Target], room: Room) -> None:
+async def _list_all(ctx: Context, queue: Queue, room: Room) -> None:
     shadows: ShadowFilter[Entry] = ShadowFilter(key=lambda entry: entry[0].key)
     left = await in_thread(ctx.threads, _left_over, ctx)
     async for batch in batches(ctx):
         survey = await in_thread(ctx.threads, _look_at, ctx, shadows, left, batch)
-        await _send(ctx, channel, room, survey)
+        await _send(ctx, queue, room, survey)
 
 
 def _look_at(ctx: Context, shadows: ShadowFilter[Entry], left: dict[str, Partial], batch: Batch) -> Survey:
@@ -203,7 +199,7 @@ def _survey(ctx: Context, placed: Sequence[Placed], left: dict[str, Partial]) ->
     return survey
 
 
-def _settle(ctx: Context, ref: ObjectRef, row: "KnownRow | None", *, shadowed: bool) -> SafePath:
+def _settle(ctx: Context, ref: ObjectRef, row: KnownRow | None, *, shadowed: bool) -> SafePath:
     """The object's path. What landed before the key became another key's directory moves aside; what
     moved aside stays there when the keys below are gone, since their files may still be there."""
     if ctx.file_name is not None:
@@ -226,7 +222,7 @@ def natural_path(ref: ObjectRef, base: str, *, shadowed: bool) -> SafePath:
     return safe_path(ref.key, base=base, shadowed=shadowed, directory=directory)
 
 
-async def _send(ctx: Context, channel: Channel[Target], room: Room, survey: Survey) -> None:
+async def _send(ctx: Context, queue: Queue, room: Room, survey: Survey) -> None:
     room.need(survey.space, survey.files)
     if said := room.warning():
         ctx.emit(Warned(said, "S3H-DST-02"))
@@ -235,11 +231,13 @@ async def _send(ctx: Context, channel: Channel[Target], room: Room, survey: Surv
     ctx.emit(Listed(objects, listed_bytes, survey.filtered))
     if survey.kept:
         ctx.emit(AlreadyDone(survey.kept, survey.kept_bytes))
+    wanted: list[Target] = []
     for target in survey.targets:
         if target.verb is Verb.SKIP:
             finish(ctx, Outcome(target.ref, State.SKIPPED, str(target.path), reason=target.reason))
         else:
-            await channel.send(target)
+            wanted.append(target)
+    await queue(wanted)
 
 
 def finish(ctx: Context, outcome: Outcome) -> None:

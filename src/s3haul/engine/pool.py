@@ -30,12 +30,16 @@ class DenialWatch:
         self._in_a_row = 0
         self._last_good: ObjectRef | None = None
 
+    def succeeded(self, outcome: Outcome) -> None:
+        """This object, at least, could be read."""
+        self._in_a_row = 0
+        if outcome.state is State.DONE and outcome.ref.size:
+            self._last_good = outcome.ref
+
     async def observe(self, ctx: Context, outcome: Outcome) -> None:
         """Raises `AccessError` when everything is refused now, readable objects included."""
         if outcome.reason not in DENIED:
-            self._in_a_row = 0
-            if outcome.state is State.DONE and outcome.ref.size:
-                self._last_good = outcome.ref
+            self.succeeded(outcome)
             return
         self._in_a_row += 1
         if self._in_a_row < DENIALS_IN_A_ROW:
@@ -60,11 +64,10 @@ def _rights_lost(ctx: Context, outcome: Outcome) -> AccessError:
     return error
 
 
-class Crew:
-    """The workers of one process: tasks of `group`, as many as requests may be under way, once they are hired.
+class WorkerPool:
+    """The workers: tasks of `group`, as many as requests may be under way, until the channel is closed and empty.
 
-    `see_through` brings one target to its end. They work until the channel is closed and empty, or until
-    they are relieved.
+    `see_through` brings one target to its end.
     """
 
     def __init__(
@@ -79,29 +82,24 @@ class Crew:
         self._channel = channel
         self._see_through = see_through
         self._workers: list[asyncio.Task[None]] = []
-        self._relieved = False
-
-    def relieve(self) -> None:
-        """Each worker ends what it has begun, and takes nothing more."""
-        self._relieved = True
+        self._grow()
 
     def cancel(self) -> None:
         for worker in self._workers:
             worker.cancel()
 
-    def hire(self) -> None:
-        """As many more as the limit allows by now."""
+    def _grow(self) -> None:
         while len(self._workers) < self._gate.limit:
             self._workers.append(self._group.create_task(self._work()))
 
     async def _work(self) -> None:
-        while not self._relieved:
+        while True:
             try:
                 target = await self._channel.receive()
             except ChannelClosedError:
                 return
             await self._see_through(target)
-            self.hire()
+            self._grow()
 
 
 async def conclude(ctx: Context, outcome: Outcome, watch: DenialWatch) -> None:

@@ -19,18 +19,26 @@ from s3haul.core.stretches import Expected, expected
 from s3haul.disk import ObjectPathError
 from s3haul.engine.answers import check_end, check_range, check_room, demand_encryption
 from s3haul.engine.arrivals import Arrivals
-from s3haul.engine.context import Landing
+from s3haul.engine.context import Context
 from s3haul.engine.hashing import Hashing
-from s3haul.engine.layout import Parts, stored_parts
+from s3haul.engine.layout import stored_parts
 from s3haul.engine.patience import GaveUpError, persist
 from s3haul.engine.sink import LargeFile
 from s3haul.engine.tasks import most_telling, spawn, together
-from s3haul.engine.verification import UNKNOWN_PARTS, Proof, demand_checksum, done, mismatched, proof_of
+from s3haul.engine.verification import (
+    UNKNOWN_PARTS,
+    Parts,
+    Proof,
+    demand_checksum,
+    done,
+    mismatched,
+    proof_of,
+)
 from s3haul.engine.verification import plan as plan_check
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.events import Received, Resumed, Retrying
 from s3haul.models import Block, ObjectMeta, ObjectRef, Outcome, Partial, SafePath
-from s3haul.store import GetRequest, ObjectBody, Piece
+from s3haul.store import GetRequest, Piece, Take
 from s3haul.threads import in_thread
 
 _OF_NO_USE = frozenset({"changed", "checksum-mismatch"})  # what has landed, for the next run
@@ -40,7 +48,7 @@ Wanted = FullObject | Composite | Unverifiable
 
 
 async def fetch_in_ranges(
-    ctx: Landing, ref: ObjectRef, path: SafePath, left: Partial | None
+    ctx: Context, ref: ObjectRef, path: SafePath, left: Partial | None
 ) -> Outcome | None:
     """The Outcome, or None where one plain GET must do. Raises as `transfer`, and `GaveUpError`."""
     found = await _look(ctx, ref) if ref.size > ctx.options.ranges.above else None
@@ -64,13 +72,13 @@ async def fetch_in_ranges(
     return done(ref, path, meta, proof, attempts=fetch.attempts, fetched=fetch.fetched)
 
 
-async def drop(ctx: Landing, left: Partial) -> None:
+async def drop(ctx: Context, left: Partial) -> None:
     """What an earlier run left is of no use any more."""
-    ctx.parts.forget(left.temporary)
+    ctx.journal.forget(left.temporary)
     await in_thread(ctx.threads, ctx.destination.remove_temporary, left.temporary)
 
 
-async def _look(ctx: Landing, ref: ObjectRef) -> tuple[ObjectMeta, Wanted] | None:
+async def _look(ctx: Context, ref: ObjectRef) -> tuple[ObjectMeta, Wanted] | None:
     """What HEAD says of the listed version. None where it is refused: a GET names the reason."""
 
     async def once() -> tuple[ObjectMeta, Wanted]:
@@ -95,7 +103,7 @@ class RangedFetch:
     """One version of one object. `fetched` counts body bytes received, `attempts` is of the worst request."""
 
     def __init__(
-        self, ctx: Landing, ref: ObjectRef, path: SafePath, *, cut: RangePlan, wanted: Wanted, parts: Parts
+        self, ctx: Context, ref: ObjectRef, path: SafePath, *, cut: RangePlan, wanted: Wanted, parts: Parts
     ) -> None:
         self._ctx, self._ref, self._path, self._plan, self._wanted = ctx, ref, path, cut, wanted
         self._parts = parts
@@ -139,7 +147,7 @@ class RangedFetch:
             await self._file.set_aside()
         else:
             if self._booked:  # first, since a cancellation may end what follows
-                self._ctx.parts.forget(self._name)
+                self._ctx.journal.forget(self._name)
             await self._file.discard()
 
     async def _open(self, left: Partial | None) -> None:
@@ -244,19 +252,22 @@ class RangedFetch:
             byte_range=(start, stop - 1),
         )
         try:
-            async with self._ctx.store.get(request) as body:
-                check_range(self._ref, body.meta, start, stop)
-                await self._receive(body, begin, end)
+            await self._receive(request, begin, end)
         except StoreError as error:
             landed = self._ledger.landed_end(begin, end) > begin
             if error.fault.kind is not FaultKind.BROKEN or not landed:
                 raise
             self._ctx.emit(Retrying(self._ref.key, "network", error.fault.message, 1, 0.0))
 
-    async def _receive(self, body: ObjectBody, block: int, end: int) -> None:
+    async def _receive(self, request: GetRequest, block: int, end: int) -> None:
         """The body of blocks up to `end`. Bytes of a block that stays incomplete do not count."""
         file, loop, arrivals = self._file, asyncio.get_running_loop(), Arrivals(self._heard)
         stream, stop = BlockStream(self._plan, self._ledger.algorithm, block), self._plan.start(end)
+        start = stream.position
+
+        def consume(meta: ObjectMeta) -> Take:
+            check_range(self._ref, meta, start, stop)
+            return take
 
         def take(piece: Piece) -> None:
             check_room(stop - stream.position, piece)
@@ -266,7 +277,7 @@ class RangedFetch:
                 loop.call_soon_threadsafe(self._land, number, crc)
 
         try:
-            await body.deliver(take)
+            await self._ctx.store.load(request, consume)
             check_end(stop - stream.position)
         finally:
             arrivals.end()
@@ -279,12 +290,12 @@ class RangedFetch:
 
     def _land(self, number: int, crc: int) -> None:
         block = self._ledger.land(number, crc)
-        parts = self._ctx.parts
+        journal = self._ctx.journal
         if not self._booked:
             ref, algorithm = self._ref, self._ledger.algorithm
-            parts.begin(Partial(ref.key, ref.etag, ref.size, self._name, algorithm))
+            journal.begin(Partial(ref.key, ref.etag, ref.size, self._name, algorithm))
             self._booked = True
-        parts.landed(self._name, block)
+        journal.landed(self._name, block)
         if self._hashing and (stretch := self._hashing.claim(number)) is not None:
             spawn(self._group, self._hashing.advance(stretch))
 

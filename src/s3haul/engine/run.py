@@ -1,18 +1,17 @@
 """One run: the task group that holds the producer, the workers and the refresher, and how it ends.
 
-    outer group: credentials.run(), the journal's watchman, a tick a second
-        inner group: produce(listing -> channel), N x work(channel -> Outcome)
+    outer group: credentials.run(), the journal's watchman
+        inner group: produce(listing -> batches of small objects, channel), N x work(channel -> Outcome), a tick a second
     inner done -> outer tasks cancelled -> journal flushed and closed with the run's books
 
 Exceptions that end a run leave here flattened: exactly one error, the most telling one.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Protocol
 
 from s3haul.core.tally import Tally
 from s3haul.core.tuner import Tuner
@@ -21,40 +20,22 @@ from s3haul.engine.admission import Target
 from s3haul.engine.channel import Channel
 from s3haul.engine.context import Context, RoleCredentials
 from s3haul.engine.gate import Gate
-from s3haul.engine.lander import Lander
-from s3haul.engine.listing import produce
-from s3haul.engine.pool import Crew, DenialWatch, conclude
+from s3haul.engine.listing import finish, produce
+from s3haul.engine.pool import DenialWatch, WorkerPool, conclude
 from s3haul.engine.signals import Interruption
+from s3haul.engine.small_objects import SmallObjectFetcher, is_plain
 from s3haul.engine.tasks import most_telling
 from s3haul.engine.transfer import transfer
 from s3haul.errors import InterruptedRunError
-from s3haul.events import Emit, Event, Tick
+from s3haul.events import Emit, Tick
 from s3haul.journal import Journal, SourceIdentity
+from s3haul.models import Outcome
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.store import ObjectStore
 from s3haul.threads import steadfast
 
 FILE_THREADS = 8
 QUEUE = 4096  # targets that wait for a worker
-
-
-class Reinforcement(Protocol):
-    """More hands for a run that turns out to be long: `scale.processes` implements it."""
-
-    def observe(self, event: Event) -> None:
-        """Hears every event of the run, to see how long it will be."""
-        ...
-
-    async def run(self, ctx: Context, channel: Channel[Target], watch: DenialWatch, crew: Crew) -> None:
-        """Take targets from the channel and put their outcomes on the books, if that pays, until it is empty.
-
-        The `crew` of this process is hired where it is to begin, and relieved by whoever takes over.
-        """
-        ...
-
-    def drain(self) -> None:
-        """Take nothing more; `run` returns when what is under way has ended."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +49,6 @@ class Job:
     identity: SourceIdentity
     options: TransferOptions
     file_name: str | None = None
-    reinforcement: Reinforcement | None = None
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
@@ -77,7 +57,6 @@ async def haul(job: Job, tally: Tally, emit: Emit) -> None:
 
     Raises `S3HaulError` when something ended the run early; the journal is in order in any case.
     """
-    emit = _heard_by(job.reinforcement, emit)
     interruption = Interruption(emit)
     with interruption.handled():
         failure: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
@@ -85,11 +64,8 @@ async def haul(job: Job, tally: Tally, emit: Emit) -> None:
         try:
             await steadfast(asyncio.to_thread(_clear_temporary, job, journal))
             number = await steadfast(asyncio.to_thread(journal.begin_run))
-            with (
-                ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="s3haul-file") as threads,
-                closing(Lander(job.destination, FILE_THREADS)) as lander,
-            ):
-                ctx = _context(job, journal, threads, lander, emit)
+            with ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="s3haul-file") as threads:
+                ctx = _context(job, journal, threads, emit)
                 try:
                     await _work_through(ctx, job, failure, interruption)
                 finally:
@@ -97,17 +73,6 @@ async def haul(job: Job, tally: Tally, emit: Emit) -> None:
             await steadfast(asyncio.to_thread(_end_run, journal, number, tally))
         finally:
             await steadfast(asyncio.to_thread(journal.close))
-
-
-def _heard_by(reinforcement: Reinforcement | None, emit: Emit) -> Emit:
-    if reinforcement is None:
-        return emit
-
-    def emit_to_both(event: Event) -> None:
-        reinforcement.observe(event)
-        emit(event)
-
-    return emit_to_both
 
 
 def _clear_temporary(job: Job, journal: Journal) -> None:
@@ -143,18 +108,16 @@ def _open_journal(job: Job, failure: asyncio.Future[BaseException]) -> Journal:
     return Journal.open(path, job.identity, sync=sync, on_error=on_error)
 
 
-def _context(job: Job, journal: Journal, threads: ThreadPoolExecutor, lander: Lander, emit: Emit) -> Context:
+def _context(job: Job, journal: Journal, threads: ThreadPoolExecutor, emit: Emit) -> Context:
     return Context(
         store=job.store,
         credentials=job.credentials,
         destination=job.destination,
         journal=journal,
-        parts=journal,
         source=job.source,
         options=job.options,
         gate=Gate(Tuner(ceiling=job.options.concurrency)),
         threads=threads,
-        lander=lander,
         emit=emit,
         file_name=job.file_name,
         sleep=job.sleep,
@@ -166,10 +129,10 @@ async def _work_through(
 ) -> None:
     try:
         async with asyncio.TaskGroup() as outer:
-            helpers = [outer.create_task(_watch(failure)), outer.create_task(_tick(ctx.emit))]
+            helpers = [outer.create_task(_watch(failure))]
             if job.credentials is not None:
                 helpers.append(outer.create_task(job.credentials.run()))
-            await _haul_objects(ctx, job.reinforcement, interruption)
+            await _haul_objects(ctx, interruption)
             for helper in helpers:
                 helper.cancel()
     except BaseExceptionGroup as group:
@@ -182,42 +145,59 @@ async def _watch(failure: asyncio.Future[BaseException]) -> None:
     raise await failure
 
 
-async def _tick(emit: Emit) -> None:
-    while True:
-        await asyncio.sleep(1.0)
-        emit(Tick())
-
-
-async def _haul_objects(
-    ctx: Context, reinforcement: Reinforcement | None, interruption: Interruption
-) -> None:
+async def _haul_objects(ctx: Context, interruption: Interruption) -> None:
     channel: Channel[Target] = Channel(QUEUE)
     watch = DenialWatch()
 
+    def record(outcomes: Sequence[Outcome]) -> None:
+        for outcome in outcomes:
+            finish(ctx, outcome)
+        watch.succeeded(outcomes[-1])
+
+    small = SmallObjectFetcher(ctx, record, channel.push)
+
     async def see_through(target: Target) -> None:
         await conclude(ctx, await transfer(ctx, target), watch)
+        small.ended(target.ref.key)
 
-    async with asyncio.TaskGroup() as inner:
-        producer = inner.create_task(produce(ctx, channel))
-        crew = Crew(inner, ctx.gate, channel, see_through)
-        helper: asyncio.Task[None] | None = None
-        if reinforcement:
-            helper = inner.create_task(reinforcement.run(ctx, channel, watch, crew))
-        else:
-            crew.hire()
+    async def queue(targets: Sequence[Target]) -> None:
+        plain = [target for target in targets if is_plain(target)] if small.available else []
+        await small.submit(plain)
+        for target in targets if not plain else [one for one in targets if not is_plain(one)]:
+            await channel.send(target)
 
-        def drain() -> None:
-            channel.discard()
-            producer.cancel()
-            if reinforcement:
-                reinforcement.drain()
+    async def feed() -> None:
+        """Close the channel in any case, so that no worker waits for ever."""
+        try:
+            await produce(ctx, queue)
+            await small.join()
+        finally:
+            channel.close()
 
-        def cancel() -> None:
-            crew.cancel()
-            if helper:
-                helper.cancel()
+    with closing(small):
+        async with asyncio.TaskGroup() as inner:
+            producer = inner.create_task(feed())
+            workers = WorkerPool(inner, ctx.gate, channel, see_through)
+            ticker = inner.create_task(_tick(ctx.emit, small.wake))
+            producer.add_done_callback(lambda _: ticker.cancel())
 
-        interruption.drain, interruption.cancel = drain, cancel
-        if interruption.number is not None:  # the signal came first
-            drain()
-            cancel()
+            def drain() -> None:
+                small.drain()
+                channel.discard()
+                producer.cancel()
+
+            def cancel() -> None:
+                small.close()
+                workers.cancel()
+
+            interruption.drain, interruption.cancel = drain, cancel
+            if interruption.number is not None:  # the signal came first
+                drain()
+                cancel()
+
+
+async def _tick(emit: Emit, wake: Callable[[], None]) -> None:
+    while True:
+        await asyncio.sleep(1.0)
+        emit(Tick())
+        wake()

@@ -9,14 +9,14 @@ from typing import Protocol, Self
 
 from s3haul.core.checksums import Data
 from s3haul.disk import Temporary
-from s3haul.engine.context import Landing
+from s3haul.engine.context import Context
 from s3haul.models import SafePath
-from s3haul.store import ObjectBody, Piece, Take
+from s3haul.store import Piece
 from s3haul.threads import in_thread
 
 BLOCK = 1 << 20  # bytes that are read back at a time
 VISIT = 16 << 20
-SMALL = 1 << 20  # bytes; up to here a file is landed whole, together with others
+SMALL = 1 << 20  # bytes; up to here a body is kept in memory
 
 
 class Sink(Protocol):
@@ -26,28 +26,26 @@ class Sink(Protocol):
 
     async def __aexit__(self, *_error: object) -> None: ...
 
-    async def receive(self, body: ObjectBody, take: Take) -> None:
-        """The whole body to `take`, which gives every piece to `write`."""
+    def write(self, piece: Piece) -> None:
+        """For the thread that receives."""
         ...
-
-    def write(self, piece: Piece) -> None: ...
 
     async def publish(self) -> None:
         """Give the file its name. Raises `DestinationError` or `ObjectPathError`."""
         ...
 
 
-def sink_for(ctx: Landing, path: SafePath, size: int, mtime: float) -> Sink:
+def sink_for(ctx: Context, path: SafePath, size: int, mtime: float) -> Sink:
     """The sink for `size` bytes that will be `path`."""
     return MemorySink(ctx, path, mtime) if size <= SMALL else FileSink(ctx, path, size, mtime)
 
 
 class MemorySink:
-    """Keeps the body; the writer threads make the file of it."""
+    """Keeps the body; a file thread makes the file of it."""
 
-    def __init__(self, ctx: Landing, path: SafePath, mtime: float) -> None:
+    def __init__(self, ctx: Context, path: SafePath, mtime: float) -> None:
         self._ctx, self._path, self._mtime = ctx, path, mtime
-        self._pieces: list[Piece] = []
+        self._pieces: list[bytes] = []
 
     async def __aenter__(self) -> Self:
         return self
@@ -55,21 +53,17 @@ class MemorySink:
     async def __aexit__(self, *_error: object) -> None:
         """Nothing is open."""
 
-    async def receive(self, body: ObjectBody, take: Take) -> None:
-        async for piece in body.chunks():
-            take(piece)
-
     def write(self, piece: Piece) -> None:
-        self._pieces.append(piece)
+        self._pieces.append(bytes(piece))
 
     async def publish(self) -> None:
-        await self._ctx.lander.land(self._path, self._pieces, self._mtime)
+        await in_thread(self._ctx.threads, self._ctx.destination.land, self._path, self._pieces, self._mtime)
 
 
 class FileSink:
-    """Writes to a temporary file, piece by piece, in threads."""
+    """Writes to a temporary file, piece by piece."""
 
-    def __init__(self, ctx: Landing, path: SafePath, size: int, mtime: float) -> None:
+    def __init__(self, ctx: Context, path: SafePath, size: int, mtime: float) -> None:
         self._ctx, self._path, self._size, self._mtime = ctx, path, size, mtime
         self._file = LargeFile(ctx)
         self._written = 0
@@ -79,9 +73,6 @@ class FileSink:
 
     async def __aexit__(self, *_error: object) -> None:
         await self._file.discard()
-
-    async def receive(self, body: ObjectBody, take: Take) -> None:
-        await body.deliver(take)
 
     def write(self, piece: Piece) -> None:
         if not self._written:
@@ -96,7 +87,7 @@ class FileSink:
 class LargeFile:
     """A temporary file that is written by position. Raises as `Destination` does."""
 
-    def __init__(self, ctx: Landing) -> None:
+    def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._disk = ctx.destination
         self._opened: list[Temporary] = []  # survives a cancellation while a thread opens it

@@ -2,11 +2,10 @@
 
     GET (If-Match) -> judge the headers -> receive and hash -> compare -> publish -> Outcome
 
-A composite checksum needs the sizes of the parts: from GetObjectAttributes, else by fetching part by
-part. Trouble with the object is an Outcome; only what ends the run is raised.
+A composite checksum needs the sizes of the parts: where the headers call for them, they are asked for and the object
+is asked for again. Trouble with the object is an Outcome; only what ends the run is raised.
 """
 
-from s3haul.core.checksums import Composite, FullObject, Unverifiable
 from s3haul.core.retry import Action, Move
 from s3haul.disk import ObjectPathError
 from s3haul.engine.admission import Target, Verb
@@ -14,32 +13,21 @@ from s3haul.engine.adoption import adopt
 from s3haul.engine.answers import (
     RefusedError,
     check_end,
-    check_part,
     check_room,
     check_whole,
     demand_encryption,
 )
 from s3haul.engine.arrivals import Arrivals
-from s3haul.engine.context import Landing
+from s3haul.engine.context import Context
+from s3haul.engine.layout import stored_parts
 from s3haul.engine.patience import GaveUpError, persist
 from s3haul.engine.ranged import drop, fetch_in_ranges
 from s3haul.engine.sink import SMALL, Sink, sink_for
-from s3haul.engine.verification import (
-    UNKNOWN_PARTS,
-    PartByPart,
-    Proof,
-    Proving,
-    SizeOnly,
-    composite_check,
-    demand_checksum,
-    done,
-    plan,
-    whole_check,
-)
+from s3haul.engine.verification import Parts, PartsNeededError, Proof, Proving, check_for, done, plan
 from s3haul.errors import Fault, FaultKind
 from s3haul.events import Received
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, Partial, SafePath, State
-from s3haul.store import GetRequest, ObjectBody, Piece
+from s3haul.store import GetRequest, Piece, Take
 from s3haul.threads import in_thread
 
 MAX_CHANGES = 3
@@ -49,7 +37,7 @@ _IN_THE_WAY = frozenset(
 )
 
 
-async def transfer(ctx: Landing, target: Target) -> Outcome:
+async def transfer(ctx: Context, target: Target) -> Outcome:
     """The one Outcome of `target`. Raises only what ends the run."""
     path = str(target.path)
     try:
@@ -65,7 +53,7 @@ async def transfer(ctx: Landing, target: Target) -> Outcome:
         return Outcome(target.ref, State.FAILED, path, reason, trouble.message)
 
 
-async def _versions(ctx: Landing, target: Target) -> Outcome:
+async def _versions(ctx: Context, target: Target) -> Outcome:
     """Fetch the listed version; where the object changed meanwhile, the new one, a few times over."""
     ref = target.ref
     if target.path.directory:
@@ -93,7 +81,7 @@ async def _versions(ctx: Landing, target: Target) -> Outcome:
     raise GaveUpError(Action(Move.FAIL, "changed"), fault, MAX_CHANGES)
 
 
-async def _large(ctx: Landing, ref: ObjectRef, path: SafePath, left: Partial | None) -> Outcome:
+async def _large(ctx: Context, ref: ObjectRef, path: SafePath, left: Partial | None) -> Outcome:
     """In ranges where there is something to gain, else in one GET, for which a lane is needed too."""
     outcome = await fetch_in_ranges(ctx, ref, path, left)
     if outcome is not None:
@@ -106,9 +94,13 @@ async def _large(ctx: Landing, ref: ObjectRef, path: SafePath, left: Partial | N
         ctx.lanes.leave(owner)
 
 
-async def _fetch(ctx: Landing, ref: ObjectRef, path: SafePath) -> Outcome:
+async def _fetch(ctx: Context, ref: ObjectRef, path: SafePath) -> Outcome:
     fetch = Fetch(ctx, ref, path)
-    (meta, proof), attempts = await persist(ctx, ref.key, ctx.reading, fetch.attempt)
+    try:
+        (meta, proof), attempts = await persist(ctx, ref.key, ctx.reading, fetch.attempt)
+    except PartsNeededError as needed:
+        fetch.parts = await stored_parts(ctx, ref, needed.wanted) or Parts()
+        (meta, proof), attempts = await persist(ctx, ref.key, ctx.reading, fetch.attempt)
     return done(ref, path, meta, proof, attempts=attempts, fetched=fetch.fetched)
 
 
@@ -122,14 +114,15 @@ def _given_up(ref: ObjectRef, path: str, gave_up: GaveUpError) -> Outcome:
 class Fetch:
     """The attempts at one version of one object. `fetched` counts body bytes over all of them."""
 
-    def __init__(self, ctx: Landing, ref: ObjectRef, path: SafePath) -> None:
+    def __init__(self, ctx: Context, ref: ObjectRef, path: SafePath) -> None:
         self._ctx, self._ref, self._path = ctx, ref, path
         self._request = GetRequest(ref.key, if_match=ref.etag or None, version_id=ref.version_id)
+        self.parts: Parts | None = None  # of a composite checksum, once they were asked for
         self.fetched = 0
         self._this_time = 0
 
     async def attempt(self) -> tuple[ObjectMeta, Proof]:
-        """One try. Raises `StoreError`, `RefusedError`, `ObjectPathError` or what ends the run."""
+        """One try. Raises `StoreError`, `RefusedError`, `PartsNeededError`, `ObjectPathError` or what ends the run."""
         self._this_time = 0
         try:
             async with sink_for(self._ctx, self._path, self._ref.size, self._ref.last_modified) as sink:
@@ -141,73 +134,34 @@ class Fetch:
         return meta, proof
 
     async def _receive_object(self, sink: Sink) -> tuple[ObjectMeta, Proof]:
-        ctx, ref = self._ctx, self._ref
-        async with ctx.store.get(self._request) as body:
-            meta = body.meta
+        """Exactly as many bytes as were listed, into the hash and the sink."""
+        ref, options = self._ref, self._ctx.options
+        left, arrivals = ref.size, Arrivals(self._heard)
+        check: Proving | None = None
+
+        def consume(meta: ObjectMeta) -> Take:
+            nonlocal check
             check_whole(ref, meta)
-            demand_encryption(meta, ctx.options)
-            wanted = plan(meta, ref.size, ctx.options)
-            proving = await self._proving(wanted)
-            if proving is not None:
-                await self._receive(body, ref.size, proving, sink)
-                return meta, proving.prove()
-        assert isinstance(wanted, Composite)
-        return meta, await self._receive_parts(wanted, meta, sink)
-
-    async def _proving(self, wanted: FullObject | Composite | Unverifiable) -> Proving | None:
-        """What to feed the whole body to; None where it must be fetched part by part."""
-        match wanted:
-            case FullObject():
-                return whole_check(wanted)
-            case Unverifiable():
-                return SizeOnly(wanted)
-            case Composite():
-                check = composite_check(wanted, self._ref.size, None)
-                if check is None:
-                    layout = await self._ctx.store.part_layout(self._ref.key, version_id=self._ref.version_id)
-                    check = composite_check(wanted, self._ref.size, layout)
-                return check
-
-    async def _receive_parts(self, wanted: Composite, meta: ObjectMeta, sink: Sink) -> Proof:
-        """Every part by its number, in order; the sizes are learnt on the way."""
-        proving = PartByPart(wanted)
-        start, number = 0, 1
-        while start < self._ref.size:
-            request = self._request._replace(part_number=number)
-            async with self._ctx.store.get(request) as body:
-                if number == 1 and body.meta.status == 200:
-                    return await self._receive_unproven(body, meta, sink)
-                size = check_part(self._ref, body.meta, number, start)
-                proving.begin(size)
-                await self._receive(body, size, proving, sink)
-            start, number = start + size, number + 1
-        return proving.prove()
-
-    async def _receive_unproven(self, body: ObjectBody, meta: ObjectMeta, sink: Sink) -> Proof:
-        """The server knows no part numbers and sent everything: only the size can be checked."""
-        demand_checksum(UNKNOWN_PARTS, self._ctx.options)
-        check_whole(self._ref, meta._replace(length=body.meta.length))
-        proving = SizeOnly(UNKNOWN_PARTS)
-        await self._receive(body, self._ref.size, proving, sink)
-        return proving.prove()
-
-    async def _receive(self, body: ObjectBody, size: int, proving: Proving, sink: Sink) -> None:
-        """Exactly `size` bytes from the body into the hash and the sink."""
-        left, arrivals = size, Arrivals(self._heard)
+            demand_encryption(meta, options)
+            check = check_for(plan(meta, ref.size, options), ref.size, self.parts, options)
+            return take
 
         def take(piece: Piece) -> None:
             nonlocal left
+            assert check is not None, "the headers come first"
             check_room(left, piece)
-            proving.update(piece)
+            check.update(piece)
             sink.write(piece)
             left -= len(piece)
             arrivals.add(len(piece))
 
         try:
-            await sink.receive(body, take)
+            meta = await self._ctx.store.load(self._request, consume)
         finally:
             arrivals.end()
         check_end(left)
+        assert check is not None, "a response without an error has headers"
+        return meta, check.prove()
 
     def _heard(self, size: int) -> None:
         self._this_time += size

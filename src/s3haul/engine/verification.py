@@ -4,7 +4,6 @@
 tells of it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from s3haul.core.checksums import (
@@ -23,9 +22,8 @@ from s3haul.core.checksums import (
 from s3haul.core.stretches import FALLBACK
 from s3haul.engine.answers import RefusedError, wrong
 from s3haul.errors import Fault, FaultKind, StoreError
-from s3haul.models import Checksum, ObjectMeta, ObjectRef, Outcome, PartLayout, SafePath, State, Verdict
+from s3haul.models import Checksum, ObjectMeta, ObjectRef, Outcome, SafePath, State, Verdict
 from s3haul.options import TransferOptions
-from s3haul.store import Piece
 
 UNKNOWN_PARTS = Unverifiable("unknown-parts", "the server does not tell where the parts begin")
 
@@ -78,6 +76,14 @@ def proof_of(
             return Proof(Verdict.SIZE_ONLY, computed=computed, reason=wanted.reason, detail=wanted.sentence)
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Sizes in order, none where they are not known; `digests` are base64, or nothing where they are not told."""
+
+    sizes: tuple[int, ...] = ()
+    digests: tuple[str, ...] = ()
+
+
 class Check:
     """Takes the body in order; `prove` compares and says what is known of it."""
 
@@ -107,38 +113,7 @@ class SizeOnly:
         return proof_of(self._why, (), self._hasher.digest())
 
 
-class PartByPart:
-    """A composite checksum whose parts are fetched one by one, so that their sizes come with them."""
-
-    def __init__(self, wanted: Composite) -> None:
-        self._wanted = wanted
-        self._whole = _hasher(wanted.algorithm)
-        self._part = _hasher(wanted.algorithm)
-        self._sizes: list[int] = []
-
-    def begin(self, size: int) -> None:
-        """The next `size` bytes are one part."""
-        self._end()
-        self._sizes.append(size)
-
-    def update(self, data: Piece) -> None:
-        self._part.update(data)
-
-    def prove(self) -> Proof:
-        """Raises `StoreError` (a checksum fault) unless the bytes are those that S3 stores."""
-        self._end()
-        got = self._whole.digest()
-        if got != self._wanted.expected:
-            raise mismatched(Mismatch(self._wanted.algorithm, text_of(self._wanted.expected), text_of(got)))
-        return Proof(Verdict.VERIFIED, self._wanted.checksum, tuple(self._sizes))
-
-    def _end(self) -> None:
-        if self._sizes:
-            self._whole.update(self._part.digest())
-            self._part = _hasher(self._wanted.algorithm)
-
-
-Proving = Check | SizeOnly | PartByPart
+Proving = Check | SizeOnly
 
 
 def plan(meta: ObjectMeta, size: int, options: TransferOptions) -> FullObject | Composite | Unverifiable:
@@ -158,25 +133,35 @@ def demand_checksum(why: Unverifiable, options: TransferOptions) -> None:
         raise RefusedError("no-checksum", why.sentence)
 
 
-def whole_check(wanted: FullObject) -> Check:
-    """For one digest over the whole body."""
-    return Check(FullObjectVerifier(wanted), Proof(Verdict.VERIFIED, wanted.checksum))
+class PartsNeededError(Exception):
+    """The checksum can be checked only by who knows where the parts begin."""
+
+    def __init__(self, wanted: Composite) -> None:
+        super().__init__()
+        self.wanted = wanted
 
 
-def composite_check(wanted: Composite, size: int, layout: PartLayout | None) -> Check | None:
-    """For a body whose part sizes are known; None where they are not, or contradict the value."""
-    if wanted.parts == 1 and layout is None:
-        sizes: Sequence[int] = (size,)
-        digests: Sequence[str] = ()
-    elif layout is not None:
-        sizes = [part.size for part in layout.parts]
-        digests = [part.digest for part in layout.parts] if layout.algorithm == wanted.algorithm else ()
-    else:
-        return None
-    verifier = composite_verifier(wanted, size, sizes, digests)
-    if isinstance(verifier, Unverifiable):
-        return None
-    return Check(verifier, Proof(Verdict.VERIFIED, wanted.checksum, tuple(sizes)))
+def check_for(
+    wanted: FullObject | Composite | Unverifiable, size: int, parts: Parts | None, options: TransferOptions
+) -> Proving:
+    """What to feed the whole body to. `parts` is None while nobody has asked for them.
+
+    Raises `PartsNeededError` then, if they are needed; `RefusedError` if nobody knows them and a checksum is demanded.
+    """
+    match wanted:
+        case FullObject():
+            return Check(FullObjectVerifier(wanted), Proof(Verdict.VERIFIED, wanted.checksum))
+        case Unverifiable():
+            return SizeOnly(wanted)
+        case Composite():
+            parts = Parts((size,)) if wanted.parts == 1 else parts
+            if parts is None:
+                raise PartsNeededError(wanted)
+            verifier = composite_verifier(wanted, size, parts.sizes, parts.digests)
+            if isinstance(verifier, Unverifiable):
+                demand_checksum(UNKNOWN_PARTS, options)
+                return SizeOnly(UNKNOWN_PARTS)
+            return Check(verifier, Proof(Verdict.VERIFIED, wanted.checksum, parts.sizes))
 
 
 def mismatched(mismatch: Mismatch) -> StoreError:

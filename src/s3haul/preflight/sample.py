@@ -16,7 +16,7 @@ from s3haul.models import ListPage, ObjectMeta, ObjectRef
 from s3haul.options import SourceOptions
 from s3haul.preflight.patience import Patience
 from s3haul.probes import Probes
-from s3haul.store import GetRequest, ObjectStore
+from s3haul.store import GetRequest, ObjectStore, Take
 
 PAGES = 16
 AT_A_TIME = 16
@@ -103,6 +103,18 @@ async def _ask(patience: Patience, store: ObjectStore, ref: ObjectRef) -> Sample
     )
 
 
+class _HeadersSeenError(Exception):
+    """Ends a request whose body nobody wants."""
+
+    def __init__(self, meta: ObjectMeta) -> None:
+        super().__init__()
+        self.meta = meta
+
+
+def _only_headers(meta: ObjectMeta) -> Take:
+    raise _HeadersSeenError(meta)
+
+
 async def first_byte(
     patience: Patience, store: ObjectStore, ref: ObjectRef
 ) -> tuple[Fault | None, ObjectMeta | None]:
@@ -110,8 +122,10 @@ async def first_byte(
     request = GetRequest(ref.key, if_match=ref.etag or None, byte_range=(0, 0) if ref.size else None)
 
     async def once() -> ObjectMeta:
-        async with store.get(request) as body:
-            return body.meta
+        try:
+            return await store.load(request, _only_headers)
+        except _HeadersSeenError as seen:
+            return seen.meta
 
     try:
         return None, await patience.ask(Asked.OBJECT, once)

@@ -1,4 +1,4 @@
-"""Where the requests of the wire transport go. It connects to nobody.
+"""Where requests go. It connects to nobody.
 
 `aws.transport` asks botocore's rules for the address; here is only what is left of its answer.
 """
@@ -19,6 +19,11 @@ class Endpoint:
     authority: str
     base: str
     region: str
+
+    @property
+    def origin(self) -> str:
+        """The URL up to the path."""
+        return f"{'https' if self.secure else 'http'}://{self.authority}"
 
 
 def parse(url: str, region: str) -> Endpoint:

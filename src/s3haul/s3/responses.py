@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from s3haul.aws.faults import http_date
 from s3haul.models import Checksum, ListPage, ObjectMeta, ObjectRef, Part, PartLayout
+from s3haul.s3.faults import http_date
 
 _PREFIX = "x-amz-checksum-"
 _NO_CHECKSUM = frozenset({_PREFIX + "type", _PREFIX + "mode"})

@@ -1,4 +1,4 @@
-"""What a request is signed with, and who is asked for it. Knows no SDK: the wire transport runs without one."""
+"""What a request is signed with, and who is asked for it. Knows no SDK: the curl transport runs without one."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field

@@ -3,9 +3,9 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from s3haul.aws import answers
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import PartLayout
+from s3haul.s3 import responses
 
 PARTS_PER_PAGE = 1000
 MOST_PARTS = 10_000
@@ -34,7 +34,7 @@ async def read_layout(ask: AskPage) -> PartLayout | None:
         following = parts.get("NextPartNumberMarker")
         advances = following is not None and (marker or 0) < following <= MOST_PARTS
         if not parts.get("IsTruncated") or not advances:
-            return answers.part_layout(pages)
+            return responses.part_layout(pages)
         marker = following
 
 

@@ -1,32 +1,32 @@
-"""The wire transport: `ObjectStore` over our own connections, for what nearly all buckets need.
+"""The default transport: `ObjectStore` over libcurl, for what nearly all buckets need.
 
 It asks, parses and hands on, as the sdk transport does, and gives the same records and the same faults;
 it retries nothing that was answered and verifies no content.
 """
 
+import os
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
-from s3haul.aws import answers
-from s3haul.aws.faults import service_fault
-from s3haul.aws.keys import FetchKeys
-from s3haul.aws.layout import ATTRIBUTES, PARTS_PER_PAGE, read_layout
-from s3haul.aws.limits import SPARE_CONNECTIONS
-from s3haul.aws.tls import tls_context
-from s3haul.aws.wire import documents
-from s3haul.aws.wire.caller import Caller, ServerClock
-from s3haul.aws.wire.connection import Connection
-from s3haul.aws.wire.endpoint import Endpoint
-from s3haul.aws.wire.pool import Limits, Pool
 from s3haul.core.sigv4 import Pairs, Shape, encode_path, encode_query
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import ListPage, ObjectMeta, PartLayout
 from s3haul.options import SourceOptions, TransferOptions
-from s3haul.store import GetRequest, Piece, Take
+from s3haul.s3 import documents, responses
+from s3haul.s3.client import Request, RequestClient
+from s3haul.s3.endpoint import Endpoint
+from s3haul.s3.exchange import Response
+from s3haul.s3.faults import service_fault
+from s3haul.s3.handles import Network
+from s3haul.s3.keys import FetchKeys
+from s3haul.s3.layout import ATTRIBUTES, PARTS_PER_PAGE, read_layout
+from s3haul.s3.limits import SPARE_CONNECTIONS
+from s3haul.s3.small_objects import SmallObjectThread
+from s3haul.store import Consume, GetRequest, Piece, SmallObjectWork, Take
 
+MOST_THREADS = 4  # that receive bodies; they share one interpreter
 LONGEST_PAGE = 16 * 1024 * 1024  # bytes of XML; 1,000 of the longest keys, encoded, are 4 MB
 
 T = TypeVar("T")
@@ -36,13 +36,12 @@ _EMPTY = ListPage((), truncated=False, token=None, key_count=None, empty_answer=
 _CHECKSUMS = ("x-amz-checksum-mode", "ENABLED")
 
 
-class WireStore:
-    """One bucket through one pool, which `open_wire_store` makes and closes."""
+class CurlStore:
+    """One bucket through one client, which `open_curl_store` makes and closes."""
 
-    def __init__(self, caller: Caller, pool: Pool, endpoint: Endpoint, source: SourceOptions) -> None:
-        self._caller = caller
-        self._pool = pool
-        self._base = endpoint.base
+    def __init__(self, client: RequestClient, source: SourceOptions) -> None:
+        self._client = client
+        self._base = client.endpoint.base
         self._page_size = source.page_size
         self._calls: Counter[str] = Counter()
         common = _common(source)
@@ -68,34 +67,39 @@ class WireStore:
         document = await self._document(self._list, self._base or "/", query)
         return _EMPTY if document is None else _parsed(documents.list_page, document)
 
-    def get(self, request: GetRequest) -> "OpenGet":
-        return OpenGet(self, self._caller, request)
-
-    def ask(self, request: GetRequest) -> Awaitable[Connection]:
-        """The open answer to `request`. Raises `StoreError`, at once or when awaited."""
+    async def load(self, request: GetRequest, consume: Consume) -> ObjectMeta:
         self._calls["get_object"] += 1
-        query = ""
-        values: tuple[str, ...] = ()
-        first_last = request.byte_range
-        if request.version_id is not None or request.part_number is not None:
-            query = _query(_selection(request))
+        meta: ObjectMeta | None = None
+
+        def on_head(status: int, headers: dict[str, str]) -> Take:
+            nonlocal meta
+            meta = responses.object_meta(status, headers)
+            return consume(meta)
+
+        await self._client.send(self._get(request), on_head)
+        assert meta is not None, "a response without an error has headers"
+        return meta
+
+    def _get(self, request: GetRequest) -> Request:
+        first_last, if_match = request.byte_range, request.if_match
         if first_last is None:
-            shape = self._plain_get if request.if_match is None else self._matching_get
+            shape = self._plain_get if if_match is None else self._matching_get
+            values: tuple[str, ...] = ()
         else:
-            shape = self._range_get if request.if_match is None else self._matching_range_get
+            shape = self._range_get if if_match is None else self._matching_range_get
             values = (f"bytes={first_last[0]}-{first_last[1]}",)
-        if request.if_match is not None:
-            values = (request.if_match, *values)
-        return self._caller.open(shape, self._path(request.key), query, values)
+        if if_match is not None:
+            values = (if_match, *values)
+        query = _query(_selection(request))
+        return Request(shape=shape, path=self._path(request.key), query=query, values=values)
 
     async def head(self, key: str, *, checksums: bool = False, part_number: int | None = None) -> ObjectMeta:
         self._calls["head_object"] += 1
         shape = self._checked_head if checksums else self._head
         query = "" if part_number is None else _query([("partNumber", str(part_number))])
-        connection = await self._caller.open(shape, self._path(key), query)
-        meta = answers.object_meta(connection.answer.status, connection.answer.headers)
-        self._caller.finish(connection)
-        return meta
+        request = Request(shape=shape, path=self._path(key), query=query)
+        response = await self._client.send(request, _no_body)
+        return responses.object_meta(response.status, response.headers)
 
     async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:
         selection = [] if version_id is None else [("versionId", version_id)]
@@ -112,8 +116,11 @@ class WireStore:
 
         return await read_layout(page)
 
+    def small_objects(self, work: SmallObjectWork) -> SmallObjectThread | None:
+        return SmallObjectThread(self._client, self._matching_get, self._path, work)
+
     def statistics(self) -> dict[str, int]:
-        return {**self._calls, "requests-repeated": self._caller.repeated, **self._pool.statistics()}
+        return {**self._calls, "requests-repeated": self._client.repeated}
 
     def _path(self, key: str) -> str:
         try:
@@ -125,72 +132,57 @@ class WireStore:
         self, shape: Shape, path: str, query: Iterable[tuple[str, str]], values: tuple[str, ...] = ()
     ) -> documents.Document | None:
         """The XML that answers a request, None for an empty answer. Raises `StoreError`."""
-        connection = await self._caller.open(shape, path, _query(query), values)
-        headers = connection.answer.headers
-        try:
-            body = await self._caller.document(connection, LONGEST_PAGE)
-        finally:
-            self._caller.finish(connection)
+        pieces: list[Piece] = []
+        request = Request(shape=shape, path=path, query=_query(query), values=values)
+        response = await self._client.send(request, lambda _status, _headers: _limited(pieces))
+        body = b"".join(pieces)
         if not body.strip():
             return None
         document = _parsed(documents.read, body)
         if document.name == "Error":
-            # The 200 was sent before the trouble came; the SDK calls it a 500 as well.
-            raise StoreError(service_fault(500, headers, documents.error(document), self._caller.ours()))
+            raise self._late_error(response, document)
         return document
 
-
-class OpenGet:
-    """The answer to one GET and the context that holds it open: an `ObjectBody` once it is entered."""
-
-    __slots__ = ("_caller", "_connection", "_request", "_store", "meta")
-
-    def __init__(self, store: WireStore, caller: Caller, request: GetRequest) -> None:
-        self._store = store
-        self._caller = caller
-        self._request = request
-
-    async def __aenter__(self) -> Self:
-        self._connection = await self._store.ask(self._request)
-        answer = self._connection.answer
-        self.meta = answers.object_meta(answer.status, answer.headers)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._caller.finish(self._connection)
-
-    def chunks(self) -> AsyncIterator[Piece]:
-        """As `ObjectBody.chunks`."""
-        # Not a generator: event loops keep a book of these, which costs more than a small body does.
-        return self._connection
-
-    def deliver(self, take: Take) -> Coroutine[Any, Any, None]:
-        """As `ObjectBody.deliver`."""
-        return self._connection.deliver(take)
+    def _late_error(self, response: Response, document: documents.Document) -> StoreError:
+        """The 200 was sent before the trouble came; the SDK calls it a 500 as well."""
+        said, now = documents.error(document), self._client.clock.ours()
+        return StoreError(service_fault(500, response.headers, said, now))
 
 
 @asynccontextmanager
-async def open_wire_store(
-    endpoint: Endpoint,
-    authorities: str,
-    source: SourceOptions,
-    transfer: TransferOptions,
-    fetch: FetchKeys,
-) -> AsyncIterator[WireStore]:
-    """A store with a pool of its own, which is closed in the end. `authorities` is a PEM file."""
-    limits = Limits(
+async def open_curl_store(
+    endpoint: Endpoint, network: Network, source: SourceOptions, transfer: TransferOptions, fetch: FetchKeys
+) -> AsyncIterator[CurlStore]:
+    """A store with a client of its own, which is closed in the end."""
+    client = RequestClient(
+        endpoint,
+        network,
+        fetch,
         connections=transfer.concurrency + SPARE_CONNECTIONS,
-        stall_timeout=transfer.stall_timeout,
-        minimum_rate=transfer.minimum_rate,
+        threads=min(MOST_THREADS, os.cpu_count() or 1),
     )
-    tls = tls_context(authorities) if endpoint.secure else None
-    pool = Pool(endpoint.host, endpoint.port, tls, limits)
     try:
-        yield WireStore(Caller(endpoint, pool, fetch, ServerClock()), pool, endpoint, source)
+        yield CurlStore(client, source)
     finally:
-        pool.close()
+        client.close()
+
+
+def _no_body(_status: int, _headers: dict[str, str]) -> Take:
+    return lambda _piece: None
+
+
+def _limited(pieces: list[Piece]) -> Take:
+    """Keeps a document, as far as one can be expected to go."""
+    size = 0
+
+    def take(piece: Piece) -> None:
+        nonlocal size
+        size += len(piece)
+        if size > LONGEST_PAGE:
+            raise _unusable(f"a document of more than {LONGEST_PAGE} bytes")
+        pieces.append(bytes(piece))
+
+    return take
 
 
 def _common(source: SourceOptions) -> Pairs:

@@ -1,6 +1,6 @@
 """What answers, connections and our own errors amount to as `errors.Fault`, without any SDK.
 
-The wire transport needs no more than this; `translate` adds what botocore and aiohttp raise. It decides
+The curl transport needs no more than this; `translate` adds what botocore and aiohttp raise. It decides
 nothing about retries (`core.retry` does) and works on codes, types and errno, never on substrings of messages.
 """
 

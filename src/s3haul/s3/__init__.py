@@ -1,0 +1,1 @@
+"""S3 over libcurl: signed requests, responses, the default `ObjectStore`. Knows no SDK."""

@@ -1,0 +1,192 @@
+"""Makes one signed request: the response with 200 or 206, or a `StoreError`.
+
+One thing is repeated here, once, because it is no answer to the request: one that was signed by a clock which the
+server then put right. libcurl repeats by itself what met a connection that the server had closed while idle.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http.client import responses
+
+from s3haul import __version__
+from s3haul.core.sigv4 import Shape, Signer
+from s3haul.errors import Fault, FaultKind, S3HaulError, StoreError
+from s3haul.s3 import documents
+from s3haul.s3.endpoint import Endpoint
+from s3haul.s3.exchange import OnHead, RequestExchange, Response
+from s3haul.s3.faults import own_fault, redirect_fault, service_fault
+from s3haul.s3.handles import Network
+from s3haul.s3.keys import FetchKeys, Keys
+from s3haul.s3.limits import REDIRECTS
+from s3haul.s3.transfers import TransferThread
+from s3haul.threads import steadfast
+
+LARGEST_SKEW = 86_400.0  # seconds
+TOLERABLE_SKEW = 60.0
+BUSY = 4  # transfers of a thread, beyond which another one is started
+
+# A name without a value keeps libcurl from sending a header of its own.
+_UNSIGNED = (("user-agent", f"s3haul/{__version__}"), ("accept", ""))
+# A HEAD names no reason for its 403.
+_CLOCK = frozenset({"RequestTimeTooSkewed", "403"})
+
+
+class ServerClock:
+    """Our clock, put right by the server's where that refuses ours.
+
+    At most a day: enough for a wrong time zone. Anything more would be a signature for another day,
+    which a hostile server could keep for later, and certificates could not be checked by such a clock.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._offset = 0.0
+
+    def now(self) -> float:
+        """Epoch seconds to sign with."""
+        return self._clock() + self._offset
+
+    def ours(self) -> float:
+        """Epoch seconds as this machine has them."""
+        return self._clock()
+
+    @property
+    def offset(self) -> float:
+        """What is added to our clock, in seconds."""
+        return self._offset
+
+    def learn(self, fault: Fault, offset: float) -> bool:
+        """Puts the clock right if `fault` is about it; whether a request signed at `offset` is worth repeating."""
+        if fault.kind is not FaultKind.HTTP or fault.code not in _CLOCK or fault.skew is None:
+            return False
+        if abs(fault.skew) > LARGEST_SKEW or abs(fault.skew - offset) <= TOLERABLE_SKEW:
+            return False
+        self._offset = fault.skew
+        return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to ask for: `path` and `query` are encoded, `values` those of `shape.varying`."""
+
+    shape: Shape
+    path: str
+    query: str = ""
+    values: tuple[str, ...] = ()
+
+    @property
+    def target(self) -> str:
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+
+class SigningKeys:
+    """The signer of the keys in use, made anew when these change. For one thread."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._keys: Keys | None = None
+        self._signer: Signer | None = None
+
+    def signer(self, keys: Keys) -> Signer:
+        if self._signer is None or (keys is not self._keys and keys != self._keys):
+            self._signer = Signer(
+                region=self._endpoint.region,
+                authority=self._endpoint.authority,
+                access_key=keys.access_key,
+                secret_key=keys.secret_key,
+                token=keys.token,
+                unsigned=_UNSIGNED,
+            )
+        self._keys = keys
+        return self._signer
+
+
+class RequestClient:
+    """Requests to one endpoint, over `threads` transfer threads, which are started as they are needed.
+
+    `fetch` is awaited before each request: it may wait for a renewal.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, network: Network, fetch: FetchKeys, *, connections: int, threads: int
+    ) -> None:
+        self.endpoint = endpoint
+        self.network = network
+        self.clock = ServerClock()
+        self.keys: Keys | None = None  # as they were last fetched
+        self._fetch = fetch
+        self._signing = SigningKeys(endpoint)
+        self.connections = connections
+        self._most_threads = threads
+        self._threads: list[TransferThread] = []
+        self.repeated = 0
+
+    async def send(self, request: Request, on_head: OnHead) -> Response:
+        """The response with 200 or 206, once its body has ended. Raises `StoreError`, or what `on_head` and the
+        function that it returned raise."""
+        for last in (False, True):
+            offset = self.clock.offset
+            response = await self._exchange(request, on_head)
+            if response.success:
+                return response
+            fault = self._refusal(response)
+            if last or not self.clock.learn(fault, offset):
+                break
+            self.repeated += 1
+        raise StoreError(fault)
+
+    async def renew(self) -> None:
+        """Have valid keys in `keys`. Raises `StoreError`."""
+        try:
+            self.keys = await self._fetch()
+        except S3HaulError as error:
+            raise StoreError(own_fault(error)) from error
+
+    def close(self) -> None:
+        """End all threads and what they are at."""
+        while self._threads:
+            self._threads.pop().close()
+
+    async def _exchange(self, request: Request, on_head: OnHead) -> Response:
+        await self.renew()
+        assert self.keys is not None
+        shape = request.shape
+        try:
+            headers = self._signing.signer(self.keys).headers(
+                shape, request.path, request.query, request.values, self.clock.now()
+            )
+        except ValueError as error:
+            raise StoreError(Fault(FaultKind.PROTOCOL, f"the request cannot be sent: {error}")) from error
+        url = self.endpoint.origin + request.target
+        exchange = RequestExchange(url, headers, on_head, method=shape.method)
+        thread = self._thread()
+        thread.submit(exchange)
+        return await steadfast(exchange.ended, lambda: thread.cancel(exchange))
+
+    def _thread(self) -> TransferThread:
+        """The thread with the least to do; another one as long as all are busy."""
+        least = min(self._threads, key=lambda thread: thread.load, default=None)
+        if least is None or (least.load >= BUSY and len(self._threads) < self._most_threads):
+            least = TransferThread(self.network, self.connections, f"s3haul-curl-{len(self._threads)}")
+            self._threads.append(least)
+        return least
+
+    def _refusal(self, response: Response) -> Fault:
+        """What a response that is no success amounts to."""
+        status, headers = response.status, response.headers
+        if status in REDIRECTS:
+            location, region = headers.get("location", ""), headers.get("x-amz-bucket-region", "")
+            return redirect_fault(status, location, region)
+        if status < 300:
+            return Fault(FaultKind.PROTOCOL, f"status {status} for a GET", status=status)
+        return service_fault(status, headers, _said(response.document, status), self.clock.ours())
+
+
+def _said(body: bytes, status: int) -> Mapping[str, str]:
+    """What the body says; else the status speaks, as in the SDK."""
+    try:
+        said = documents.error(documents.read(body))
+    except ValueError:
+        said = {}
+    return {"Code": str(status), "Message": responses.get(status, ""), **said}

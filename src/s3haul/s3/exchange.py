@@ -1,0 +1,147 @@
+"""One request of the general path: its handle, its response and who takes the body.
+
+A body goes to its consumer in the transfer thread. libcurl hands over at most 16 KiB at a time: of a large body
+these are gathered first, since hashing and writing cost little more for 1 MiB than for 16 KiB.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import pycurl
+
+from s3haul.errors import Fault, FaultKind, StoreError
+from s3haul.s3.failures import curl_fault
+from s3haul.s3.headers import ViolationError, parse_head
+from s3haul.store import Piece, Take
+
+LONGEST_ERROR = 64 << 10  # bytes of an error document
+GATHERED = 1 << 20
+_ABORT = -1  # what a callback returns to end the transfer
+
+# Is given status and headers, and returns what takes the body.
+OnHead = Callable[[int, dict[str, str]], Take]
+
+
+class Response:
+    """What came: status, headers, and the document of a response that is no success (cut off at a limit)."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.document = b""
+
+    @property
+    def success(self) -> bool:
+        return self.status in {200, 206}
+
+
+class RequestExchange:
+    """Made on an event loop, which awaits `ended`; the rest happens in the transfer thread."""
+
+    def __init__(self, url: str, headers: Sequence[str], on_head: OnHead, *, method: str = "GET") -> None:
+        self.ended: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self._url, self._headers, self._on_head, self._method = url, headers, on_head, method
+        self._response = Response()
+        self._lines: list[bytes] = []
+        self._take: Take | None = None
+        self._gather: _Gather | None = None
+        self._error: BaseException | None = None
+        self._endless = False
+
+    def begin(self, handle: pycurl.Curl) -> None:
+        handle.setopt(pycurl.URL, self._url)
+        handle.setopt(pycurl.HTTPHEADER, self._headers)
+        if self._method == "HEAD":
+            handle.setopt(pycurl.NOBODY, 1)
+        else:
+            handle.setopt(pycurl.HTTPGET, 1)
+        handle.setopt(pycurl.HEADERFUNCTION, self._lines.append)
+        handle.setopt(pycurl.WRITEFUNCTION, self._write)
+
+    def end(self, handle: pycurl.Curl | None, code: int, message: str) -> None:
+        try:
+            if self._error is None and code and not self._endless:
+                connected = handle is not None and handle.getinfo(pycurl.PRETRANSFER_TIME) > 0
+                self._error = StoreError(curl_fault(code, message, connected=connected))
+            elif self._error is None:
+                self._head()
+                if self._gather is not None:
+                    self._gather.flush()
+        except BaseException as error:  # noqa: BLE001 - handed to the task that waits
+            self._error = error
+        self._loop.call_soon_threadsafe(_settle, self.ended, self._response, self._error)
+
+    def _write(self, piece: bytes) -> int:
+        try:
+            self._head()
+            assert self._take is not None
+            self._take(piece)
+        except _EndlessDocumentError:
+            self._response.document, self._endless = b"", True
+            return _ABORT
+        except BaseException as error:  # noqa: BLE001 - handed to the task that waits
+            self._error = error
+            return _ABORT
+        return len(piece)
+
+    def _head(self) -> None:
+        """Once the headers are complete: who takes the body?"""
+        if self._take is not None:
+            return
+        response = self._response
+        try:
+            response.status, response.headers = parse_head(self._lines)
+        except ViolationError as violation:
+            raise StoreError(
+                Fault(FaultKind.PROTOCOL, f"the response is not sound HTTP: {violation}")
+            ) from None
+        if not response.success:
+            self._take = self._keep_document
+            return
+        take = self._on_head(response.status, response.headers)
+        length = response.headers.get("content-length", "")
+        if length.isdecimal() and len(length) < 19 and int(length) >= GATHERED:
+            self._gather = _Gather(take)
+            take = self._gather.add
+        self._take = take
+
+    def _keep_document(self, piece: Piece) -> None:
+        self._response.document += piece
+        if len(self._response.document) > LONGEST_ERROR:
+            raise _EndlessDocumentError
+
+
+class _EndlessDocumentError(Exception):
+    """The document of an error response is not read any further: the status alone speaks."""
+
+
+class _Gather:
+    """Pieces of a large body, handed on 1 MiB at a time."""
+
+    def __init__(self, take: Take) -> None:
+        self._take = take
+        self._memory = memoryview(bytearray(GATHERED))
+        self._filled = 0
+
+    def add(self, piece: Piece) -> None:
+        end = self._filled + len(piece)
+        if end > GATHERED:
+            self.flush()
+            end = len(piece)
+        self._memory[self._filled : end] = piece
+        self._filled = end
+
+    def flush(self) -> None:
+        filled, self._filled = self._filled, 0
+        if filled:
+            self._take(self._memory[:filled])
+
+
+def _settle(ended: "asyncio.Future[Response]", response: Response, error: BaseException | None) -> None:
+    if ended.done():
+        return
+    if error is None:
+        ended.set_result(response)
+    else:
+        ended.set_exception(error)

@@ -1,0 +1,82 @@
+"""What libcurl's own error codes amount to as `errors.Fault`. Answers of the service are `faults`' matter.
+
+Codes: libcurl's manual, libcurl-errors(3). One that is not in the table is a broken connection: it is asked again.
+"""
+
+import pycurl
+
+from s3haul.errors import Fault, FaultKind
+from s3haul.s3.faults import out_of_descriptors
+
+WRITE_ERROR = pycurl.E_WRITE_ERROR  # our own callback ended the transfer
+_TOO_LARGE = 100  # CURLE_TOO_LARGE, which pycurl does not name
+_PROXY = 97  # CURLE_PROXY
+_UNRECOVERABLE_POLL = 99  # CURLE_UNRECOVERABLE_POLL
+_CLIENT_CERTIFICATE = 98  # CURLE_SSL_CLIENTCERT
+
+KINDS: dict[int, FaultKind] = {
+    **dict.fromkeys(
+        (pycurl.E_COULDNT_RESOLVE_PROXY, pycurl.E_COULDNT_RESOLVE_HOST, pycurl.E_COULDNT_CONNECT, _PROXY),
+        FaultKind.CONNECT,
+    ),
+    **dict.fromkeys(
+        (
+            pycurl.E_SSL_ENGINE_NOTFOUND,
+            pycurl.E_SSL_ENGINE_SETFAILED,
+            pycurl.E_SSL_ENGINE_INITFAILED,
+            pycurl.E_SSL_CERTPROBLEM,
+            pycurl.E_SSL_CIPHER,
+            pycurl.E_PEER_FAILED_VERIFICATION,
+            pycurl.E_SSL_CACERT_BADFILE,
+            pycurl.E_SSL_CRL_BADFILE,
+            pycurl.E_SSL_ISSUER_ERROR,
+            pycurl.E_SSL_PINNEDPUBKEYNOTMATCH,
+            pycurl.E_SSL_INVALIDCERTSTATUS,
+            _CLIENT_CERTIFICATE,
+        ),
+        FaultKind.TLS,
+    ),
+    **dict.fromkeys(
+        (
+            pycurl.E_PARTIAL_FILE,
+            pycurl.E_GOT_NOTHING,
+            pycurl.E_SEND_ERROR,
+            pycurl.E_RECV_ERROR,
+            pycurl.E_SSL_SHUTDOWN_FAILED,
+            pycurl.E_AGAIN,
+        ),
+        FaultKind.BROKEN,
+    ),
+    **dict.fromkeys(
+        (
+            pycurl.E_UNSUPPORTED_PROTOCOL,
+            pycurl.E_URL_MALFORMAT,
+            getattr(pycurl, "E_WEIRD_SERVER_REPLY", pycurl.E_FTP_WEIRD_SERVER_REPLY),
+            pycurl.E_BAD_CONTENT_ENCODING,
+            pycurl.E_FILESIZE_EXCEEDED,
+            _TOO_LARGE,
+        ),
+        FaultKind.PROTOCOL,
+    ),
+    **dict.fromkeys((pycurl.E_FAILED_INIT, pycurl.E_OUT_OF_MEMORY, _UNRECOVERABLE_POLL), FaultKind.LOCAL),
+}
+
+
+def curl_fault(code: int, message: str, *, connected: bool) -> Fault:
+    """The fault of a transfer that libcurl ended with `code`; `connected` says whether a request was sent."""
+    said = message or f"libcurl error {code}"
+    if code == pycurl.E_OPERATION_TIMEDOUT:
+        return Fault(FaultKind.STALL if connected else FaultKind.CONNECT, said)
+    if code == pycurl.E_SSL_CONNECT_ERROR:
+        return Fault(_handshake(said), said)
+    kind = KINDS.get(code, FaultKind.BROKEN)
+    if kind is FaultKind.CONNECT and out_of_descriptors():
+        # libcurl and the resolver report a socket that could not be made as a host that cannot be reached.
+        kind = FaultKind.LOCAL
+    return Fault(kind, said)
+
+
+def _handshake(said: str) -> FaultKind:
+    """OpenSSL names what it refuses; a handshake that was merely cut off is a lost connection."""
+    refused = "error:" in said and "unexpected eof" not in said
+    return FaultKind.TLS if refused else FaultKind.CONNECT

@@ -1,0 +1,91 @@
+"""The headers of a response: which are kept, and what may not be in them.
+
+libcurl frames the body. Here a response is refused in which two parties could see different messages (RFC 9112,
+section 6.3), or in which a header that matters is sent twice with different values.
+"""
+
+from collections.abc import Sequence
+
+_PLAIN = frozenset(
+    {
+        "content-length",
+        "content-range",
+        "content-type",
+        "date",
+        "etag",
+        "last-modified",
+        "location",
+        "retry-after",
+        "transfer-encoding",
+    }
+)
+_UNREAD = ("x-amz-meta-", "x-amz-id-2")
+_MAY_DIFFER = frozenset({"date", "content-type"})
+_MOST_SPELLINGS = 1024
+
+# From a header's name as it was sent to the name under which it is kept; "" for one that nobody reads.
+# Names are a server's choice, so that only so many are remembered.
+_spellings: dict[bytes, str] = {}
+
+
+class ViolationError(Exception):
+    """The response breaks a rule that it must keep; the message says which."""
+
+
+def parse_head(lines: Sequence[bytes]) -> tuple[int, dict[str, str]]:
+    """Status and headers, by their lower-case names, of the final response among `lines`.
+
+    `lines` are those that libcurl hands over: interim (1xx) responses come before, trailers after the blank line.
+    Raises `ViolationError`.
+    """
+    start, status = 0, 0
+    while start < len(lines):
+        status = _status(lines[start])
+        end = lines.index(b"\r\n", start) if b"\r\n" in lines[start:] else len(lines)
+        if status >= 200:
+            return status, _kept(lines[start + 1 : end])
+        start = end + 1
+    raise ViolationError("no status line")
+
+
+def _status(line: bytes) -> int:
+    parts = line.split(None, 2)
+    if len(parts) < 2 or not parts[0].startswith(b"HTTP/") or not parts[1].isdigit():
+        raise ViolationError("no status line")
+    return int(parts[1])
+
+
+def _kept(lines: Sequence[bytes]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for line in lines:
+        sent, colon, value = line.partition(b":")
+        name = _spellings.get(sent)
+        if name is None:
+            name = _kept_name(sent, colon)
+        if name:
+            text = value.strip().decode("utf-8", "replace")
+            if headers.setdefault(name, text) != text and name not in _MAY_DIFFER:
+                raise ViolationError(f"two different {name} headers")
+    if "transfer-encoding" in headers:
+        _check_coding(headers)
+    return headers
+
+
+def _kept_name(sent: bytes, colon: bytes) -> str:
+    """The lower-case name of a header that somebody reads, "" for any other."""
+    if not colon or sent[:1] in {b" ", b"\t"}:
+        raise ViolationError("a line that is no header")
+    name = sent.decode("latin-1").lower()
+    wanted = name in _PLAIN or (name.startswith("x-amz-") and not name.startswith(_UNREAD))
+    kept = name if wanted else ""
+    if len(_spellings) < _MOST_SPELLINGS:
+        _spellings[sent] = kept
+    return kept
+
+
+def _check_coding(headers: dict[str, str]) -> None:
+    coding = headers["transfer-encoding"]
+    if "content-length" in headers:
+        raise ViolationError("both Content-Length and Transfer-Encoding")
+    if coding.lower() != "chunked":
+        raise ViolationError(f"transfer coding {coding[:40]!r}")

@@ -1,0 +1,106 @@
+"""Small objects fetched whole, many at a time, in one transfer thread: signed, sent and handed on without the loop.
+
+Nothing is judged or retried here: what is not a 200 with its body goes back as it came, and the general path asks
+again. One object costs no coroutine, no future and no call into the event loop.
+"""
+
+from collections.abc import Callable
+
+import pycurl
+
+from s3haul.core.sigv4 import Shape
+from s3haul.errors import StoreError
+from s3haul.models import ObjectRef
+from s3haul.s3.client import RequestClient, SigningKeys
+from s3haul.s3.headers import ViolationError, parse_head
+from s3haul.s3.transfers import TransferThread
+from s3haul.store import SmallObjectWork
+
+LARGEST_BODY = 1 << 20  # bytes; a server that sends more is cut off
+
+
+class _SmallExchange:
+    """One object at a time; used again and again."""
+
+    __slots__ = ("_body", "_lines", "_owner", "ref", "request")
+
+    def __init__(self, owner: "SmallObjectThread") -> None:
+        self._owner = owner
+        self._lines: list[bytes] = []
+        self._body: list[bytes] = []
+        self.ref: ObjectRef
+        self.request: tuple[str, list[str]]
+
+    def begin(self, handle: pycurl.Curl) -> None:
+        handle.setopt(pycurl.URL, self.request[0])
+        handle.setopt(pycurl.HTTPHEADER, self.request[1])
+        handle.setopt(pycurl.HEADERFUNCTION, self._lines.append)
+        handle.setopt(pycurl.WRITEFUNCTION, self._body.append)
+        handle.setopt(pycurl.MAXFILESIZE_LARGE, LARGEST_BODY)
+
+    def end(self, handle: pycurl.Curl | None, code: int, message: str) -> None:  # noqa: ARG002 - the protocol's
+        lines, body, ref = self._lines, self._body, self.ref
+        self._owner.ended(ref, code, lines, body)
+        lines.clear()
+        body.clear()
+        self._owner.spare.append(self)
+
+
+class SmallObjectThread:
+    """As `store.SmallObjects`; the thread is started when this is made."""
+
+    def __init__(
+        self, client: RequestClient, shape: Shape, path_of: Callable[[str], str], work: SmallObjectWork
+    ) -> None:
+        self.spare: list[_SmallExchange] = []
+        self._client = client
+        self._shape = shape
+        self._path_of = path_of
+        self._work = work
+        self._origin = client.endpoint.origin
+        self._signing = SigningKeys(client.endpoint)
+        self._thread = TransferThread(client.network, client.connections, "s3haul-small", self)
+
+    def wake(self) -> None:
+        self._thread.wake()
+
+    def close(self) -> None:
+        self._thread.close()
+
+    def next_exchange(self) -> _SmallExchange | None:
+        """As `transfers.Feed`."""
+        work = self._work
+        while (ref := work.next()) is not None:
+            try:
+                path = self._path_of(ref.key)
+                headers = self._headers(path, ref.etag)
+            except (StoreError, ValueError):
+                work.unanswered(ref)
+                continue
+            exchange = self.spare.pop() if self.spare else _SmallExchange(self)
+            exchange.ref, exchange.request = ref, (self._origin + path, headers)
+            return exchange
+        return None
+
+    def pause(self) -> None:
+        """As `transfers.Feed`."""
+        self._work.pause()
+
+    def ended(self, ref: ObjectRef, code: int, lines: list[bytes], body: list[bytes]) -> None:
+        """One object came, or did not."""
+        if not code:
+            try:
+                status, headers = parse_head(lines)
+            except ViolationError:
+                status, headers = 0, {}
+            if status == 200:
+                self._work.answered(ref, headers, body)
+                return
+        self._work.unanswered(ref)
+
+    def _headers(self, path: str, etag: str) -> list[str]:
+        keys = self._client.keys
+        clock = self._client.clock
+        if keys is None or (keys.expires_at is not None and keys.expires_at <= clock.ours()):
+            raise ValueError("no valid keys: the general path waits for them")
+        return self._signing.signer(keys).headers(self._shape, path, "", (etag,), clock.now())

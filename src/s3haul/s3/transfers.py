@@ -1,0 +1,192 @@
+"""Threads that move bytes: each drives many libcurl transfers, and calls back what belongs to each.
+
+A thread waits for sockets with libcurl's socket interface, so that a wake-up costs what is active and not what
+is open. It knows nothing of S3: an `Exchange` prepares the handle and is told how the transfer ended.
+"""
+
+import contextlib
+import selectors
+import socket
+import threading
+import time
+from collections import deque
+from typing import Protocol
+
+import pycurl
+
+from s3haul.s3.handles import Network, new_handle
+
+_LONGEST_WAIT = 60.0  # seconds; submissions and timers end it
+_READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+_EVENTS = {pycurl.POLL_IN: _READ, pycurl.POLL_OUT: _WRITE, pycurl.POLL_INOUT: _READ | _WRITE}
+_SELECTED = {
+    _READ: pycurl.CSELECT_IN,
+    _WRITE: pycurl.CSELECT_OUT,
+    _READ | _WRITE: pycurl.CSELECT_IN | pycurl.CSELECT_OUT,
+}
+
+
+class Exchange(Protocol):
+    """One request and its response. All methods are called in the thread, and must not raise."""
+
+    def begin(self, handle: pycurl.Curl) -> None:
+        """Set URL, headers and callbacks. The handle has the options of `handles` and of its last exchange."""
+        ...
+
+    def end(self, handle: pycurl.Curl | None, code: int, message: str) -> None:
+        """The transfer ended, with libcurl's error code, 0 for success; without a handle it did not begin."""
+        ...
+
+
+class Feed(Protocol):
+    """Where a thread looks for more exchanges once nothing submitted waits."""
+
+    def next_exchange(self) -> Exchange | None: ...
+
+    def pause(self) -> None:
+        """The thread is about to wait."""
+        ...
+
+
+class TransferThread:
+    """Started when it is made; `close` ends it. `submit`, `cancel` and `wake` may be called from any thread."""
+
+    def __init__(self, network: Network, connections: int, name: str, feed: Feed | None = None) -> None:
+        self._network = network
+        self._feed = feed
+        self._waiting: deque[Exchange] = deque()
+        self._cancelled: deque[Exchange] = deque()
+        self._closing = False
+        self._idle: list[pycurl.Curl] = []
+        self._running: dict[pycurl.Curl, Exchange] = {}
+        self._deadline: float | None = None  # of libcurl's timer
+        self._selector = selectors.DefaultSelector()
+        self._woken, self._waker = socket.socketpair()
+        self._woken.setblocking(False)
+        self._waker.setblocking(False)
+        self._selector.register(self._woken, _READ)
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
+        self._multi.setopt(pycurl.M_MAXCONNECTS, connections)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def load(self) -> int:
+        """About how many exchanges are under way or wait."""
+        return len(self._running) + len(self._waiting)
+
+    def submit(self, exchange: Exchange) -> None:
+        """Begin the exchange soon. `end` is called in any case, unless it is cancelled."""
+        self._waiting.append(exchange)
+        self.wake()
+
+    def cancel(self, exchange: Exchange) -> None:
+        """End the exchange with `E_ABORTED_BY_CALLBACK`, if it has not ended."""
+        self._cancelled.append(exchange)
+        self.wake()
+
+    def wake(self) -> None:
+        """Look for more to do."""
+        with contextlib.suppress(BlockingIOError, OSError):  # full: it will wake; closed: nothing to wake
+            self._waker.send(b"\0")
+
+    def close(self) -> None:
+        """End everything that is under way, then the thread."""
+        self._closing = True
+        self.wake()
+        self._thread.join()
+        self._waker.close()
+
+    def _run(self) -> None:
+        try:
+            while not self._closing:
+                self._collect()
+                self._start_more()
+                self._wait()
+        finally:
+            for handle in list(self._running):
+                self._finish(handle, pycurl.E_ABORTED_BY_CALLBACK, "the transport was closed")
+            while self._waiting:
+                self._waiting.popleft().end(None, pycurl.E_ABORTED_BY_CALLBACK, "the transport was closed")
+            self._release()
+
+    def _start_more(self) -> None:
+        while self._waiting:
+            self._start(self._waiting.popleft())
+        while self._cancelled:
+            self._abort(self._cancelled.popleft())
+        if self._feed is not None:
+            while (exchange := self._feed.next_exchange()) is not None:
+                self._start(exchange)
+
+    def _start(self, exchange: Exchange) -> None:
+        try:
+            handle = self._idle.pop() if self._idle else new_handle(self._network)
+            exchange.begin(handle)
+            self._multi.add_handle(handle)
+        except (pycurl.error, MemoryError, ValueError) as error:
+            exchange.end(None, pycurl.E_FAILED_INIT, str(error))
+        else:
+            self._running[handle] = exchange
+
+    def _abort(self, exchange: Exchange) -> None:
+        for handle, running in self._running.items():
+            if running is exchange:
+                self._finish(handle, pycurl.E_ABORTED_BY_CALLBACK, "cancelled")
+                return
+
+    def _wait(self) -> None:
+        if self._feed is not None:
+            self._feed.pause()
+        timeout = _LONGEST_WAIT
+        if self._deadline is not None:
+            timeout = max(0.0, self._deadline - time.monotonic())
+        for key, events in self._selector.select(timeout):
+            if key.fileobj is self._woken:
+                with contextlib.suppress(BlockingIOError):
+                    while self._woken.recv(4096):
+                        pass
+            else:
+                self._multi.socket_action(key.fd, _SELECTED[events])
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            self._deadline = None
+            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+
+    def _collect(self) -> None:
+        more = 1
+        while more:
+            more, done, failed = self._multi.info_read()
+            for handle in done:
+                self._finish(handle, 0, "")
+            for handle, code, message in failed:
+                self._finish(handle, code, message)
+
+    def _finish(self, handle: pycurl.Curl, code: int, message: str) -> None:
+        self._multi.remove_handle(handle)
+        exchange = self._running.pop(handle)
+        exchange.end(handle, code, message)
+        self._idle.append(handle)
+
+    def _release(self) -> None:
+        for handle in self._idle:
+            handle.close()
+        self._multi.close()
+        self._selector.close()
+        self._woken.close()
+
+    # Called by libcurl
+
+    def _watch(self, event: int, number: int, _multi: pycurl.CurlMulti, _data: object) -> None:
+        if event == pycurl.POLL_REMOVE:
+            with contextlib.suppress(KeyError, ValueError):  # libcurl may have closed the socket already
+                self._selector.unregister(number)
+            return
+        try:
+            self._selector.modify(number, _EVENTS[event])
+        except KeyError:
+            self._selector.register(number, _EVENTS[event])
+
+    def _set_timer(self, milliseconds: int) -> None:
+        self._deadline = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000

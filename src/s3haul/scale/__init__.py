@@ -1,1 +1,0 @@
-"""Runs many engines for one haul: on the cores of this machine."""
