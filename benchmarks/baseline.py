@@ -220,7 +220,10 @@ def _arguments(line: Sequence[str]) -> argparse.Namespace:
         "--revision", action="append", default=[], help="s3haul as of this commit, too; may be repeated"
     )
     parser.add_argument(
-        "--flags", action="append", default=[], help="s3haul with these flags, too; --flags='--processes 2'"
+        "--flags",
+        action="append",
+        default=[],
+        help="s3haul with these flags, too; --flags='--concurrency 64'",
     )
     parser.add_argument(
         "--copies", type=Path, default=memory_directory(), help="where copies go, if not into memory"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from contract.loading import loaded
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.demo import seed
 from s3haul.demo.server import DemoServer
@@ -101,8 +102,8 @@ class Entry:
 
 
 async def read(opened: OpenStore, key="a") -> bytes:
-    async with opened.store.get(GetRequest(key)) as body:
-        return b"".join([chunk async for chunk in body.chunks()])
+    async with loaded(opened.store, GetRequest(key)) as body:
+        return body.body
 
 
 def role_options(**changes) -> RoleOptions:

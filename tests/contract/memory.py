@@ -6,18 +6,17 @@ It answers as S3 answers (see `stored`) and counts what was asked and what is st
 import asyncio
 import inspect
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from itertools import islice
 
 from contract.stored import StoredObject, answer, digest, meta_of, one_part, refused, stored, text
 from s3haul.errors import StoreError
 from s3haul.models import ListPage, ObjectMeta, Part, PartLayout
-from s3haul.store import GetRequest
+from s3haul.store import Consume, GetRequest, SmallObjectWork, Take
 from s3haul.threads import in_thread
 
-__all__ = ["Call", "MemoryBody", "MemoryStore", "StoredObject", "digest", "refused", "stored", "text"]
+__all__ = ["Call", "MemoryStore", "StoredObject", "digest", "refused", "stored", "text"]
 
 PIECE = 64 * 1024
 
@@ -42,28 +41,6 @@ class Call:
 
 
 FaultHook = Callable[[Call], Awaitable[None] | None]
-
-
-class MemoryBody:
-    """The open answer of one get."""
-
-    def __init__(self, meta: ObjectMeta, pieces: Sequence[Piece]) -> None:
-        self.meta = meta
-        self._pieces = pieces
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        for piece in self._pieces:
-            if isinstance(piece, bytes):
-                await asyncio.sleep(0)
-                yield piece
-            elif isinstance(piece, Exception):
-                raise piece
-            else:
-                await piece()
-
-    async def deliver(self, take) -> None:
-        async for chunk in self.chunks():
-            await in_thread(None, take, chunk)
 
 
 class MemoryStore:
@@ -105,8 +82,7 @@ class MemoryStore:
         assert isinstance(call.answer, ListPage)
         return call.answer
 
-    @asynccontextmanager
-    async def get(self, request: GetRequest) -> AsyncIterator[MemoryBody]:
+    async def load(self, request: GetRequest, consume: Consume) -> ObjectMeta:
         async with self._connections:
             self.open_bodies += 1
             self.most_open = max(self.most_open, self.open_bodies)
@@ -115,9 +91,23 @@ class MemoryStore:
                 pieces: list[Piece] = [data[at : at + PIECE] for at in range(0, len(data), PIECE)]
                 call = await self._called("get", request.key, meta, request=request, pieces=pieces)
                 assert isinstance(call.answer, ObjectMeta)
-                yield MemoryBody(call.answer, call.pieces)
+                take = await in_thread(None, consume, call.answer)
+                for piece in call.pieces:
+                    await self._deliver(piece, take)
             finally:
                 self.open_bodies -= 1
+        return call.answer
+
+    async def _deliver(self, piece: Piece, take: Take) -> None:
+        if isinstance(piece, bytes):
+            await in_thread(None, take, piece)
+        elif isinstance(piece, Exception):
+            raise piece
+        else:
+            await piece()
+
+    def small_objects(self, work: SmallObjectWork) -> None:
+        return None
 
     async def head(self, key: str, *, checksums: bool = False, part_number: int | None = None) -> ObjectMeta:
         try:

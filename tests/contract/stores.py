@@ -79,6 +79,6 @@ def certificate(directory: str) -> Path:
 STORES: dict[str, StoreCase] = {
     "memory": StoreCase(open_memory),
     "sdk-on-demo": StoreCase(partial(open_on_demo, transport="sdk")),
-    "wire-on-demo": StoreCase(partial(open_on_demo, transport="wire")),
-    "wire-on-demo-http": StoreCase(partial(open_on_demo, transport="wire", tls=False), frozenset({"kms"})),
+    "curl-on-demo": StoreCase(partial(open_on_demo, transport="curl")),
+    "curl-on-demo-http": StoreCase(partial(open_on_demo, transport="curl", tls=False), frozenset({"kms"})),
 }

@@ -15,6 +15,6 @@ class TestObjectStore(ObjectStoreContract):
 class TestWireOnUvloop(ObjectStoreContract):
     LOOPS = ("uvloop",)
 
-    @pytest.fixture(params=[name for name in STORES if name.startswith("wire")])
+    @pytest.fixture(params=[name for name in STORES if name.startswith("curl")])
     def case(self, request):
         return STORES[request.param]

@@ -18,7 +18,6 @@ import baseline
 import canned
 import corpus
 import figures
-import hotspots
 import plot
 import server
 import tables
@@ -385,15 +384,3 @@ def test_a_command_that_takes_too_long_is_ended_with_its_children(tmp_path):
     os.set_blocking(reader, True)
     with os.fdopen(reader, "rb") as until_the_child_is_gone:
         assert until_the_child_is_gone.read() == b"alive"
-
-
-def test_a_profile_counts_a_recursive_frame_once():
-    own, cumulative = hotspots.count(["process 7;main;f;f 3", "process 7;main;g 2"])
-    assert own == Counter({"f": 3, "g": 2})
-    assert cumulative == Counter({"main": 5, "f": 3, "g": 2})
-
-
-def test_a_profile_leaves_out_what_waits_and_what_is_above_the_event_loop():
-    waits = "process 7;thread;Condition.wait (threading.py:295) 9"
-    own, cumulative = hotspots.count([waits, "process 7;main;Runner.run (asyncio/runners.py:86);work 2"])
-    assert own == cumulative == Counter({"work": 2})

@@ -103,9 +103,9 @@ ASKED_FOR = [cell for cell in FAMILIES if cell.kind == "COMPOSITE"]
 @pytest.mark.parametrize(
     ("transport", "cells", "may_see_parts"),
     [
-        pytest.param("wire", CELLS, True, id="wire"),
+        pytest.param("curl", CELLS, True, id="curl"),
         pytest.param("sdk", FAMILIES, True, id="sdk"),
-        pytest.param("wire", ASKED_FOR, False, id="wire-that-asks-for-every-part"),
+        pytest.param("curl", ASKED_FOR, False, id="wire-that-asks-for-every-part"),
         pytest.param("sdk", ASKED_FOR, False, id="sdk-that-asks-for-every-part"),
     ],
 )

@@ -91,7 +91,7 @@ async def listening(serve, tls: ssl.SSLContext | None = None) -> AsyncIterator[i
         server.close()
         for writer in writers:
             # One that has closed by itself is gone, and asyncio fails to abort it a second time.
-            if not writer.is_closing() or writer.transport.get_write_buffer_size():
+            with suppress(AttributeError):
                 writer.transport.abort()
         await asyncio.gather(*tasks)
 

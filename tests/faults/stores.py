@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from contract.demo_access import only_this_aws
+from contract.loading import loaded
 from faults.canned import canned
 from s3haul.aws.session import open_store
 from s3haul.errors import Fault, StoreError
@@ -15,8 +16,8 @@ QUICK = TransferOptions(stall_timeout=1.0, minimum_rate=10_000)
 
 
 async def read(store: ObjectStore, key: str = "a", **request) -> bytes:
-    async with store.get(GetRequest(key, **request)) as body:
-        return b"".join([chunk async for chunk in body.chunks()])
+    async with loaded(store, GetRequest(key, **request)) as body:
+        return body.body
 
 
 async def fault_of(awaitable) -> Fault:

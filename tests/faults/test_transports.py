@@ -3,6 +3,7 @@
 import pytest
 
 from contract.demo_access import demo_profile
+from contract.loading import loaded
 from faults.canned import answer, canned
 from faults.stores import QUICK, canned_store, fault_of, read, store_on
 from s3haul.aws.session import open_store
@@ -19,7 +20,7 @@ MAY_SEE_PARTS = {
 }
 
 
-@pytest.fixture(params=["sdk", "wire"])
+@pytest.fixture(params=["sdk", "curl"])
 def transport(request):
     return request.param
 
@@ -102,7 +103,7 @@ async def test_an_algorithm_that_the_sdk_does_not_know_is_reported_from_the_raw_
     object_ = answer(
         "200 OK", b"x", ETag='"e"', x_amz_checksum_xxhash64="eA==", x_amz_checksum_type="FULL_OBJECT"
     )
-    async with canned_store(object_, transport) as store, store.get(GetRequest("k")) as body:
+    async with canned_store(object_, transport) as store, loaded(store, GetRequest("k")) as body:
         (checksum,) = body.meta.checksums
     assert (checksum.algorithm, checksum.type, checksum.value) == ("XXHASH64", "FULL_OBJECT", "eA==")
 
@@ -110,7 +111,7 @@ async def test_an_algorithm_that_the_sdk_does_not_know_is_reported_from_the_raw_
 async def test_a_get_asks_for_checksums_and_names_no_encryption(transport):
     object_ = answer("200 OK", b"x", ETag='"e"')
     async with canned(lambda _: object_) as server, store_on(server.port, transport) as store:
-        async with store.get(GetRequest("k", if_match='"e"', version_id="v", byte_range=(0, 0))):
+        async with loaded(store, GetRequest("k", if_match='"e"', version_id="v", byte_range=(0, 0))):
             pass
         await store.head("k")
         await store.head("k", checksums=True)
@@ -132,7 +133,7 @@ async def test_checksums_are_asked_for_whatever_the_configuration_says(transport
     async with (
         canned(lambda _: object_) as server,
         store_on(server.port, transport, **configured) as store,
-        store.get(GetRequest("k")),
+        loaded(store, GetRequest("k")),
     ):
         pass
     assert b"x-amz-checksum-mode: ENABLED" in server.requests[-1]
@@ -145,7 +146,7 @@ async def test_the_requester_pays_and_the_owner_is_checked_on_every_call(transpo
         await store.list_page("")
         await store.head("k")
         await store.part_layout("k")
-        async with store.get(GetRequest("k")):
+        async with loaded(store, GetRequest("k")):
             pass
     assert len(server.requests) == 5
     for request in server.requests[1:]:

@@ -64,7 +64,7 @@ def case_of(
     return StoreCase(opened, frozenset(lacks))
 
 
-BOTH = pytest.fixture(params=["wire", "sdk"])
+BOTH = pytest.fixture(params=["curl", "sdk"])
 
 
 class TestOnMiniStack(ObjectStoreContract):

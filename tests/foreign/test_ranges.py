@@ -25,7 +25,7 @@ def fill(server):
     return bucket
 
 
-@pytest.mark.parametrize("transport", ["wire", "sdk"])
+@pytest.mark.parametrize("transport", ["curl", "sdk"])
 @pytest.mark.parametrize("name", ["ministack", "seaweedfs"])
 async def test_large_objects_of_every_kind_are_verified(request, tmp_path, name, transport):
     server = request.getfixturevalue(name)

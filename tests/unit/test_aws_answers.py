@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from s3haul.s3 import responses
 from s3haul.models import Checksum, ObjectMeta, Part, PartLayout
+from s3haul.s3 import responses
 
 
 @pytest.mark.parametrize(

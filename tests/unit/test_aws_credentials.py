@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from s3haul.aws.credentials import RoleCredentials, advisory_window, mandatory_window
-from s3haul.s3.keys import Keys
 from s3haul.aws.sts import RoleSession
 from s3haul.errors import AssumeRoleError, CredentialsError
 from s3haul.events import CredentialsRenewed, Warned
+from s3haul.s3.keys import Keys
 
 START = 1_000_000.0
 

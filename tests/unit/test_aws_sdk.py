@@ -8,51 +8,11 @@ import pytest
 from faults.canned import listening
 from faults.stores import fault_of, store_on
 from s3haul.aws import sdk
-from s3haul.s3.keys import Keys
-from s3haul.aws.sdk import SdkBody, SdkStore
+from s3haul.aws.sdk import SdkStore
 from s3haul.errors import CredentialsError, FaultKind, StoreError
-from s3haul.models import ObjectMeta
 from s3haul.options import SourceOptions, TransferOptions
-
-
-class Stream:
-    """A body whose reads take `seconds` each, by the clock of the test."""
-
-    def __init__(self, clock: list[float], seconds: float, pieces: list[bytes]) -> None:
-        self._clock, self._seconds, self._pieces = clock, seconds, pieces
-
-    async def read(self, _: int) -> bytes:
-        self._clock[0] += self._seconds
-        return self._pieces.pop(0) if self._pieces else b""
-
-
-META = ObjectMeta(status=200, length=None, size=None, etag='"e"')
-
-
-async def test_a_slow_reader_is_not_taken_for_a_slow_network():
-    clock = [0.0]
-    body = SdkBody(META, Stream(clock, 0.0, [b"x"] * 5), 10.0, 1000)
-    count = 0
-    async for _ in body.chunks(lambda: clock[0]):
-        clock[0] += 1000
-        count += 1
-    assert count == 5
-
-
-async def test_a_rate_below_the_minimum_over_one_window_is_a_stall():
-    clock = [0.0]
-    body = SdkBody(META, Stream(clock, 1.0, [b"x" * 999] * 20), 10.0, 1000)
-    with pytest.raises(StoreError) as caught:
-        async for _ in body.chunks(lambda: clock[0]):
-            pass
-    assert caught.value.fault.kind is FaultKind.STALL
-    assert clock[0] == 10.0
-
-
-async def test_a_rate_at_the_minimum_goes_on():
-    clock = [0.0]
-    body = SdkBody(META, Stream(clock, 1.0, [b"x" * 1000] * 50), 10.0, 1000)
-    assert sum([len(chunk) async for chunk in body.chunks(lambda: clock[0])]) == 50_000
+from s3haul.s3.keys import Keys
+from s3haul.store import GetRequest
 
 
 async def test_headers_that_drip_in_for_ever_are_a_stall(monkeypatch):
@@ -100,3 +60,58 @@ async def test_credentials_that_are_gone_for_good_are_a_fault_that_keeps_its_cau
         await store.head("k")
     assert (caught.value.fault.kind, caught.value.fault.code) == (FaultKind.CREDENTIALS, "S3H-STS-02")
     assert isinstance(caught.value.__cause__, CredentialsError)
+
+
+class Stream:
+    """A body whose reads take `seconds` each, by the clock of the test."""
+
+    connection = None
+
+    def __init__(self, clock: list[float], seconds: float, pieces: list[bytes]) -> None:
+        self._clock, self._seconds, self._pieces = clock, seconds, pieces
+
+    async def read(self, _: int) -> bytes:
+        self._clock[0] += self._seconds
+        return self._pieces.pop(0) if self._pieces else b""
+
+    def close(self) -> None:
+        pass
+
+
+async def received(clock: list[float], seconds: float, pieces: list[bytes], *, pause: float = 0.0) -> int:
+    """The bytes that come through when each read takes `seconds` and each piece is worked on for `pause`."""
+
+    class Getting(Client):
+        async def get_object(self, **_):
+            answer = {"ResponseMetadata": {"HTTPStatusCode": 200, "HTTPHeaders": {"etag": '"e"'}}}
+            return {**answer, "Body": Stream(clock, seconds, pieces)}
+
+    got = []
+
+    def take(piece) -> None:
+        clock[0] += pause
+        got.append(len(piece))
+
+    transfer = TransferOptions(stall_timeout=10.0, minimum_rate=1000)
+    store = SdkStore(Getting(), SourceOptions(bucket="b"), transfer, keys, clock=lambda: clock[0])
+    await store.load(GetRequest("k"), lambda _meta: take)
+    return sum(got)
+
+
+async def keys() -> Keys:
+    return Keys("AK", "SK")
+
+
+async def test_a_slow_reader_is_not_taken_for_a_slow_network():
+    assert await received([0.0], 0.0, [b"x"] * 5, pause=1000) == 5
+
+
+async def test_a_rate_below_the_minimum_over_one_window_is_a_stall():
+    clock = [0.0]
+    fault = await fault_of(received(clock, 1.0, [b"x" * 999] * 20))
+    assert fault.kind is FaultKind.STALL
+    assert clock[0] == 10.0
+
+
+async def test_a_rate_at_the_minimum_goes_on():
+    assert await received([0.0], 1.0, [b"x" * 1000] * 50) == 50_000

@@ -37,9 +37,9 @@ def loaded_by(code: str) -> set[str]:
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
-def test_a_process_that_only_fetches_objects_loads_no_sdk_no_sqlite_and_no_command_line():
-    loaded = loaded_by("import s3haul.scale.child")
-    assert "httptools" in loaded
+def test_the_curl_transport_loads_no_sdk_no_sqlite_and_no_command_line():
+    loaded = loaded_by("import s3haul.s3.store")
+    assert "pycurl" in loaded
     unwanted = {
         "aioboto3",
         "aiobotocore",

@@ -24,7 +24,7 @@ class LogFormats(StrEnum):
 
 
 class Transports(StrEnum):
-    """How objects are asked for: over our own HTTP client, or over aioboto3."""
+    """How objects are asked for: over libcurl, or over aioboto3."""
 
     AUTO = "auto"
     CURL = "curl"

@@ -27,7 +27,7 @@ TOLERABLE_SKEW = 60.0
 BUSY = 4  # transfers of a thread, beyond which another one is started
 
 # A name without a value keeps libcurl from sending a header of its own.
-_UNSIGNED = (("user-agent", f"s3haul/{__version__}"), ("accept", ""))
+_UNSIGNED = (("accept-encoding", "identity"), ("user-agent", f"s3haul/{__version__}"), ("accept", ""))
 # A HEAD names no reason for its 403.
 _CLOCK = frozenset({"RequestTimeTooSkewed", "403"})
 

@@ -61,7 +61,7 @@ class RequestExchange:
 
     def end(self, handle: pycurl.Curl | None, code: int, message: str) -> None:
         try:
-            if self._error is None and code and not self._endless:
+            if self._error is None and code and not self._endless and not self._is_refusal():
                 connected = handle is not None and handle.getinfo(pycurl.PRETRANSFER_TIME) > 0
                 self._error = StoreError(curl_fault(code, message, connected=connected))
             elif self._error is None:
@@ -71,6 +71,14 @@ class RequestExchange:
         except BaseException as error:  # noqa: BLE001 - handed to the task that waits
             self._error = error
         self._loop.call_soon_threadsafe(_settle, self.ended, self._response, self._error)
+
+    def _is_refusal(self) -> bool:
+        """Whether the headers of an error response came: its status counts, however its document broke off."""
+        try:
+            status, _ = parse_head(self._lines)
+        except ViolationError:
+            return False
+        return status >= 300 and self._lines[-1] == b"\r\n"
 
     def _write(self, piece: bytes) -> int:
         try:

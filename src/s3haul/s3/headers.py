@@ -41,7 +41,10 @@ def parse_head(lines: Sequence[bytes]) -> tuple[int, dict[str, str]]:
     start, status = 0, 0
     while start < len(lines):
         status = _status(lines[start])
-        end = lines.index(b"\r\n", start) if b"\r\n" in lines[start:] else len(lines)
+        try:
+            end = lines.index(b"\r\n", start)
+        except ValueError:
+            raise ViolationError("headers without an end") from None
         if status >= 200:
             return status, _kept(lines[start + 1 : end])
         start = end + 1

@@ -6,13 +6,13 @@ import pytest
 
 from contract.demo_access import Entry, only_this_aws
 from s3haul.aws.clients import s3_client
-from s3haul.s3.keys import Keys
 from s3haul.aws.profile import resolve
 from s3haul.aws.transport import Choice, choose
-from s3haul.s3.endpoint import Endpoint, parse
 from s3haul.demo.server import DemoServer
 from s3haul.errors import UsageError
 from s3haul.options import AccessOptions
+from s3haul.s3.endpoint import Endpoint, parse
+from s3haul.s3.keys import Keys
 
 NOWHERE = {"AWS_CONFIG_FILE": "/nowhere", "AWS_SHARED_CREDENTIALS_FILE": "/nowhere"}
 
@@ -53,7 +53,7 @@ async def chosen(bucket, endpoint=None, asked="auto", **options) -> Choice:
 )
 async def test_the_wire_asks_where_the_sdk_would(bucket, endpoint, host, base, region):
     choice = await chosen(bucket, endpoint)
-    assert choice.transport == "wire"
+    assert choice.transport == "curl"
     found = choice.endpoint
     assert (found.host, found.base, found.region, found.secure) == (host, base, region, True)
 
@@ -76,24 +76,24 @@ async def test_what_the_wire_cannot_serve_goes_to_the_sdk_with_a_reason(bucket, 
     assert (choice.transport, choice.endpoint) == ("sdk", None)
     assert reason in choice.reason
     with pytest.raises(UsageError, match=reason):
-        await chosen(bucket, asked="wire")
+        await chosen(bucket, asked="curl")
 
 
-async def test_a_proxy_goes_to_the_sdk_unless_the_endpoint_bypasses_it():
+async def test_a_proxy_is_used_unless_the_endpoint_bypasses_it():
     proxy = {"HTTPS_PROXY": "http://proxy.example:3128"}
     endpoint = "https://store.example"
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("HTTPS_PROXY", proxy["HTTPS_PROXY"])
         environment.delenv("NO_PROXY", raising=False)
         environment.delenv("no_proxy", raising=False)
-        assert "proxy" in (await chosen("plain", endpoint)).reason
+        assert (await chosen("plain", endpoint)).proxy == proxy["HTTPS_PROXY"]
         environment.setenv("NO_PROXY", "store.example")
-        assert (await chosen("plain", endpoint)).transport == "wire"
+        assert (await chosen("plain", endpoint)).proxy == ""
 
 
 async def test_what_is_asked_for_is_given():
     assert (await chosen("plain", asked="sdk")).transport == "sdk"
-    assert (await chosen("plain", asked="wire")).transport == "wire"
+    assert (await chosen("plain", asked="curl")).transport == "curl"
     with pytest.raises(UsageError, match="carrier pigeon"):
         await chosen("plain", asked="carrier pigeon")
 
@@ -118,6 +118,6 @@ async def test_an_open_store_says_which_transport_it_uses_and_why(tmp_path):
     with DemoServer() as server:
         entry = Entry(server, tmp_path)
         async with entry.open() as opened:
-            assert (opened.transport, opened.transport_reason) == ("wire", "it can serve this bucket")
+            assert (opened.transport, opened.transport_reason) == ("curl", "it can serve this bucket")
         async with entry.open(AccessOptions(profile="export", transport="sdk")) as opened:
             assert (opened.transport, opened.transport_reason) == ("sdk", "it was asked for")

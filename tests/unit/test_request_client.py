@@ -1,4 +1,4 @@
-"""What the wire transport makes of a wrong clock, of changing keys, and of keys that are gone."""
+"""What the curl transport makes of a wrong clock, of changing keys, and of keys that are gone."""
 
 import asyncio
 import time
@@ -6,14 +6,14 @@ import time
 import pytest
 
 from faults.canned import answer, canned
+from faults.curl import curl_on
 from faults.stores import fault_of, read
-from faults.wire import wire_on
-from s3haul.s3.keys import Keys
-from s3haul.aws.wire.caller import ServerClock
 from s3haul.demo import seed
 from s3haul.demo.server import DemoServer
 from s3haul.errors import CredentialsError, Fault, FaultKind, StoreError
 from s3haul.options import SourceOptions
+from s3haul.s3.client import ServerClock
+from s3haul.s3.keys import Keys
 
 OBJECT = answer("200 OK", b"the object", ETag='"e"')
 OWNER = Keys(seed.OWNER_KEY_ID, seed.OWNER_SECRET)
@@ -31,7 +31,7 @@ async def test_a_wrong_clock_is_put_right_once_and_for_all(hours):
         server.cloud.clock = lambda: time.time() + hours * HOUR
         source = SourceOptions(bucket=seed.BUCKET)
         url = server.endpoint_url
-        async with wire_on(url, ca=server.ca_path, source=source, fetch=owner, bucket=seed.BUCKET) as store:
+        async with curl_on(url, ca=server.ca_path, source=source, fetch=owner, bucket=seed.BUCKET) as store:
             assert (await store.head("k")).length == 4  # whose refusal names no reason
             assert await read(store, "k") == b"data"
             assert len((await store.list_page("")).entries) > 0
@@ -42,7 +42,7 @@ async def test_many_requests_at_once_learn_the_clock_together():
     with DemoServer() as server:
         server.cloud.put(seed.BUCKET, "k", b"data")
         server.cloud.clock = lambda: time.time() + HOUR
-        async with wire_on(server.endpoint_url, ca=server.ca_path, fetch=owner, bucket=seed.BUCKET) as store:
+        async with curl_on(server.endpoint_url, ca=server.ca_path, fetch=owner, bucket=seed.BUCKET) as store:
             assert await asyncio.gather(*(read(store, "k") for _ in range(8))) == [b"data"] * 8
             assert await read(store, "k") == b"data"
             assert store.statistics()["requests-repeated"] <= 8
@@ -51,7 +51,7 @@ async def test_many_requests_at_once_learn_the_clock_together():
 async def test_a_clock_that_is_off_by_days_is_a_fault_that_says_so():
     with DemoServer() as server:
         server.cloud.clock = lambda: time.time() + 50 * HOUR
-        async with wire_on(server.endpoint_url, ca=server.ca_path, fetch=owner, bucket=seed.BUCKET) as store:
+        async with curl_on(server.endpoint_url, ca=server.ca_path, fetch=owner, bucket=seed.BUCKET) as store:
             fault = await fault_of(read(store, "k"))
     assert fault.code == "RequestTimeTooSkewed"
     assert abs(fault.skew - 50 * HOUR) < 60
@@ -85,7 +85,7 @@ async def test_a_server_that_refuses_every_clock_is_asked_only_twice(drift):
         said = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(date[0]))
         return answer("403 Forbidden", b"<Error><Code>RequestTimeTooSkewed</Code></Error>", Date=said)
 
-    async with canned(refusal) as server, wire_on(f"http://127.0.0.1:{server.port}") as store:
+    async with canned(refusal) as server, curl_on(f"http://127.0.0.1:{server.port}") as store:
         assert (await fault_of(read(store, "k"))).code == "RequestTimeTooSkewed"
         assert len(server.requests) == 2
 
@@ -98,7 +98,7 @@ async def test_new_keys_sign_the_next_request():
 
     async with (
         canned(lambda _: OBJECT) as server,
-        wire_on(f"http://127.0.0.1:{server.port}", fetch=fetch) as store,
+        curl_on(f"http://127.0.0.1:{server.port}", fetch=fetch) as store,
     ):
         for _ in range(3):
             await read(store, "k")
@@ -112,7 +112,7 @@ async def test_new_keys_sign_the_next_request():
 
 async def test_an_expired_token_is_the_engines_to_renew():
     expired = answer("400 Bad Request", b"<Error><Code>ExpiredToken</Code><Message>old</Message></Error>")
-    async with canned(lambda _: expired) as server, wire_on(f"http://127.0.0.1:{server.port}") as store:
+    async with canned(lambda _: expired) as server, curl_on(f"http://127.0.0.1:{server.port}") as store:
         fault = await fault_of(read(store, "k"))
         assert (fault.kind, fault.code, fault.status) == (FaultKind.HTTP, "ExpiredToken", 400)
         assert len(server.requests) == 1
@@ -122,7 +122,7 @@ async def test_credentials_that_are_gone_for_good_are_a_fault_that_keeps_its_cau
     async def gone() -> Keys:
         raise CredentialsError("expired", id="S3H-STS-02")
 
-    async with wire_on("http://127.0.0.1:1", fetch=gone) as store:
+    async with curl_on("http://127.0.0.1:1", fetch=gone) as store:
         with pytest.raises(StoreError) as caught:
             await store.head("k")
     assert (caught.value.fault.kind, caught.value.fault.code) == (FaultKind.CREDENTIALS, "S3H-STS-02")
@@ -138,10 +138,10 @@ async def test_a_wait_for_credentials_is_no_stall_and_holds_no_connection():
 
     async with (
         canned(lambda _: OBJECT) as server,
-        wire_on(f"http://127.0.0.1:{server.port}", fetch=slow) as store,
+        curl_on(f"http://127.0.0.1:{server.port}", fetch=slow) as store,
     ):
         task = asyncio.create_task(read(store, "k"))
         await asyncio.sleep(0)
-        assert store.statistics()["connections"] == 0
+        assert server.connections == 0
         release.set()
         assert await task == b"the object"

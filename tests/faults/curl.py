@@ -2,11 +2,12 @@
 
 from contextlib import asynccontextmanager
 
-from s3haul.s3.keys import Keys
 from s3haul.aws.transport import authorities
-from s3haul.s3.endpoint import parse
-from s3haul.aws.wire.store import WireStore, open_wire_store
 from s3haul.options import SourceOptions, TransferOptions
+from s3haul.s3.endpoint import parse
+from s3haul.s3.handles import Network
+from s3haul.s3.keys import Keys
+from s3haul.s3.store import CurlStore, open_curl_store
 
 KEYS = Keys("AK", "the-secret-key", "the-session-token")
 QUICK = TransferOptions(stall_timeout=1.0, minimum_rate=10_000, concurrency=1)
@@ -17,11 +18,14 @@ async def fetch_keys() -> Keys:
 
 
 @asynccontextmanager
-async def wire_on(url, *, ca=None, source=None, transfer=QUICK, fetch=fetch_keys, bucket="b"):
+async def curl_on(url, *, ca=None, source=None, transfer=QUICK, fetch=fetch_keys, bucket="b"):
     """The store of one bucket, path style."""
     endpoint = parse(f"{url}/{bucket}", "us-east-1")
-    async with open_wire_store(
-        endpoint, authorities(ca), source or SourceOptions(bucket=bucket), transfer, fetch
+    network = Network(
+        authorities=authorities(ca), stall_timeout=transfer.stall_timeout, minimum_rate=transfer.minimum_rate
+    )
+    async with open_curl_store(
+        endpoint, network, source or SourceOptions(bucket=bucket), transfer, fetch
     ) as store:
-        assert isinstance(store, WireStore)
+        assert isinstance(store, CurlStore)
         yield store

@@ -2,7 +2,7 @@
 
 import pytest
 
-from s3haul.aws.wire import documents
+from s3haul.s3 import documents
 
 LIST = """<?xml version="1.0" encoding="UTF-8"?>
 <ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>b</Name><Prefix></Prefix>
