@@ -24,7 +24,7 @@ from s3haul.threads import settle
 
 LARGEST = 1 << 20  # bytes
 QUEUE = 4096  # targets that wait or are under way
-MOST_RETURNED = 256  # that the general path has not ended yet
+MOST_RETURNED = 64  # that the general path has not ended yet
 BATCH = 128  # results, at which they are reported
 REPORT_EVERY = 0.05  # seconds
 SLOW_FILE = 2e-3  # seconds a file; beyond, the file threads help
