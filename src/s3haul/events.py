@@ -11,11 +11,15 @@ from s3haul.models import Outcome
 
 
 class Listed(NamedTuple):
-    """One listing page was accepted: so many selected objects and bytes more, `filtered` left out."""
+    """One listing page was accepted: so many selected objects and bytes more, `filtered` left out.
+
+    `replacing` of the objects have a file in their place that differs and will be replaced.
+    """
 
     objects: int
     bytes: int
     filtered: int
+    replacing: int = 0
 
 
 class ListingEnded(NamedTuple):
@@ -58,6 +62,13 @@ class Retrying(NamedTuple):
     everyone: bool = False
 
 
+class PartialsKept(NamedTuple):
+    """The run ended and leaves objects in part, which the next one goes on with."""
+
+    objects: int
+    bytes: int  # that landed
+
+
 class CredentialsRenewed(NamedTuple):
     """The role was assumed (again); the session ends at `expires` (seconds since the epoch)."""
 
@@ -72,6 +83,12 @@ class Warned(NamedTuple):
     id: str = ""
 
 
+class Noted(NamedTuple):
+    """Something worth saying that is no warning: who calls, and where to."""
+
+    message: str
+
+
 class Tick(NamedTuple):
     """A second has passed, whether or not anything happened in it."""
 
@@ -84,8 +101,10 @@ Event = (
     | Resumed
     | Finished
     | Retrying
+    | PartialsKept
     | CredentialsRenewed
     | Warned
+    | Noted
     | Tick
 )
 Emit = Callable[[Event], None]

@@ -1,32 +1,27 @@
 """Events made visible: bars on a terminal, a line every ten seconds elsewhere, JSON lines on request.
 
-Each class is a listener with `observe` and `close`; none decides anything. Keys pass through `show`, so
-that a key cannot move the cursor or forge a line. Everything here writes to stderr.
+Each class is a listener with `observe` and `close`; none decides anything. What they say of a run is one
+`core.meter.Reading`. Keys pass through `show`, so that a key cannot move the cursor or forge a line.
+Everything here writes to the stream that it is given, which is stderr.
 """
 
 import json
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, TextIO
 
+from s3haul.core.meter import SILENCE, Meter, Reading, retry_note
 from s3haul.core.tally import Tally
-from s3haul.core.text import human_bytes, human_duration, show
-from s3haul.events import (
-    AlreadyDone,
-    CredentialsRenewed,
-    Event,
-    Finished,
-    Listed,
-    Received,
-    Resumed,
-    Retrying,
-    Tick,
-    Warned,
-)
+from s3haul.core.text import colour_mark, human_bytes, human_count, human_duration, show
+from s3haul.events import CredentialsRenewed, Event, Finished, Noted, Retrying, Tick, Warned
 from s3haul.models import State
 
+DRAW_INTERVAL = 0.25
 LINE_INTERVAL = 10.0
+RETRY_INTERVAL = 60.0  # between two summaries of retries of a quiet run
 LOG_SCHEMA = 1
+Clock = Callable[[], float]
 
 
 class Listener(Protocol):
@@ -37,106 +32,141 @@ class Listener(Protocol):
     def close(self) -> None: ...
 
 
+class Screen:
+    """A few lines at the end of a terminal, drawn again in place.
+
+    Between two calls the cursor stands below them at the start of a line: whatever ends the program then,
+    and whatever a terminal echoes, leaves a clean prompt.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._drawn: list[str] = []
+
+    @property
+    def columns(self) -> int:
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns or 80
+        except (OSError, ValueError):  # ValueError: it has no descriptor
+            return 80
+
+    def draw(self, lines: Sequence[str]) -> None:
+        """Show these lines, none wider than the terminal, in place of the last ones."""
+        self._write("", lines)
+
+    def say(self, line: str) -> None:
+        """One line that stays, above those that are drawn again."""
+        self._write(f"{line}\n", self._drawn)
+
+    def _write(self, above: str, lines: Sequence[str]) -> None:
+        up = f"\x1b[{len(self._drawn)}A\r\x1b[J" if self._drawn else ""
+        self._drawn = list(lines)
+        self._stream.write(up + above + "".join(f"{line}\n" for line in lines))
+        self._stream.flush()
+
+
 class Bars:
-    """Two tqdm bars: bytes with rate and ETA, and objects with failures and the next refresh."""
+    """Two bars, of bytes and of objects, and below them what holds the run up."""
 
-    def __init__(self, tally: Tally, stream: TextIO, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, tally: Tally, stream: TextIO, *, clock: Clock = time.monotonic, colour: bool = False
+    ) -> None:
         from tqdm import tqdm  # noqa: PLC0415 - without a terminal there are no bars
+        from tqdm.utils import disp_trim  # noqa: PLC0415 - same
 
+        self._meter = Meter(tally, clock())
         self._tally = tally
+        self._screen = Screen(stream)
         self._clock = clock
-        self._bytes = tqdm(
-            total=0, unit="B", unit_scale=True, desc="bytes", file=stream, position=0, dynamic_ncols=True
-        )
-        self._objects = tqdm(total=0, unit="obj", desc="objects", file=stream, position=1, dynamic_ncols=True)
+        self._colour = colour
+        self._next = 0.0
+        self._bar, self._trim = tqdm.format_meter, disp_trim
+        self._ascii = not _can_show("█▏", stream)
 
     def observe(self, event: Event) -> None:
-        match event:
-            case Received():
-                self._bytes.update(event.bytes)
-            case Finished():
-                self._objects.update(1)
-                if event.outcome.state is not State.DONE:
-                    self._total()
-            case Resumed():
-                self._total()
-            case AlreadyDone():
-                self._objects.update(event.objects)
-                self._total()
-            case Listed():
-                self._total()
-            case Tick():
-                self._annotate()
-                self._objects.refresh()
-            case Warned():
-                self._bytes.write(_warning(event), file=self._bytes.fp)
-            case _:
-                pass
+        now = self._clock()
+        if isinstance(event, Warned | Noted):
+            self._screen.say(_message(event, colour=self._colour))
+        due = now >= self._next or isinstance(event, Tick)
+        if due and (self._tally.selected or self._tally.retries):
+            self._next = now + DRAW_INTERVAL
+            self._screen.draw(self._lines(self._meter.read(now)))
 
-    def _total(self) -> None:
-        """The bytes still to come are those of selected objects that have not ended otherwise."""
-        tally = self._tally
-        lost = sum(cause.bytes for cause in (*tally.failed.values(), *tally.skipped.values()))
-        self._bytes.total = tally.selected_bytes - tally.already_bytes - tally.resumed - lost
-        self._objects.total = tally.selected
+    def _lines(self, reading: Reading) -> list[str]:
+        more = reading.more
+        size = f"{human_bytes(reading.bytes)} of {human_bytes(reading.to_fetch)}{more}"
+        left = f", {human_duration(reading.remaining)} left" if reading.remaining else ""
+        count = f"{human_count(reading.objects)} of {human_count(reading.selected)}{more}"
+        listing = "" if reading.listing_complete else ", listing"
+        lines = [
+            self._line("bytes  ", reading.share, f"{size}, {human_bytes(reading.byte_rate)}/s{left}"),
+            self._line("objects", _object_share(reading), f"{count}, {reading.object_rate:,.0f}/s{listing}"),
+        ]
+        remarks = filter(None, (", ".join(reading.notes()), reading.stall))
+        return lines + [self._trim(f"         {remark}", self._screen.columns - 1) for remark in remarks]
 
-    def _annotate(self) -> None:
-        notes = {}
-        if self._tally.failed_count:
-            notes["failed"] = str(self._tally.failed_count)
-        if self._tally.skipped_count:
-            notes["skipped"] = str(self._tally.skipped_count)
-        if self._tally.next_refresh is not None:
-            notes["refresh"] = human_duration(max(0.0, self._tally.next_refresh - self._clock()))
-        self._objects.set_postfix(notes, refresh=False)
+    def _line(self, name: str, share: float | None, text: str) -> str:
+        width = self._screen.columns - 1
+        if share is None:
+            return self._trim(f"{name}  {text}", width)
+        head = f"{name} {int(100 * share):3d}%"
+        room = min(width, len(head) + len(text) + 43)
+        line: str = self._bar(
+            share, 1.0, 0.0, ncols=room, ascii=self._ascii, bar_format=f"{head}|{{bar}}| {text}"
+        )
+        return self._trim(line, width)
 
     def close(self) -> None:
-        self._annotate()
-        self._objects.close()
-        self._bytes.close()
+        """The last state stays on the screen, unless nothing was listed."""
+        lines = self._lines(self._meter.read(self._clock())) if self._tally.selected else []
+        self._screen.draw(lines)
 
 
 class Lines:
     """One line every ten seconds, for logs and pipes."""
 
-    def __init__(self, tally: Tally, stream: TextIO, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._tally = tally
+    def __init__(
+        self, tally: Tally, stream: TextIO, *, clock: Clock = time.monotonic, colour: bool = False
+    ) -> None:
         self._stream = stream
         self._clock = clock
-        self._started = clock()
-        self._next = self._started + LINE_INTERVAL
+        self._colour = colour
+        self._meter = Meter(tally, clock())
+        self._next = clock() + LINE_INTERVAL
 
     def observe(self, event: Event) -> None:
-        if isinstance(event, Warned):
-            self._write(_warning(event))
+        if isinstance(event, Warned | Noted):
+            _write(self._stream, _message(event, colour=self._colour))
         now = self._clock()
         if now >= self._next:
             self._next = now + LINE_INTERVAL
-            self._write(self._line(now))
-
-    def _line(self, now: float) -> str:
-        tally, elapsed = self._tally, max(now - self._started, 1e-9)
-        more = "" if tally.listing_complete else "+"
-        return (
-            f"{human_duration(elapsed)}: {tally.ended} of {tally.selected}{more} objects, "
-            f"{human_bytes(tally.received)} received, {human_bytes(tally.received / elapsed)}/s, "
-            f"{tally.failed_count} failed, {tally.skipped_count} skipped"
-        )
-
-    def _write(self, line: str) -> None:
-        self._stream.write(line + "\n")
-        self._stream.flush()
+            _write(self._stream, progress_line(self._meter.read(now)))
+        elif isinstance(event, Tick):
+            self._meter.read(now)
 
     def close(self) -> None:
         """Nothing is open."""
 
 
 class JsonLines:
-    """One JSON object per event that a person would log: not one per page, chunk or good object."""
+    """One JSON object per event that a person would log: not one per page, chunk or good object.
 
-    def __init__(self, stream: TextIO, *, clock: Callable[[], float] = time.time) -> None:
+    Every ten seconds a `progress` event tells the state of the run.
+    """
+
+    def __init__(
+        self,
+        tally: Tally,
+        stream: TextIO,
+        *,
+        clock: Clock = time.monotonic,
+        wall: Clock = time.time,
+    ) -> None:
         self._stream = stream
         self._clock = clock
+        self._wall = wall
+        self._meter = Meter(tally, clock())
+        self._next = clock() + LINE_INTERVAL
 
     def observe(self, event: Event) -> None:
         match event:
@@ -150,31 +180,147 @@ class JsonLines:
                 self._write("credentials", event._asdict())
             case Warned():
                 self._write("warning", event._asdict())
+            case Noted():
+                self._write("note", event._asdict())
             case _:
                 pass
+        now = self._clock()
+        if now >= self._next:
+            self._next = now + LINE_INTERVAL
+            self._write("progress", self._meter.read(now).as_object())
+        elif isinstance(event, Tick):
+            self._meter.read(now)
 
     def _write(self, kind: str, fields: dict[str, object]) -> None:
-        record = {"schema": LOG_SCHEMA, "time": round(self._clock(), 3), "event": kind, **fields}
-        self._stream.write(json.dumps(record) + "\n")
-        self._stream.flush()
+        record = {"schema": LOG_SCHEMA, "time": round(self._wall(), 3), "event": kind, **fields}
+        _write(self._stream, json.dumps(record))
 
     def close(self) -> None:
         """Nothing is open."""
 
 
 class Quiet:
-    """Shows warnings only."""
+    """Warnings, and a word when nothing arrives or requests have to be repeated; with `notes`, those too."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(
+        self,
+        tally: Tally,
+        stream: TextIO,
+        *,
+        clock: Clock = time.monotonic,
+        colour: bool = False,
+        notes: bool = False,
+    ) -> None:
+        self._tally = tally
         self._stream = stream
+        self._clock = clock
+        self._colour = colour
+        self._notes = notes
+        self._meter = Meter(tally, clock())
+        self._silence = SILENCE
+        self._next = clock() + RETRY_INTERVAL
+        self._told: dict[str, int] = {}
 
     def observe(self, event: Event) -> None:
-        if isinstance(event, Warned):
-            self._stream.write(f"{_warning(event)}\n")
+        if isinstance(event, Warned) or (self._notes and isinstance(event, Noted)):
+            _write(self._stream, _message(event, colour=self._colour))
+        elif isinstance(event, Tick):
+            self._look(self._clock())
+
+    def _look(self, now: float) -> None:
+        reading = self._meter.read(now)
+        if reading.silent < SILENCE:
+            self._silence = SILENCE
+        elif reading.silent >= self._silence:
+            self._silence *= 2
+            self._warn(reading.stall)
+        if now >= self._next:
+            self._next = now + RETRY_INTERVAL
+            fresh = {reason: n - self._told.get(reason, 0) for reason, n in reading.retries.items()}
+            fresh = {reason: n for reason, n in fresh.items() if n}
+            self._told = reading.retries
+            if fresh:
+                slow = ", throttled" if reading.throttled else ""
+                self._warn(f"{retry_note(fresh)} in the last minute{slow}")
+
+    def _warn(self, text: str) -> None:
+        _write(self._stream, _message(Warned(text), colour=self._colour))
 
     def close(self) -> None:
         """Nothing is open."""
 
 
-def _warning(event: Warned) -> str:
-    return f"! {show(event.message)}{f'   [{event.id}]' if event.id else ''}"
+class Status:
+    """One line about work without events, such as `verify`: drawn in place on a terminal, else every ten
+    seconds. Nothing is shown of work that takes no second."""
+
+    def __init__(self, stream: TextIO, *, terminal: bool, clock: Clock = time.monotonic) -> None:
+        self._stream = stream
+        self._screen = Screen(stream) if terminal else None
+        self._clock = clock
+        self._started = clock()
+        self._next = self._started + (1.0 if terminal else LINE_INTERVAL)
+
+    def update(self, text: Callable[[float], str]) -> None:
+        """Show `text(seconds so far)` if it is time."""
+        now = self._clock()
+        if now < self._next:
+            return
+        line = text(now - self._started)
+        if self._screen:
+            self._next = now + DRAW_INTERVAL
+            self._screen.draw([line[: self._screen.columns - 1]])
+        else:
+            self._next = now + LINE_INTERVAL
+            _write(self._stream, f"{human_duration(now - self._started)}: {line}")
+
+    def say(self, line: str) -> None:
+        """A line that stays."""
+        if self._screen:
+            self._screen.say(line)
+        else:
+            _write(self._stream, line)
+
+    def close(self) -> None:
+        """The line is gone from the terminal."""
+        if self._screen:
+            self._screen.draw([])
+
+
+def progress_line(reading: Reading) -> str:
+    """The state of a run in one line of a log."""
+    share = "" if reading.share is None else f" ({int(100 * reading.share)} %)"
+    left = f", {human_duration(reading.remaining)} left" if reading.remaining else ""
+    more = reading.more
+    return (
+        f"{human_duration(reading.elapsed)}: {human_count(reading.objects)} of "
+        f"{human_count(reading.selected)}{more} objects, {human_bytes(reading.bytes)} of "
+        f"{human_bytes(reading.to_fetch)}{more}{share}, {human_bytes(reading.byte_rate)}/s{left}"
+        + "".join(f", {note}" for note in (*reading.notes(), reading.stall) if note)
+    )
+
+
+def _object_share(reading: Reading) -> float | None:
+    if not reading.listing_complete:
+        return None
+    return min(reading.objects / reading.selected, 1.0) if reading.selected else 1.0
+
+
+def _message(event: Warned | Noted, *, colour: bool) -> str:
+    if isinstance(event, Noted):
+        return show(event.message)
+    line = f"! {show(event.message)}{f'   [{event.id}]' if event.id else ''}"
+    return colour_mark(line) if colour else line
+
+
+def _can_show(text: str, stream: TextIO) -> bool:
+    try:
+        text.encode(stream.encoding or "ascii")
+    except (UnicodeError, LookupError):
+        return False
+    return True
+
+
+def _write(stream: TextIO, line: str) -> None:
+    stream.write(line + "\n")
+    stream.flush()

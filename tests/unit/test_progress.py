@@ -3,27 +3,35 @@
 import io
 import json
 
+import pyte
+import pytest
+
 from s3haul.core.tally import Tally
 from s3haul.events import (
-    AlreadyDone,
     CredentialsRenewed,
     Finished,
     Listed,
     ListingEnded,
+    Noted,
     Received,
-    Resumed,
     Retrying,
     Tick,
     Warned,
 )
 from s3haul.models import ObjectRef, Outcome, State
-from s3haul.progress import Bars, JsonLines, Lines, Quiet
+from s3haul.progress import Bars, JsonLines, Lines, Quiet, Status
 
 EVIL = "k\x1b[2J\nforged"
+MIB = 1 << 20
 
 
-def outcome(state, reason=None, key=EVIL):
-    return Finished(Outcome(ObjectRef(key, 10, '"e"', 0.0), state, key, reason, "said\x1b"))
+def outcome(state, reason=None, key=EVIL, size=10, fetched=10):
+    ref = ObjectRef(key, size, '"e"', 0.0)
+    return Finished(Outcome(ref, state, key, reason, "said\x1b", fetched=fetched))
+
+
+def retrying(reason, message="try again"):
+    return Retrying("k", reason, message, 1, 0.5)
 
 
 class Clock:
@@ -34,97 +42,278 @@ class Clock:
         return self.now
 
 
-def feed(listener, tally, *events):
-    for event in events:
-        tally.observe(event)
-        listener.observe(event)
+class Terminal(io.StringIO):
+    """A terminal in memory; `rows` is what a person sees on it."""
+
+    encoding = "utf-8"
+
+    def __init__(self, columns, rows=12):
+        super().__init__()
+        self.screen = pyte.Screen(columns, rows)
+        self._stream = pyte.Stream(self.screen)
+        self.columns = columns
+
+    def write(self, text):
+        self._stream.feed(text.replace("\n", "\r\n"))
+        return super().write(text)
+
+    @property
+    def rows(self):
+        lines = [line.rstrip() for line in self.screen.display]
+        while lines and not lines[-1]:
+            lines.pop()
+        return lines
+
+
+class Run:
+    """A listener on a stream, its counts and its clock."""
+
+    def __init__(self, make, stream, **options):
+        self.tally, self.stream, self.clock = Tally(), stream, Clock()
+        self.listener = make(self.tally, stream, clock=self.clock, **options)
+
+    def feed(self, *events):
+        for event in events:
+            self.tally.observe(event)
+            self.listener.observe(event)
+
+    def seconds(self, count, *events):
+        """So many seconds, with these events in each of them and a tick at its end."""
+        for _ in range(count):
+            self.clock.now += 0.125
+            self.feed(*events)
+            self.clock.now += 0.875
+            self.feed(Tick())
+
+    def lines(self):
+        return self.stream.getvalue().splitlines()
+
+
+@pytest.fixture(params=[80, 120])
+def columns(request, monkeypatch):
+    monkeypatch.setattr("s3haul.progress.Screen.columns", property(lambda self: self._stream.columns))
+    return request.param
+
+
+def bars(columns):
+    return Run(Bars, Terminal(columns))
+
+
+def clean(terminal):
+    """The cursor stands at the start of an empty line, below what was written."""
+    return terminal.screen.cursor.x == 0 and terminal.screen.cursor.y == len(terminal.rows)
+
+
+def test_while_the_listing_runs_the_bars_claim_no_share_and_no_time_left(columns):
+    run = bars(columns)
+    run.feed(Noted("role/export at https://s3 (us-east-1)"), Listed(48_999, 48_999 * MIB, 0))
+    run.seconds(20, Received(10 * MIB), *[outcome(State.DONE, size=MIB, fetched=MIB)] * 10)
+    assert run.stream.rows == [
+        "role/export at https://s3 (us-east-1)",
+        "bytes    200 MiB of 47.9 GiB+, 10.0 MiB/s",
+        "objects  200 of 48,999+, 10/s, listing",
+    ]
+    assert clean(run.stream)
+
+
+def test_after_the_listing_the_bars_show_share_rate_and_time_left(columns):
+    run = bars(columns)
+    run.feed(Listed(1000, 1000 * MIB, 0), ListingEnded())
+    run.seconds(25, Received(10 * MIB), *[outcome(State.DONE, size=MIB, fetched=MIB)] * 10)
+    size, count = run.stream.rows
+    assert size.startswith("bytes    25%|█")
+    assert size.endswith("| 250 MiB of 1.0 GiB, 10.0 MiB/s, 1 min 15 s left")
+    assert count.startswith("objects  25%|█")
+    assert count.endswith("| 250 of 1,000, 10/s")
+    assert 12 <= size.index("| 250") - size.index("|") - 1 <= 40
+    assert max(map(len, run.stream.rows)) < columns
+    assert clean(run.stream)
+
+
+def test_throttling_retries_and_losses_stand_below_the_bars(columns):
+    run = bars(columns)
+    run.feed(Listed(10, 100, 0), ListingEnded(), outcome(State.FAILED, "network"))
+    run.feed(*[retrying("server-error")] * 1253, retrying("throttled"))
+    run.seconds(1)
+    note = "         1 failed, throttled, 1,254 retries (server-error, throttled)"
+    assert run.stream.rows[2] == note
+    run.seconds(12)
+    assert run.stream.rows[2] == note.replace("throttled, 1", "1")
+
+
+def test_a_stall_is_told_with_its_cause_and_the_rate_falls_to_nothing(columns):
+    run = bars(columns)
+    run.feed(Listed(10, 100 * MIB, 0), ListingEnded())
+    run.seconds(10, Received(MIB))
+    run.feed(retrying("network", "connection \x1breset"))
+    run.seconds(31)
+    size, _, _, note = run.stream.rows
+    assert size.endswith("| 10.0 MiB of 100 MiB, 0 B/s")
+    assert note == "         nothing arrived for 31 s: last network (connection \\u001breset)"
+    run.seconds(1, Received(MIB))
+    assert len(run.stream.rows) == 3
+
+
+def test_a_stalled_listing_is_visible_before_the_first_key(columns):
+    run = bars(columns)
+    run.seconds(31, retrying("server-error"))
+    assert run.stream.rows[2:] == [
+        "         31 retries (server-error)",
+        "         nothing arrived for 31 s: last server-error (try again)",
+    ]
+    run.listener.close()
+    assert run.stream.rows == []
+
+
+def test_warnings_stand_above_the_bars_and_whatever_is_echoed_below_them_is_gone(columns):
+    run = bars(columns)
+    run.feed(Listed(2, 20, 0), ListingEnded())
+    run.seconds(1)
+    run.stream.write("^C")
+    run.feed(Warned("SIGINT: finishing what is under way"))
+    assert clean(run.stream)  # a second Ctrl-C ends the program here
+    run.feed(Received(20), outcome(State.DONE), outcome(State.DONE))
+    run.listener.close()
+    warning, size, count = run.stream.rows
+    assert warning == "! SIGINT: finishing what is under way"
+    assert size.startswith("bytes   100%|")
+    assert count.endswith("| 2 of 2, 2/s")
+    assert clean(run.stream)
+
+
+def test_bars_of_a_run_that_listed_nothing_leave_nothing(columns):
+    run = bars(columns)
+    run.seconds(3)
+    run.listener.close()
+    assert run.stream.getvalue() == ""
+
+
+def test_bars_are_drawn_a_few_times_a_second_whatever_happens(columns):
+    run = bars(columns)
+    run.feed(Listed(100, 1000, 0))
+    before = len(run.stream.getvalue())
+    run.feed(*[outcome(State.DONE)] * 100)
+    assert len(run.stream.getvalue()) == before
+
+
+def test_a_stream_that_cannot_show_blocks_gets_plain_letters(columns):
+    run = Run(Bars, Terminal(columns))
+    run.stream.encoding = "ascii"
+    run.listener = Bars(run.tally, run.stream, clock=run.clock)
+    run.feed(Listed(2, 20, 0), ListingEnded(), Received(10), outcome(State.DONE))
+    run.listener.close()
+    assert run.stream.getvalue().isascii()
 
 
 def test_a_line_comes_every_ten_seconds_and_not_more_often():
-    tally, stream, clock = Tally(), io.StringIO(), Clock()
-    lines = Lines(tally, stream, clock=clock)
-    feed(lines, tally, Listed(3, 30, 0))
-    for clock.now in (1.0, 9.0, 10.0, 11.0, 19.0, 20.0):
-        feed(lines, tally, Received(10), outcome(State.DONE))
-    assert stream.getvalue().splitlines() == [
-        "10 s: 2 of 3+ objects, 30 B received, 3 B/s, 0 failed, 0 skipped",
-        "20 s: 5 of 3+ objects, 60 B received, 3 B/s, 0 failed, 0 skipped",
+    run = Run(Lines, io.StringIO())
+    run.feed(Listed(3, 30, 0))
+    run.seconds(10, Received(1))
+    run.feed(ListingEnded(), retrying("throttled"), outcome(State.SKIPPED, "archived"), Received(0))
+    run.seconds(10, Received(1))
+    assert run.lines() == [
+        "10 s: 0 of 3+ objects, 10 B of 30 B+, 1 B/s",
+        "20 s: 1 of 3 objects, 20 B of 20 B (100 %), 1 B/s, 40 s left, 1 skipped, throttled, 1 retry (throttled)",
     ]
 
 
-def test_bytes_of_an_earlier_run_shorten_the_bar_and_do_not_count_as_speed():
-    tally = Tally()
-    bars = Bars(tally, io.StringIO())
-    feed(bars, tally, Listed(1, 100, 0), Resumed(60), Received(30))
-    assert (bars._bytes.total, bars._bytes.n) == (40, 30)
-    feed(bars, tally, Resumed(-60), Received(-30))
-    assert (bars._bytes.total, bars._bytes.n, tally.resumed) == (100, 0, 0)
-    bars.close()
+def test_a_line_comes_also_while_nothing_else_happens_and_tells_the_stall():
+    run = Run(Lines, io.StringIO())
+    run.seconds(31)
+    assert len(run.lines()) == 3
+    assert run.lines()[2].endswith("nothing arrived for 30 s")
 
 
-def test_a_line_comes_also_while_nothing_else_happens():
-    tally, stream, clock = Tally(), io.StringIO(), Clock()
-    lines = Lines(tally, stream, clock=clock)
-    for clock.now in range(31):
-        feed(lines, tally, Tick())
-    assert len(stream.getvalue().splitlines()) == 3
+@pytest.mark.parametrize("make", [Lines, Quiet, Bars])
+def test_messages_are_escaped_everywhere_and_coloured_only_if_asked(make):
+    for colour, mark in ((False, "! "), (True, "\x1b[33m!\x1b[0m ")):
+        run = Run(make, io.StringIO(), colour=colour)
+        run.feed(Warned(EVIL, "S3H-DST-02"))
+        run.listener.close()
+        assert run.stream.getvalue() == f"{mark}k\\u001b[2J\\nforged   [S3H-DST-02]\n"
 
 
-def test_warnings_are_escaped_everywhere():
-    for make in (Lines, lambda _tally, stream: Quiet(stream), Bars):
-        tally, stream = Tally(), io.StringIO()
-        listener = make(tally, stream)
-        feed(listener, tally, Warned(EVIL))
-        listener.close()
-        assert "\\u001b[2J\\nforged" in stream.getvalue()
-        assert "\x1b[2J" not in stream.getvalue()
-
-
-def test_bars_count_bytes_objects_failures_and_the_next_refresh():
-    tally, stream, clock = Tally(), io.StringIO(), Clock()
-    bars = Bars(tally, stream, clock=clock)
-    feed(
-        bars,
-        tally,
-        CredentialsRenewed(3600.0, 1800.0),
-        Listed(4, 40, 0),
-        AlreadyDone(1, 10),
-        Received(10),
-        outcome(State.DONE),
-        outcome(State.FAILED, "network"),
-        outcome(State.SKIPPED, "archived"),
-        ListingEnded(),
+def test_quiet_tells_stalls_and_retries_in_few_words_and_nothing_else():
+    run = Run(Quiet, io.StringIO())
+    run.feed(
+        Listed(1, 1, 0), Noted("who"), outcome(State.FAILED, "network"), *[retrying("server-error")] * 253
     )
-    bars.close()
-    shown = stream.getvalue()
-    assert "4/4" in shown
-    assert "10.0/10.0" in shown
-    assert "failed=1" in shown
-    assert "skipped=1" in shown
-    assert "refresh=30 min 00 s" in shown
-    assert "forged" not in shown
+    run.seconds(29)
+    assert run.lines() == []
+    run.seconds(100)
+    assert run.lines() == [
+        "! nothing arrived for 30 s: last server-error (try again)",
+        "! 253 retries (server-error) in the last minute",
+        "! nothing arrived for 1 min 00 s: last server-error (try again)",
+        "! nothing arrived for 2 min 00 s: last server-error (try again)",
+    ]
+
+
+def test_without_progress_but_not_quiet_notes_are_said():
+    run = Run(Quiet, io.StringIO(), notes=True)
+    run.feed(Noted("who"))
+    assert run.lines() == ["who"]
+
+
+def json_log():
+    stream = io.StringIO()
+    return Run(lambda *a, **k: JsonLines(*a, **k, wall=lambda: 1.5), stream)
+
+
+def records(run):
+    return [json.loads(line) for line in run.lines()]
 
 
 def test_json_lines_hold_one_object_each_and_leave_good_objects_out():
-    tally, stream = Tally(), io.StringIO()
-    log = JsonLines(stream, clock=lambda: 1.5)
-    feed(
-        log,
-        tally,
+    run = json_log()
+    run.feed(
         outcome(State.DONE),
         outcome(State.FAILED, "network"),
         Retrying("k", "throttled", "slow", 2, 0.5, everyone=True),
         CredentialsRenewed(3600.0, 1800.0),
         Warned("w", "S3H-STS-11"),
+        Noted("n"),
         Received(5),
     )
-    records = [json.loads(line) for line in stream.getvalue().splitlines()]
-    assert [record["event"] for record in records] == ["object", "retry", "credentials", "warning"]
-    assert records[0] | {"key": EVIL, "state": "failed", "reason": "network"} == records[0]
-    assert all(record["schema"] == 1 and record["time"] == 1.5 for record in records)
+    found = records(run)
+    assert [record["event"] for record in found] == ["object", "retry", "credentials", "warning", "note"]
+    assert found[0] | {"key": EVIL, "state": "failed", "reason": "network"} == found[0]
+    assert all(record["schema"] == 1 and record["time"] == 1.5 for record in found)
 
 
-def test_quiet_shows_nothing_but_warnings():
-    tally, stream = Tally(), io.StringIO()
-    feed(Quiet(stream), tally, Listed(1, 1, 0), outcome(State.FAILED, "network"))
-    assert stream.getvalue() == ""
+def test_json_lines_tell_the_progress_every_ten_seconds():
+    run = json_log()
+    run.feed(Listed(4, 400, 0))
+    run.seconds(10, Received(10))
+    run.feed(ListingEnded(), outcome(State.DONE, size=100, fetched=100))
+    run.seconds(10, Received(10))
+    first, second = records(run)
+    assert first == {
+        "schema": 1,
+        "time": 1.5,
+        "event": "progress",
+        "elapsed_seconds": 10.0,
+        "listing_complete": False,
+        "objects": {"ended": 0, "selected": 4, "failed": 0, "skipped": 0, "per_second": 0.0},
+        "bytes": {"received": 100, "to_fetch": 400, "per_second": 10},
+        "share": None,
+        "remaining_seconds": None,
+        "throttled": False,
+        "retries": {},
+        "silent_seconds": 0.0,
+        "last_retry": "",
+    }
+    assert (second["share"], second["remaining_seconds"]) == (0.5, 60.0)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_status_line_is_drawn_in_place_or_written_every_ten_seconds(terminal):
+    clock = Clock()
+    stream = Terminal(80)
+    status = Status(stream, terminal=terminal, clock=clock)
+    for clock.now in (0.5, 1.0, 2.0, 9.9, 10.0, 11.0):
+        status.update(lambda seconds: f"{seconds:g} of 20")
+    status.say("x damaged")
+    assert stream.rows == (["x damaged", "11 of 20"] if terminal else ["10 s: 10 of 20", "x damaged"])
+    status.close()
+    assert stream.rows == (["x damaged"] if terminal else ["10 s: 10 of 20", "x damaged"])

@@ -48,6 +48,7 @@ def _options(
 def main() -> None:
     """The console script."""
     streams.occupy_closed()
+    streams.escape_unknown()
     sys.exit(run(sys.argv[1:]))
 
 

@@ -5,7 +5,6 @@ disk costs no request; the journal is the engine's.
 """
 
 import json
-import os
 import resource
 import sys
 import time
@@ -28,7 +27,7 @@ from s3haul.engine.preview import Done, Estimate
 from s3haul.engine.preview import preview as foresee
 from s3haul.engine.run import Job, haul
 from s3haul.errors import DestinationError, S3HaulError
-from s3haul.events import Event
+from s3haul.events import Event, Noted
 from s3haul.journal import Reader, SourceIdentity
 from s3haul.options import AccessOptions, DestinationOptions, OutputOptions, SourceOptions, TransferOptions
 from s3haul.progress import Bars, JsonLines, Lines, Listener, Quiet
@@ -64,7 +63,7 @@ def run(
 
         async def main() -> None:
             async with open_store(access, source, transfer, on_event=emit) as opened:
-                _show_access(opened, output)
+                emit(Noted(_access_note(opened, verbose=output.verbose)))
                 job = Job(
                     store=opened.store,
                     credentials=opened.credentials,
@@ -137,29 +136,26 @@ def _within_open_files(transfer: TransferOptions) -> TransferOptions:
 
 
 def _listener(tally: Tally, output: OutputOptions) -> Listener:
+    colour = streams.colour_allowed(sys.stderr)
     if output.json_log:
-        return JsonLines(sys.stderr)
+        return JsonLines(tally, sys.stderr)
     if output.quiet or not output.progress:
-        return Quiet(sys.stderr)
-    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
-        return Bars(tally, sys.stderr)
-    return Lines(tally, sys.stderr)
+        return Quiet(tally, sys.stderr, colour=colour, notes=not output.quiet)
+    if streams.is_terminal(sys.stderr):
+        return Bars(tally, sys.stderr, colour=colour)
+    return Lines(tally, sys.stderr, colour=colour)
 
 
 def _close(listener: Listener) -> None:
     with streams.unheard(sys.stderr):
         listener.close()
-        sys.stderr.flush()  # tqdm keeps quiet about a terminal that is gone; a full buffer would not
 
 
-def _show_access(opened: OpenStore, output: OutputOptions) -> None:
+def _access_note(opened: OpenStore, *, verbose: bool) -> str:
     """Who calls, where to: always said, since an endpoint from the environment decides where data comes from."""
-    if output.quiet or output.json_log:
-        return
     effective = opened.effective
-    streams.tell(f"{show(effective.identity)} at {show(effective.endpoint)} ({show(effective.region)})")
-    if output.verbose:
-        streams.tell(f"transport {opened.transport}: {opened.transport_reason}")
+    why = f", transport {opened.transport}: {opened.transport_reason}" if verbose else ""
+    return f"{effective.identity} at {effective.endpoint} ({effective.region}){why}"
 
 
 def _print_summary(ending: Ending, output: OutputOptions) -> None:
@@ -184,7 +180,7 @@ def preview(
     """The dry run: one line per object on stdout, then the estimate. Nothing is written to DEST."""
     space = free_space_for(where.root)
     estimate = Estimate(free_bytes=space.bytes, free_files=space.inodes)
-    listener = Quiet(sys.stderr)
+    listener = Quiet(Tally(), sys.stderr, colour=streams.colour_allowed(sys.stderr))
     journal = where.root / STATE_DIRECTORY / "journal.sqlite3"
 
     async def main(done: Done) -> None:

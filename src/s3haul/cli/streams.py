@@ -1,14 +1,17 @@
 """Standard streams that may be closed, full or gone: a haul does not depend on somebody reading along.
 
-Writes to stderr never fail; writes to stdout fail as an error that can be read. Nothing here formats.
+Writes to stderr never fail; writes to stdout fail as an error that can be read. Nothing here formats but the
+colour of marks.
 """
 
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Iterator
 from typing import TextIO
 
+from s3haul.core.text import colour_mark
 from s3haul.errors import DestinationError
 
 
@@ -29,10 +32,26 @@ def occupy_closed() -> None:
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
+def escape_unknown() -> None:
+    """What stdout cannot encode is written escaped: a key's letters must not end a run in a C locale."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Whether the cursor can be moved there."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def colour_allowed(stream: TextIO) -> bool:
+    """On a terminal, unless NO_COLOR is set to anything."""
+    return is_terminal(stream) and not os.environ.get("NO_COLOR")
+
+
 def tell(text: str) -> None:
     """Write `text` and a line end to stderr, if somebody is there."""
     with unheard(sys.stderr):
-        sys.stderr.write(text + "\n")
+        sys.stderr.write((colour_mark(text) if colour_allowed(sys.stderr) else text) + "\n")
         sys.stderr.flush()
 
 
@@ -49,6 +68,11 @@ def put(text: str) -> None:
     """Write `text` and a line end to stdout. Raises `ReaderGoneError`, or `DestinationError` for a full disk."""
     with _readable_trouble():
         sys.stdout.write(text + "\n")
+
+
+def put_report(text: str) -> None:
+    """As `put`, with the marks of warnings and errors in colour where that is allowed."""
+    put(colour_mark(text) if colour_allowed(sys.stdout) else text)
 
 
 def flush() -> None:

@@ -7,6 +7,7 @@ them. listed = filtered + already done + done + skipped + failed, or something w
 from collections import Counter
 from dataclasses import dataclass, field
 
+from s3haul.core.keypath import MARK
 from s3haul.events import (
     AlreadyDone,
     CredentialsRenewed,
@@ -14,6 +15,7 @@ from s3haul.events import (
     Finished,
     Listed,
     ListingEnded,
+    PartialsKept,
     Received,
     Resumed,
     Retrying,
@@ -45,7 +47,9 @@ class Cause:
 @dataclass(slots=True)
 class Tally:
     """Counts of objects and bytes. `received` counts body bytes that were kept, `resumed` those of earlier
-    runs that are in objects which this one finished or goes on with."""
+    runs that are in objects which this one finished or goes on with. `found` are objects, part of `done`,
+    whose file was there already and has been verified; `replacing` those whose file differed; `encoded` those
+    whose key cannot be a file name as it is."""
 
     selected: int = 0
     selected_bytes: int = 0
@@ -55,6 +59,10 @@ class Tally:
     already_bytes: int = 0
     done: int = 0
     done_bytes: int = 0
+    found: int = 0
+    found_bytes: int = 0
+    replacing: int = 0
+    encoded: int = 0
     received: int = 0
     resumed: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
@@ -62,11 +70,15 @@ class Tally:
     skipped: dict[str, Cause] = field(default_factory=dict)
     failed: dict[str, Cause] = field(default_factory=dict)
     retries: Counter[str] = field(default_factory=Counter)
+    last_retry: Retrying | None = None
+    throttles: int = 0
+    kept_partials: int = 0
+    kept_bytes: int = 0
     renewals: int = 0
     next_refresh: float | None = None
     warnings: list[str] = field(default_factory=list)
 
-    def observe(self, event: Event) -> None:
+    def observe(self, event: Event) -> None:  # noqa: C901 - one case a kind of event
         """Add one event to the books."""
         match event:
             case Received():
@@ -79,24 +91,44 @@ class Tally:
                 self.already += event.objects
                 self.already_bytes += event.bytes
             case Listed():
-                self.selected += event.objects
-                self.selected_bytes += event.bytes
-                self.filtered += event.filtered
+                self._list(event)
             case ListingEnded():
                 self.listing_complete = True
             case Retrying():
-                self.retries[event.reason] += 1
+                self._retry(event)
+            case PartialsKept():
+                self.kept_partials += event.objects
+                self.kept_bytes += event.bytes
             case CredentialsRenewed():
                 self.renewals += 1
                 self.next_refresh = event.next_refresh
             case Warned():
                 self.warnings.append(event.message)
 
+            case _:
+                pass
+
+    def _list(self, event: Listed) -> None:
+        self.selected += event.objects
+        self.selected_bytes += event.bytes
+        self.filtered += event.filtered
+        self.replacing += event.replacing
+
+    def _retry(self, event: Retrying) -> None:
+        self.retries[event.reason] += 1
+        self.last_retry = event
+        self.throttles += event.reason == "throttled"
+
     def _finish(self, outcome: Outcome) -> None:
         match outcome.state:
             case State.DONE:
                 self.done += 1
                 self.done_bytes += outcome.ref.size
+                if not outcome.fetched and outcome.ref.size:
+                    self.found += 1
+                    self.found_bytes += outcome.ref.size
+                if outcome.path and MARK in outcome.path:
+                    self.encoded += 1
                 if outcome.verdict is not None:
                     self.verdicts[outcome.verdict] += 1
                 if outcome.checksum and outcome.verdict is Verdict.VERIFIED:
@@ -113,6 +145,11 @@ class Tally:
     @property
     def skipped_count(self) -> int:
         return sum(cause.count for cause in self.skipped.values())
+
+    @property
+    def lost_bytes(self) -> int:
+        """Bytes of objects that were skipped or failed, and so will not arrive."""
+        return sum(cause.bytes for cause in (*self.failed.values(), *self.skipped.values()))
 
     @property
     def ended(self) -> int:

@@ -1,4 +1,4 @@
-"""Text for people: the one escaping for anything that came from outside, sizes and durations.
+"""Text for people: the one escaping for anything that came from outside, counts, sizes and durations.
 
 Keys, error messages and headers are chosen by others. Shown raw they can forge log lines, drive a
 terminal or reverse the reading order, so every such text passes `show` on its way to a person. JSON
@@ -12,6 +12,10 @@ import re
 # controls, lone surrogates (which no stream can encode).
 _UNSAFE = re.compile(r"[\x00-\x1f\\\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _SHORT = {"\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
+
+# The mark at the start of a line, or after the (dryrun) of one.
+_MARK = re.compile(r"^((?:\(dryrun\))? *)(x|!|failed|skipped)(?= )", re.MULTILINE)
+_COLOURS = {"x": "31", "failed": "31", "!": "33", "skipped": "33"}
 
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -28,6 +32,16 @@ def show(text: str) -> str:
 def _escape(match: re.Match[str]) -> str:
     char = match[0]
     return _SHORT.get(char) or f"\\u{ord(char):04x}"
+
+
+def colour_mark(text: str) -> str:
+    """`text` with the marks of its lines in colour: x (an error) in red, ! (a warning) in yellow."""
+    return _MARK.sub(lambda match: f"{match[1]}\x1b[{_COLOURS[match[2]]}m{match[2]}\x1b[0m", text)
+
+
+def human_count(n: int, noun: str = "") -> str:
+    """A count with thousands separators, and with a noun that takes an s: `1 object`, `20,000 objects`."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}" if noun else f"{n:,}"
 
 
 def human_bytes(n: float) -> str:

@@ -25,6 +25,7 @@ from s3haul.threads import settle
 LARGEST = 1 << 20  # bytes
 QUEUE = 4096  # targets that wait or are under way
 MOST_RETURNED = 64  # that the general path has not ended yet
+MOST_RETURNED_NOW = 8  # the same while nothing succeeds here: the general path finds out why
 BATCH = 128  # results, at which they are reported
 REPORT_EVERY = 0.05  # seconds
 SLOW_FILE = 2e-3  # seconds a file; beyond, the file threads help
@@ -64,6 +65,7 @@ class SmallObjectFetcher:
         self._landing: dict[str, Target] = {}  # in the file threads
         self._outcomes: list[Outcome] = []
         self._unplain: list[Target] = []
+        self._works = True
         self._reported = 0.0
         self._seconds_a_file = 0.0
         # Of the event loop
@@ -151,6 +153,7 @@ class SmallObjectFetcher:
         return target.ref
 
     def answered(self, ref: ObjectRef, headers: dict[str, str], body: Sequence[bytes]) -> None:
+        self._works = True
         target = self._running.pop(ref.key)
         if self._seconds_a_file < SLOW_FILE:
             self._land(target, headers, body)
@@ -159,6 +162,7 @@ class SmallObjectFetcher:
             self._ctx.threads.submit(self._land_beside, target, headers, list(body))
 
     def unanswered(self, ref: ObjectRef) -> None:
+        self._works = False
         self._unplain.append(self._running.pop(ref.key))
 
     def pause(self) -> None:
@@ -178,7 +182,8 @@ class SmallObjectFetcher:
         gate = self._ctx.gate
         return (
             len(self._running) < max(1, gate.limit - gate.busy)
-            and len(self._returned) + len(self._unplain) < MOST_RETURNED
+            and len(self._returned) + len(self._unplain)
+            < (MOST_RETURNED if self._works else MOST_RETURNED_NOW)
             and len(self._landing) < MOST_LANDING
             and time.monotonic() >= gate.paused_until
         )

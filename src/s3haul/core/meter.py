@@ -1,0 +1,200 @@
+"""How far a run is, how fast it goes and what holds it up: one model for bars, lines and JSON.
+
+Pure: it reads the counts of the run and is told the time. No share and no time left are claimed before the
+listing is complete, since until then nobody knows how much there is.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from s3haul.core.tally import Tally
+from s3haul.core.text import human_count, human_duration, show
+
+WINDOW = 10.0  # seconds that the rates look back
+HORIZON = 60.0  # seconds that the estimate of the time left looks back
+SETTLED = 3.0  # seconds before which no time left is claimed
+SILENCE = 30.0  # seconds without any progress that are worth a word
+_STEP = 0.5  # seconds between two samples
+_LONGEST = 99 * 86400.0  # an estimate beyond it says nothing
+_REASONS_SHOWN = 2
+_CAUSE_LENGTH = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """The run at one moment. Bytes are those of bodies that this run fetches, rates are per second.
+
+    `share` (0 to 1) and `remaining` (seconds) are None as long as nobody can know them; `silent` counts the
+    seconds since anything ended, arrived or was listed.
+    """
+
+    elapsed: float
+    listing_complete: bool
+    objects: int
+    selected: int
+    failed: int
+    skipped: int
+    bytes: int
+    to_fetch: int
+    byte_rate: float
+    object_rate: float
+    share: float | None
+    remaining: float | None
+    throttled: bool
+    retries: dict[str, int]
+    silent: float
+    last_retry: str
+
+    @property
+    def more(self) -> str:
+        """What stands behind a total that will grow."""
+        return "" if self.listing_complete else "+"
+
+    def notes(self) -> list[str]:
+        """What a person must know besides the counts: losses, throttling, retries."""
+        notes = [f"{human_count(self.failed)} failed"] if self.failed else []
+        notes += [f"{human_count(self.skipped)} skipped"] if self.skipped else []
+        notes += ["throttled"] if self.throttled else []
+        notes += [retry_note(self.retries)] if self.retries else []
+        return notes
+
+    @property
+    def stall(self) -> str:
+        """That nothing arrives, and the last thing that went wrong; "" in a run that moves."""
+        if self.silent < SILENCE:
+            return ""
+        cause = f": last {self.last_retry}" if self.last_retry else ""
+        return f"nothing arrived for {human_duration(self.silent)}{cause}"
+
+    def as_object(self) -> dict[str, Any]:
+        """The same for programs."""
+        return {
+            "elapsed_seconds": round(self.elapsed, 3),
+            "listing_complete": self.listing_complete,
+            "objects": {
+                "ended": self.objects,
+                "selected": self.selected,
+                "failed": self.failed,
+                "skipped": self.skipped,
+                "per_second": round(self.object_rate, 1),
+            },
+            "bytes": {
+                "received": self.bytes,
+                "to_fetch": self.to_fetch,
+                "per_second": round(self.byte_rate),
+            },
+            "share": None if self.share is None else round(self.share, 4),
+            "remaining_seconds": None if self.remaining is None else round(self.remaining, 1),
+            "throttled": self.throttled,
+            "retries": self.retries,
+            "silent_seconds": round(self.silent, 1),
+            "last_retry": self.last_retry,
+        }
+
+
+def retry_note(retries: dict[str, int]) -> str:
+    """`253 retries (server-error)`; of several reasons the most frequent ones."""
+    frequent = sorted(retries, key=lambda reason: (-retries[reason], reason))
+    named = ", ".join(frequent[:_REASONS_SHOWN]) + (", ..." if len(frequent) > _REASONS_SHOWN else "")
+    total = sum(retries.values())
+    return f"{total:,} {'retry' if total == 1 else 'retries'} ({named})"
+
+
+class _Sample(NamedTuple):
+    time: float
+    received: int
+    advanced: int  # bytes that are received, found in place, or given up
+    ended: int
+    throttles: int
+
+
+class Meter:
+    """Reads the counts of a run from time to time; `read` is cheap enough for every quarter of a second."""
+
+    def __init__(self, tally: Tally, now: float) -> None:
+        self._tally = tally
+        self._started = now
+        self._moved = now
+        self._seen = (0, 0, 0, 0)
+        self._samples = deque([self._sample(now)])
+
+    def read(self, now: float) -> Reading:
+        """The run at `now` (seconds of a clock that never goes back)."""
+        tally, current = self._tally, self._sample(now)
+        seen = (tally.received, tally.ended, tally.selected, tally.resumed)
+        if seen != self._seen:
+            self._seen, self._moved = seen, now
+        recent = self._base(now - WINDOW)
+        total = max(tally.selected_bytes - tally.already_bytes - tally.resumed, 0)
+        lost = tally.lost_bytes
+        reading = Reading(
+            elapsed=now - self._started,
+            listing_complete=tally.listing_complete,
+            objects=tally.ended,
+            selected=tally.selected,
+            failed=tally.failed_count,
+            skipped=tally.skipped_count,
+            bytes=tally.received,
+            to_fetch=max(total - lost - tally.found_bytes, tally.received),
+            byte_rate=_rate(current.received - recent.received, now - recent.time),
+            object_rate=_rate(current.ended - recent.ended, now - recent.time),
+            share=self._share(current, total),
+            remaining=self._remaining(current, total),
+            throttled=current.throttles > recent.throttles,
+            retries=dict(tally.retries),
+            silent=now - self._moved,
+            last_retry=self._last_retry(),
+        )
+        if now - self._samples[-1].time >= _STEP:
+            self._samples.append(current)
+        while len(self._samples) > 1 and self._samples[1].time <= now - HORIZON:
+            self._samples.popleft()
+        return reading
+
+    def _sample(self, now: float) -> _Sample:
+        tally = self._tally
+        advanced = tally.received + tally.found_bytes + tally.lost_bytes
+        return _Sample(now, tally.received, advanced, tally.ended, tally.throttles)
+
+    def _base(self, moment: float) -> _Sample:
+        """The last sample that is not younger than `moment`, else the first."""
+        for sample in reversed(self._samples):
+            if sample.time <= moment:
+                return sample
+        return self._samples[0]
+
+    def _share(self, current: _Sample, total: int) -> float | None:
+        if not self._tally.listing_complete:
+            return None
+        if total:
+            return min(max(current.advanced / total, 0.0), 1.0)
+        return current.ended / self._tally.selected if self._tally.selected else 1.0
+
+    def _remaining(self, current: _Sample, total: int) -> float | None:
+        """The longer of what the bytes and what the objects need at their present rates."""
+        base = self._base(current.time - HORIZON)
+        span = current.time - base.time
+        if not self._tally.listing_complete or span < SETTLED or current.time - self._moved > WINDOW:
+            return None
+        byte_rate = _rate(current.advanced - base.advanced, span)
+        object_rate = _rate(current.ended - base.ended, span)
+        times = []
+        if (left := total - current.advanced) > 0:
+            times.append(left / byte_rate if byte_rate else _LONGEST)
+        if (objects := self._tally.selected - current.ended) > 0 and object_rate:
+            times.append(objects / object_rate)
+        longest = max(times, default=0.0)
+        return longest if longest < _LONGEST else None
+
+    def _last_retry(self) -> str:
+        last = self._tally.last_retry
+        if last is None:
+            return ""
+        message = show(last.message)
+        cut = message if len(message) <= _CAUSE_LENGTH else message[: _CAUSE_LENGTH - 3] + "..."
+        return f"{last.reason} ({cut})" if cut else last.reason
+
+
+def _rate(amount: int, seconds: float) -> float:
+    return max(amount, 0) / seconds if seconds > 0 else 0.0
