@@ -24,7 +24,8 @@ def test_a_run_that_outlives_its_sessions_renews_them_once_each_and_loses_nothin
     assert assumed - 1 <= len(used) <= assumed  # the last one may come when the last object is under way
     assert ran.summary["credential_renewals"] == assumed
     refused = server.count("GetObject", status=400)
-    assert refused == ran.summary["retries"].get("credentials", 0)
+    # What is refused in a batch is asked again by the general path, and only its refusals are retries.
+    assert refused >= ran.summary["retries"].get("credentials", 0)
     if not announced:
         assert refused > 0
 

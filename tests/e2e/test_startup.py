@@ -16,7 +16,7 @@ def loaded(machine, dest, *arguments: str) -> set[str]:
 
 
 @pytest.mark.skipif(TRANSPORT == "sdk", reason="all hauls of this session go through the sdk")
-def test_a_haul_over_the_wire_loads_neither_boto3_nor_bars_nor_a_second_command_line_parser(machine, dest):
+def test_a_haul_over_libcurl_loads_neither_boto3_nor_bars_nor_a_second_command_line_parser(machine, dest):
     packages = loaded(machine, dest)
-    assert {"botocore", "httptools", "sqlite3"} <= packages
+    assert {"botocore", "pycurl", "sqlite3"} <= packages
     assert not packages & SPARED

@@ -166,20 +166,12 @@ async def _haul_objects(ctx: Context, interruption: Interruption) -> None:
         for target in targets if not plain else [one for one in targets if not is_plain(one)]:
             await channel.send(target)
 
-    async def feed() -> None:
-        """Close the channel in any case, so that no worker waits for ever."""
-        try:
-            await produce(ctx, queue)
-            await small.join()
-        finally:
-            channel.close()
-
     with closing(small):
         async with asyncio.TaskGroup() as inner:
-            producer = inner.create_task(feed())
+            producer = inner.create_task(produce(ctx, queue))
             workers = WorkerPool(inner, ctx.gate, channel, see_through)
             ticker = inner.create_task(_tick(ctx.emit, small.wake))
-            producer.add_done_callback(lambda _: ticker.cancel())
+            inner.create_task(_close_after(producer, small, channel, ticker))
 
             def drain() -> None:
                 small.drain()
@@ -194,6 +186,22 @@ async def _haul_objects(ctx: Context, interruption: Interruption) -> None:
             if interruption.number is not None:  # the signal came first
                 drain()
                 cancel()
+
+
+async def _close_after(
+    producer: asyncio.Task[None],
+    small: SmallObjectFetcher,
+    channel: Channel[Target],
+    ticker: asyncio.Task[None],
+) -> None:
+    """Let the workers end once nothing can come any more: the listing has ended or was cut short, and so have the
+    batches, which may hand objects back until then."""
+    try:
+        await asyncio.wait([producer])
+        await small.join()
+    finally:
+        channel.close()
+        ticker.cancel()
 
 
 async def _tick(emit: Emit, wake: Callable[[], None]) -> None:

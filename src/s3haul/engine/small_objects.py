@@ -111,9 +111,10 @@ class SmallObjectFetcher:
         self._ended(dropped)
 
     def close(self) -> None:
-        """Give up what is under way; it will be fetched again."""
+        """Give up what is under way; it will be fetched again. Nobody waits for it any more."""
         if self._thread is not None:
             self._thread.close()
+        self._ended(self._unfinished)
 
     async def _wait(self) -> None:
         if self._failure is not None:
@@ -122,7 +123,7 @@ class SmallObjectFetcher:
         await self._progress
 
     def _ended(self, count: int) -> None:
-        self._unfinished -= count
+        self._unfinished = max(0, self._unfinished - count)
         if self._progress is not None:
             settle(self._progress, self._failure)
 
