@@ -63,8 +63,9 @@ class SmallObjectFetcher:
         self._targets: deque[Target] = deque()
         self._running: dict[str, Target] = {}
         self._landing: dict[str, Target] = {}  # in the file threads
-        self._outcomes: list[Outcome] = []
-        self._unplain: list[Target] = []
+        # File threads add to these while the transport's thread empties them.
+        self._outcomes: deque[Outcome] = deque()
+        self._unplain: deque[Target] = deque()
         self._works = True
         self._reported = 0.0
         self._seconds_a_file = 0.0
@@ -173,8 +174,8 @@ class SmallObjectFetcher:
         now = time.monotonic()
         if count >= BATCH or not self._running or now - self._reported >= REPORT_EVERY:
             self._reported = now
-            outcomes, self._outcomes = self._outcomes, []
-            unplain, self._unplain = self._unplain, []
+            outcomes = [self._outcomes.popleft() for _ in range(len(self._outcomes))]
+            unplain = [self._unplain.popleft() for _ in range(len(self._unplain))]
             gate = self._ctx.gate
             crowded = bool(self._targets) and len(self._running) >= CROWDED * (gate.limit - gate.busy)
             self._loop.call_soon_threadsafe(self._receive, outcomes, unplain, crowded)

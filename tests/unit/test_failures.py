@@ -1,0 +1,54 @@
+"""Every error code of libcurl becomes a fault with a kind that `core.retry` knows."""
+
+import pycurl
+import pytest
+
+from s3haul.errors import FaultKind
+from s3haul.s3.failures import KINDS, curl_fault
+
+CODES = sorted(
+    {
+        value
+        for name, value in vars(pycurl).items()
+        if name.startswith("E_") and not name.startswith("E_MULTI") and isinstance(value, int) and value > 0
+    }
+)
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("connected", [True, False])
+def test_every_code_is_a_fault_with_words(code, connected):
+    fault = curl_fault(code, "", connected=connected)
+    assert fault.kind in FaultKind
+    assert fault.message
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "connected", "kind"),
+    [
+        (pycurl.E_COULDNT_RESOLVE_HOST, "Could not resolve host: x", False, FaultKind.CONNECT),
+        (pycurl.E_COULDNT_CONNECT, "refused", False, FaultKind.CONNECT),
+        (pycurl.E_OPERATION_TIMEDOUT, "Connection timed out", False, FaultKind.CONNECT),
+        (pycurl.E_OPERATION_TIMEDOUT, "Operation too slow", True, FaultKind.STALL),
+        (pycurl.E_PEER_FAILED_VERIFICATION, "certificate", False, FaultKind.TLS),
+        (
+            pycurl.E_SSL_CONNECT_ERROR,
+            "TLS connect error: error:0A00010B:wrong version number",
+            False,
+            FaultKind.TLS,
+        ),
+        (pycurl.E_SSL_CONNECT_ERROR, "error:0A000126:unexpected eof while reading", False, FaultKind.CONNECT),
+        (pycurl.E_SSL_CONNECT_ERROR, "OpenSSL SSL_connect: SSL_ERROR_SYSCALL", False, FaultKind.CONNECT),
+        (pycurl.E_PARTIAL_FILE, "end of response", True, FaultKind.BROKEN),
+        (pycurl.E_RECV_ERROR, "reset by peer", True, FaultKind.BROKEN),
+        (pycurl.E_FILESIZE_EXCEEDED, "too large", True, FaultKind.PROTOCOL),
+        (pycurl.E_OUT_OF_MEMORY, "", False, FaultKind.LOCAL),
+    ],
+)
+def test_a_code_says_at_which_layer_it_failed(code, message, connected, kind):
+    assert curl_fault(code, message, connected=connected).kind is kind
+
+
+def test_the_table_names_no_code_twice_and_none_that_our_own_callbacks_cause():
+    assert pycurl.E_WRITE_ERROR not in KINDS
+    assert pycurl.E_OPERATION_TIMEDOUT not in KINDS
