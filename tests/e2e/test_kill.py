@@ -76,7 +76,8 @@ def test_after_every_kill_what_is_there_is_right_and_the_same_command_finishes(s
     assert leftovers(dest) == []
     assert assert_journal_is_right(server, dest, oracle, "the end") == len(oracle)
     # A file that landed and was not committed is verified where it lies: only what was in flight is lost.
-    assert server.count("GetObject") <= len(oracle) + CONCURRENCY * kills
+    # Requests of the batches and of the general path may both be under way.
+    assert server.count("GetObject") <= len(oracle) + 2 * CONCURRENCY * kills
     assert machine.run("verify", str(dest)).code == 0
 
 
