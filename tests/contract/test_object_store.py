@@ -10,11 +10,3 @@ class TestObjectStore(ObjectStoreContract):
     @pytest.fixture(params=STORES.values(), ids=STORES)
     def case(self, request):
         return request.param
-
-
-class TestWireOnUvloop(ObjectStoreContract):
-    LOOPS = ("uvloop",)
-
-    @pytest.fixture(params=[name for name in STORES if name.startswith("curl")])
-    def case(self, request):
-        return STORES[request.param]

@@ -17,13 +17,13 @@ HEAVY = {
     "awscrt",
     "boto3",
     "botocore",
+    "pycurl",
     "pydantic",
     "rich",
     "sqlite3",
     "ssl",
     "tqdm",
     "urllib3",
-    "uvloop",
 }
 _TELL = (
     "import json, sys\nprint('\\n' + json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
