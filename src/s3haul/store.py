@@ -51,6 +51,10 @@ class SmallObjectWork(Protocol):
         """All that has come was handed over; the thread waits for more."""
         ...
 
+    def failed(self, error: BaseException) -> None:
+        """The thread ends with an error of its own: nothing more will come."""
+        ...
+
 
 class SmallObjects(Protocol):
     """The thread that does the work."""

@@ -38,12 +38,12 @@ def _outweighed(future: "asyncio.Future[T]") -> None:
         future.exception()
 
 
-def settle(future: "asyncio.Future[None]", error: BaseException | None) -> None:
-    """On its event loop: `future` has come true or failed, unless nobody waits for it any more."""
+def settle(future: "asyncio.Future[T]", result: T, error: BaseException | None) -> None:
+    """On its event loop: `future` has its result or failed, unless nobody waits for it any more."""
     if future.done():
         return
     if error is None:
-        future.set_result(None)
+        future.set_result(result)
     else:
         future.set_exception(error)
 

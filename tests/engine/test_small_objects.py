@@ -7,6 +7,7 @@ import pytest
 from engine.harness import leftovers, manifest, tree
 from engine.on_demo import empty_server, opened, run_on
 from s3haul.demo import seed
+from s3haul.errors import JournalError
 
 KINDS = (
     {"checksum": "CRC64NVME"},
@@ -88,3 +89,28 @@ async def test_a_slow_disk_is_left_to_the_file_threads(tmp_path, monkeypatch):
             done = await run_on(store, tmp_path / "dest")
     assert done.tally.done == 36
     assert len(tree(tmp_path / "dest")) == 36
+
+
+async def test_a_transfer_thread_that_dies_ends_the_run_and_does_not_hang_it(tmp_path, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("s3haul.engine.small_objects.SmallObjectFetcher.next", broken)
+    monkeypatch.setattr("threading.excepthook", lambda _: None)
+    with empty_server() as server:
+        put_objects(server, random.Random(1), faults=False)
+        async with opened(server, "curl", tmp_path / "home") as store:
+            with pytest.raises(ZeroDivisionError):
+                await run_on(store, tmp_path / "dest")
+
+
+async def test_an_error_of_the_journal_in_the_last_batch_ends_the_run(tmp_path, monkeypatch):
+    def full(*_):
+        raise JournalError("the journal is full")
+
+    monkeypatch.setattr("s3haul.engine.run.finish", full)
+    with empty_server() as server:
+        server.cloud.put(seed.BUCKET, "k", b"x", checksum="CRC64NVME", sse="aws:kms")
+        async with opened(server, "curl", tmp_path / "home") as store:
+            with pytest.raises(JournalError):
+                await run_on(store, tmp_path / "dest")

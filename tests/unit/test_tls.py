@@ -1,13 +1,10 @@
 """One TLS context for all who trust the same file."""
 
 import os
-import ssl
-import threading
 
 import pytest
 import trustme
 
-from s3haul.aws import tls
 from s3haul.aws.tls import tls_context
 
 
@@ -28,29 +25,3 @@ def test_a_file_that_is_missing_or_holds_no_certificate_is_an_os_error(tmp_path)
     for name in ("empty.pem", "missing.pem"):
         with pytest.raises(OSError, match=r"No such file|NO_CERTIFICATE"):
             tls_context(str(tmp_path / name))
-
-
-def test_who_needs_a_context_that_is_being_made_waits_for_it(tmp_path, monkeypatch):
-    path = tmp_path / "ca.pem"
-    trustme.CA().cert_pem.write_to_path(str(path))
-    begun, go_on, made = threading.Event(), threading.Event(), []
-    load = ssl.SSLContext.load_verify_locations
-
-    def slowly(context, *arguments):
-        made.append(context)
-        begun.set()
-        assert go_on.wait(10)
-        load(context, *arguments)
-
-    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", slowly)
-    tls.prepare(str(path))
-    assert begun.wait(10)
-    threading.Timer(0.05, go_on.set).start()
-    assert [tls_context(str(path))] == made
-
-
-def test_preparing_says_nothing_of_a_file_that_cannot_be_read(tmp_path):
-    tls.prepare(str(tmp_path / "missing.pem"))
-    for thread in threading.enumerate():
-        if thread.name == "tls":
-            thread.join()

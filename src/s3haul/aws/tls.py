@@ -4,7 +4,6 @@ One context serves all connections that trust the same file: to parse the usual 
 takes as long as hundreds of requests.
 """
 
-import contextlib
 import os
 import ssl
 import threading
@@ -17,16 +16,6 @@ def tls_context(authorities: str) -> ssl.SSLContext:
     """The context that trusts this PEM file as it is now; not to be changed. Raises `OSError`."""
     with _once:
         return _context(authorities, os.stat(authorities).st_mtime_ns)  # noqa: PTH116 - may be any path-like
-
-
-def prepare(authorities: str) -> None:
-    """Begin to make the context. OpenSSL lets go of the interpreter meanwhile; who needs it waits for the rest."""
-    threading.Thread(target=_prepared, args=(authorities,), name="tls").start()
-
-
-def _prepared(authorities: str) -> None:
-    with contextlib.suppress(OSError):  # whoever needs the context will hear of it
-        tls_context(authorities)
 
 
 @lru_cache(maxsize=4)

@@ -58,30 +58,9 @@ class Destination(Tree):
             undo.pop_all()
         return cls(root, root_fd, state_fd, temporary_fd)
 
-    @classmethod
-    def adopt(cls, root: Path, descriptors: Sequence[int]) -> Self:
-        """The same destination in another process, by the `descriptors` that it inherited.
-
-        The lock, if it was taken, holds until the last process has closed it.
-        """
-        root_fd, state_fd, temporary_fd, *lock = descriptors
-        destination = cls(root, root_fd, state_fd, temporary_fd)
-        destination._fds += lock
-        return destination
-
-    @property
-    def descriptors(self) -> tuple[int, ...]:
-        """Of the root, our state, the temporary files and, once it is taken, the lock: for `adopt`."""
-        return tuple(self._fds)
-
     def lock(self) -> None:
         """Claim the destination until `close`. Raises `DestinationLockedError`, naming the owner."""
         self._fds.append(take_lock(self.root, self._state_fd))
-
-    @property
-    def temporary_prefix(self) -> str:
-        """What the names of the temporary files made through this object begin with."""
-        return self._staging.prefix
 
     def clear_temporary(self, prefix: str = "", kept: Collection[str] = ()) -> int:
         """Remove what was left in `.s3haul/tmp`, by earlier runs or under this prefix, except the names

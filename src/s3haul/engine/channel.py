@@ -64,11 +64,6 @@ class Channel(Generic[T]):
         self.close()
         return dropped
 
-    @property
-    def exhausted(self) -> bool:
-        """Closed and empty: nothing will be received any more."""
-        return self._closed and not self._items
-
     def statistics(self) -> dict[str, int]:
         """The debugging view."""
         return {

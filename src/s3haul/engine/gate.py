@@ -1,7 +1,6 @@
 """The one place that holds requests back: at most `Tuner.limit` at a time, and none during a pause.
 
-The decisions are `core.tuner`'s, in an engine process those of its parent; this only makes tasks wait
-for them.
+The decisions are `core.tuner`'s; this only makes tasks wait for them.
 """
 
 import asyncio
@@ -85,10 +84,6 @@ class Gate:
     def paused_until(self) -> float:
         """When the pause ends or ended, by the loop's clock."""
         return self._tuner.paused_until
-
-    def changed(self) -> None:
-        """The limit was raised from outside."""
-        self._wake()
 
     async def _queue(self, loop: asyncio.AbstractEventLoop) -> None:
         waiter = loop.create_future()

@@ -102,9 +102,14 @@ class WorkerPool:
             self._grow()
 
 
+async def limit_backlog(ctx: Context) -> None:
+    """Wait for the journal where outcomes come faster than the disk takes them."""
+    if ctx.journal.backlog > MAX_BACKLOG:
+        await in_thread(ctx.threads, ctx.journal.flush)
+
+
 async def conclude(ctx: Context, outcome: Outcome, watch: DenialWatch) -> None:
     """Put an outcome on the books, and look what it says about the run."""
     finish(ctx, outcome)
-    if ctx.journal.backlog > MAX_BACKLOG:
-        await in_thread(ctx.threads, ctx.journal.flush)
+    await limit_backlog(ctx)
     await watch.observe(ctx, outcome)

@@ -21,7 +21,7 @@ from s3haul.engine.channel import Channel
 from s3haul.engine.context import Context, RoleCredentials
 from s3haul.engine.gate import Gate
 from s3haul.engine.listing import finish, produce
-from s3haul.engine.pool import DenialWatch, WorkerPool, conclude
+from s3haul.engine.pool import DenialWatch, WorkerPool, conclude, limit_backlog
 from s3haul.engine.signals import Interruption
 from s3haul.engine.small_objects import SmallObjectFetcher, is_plain
 from s3haul.engine.tasks import most_telling
@@ -161,10 +161,13 @@ async def _haul_objects(ctx: Context, interruption: Interruption) -> None:
         small.ended(target.ref.key)
 
     async def queue(targets: Sequence[Target]) -> None:
-        plain = [target for target in targets if is_plain(target)] if small.available else []
+        await limit_backlog(ctx)
+        plain = [target for target in targets if small.available and is_plain(target)]
         await small.submit(plain)
-        for target in targets if not plain else [one for one in targets if not is_plain(one)]:
-            await channel.send(target)
+        in_batches = {target.ref.key for target in plain}
+        for target in targets:
+            if target.ref.key not in in_batches:
+                await channel.send(target)
 
     with closing(small):
         async with asyncio.TaskGroup() as inner:

@@ -94,6 +94,8 @@ class SmallObjectFetcher:
         """Wait until every target has its outcome on record or was handed back."""
         while self._unfinished:
             await self._wait()
+        if self._failure is not None:
+            raise self._failure
 
     def ended(self, key: str) -> None:
         """The general path has ended an object; it may be one that was handed back."""
@@ -127,7 +129,11 @@ class SmallObjectFetcher:
     def _ended(self, count: int) -> None:
         self._unfinished = max(0, self._unfinished - count)
         if self._progress is not None:
-            settle(self._progress, self._failure)
+            settle(self._progress, None, self._failure)
+
+    def _fail(self, error: BaseException) -> None:
+        self._failure = error
+        self._ended(0)
 
     def _receive(self, outcomes: list[Outcome], unplain: list[Target], crowded: bool) -> None:  # noqa: FBT001 - a callback
         """A batch of results, on the event loop."""
@@ -180,6 +186,9 @@ class SmallObjectFetcher:
             gate = self._ctx.gate
             crowded = bool(self._targets) and len(self._running) >= CROWDED * (gate.limit - gate.busy)
             self._loop.call_soon_threadsafe(self._receive, outcomes, unplain, crowded)
+
+    def failed(self, error: BaseException) -> None:
+        self._loop.call_soon_threadsafe(self._fail, error)
 
     def _may_begin(self) -> bool:
         gate = self._ctx.gate

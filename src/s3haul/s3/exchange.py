@@ -13,6 +13,7 @@ from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.s3.failures import curl_fault
 from s3haul.s3.headers import ViolationError, parse_head
 from s3haul.store import Piece, Take
+from s3haul.threads import settle
 
 LONGEST_ERROR = 64 << 10  # bytes of an error document
 GATHERED = 1 << 20
@@ -70,7 +71,7 @@ class RequestExchange:
                     self._gather.flush()
         except BaseException as error:  # noqa: BLE001 - handed to the task that waits
             self._error = error
-        self._loop.call_soon_threadsafe(_settle, self.ended, self._response, self._error)
+        self._loop.call_soon_threadsafe(settle, self.ended, self._response, self._error)
 
     def _is_refusal(self) -> bool:
         """Whether the headers of an error response came: its status counts, however its document broke off."""
@@ -144,12 +145,3 @@ class _Gather:
         filled, self._filled = self._filled, 0
         if filled:
             self._take(self._memory[:filled])
-
-
-def _settle(ended: "asyncio.Future[Response]", response: Response, error: BaseException | None) -> None:
-    if ended.done():
-        return
-    if error is None:
-        ended.set_result(response)
-    else:
-        ended.set_exception(error)

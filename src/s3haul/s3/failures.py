@@ -8,7 +8,6 @@ import pycurl
 from s3haul.errors import Fault, FaultKind
 from s3haul.s3.faults import out_of_descriptors
 
-WRITE_ERROR = pycurl.E_WRITE_ERROR  # our own callback ended the transfer
 _TOO_LARGE = 100  # CURLE_TOO_LARGE, which pycurl does not name
 _PROXY = 97  # CURLE_PROXY
 _UNRECOVERABLE_POLL = 99  # CURLE_UNRECOVERABLE_POLL

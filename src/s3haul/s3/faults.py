@@ -49,19 +49,6 @@ def redirect_fault(status: int, location: str, region: str) -> Fault:
     return Fault(FaultKind.REDIRECT, said, code=code, status=status, region=region)
 
 
-def connection_fault(error: OSError) -> Fault:
-    """The fault of a connection that could not be made: name, route, time limit, handshake."""
-    if isinstance(error, ssl.SSLError):
-        refused = not isinstance(error, CUT)
-        kind = FaultKind.TLS if refused else FaultKind.CONNECT
-    elif error.errno in _EXHAUSTED or out_of_descriptors():
-        kind = FaultKind.LOCAL
-    else:
-        kind = FaultKind.CONNECT
-    said = str(error) or "no connection within the time limit"
-    return Fault(kind, said)
-
-
 def causes(error: BaseException) -> Iterator[BaseException]:
     """The exception and everything that it wraps, however it wraps it; not the fault that it retries."""
     waiting: list[Any] = [error]

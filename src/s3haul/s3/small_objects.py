@@ -86,6 +86,10 @@ class SmallObjectThread:
         """As `transfers.Feed`."""
         self._work.pause()
 
+    def failed(self, error: BaseException) -> None:
+        """As `transfers.Feed`."""
+        self._work.failed(error)
+
     def ended(self, ref: ObjectRef, code: int, lines: list[bytes], body: list[bytes]) -> None:
         """One object came, or did not."""
         if not code:

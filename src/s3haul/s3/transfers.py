@@ -17,6 +17,7 @@ import pycurl
 from s3haul.s3.handles import Network, new_handle
 
 _LONGEST_WAIT = 60.0  # seconds; submissions and timers end it
+_ENDED = "the transfer thread has ended"
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _EVENTS = {pycurl.POLL_IN: _READ, pycurl.POLL_OUT: _WRITE, pycurl.POLL_INOUT: _READ | _WRITE}
 _SELECTED = {
@@ -45,6 +46,10 @@ class Feed(Protocol):
 
     def pause(self) -> None:
         """The thread is about to wait."""
+        ...
+
+    def failed(self, error: BaseException) -> None:
+        """The thread ends with an error of its own."""
         ...
 
 
@@ -81,6 +86,8 @@ class TransferThread:
         """Begin the exchange soon. `end` is called in any case, unless it is cancelled."""
         self._waiting.append(exchange)
         self.wake()
+        if not self._thread.is_alive():
+            self._end_waiting()
 
     def cancel(self, exchange: Exchange) -> None:
         """End the exchange with `E_ABORTED_BY_CALLBACK`, if it has not ended."""
@@ -105,12 +112,19 @@ class TransferThread:
                 self._collect()
                 self._start_more()
                 self._wait()
+        except BaseException as error:
+            if self._feed is not None:
+                self._feed.failed(error)
+            raise
         finally:
             for handle in list(self._running):
-                self._finish(handle, pycurl.E_ABORTED_BY_CALLBACK, "the transport was closed")
-            while self._waiting:
-                self._waiting.popleft().end(None, pycurl.E_ABORTED_BY_CALLBACK, "the transport was closed")
+                self._finish(handle, pycurl.E_ABORTED_BY_CALLBACK, _ENDED)
+            self._end_waiting()
             self._release()
+
+    def _end_waiting(self) -> None:
+        while self._waiting:
+            self._waiting.popleft().end(None, pycurl.E_ABORTED_BY_CALLBACK, _ENDED)
 
     def _start_more(self) -> None:
         while self._waiting:
