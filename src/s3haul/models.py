@@ -29,6 +29,14 @@ class ObjectRef(NamedTuple):
         return self.storage_class in _ARCHIVED and not self.restored
 
 
+class UnusableEntry(NamedTuple):
+    """An entry that names no object which could be asked for; `detail` says why. In `key`, bytes that are
+    no UTF-8 are lone surrogates (`surrogateescape`)."""
+
+    key: str
+    detail: str
+
+
 class ListPage(NamedTuple):
     """One page of ListObjectsV2, as the service sent it; `core.listing` judges it."""
 
@@ -37,6 +45,7 @@ class ListPage(NamedTuple):
     token: str | None
     key_count: int | None
     empty_answer: bool = False  # a 200 without a ListBucketResult
+    unusable: tuple[UnusableEntry, ...] = ()
 
 
 class Checksum(NamedTuple):

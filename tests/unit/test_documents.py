@@ -1,74 +1,8 @@
-"""S3's XML, sound and unsound."""
+"""S3's XML, sound and unsound, pages of the listing apart."""
 
 import pytest
 
 from s3haul.s3 import documents
-
-LIST = """<?xml version="1.0" encoding="UTF-8"?>
-<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>b</Name><Prefix></Prefix>
-<NextContinuationToken>a+b/c==</NextContinuationToken><KeyCount>3</KeyCount><MaxKeys>1000</MaxKeys>
-<EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>
-<Contents><Key>a%20b%2Bc+d%0A%F0%9F%98%80</Key><LastModified>2024-01-01T00:00:01.500Z</LastModified>
-<ETag>&quot;e&quot;</ETag><ChecksumAlgorithm>SHA256</ChecksumAlgorithm><ChecksumType>COMPOSITE</ChecksumType>
-<Size>5497558138880</Size><Owner><ID>x</ID></Owner><StorageClass>GLACIER</StorageClass>
-<RestoreStatus><IsRestoreInProgress>false</IsRestoreInProgress>
-<RestoreExpiryDate>2034-01-01T00:00:00.000Z</RestoreExpiryDate></RestoreStatus></Contents>
-<Contents><Key>b</Key><Size>0</Size>
-<RestoreStatus><IsRestoreInProgress>true</IsRestoreInProgress></RestoreStatus></Contents>
-<CommonPrefixes><Prefix>c/</Prefix></CommonPrefixes></ListBucketResult>"""
-
-
-def test_every_field_of_a_page_is_read():
-    page = documents.list_page(documents.read(LIST.encode()))
-    assert (page.truncated, page.token, page.key_count, page.empty_answer) == (True, "a+b/c==", 3, False)
-    first, second = page.entries
-    assert first == (
-        "a b+c d\n\U0001f600",
-        5497558138880,
-        '"e"',
-        1704067201.5,
-        "GLACIER",
-        None,
-        "COMPOSITE",
-        True,
-    )
-    assert second == ("b", 0, "", 0.0, "STANDARD", None, "", False)
-
-
-def test_keys_are_decoded_only_where_the_page_says_that_they_are_encoded():
-    plain = LIST.replace("<EncodingType>url</EncodingType>", "")
-    page = documents.list_page(documents.read(plain.encode()))
-    assert page.entries[0].key == "a%20b%2Bc+d%0A%F0%9F%98%80"
-
-
-def test_a_page_without_a_namespace_is_read_too():
-    bare = LIST.replace(' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"', "")
-    assert len(documents.list_page(documents.read(bare.encode())).entries) == 2
-
-
-@pytest.mark.parametrize(
-    "text", ["<html><body/></html>", "<ListBucketResult/>", "<Other><Key>k</Key></Other>"]
-)
-def test_a_document_without_a_listing_in_it_is_an_empty_answer(text):
-    assert documents.list_page(documents.read(text.encode())).empty_answer
-
-
-@pytest.mark.parametrize(
-    "row",
-    [
-        "<Key>k</Key><Size>-1</Size>",
-        "<Key>k</Key><Size>1_0</Size>",
-        "<Key>k</Key><Size></Size>",
-        "<Key>k</Key><Size>\u0665</Size>",
-        "<Key>k</Key><LastModified>soon</LastModified>",
-        "<Size>1</Size>",
-    ],
-)
-def test_an_entry_that_does_not_parse_is_refused(row):
-    text = f"<ListBucketResult><Contents>{row}</Contents></ListBucketResult>"
-    with pytest.raises(ValueError, match=r"."):
-        documents.list_page(documents.read(text.encode()))
-
 
 BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;">]><x>&b;</x>'
 

@@ -2,15 +2,17 @@
 
 import pytest
 
-from s3haul.core.listing import MAX_BARREN_PAGES, ListingJudge
+from s3haul.core.listing import MAX_BARREN_PAGES, ListingJudge, unusable
 from s3haul.errors import ListingIncompleteError
-from s3haul.models import ListPage, ObjectRef
+from s3haul.models import ListPage, ObjectRef, State, UnusableEntry
 
 
-def page(*keys, token=None, truncated=None, count=None, empty=False):
+def page(*keys, token=None, truncated=None, count=None, empty=False, unusable=()):
     entries = tuple(ObjectRef(key, 1, '"e"', 0.0) for key in keys)
     more = token is not None if truncated is None else truncated
-    return ListPage(entries, more, token, len(keys) if count is None else count, empty)
+    announced = len(keys) + len(unusable) if count is None else count
+    bad = tuple(UnusableEntry(key, "why") for key in unusable)
+    return ListPage(entries, more, token, announced, empty, bad)
 
 
 def keys_of(refs):
@@ -33,10 +35,40 @@ def test_utf8_order_is_the_order_of_code_points():
     ]
 
 
-def test_a_key_listed_twice_counts_once_also_over_two_pages():
+def test_a_key_named_again_counts_once_also_over_two_pages():
     judge = ListingJudge()
-    assert keys_of(judge.accept(page("a", "a", "b", token="1"))) == ["a", "b"]
-    assert keys_of(judge.accept(page("b", "c"))) == ["c"]
+    assert keys_of(judge.accept(page("a", "a", "b", "a", "c", token="1"))) == ["a", "b", "c"]
+    assert judge.repeated == 2
+    assert keys_of(judge.accept(page("b", "c", "d", token="2"))) == ["d"]
+    assert judge.repeated == 4
+    with pytest.raises(ListingIncompleteError, match="ascending"):
+        judge.accept(page("a", "e"))
+
+
+def test_unusable_entries_count_as_entries_and_belong_to_the_range_that_is_listed():
+    judge = ListingJudge()
+    assert keys_of(judge.accept(page("a", token="1", unusable=("b\udcff",)))) == ["a"]
+    assert judge.last_key == "b\udcff"
+    assert keys_of(judge.accept(page("b\U0010ffff", "c", token="2", unusable=("b",)))) == ["b\U0010ffff", "c"]
+    assert judge.last_key == "c"
+    for number in range(MAX_BARREN_PAGES + 1):
+        judge.accept(page(token=f"more {number}", unusable=(f"d{number:05d}\udcff",)))
+
+
+def test_the_order_of_bytes_decides_which_key_is_the_last():
+    judge = ListingJudge()
+    judge.accept(page("\ue000", unusable=("\udcfe",)))
+    assert judge.last_key == "\udcfe"
+
+
+def test_an_unusable_entry_ends_as_a_failure_that_says_why():
+    outcome = unusable(UnusableEntry("k\udcff", "why"))
+    assert (outcome.ref.key, outcome.state, outcome.reason, outcome.detail) == (
+        "k\udcff",
+        State.FAILED,
+        "unusable-entry",
+        "why",
+    )
 
 
 def test_an_empty_bucket_and_an_empty_page_in_between_are_fine():

@@ -78,6 +78,7 @@ class SdkStore:
         answer = await self._call(
             "list_objects_v2",
             Prefix=prefix,
+            EncodingType="url",  # asked for here, it is decoded here: botocore merges keys that are no UTF-8
             MaxKeys=self._source.page_size,
             ContinuationToken=token,
             StartAfter=start_after if start_after and token is None else None,

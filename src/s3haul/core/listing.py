@@ -1,56 +1,78 @@
 """Is this listing complete? Judges each ListObjectsV2 page against the ones before it.
 
 S3 sends keys in UTF-8 byte order (which is also Python's order of str, code point by code point), so a
-key that does not ascend, a page that says "more" without saying where, or a 200 with nothing in it
+new key that does not ascend, a page that says "more" without saying where, or a 200 with nothing in it
 means that keys are missing. SDK paginators end quietly on some of these; a haul must not. Not a
-client: pages come in as values.
+client: pages come in as values. A key that is named again counts once.
 """
 
 from s3haul.errors import ListingIncompleteError
-from s3haul.models import ListPage, ObjectRef
+from s3haul.models import ListPage, ObjectRef, Outcome, State, UnusableEntry
 
 MAX_BARREN_PAGES = 1000
 _HINT = "Nothing was lost: run the same command again. If it repeats, the server's listing is faulty."
+
+
+def unusable(entry: UnusableEntry) -> Outcome:
+    """How an entry ends that names no object which could be asked for."""
+    ref = ObjectRef(entry.key, 0, "", 0.0)
+    return Outcome(ref, State.FAILED, reason="unusable-entry", detail=entry.detail, attempts=0)
 
 
 class ListingJudge:
     """Accepts pages in order; remembers the last key and the token that led here."""
 
     def __init__(self) -> None:
-        self.last_key: str | None = None
+        self.last_key: str | None = None  # of all entries so far, in the order of their bytes
+        self.repeated = 0  # entries that named a key again
+        self._last: str | None = None  # of the usable entries
+        self._named: set[str] = set()  # by the last page; a key further back would mean that it starts again
         self._token: str | None = None
         self._barren = 0
 
     def accept(self, page: ListPage) -> list[ObjectRef]:
         """The new entries of this page: ascending, each key once. Raises `ListingIncompleteError`."""
         self._check_frame(page)
-        fresh = []
-        last = self.last_key
+        fresh: list[ObjectRef] = []
+        named: set[str] = set()
+        last = self._last
         for ref in page.entries:
             if last is not None and ref.key <= last:
-                if ref.key == last:
-                    continue
-                raise _incomplete("keys are not in ascending order", after=last)
+                if ref.key not in named and ref.key not in self._named:
+                    raise _incomplete("keys are not in ascending order", after=last)
+                self.repeated += 1
+                continue
             fresh.append(ref)
             last = ref.key
-        self.last_key = last
-        self._barren = 0 if fresh else self._barren + 1
+            named.add(last)
+        self._last, self._named, self._token = last, named, page.token
+        self.last_key = _greatest(last, self.last_key, *(entry.key for entry in page.unusable))
+        self._barren = 0 if fresh or page.unusable else self._barren + 1
         if page.truncated and self._barren > MAX_BARREN_PAGES:
             raise _incomplete(f"{self._barren} pages in a row brought no new key", after=last)
-        self._token = page.token
         return fresh
 
     def _check_frame(self, page: ListPage) -> None:
         if page.empty_answer:
             raise _incomplete("the answer has no listing in it", after=self.last_key)
-        if page.key_count is not None and page.key_count != len(page.entries):
+        if page.key_count is not None and page.key_count != len(page.entries) + len(page.unusable):
             raise _incomplete(
-                f"the page announces {page.key_count} keys and holds {len(page.entries)}", after=self.last_key
+                f"the page announces {page.key_count} keys and holds {len(page.entries) + len(page.unusable)}",
+                after=self.last_key,
             )
         if page.truncated and not page.token:
             raise _incomplete("the page says that more follows, but not where", after=self.last_key)
         if page.truncated and page.token == self._token:
             raise _incomplete("the continuation token repeats itself", after=self.last_key)
+
+
+def _greatest(*keys: str | None) -> str | None:
+    """The last one in the order of S3, which is that of the bytes, also of those that are no UTF-8."""
+    return max(
+        (key for key in keys if key is not None),
+        key=lambda key: key.encode("utf-8", "surrogateescape"),
+        default=None,
+    )
 
 
 def _incomplete(what: str, *, after: str | None) -> ListingIncompleteError:

@@ -307,6 +307,11 @@ PAGES: dict[str, Page] = {
         SERVICE,
         "Look for a proxy or gateway between you and S3; run again.",
     ),
+    "S3H-INT-04": Page(
+        "The listing names an object by bytes that are no UTF-8 text, with no usable size, or twice.",
+        SERVICE,
+        "AWS does none of this. The detail shows the bytes; rename the object at the source, or fix the server.",
+    ),
     "S3H-DST-01": Page("The destination cannot be used.", YOU, "The message says what the system said."),
     "S3H-DST-02": Page(
         "The destination is full, or will be: bytes, inodes or quota.",

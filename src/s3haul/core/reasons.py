@@ -47,6 +47,9 @@ REASONS: dict[str, Reason] = {
     "wrong-answer": Reason(
         "S3H-INT-03", "the server's answers do not match the request (status, length, range or ETag)"
     ),
+    "unusable-entry": Reason(
+        "S3H-INT-04", "the listing gives the object a key that is no UTF-8 text, or no usable size"
+    ),
     "wrong-encryption": Reason(
         "S3H-KMS-09", "the object is not stored with the encryption that --sse or --sse-kms-key-id states"
     ),

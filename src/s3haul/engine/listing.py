@@ -12,7 +12,7 @@ from functools import partial
 from s3haul.core.diagnosis import run_error
 from s3haul.core.filters import selector
 from s3haul.core.keypath import ShadowFilter, safe_path
-from s3haul.core.listing import ListingJudge
+from s3haul.core.listing import ListingJudge, unusable
 from s3haul.core.room import Room
 from s3haul.engine.admission import Target, Verb, admit, same_version
 from s3haul.engine.context import Calls, Context
@@ -20,7 +20,7 @@ from s3haul.engine.patience import GaveUpError, persist
 from s3haul.errors import S3HaulError, SourceError
 from s3haul.events import AlreadyDone, Finished, Listed, ListingEnded, Warned
 from s3haul.journal import KnownRow
-from s3haul.models import ObjectRef, Outcome, Partial, SafePath, State
+from s3haul.models import ObjectRef, Outcome, Partial, SafePath, State, UnusableEntry
 from s3haul.threads import in_thread
 
 Entry = tuple[ObjectRef, KnownRow | None]
@@ -32,6 +32,7 @@ class Survey:
     """What one batch of entries comes to."""
 
     targets: list[Target] = field(default_factory=list)
+    unusable: list[Outcome] = field(default_factory=list)
     filtered: int = 0
     kept: int = 0
     kept_bytes: int = 0
@@ -87,11 +88,14 @@ async def _no_such_object(ctx: Calls) -> SourceError:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The new entries of one page; `after` is the last key of the pages before it ("" at first)."""
+    """The new entries of one page. `after` is the last key of the pages before it ("" at first), `last` the
+    last one with it; `unusable` is what of it names no object."""
 
     refs: list[ObjectRef]
     after: str
+    last: str
     final: bool
+    unusable: tuple[UnusableEntry, ...] = ()
 
 
 async def batches(ctx: Calls) -> AsyncIterator[Batch]:
@@ -104,8 +108,11 @@ async def batches(ctx: Calls) -> AsyncIterator[Batch]:
             )
         except GaveUpError as gave_up:
             raise run_error(gave_up.fault, what) from None
-        after = judge.last_key or ""
-        yield Batch(judge.accept(page), after, final=not page.truncated)
+        after, repeated = judge.last_key or "", judge.repeated
+        refs = judge.accept(page)
+        if judge.repeated and not repeated:
+            ctx.emit(Warned("The listing names keys more than once; each counts once.", "S3H-INT-04"))
+        yield Batch(refs, after, judge.last_key or "", final=not page.truncated, unusable=page.unusable)
         if not page.truncated:
             return
         token = page.token
@@ -124,12 +131,18 @@ def _look_at(ctx: Context, shadows: ShadowFilter[Entry], left: dict[str, Partial
     placed = _place(ctx, shadows, batch)
     if batch.final:
         placed += shadows.flush()
-        ctx.journal.mark_gone_after(batch.refs[-1].key if batch.refs else batch.after)
+        ctx.journal.mark_gone_after(batch.last)
     survey = _survey(ctx, placed, left)
+    survey.unusable = [unusable(entry) for entry in batch.unusable if _is_selected(ctx, entry)]
+    survey.filtered += len(batch.unusable) - len(survey.unusable)
     if batch.final:
         for forgotten in left.values():  # nobody will ask for these again
             _drop(ctx, forgotten)
     return survey
+
+
+def _is_selected(ctx: Context, entry: UnusableEntry) -> bool:
+    return selector(ctx.options.filters)(entry.key[len(ctx.source.base) :])
 
 
 def _left_over(ctx: Context) -> dict[str, Partial]:
@@ -150,12 +163,12 @@ def _drop(ctx: Context, partial: Partial) -> None:
 
 def _place(ctx: Context, shadows: ShadowFilter[Entry], batch: Batch) -> list[Placed]:
     """Join a page with the journal's rows of the same range; rows without an entry are gone."""
-    if not batch.refs:
-        return []
-    rows = ctx.journal.known(batch.after, batch.refs[-1].key)
+    rows = ctx.journal.known(batch.after, batch.last)
     placed: list[Placed] = []
     for ref in batch.refs:
         placed += shadows.push((ref, rows.pop(ref.key, None)))
+    for entry in batch.unusable:
+        rows.pop(entry.key, None)
     if rows:
         ctx.journal.mark_gone(list(rows))
     return placed
@@ -226,11 +239,13 @@ async def _send(ctx: Context, queue: Queue, room: Room, survey: Survey) -> None:
     room.need(survey.space, survey.files)
     if said := room.warning():
         ctx.emit(Warned(said, "S3H-DST-02"))
-    objects = len(survey.targets) + survey.kept
+    objects = len(survey.targets) + len(survey.unusable) + survey.kept
     listed_bytes = sum(target.ref.size for target in survey.targets) + survey.kept_bytes
     ctx.emit(Listed(objects, listed_bytes, survey.filtered))
     if survey.kept:
         ctx.emit(AlreadyDone(survey.kept, survey.kept_bytes))
+    for outcome in survey.unusable:
+        finish(ctx, outcome)
     wanted: list[Target] = []
     for target in survey.targets:
         if target.verb is Verb.SKIP:

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from s3haul.models import Checksum, ListPage, ObjectMeta, ObjectRef, Part, PartLayout
+from s3haul.models import Checksum, ListPage, ObjectMeta, ObjectRef, Part, PartLayout, UnusableEntry
 from s3haul.s3.faults import http_date
+from s3haul.s3.list_pages import decoded_key
 
 _PREFIX = "x-amz-checksum-"
 _NO_CHECKSUM = frozenset({_PREFIX + "type", _PREFIX + "mode"})
@@ -58,20 +59,35 @@ def _checksum(name: str, value: str, kind: str) -> Checksum:
 
 
 def list_page(answer: Mapping[str, Any]) -> ListPage:
-    """One parsed ListObjectsV2 answer. An answer without any of its members was no listing at all."""
+    """One ListObjectsV2 answer as botocore parses it, keys still URL-encoded where the answer says so.
+
+    An answer without any of its members was no listing at all. botocore reads any spelling but "true" as
+    False: a token says that more follows.
+    """
+    entries: list[ObjectRef] = []
+    unusable: list[UnusableEntry] = []
+    encoded = answer.get("EncodingType") == "url"
+    for one in answer.get("Contents", ()):
+        key, wrong = decoded_key(one["Key"]) if encoded else (one["Key"], "")
+        if wrong:
+            unusable.append(UnusableEntry(key, wrong))
+        else:
+            entries.append(_entry(key, one))
+    token = answer.get("NextContinuationToken")
     return ListPage(
-        entries=tuple(_entry(one) for one in answer.get("Contents", ())),
-        truncated=bool(answer.get("IsTruncated", False)),
-        token=answer.get("NextContinuationToken"),
+        entries=tuple(entries),
+        truncated=bool(token or answer.get("IsTruncated", False)),
+        token=token,
         key_count=answer.get("KeyCount"),
         empty_answer=_LIST_MEMBERS.isdisjoint(answer),
+        unusable=tuple(unusable),
     )
 
 
-def _entry(one: Mapping[str, Any]) -> ObjectRef:
+def _entry(key: str, one: Mapping[str, Any]) -> ObjectRef:
     restore = one.get("RestoreStatus", {})
     return ObjectRef(
-        key=one["Key"],
+        key=key,
         size=one.get("Size", 0),
         etag=one.get("ETag", ""),
         last_modified=_epoch(one.get("LastModified")),

@@ -14,7 +14,7 @@ from s3haul.core.sigv4 import Pairs, Shape, encode_path, encode_query
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import ListPage, ObjectMeta, PartLayout
 from s3haul.options import SourceOptions, TransferOptions
-from s3haul.s3 import documents, responses
+from s3haul.s3 import documents, list_pages, responses
 from s3haul.s3.client import Request, RequestClient
 from s3haul.s3.endpoint import Endpoint
 from s3haul.s3.exchange import Response
@@ -64,8 +64,12 @@ class CurlStore:
         elif start_after:
             query.append(("start-after", start_after))
         self._calls["list_objects_v2"] += 1
-        document = await self._document(self._list, self._base or "/", query)
-        return _EMPTY if document is None else _parsed(documents.list_page, document)
+        body, response = await self._body(self._list, self._base or "/", query)
+        if not body.strip():
+            return _EMPTY
+        page = _parsed(list_pages.read, body)
+        self._refuse_error(page, response)
+        return _parsed(list_pages.list_page, page)
 
     async def load(self, request: GetRequest, consume: Consume) -> ObjectMeta:
         self._calls["get_object"] += 1
@@ -132,21 +136,26 @@ class CurlStore:
         self, shape: Shape, path: str, query: Iterable[tuple[str, str]], values: tuple[str, ...] = ()
     ) -> documents.Document | None:
         """The XML that answers a request, None for an empty answer. Raises `StoreError`."""
-        pieces: list[Piece] = []
-        request = Request(shape=shape, path=path, query=_query(query), values=values)
-        response = await self._client.send(request, lambda _status, _headers: _limited(pieces))
-        body = b"".join(pieces)
+        body, response = await self._body(shape, path, query, values)
         if not body.strip():
             return None
         document = _parsed(documents.read, body)
-        if document.name == "Error":
-            raise self._late_error(response, document)
+        self._refuse_error(document, response)
         return document
 
-    def _late_error(self, response: Response, document: documents.Document) -> StoreError:
+    async def _body(
+        self, shape: Shape, path: str, query: Iterable[tuple[str, str]], values: tuple[str, ...] = ()
+    ) -> tuple[bytes, Response]:
+        pieces: list[Piece] = []
+        request = Request(shape=shape, path=path, query=_query(query), values=values)
+        response = await self._client.send(request, lambda _status, _headers: _limited(pieces))
+        return b"".join(pieces), response
+
+    def _refuse_error(self, document: documents.Document, response: Response) -> None:
         """The 200 was sent before the trouble came; the SDK calls it a 500 as well."""
-        said, now = documents.error(document), self._client.clock.ours()
-        return StoreError(service_fault(500, response.headers, said, now))
+        if document.name == "Error":
+            said, now = documents.error(document), self._client.clock.ours()
+            raise StoreError(service_fault(500, response.headers, said, now))
 
 
 @asynccontextmanager
