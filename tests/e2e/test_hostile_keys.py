@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.harness import SOURCE, expected, manifest, paths, tree
+from e2e.harness import SOURCE, content, expected, manifest, paths, tree
+from folding_disks import mounted_folding_disk  # noqa: F401 - a fixture
 from s3haul.demo import seed
 from s3haul.demo.seed_objects import HOSTILE_KEYS
 
@@ -120,3 +121,19 @@ def test_keys_are_escaped_where_they_are_only_listed_or_verified(server, machine
     assert ran.code == 1
     assert len(ran.err.splitlines()) == len(LOUD)
     assert not RAW.search(ran.text)
+
+
+def test_keys_that_the_disk_takes_for_one_all_land_and_stay_in_place(server, machine, folding_disk):
+    for key in ("k/A.bin", "k/a.bin", "K/a.bin", "k/A.bin/below", "k/caf\u00e9", "k/cafe\u0301"):
+        server.cloud.put(seed.BUCKET, key, key.encode())
+    dest, total = folding_disk / "dest", len(paths(server))
+    for number in range(2):
+        ran = machine.haul(dest)
+        assert ran.code == 0, ran.text
+        assert ran.summary["unchanged" if number else "done"]["objects"] == total
+    stored = server.cloud.buckets[seed.BUCKET].objects
+    for key, line in manifest(machine, dest).items():
+        if not key.endswith("/"):
+            assert (dest / line["path"]).read_bytes() == content(stored[key][-1]), key
+    ran = machine.run("verify", str(dest))
+    assert ran.code == 0, ran.text

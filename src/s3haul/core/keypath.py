@@ -23,15 +23,24 @@ which no directory has. A zero-byte marker `d/` is the directory that the keys b
 and a file named like it would be the shadowed key `d`. The decision looks at the key and at whether
 it is shadowed in the whole key set, never at the order of arrival.
 
-Case pairs and Unicode forms that only a folding disk confuses are not handled here.
+A disk that folds names (see `core.folding`) confuses words that this map tells apart. There, of the
+words of one directory that fold to the same text, the first one that a run meets keeps its spelling, for
+ever; `disk.names` remembers which. The others are spelled *apart*:
+
+    ~s3haul~^TEXT     as "=" (or as no encoding at all), spelled so that no disk folds it
+    ~s3haul~#TEXT     as "@"
+
+TEXT has lower-case ASCII letters, digits and some punctuation; all else is %XX. So these spellings depend
+on the component alone, and two of them differ on every disk.
 """
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 from urllib.parse import unquote_to_bytes
 
+from s3haul.core.folding import IGNORABLE
 from s3haul.models import SafePath
 
 T = TypeVar("T")
@@ -42,14 +51,14 @@ NAME_MAX = 255  # bytes; Linux and macOS
 
 _ROOM = NAME_MAX - len(MARK) - 1
 _PART, _LAST, _SHADOWED = "+", "=", "@"
+_APART = {_LAST: "^", _SHADOWED: "#"}
+_PLAIN = {end: plain for plain, end in _APART.items()}
 
-# What ext4 with casefold, and HFS+, drop before they compare names: Default_Ignorable_Code_Point.
-_IGNORABLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
-    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
-)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _ESCAPED = re.compile("[%\x00\ud800-\udfff]+")
+# In the spelling that no disk folds: all but these, and what Windows drops at the end of a name.
+_FOLDED = re.compile(r"[^a-z0-9!#$&'()+,\-.;=@\[\]^_`{}~ ]+|[. ]+$")
+_DROPPED = re.compile("[. ]+")
 
 
 def safe_path(key: str, *, base: str = "", directory: bool = False, shadowed: bool = False) -> SafePath:
@@ -72,14 +81,49 @@ def safe_path(key: str, *, base: str = "", directory: bool = False, shadowed: bo
 
 
 def key_of(path: SafePath, *, base: str = "") -> str:
-    """The key that `safe_path` maps to `path`. Raises ValueError where there is none."""
-    components, shadowed = _components(path.parts)
-    rest = "/".join(components)
+    """The key whose path this is, spelled apart or not. Raises ValueError where there is none."""
+    spelled = words(path)
+    rest = "/".join(map(_component, spelled))
     if path.directory and path.parts:
         rest += "/"
-    if safe_path(rest, directory=path.directory, shadowed=shadowed) != path:
-        raise ValueError("no key has this path")
+    shadowed = bool(spelled) and _end(spelled[-1]) in {_SHADOWED, _APART[_SHADOWED]}
+    made = safe_path(rest, directory=path.directory, shadowed=shadowed)
+    if made != path:
+        plain = zip(words(made), spelled, strict=True)
+        again = [apart(word) if _end(given) in _PLAIN else word for word, given in plain]
+        if joined(again, directory=path.directory) != path:
+            raise ValueError("no key has this path")
     return base + rest
+
+
+def words(path: SafePath) -> list[tuple[str, ...]]:
+    """The names of `path` by component: an ordinary name, or those of a long one. Raises ValueError."""
+    found: list[tuple[str, ...]] = []
+    pending: tuple[str, ...] = ()
+    for name in path.parts:
+        pending += (name,)
+        if not name.startswith(MARK + _PART):
+            found.append(pending)
+            pending = ()
+    if pending:
+        raise ValueError("the path ends inside a name")
+    return found
+
+
+def joined(spelled: Iterable[tuple[str, ...]], *, directory: bool) -> SafePath:
+    """The path of these words."""
+    return SafePath(tuple(name for word in spelled for name in word), directory=directory)
+
+
+def apart(word: tuple[str, ...]) -> tuple[str, ...]:
+    """The same component, spelled so that no disk takes it for another component of its directory."""
+    end = _end(word)
+    if end in _PLAIN:
+        return word
+    text = _FOLDED.sub(_percent, _component(word))
+    if len(text) > _ROOM:  # a name that is cut must not end in these either
+        text = _DROPPED.sub(_percent, text)
+    return tuple(_cut_up(text.encode(), _APART[end or _LAST]))
 
 
 def stored_path(text: str, *, directory: bool = False) -> SafePath:
@@ -155,14 +199,17 @@ def _is_ordinary(component: str, *, first: bool) -> bool:
         folded = component.lower()
         size = len(component)
     else:
-        folded = _IGNORABLE.sub("", unicodedata.normalize("NFKD", component).casefold())
+        folded = IGNORABLE.sub("", unicodedata.normalize("NFKD", component).casefold())
         size = len(component.encode())
     return size <= NAME_MAX and not folded.startswith(MARK) and not (first and folded == STATE_DIRECTORY)
 
 
 def _encoded(component: str, end: str) -> Iterator[str]:
     """The names of one encoded component; only the last carries `end`."""
-    text = _ESCAPED.sub(_percent, component).encode()
+    return _cut_up(_ESCAPED.sub(_percent, component).encode(), end)
+
+
+def _cut_up(text: bytes, end: str) -> Iterator[str]:
     while len(text) > _ROOM:
         cut = _cut(text)
         yield MARK + _PART + text[:cut].decode()
@@ -183,25 +230,13 @@ def _percent(match: re.Match[str]) -> str:
     return "%" + match[0].encode("utf-8", "surrogatepass").hex("%").upper()
 
 
-def _components(names: tuple[str, ...]) -> tuple[list[str], bool]:
-    """The components behind `names`, and whether the last one is marked as shadowed.
-
-    Accepts more than `_names` makes; `key_of` refuses the rest by encoding again.
-    """
-    components: list[str] = []
-    pending = ""
-    kind = ""
-    for name in names:
-        kind = name[len(MARK) : len(MARK) + 1] if name.startswith(MARK) else ""
-        if kind == "":
-            components.append(name)
-            continue
-        pending += name[len(MARK) + 1 :]
-        if kind != _PART:
-            components.append(_unescaped(pending))
-            pending = ""
-    return components, kind == _SHADOWED
+def _end(word: tuple[str, ...]) -> str:
+    """The character that tells how the word is encoded; "" for an ordinary name."""
+    return word[-1][len(MARK) : len(MARK) + 1] if word[-1].startswith(MARK) else ""
 
 
-def _unescaped(text: str) -> str:
-    return unquote_to_bytes(text).decode("utf-8", "surrogatepass")
+def _component(word: tuple[str, ...]) -> str:
+    """What the word stands for. Accepts more than `_names` makes; `key_of` refuses the rest by encoding again."""
+    if not _end(word):
+        return "/".join(word)
+    return unquote_to_bytes("".join(name[len(MARK) + 1 :] for name in word)).decode("utf-8", "surrogatepass")

@@ -16,6 +16,8 @@ from typing import Self
 from s3haul.core.keypath import STATE_DIRECTORY
 from s3haul.disk.linux import reserve, sync_file_system
 from s3haul.disk.lock import take_lock
+from s3haul.disk.names import Names
+from s3haul.disk.probe import folds_names
 from s3haul.disk.root import open_private, open_root, refuse_unwritable
 from s3haul.disk.staging import Buffer, Staging, Temporary, write_all, write_at
 from s3haul.disk.tree import Tree, leaf_name
@@ -41,6 +43,7 @@ class Destination(Tree):
         self._fds += [state_fd, temporary_fd]
         self._state_fd = state_fd
         self._staging = Staging(temporary_fd)
+        self._names: Names | None = None
 
     @classmethod
     def open(cls, root: Path, *, force: bool = False) -> Self:
@@ -55,12 +58,34 @@ class Destination(Tree):
             state_fd = open_private(root, root_fd, STATE_DIRECTORY, force=force)
             undo.callback(os.close, state_fd)
             temporary_fd = open_private(root / STATE_DIRECTORY, state_fd, "tmp", force=force)
+            destination = cls(root, root_fd, state_fd, temporary_fd)
+            if folds_names(root_fd, temporary_fd, destination._staging.prefix):
+                destination._names = Names(destination.state_path)
             undo.pop_all()
-        return cls(root, root_fd, state_fd, temporary_fd)
+        return destination
 
     def lock(self) -> None:
         """Claim the destination until `close`. Raises `DestinationLockedError`, naming the owner."""
         self._fds.append(take_lock(self.root, self._state_fd))
+
+    def close(self) -> None:
+        """As `Tree.close`; what `settle` found out is kept."""
+        try:
+            if self._names is not None:
+                self._names.close()
+        finally:
+            super().close()
+
+    @property
+    def folds_names(self) -> bool:
+        """Whether the disk takes names for one another that differ in case, Unicode form and the like."""
+        return self._names is not None
+
+    def settle(self, path: SafePath) -> SafePath:
+        """Where the object of `path` goes on this disk: `path`, unless the disk would take a component of it
+        for another one that an earlier call settled, in this run or one before. Nothing else is looked at,
+        so all keys must be settled in the order of the listing. Raises `DestinationError`."""
+        return path if self._names is None else self._names.settle(path)
 
     def clear_temporary(self, prefix: str = "", kept: Collection[str] = ()) -> int:
         """Remove what was left in `.s3haul/tmp`, by earlier runs or under this prefix, except the names
@@ -174,7 +199,9 @@ class Destination(Tree):
         return True
 
     def sync(self) -> None:
-        """Everything landed so far survives a power loss when this returns."""
+        """Everything landed and settled so far survives a power loss when this returns."""
+        if self._names is not None:
+            self._names.commit()
         try:
             sync_file_system(self._root_fd)
         except OSError as error:

@@ -213,15 +213,15 @@ def _survey(ctx: Context, placed: Sequence[Placed], left: dict[str, Partial]) ->
 
 
 def _settle(ctx: Context, ref: ObjectRef, row: KnownRow | None, *, shadowed: bool) -> SafePath:
-    """The object's path. What landed before the key became another key's directory moves aside; what
-    moved aside stays there when the keys below are gone, since their files may still be there."""
+    """The object's path on this disk. What landed before the key became another key's directory moves
+    aside; what moved aside stays there when the keys below are gone, since their files may still be there."""
     if ctx.file_name is not None:
         return safe_path(ctx.file_name)
     base = ctx.source.base
-    path = natural_path(ref, base, shadowed=shadowed)
+    path = ctx.destination.settle(natural_path(ref, base, shadowed=shadowed))
     if path.directory or row is None or row.path in {None, str(path)}:
         return path
-    other = safe_path(ref.key, base=base, shadowed=not shadowed)
+    other = ctx.destination.settle(safe_path(ref.key, base=base, shadowed=not shadowed))
     if row.path == str(other) and not shadowed:
         return other
     if row.path == str(other) and same_version(row, ref):
