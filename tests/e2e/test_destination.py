@@ -158,3 +158,10 @@ def test_what_stands_in_the_way_of_one_object_is_that_objects_failure(server, ma
     assert ran.failed == {"path-in-the-way": 2 + below}
     assert ran.summary["done"]["objects"] == len(expected(server)) - 2 - below
     assert ran.summary["balanced"]
+
+
+def test_an_empty_destination_is_refused_and_not_taken_for_this_directory(server, machine):
+    ran = copy(machine, "")
+    assert ran.code == 2, ran.text
+    assert "DEST is empty" in ran.err
+    assert not server.calls

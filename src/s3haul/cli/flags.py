@@ -226,6 +226,8 @@ def parse_role(
 
 def parse_destination(dest: str, source: SourceOptions, *, force: bool) -> DestinationOptions:
     """Where the objects go: a directory, or for one object also a file name, as `aws s3 cp` has it."""
+    if not dest:
+        raise UsageError("DEST is empty.", hint="name a directory (. is this one); is a variable not set?")
     if dest.startswith("s3://"):
         raise UsageError("The destination must be local.", hint="s3haul only downloads")
     path = Path(dest)
