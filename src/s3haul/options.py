@@ -93,6 +93,7 @@ class TransferOptions:
     stall_timeout: float = 60.0
     minimum_rate: int = 1024  # bytes per second over one stall window
     force_glacier_transfer: bool = False
+    fail_if_empty: bool = False  # nothing selected is an error, not a warning
     ranges: RangeOptions = field(default_factory=RangeOptions)
 
 

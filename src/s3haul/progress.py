@@ -254,7 +254,10 @@ class Status:
     """One line about work without events, such as `verify`: drawn in place on a terminal, else every ten
     seconds. Nothing is shown of work that takes no second."""
 
-    def __init__(self, stream: TextIO, *, terminal: bool, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self, stream: TextIO, *, terminal: bool, clock: Clock = time.monotonic, shown: bool = True
+    ) -> None:
+        self._shown = shown
         self._stream = stream
         self._screen = Screen(stream) if terminal else None
         self._clock = clock
@@ -264,7 +267,7 @@ class Status:
     def update(self, text: Callable[[float], str]) -> None:
         """Show `text(seconds so far)` if it is time."""
         now = self._clock()
-        if now < self._next:
+        if now < self._next or not self._shown:
             return
         line = text(now - self._started)
         if self._screen:

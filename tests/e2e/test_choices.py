@@ -1,6 +1,10 @@
 """The flags that choose what is hauled and where to: as `aws s3 cp` has them."""
 
+import csv
+import io
 import json
+
+import pytest
 
 from e2e.harness import SOURCE, bucket, expected, tree
 from s3haul.demo import seed
@@ -35,6 +39,45 @@ def test_a_dry_run_after_a_haul_has_nothing_to_fetch(server, machine, dest):
     assert (counted["needed_bytes"], counted["head_requests"]) == (200 << 20, 1)
     assert 1 < counted["get_requests"] <= 13
     assert min(counted["free_bytes"], counted["free_files"]) > 0
+    listed = copy(machine, SOURCE, dest, "--dryrun").out.splitlines()
+    assert [line for line in listed if "download" in line] == [
+        f"(dryrun) download: {SOURCE}/large.bin to {dest}/large.bin"
+    ]
+    assert "(dryrun) 60 of them are already here, as the journal has it" in listed
+
+
+@pytest.mark.parametrize("form", [(), ("-q",), ("--json",), ("--log-format", "json"), ("--dryrun",)])
+@pytest.mark.parametrize("choice", [("/nothing/",), ("", "--include", "data/*", "--exclude", "*")])
+def test_a_selection_of_nothing_is_a_warning_everywhere_and_an_error_on_request(machine, dest, form, choice):
+    source, *filters = choice
+    ran = copy(machine, SOURCE + source, dest, *filters, *form)
+    assert ran.code == 0
+    assert "[S3H-S3-19]" in ran.err or '"S3H-S3-19"' in ran.err
+    if form == ("--json",):
+        assert len(ran.summary["warnings"]) == 1
+    assert copy(machine, SOURCE + source, dest, *filters, *form, "--fail-if-empty").code == 6
+
+
+def test_the_manifest_lists_some_states_only_and_comes_as_csv(server, machine, dest):
+    server.cloud.put(seed.BUCKET, 'cold, "quoted"\nkey', b"cold", storage_class="GLACIER")
+    assert machine.haul(dest).code == 3
+    only = machine.run("manifest", str(dest), "--state", "skipped", "--state", "failed")
+    (line,) = only.out.splitlines()
+    assert json.loads(line)["reason"] == "archived"
+    table = list(csv.DictReader(io.StringIO(machine.run("manifest", str(dest), "--format", "csv").out)))
+    assert len(table) == 61
+    assert table[0]["key"] == 'cold, "quoted"\nkey'
+    lines = [json.loads(line) for line in machine.run("manifest", str(dest)).out.splitlines()]
+    assert [row["checksum_value"] for row in table[1:]] == [line["checksum"]["value"] for line in lines[1:]]
+    assert not any(set(line) - set(table[0]) - {"checksum", "part_sizes"} for line in lines)
+
+
+def test_a_key_that_stdout_cannot_spell_is_shown_escaped(server, machine, dest):
+    server.cloud.put(seed.BUCKET, "café/日本.txt", b"x")
+    ascii_only = {"LANG": "C", "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    ran = copy(machine, SOURCE, dest, "--dryrun", **ascii_only)
+    assert ran.code == 0, ran.text
+    assert "caf\\xe9/\\u65e5\\u672c.txt" in ran.out
 
 
 def test_the_last_filter_that_matches_decides(server, machine, dest, tmp_path):

@@ -39,7 +39,7 @@ def test_an_object_that_does_not_exist_is_exit_code_6_and_a_prefix_is_recognised
 def test_an_empty_bucket_is_exit_code_0_with_a_warning(machine, server, dest):
     ran = copy(machine, dest, source=f"{SOURCE}/nothing/below/")
     assert ran.code == 0
-    assert "Nothing is there" in ran.out
+    assert "Nothing is there" in ran.err
 
 
 def test_a_bucket_in_another_region_than_configured_just_works(server, machine, dest):

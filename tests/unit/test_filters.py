@@ -3,7 +3,7 @@
 import pytest
 
 from s3haul.cli.flags import filters_in_order
-from s3haul.core.filters import selector
+from s3haul.core.filters import idle, nothing_selected, selector
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,26 @@ def test_the_last_matching_pattern_decides(filters, key, selected):
 def test_the_order_of_both_flags_is_taken_from_the_command_line():
     argv = ["cp", "s3://b", ".", "--exclude", "*", "--include=*.txt", "--exclude", "--include", "--quiet"]
     assert filters_in_order(argv) == ((False, "*"), (True, "*.txt"), (False, "--include"))
+
+
+@pytest.mark.parametrize(
+    ("filters", "said"),
+    [
+        ((), None),
+        (((False, "*"), (True, "*.txt")), None),
+        (((False, "*"),), None),
+        (((True, "*.txt"),), "alone"),
+        (((True, "*.txt"), (False, "*")), "comes last"),
+    ],
+)
+def test_filters_that_cannot_do_what_they_look_like_are_told(filters, said):
+    found = idle(filters)
+    assert found is None if said is None else said in found
+
+
+def test_an_empty_selection_is_explained_by_the_filters_or_by_the_source():
+    assert nothing_selected((), 0).startswith("Nothing is there")
+    assert nothing_selected(((False, "*"),), 20_000).startswith(
+        "The filters leave nothing of 20,000 objects: "
+    )
+    assert "comes last" in nothing_selected(((True, "a"), (False, "*")), 5)

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from s3haul.core.text import human_bytes, human_duration, show
+from s3haul.core.text import human_bytes, human_count, human_duration, show
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,8 @@ def test_sizes_are_shown_in_binary_units(size, text):
 )
 def test_durations_are_shown_in_their_two_largest_units(seconds, text):
     assert human_duration(seconds) == text
+
+
+def test_counts_have_separators_and_their_noun_a_plural():
+    assert human_count(48_999) == "48,999"
+    assert (human_count(1, "object"), human_count(0, "object")) == ("1 object", "0 objects")

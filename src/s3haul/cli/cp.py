@@ -57,6 +57,7 @@ def cp(
     require_checksum: flags.RequireChecksum = False,
     existing: flags.ExistingFiles = Existing.VERIFY,
     force_glacier_transfer: flags.ForceGlacier = False,
+    fail_if_empty: flags.FailIfEmpty = False,
     concurrency: flags.Concurrency = 256,
     transport: flags.Transport = Transports.AUTO,
     force: flags.Force = False,
@@ -101,6 +102,7 @@ def cp(
         existing=existing,
         concurrency=concurrency,
         force_glacier_transfer=force_glacier_transfer,
+        fail_if_empty=fail_if_empty,
     )
     where = flags.parse_destination(dest, what, force=force)
     output = OutputOptions(

@@ -128,6 +128,9 @@ ForceGlacier = Annotated[
     bool, typer.Option("--force-glacier-transfer", help="Try archived objects too.", rich_help_panel=_WHAT)
 ]
 
+FailIfEmpty = Annotated[
+    bool, typer.Option("--fail-if-empty", help="Exit 6 if no object is selected.", rich_help_panel=_WHAT)
+]
 Concurrency = Annotated[
     int, typer.Option(min=1, max=1024, help="Requests at a time, at most.", rich_help_panel=_WHAT)
 ]

@@ -8,16 +8,18 @@ import json
 import resource
 import sys
 import time
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.cli import render, streams
 from s3haul.cli.render import Ending
+from s3haul.core.filters import nothing_selected
 from s3haul.core.keypath import STATE_DIRECTORY
 from s3haul.core.tally import Tally
-from s3haul.core.text import show
+from s3haul.core.text import human_bytes, human_count, show
 from s3haul.core.tuner import Tuner
 from s3haul.disk import Destination, free_space_for
 from s3haul.engine.context import Calls
@@ -26,11 +28,11 @@ from s3haul.engine.loop import run_loop
 from s3haul.engine.preview import Done, Estimate
 from s3haul.engine.preview import preview as foresee
 from s3haul.engine.run import Job, haul
-from s3haul.errors import DestinationError, S3HaulError
-from s3haul.events import Event, Noted
+from s3haul.errors import DestinationError, S3HaulError, SourceError
+from s3haul.events import Event, Noted, Warned
 from s3haul.journal import Reader, SourceIdentity
 from s3haul.options import AccessOptions, DestinationOptions, OutputOptions, SourceOptions, TransferOptions
-from s3haul.progress import Bars, JsonLines, Lines, Listener, Quiet
+from s3haul.progress import Bars, JsonLines, Lines, Listener, Quiet, Status
 
 if TYPE_CHECKING:  # as in `render`
     from s3haul.core.judgement import Finding
@@ -94,6 +96,7 @@ def run(
     finally:
         if error is not None:
             raise error
+    _check_not_empty(transfer, tally.selected)
     return ending.exit_code
 
 
@@ -162,7 +165,7 @@ def _print_summary(ending: Ending, output: OutputOptions) -> None:
     if output.json:
         streams.put(json.dumps(ending.as_object()))
     elif not output.quiet and ending.tells_something:
-        streams.put("\n".join(ending.lines()))
+        streams.put_report("\n".join(ending.lines()))
     streams.flush()
 
 
@@ -197,14 +200,52 @@ def preview(
                 if not (output.quiet or output.json):
                     name = f"{where.root}/{where.name or path}"
                     streams.put(f"(dryrun) download: s3://{source.bucket}/{show(ref.key)} to {show(name)}")
+                with streams.unheard(sys.stderr):
+                    status.update(seen)
 
-    if journal.is_file():
-        with Reader(journal) as reader:
+    def seen(_seconds: float) -> str:
+        return f"listed {human_count(estimate.objects, 'object')}, {human_bytes(estimate.bytes)}"
+
+    past_rate = None
+    with ExitStack() as stack:
+        status = stack.enter_context(_status(output))
+        if journal.is_file():
+            reader = stack.enter_context(Reader(journal))
+            past_rate = _past_rate(reader)
             run_loop(main(reader.done))
-    else:
-        run_loop(main(lambda _first, _last: ()))
+        else:
+            run_loop(main(lambda _first, _last: ()))
+    if not estimate.objects:
+        with streams.unheard(sys.stderr):
+            listener.observe(Warned(nothing_selected(transfer.filters, estimate.filtered), "S3H-S3-19"))
     if output.json:
         streams.put(json.dumps(asdict(estimate)))
     else:
-        streams.put("\n".join(render.estimate_lines(estimate)))
+        streams.put_report("\n".join(render.estimate_lines(estimate, past_rate)))
+    _check_not_empty(transfer, estimate.objects)
     return 0
+
+
+@contextmanager
+def _status(output: OutputOptions) -> Iterator[Status]:
+    """A line about the listing, where its objects are not printed on the same terminal anyway."""
+    shown = output.progress and not output.quiet and not (sys.stdout.isatty() and not output.json)
+    status = Status(sys.stderr, terminal=streams.is_terminal(sys.stderr), shown=shown)
+    try:
+        yield status
+    finally:
+        with streams.unheard(sys.stderr):
+            status.close()
+
+
+def _past_rate(reader: Reader) -> float | None:
+    """Bytes per second over the runs that this journal knows; None where they are too short to tell."""
+    seconds = sum(run.ended - run.started for run in reader.runs() if run.ended is not None)
+    fetched = sum(count.fetched for count in reader.counts())
+    return fetched / seconds if fetched and seconds >= 1.0 else None
+
+
+def _check_not_empty(transfer: TransferOptions, selected: int) -> None:
+    """Raises `SourceError` for --fail-if-empty."""
+    if transfer.fail_if_empty and not selected:
+        raise SourceError("No object is selected, and --fail-if-empty is given.", id="S3H-S3-19")

@@ -1,8 +1,35 @@
-"""`s3haul manifest`: one JSON line per key of the latest listing, read from the journal."""
+"""`s3haul manifest`: one line per key of the latest listing, read from the journal, as JSON or flat CSV."""
+
+import csv
+import io
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Annotated, Any
 
 import typer
 
 from s3haul.cli import flags, streams
+
+# A column for every field, those of the checksum by themselves; `part_sizes` is only in JSON.
+COLUMNS = (
+    *("key", "version_id", "etag", "size", "last_modified", "path", "state", "reason", "verdict"),
+    *("checksum_algorithm", "checksum_type", "checksum_value", "sse", "kms_key_id", "detail", "computed"),
+)
+
+
+class States(StrEnum):
+    """How a key ended."""
+
+    DONE = "done"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+class Formats(StrEnum):
+    """What a line is."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
 
 
 def register(app: typer.Typer) -> None:
@@ -10,10 +37,29 @@ def register(app: typer.Typer) -> None:
     app.command("manifest")(manifest)
 
 
-def manifest(dest: flags.State) -> int:
+def manifest(
+    dest: flags.State,
+    *,
+    state: Annotated[list[States] | None, typer.Option(help="Only keys that ended so.")] = None,
+    form: Annotated[Formats, typer.Option("--format", help="JSON lines, or flat CSV.")] = Formats.JSONL,
+) -> int:
     """Print what became of every listed key, as JSON lines on stdout."""
-    from s3haul.journal import manifest_lines  # noqa: PLC0415 - start-up stays fast
+    from s3haul.journal import manifest_entries, manifest_lines  # noqa: PLC0415 - start-up stays fast
 
-    for line in manifest_lines(flags.journal_of(dest)):
+    path, states = flags.journal_of(dest), frozenset(state or States)
+    csv_wanted = form is Formats.CSV
+    lines = _csv_lines(manifest_entries(path, states)) if csv_wanted else manifest_lines(path, states)
+    for line in lines:
         streams.put(line)
     return 0
+
+
+def _csv_lines(entries: Iterator[dict[str, Any]]) -> Iterator[str]:
+    """RFC 4180 but for the line ends; a key with a line break is quoted."""
+    yield ",".join(COLUMNS)
+    for entry in entries:
+        for name, value in (entry.pop("checksum") or {}).items():
+            entry[f"checksum_{name}"] = value
+        line = io.StringIO()
+        csv.writer(line, lineterminator="").writerow(entry.get(column) for column in COLUMNS)
+        yield line.getvalue()

@@ -3,6 +3,7 @@
 Everything that came from outside passes through `show`. Returns lines; printing is the commands'.
 """
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from s3haul.cli.trouble import exit_code_of
 from s3haul.core.reasons import REASONS, UNEXPLAINED
 from s3haul.core.tally import Cause, Tally
-from s3haul.core.text import human_bytes, human_duration, show
+from s3haul.core.text import human_bytes, human_count, human_duration, quote, show
 from s3haul.engine.preview import Estimate
 from s3haul.errors import S3HaulError
 from s3haul.models import Verdict
@@ -43,33 +44,39 @@ class Ending:
 
     def lines(self) -> Iterator[str]:
         """For a person: counts, bytes, rate, verdicts, causes, where the manifest is."""
-        tally, seconds = self.tally, max(self.seconds, 1e-9)
+        tally = self.tally
         yield f"{show(self.url)} -> {show(self.root)}"
-        yield (
-            f"  done      {tally.done} objects, {human_bytes(tally.done_bytes)} in {human_duration(seconds)}"
-            f" ({tally.done / seconds:.0f} objects/s, {human_bytes(tally.done_bytes / seconds)}/s)"
-        )
-        if tally.already:
-            yield f"  unchanged {tally.already} objects, {human_bytes(tally.already_bytes)}, done by an earlier run"
+        yield from _done_lines(tally, max(self.seconds, 1e-9))
+        if tally.replacing:
+            at_most = "" if tally.balanced and not tally.failed else "up to "
+            yield f"  replaced  {at_most}{human_count(tally.replacing, 'file')} that differed from the object"
         if tally.resumed:
             yield f"  resumed   {human_bytes(tally.resumed)} of objects that an earlier run left in part"
         yield from _verdict_lines(tally)
+        if tally.encoded:
+            yield f"  encoded   {human_count(tally.encoded, 'name')} that a file cannot have; see s3haul help names"
         if tally.filtered:
-            yield f"  filtered  {tally.filtered} objects"
+            yield f"  filtered  {human_count(tally.filtered, 'object')}"
         for state, causes in (("skipped", tally.skipped), ("failed", tally.failed)):
             for reason, cause in sorted(causes.items(), key=lambda item: -item[1].count):
                 yield from _cause_lines(state, reason, cause, self.findings)
         if tally.retries:
-            counts = ", ".join(f"{reason}: {count}" for reason, count in tally.retries.most_common())
+            counts = ", ".join(f"{reason}: {count:,}" for reason, count in tally.retries.most_common())
             yield f"  retries   {counts}"
         yield from self._closing_lines()
 
     def _closing_lines(self) -> Iterator[str]:
-        if not self.tally.listing_complete:
+        tally = self.tally
+        if tally.kept_partials:
+            objects = human_count(tally.kept_partials, "object")
+            yield f"  kept      {human_bytes(tally.kept_bytes)} of {objects} in part, for the next run"
+        if not tally.listing_complete:
             yield "  The listing was not read to its end: more objects may exist."
-        elif not (self.tally.selected or self.tally.filtered):
-            yield "  ! Nothing is there: the bucket is empty, or no key begins with the prefix."
-        yield f"  manifest  s3haul manifest {show(self.root)}"
+        manifest = f"s3haul manifest {show(shlex.quote(self.root))}"
+        for state, count in (("skipped", tally.skipped_count), ("failed", tally.failed_count)):
+            if count:
+                yield f"  list them {manifest} --state {state}"
+        yield f"  manifest  {manifest}"
 
     def as_object(self) -> dict[str, Any]:
         """The same for programs; `schema` changes only when a field changes its meaning."""
@@ -86,6 +93,10 @@ class Ending:
             "filtered": tally.filtered,
             "unchanged": {"objects": tally.already, "bytes": tally.already_bytes},
             "done": {"objects": tally.done, "bytes": tally.done_bytes},
+            "found_in_place": {"objects": tally.found, "bytes": tally.found_bytes},
+            "replaced": tally.replacing,
+            "encoded_names": tally.encoded,
+            "kept_in_part": {"objects": tally.kept_partials, "bytes": tally.kept_bytes},
             "resumed_bytes": tally.resumed,
             "verdicts": {verdict.value: tally.verdicts[verdict] for verdict in Verdict},
             "algorithms": dict(tally.algorithms),
@@ -99,21 +110,25 @@ class Ending:
         }
 
 
-def estimate_lines(estimate: Estimate) -> Iterator[str]:
-    """What a run would cost, for a person."""
-    yield f"(dryrun) {estimate.objects} objects, {human_bytes(estimate.bytes)}; {estimate.filtered} filtered"
+def estimate_lines(estimate: Estimate, past_rate: float | None = None) -> Iterator[str]:
+    """What a run would cost, for a person; the time only where earlier runs tell the rate (bytes/s)."""
+    objects = human_count(estimate.objects, "object")
+    yield f"(dryrun) {objects}, {human_bytes(estimate.bytes)}; {human_count(estimate.filtered)} filtered"
     if estimate.archived:
-        yield f"(dryrun) {estimate.archived} of them are archived and would be skipped"
+        yield f"(dryrun) {human_count(estimate.archived)} of them are archived and would be skipped"
     if estimate.present:
-        yield f"(dryrun) {estimate.present} of them are done already, as the journal has it"
+        yield f"(dryrun) {human_count(estimate.present)} of them are already here, as the journal has it"
     reads = estimate.get_requests + estimate.head_requests
     yield (
-        f"(dryrun) requests: {estimate.list_requests} LIST, {estimate.get_requests} GET,"
-        f" {estimate.head_requests} HEAD; up to {reads} KMS Decrypt (fewer with Bucket Keys)"
+        f"(dryrun) requests: {estimate.list_requests:,} LIST, {estimate.get_requests:,} GET,"
+        f" {estimate.head_requests:,} HEAD; up to {reads:,} KMS Decrypt (fewer with Bucket Keys)"
     )
     yield (
         f"(dryrun) space: {human_bytes(estimate.needed_bytes)} to fetch, {human_bytes(estimate.free_bytes)} free"
     )
+    if estimate.needed_bytes and past_rate:
+        seconds = estimate.needed_bytes / past_rate
+        yield f"(dryrun) time: about {human_duration(seconds)} at the {human_bytes(past_rate)}/s of earlier runs"
     if said := estimate.room.warning():
         yield f"(dryrun) ! {said}"
 
@@ -124,21 +139,43 @@ def _error_object(error: S3HaulError | None) -> dict[str, Any] | None:
     return {"id": error.id, "message": error.message, "said": error.said, "hint": error.hint}
 
 
+def _done_lines(tally: Tally, seconds: float) -> Iterator[str]:
+    """What was fetched and how fast, and apart from it what was here already."""
+    fetched, size = tally.done - tally.found, tally.done_bytes - tally.found_bytes
+    if fetched or not (tally.found or tally.already):
+        yield (
+            f"  done      {human_count(fetched, 'object')}, {human_bytes(size)} in {human_duration(seconds)}"
+            f" ({fetched / seconds:,.0f} objects/s, {human_bytes(size / seconds)}/s)"
+        )
+    if tally.found:
+        objects = human_count(tally.found, "object")
+        yield f"  in place  {objects}, {human_bytes(tally.found_bytes)}, here already and not fetched"
+    if tally.already:
+        nothing = "" if tally.done or tally.failed or tally.skipped else "nothing new: "
+        objects = human_count(tally.already, "object")
+        yield (
+            f"  unchanged {nothing}{objects} already here and unchanged, {human_bytes(tally.already_bytes)}"
+            f"{'' if fetched else f', seen in {human_duration(seconds)}'}"
+        )
+
+
 def _verdict_lines(tally: Tally) -> Iterator[str]:
-    algorithms = ", ".join(f"{name}: {count}" for name, count in sorted(tally.algorithms.items()))
-    yield f"  verified  {tally.verdicts[Verdict.VERIFIED]} objects{f' ({algorithms})' if algorithms else ''}"
+    if verified := tally.verdicts[Verdict.VERIFIED]:
+        algorithms = ", ".join(f"{name}: {count:,}" for name, count in sorted(tally.algorithms.items()))
+        yield f"  verified  {human_count(verified, 'object')} ({algorithms})"
     if size_only := tally.verdicts[Verdict.SIZE_ONLY]:
-        yield f"  size-only {size_only} objects: S3 stores no checksum of them that can be computed"
+        objects = human_count(size_only, "object")
+        yield f"  size-only {objects}: S3 stores no checksum of them that can be computed"
 
 
 def _cause_lines(state: str, reason: str, cause: Cause, findings: "tuple[Finding, ...]") -> Iterator[str]:
     """One cause. Where the access was looked into, the findings say who and how; the reason alone does not."""
     known = REASONS[reason]
     diagnosed = findings and reason in UNEXPLAINED
-    yield f"  {state:<9} {cause.count}: {known.sentence}{'' if diagnosed else f'   [{known.id}]'}"
+    yield f"  {state:<9} {cause.count:,}: {known.sentence}{'' if diagnosed else f'   [{known.id}]'}"
     yield f"            for example {', '.join(show(key) for key in cause.keys)}"
     if cause.detail:
-        yield f"            AWS said: {show(cause.detail)}"
+        yield f"            {quote(cause.detail)}"
     if diagnosed:
         from s3haul.cli.findings import finding_lines  # noqa: PLC0415 - as above
 

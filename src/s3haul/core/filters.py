@@ -8,8 +8,12 @@ import re
 from collections.abc import Callable
 from fnmatch import translate
 
+from s3haul.core.text import human_count
 
-def selector(filters: tuple[tuple[bool, str], ...]) -> Callable[[str], bool]:
+Filters = tuple[tuple[bool, str], ...]  # (include?, pattern), in the order of the command line
+
+
+def selector(filters: Filters) -> Callable[[str], bool]:
     """A predicate over relative keys for (include?, pattern) pairs in command-line order."""
     rules = [(include, re.compile(translate(pattern)).match) for include, pattern in reversed(filters)]
 
@@ -20,3 +24,23 @@ def selector(filters: tuple[tuple[bool, str], ...]) -> Callable[[str], bool]:
         return True
 
     return selected
+
+
+def idle(filters: Filters) -> str | None:
+    """What is wrong with filters that cannot do what they look like; None if nothing is."""
+    if filters and all(include for include, _ in filters):
+        return "--include alone leaves nothing out: write --exclude '*' before it"
+    if len(filters) > 1 and filters[-1] == (False, "*"):
+        return "--exclude '*' comes last and takes back every --include: write it first"
+    return None
+
+
+def nothing_selected(filters: Filters, filtered: int) -> str:
+    """Why a run has nothing to do: the filters, or there is nothing."""
+    if not filtered:
+        return "Nothing is there: the bucket is empty, or no key begins with the prefix."
+    hint = (
+        idle(filters)
+        or "the last pattern that matches a key decides, and a pattern sees the key without the prefix"
+    )
+    return f"The filters leave nothing of {human_count(filtered, 'object')}: {hint}."

@@ -245,6 +245,11 @@ PAGES: dict[str, Page] = {
         "Run again: the same command resumes.",
     ),
     "S3H-S3-18": Page("The service refused the request.", YOU, "Its own words say why."),
+    "S3H-S3-19": Page(
+        "No object is selected: nothing is there, or the filters leave nothing.",
+        YOU,
+        "Check bucket, prefix and filters; keys are case-sensitive. With --fail-if-empty this is exit code 6.",
+    ),
     "S3H-KMS-01": Page(
         "The role may not decrypt the objects (kms:Decrypt).",
         OWNER,
@@ -389,7 +394,7 @@ _OF_THE_SOURCE = frozenset(
     {
         *("S3H-NET-02", "S3H-NET-04", "S3H-NET-05", "S3H-NET-06", "S3H-NET-07", "S3H-NET-08"),
         *("S3H-S3-01", "S3H-S3-11", "S3H-S3-12", "S3H-S3-15", "S3H-S3-16", "S3H-S3-17", "S3H-S3-18"),
-        *("S3H-KMS-08", "S3H-INT-01", "S3H-INT-03"),
+        *("S3H-S3-19", "S3H-KMS-08", "S3H-INT-01", "S3H-INT-03"),
     }
 )
 

@@ -17,6 +17,8 @@ _SHORT = {"\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r"
 _MARK = re.compile(r"^((?:\(dryrun\))? *)(x|!|failed|skipped)(?= )", re.MULTILINE)
 _COLOURS = {"x": "31", "failed": "31", "!": "33", "skipped": "33"}
 
+_CODED = re.compile(r"(?:[A-Z][\w.]+|\d{3}): ", re.ASCII)
+
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -37,6 +39,11 @@ def _escape(match: re.Match[str]) -> str:
 def colour_mark(text: str) -> str:
     """`text` with the marks of its lines in colour: x (an error) in red, ! (a warning) in yellow."""
     return _MARK.sub(lambda match: f"{match[1]}\x1b[{_COLOURS[match[2]]}m{match[2]}\x1b[0m", text)
+
+
+def quote(sentence: str) -> str:
+    """What a service or a library said, with who said it: the services' errors begin with their code."""
+    return f"{'AWS said' if _CODED.match(sentence) else 'Seen'}: {show(sentence)}"
 
 
 def human_count(n: int, noun: str = "") -> str:

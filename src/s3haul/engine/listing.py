@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from s3haul.core.diagnosis import run_error
-from s3haul.core.filters import selector
+from s3haul.core.filters import nothing_selected, selector
 from s3haul.core.keypath import ShadowFilter, safe_path
 from s3haul.core.listing import ListingJudge, unusable
 from s3haul.core.room import Room
@@ -36,8 +36,13 @@ class Survey:
     filtered: int = 0
     kept: int = 0
     kept_bytes: int = 0
+    replacing: int = 0  # files that are here and differ
     files: int = 0  # that will be made, and the space that they will take
     space: int = 0
+
+    @property
+    def selected(self) -> int:
+        return len(self.targets) + self.kept
 
 
 # Queues targets that are to be fetched; waits while too many are queued.
@@ -48,18 +53,22 @@ async def produce(ctx: Context, queue: Queue) -> None:
     """List everything, and queue what is to be fetched."""
     room = Room(*ctx.destination.free_space())
     if ctx.source.recursive:
-        await _list_all(ctx, queue, room)
+        selected, filtered = await _list_all(ctx, queue, room)
     else:
-        await _look_up(ctx, queue, room)
+        selected, filtered = await _look_up(ctx, queue, room)
+    if not selected:
+        ctx.emit(Warned(nothing_selected(ctx.options.filters, filtered), "S3H-S3-19"))
     ctx.emit(ListingEnded())
 
 
-async def _look_up(ctx: Context, queue: Queue, room: Room) -> None:
+async def _look_up(ctx: Context, queue: Queue, room: Room) -> tuple[int, int]:
+    """As `_list_all`, for the one object."""
     ref = await look_up(ctx)
     row = (await in_thread(ctx.threads, ctx.journal.known, "", ref.key)).get(ref.key)
     left = await in_thread(ctx.threads, _left_over, ctx)
     survey = await in_thread(ctx.threads, _survey, ctx, [((ref, row), False)], left)
     await _send(ctx, queue, room, survey)
+    return survey.selected, survey.filtered
 
 
 async def look_up(ctx: Calls) -> ObjectRef:
@@ -118,12 +127,16 @@ async def batches(ctx: Calls) -> AsyncIterator[Batch]:
         token = page.token
 
 
-async def _list_all(ctx: Context, queue: Queue, room: Room) -> None:
+async def _list_all(ctx: Context, queue: Queue, room: Room) -> tuple[int, int]:
+    """Queue everything; returns how many objects are selected and how many the filters left out."""
+    selected = filtered = 0
     shadows: ShadowFilter[Entry] = ShadowFilter(key=lambda entry: entry[0].key)
     left = await in_thread(ctx.threads, _left_over, ctx)
     async for batch in batches(ctx):
         survey = await in_thread(ctx.threads, _look_at, ctx, shadows, left, batch)
         await _send(ctx, queue, room, survey)
+        selected, filtered = selected + survey.selected, filtered + survey.filtered
+    return selected, filtered
 
 
 def _look_at(ctx: Context, shadows: ShadowFilter[Entry], left: dict[str, Partial], batch: Batch) -> Survey:
@@ -198,6 +211,7 @@ def _survey(ctx: Context, placed: Sequence[Placed], left: dict[str, Partial]) ->
         else:
             if target.verb is Verb.FETCH:
                 survey.files += on_disk is None
+                survey.replacing += on_disk is not None and not path.directory
                 survey.space += ref.size - (on_disk.size if on_disk and on_disk.is_regular else 0)
             if partial:
                 survey.space -= ctx.destination.temporary_space(partial.temporary)
@@ -239,9 +253,8 @@ async def _send(ctx: Context, queue: Queue, room: Room, survey: Survey) -> None:
     room.need(survey.space, survey.files)
     if said := room.warning():
         ctx.emit(Warned(said, "S3H-DST-02"))
-    objects = len(survey.targets) + len(survey.unusable) + survey.kept
     listed_bytes = sum(target.ref.size for target in survey.targets) + survey.kept_bytes
-    ctx.emit(Listed(objects, listed_bytes, survey.filtered))
+    ctx.emit(Listed(survey.selected, listed_bytes, survey.filtered, survey.replacing))
     if survey.kept:
         ctx.emit(AlreadyDone(survey.kept, survey.kept_bytes))
     for outcome in survey.unusable:

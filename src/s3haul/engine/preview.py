@@ -55,12 +55,12 @@ class Estimate:
 
 
 async def preview(ctx: Calls, estimate: Estimate, done: Done) -> AsyncIterator[tuple[ObjectRef, SafePath]]:
-    """Every selected object that is not archived, with its path; adds up `estimate` on the way."""
+    """Every object that would be fetched, with its path; adds up `estimate` on the way."""
     if not ctx.source.recursive:
         ref = await look_up(ctx)
         estimate.objects, estimate.bytes = 1, ref.size
-        _count(ctx, estimate, ref, present=(ref.key, ref.etag, ref.size) in done("", ref.key))
-        yield ref, safe_path(ref.key, base=ctx.source.base)
+        if _count(ctx, estimate, ref, present=(ref.key, ref.etag, ref.size) in done("", ref.key)):
+            yield ref, safe_path(ref.key, base=ctx.source.base)
         return
     shadows: ShadowFilter[Entry] = ShadowFilter(key=lambda entry: entry[0].key)
     base, selected = ctx.source.base, selector(ctx.options.filters)
@@ -77,15 +77,17 @@ async def preview(ctx: Calls, estimate: Estimate, done: Done) -> AsyncIterator[t
                 continue
             estimate.objects += 1
             estimate.bytes += ref.size
-            if ref.archived:
-                estimate.archived += 1
-            else:
-                _count(ctx, estimate, ref, present=present)
+            if _count(ctx, estimate, ref, present=present):
                 yield ref, natural_path(ref, base, shadowed=shadowed)
 
 
-def _count(ctx: Calls, estimate: Estimate, ref: ObjectRef, *, present: bool) -> None:
-    if present:
+def _count(ctx: Calls, estimate: Estimate, ref: ObjectRef, *, present: bool) -> bool:
+    """Whether the object would be fetched."""
+    if ref.archived and not ctx.options.force_glacier_transfer:
+        estimate.archived += 1
+    elif present:
         estimate.present += 1
     else:
         estimate.fetch(ref.size, ctx.options.ranges)
+        return True
+    return False

@@ -27,7 +27,7 @@ from s3haul.engine.small_objects import SmallObjectFetcher, is_plain
 from s3haul.engine.tasks import most_telling
 from s3haul.engine.transfer import transfer
 from s3haul.errors import InterruptedRunError
-from s3haul.events import Emit, Tick
+from s3haul.events import Emit, PartialsKept, Tick
 from s3haul.journal import Journal, SourceIdentity
 from s3haul.models import Outcome
 from s3haul.options import SourceOptions, TransferOptions
@@ -70,6 +70,7 @@ async def haul(job: Job, tally: Tally, emit: Emit) -> None:
                     await _work_through(ctx, job, failure, interruption)
                 finally:
                     await steadfast(asyncio.to_thread(journal.flush))
+                    await steadfast(asyncio.to_thread(_report_partials, journal, emit))
             await steadfast(asyncio.to_thread(_end_run, journal, number, tally))
         finally:
             await steadfast(asyncio.to_thread(journal.close))
@@ -78,6 +79,13 @@ async def haul(job: Job, tally: Tally, emit: Emit) -> None:
 def _clear_temporary(job: Job, journal: Journal) -> None:
     """Only files that the journal knows can be gone on with."""
     job.destination.clear_temporary(kept={partial.temporary for partial in journal.partials()})
+
+
+def _report_partials(journal: Journal, emit: Emit) -> None:
+    """What the next run goes on with, if anything."""
+    if partials := journal.partials():
+        blocks = (block for partial in partials for block in journal.blocks(partial.temporary))
+        emit(PartialsKept(len(partials), sum(block.size for block in blocks)))
 
 
 def _end_run(journal: Journal, number: int, tally: Tally) -> None:

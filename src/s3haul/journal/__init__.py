@@ -6,7 +6,16 @@ come from one writer; readers may come and go, also from other processes and dur
 
 from s3haul.journal.database import SourceIdentity
 from s3haul.journal.journal import Journal, KnownRow
-from s3haul.journal.manifest import manifest_lines
+from s3haul.journal.manifest import manifest_entries, manifest_lines
 from s3haul.journal.reader import Count, Reader, Run
 
-__all__ = ["Count", "Journal", "KnownRow", "Reader", "Run", "SourceIdentity", "manifest_lines"]
+__all__ = [
+    "Count",
+    "Journal",
+    "KnownRow",
+    "Reader",
+    "Run",
+    "SourceIdentity",
+    "manifest_entries",
+    "manifest_lines",
+]

@@ -5,24 +5,32 @@ keeps its quotes, times are UTC.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from s3haul.journal.reader import Reader
 from s3haul.journal.rows import run_lengths
-from s3haul.models import Outcome
+from s3haul.models import Outcome, State
 
 
-def manifest_lines(journal_path: Path) -> Iterator[str]:
-    """The lines, without their line ends. Works during a run too, row by row as it stands.
+def manifest_lines(journal_path: Path, states: Container[str] = frozenset(State)) -> Iterator[str]:
+    """The entries as JSON, without line ends."""
+    return map(json.dumps, manifest_entries(journal_path, states))
 
-    Raises `JournalError` where there is no usable journal; lines already given are right.
+
+def manifest_entries(
+    journal_path: Path, states: Container[str] = frozenset(State)
+) -> Iterator[dict[str, Any]]:
+    """One entry per listed key that ended so. Works during a run too, row by row as it stands.
+
+    Raises `JournalError` where there is no usable journal; entries already given are right.
     """
     with Reader(journal_path) as reader:
         for outcome in reader.outcomes():
-            yield json.dumps(manifest_entry(outcome))
+            if outcome.state in states:
+                yield manifest_entry(outcome)
 
 
 def manifest_entry(outcome: Outcome) -> dict[str, Any]:

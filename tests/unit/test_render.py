@@ -1,0 +1,112 @@
+"""The summary says what happened in the user's terms: nothing alarming of a good run, no word left out of a bad one."""
+
+import pytest
+
+from s3haul.cli.render import Ending, estimate_lines
+from s3haul.core.tally import Tally
+from s3haul.core.text import colour_mark, quote
+from s3haul.engine.preview import Estimate
+from s3haul.events import AlreadyDone, Finished, Listed, ListingEnded, PartialsKept
+from s3haul.models import Checksum, ObjectRef, Outcome, State, Verdict
+
+MIB = 1 << 20
+ROOT = "./my data"
+
+
+def done(key="k", size=MIB, fetched=MIB, path=None):
+    checksum = Checksum("CRC32", "FULL_OBJECT", "x")
+    ref = ObjectRef(key, size, '"e"', 0.0)
+    return Finished(
+        Outcome(ref, State.DONE, path or key, verdict=Verdict.VERIFIED, checksum=checksum, fetched=fetched)
+    )
+
+
+def failed(reason, detail):
+    return Finished(Outcome(ObjectRef("bad", 1, '"e"', 0.0), State.FAILED, "bad", reason, detail))
+
+
+def summary(*events, ended=True):
+    tally = Tally()
+    for event in (*events, *([ListingEnded()] if ended else [])):
+        tally.observe(event)
+    ending = Ending(tally=tally, error=None, seconds=2.0, url="s3://b/", root=ROOT)
+    return list(ending.lines())[1:], ending.as_object()
+
+
+def test_a_run_again_says_that_there_is_nothing_new():
+    lines, found = summary(Listed(20_000, 20_000 * MIB, 0), AlreadyDone(20_000, 20_000 * MIB))
+    assert lines == [
+        "  unchanged nothing new: 20,000 objects already here and unchanged, 19.5 GiB, seen in 2.0 s",
+        "  manifest  s3haul manifest './my data'",
+    ]
+    assert found["unchanged"] == {"objects": 20_000, "bytes": 20_000 * MIB}
+
+
+def test_files_found_in_place_are_no_part_of_what_was_fetched_nor_of_the_rate():
+    lines, found = summary(Listed(3, 3 * MIB, 0), done(), done(fetched=0), done(fetched=0))
+    assert lines[:3] == [
+        "  done      1 object, 1.0 MiB in 2.0 s (0 objects/s, 512 KiB/s)",
+        "  in place  2 objects, 2.0 MiB, here already and not fetched",
+        "  verified  3 objects (CRC32 FULL_OBJECT: 3)",
+    ]
+    assert found["found_in_place"] == {"objects": 2, "bytes": 2 * MIB}
+    assert found["done"]["objects"] == 3
+
+
+def test_replaced_files_encoded_names_and_partial_objects_are_told():
+    lines, found = summary(
+        Listed(2, 2 * MIB, 0, replacing=1), done(), done(path="~s3haul~=x"), PartialsKept(3, 40 * MIB)
+    )
+    assert "  replaced  1 file that differed from the object" in lines
+    assert "  encoded   1 name that a file cannot have; see s3haul help names" in lines
+    assert "  kept      40.0 MiB of 3 objects in part, for the next run" in lines
+    assert (found["replaced"], found["encoded_names"]) == (1, 1)
+    assert found["kept_in_part"] == {"objects": 3, "bytes": 40 * MIB}
+
+
+def test_a_run_that_was_cut_short_does_not_claim_to_have_replaced_every_file():
+    lines, _ = summary(Listed(5, 5 * MIB, 0, replacing=5), ended=False)
+    assert "  replaced  up to 5 files that differed from the object" in lines
+
+
+def test_failed_keys_have_a_command_that_lists_them_and_words_have_a_speaker():
+    lines, _ = summary(
+        Listed(2, 2, 0),
+        failed("access-denied", "AccessDenied: not authorized"),
+        failed("network", "the connection was lost"),
+    )
+    assert "            AWS said: AccessDenied: not authorized" in lines
+    assert "            Seen: the connection was lost" in lines
+    assert "  list them s3haul manifest './my data' --state failed" in lines
+
+
+@pytest.mark.parametrize(
+    ("said", "speaker"),
+    [
+        ("AccessDenied: no", "AWS said"),
+        ("KMS.DisabledException: x", "AWS said"),
+        ("503: Slow Down", "AWS said"),
+        ("Cannot connect to host", "Seen"),
+        ("it changed 3 times", "Seen"),
+    ],
+)
+def test_only_sentences_with_an_error_code_are_aws_s_own(said, speaker):
+    assert quote(said) == f"{speaker}: {said}"
+
+
+def test_marks_are_coloured_and_nothing_else_is():
+    text = "x one\n  ! two\nfailure x\n  failed    3\n(dryrun) ! room"
+    assert colour_mark(text) == (
+        "\x1b[31mx\x1b[0m one\n  \x1b[33m!\x1b[0m two\nfailure x\n  \x1b[31mfailed\x1b[0m    3\n"
+        "(dryrun) \x1b[33m!\x1b[0m room"
+    )
+
+
+def test_a_dry_run_tells_a_time_only_where_earlier_runs_tell_the_rate():
+    estimate = Estimate(
+        objects=1300, bytes=600 * MIB, present=300, needed_bytes=600 * MIB, free_bytes=1 << 40
+    )
+    estimate.free_files = 10_000
+    known, unknown = list(estimate_lines(estimate, 10.0 * MIB)), list(estimate_lines(estimate))
+    assert "(dryrun) 300 of them are already here, as the journal has it" in unknown
+    assert set(known) - set(unknown) == {"(dryrun) time: about 1 min 00 s at the 10.0 MiB/s of earlier runs"}
