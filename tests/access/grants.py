@@ -27,7 +27,13 @@ def put_in_force(cloud: Cloud, made: Documents) -> None:
         key.policy = made.key_policy or {"Statement": []}
 
 
-PARTITIONS = {"aws": ("us-east-1", "eu-west-1"), "aws-cn": ("cn-north-1",), "aws-us-gov": ("us-gov-west-1",)}
+PARTITIONS = {
+    "aws": ("us-east-1", "eu-west-1"),
+    "aws-cn": ("cn-north-1",),
+    "aws-us-gov": ("us-gov-west-1",),
+    "aws-eusc": ("eusc-de-east-1",),
+    "aws-iso-b": ("us-isob-east-1",),
+}
 _ACCOUNTS = st.from_regex(r"[0-9]{12}", fullmatch=True)
 _NAMES = st.from_regex(r"[A-Za-z0-9_+=,.@-]{1,20}", fullmatch=True)
 _PATHS = st.sampled_from(["", "path/", "a/b/"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from s3haul.core.denial import Denial, parse_denial
+from s3haul.core.denial import Denial, parse_denial, which_policy
 
 ROLE = "arn:aws:sts::111111111111:assumed-role/export-role/me"
 READ = f'User: {ROLE} is not authorized to perform: s3:GetObject on resource: "arn:aws:s3:::b/a key"'
@@ -81,3 +81,30 @@ def test_the_sentence_tells_action_resource_and_policy(message, denial):
 )
 def test_a_denial_and_a_kind_above_both_sides_cannot_be_mended_by_an_allow(policy, explicit, guarded):
     assert Denial("s3:GetObject", "", policy, explicit=explicit).guarded == guarded
+
+
+POLICIES = {
+    "service control policy": "arn:aws:organizations::333333333333:policy/o-1/service_control_policy/p-1",
+    "resource control policy": "arn:aws:organizations::333333333333:policy/o-1/resource_control_policy/p-2",
+    "permissions boundary": "arn:aws-cn:iam::111111111111:policy/a/boundary",
+    "session policy": "arn:aws:iam::aws:policy/ReadOnlyAccess",
+    "identity-based policy": "arn:aws-us-gov:iam::111111111111:policy/export",
+    "resource-based policy": "arn:aws:s3:::b",
+}
+REASONS = ["with an explicit deny in a {}", "because no {} allows the x:Y action"]
+
+
+@pytest.mark.parametrize("sentence", [READ, ASSUME, DECRYPT], ids=["s3", "sts", "kms"])
+@pytest.mark.parametrize("reason", REASONS)
+@pytest.mark.parametrize("kind", POLICIES)
+@pytest.mark.parametrize("name", ["", "guard rails", "p"])
+@pytest.mark.parametrize("stop", ["", "."])
+def test_the_arn_of_the_policy_changes_nothing_but_is_read(sentence, reason, kind, name, stop):
+    plain = f"{sentence} {reason.format(kind)}"
+    arn = POLICIES[kind]
+    found = parse_denial(f"{plain}: {arn}{f' ({name})' if name else ''}{stop}")
+    before = parse_denial(plain)
+    assert before.policy
+    assert found == before._replace(policy_arn=arn, policy_name=name)
+    assert f"{arn}{f' ({name})' if name else ''}." in which_policy(found)
+    assert which_policy(before) == ""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from s3haul.core.diagnosis import run_error
+from s3haul.core.diagnosis import listing_of, reading_of, run_error
 from s3haul.errors import (
     AccessError,
     CredentialsError,
@@ -48,7 +48,7 @@ def http(status, code, message="said", **more):
     ],
 )
 def test_each_fault_is_named(fault, kind, id_, words):
-    error = run_error(fault, "list s3://bucket/")
+    error = run_error(fault, listing_of("s3://bucket/"))
     assert (type(error), error.id) == (kind, id_)
     assert words in error.message
     assert "s3://bucket/" in error.message
@@ -56,6 +56,18 @@ def test_each_fault_is_named(fault, kind, id_, words):
 
 
 def test_a_refused_read_is_about_getobject():
-    error = run_error(http(403, "AccessDenied"), "read s3://bucket/")
+    error = run_error(http(403, "AccessDenied"), reading_of("s3://bucket/"))
     assert (error.id, error.exit_code) == ("S3H-S3-04", 4)
     assert "s3:GetObject" in error.message
+
+
+def test_the_policy_that_aws_names_is_in_the_hint():
+    arn = "arn:aws:organizations::3:policy/o-1/resource_control_policy/p-1"
+    said = f'User: x is not authorized to perform: s3:ListBucket on resource: "b" with an explicit deny in a resource control policy: {arn}'
+    error = run_error(http(403, "AccessDenied", said), listing_of("s3://bucket/"))
+    assert error.id == "S3H-S3-08"
+    assert arn in error.hint
+
+
+def test_what_was_asked_for_decides_and_not_how_the_bucket_is_called():
+    assert run_error(http(403, "AccessDenied"), reading_of("s3://list/list")).id == "S3H-S3-04"

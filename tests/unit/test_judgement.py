@@ -179,3 +179,12 @@ def test_access_comes_before_the_destination_in_the_exit_code():
     full = trouble_finding(Trouble("S3H-DST-02", "too small"))
     assert ending((full,)) == 5
     assert ending((*judge(Evidence(listing=denied()), "b"), full)) == 4
+
+
+def test_the_policy_that_aws_names_is_printed():
+    arn = "arn:aws:organizations::3:policy/o-1/service_control_policy/p-1"
+    fault = denied(
+        f'{WHO} s3:GetObject on resource: "r" with an explicit deny in a service control policy: {arn} (x)'
+    )
+    (finding,) = judge(Evidence(role_arn=ROLE, samples=samples((1, {"read": fault}))), "b")
+    assert finding.fix.endswith(f"The policy is {arn} (x).")

@@ -18,6 +18,9 @@ def denied(message="Access Denied"):
     return http(403, "AccessDenied", message)
 
 
+SCP = "arn:aws:organizations::1:policy/o-1/service_control_policy/p-1"
+
+
 TABLE = [
     (Asked.ROLE, http(403, "ExpiredToken"), "S3H-STS-02"),
     (Asked.ROLE, http(403, "InvalidClientTokenId"), "S3H-STS-01"),
@@ -91,6 +94,44 @@ TABLE = [
     (Asked.OBJECT, denied(f"{KMS} because … no resource-based policies allow access, or …"), "S3H-KMS-03"),
     (Asked.OBJECT, denied(f"{KMS} with an explicit deny in a resource-based policy"), "S3H-KMS-04"),
     (Asked.OBJECT, denied(f"{KMS} with an explicit deny in a service control policy"), "S3H-S3-08"),
+    (
+        Asked.OBJECT,
+        denied(f"{KMS} with an explicit deny in a service control policy: {SCP} (name)"),
+        "S3H-S3-08",
+    ),
+    (
+        Asked.OBJECT,
+        denied(f"{KMS} because no identity-based policy allows the kms:Decrypt action: {SCP}"),
+        "S3H-KMS-01",
+    ),
+    (
+        Asked.OBJECT,
+        denied(
+            f'{WHO} s3:GetObject on resource: "r" with an explicit deny in a resource control policy: {SCP}'
+        ),
+        "S3H-S3-08",
+    ),
+    (
+        Asked.LISTING,
+        denied(
+            f'{WHO} s3:ListBucket on resource: "r" because no permissions boundary allows the s3:ListBucket action: {SCP}'
+        ),
+        "S3H-S3-08",
+    ),
+    (
+        Asked.ROLE,
+        denied(
+            f"{WHO} sts:AssumeRole on resource: arn:aws:iam::1:role/r with an explicit deny in a session policy: {SCP}"
+        ),
+        "S3H-S3-08",
+    ),
+    (
+        Asked.ROLE,
+        denied(
+            f"{WHO} sts:AssumeRole on resource: arn:aws:iam::1:role/r because no identity-based policy allows the sts:AssumeRole action: {SCP}"
+        ),
+        "S3H-STS-04",
+    ),
     (Asked.OBJECT, http(400, "SomethingNew"), "S3H-S3-18"),
     (Asked.OBJECT, Fault(FaultKind.REDIRECT, "x", status=307), "S3H-NET-07"),
     (Asked.BUCKET, Fault(FaultKind.REDIRECT, "x", code="PermanentRedirect", status=301), "S3H-NET-02"),

@@ -7,12 +7,11 @@ are those of the IAM, STS and KMS service models and of S3's bucket naming rules
 import re
 from dataclasses import dataclass
 
+from s3haul.access.partitions import partition_of_region, partitions
 from s3haul.errors import UsageError
 
 ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
-
-PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
 
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]*", re.ASCII)
 _ROLE_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
@@ -21,7 +20,7 @@ _CALLER_ARN = re.compile(
 )
 _KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+", re.ASCII)
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
-_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+", re.ASCII)
+_REGION = re.compile(r"[a-z]{2,8}(-[a-z]+)+-\d+", re.ASCII)
 # IAM takes documents of tab, line ends and U+0020 to U+00FF; the others are wildcards and variables in it.
 _PLAIN = re.compile(r"[ -~\xa0-\xff]*")
 _MEANINGFUL = frozenset("*?$")
@@ -57,20 +56,14 @@ def parsed(text: str) -> Arn:
     return arn
 
 
-def partition_of_region(region: str) -> str:
-    """The partition that a region lies in."""
-    if region.startswith("cn-"):
-        return "aws-cn"
-    return "aws-us-gov" if region.startswith("us-gov-") else "aws"
-
-
 def via_service(region: str) -> list[str]:
     """What kms:ViaService says when S3 of this region asks KMS.
 
-    AWS documents one form for all partitions; in China service names end in .cn, so both are named there.
+    AWS documents one form for all partitions; where host names end otherwise, both are named.
     """
-    common = f"s3.{region}.amazonaws.com"
-    return [common, f"{common}.cn"] if region.startswith("cn-") else [common]
+    partition = partition_of_region(region)
+    suffixes = ["amazonaws.com", partition.suffix if partition else "amazonaws.com"]
+    return [f"s3.{region}.{suffix}" for suffix in dict.fromkeys(suffixes)]
 
 
 def role_arn(text: str, account: str | None, partition: str) -> str:
@@ -139,7 +132,7 @@ def check_key_arn(text: str) -> None:
         )
     _check_partition(text)
     check_region(parsed(text).region)
-    if partition_of_region(parsed(text).region) != parsed(text).partition:
+    if not partitions()[parsed(text).partition].holds(parsed(text).region):
         raise UsageError(f"Region {parsed(text).region} is not in the partition of {text}.")
 
 
@@ -180,8 +173,8 @@ _SHORTER = "grant a shorter prefix, and narrow the run with --include"
 
 
 def _check_partition(text: str) -> None:
-    if parsed(text).partition not in PARTITIONS:
-        raise UsageError(f"{text!r} names no partition of {', '.join(PARTITIONS)}.")
+    if parsed(text).partition not in partitions():
+        raise UsageError(f"{text!r} names no partition of AWS: {', '.join(partitions())}.")
 
 
 def _session_trouble(text: str, arn: Arn) -> str:

@@ -11,12 +11,12 @@ from typing import Any
 
 from s3haul.access.documents import Document, Grant
 from s3haul.access.names import Arn, parsed
+from s3haul.access.partitions import partitions
 from s3haul.access.parts import Part
 
 POLICY_NAME = "s3haul-export"
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_HOME = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 
 
 def terraform(grant: Grant, chosen: Mapping[Part, Document]) -> str:
@@ -38,7 +38,7 @@ def terraform(grant: Grant, chosen: Mapping[Part, Document]) -> str:
         callers = [parsed(arn) for arn in grant.callers]
         accounts.update(caller.account for caller in callers)
         blocks += [_caller(n, caller, role, chosen[Part.CALLER]) for n, caller in enumerate(callers, 1)]
-    region = grant.region or _HOME[role.partition]
+    region = grant.region or partitions()[role.partition].home
     return "\n".join([*(_provider(account, region) for account in sorted(accounts)), *blocks])
 
 

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from s3haul.aws.chain import RoleStep
 from s3haul.aws.profile import Settings
+from s3haul.core.denial import Denial, parse_denial, which_policy
 from s3haul.core.pages import PAGES, filled
 from s3haul.core.symptoms import Asked, row_of
 from s3haul.errors import (
@@ -60,7 +61,7 @@ def explain(fault: Fault, error: BaseException, step: RoleStep | None, settings:
         return AssumeRoleError("STS does not say who calls", hint=PAGES[row].fix, said=said, id=row)
     where = f" of profile {step.profile!r}" if step.profile else ""
     message = f"STS refused the role {step.role.role_arn}{where}"
-    return AssumeRoleError(message, hint=_hint(row, step.role), said=said, id=row)
+    return AssumeRoleError(message, hint=_hint(row, step.role, parse_denial(said)), said=said, id=row)
 
 
 def unreachable(what: str, kind: FaultKind, said: str, error: BaseException) -> S3HaulError:
@@ -99,10 +100,10 @@ def _clock(fault: Fault, said: str) -> S3HaulError:
     )
 
 
-def _hint(row: str, role: RoleOptions) -> str:
+def _hint(row: str, role: RoleOptions, denial: Denial | None) -> str:
     if row == "S3H-STS-03":
         return _likely_causes(role)
-    fix = filled(PAGES[row].fix, {"ROLE-ARN": role.role_arn})
+    fix = filled(PAGES[row].fix, {"ROLE-ARN": role.role_arn}) + which_policy(denial)
     return f"{fix} (asked for: {role.duration_seconds} seconds)" if row == "S3H-STS-10" else fix
 
 

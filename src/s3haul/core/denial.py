@@ -1,7 +1,8 @@
 """AWS's sentence of refusal, taken apart: who may not do what, and which kind of policy is to blame.
 
 Grammar: IAM User Guide, "Troubleshoot access denied error messages". Only one kind of policy is named even
-where several refuse. Pure; what a refusal means is for `symptoms`.
+where several refuse. Since January 2026 the sentence may end in the ARN of that policy, and its name in
+brackets behind it. Pure; what a refusal means is for `symptoms`.
 """
 
 import re
@@ -16,7 +17,8 @@ _SENTENCE = re.compile(
     r"is not authorized to perform: (?P<action>[\w-]+:\w+)"
     r"(?: on (?:the )?resource:? (?:\"(?P<quoted>[^\"]*)\"|(?P<bare>arn:\S+)|[^\"]*?))?"
     r"(?: because no (?P<absent>[\w -]+?)(?: policy)? allows the [\w-]+:\w+ action"
-    r"| with an explicit deny in an? (?P<denying>[\w -]+?)(?: policy)?)?\.?\s*$",
+    r"| with an explicit deny in an? (?P<denying>[\w -]+?)(?: policy)?)?"
+    r"(?::? (?P<arn>arn:[\w-]+:[\w-]+:[^\s()]*?)(?: \((?P<name>[^()]*)\))?)?\.?\s*$",
     re.ASCII,
 )
 
@@ -28,11 +30,21 @@ class Denial(NamedTuple):
     resource: str = ""
     policy: str = ""
     explicit: bool = False
+    policy_arn: str = ""
+    policy_name: str = ""
 
     @property
     def guarded(self) -> bool:
         """Whether a policy beyond the two sides' plain permissions refuses: none of their Allows can help."""
         return self.explicit or self.policy in GUARDRAILS
+
+
+def which_policy(denial: Denial | None) -> str:
+    """A sentence that names the policy that refuses, to follow another one; "" where AWS names none."""
+    if denial is None or not denial.policy_arn:
+        return ""
+    name = f" ({denial.policy_name})" if denial.policy_name else ""
+    return f" The policy is {denial.policy_arn}{name}."
 
 
 def parse_denial(message: str) -> Denial | None:
@@ -45,4 +57,6 @@ def parse_denial(message: str) -> Denial | None:
         (found["quoted"] or found["bare"] or "").rstrip("."),
         found["absent"] or found["denying"] or "",
         explicit=found["denying"] is not None,
+        policy_arn=found["arn"] or "",
+        policy_name=found["name"] or "",
     )

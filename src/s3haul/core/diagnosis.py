@@ -4,6 +4,9 @@ Pure. `symptoms` finds the row of a failed request, `pages` has its words; here 
 class that has the row's exit code.
 """
 
+from typing import NamedTuple
+
+from s3haul.core.denial import parse_denial, which_policy
 from s3haul.core.pages import PAGES, exit_code
 from s3haul.core.symptoms import Asked, row_of
 from s3haul.core.text import human_duration
@@ -29,15 +32,34 @@ _CLASSES: dict[str, type[S3HaulError]] = {
 _BY_EXIT_CODE: dict[int, type[S3HaulError]] = {4: AccessError, 5: DestinationError, 6: SourceError}
 
 
-def run_error(fault: Fault, what: str) -> S3HaulError:
-    """The error for a fault that no retry can mend. `what` is "list s3://…" or "read s3://…"."""
-    row = row_of(fault, Asked.LISTING if what.startswith("list") else Asked.OBJECT)
+class Purpose(NamedTuple):
+    """What a request was sent for: a verb and a URL for messages, and what it asks for."""
+
+    verb: str
+    url: str
+    asked: Asked
+
+
+def listing_of(url: str) -> Purpose:
+    return Purpose("list", url, Asked.LISTING)
+
+
+def reading_of(url: str) -> Purpose:
+    return Purpose("read", url, Asked.OBJECT)
+
+
+def run_error(fault: Fault, purpose: Purpose) -> S3HaulError:
+    """The error for a fault that no retry can mend."""
+    row = row_of(fault, purpose.asked)
     said = f"{fault.code or fault.status}: {fault.message}" if fault.kind is FaultKind.HTTP else fault.message
     title = PAGES[row].title.removesuffix(".")
     elsewhere = row in {"S3H-NET-02", "S3H-NET-07"}
     hint = f"Use --region {fault.region}." if fault.region and elsewhere else PAGES[row].fix
     return error_of(row)(
-        f"Cannot {what}: {title[:1].lower()}{title[1:]}{_detail(fault)}.", hint=hint, said=said, id=row
+        f"Cannot {purpose.verb} {purpose.url}: {title[:1].lower()}{title[1:]}{_detail(fault)}.",
+        hint=hint + which_policy(parse_denial(fault.message)),
+        said=said,
+        id=row,
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from s3haul.core.denial import parse_denial
+from s3haul.core.denial import parse_denial, which_policy
 from s3haul.core.evidence import Evidence, Group, Sample, Trouble, grouped
 from s3haul.core.pages import GUARDS, OWNER, PAGES, exit_code, filled
 from s3haul.core.symptoms import Asked, row_of
@@ -219,7 +219,7 @@ def _finding(
         title=f"{page.title.removesuffix('.')} ({guard})." if guard else page.title,
         said=said,
         who=_with_account(who, values.get("ROLE-ARN", "")),
-        fix=filled(fix, values),
+        fix=filled(fix, values) + which_policy(denial),
     )
 
 

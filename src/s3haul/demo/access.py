@@ -38,6 +38,14 @@ class Caller:
 ANONYMOUS = Caller(Principal("", ()), "anonymous", "", "", [])
 
 
+# AWS names the very policy of these kinds.
+_ARNS = {
+    "service control": "arn:aws:organizations::333333333333:policy/o-demo/service_control_policy/p-demo1",
+    "resource control": "arn:aws:organizations::333333333333:policy/o-demo/resource_control_policy/p-demo2",
+    "permissions boundary": "arn:aws:iam::111111111111:policy/demo-boundary",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Denial:
     """Why a request is refused: the kind of policy ("identity-based", ...) and whether it says Deny."""
@@ -47,9 +55,10 @@ class Denial:
 
     def because(self, action: str) -> str:
         name = self.kind if self.kind == "permissions boundary" else f"{self.kind} policy"
+        which = f": {_ARNS[self.kind]}" if self.kind in _ARNS else ""
         if self.explicit:
-            return f"with an explicit deny in {'an' if self.kind[0] in 'aeiou' else 'a'} {name}"
-        return f"because no {name} allows the {action} action"
+            return f"with an explicit deny in {'an' if self.kind[0] in 'aeiou' else 'a'} {name}{which}"
+        return f"because no {name} allows the {action} action{which}"
 
 
 def weigh_resource(

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
+from s3haul.core.diagnosis import Purpose, listing_of, reading_of
 from s3haul.core.retry import RetryLimits
 from s3haul.disk import Destination
 from s3haul.engine.gate import Gate
@@ -67,14 +68,14 @@ class Calls:
         return f"s3://{self.source.bucket}/{self.source.prefix}"
 
     @cached_property
-    def reading(self) -> str:
-        """What errors call the work on objects."""
-        return f"read {self.url}"
+    def reading(self) -> Purpose:
+        """The work on objects."""
+        return reading_of(self.url)
 
     @cached_property
-    def listing(self) -> str:
-        """What errors call the work on the listing."""
-        return f"list {self.url}"
+    def listing(self) -> Purpose:
+        """The work on the listing."""
+        return listing_of(self.url)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ here it is done: wait, slow everybody down, renew the credentials, or give up wi
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from s3haul.core.diagnosis import run_error
+from s3haul.core.diagnosis import Purpose, run_error
 from s3haul.core.retry import Action, Effort, Move, decide
 from s3haul.engine.context import Calls
 from s3haul.errors import Fault, FaultKind, StoreError
@@ -27,10 +27,10 @@ class GaveUpError(Exception):
         self.attempts = attempts
 
 
-async def persist(ctx: Calls, key: str, what: str, once: Callable[[], Awaitable[T]]) -> tuple[T, int]:
+async def persist(ctx: Calls, key: str, what: Purpose, once: Callable[[], Awaitable[T]]) -> tuple[T, int]:
     """The result of `once` and how many attempts it took.
 
-    `key` is for the events ("" for the listing), `what` for the error that ends the run ("list …").
+    `key` is for the events ("" for the listing), `what` for the error that ends the run.
     Raises `GaveUpError`, or the `S3HaulError` that ends the run.
     """
     attempt, waited, renewals, integrity_failures = 0, 0.0, 0, 0

@@ -1,0 +1,82 @@
+"""The partitions of AWS and their regions, from the data file that comes with botocore.
+
+Read once, when first needed; no code of the SDK runs. A partition or region that AWS adds is known with the
+next release of botocore.
+"""
+
+import functools
+import gzip
+import importlib.util
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """`home` is the region that serves what has none; `regions` are those known by name."""
+
+    name: str
+    home: str
+    suffix: str  # of host names: amazonaws.com
+    pattern: re.Pattern[str]  # of its regions, those to come included
+    regions: frozenset[str]
+
+    def holds(self, region: str) -> bool:
+        return region in self.regions or self.pattern.fullmatch(region) is not None
+
+
+@functools.cache
+def partitions() -> Mapping[str, Partition]:
+    """All partitions by name, "aws" first."""
+    return {one.name: one for one in map(_partition, _data()["partitions"])}
+
+
+def partition_of_region(region: str) -> Partition | None:
+    """The partition that a region lies in; None where the data file knows none."""
+    return next((one for one in partitions().values() if one.holds(region)), None)
+
+
+def is_listed(region: str) -> bool:
+    """Whether the data file names this very region."""
+    return any(region in one.regions for one in partitions().values())
+
+
+def region_in_host(host: str) -> str:
+    """The region in the name of one of AWS's S3 hosts, or ""."""
+    for one in partitions().values():
+        found = re.fullmatch(
+            rf"(?:.+\.)?s3(?:-fips)?(?:[.-]dualstack)?[.-]([a-z0-9-]+)\.{re.escape(one.suffix)}",
+            host.lower(),
+            re.ASCII,
+        )
+        if found and one.holds(found[1]):
+            return found[1]
+    return ""
+
+
+def _partition(entry: Mapping[str, Any]) -> Partition:
+    outputs = entry["outputs"]
+    return Partition(
+        name=entry["id"],
+        home=outputs["implicitGlobalRegion"],
+        suffix=outputs["dnsSuffix"],
+        pattern=re.compile(entry["regionRegex"], re.ASCII),
+        regions=frozenset(name for name in entry["regions"] if not name.endswith("-global")),
+    )
+
+
+def _data() -> Mapping[str, Any]:
+    package = importlib.util.find_spec("botocore")
+    assert package is not None, "botocore is a dependency"
+    for folder in package.submodule_search_locations or ():
+        for name, opened in (("partitions.json", open), ("partitions.json.gz", gzip.open)):
+            path = Path(folder, "data", name)
+            if path.is_file():
+                with opened(path, "rb") as file:
+                    found: Mapping[str, Any] = json.load(file)
+                return found
+    raise FileNotFoundError("botocore's data/partitions.json")
