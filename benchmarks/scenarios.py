@@ -53,8 +53,11 @@ class Scenario:
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
 SCENARIOS = (
+    Scenario(name="start", groups=((1, 4 * KIB),), by="objects"),
     Scenario(name="small", groups=((20_000, 4 * KIB),), by="objects"),
     Scenario(name="latency", groups=((20_000, 4 * KIB),), by="objects", first_byte=0.030),
+    # Ten times as many: the start of a command no longer hides its rate.
+    Scenario(name="many", groups=((200_000, 4 * KIB),), by="objects"),
     Scenario(
         name="mixed",
         groups=((3_000, 16 * KIB), (300, 1 * MIB), (30, 16 * MIB), (2, 256 * MIB)),
@@ -70,6 +73,8 @@ SCENARIOS = (
 
 PART = 8
 _QUICK = {
+    "start": ((1, 4 * KIB),),
+    "many": ((2_400, 4 * KIB),),
     "small": ((1_200, 4 * KIB),),
     "latency": ((1_200, 4 * KIB),),
     "mixed": ((150, 16 * KIB), (15, 1 * MIB), (2, 16 * MIB)),
@@ -90,5 +95,5 @@ def part(scenario: Scenario) -> Scenario:
     """An eighth of a scenario that counts objects, in a bucket of its own: for clients that need a minute."""
     if scenario.by != "objects":
         return scenario
-    fewer = tuple((number // PART, size) for number, size in scenario.groups)
+    fewer = tuple((max(1, number // PART), size) for number, size in scenario.groups)
     return replace(scenario, name=f"{scenario.name}-part", groups=fewer)

@@ -71,7 +71,7 @@ def test_the_loggers_that_would_print_secrets_stay_quiet():
         assert not logging.getLogger(name).isEnabledFor(logging.INFO)
 
 
-async def first_request(s3, bucket):
+def first_request(s3, bucket):
     """What GetObject would send; it goes nowhere."""
     sent = []
 
@@ -79,9 +79,9 @@ async def first_request(s3, bucket):
         sent.append(request)
         raise RuntimeError("not sent")
 
-    s3.meta.events.register("before-send.s3.GetObject", stop)
+    s3.meta.events.register_first("before-send.s3.GetObject", stop)
     with pytest.raises(RuntimeError, match="not sent"):
-        await s3.get_object(Bucket=bucket, Key="k")
+        s3.get_object(Bucket=bucket, Key="k")
     return sent[0]
 
 
@@ -98,31 +98,20 @@ async def first_request(s3, bucket):
         ),
     ],
 )
-async def test_requests_go_to_the_right_address_and_are_signed_with_version_4(
-    tmp_path, bucket, endpoint, url
-):
-    async def fetch() -> Keys:
-        return Keys("AK", "SK", "TOKEN")
-
+def test_requests_go_to_the_right_address_and_are_signed_with_version_4(tmp_path, bucket, endpoint, url):
     config = tmp_path / "config"
     config.write_text("[profile p]\ns3 = signature_version = s3v4\n")
     with only_this_aws(AWS_CONFIG_FILE=str(config), AWS_SHARED_CREDENTIALS_FILE="/nowhere"):
         settings = resolve(AccessOptions(profile="p", endpoint_url=endpoint))
-        client = s3_client(settings, fetch, bucket=bucket, region="eu-west-1", connections=9, read_timeout=60)
-        async with client as s3:
-            sent = await first_request(s3, bucket)
-            assert s3.meta.config.max_pool_connections == 9
-            assert s3.meta.config.retries == {"mode": "standard", "total_max_attempts": 1}
+        s3 = s3_client(settings, Keys("AK", "SK", "TOKEN"), bucket=bucket, region="eu-west-1")
+        sent = first_request(s3, bucket)
     assert sent.url == url
     assert sent.headers["Authorization"].startswith(b"AWS4-HMAC-SHA256 Credential=AK/")
     assert sent.headers["X-Amz-Security-Token"] == b"TOKEN"
 
 
-async def test_sts_is_asked_in_the_region():
-    async def fetch() -> Keys:
-        return Keys("AK", "SK")
-
+def test_sts_is_asked_in_the_region():
     with only_this_aws(AWS_CONFIG_FILE="/nowhere", AWS_SHARED_CREDENTIALS_FILE="/nowhere"):
-        async with sts_client(resolve(AccessOptions(region="eu-west-1")), fetch) as sts:
-            assert sts.meta.endpoint_url == "https://sts.eu-west-1.amazonaws.com"
-            assert sts.meta.config.retries["total_max_attempts"] == 3
+        sts = sts_client(resolve(AccessOptions(region="eu-west-1")), Keys("AK", "SK"))
+    assert sts.meta.endpoint_url == "https://sts.eu-west-1.amazonaws.com"
+    assert sts.meta.config.retries["total_max_attempts"] == 3

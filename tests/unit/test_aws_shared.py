@@ -1,9 +1,9 @@
 """The short cuts lead to what botocore itself finds."""
 
 import pytest
-from aiobotocore.session import AioSession
 from botocore.exceptions import UnknownServiceError
 from botocore.loaders import Loader
+from botocore.session import Session
 
 from s3haul.aws.clients import core_session
 from s3haul.aws.shared import service_models
@@ -21,14 +21,14 @@ def test_an_unknown_service_is_unknown():
         service_models().load_service_model("no-such-service", "service-2")
 
 
-async def handled(session, event, **arguments) -> int:
-    return len(await session.get_component("event_emitter").emit(event, **arguments))
+def handled(session, event, **arguments) -> int:
+    return len(session.get_component("event_emitter").emit(event, **arguments))
 
 
-async def test_sessions_have_the_handlers_of_botocore_and_none_of_each_other():
-    first, second = core_session(None), core_session(None)
+def test_sessions_have_the_handlers_of_botocore_and_none_of_each_other():
+    first, second = core_session(None, None), core_session(None, None)
     first.register("choose-service-name", lambda **_: None)
-    own = await handled(AioSession(), "choose-service-name", service_name="s3")
+    own = handled(Session(), "choose-service-name", service_name="s3")
     assert own > 0
-    assert await handled(second, "choose-service-name", service_name="s3") == own
-    assert await handled(first, "choose-service-name", service_name="s3") == own + 1
+    assert handled(second, "choose-service-name", service_name="s3") == own
+    assert handled(first, "choose-service-name", service_name="s3") == own + 1

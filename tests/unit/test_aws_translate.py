@@ -14,8 +14,9 @@ from botocore import exceptions as boto
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
-from s3haul.aws.strict import RedirectRefused
-from s3haul.aws.translate import FOREIGN, translate
+from s3haul.aws.carrier import RedirectRefused
+from s3haul.aws.sdk import SDK_FOREIGN, sdk_fault
+from s3haul.aws.translate import translate
 from s3haul.errors import CredentialsError, Fault, FaultKind, StoreError
 
 URL = "https://bucket.example/key"
@@ -75,7 +76,7 @@ def wrapped(outer: Exception, inner: BaseException) -> Exception:
     ],
 )
 def test_each_exception_has_its_kind(error, kind):
-    assert translate(error).kind is kind
+    assert sdk_fault(error).kind is kind
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS])
@@ -105,7 +106,7 @@ def test_a_connection_error_while_no_descriptor_is_left_is_local():
 
 def test_the_fault_that_is_being_retried_does_not_colour_the_next_one():
     earlier = wrapped(StoreError(Fault(FaultKind.LOCAL, "x")), OSError(errno.EMFILE, "x"))
-    assert translate(wrapped(aiohttp.ClientPayloadError("short"), earlier)).kind is FaultKind.BROKEN
+    assert sdk_fault(wrapped(aiohttp.ClientPayloadError("short"), earlier)).kind is FaultKind.BROKEN
 
 
 def test_a_loop_of_causes_ends():
@@ -164,5 +165,5 @@ def test_the_region_hint_is_kept(error):
 
 
 async def test_cancellation_is_not_among_the_exceptions_that_are_translated():
-    assert not issubclass(asyncio.CancelledError, FOREIGN)
-    assert not issubclass(KeyboardInterrupt, FOREIGN)
+    assert not issubclass(asyncio.CancelledError, SDK_FOREIGN)
+    assert not issubclass(KeyboardInterrupt, SDK_FOREIGN)

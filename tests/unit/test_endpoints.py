@@ -1,7 +1,5 @@
 """Where requests go, and which transport is chosen for what."""
 
-from contextlib import asynccontextmanager
-
 import pytest
 
 from contract.demo_access import Entry, only_this_aws
@@ -17,22 +15,11 @@ from s3haul.s3.keys import Keys
 NOWHERE = {"AWS_CONFIG_FILE": "/nowhere", "AWS_SHARED_CREDENTIALS_FILE": "/nowhere"}
 
 
-async def no_keys() -> Keys:
-    raise AssertionError("nothing is signed here")
-
-
-@asynccontextmanager
-async def client_of(bucket, endpoint=None, region="eu-west-1", **variables):
+def chosen(bucket, endpoint=None, asked="auto", **variables) -> Choice:
     with only_this_aws(**NOWHERE, **variables):
-        settings = resolve(AccessOptions(endpoint_url=endpoint, region=region))
-        options = {"bucket": bucket, "region": region, "connections": 1, "read_timeout": 1}
-        async with s3_client(settings, no_keys, **options) as client:
-            yield client
-
-
-async def chosen(bucket, endpoint=None, asked="auto", **options) -> Choice:
-    async with client_of(bucket, endpoint, **options) as client:
-        return await choose(client, bucket, asked)
+        settings = resolve(AccessOptions(endpoint_url=endpoint, region="eu-west-1"))
+        client = s3_client(settings, Keys("AK", "SK"), bucket=bucket, region="eu-west-1")
+        return choose(client, bucket, asked)
 
 
 @pytest.mark.parametrize(
@@ -51,15 +38,15 @@ async def chosen(bucket, endpoint=None, asked="auto", **options) -> Choice:
         ),
     ],
 )
-async def test_the_wire_asks_where_the_sdk_would(bucket, endpoint, host, base, region):
-    choice = await chosen(bucket, endpoint)
+def test_the_wire_asks_where_the_sdk_would(bucket, endpoint, host, base, region):
+    choice = chosen(bucket, endpoint)
     assert choice.transport == "curl"
     found = choice.endpoint
     assert (found.host, found.base, found.region, found.secure) == (host, base, region, True)
 
 
-async def test_dual_stack_and_other_settings_of_the_sdk_are_heeded():
-    choice = await chosen("plain", AWS_USE_DUALSTACK_ENDPOINT="true")
+def test_dual_stack_and_other_settings_of_the_sdk_are_heeded():
+    choice = chosen("plain", AWS_USE_DUALSTACK_ENDPOINT="true")
     assert choice.endpoint.host == "plain.s3.dualstack.eu-west-1.amazonaws.com"
 
 
@@ -71,31 +58,31 @@ async def test_dual_stack_and_other_settings_of_the_sdk_are_heeded():
         ("arn:aws:s3-object-lambda:us-west-2:123456789012:accesspoint/x", "s3-object-lambda"),
     ],
 )
-async def test_what_the_wire_cannot_serve_goes_to_the_sdk_with_a_reason(bucket, reason):
-    choice = await chosen(bucket)
+def test_what_the_wire_cannot_serve_goes_to_the_sdk_with_a_reason(bucket, reason):
+    choice = chosen(bucket)
     assert (choice.transport, choice.endpoint) == ("sdk", None)
     assert reason in choice.reason
     with pytest.raises(UsageError, match=reason):
-        await chosen(bucket, asked="curl")
+        chosen(bucket, asked="curl")
 
 
-async def test_a_proxy_is_used_unless_the_endpoint_bypasses_it():
+def test_a_proxy_is_used_unless_the_endpoint_bypasses_it():
     proxy = {"HTTPS_PROXY": "http://proxy.example:3128"}
     endpoint = "https://store.example"
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("HTTPS_PROXY", proxy["HTTPS_PROXY"])
         environment.delenv("NO_PROXY", raising=False)
         environment.delenv("no_proxy", raising=False)
-        assert (await chosen("plain", endpoint)).proxy == proxy["HTTPS_PROXY"]
+        assert chosen("plain", endpoint).proxy == proxy["HTTPS_PROXY"]
         environment.setenv("NO_PROXY", "store.example")
-        assert (await chosen("plain", endpoint)).proxy == ""
+        assert chosen("plain", endpoint).proxy == ""
 
 
-async def test_what_is_asked_for_is_given():
-    assert (await chosen("plain", asked="sdk")).transport == "sdk"
-    assert (await chosen("plain", asked="curl")).transport == "curl"
+def test_what_is_asked_for_is_given():
+    assert chosen("plain", asked="sdk").transport == "sdk"
+    assert chosen("plain", asked="curl").transport == "curl"
     with pytest.raises(UsageError, match="carrier pigeon"):
-        await chosen("plain", asked="carrier pigeon")
+        chosen("plain", asked="carrier pigeon")
 
 
 @pytest.mark.parametrize(

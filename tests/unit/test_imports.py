@@ -54,6 +54,12 @@ def test_the_curl_transport_loads_no_sdk_no_sqlite_and_no_command_line():
     assert not loaded & unwanted
 
 
+def test_the_access_side_loads_no_asynchronous_sdk():
+    loaded = loaded_by("import s3haul.aws.session, s3haul.aws.probes")
+    assert "botocore" in loaded
+    assert not loaded & {"aioboto3", "aiobotocore", "aiohttp", "boto3"}
+
+
 def run(*arguments: str) -> str:
     return f"from s3haul.cli.app import run\nrun({list(arguments)!r})"
 

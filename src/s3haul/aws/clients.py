@@ -1,60 +1,33 @@
-"""How clients are made: strict transport, Signature Version 4, our own credentials, quiet loggers.
+"""How botocore's clients are made: Signature Version 4, our own credentials, our carrier, quiet loggers.
 
-The only module that builds client configurations. It calls nobody.
+They serve STS, IAM and HeadBucket, and know the address of a bucket; objects are fetched by others. Nobody is called
+here, and what is made here is called in a thread (`carrier.call`).
 """
 
 import copy
 import ipaddress
 import logging
 import socket
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from typing import Any
 from urllib.parse import urlsplit
 
-from aiobotocore.credentials import AioCredentialResolver, AioCredentials
-from aiobotocore.session import AioSession
-from botocore.credentials import ReadOnlyCredentials
+from botocore.config import Config
+from botocore.session import Session
 
 from s3haul import __version__
+from s3haul.aws.carrier import authorities, carried_by, carrier
 from s3haul.aws.configfile import tame
 from s3haul.aws.profile import Settings
 from s3haul.aws.shared import event_handlers, service_models
-from s3haul.aws.strict import StrictConfig
 from s3haul.errors import UsageError
-from s3haul.s3.keys import FetchKeys
+from s3haul.s3.keys import Keys
 from s3haul.s3.limits import CONNECT_TIMEOUT
 
-STS_ATTEMPTS = 3
+ATTEMPTS = 3
 
 _CHATTY = ("boto3", "botocore", "aioboto3", "aiobotocore", "aiohttp", "urllib3")
 _METADATA_V4 = ipaddress.ip_network("169.254.0.0/16")
 _METADATA_V6 = ipaddress.ip_address("fd00:ec2::254")
-
-
-class LiveCredentials(AioCredentials):  # type: ignore[misc]
-    """botocore's view of credentials that somebody else keeps fresh: it asks before every signature."""
-
-    def __init__(self, fetch: FetchKeys) -> None:
-        super().__init__("", "", method="s3haul")
-        self._fetch = fetch
-
-    async def get_frozen_credentials(self) -> ReadOnlyCredentials:
-        keys = await self._fetch()
-        return ReadOnlyCredentials(keys.access_key, keys.secret_key, keys.token, None)
-
-
-class _OnlyProvider:
-    """A credential provider that always answers; botocore's own chain is not asked."""
-
-    METHOD = "s3haul"
-    CANONICAL_NAME = None
-
-    def __init__(self, fetch: FetchKeys) -> None:
-        self._fetch = fetch
-
-    async def load(self) -> LiveCredentials:
-        return LiveCredentials(self._fetch)
 
 
 def quiet_loggers() -> None:
@@ -63,97 +36,61 @@ def quiet_loggers() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def _plain(session: AioSession) -> Any:
-    return session.create_client
-
-
-def core_session(profile: str | None) -> AioSession:
-    """A botocore session whose every client is strict, those of its credential providers included."""
+def core_session(profile: str | None, ca_bundle: str | None) -> Session:
+    """A botocore session whose every client uses our carrier, those of its credential providers included."""
     hooks = copy.copy(event_handlers())
-    session = AioSession(profile=profile, event_hooks=hooks, include_builtin_handlers=False)
+    session = Session(profile=profile, event_hooks=hooks, include_builtin_handlers=False)
     session.register_component("data_loader", service_models())
-    session.set_default_client_config(StrictConfig(connect_timeout=CONNECT_TIMEOUT))
+    session.set_default_client_config(Config(connect_timeout=CONNECT_TIMEOUT))
+    session.register("before-send", carried_by(carrier(authorities(ca_bundle))))
     return tame(session)
 
 
-def sts_client(settings: Settings, fetch: FetchKeys) -> AbstractAsyncContextManager[Any]:
-    """A client of the regional STS endpoint that signs with what `fetch` gives."""
-    return _query_client("sts", settings, fetch, settings.sts_endpoint_url.value)
+def sts_client(settings: Settings, keys: Keys) -> Any:
+    """A client of the regional STS endpoint that signs with `keys`."""
+    return _client("sts", settings, keys, settings.region.value, settings.sts_endpoint_url.value)
 
 
-def iam_client(settings: Settings, fetch: FetchKeys) -> AbstractAsyncContextManager[Any]:
+def iam_client(settings: Settings, keys: Keys) -> Any:
     """A client of IAM, at AWS or at the one server that is configured for everything."""
     endpoint = settings.sts_endpoint_url.value
     shared = endpoint if endpoint == settings.endpoint_url.value else None
-    return _query_client("iam", settings, fetch, shared)
+    return _client("iam", settings, keys, settings.region.value, shared)
 
 
-def _query_client(
-    service: str, settings: Settings, fetch: FetchKeys, endpoint: str | None
-) -> AbstractAsyncContextManager[Any]:
-    config = StrictConfig(
-        connect_timeout=CONNECT_TIMEOUT,
-        read_timeout=30,
-        retries={"mode": "standard", "total_max_attempts": STS_ATTEMPTS},
-        user_agent_extra=f"s3haul/{__version__}",
-    )
-    region = settings.region.value
-    return _client(service, settings, region=region, endpoint=endpoint, fetch=fetch, config=config)
+def s3_client(settings: Settings, keys: Keys, *, bucket: str, region: str | None) -> Any:
+    """A client of the bucket's region."""
+    options = s3_options(settings, bucket)
+    return _client("s3", settings, keys, region, settings.endpoint_url.value, **options)
 
 
-def s3_client(
-    settings: Settings,
-    fetch: FetchKeys,
-    *,
-    bucket: str,
-    region: str | None,
-    connections: int,
-    read_timeout: float,
-    attempts: int = 1,
-    through: Callable[[AioSession], Any] = _plain,
-) -> AbstractAsyncContextManager[Any]:
-    """A client of the bucket's region. `attempts` is 1 where the engine owns the retries.
-
-    `through` gives what makes clients of a session.
-    """
-    endpoint = settings.endpoint_url.value
-    options: dict[str, Any] = {}
-    if not bucket.startswith("arn:") and (endpoint or "." in bucket):
+def s3_options(settings: Settings, bucket: str) -> dict[str, Any]:
+    """What a client's configuration must say about S3, whichever transport it serves."""
+    options: dict[str, Any] = {"signature_version": "s3v4"}
+    if not bucket.startswith("arn:") and (settings.endpoint_url.value or "." in bucket):
         options["s3"] = {"addressing_style": "path"}
-    config = StrictConfig(
-        signature_version="s3v4",
-        max_pool_connections=connections,
-        connect_timeout=CONNECT_TIMEOUT,
-        read_timeout=read_timeout,
-        retries={"mode": "standard", "total_max_attempts": attempts},
-        user_agent_extra=f"s3haul/{__version__}",
-        **options,
-    )
-    return _client(
-        "s3", settings, region=region, endpoint=endpoint, fetch=fetch, config=config, through=through
-    )
+    return options
 
 
 def _client(
-    service: str,
-    settings: Settings,
-    *,
-    region: str | None,
-    endpoint: str | None,
-    fetch: FetchKeys,
-    config: StrictConfig,
-    through: Callable[[AioSession], Any] = _plain,
-) -> AbstractAsyncContextManager[Any]:
-    core = core_session(settings.profile.value)
-    core.register_component("credential_provider", AioCredentialResolver([_OnlyProvider(fetch)]))
-    client: AbstractAsyncContextManager[Any] = through(core)(
+    service: str, settings: Settings, keys: Keys, region: str | None, endpoint: str | None, **options: Any
+) -> Any:
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        user_agent_extra=f"s3haul/{__version__}",
+        **options,
+    )
+    ca_bundle = settings.ca_bundle.value
+    return core_session(settings.profile.value, ca_bundle).create_client(
         service,
         region_name=region,
         endpoint_url=endpoint,
-        verify=settings.ca_bundle.value,
+        aws_access_key_id=keys.access_key,
+        aws_secret_access_key=keys.secret_key,
+        aws_session_token=keys.token,
+        verify=ca_bundle,
         config=config,
     )
-    return client
 
 
 def check_endpoint(url: str | None, *, allow_plain_http: bool) -> None:

@@ -9,9 +9,9 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from aiobotocore.session import AioSession
 from botocore.configprovider import ConfiguredEndpointProvider
 from botocore.exceptions import ConfigParseError, InvalidConfigError
+from botocore.session import Session
 
 from s3haul.errors import ProfileError
 
@@ -45,7 +45,7 @@ class ConfigFile:
         return f"profiles that exist in {' and '.join(self.paths)}: {known}"
 
 
-def read(session: AioSession) -> ConfigFile:
+def read(session: Session) -> ConfigFile:
     """Both files, as botocore merges them. Raises `ProfileError` for a file that cannot be parsed."""
     paths = (
         os.path.expanduser(session.get_config_variable("config_file")),  # noqa: PTH111 - botocore's own way
@@ -96,7 +96,7 @@ def check_signature(name: str, profile: dict[str, Any]) -> None:
             )
 
 
-def tame(session: AioSession) -> AioSession:
+def tame(session: Session) -> Session:
     """Makes `s3 = signature_version = s3v4`, pasted on one line, harmless: botocore wants a section there."""
     for profile in session.full_config["profiles"].values():
         if isinstance(profile.get("s3"), str):

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aiobotocore.session import AioSession
 from botocore.configloader import raw_config_parse
 from botocore.exceptions import ConfigNotFound
+from botocore.session import Session
 
 from s3haul.aws import configfile
 from s3haul.aws.chain import RoleStep
@@ -53,7 +53,7 @@ class Row:
 def effective(access: AccessOptions, environ: Mapping[str, str] = os.environ) -> list[Row]:
     """Every effective value, the chain of roles from the source to the last. Raises as `profile.resolve`."""
     settings = resolve(access, environ)
-    files = configfile.read(AioSession(profile=access.profile))
+    files = configfile.read(Session(profile=access.profile))
     name = settings.profile.value or "default"
     chosen: dict[str, Setting] = {key: getattr(settings, key) for key in _VARIABLES}
     rows = [

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from s3haul.aws import refusals
+from s3haul.aws.carrier import call
 from s3haul.aws.clients import iam_client, s3_client, sts_client
 from s3haul.aws.effective import effective
 from s3haul.aws.profile import Settings, resolve
@@ -22,9 +23,6 @@ from s3haul.events import Emit
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
 from s3haul.probes import Configuration, Identity, Reached, TrustView
 from s3haul.s3.keys import FetchKeys
-
-_ATTEMPTS = 3
-_READ_TIMEOUT = 30
 
 
 class AwsProbes:
@@ -100,8 +98,8 @@ class AwsProbes:
         )
         fetch = await self._owner_keys(owner)
         try:
-            async with iam_client(owner, fetch) as iam:
-                found = (await iam.get_role(RoleName=role.role_arn.rpartition("/")[2]))["Role"]
+            keys, name = await fetch(), role.role_arn.rpartition("/")[2]
+            found = (await call(lambda: iam_client(owner, keys).get_role(RoleName=name)))["Role"]
         except FOREIGN as error:
             fault = translate(error)
             if fault.code == "NoSuchEntity":
@@ -138,25 +136,18 @@ class AwsProbes:
 
     async def _s3(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         bucket = self._source.bucket
-        client = s3_client(
-            self._configured,
-            self._keys,
-            bucket=bucket,
-            region=bucket.split(":")[3] if bucket.startswith("arn:") else self._configured.region.value,
-            connections=1,
-            read_timeout=_READ_TIMEOUT,
-            attempts=_ATTEMPTS,
-        )
+        region = bucket.split(":")[3] if bucket.startswith("arn:") else self._configured.region.value
         if self._source.request_payer and operation != "head_bucket":
             request["RequestPayer"] = self._source.request_payer
         try:
-            async with client as s3:
-                answer: dict[str, Any] = await getattr(s3, operation)(**request)
+            keys = await self._keys()
+            client = s3_client(self._configured, keys, bucket=bucket, region=region)
+            answer: dict[str, Any] = await call(lambda: getattr(client, operation)(**request))
         except FOREIGN as error:
             fault = translate(error)
             if fault.kind is FaultKind.HTTP or fault.code == "PermanentRedirect":
                 raise StoreError(fault) from error
-            raise refusals.unreachable("S3", fault.kind, fault.message, error) from None
+            raise refusals.unreachable("S3", fault, error) from None
         return answer
 
     async def _owner_keys(self, owner: Settings) -> FetchKeys:
@@ -178,8 +169,8 @@ class AwsProbes:
 
 async def _identity(settings: Settings, fetch: FetchKeys) -> Identity:
     try:
-        async with sts_client(settings, fetch) as sts:
-            answer = await sts.get_caller_identity()
+        keys = await fetch()
+        answer = await call(lambda: sts_client(settings, keys).get_caller_identity())
     except FOREIGN as error:
         raise refusals.explain(translate(error), error, None, settings) from None
     return Identity(str(answer["Arn"]), str(answer["Account"]))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from aiobotocore.session import AioSession
+from botocore.session import Session
 
 from s3haul.aws import configfile
 from s3haul.aws.chain import Base, RoleStep, resolve_chain
@@ -60,7 +60,7 @@ def resolve(access: AccessOptions, environ: Mapping[str, str] = os.environ) -> S
     """Effective settings. Raises `ProfileError` or `UsageError`; reads files, calls nobody."""
     if access.source_profile and not access.role:
         raise UsageError("--source-profile needs --role-arn", hint="or name the role's own --profile")
-    session = AioSession(profile=access.profile, include_builtin_handlers=False)  # it makes no clients
+    session = Session(profile=access.profile, include_builtin_handlers=False)  # it makes no clients
     files = configfile.read(session)
     profile = _profile_name(access, session)
     keys = _keys(files, profile)
@@ -78,7 +78,7 @@ def resolve(access: AccessOptions, environ: Mapping[str, str] = os.environ) -> S
     )
 
 
-def _profile_name(access: AccessOptions, session: AioSession) -> Setting:
+def _profile_name(access: AccessOptions, session: Session) -> Setting:
     if access.profile:
         return Setting(access.profile, Origin.FLAG)
     named = session.get_config_variable("profile")
@@ -102,7 +102,7 @@ def _region(access: AccessOptions, keys: dict[str, Any], environ: Mapping[str, s
     return Setting(DEFAULT_REGION, Origin.DEFAULT)
 
 
-def _endpoint(flag: str | None, service: str, session: AioSession, files: ConfigFile) -> Setting:
+def _endpoint(flag: str | None, service: str, session: Session, files: ConfigFile) -> Setting:
     if flag:
         return Setting(flag, Origin.FLAG)
     if session.get_config_variable("ignore_configured_endpoint_urls"):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from aiobotocore.session import AioSession
+from botocore.session import Session
 
 from s3haul.access.names import check_region
 from s3haul.aws import configfile, configwrite
@@ -33,7 +33,7 @@ def plan(profile: str, wanted: Mapping[str, str]) -> Planned:
 
     Raises `UsageError` for what cannot be meant, `ProfileError` for a file that cannot be used.
     """
-    files = configfile.read(AioSession())
+    files = configfile.read(Session())
     held = files.profiles.get(profile, {})
     _check(profile, wanted, held)
     changes: dict[str, str | None] = dict(wanted)

@@ -5,6 +5,7 @@ for most causes, so the likely ones are listed, the likeliest first. The Externa
 """
 
 import socket
+from dataclasses import replace
 
 from botocore.exceptions import ClientError
 
@@ -24,7 +25,7 @@ from s3haul.errors import (
     TlsError,
 )
 from s3haul.options import RoleOptions
-from s3haul.s3.faults import causes
+from s3haul.s3.faults import NO_ADDRESS, causes
 
 _TOLERABLE_SKEW = 60.0
 
@@ -39,7 +40,7 @@ def explain(fault: Fault, error: BaseException, step: RoleStep | None, settings:
     """The error for one failed call of STS: AssumeRole for `step`, or who we are without one."""
     said = _redacted(fault.message, step.role) if step else fault.message
     if fault.kind is not FaultKind.HTTP:
-        return unreachable("STS", fault.kind, said, error)
+        return unreachable("STS", replace(fault, message=said), error)
     row = row_of(fault, Asked.ROLE)
     match row:
         case "S3H-STS-02":
@@ -64,10 +65,11 @@ def explain(fault: Fault, error: BaseException, step: RoleStep | None, settings:
     return AssumeRoleError(message, hint=_hint(row, step.role, parse_denial(said)), said=said, id=row)
 
 
-def unreachable(what: str, kind: FaultKind, said: str, error: BaseException) -> S3HaulError:
+def unreachable(what: str, fault: Fault, error: BaseException) -> S3HaulError:
     """The error for a service that gave no answer of its own."""
     if isinstance(error, S3HaulError):
         return error
+    kind, said = fault.kind, fault.message
     if kind is FaultKind.TLS:
         hint = "name the certificate authority with --ca-bundle if the server is yours; a proxy may intercept"
         return TlsError(f"the certificate of {what} was refused", hint=hint, said=said)
@@ -78,7 +80,7 @@ def unreachable(what: str, kind: FaultKind, said: str, error: BaseException) -> 
         return CredentialsError("there are no credentials to sign with", said=said)
     if kind is FaultKind.LOCAL:
         return SourceError("this process has no file descriptor left", hint="raise `ulimit -n`", said=said)
-    if any(isinstance(one, socket.gaierror) for one in causes(error)):
+    if fault.code == NO_ADDRESS or any(isinstance(one, socket.gaierror) for one in causes(error)):
         hint = "check the endpoint's name, the region and the name server"
         return SourceError(f"the name of {what} cannot be resolved", hint=hint, said=said, id="S3H-NET-04")
     hint = "check the network, the proxy settings and the endpoint"

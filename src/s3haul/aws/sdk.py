@@ -8,40 +8,25 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Any
 
-import aioboto3
+import aiohttp
 
-from s3haul.aws.clients import s3_client
-from s3haul.aws.profile import Settings
-from s3haul.aws.translate import FOREIGN, translate
+from s3haul.aws.translate import FOREIGN, handshake_kind, translate
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import ListPage, ObjectMeta, PartLayout
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.s3 import responses
 from s3haul.s3.keys import FetchKeys
 from s3haul.s3.layout import ATTRIBUTES, PARTS_PER_PAGE, read_layout
-from s3haul.s3.limits import CONNECT_TIMEOUT, SPARE_CONNECTIONS
+from s3haul.s3.limits import CONNECT_TIMEOUT
 from s3haul.store import Consume, GetRequest, SmallObjectWork, Take
 from s3haul.threads import in_thread
 
 LARGEST_CHUNK = 1024 * 1024
-
-
-def sdk_client(
-    settings: Settings, fetch: FetchKeys, bucket: str, region: str, transfer: TransferOptions
-) -> AbstractAsyncContextManager[Any]:
-    """The client of this transport."""
-    return s3_client(
-        settings,
-        fetch,
-        bucket=bucket,
-        region=region,
-        connections=transfer.concurrency + SPARE_CONNECTIONS,
-        read_timeout=transfer.stall_timeout,
-        through=lambda session: aioboto3.Session(botocore_session=session).client,
-    )
+# What one call may raise for reasons outside this program.
+SDK_FOREIGN = (*FOREIGN, aiohttp.ClientError)
 
 
 class SdkStore:
@@ -117,8 +102,8 @@ class SdkStore:
             began = self._clock()
             try:
                 chunk = await stream.read(LARGEST_CHUNK)
-            except FOREIGN as error:
-                raise StoreError(translate(error)) from error
+            except SDK_FOREIGN as error:
+                raise StoreError(sdk_fault(error)) from error
             if not chunk:
                 return
             waited += self._clock() - began
@@ -164,12 +149,23 @@ class SdkStore:
             await self._fetch()
             async with asyncio.timeout(CONNECT_TIMEOUT + 2 * self._transfer.stall_timeout):
                 answer: dict[str, Any] = await getattr(self._client, operation)(**request)
-        except FOREIGN as error:
-            raise StoreError(translate(error)) from error
+        except SDK_FOREIGN as error:
+            raise StoreError(sdk_fault(error)) from error
         status = answer["ResponseMetadata"]["HTTPStatusCode"]
         if status not in {200, 206}:
             raise StoreError(Fault(FaultKind.PROTOCOL, f"status {status} for {operation}", status=status))
         return answer
+
+
+def sdk_fault(error: BaseException) -> Fault:
+    """The fault that one failed call amounts to: as `translate`, and what aiohttp raises of its own."""
+    fault = translate(error)
+    if fault.kind is FaultKind.LOCAL:
+        return fault
+    if isinstance(error, aiohttp.ClientSSLError):
+        return replace(fault, kind=handshake_kind(error))
+    lost = isinstance(error, aiohttp.ClientPayloadError | aiohttp.ClientConnectionError)
+    return replace(fault, kind=FaultKind.BROKEN) if lost and fault.kind is FaultKind.PROTOCOL else fault
 
 
 def _leave_checksums_to_us(params: dict[str, Any], **_: Any) -> None:

@@ -8,24 +8,24 @@ import asyncio
 import getpass
 import re
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, NamedTuple
 
 from s3haul.aws import refusals
+from s3haul.aws.carrier import authorities, call
 from s3haul.aws.clients import check_endpoint, quiet_loggers, s3_client
 from s3haul.aws.credentials import RoleCredentials
 from s3haul.aws.profile import Settings, resolve
 from s3haul.aws.sources import load_source
 from s3haul.aws.sts import AskMfa, RoleChain
 from s3haul.aws.translate import FOREIGN, translate
-from s3haul.aws.transport import Choice, authorities, choose
+from s3haul.aws.transport import Choice, choose
 from s3haul.errors import CredentialsError, FaultKind, SourceError
 from s3haul.events import Emit, Warned
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
 from s3haul.s3.keys import FetchKeys
 from s3haul.store import ObjectStore
 
-_DISCOVERY_ATTEMPTS = 3
 _REGION = re.compile(r"[a-z0-9-]{1,40}", re.ASCII)
 _MFA_CODE = re.compile(r"\d{6}", re.ASCII)
 
@@ -124,19 +124,19 @@ async def open_bucket(
 ) -> AsyncIterator[OpenBucket]:
     """The bucket through the transport that suits it, for credentials and region that are known.
 
-    `asked` is a client of this region that was made already; nothing is sent through it any more.
+    `asked` is a client of this region that was made already.
     """
     async with AsyncExitStack() as stack:
         client = asked
         if client is None:
-            client = await stack.enter_async_context(_locating_client(settings, fetch, source.bucket, region))
-        choice = await choose(client, source.bucket, transport)
+            client = s3_client(settings, await fetch(), bucket=source.bucket, region=region)
+        choice = choose(client, source.bucket, transport)
         if choice.endpoint is None:
-            from s3haul.aws.sdk import SdkStore, sdk_client  # noqa: PLC0415 - loads boto3, which others can spare
+            from s3haul.aws.sdk import SdkStore  # noqa: PLC0415 - loads aioboto3, which others can spare
+            from s3haul.aws.sdk_client import sdk_client  # noqa: PLC0415 - same
 
             made = sdk_client(settings, fetch, source.bucket, region, transfer)
-            client = await stack.enter_async_context(made)
-            store: ObjectStore = SdkStore(client, source, transfer, fetch)
+            store: ObjectStore = SdkStore(await stack.enter_async_context(made), source, transfer, fetch)
         else:
             from s3haul.s3.handles import Network  # noqa: PLC0415 - pycurl may not be installed
             from s3haul.s3.store import open_curl_store  # noqa: PLC0415
@@ -166,28 +166,13 @@ async def _credentials(
     return credentials, credentials.current
 
 
-def _locating_client(
-    settings: Settings, fetch: FetchKeys, bucket: str, region: str | None
-) -> AbstractAsyncContextManager[Any]:
-    """A client that asks where the bucket is and knows its address; objects are fetched by others."""
-    return s3_client(
-        settings,
-        fetch,
-        bucket=bucket,
-        region=region,
-        connections=1,
-        read_timeout=30,
-        attempts=_DISCOVERY_ATTEMPTS,
-    )
-
-
 async def _bucket_region(
     settings: Settings, fetch: FetchKeys, source: SourceOptions
 ) -> tuple[str, Any | None]:
     """Where the bucket is, from the header that S3 sends with 200, 301, 400 and 403 alike.
 
     Access point ARNs name their region; directory buckets and most other servers send no header, so
-    there the configured region stands. If a client of that very region asked, it comes along, closed.
+    there the configured region stands. If a client of that very region asked, it comes along.
     """
     configured = settings.region.value or ""
     if source.bucket.startswith("arn:"):
@@ -203,10 +188,11 @@ async def _ask_region(settings: Settings, fetch: FetchKeys, source: SourceOption
     request: dict[str, Any] = {"Bucket": source.bucket}
     if source.expected_bucket_owner:
         request["ExpectedBucketOwner"] = source.expected_bucket_owner
+    keys = await fetch()
     client: Any = None
     try:
-        async with _locating_client(settings, fetch, source.bucket, settings.region.value) as client:
-            answer = await client.head_bucket(**request)
+        client = s3_client(settings, keys, bucket=source.bucket, region=settings.region.value)
+        answer = await call(lambda: client.head_bucket(**request))
     except FOREIGN as error:
         return _region_of_refusal(error, source.bucket), client
     return str(answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", "")), client
@@ -218,7 +204,7 @@ def _region_of_refusal(error: Exception, bucket: str) -> str:
     if fault.region or fault.code == "PermanentRedirect":
         return fault.region
     if fault.kind is not FaultKind.HTTP:
-        raise refusals.unreachable("S3", fault.kind, fault.message, error) from None
+        raise refusals.unreachable("S3", fault, error) from None
     if fault.status == 404:
         hint = "check the name; --endpoint-url and the profile's endpoint decide where it is looked for"
         raise SourceError(

@@ -9,9 +9,9 @@ import json
 import os
 from typing import Any
 
-from aiobotocore.hooks import AioHierarchicalEmitter
-from aiobotocore.session import AioSession
+from botocore.hooks import HierarchicalEmitter
 from botocore.loaders import JSONFileLoader, Loader
+from botocore.session import Session
 
 
 class _Files(JSONFileLoader):  # type: ignore[misc]
@@ -39,8 +39,8 @@ def service_models() -> _Models:
 
 
 @functools.cache
-def event_handlers() -> AioHierarchicalEmitter:
+def event_handlers() -> HierarchicalEmitter:
     """botocore's own event handlers, registered: every session gets a copy."""
-    handlers = AioHierarchicalEmitter()
-    AioSession(event_hooks=handlers)
+    handlers = HierarchicalEmitter()
+    Session(event_hooks=handlers)
     return handlers

@@ -1,20 +1,22 @@
 """The source credentials: those that no role of ours stands before, fetched by botocore's own providers.
 
-It runs the provider chain on a session whose clients are strict, and turns its exceptions into
+It runs the provider chain in a thread, on a session whose clients use our carrier, and turns its exceptions into
 `CredentialsError`. It assumes no role; `sts` does.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Callable
 from typing import Any
 
-from aiobotocore.credentials import (
-    AioCanonicalNameCredentialSourcer,
-    AioCredentialResolver,
-    AioProfileProviderBuilder,
+from botocore.credentials import (
+    CanonicalNameCredentialSourcer,
+    CredentialResolver,
+    ProfileProviderBuilder,
+    RefreshableCredentials,
     create_credential_resolver,
 )
 from botocore.exceptions import ClientError
 
+from s3haul.aws.carrier import call
 from s3haul.aws.chain import Base, BaseKind
 from s3haul.aws.clients import core_session
 from s3haul.aws.profile import Settings
@@ -30,7 +32,7 @@ async def load_source(settings: Settings) -> FetchKeys:
 
     Raises `CredentialsError`: S3H-CFG-05 where there are none, S3H-STS-02 where they cannot be fetched.
     """
-    credentials = await _guarded(settings.base, _load(settings.base, settings.region.value))
+    credentials = await _guarded(settings.base, lambda: _load(settings))
     if credentials is None:
         raise CredentialsError(
             f"no AWS credentials found in {settings.base}",
@@ -39,31 +41,32 @@ async def load_source(settings: Settings) -> FetchKeys:
         )
 
     async def fetch() -> Keys:
-        frozen = await _guarded(settings.base, credentials.get_frozen_credentials())
+        if isinstance(credentials, RefreshableCredentials) and credentials.refresh_needed():
+            frozen = await _guarded(settings.base, credentials.get_frozen_credentials)
+        else:
+            frozen = credentials.get_frozen_credentials()  # at once
         return Keys(frozen.access_key, frozen.secret_key, frozen.token)
 
     return fetch
 
 
-async def _load(base: Base, region: str | None) -> Any:
-    match base.kind:
-        case BaseKind.PROFILE:
-            session = core_session(base.name)
-            builder = AioProfileProviderBuilder(session, cache={}, region_name=region)
-            providers = builder.providers(profile_name=base.name, disable_env_vars=True)
-            return await AioCredentialResolver(providers).load_credentials()
-        case BaseKind.SOURCE:
-            chain = create_credential_resolver(core_session(None), region_name=region)
-            return await AioCanonicalNameCredentialSourcer(chain.providers).source_credentials(base.name)
-        case BaseKind.CHAIN:
-            chain = create_credential_resolver(core_session(base.name), region_name=region)
-            return await chain.load_credentials()
+def _load(settings: Settings) -> Any:
+    base, region = settings.base, settings.region.value
+    session = core_session(None if base.kind is BaseKind.SOURCE else base.name, settings.ca_bundle.value)
+    if base.kind is BaseKind.PROFILE:
+        builder = ProfileProviderBuilder(session, cache={}, region_name=region)
+        providers = builder.providers(profile_name=base.name, disable_env_vars=True)
+        return CredentialResolver(providers).load_credentials()
+    chain = create_credential_resolver(session, region_name=region)
+    if base.kind is BaseKind.SOURCE:
+        return CanonicalNameCredentialSourcer(chain.providers).source_credentials(base.name)
+    return chain.load_credentials()
 
 
-async def _guarded(base: Base, fetching: Awaitable[Any]) -> Any:
+async def _guarded(base: Base, fetching: Callable[[], Any]) -> Any:
     """RuntimeError is what botocore raises for credentials that are expired even after a refresh."""
     try:
-        return await fetching
+        return await call(fetching)
     except (*FOREIGN, RuntimeError) as error:
         said = str(error) if isinstance(error, ClientError) else f"{type(error).__name__}: {error}"
         raise CredentialsError(

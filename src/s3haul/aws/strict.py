@@ -1,4 +1,4 @@
-"""The HTTP layer that every AWS client of s3haul uses: names are checked, redirects are refused.
+"""The HTTP layer of the sdk transport: names are checked, redirects are refused.
 
 It repairs the aiohttp session of the pinned aiobotocore, which accepts a certificate for any name,
 verifies nothing behind an HTTPS proxy, turns verification off for an empty CA bundle setting, and
@@ -12,17 +12,11 @@ import aiohttp
 from aiobotocore.awsrequest import AioAWSResponse
 from aiobotocore.config import AioConfig
 from aiobotocore.httpsession import AIOHTTPSession
-from botocore.exceptions import BotoCoreError
 from botocore.httpsession import get_cert_path
 
+from s3haul.aws.carrier import RedirectRefused
 from s3haul.aws.tls import tls_context
 from s3haul.s3.limits import REDIRECTS
-
-
-class RedirectRefused(BotoCoreError):  # type: ignore[misc]  # noqa: N818 - botocore's naming
-    """The server answered with a redirect. `kwargs` holds status, location and region."""
-
-    fmt = "HTTP {status} redirect to {location!r} refused"
 
 
 class _NoRedirects:

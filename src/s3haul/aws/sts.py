@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from botocore.exceptions import ClientError
 
 from s3haul.aws import refusals
+from s3haul.aws.carrier import call
 from s3haul.aws.chain import RoleStep
 from s3haul.aws.clients import sts_client
 from s3haul.aws.profile import Settings
@@ -81,20 +82,20 @@ class RoleChain:
                 "TokenCode": await self._ask_mfa(step.role.mfa_serial),
             }
         try:
-            async with sts_client(self._settings, fetch) as sts:
-                try:
-                    answer = await sts.assume_role(**request)
-                except ClientError as error:
-                    if (
-                        not refusals.is_chaining_limit(error)
-                        or request["DurationSeconds"] <= CHAINED_DURATION
-                    ):
-                        raise
-                    self._clamp(index, request)
-                    answer = await sts.assume_role(**request)
+            try:
+                answer = await self._ask(fetch, request)
+            except ClientError as error:
+                if not refusals.is_chaining_limit(error) or request["DurationSeconds"] <= CHAINED_DURATION:
+                    raise
+                self._clamp(index, request)
+                answer = await self._ask(fetch, request)
         except FOREIGN as error:
             raise refusals.explain(translate(error), error, step, self._settings) from None
         return _session(answer, step.role, time.time())
+
+    async def _ask(self, fetch: FetchKeys, request: dict[str, Any]) -> dict[str, Any]:
+        keys = await fetch()
+        return await call(lambda: sts_client(self._settings, keys).assume_role(**request))
 
     def _clamp(self, index: int, request: dict[str, Any]) -> None:
         """The caller is itself a role, so STS gives one hour at most; asked so from now on."""

@@ -1,6 +1,6 @@
-"""From what botocore, aiohttp and the operating system raise to `errors.Fault`: one table.
+"""From what botocore and the operating system raise to `errors.Fault`: one table.
 
-The only module that classifies the SDK's exceptions; what needs no SDK is in `faults`. It decides nothing
+The only module that classifies botocore's exceptions; what needs no SDK is in `faults`. It decides nothing
 about retries (`core.retry` does) and works on types, codes and errno, never on substrings of messages.
 """
 
@@ -9,12 +9,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import aiohttp
 from botocore import exceptions as boto
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from s3haul.aws.strict import RedirectRefused
+from s3haul.aws.carrier import NoResponse, RedirectRefused, TransientNoResponse
 from s3haul.errors import Fault, FaultKind, S3HaulError
 from s3haul.s3.faults import (
     CUT,
@@ -31,7 +30,6 @@ FOREIGN = (
     BotoCoreError,
     ClientError,
     ResponseParserError,
-    aiohttp.ClientError,
     OSError,
     ValueError,
     S3HaulError,
@@ -59,8 +57,6 @@ _KINDS: tuple[tuple[tuple[type[BaseException], ...], FaultKind], ...] = (
             boto.ConnectionClosedError,
             boto.ResponseStreamingError,
             boto.IncompleteReadError,
-            aiohttp.ClientPayloadError,
-            aiohttp.ClientConnectionError,
             OSError,
         ),
         FaultKind.BROKEN,
@@ -74,6 +70,9 @@ def translate(error: BaseException, *, now: float | None = None) -> Fault:
         return _answered(error, time.time() if now is None else now)
     if isinstance(error, RedirectRefused):
         return redirect_fault(**error.kwargs)
+    if isinstance(error, NoResponse | TransientNoResponse):
+        fault: Fault = error.kwargs["fault"]
+        return fault
     if isinstance(error, S3HaulError):
         return own_fault(error)
     return Fault(_kind(error), str(error) or type(error).__name__)
@@ -83,13 +82,17 @@ def _kind(error: BaseException) -> FaultKind:
     hidden = kind_of_causes(error)
     if hidden is not None:
         return hidden
-    if isinstance(error, boto.SSLError | aiohttp.ClientSSLError):
-        # A handshake that was cut off, not refused, is as good as a lost connection.
-        return FaultKind.CONNECT if any(isinstance(one, CUT) for one in causes(error)) else FaultKind.TLS
+    if isinstance(error, boto.SSLError):
+        return handshake_kind(error)
     kind = next((kind for types, kind in _KINDS if isinstance(error, types)), FaultKind.PROTOCOL)
     if kind in {FaultKind.CONNECT, FaultKind.STALL} and out_of_descriptors():
         return FaultKind.LOCAL
     return kind
+
+
+def handshake_kind(error: BaseException) -> FaultKind:
+    """A handshake that was cut off, not refused, is as good as a lost connection."""
+    return FaultKind.CONNECT if any(isinstance(one, CUT) for one in causes(error)) else FaultKind.TLS
 
 
 def _answered(error: ClientError, now: float) -> Fault:

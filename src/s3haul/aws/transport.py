@@ -8,9 +8,7 @@ import importlib.util
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from botocore.httpsession import ProxyConfiguration, get_cert_path
-from botocore.utils import get_environ_proxies
-
+from s3haul.aws.carrier import proxy_for
 from s3haul.errors import UsageError
 from s3haul.s3.endpoint import Endpoint, parse
 
@@ -33,7 +31,7 @@ class Choice:
     proxy: str = field(default="", repr=False)  # URL, for the curl transport
 
 
-async def choose(client: Any, bucket: str, asked: str) -> Choice:
+def choose(client: Any, bucket: str, asked: str) -> Choice:
     """The transport for `bucket` where "auto", "curl" or "sdk" was asked for.
 
     Raises `UsageError` for another word, and where curl is asked for and cannot serve.
@@ -42,34 +40,28 @@ async def choose(client: Any, bucket: str, asked: str) -> Choice:
         raise UsageError(f"no such transport: {asked!r}", hint=f"one of {', '.join(TRANSPORTS)}")
     if asked == "sdk":
         return Choice("sdk", "it was asked for")
-    found = await locate(client, bucket)
+    found = locate(client, bucket)
     if isinstance(found, Endpoint):
         reason = "it can serve this bucket" if asked == "auto" else "it was asked for"
-        return Choice("curl", reason, found, _proxy(client, found.origin))
+        return Choice("curl", reason, found, proxy_for(found.origin))
     if asked == "curl":
         hint = "leave the choice to s3haul, or ask for the sdk transport"
         raise UsageError(f"the curl transport cannot serve this bucket: {found.reason}", hint=hint)
     return Choice("sdk", found.reason)
 
 
-async def locate(client: Any, bucket: str) -> Endpoint | Unserved:
-    """The address of `bucket` for a client of aiobotocore. Raises what botocore raises for odd names."""
+def locate(client: Any, bucket: str) -> Endpoint | Unserved:
+    """The address of `bucket` for a client of botocore. Raises what botocore raises for odd names."""
     model = client.meta.service_model.operation_model("ListObjectsV2")
     # Private, and so bound to the pinned release; it is what the client itself calls for every request.
     resolve = client._resolve_endpoint_ruleset  # noqa: SLF001
-    url, _, properties = await resolve(model, {"Bucket": bucket}, {})
+    url, _, properties = resolve(model, {"Bucket": bucket}, {})
     schemes = properties.get("authSchemes") or [{"name": "sigv4", "signingName": "s3"}]
     unserved = _signature(schemes[0]) or _missing_library()
     if unserved:
         return Unserved(unserved)
     region = schemes[0].get("signingRegion") or client.meta.region_name
     return parse(url, region)
-
-
-def authorities(ca_bundle: str | None) -> str:
-    """The file of the certificate authorities that the sdk transport trusts."""
-    path: str = get_cert_path(ca_bundle or True)
-    return path
 
 
 def _signature(scheme: dict[str, Any]) -> str:
@@ -85,9 +77,3 @@ def _signature(scheme: dict[str, Any]) -> str:
 
 def _missing_library() -> str:
     return "" if importlib.util.find_spec("pycurl") else "pycurl is not installed"
-
-
-def _proxy(client: Any, url: str) -> str:
-    """The URL of the proxy for this endpoint, "" for none: from the profile, else from the environment."""
-    proxies = client.meta.config.proxies or get_environ_proxies(url)
-    return ProxyConfiguration(proxies=proxies).proxy_url_for(url) or ""

@@ -6,12 +6,13 @@ Codes: libcurl's manual, libcurl-errors(3). One that is not in the table is a br
 import pycurl
 
 from s3haul.errors import Fault, FaultKind
-from s3haul.s3.faults import out_of_descriptors
+from s3haul.s3.faults import NO_ADDRESS, out_of_descriptors
 
 _TOO_LARGE = 100  # CURLE_TOO_LARGE, which pycurl does not name
 _PROXY = 97  # CURLE_PROXY
 _UNRECOVERABLE_POLL = 99  # CURLE_UNRECOVERABLE_POLL
 _CLIENT_CERTIFICATE = 98  # CURLE_SSL_CLIENTCERT
+_RESOLVE = frozenset({pycurl.E_COULDNT_RESOLVE_PROXY, pycurl.E_COULDNT_RESOLVE_HOST})
 
 KINDS: dict[int, FaultKind] = {
     **dict.fromkeys(
@@ -72,7 +73,7 @@ def curl_fault(code: int, message: str, *, connected: bool) -> Fault:
     if kind is FaultKind.CONNECT and out_of_descriptors():
         # libcurl and the resolver report a socket that could not be made as a host that cannot be reached.
         kind = FaultKind.LOCAL
-    return Fault(kind, said)
+    return Fault(kind, said, code=NO_ADDRESS if code in _RESOLVE else "")
 
 
 def _handshake(said: str) -> FaultKind:

@@ -16,6 +16,8 @@ from typing import Any
 
 from s3haul.errors import Fault, FaultKind, S3HaulError, StoreError
 
+NO_ADDRESS = "NoAddress"  # the code of a fault: the name of a server or proxy does not resolve
+
 # What a handshake that was cut off raises, in place of one that was refused.
 CUT = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError, ConnectionError)
 

@@ -1,0 +1,206 @@
+"""Sends the requests of botocore's clients over libcurl: STS, IAM, HeadBucket, credential providers.
+
+botocore writes, signs and reads them; its hook `before-send` asks here for the response. Where pycurl is missing
+its own HTTP client is asked. Names are verified and redirects refused either way. Objects and listings do not
+come this way.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any, Protocol, TypeVar
+
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import BotoCoreError, HTTPClientError
+from botocore.httpsession import ProxyConfiguration, URLLib3Session, get_cert_path
+from botocore.utils import get_environ_proxies
+
+from s3haul.errors import Fault, FaultKind
+from s3haul.s3.limits import CONNECT_TIMEOUT, REDIRECTS
+from s3haul.threads import steadfast
+
+READ_TIMEOUT = 30
+LONGEST_DOCUMENT = 1 << 20  # bytes
+
+_TRANSIENT = frozenset({FaultKind.CONNECT, FaultKind.STALL, FaultKind.BROKEN})
+
+T = TypeVar("T")
+
+
+class RedirectRefused(BotoCoreError):  # type: ignore[misc]  # noqa: N818 - botocore's naming
+    """The server answered with a redirect. `kwargs` holds status, location and region."""
+
+    fmt = "HTTP {status} redirect to {location!r} refused"
+
+
+class NoResponse(BotoCoreError):  # type: ignore[misc]  # noqa: N818 - same
+    """The request was not answered, and botocore need not repeat it. `kwargs` holds the fault."""
+
+    fmt = "{fault.message}"
+
+
+class TransientNoResponse(HTTPClientError):  # type: ignore[misc]  # noqa: N818 - same
+    """The request was not answered; botocore repeats what raises this."""
+
+    fmt = "{fault.message}"
+
+
+class Carrier(Protocol):
+    """Sends one request of botocore and gives the response with any status."""
+
+    def send(self, request: Any) -> AWSResponse: ...
+
+
+class CurlCarrier:
+    """One handle, so that calls to one server share a connection. For several threads, one request at a time."""
+
+    def __init__(self, authorities: str) -> None:
+        from s3haul.s3.handles import Network, new_handle  # noqa: PLC0415 - pycurl may not be installed
+
+        self._lock = threading.Lock()
+        self._handle = new_handle(Network(authorities=authorities, stall_timeout=READ_TIMEOUT))
+
+    def send(self, request: Any) -> AWSResponse:
+        """Raises `NoResponse` or `TransientNoResponse`."""
+        with self._lock:
+            return self._send(request)
+
+    def _send(self, request: Any) -> AWSResponse:
+        import pycurl  # noqa: PLC0415 - as above
+
+        from s3haul.s3.failures import curl_fault  # noqa: PLC0415
+        from s3haul.s3.headers import ViolationError, parse_head  # noqa: PLC0415
+
+        handle, lines, body = self._handle, list[bytes](), bytearray()
+
+        def take(data: bytes) -> int:
+            body.extend(data)
+            return -1 if len(body) > LONGEST_DOCUMENT else len(data)  # what libcurl takes for an error
+
+        _set_request(pycurl, handle, request)
+        handle.setopt(pycurl.HEADERFUNCTION, lines.append)
+        handle.setopt(pycurl.WRITEFUNCTION, take)
+        handle.setopt(pycurl.NOPROGRESS, 0)
+        handle.setopt(pycurl.XFERINFOFUNCTION, lambda *_: int(_is_stopped()))
+        try:
+            handle.perform()
+            status, headers = parse_head(lines)
+        except pycurl.error as error:
+            connected = handle.getinfo(pycurl.PRETRANSFER_TIME) > 0
+            raise _no_response(curl_fault(error.args[0], error.args[1], connected=connected)) from None
+        except ViolationError as error:
+            raise NoResponse(fault=Fault(FaultKind.PROTOCOL, str(error))) from None
+        return AWSResponse(request.url, status, headers, _Body(bytes(body)))
+
+
+def _set_request(pycurl: Any, handle: Any, request: Any) -> None:
+    handle.setopt(pycurl.URL, request.url)
+    handle.setopt(pycurl.PROXY, proxy_for(request.url))
+    handle.setopt(pycurl.HTTPHEADER, list(_header_lines(request)))
+    handle.unsetopt(pycurl.CUSTOMREQUEST)
+    if request.method == "HEAD":
+        handle.setopt(pycurl.NOBODY, 1)
+    elif request.method == "GET":
+        handle.setopt(pycurl.HTTPGET, 1)
+    else:
+        handle.setopt(pycurl.POST, 1)
+        handle.setopt(pycurl.CUSTOMREQUEST, request.method)
+        handle.setopt(pycurl.POSTFIELDS, request.body or b"")
+
+
+def _header_lines(request: Any) -> Iterator[str]:
+    for name, value in request.headers.items():
+        text = value.decode() if isinstance(value, bytes) else str(value)
+        yield f"{name}: {text}" if text else f"{name};"
+    yield from ("Accept:", "Expect:")  # libcurl's own, not sent
+
+
+def _no_response(fault: Fault) -> BotoCoreError:
+    return (TransientNoResponse if fault.kind in _TRANSIENT else NoResponse)(fault=fault)
+
+
+class _Body:
+    """What botocore reads a body from."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def stream(self) -> Iterator[bytes]:
+        yield self._data
+
+
+class StockCarrier:
+    """botocore's own HTTP client, where there is no libcurl."""
+
+    def __init__(self, authorities: str) -> None:
+        self._authorities = authorities
+
+    def send(self, request: Any) -> AWSResponse:
+        proxy = proxy_for(request.url)
+        session = URLLib3Session(
+            verify=self._authorities,
+            proxies={"http": proxy, "https": proxy} if proxy else None,
+            timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+        )
+        try:
+            return session.send(request)
+        finally:
+            session.close()
+
+
+@lru_cache(maxsize=4)
+def carrier(authorities: str) -> Carrier:
+    """The carrier for servers whose certificates this PEM file vouches for."""
+    try:
+        return CurlCarrier(authorities)
+    except ImportError:
+        return StockCarrier(authorities)
+
+
+def authorities(ca_bundle: str | None) -> str:
+    """The PEM file of the certificate authorities to trust."""
+    path: str = get_cert_path(ca_bundle or True)
+    return path
+
+
+def proxy_for(url: str) -> str:
+    """The URL of the proxy that the environment names for this address, or ""."""
+    return ProxyConfiguration(proxies=get_environ_proxies(url)).proxy_url_for(url) or ""
+
+
+def carried_by(chosen: Carrier) -> Callable[..., AWSResponse]:
+    """The handler for botocore's event `before-send`."""
+
+    def send(request: Any, **_: Any) -> AWSResponse:
+        if _is_stopped():
+            raise NoResponse(fault=Fault(FaultKind.BROKEN, "the run ends"))
+        response = chosen.send(request)
+        if response.status_code in REDIRECTS:
+            raise RedirectRefused(
+                status=response.status_code,
+                location=response.headers.get("location", ""),
+                region=response.headers.get("x-amz-bucket-region", ""),
+            )
+        return response
+
+    return send
+
+
+_thread = threading.local()
+
+
+def _is_stopped() -> bool:
+    stopped: threading.Event | None = getattr(_thread, "stopped", None)
+    return stopped is not None and stopped.is_set()
+
+
+async def call(function: Callable[[], T]) -> T:
+    """`function()` in a thread; when cancelled meanwhile, its request is broken off and no other is sent."""
+    stopped = threading.Event()
+
+    def work() -> T:
+        _thread.stopped = stopped
+        return function()
+
+    return await steadfast(asyncio.get_running_loop().run_in_executor(None, work), hurry=stopped.set)

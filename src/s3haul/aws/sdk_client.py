@@ -1,0 +1,73 @@
+"""The client of the sdk transport: aioboto3 over the strict HTTP layer, signing with keys that we keep fresh.
+
+The only module that makes clients of aiobotocore; what is asked through them is in `sdk`.
+"""
+
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import aioboto3
+from aiobotocore.credentials import AioCredentialResolver, AioCredentials
+from aiobotocore.session import AioSession
+from botocore.credentials import ReadOnlyCredentials
+
+from s3haul import __version__
+from s3haul.aws.clients import s3_options
+from s3haul.aws.configfile import tame
+from s3haul.aws.profile import Settings
+from s3haul.aws.shared import service_models
+from s3haul.aws.strict import StrictConfig
+from s3haul.options import TransferOptions
+from s3haul.s3.keys import FetchKeys
+from s3haul.s3.limits import CONNECT_TIMEOUT, SPARE_CONNECTIONS
+
+
+class LiveCredentials(AioCredentials):  # type: ignore[misc]
+    """botocore's view of credentials that somebody else keeps fresh: it asks before every signature."""
+
+    def __init__(self, fetch: FetchKeys) -> None:
+        super().__init__("", "", method="s3haul")
+        self._fetch = fetch
+
+    async def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        keys = await self._fetch()
+        return ReadOnlyCredentials(keys.access_key, keys.secret_key, keys.token, None)
+
+
+class _OnlyProvider:
+    """A credential provider that always answers; botocore's own chain is not asked."""
+
+    METHOD = "s3haul"
+    CANONICAL_NAME = None
+
+    def __init__(self, fetch: FetchKeys) -> None:
+        self._fetch = fetch
+
+    async def load(self) -> LiveCredentials:
+        return LiveCredentials(self._fetch)
+
+
+def sdk_client(
+    settings: Settings, fetch: FetchKeys, bucket: str, region: str, transfer: TransferOptions
+) -> AbstractAsyncContextManager[Any]:
+    """A client of the bucket's region that tries once: the engine owns the retries."""
+    session = AioSession(profile=settings.profile.value)
+    session.register_component("data_loader", service_models())
+    session.register_component("credential_provider", AioCredentialResolver([_OnlyProvider(fetch)]))
+    session.set_default_client_config(StrictConfig())
+    config = StrictConfig(
+        max_pool_connections=transfer.concurrency + SPARE_CONNECTIONS,
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=transfer.stall_timeout,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        user_agent_extra=f"s3haul/{__version__}",
+        **s3_options(settings, bucket),
+    )
+    client: AbstractAsyncContextManager[Any] = aioboto3.Session(botocore_session=tame(session)).client(
+        "s3",
+        region_name=region,
+        endpoint_url=settings.endpoint_url.value,
+        verify=settings.ca_bundle.value,
+        config=config,
+    )
+    return client
