@@ -23,6 +23,8 @@ from s3haul.models import Checksum
 
 Data = bytes | bytearray | memoryview
 
+_TYPES = frozenset({"FULL_OBJECT", "COMPOSITE"})
+
 MAX_PARTS = 10_000  # of a multipart upload
 
 
@@ -178,6 +180,8 @@ def decide(checksums: Sequence[Checksum], size: int) -> FullObject | Composite |
     """
     if not checksums:
         return Unverifiable("no-checksum", "S3 stores no checksum of the object")
+    if len(checksums) == 1 and checksums[0].algorithm in _ALGORITHMS:
+        return _judge(checksums[0], size)
     by_algorithm = {one.algorithm: one for one in checksums}
     supported = [by_algorithm[name] for name in _ALGORITHMS if name in by_algorithm]
     if not supported:
@@ -189,7 +193,7 @@ def decide(checksums: Sequence[Checksum], size: int) -> FullObject | Composite |
 
 def _judge(checksum: Checksum, size: int) -> FullObject | Composite | Unverifiable:
     kind = checksum.type or ("FULL_OBJECT" if checksum.algorithm == "CRC64NVME" else "")
-    if kind not in {"FULL_OBJECT", "COMPOSITE"}:
+    if kind not in _TYPES:
         return Unverifiable(
             "unknown-type", f"the {checksum.algorithm} that S3 stores is of no known type: {checksum.type!r}"
         )

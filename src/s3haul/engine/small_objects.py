@@ -215,7 +215,7 @@ class SmallObjectFetcher:
     def _verified(self, target: Target, headers: dict[str, str], body: Sequence[bytes]) -> Outcome:
         """Check the response, then make the file. Raises whatever makes the target no plain one."""
         ref, options = target.ref, self._ctx.options
-        meta = object_meta(200, headers)
+        meta = object_meta(200, headers, dated=False)
         check_whole(ref, meta)
         demand_encryption(meta, options)
         check = check_for(plan(meta, ref.size, options), ref.size, None, options)

@@ -5,6 +5,7 @@ tells of it.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from s3haul.core.checksums import (
     Composite,
@@ -28,8 +29,7 @@ from s3haul.options import TransferOptions
 UNKNOWN_PARTS = Unverifiable("unknown-parts", "the server does not tell where the parts begin")
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(NamedTuple):
     """What the Outcome says about the bytes."""
 
     verdict: Verdict

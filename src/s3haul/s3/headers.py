@@ -5,6 +5,7 @@ section 6.3), or in which a header that matters is sent twice with different val
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 _PLAIN = frozenset(
     {
@@ -21,11 +22,28 @@ _PLAIN = frozenset(
 )
 _UNREAD = ("x-amz-meta-", "x-amz-id-2")
 _MAY_DIFFER = frozenset({"date", "content-type"})
+# Headers that a server sends alike with many objects.
+_REPEATED = frozenset(
+    {
+        "content-type",
+        "date",
+        "x-amz-checksum-type",
+        "x-amz-server-side-encryption",
+        "x-amz-server-side-encryption-aws-kms-key-id",
+        "x-amz-server-side-encryption-bucket-key-enabled",
+        "x-amz-storage-class",
+    }
+)
+_UNREAD_REPEATED = frozenset({b"Accept-Ranges", b"Connection", b"Server"})
 _MOST_SPELLINGS = 1024
+_MOST_LINES = 1024
+_LONGEST_LINE = 512
 
 # From a header's name as it was sent to the name under which it is kept; "" for one that nobody reads.
 # Names are a server's choice, so that only so many are remembered.
 _spellings: dict[bytes, str] = {}
+# From a whole line to its name and value, for those that are likely to come again; forgotten once they are many.
+_lines: dict[bytes, tuple[str, str]] = {}
 
 
 class ViolationError(Exception):
@@ -51,6 +69,7 @@ def parse_head(lines: Sequence[bytes]) -> tuple[int, dict[str, str]]:
     raise ViolationError("no status line")
 
 
+@lru_cache(maxsize=64)
 def _status(line: bytes) -> int:
     parts = line.split(None, 2)
     if len(parts) < 2 or not parts[0].startswith(b"HTTP/") or not parts[1].isdigit():
@@ -61,17 +80,26 @@ def _status(line: bytes) -> int:
 def _kept(lines: Sequence[bytes]) -> dict[str, str]:
     headers: dict[str, str] = {}
     for line in lines:
-        sent, colon, value = line.partition(b":")
-        name = _spellings.get(sent)
-        if name is None:
-            name = _kept_name(sent, colon)
-        if name:
-            text = value.strip().decode("utf-8", "replace")
-            if headers.setdefault(name, text) != text and name not in _MAY_DIFFER:
-                raise ViolationError(f"two different {name} headers")
+        name, text = _lines.get(line) or _read(line)
+        if name and headers.setdefault(name, text) != text and name not in _MAY_DIFFER:
+            raise ViolationError(f"two different {name} headers")
     if "transfer-encoding" in headers:
         _check_coding(headers)
     return headers
+
+
+def _read(line: bytes) -> tuple[str, str]:
+    """The lower-case name of a header, "" for one that nobody reads, and its value."""
+    sent, colon, value = line.partition(b":")
+    name = _spellings.get(sent)
+    if name is None:
+        name = _kept_name(sent, colon)
+    read = (name, value.strip().decode("utf-8", "replace") if name else "")
+    if (name in _REPEATED or sent in _UNREAD_REPEATED) and len(line) <= _LONGEST_LINE:
+        if len(_lines) >= _MOST_LINES:
+            _lines.clear()
+        _lines[line] = read
+    return read
 
 
 def _kept_name(sent: bytes, colon: bytes) -> str:

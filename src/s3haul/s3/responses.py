@@ -7,6 +7,7 @@ algorithms. Facts: S3 service model 2006-03-01 and recorded answers.
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from s3haul.models import Checksum, ListPage, ObjectMeta, ObjectRef, Part, PartLayout, UnusableEntry
@@ -21,8 +22,9 @@ _COMPOSITE = re.compile(r".+-\d+", re.ASCII)
 _LIST_MEMBERS = frozenset({"Name", "KeyCount", "MaxKeys", "IsTruncated", "Contents", "CommonPrefixes"})
 
 
-def object_meta(status: int, headers: Mapping[str, str]) -> ObjectMeta:
-    """What one GET or HEAD answer says; header names are in lower case."""
+def object_meta(status: int, headers: Mapping[str, str], *, dated: bool = True) -> ObjectMeta:
+    """What one GET or HEAD answer says; header names are in lower case. Without its date, which costs as much
+    as the rest, where it is not `dated`."""
     length = _number(headers.get("content-length"))
     start, size = None, length
     content_range = headers.get("content-range")
@@ -33,7 +35,7 @@ def object_meta(status: int, headers: Mapping[str, str]) -> ObjectMeta:
         length=length,
         size=size,
         etag=headers.get("etag", ""),
-        last_modified=http_date(headers.get("last-modified", "")),
+        last_modified=http_date(headers.get("last-modified", "")) if dated else None,
         version_id=headers.get("x-amz-version-id"),
         range_start=start,
         checksums=checksums(headers),
@@ -49,13 +51,19 @@ def object_meta(status: int, headers: Mapping[str, str]) -> ObjectMeta:
 def checksums(headers: Mapping[str, str]) -> tuple[Checksum, ...]:
     """Every checksum header. Where no type is sent (some servers), "-N" at the end means COMPOSITE."""
     kind = headers.get(_PREFIX + "type", "")
-    names = [name for name in headers if name.startswith(_PREFIX) and name not in _NO_CHECKSUM]
-    return tuple([_checksum(name, headers[name], kind) for name in sorted(names)])
+    names = _checksum_names(tuple(headers))
+    return tuple([_checksum(algorithm, headers[name], kind) for name, algorithm in names])
 
 
-def _checksum(name: str, value: str, kind: str) -> Checksum:
-    kind = kind or ("COMPOSITE" if _COMPOSITE.fullmatch(value) else "FULL_OBJECT")
-    return Checksum(name.removeprefix(_PREFIX).upper(), kind, value)
+@lru_cache(maxsize=256)
+def _checksum_names(headers: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Which of these headers hold a checksum, and of which algorithm: a server sends the same ones each time."""
+    names = sorted(name for name in headers if name.startswith(_PREFIX) and name not in _NO_CHECKSUM)
+    return tuple((name, name.removeprefix(_PREFIX).upper()) for name in names)
+
+
+def _checksum(algorithm: str, value: str, kind: str) -> Checksum:
+    return Checksum(algorithm, kind or ("COMPOSITE" if _COMPOSITE.fullmatch(value) else "FULL_OBJECT"), value)
 
 
 def list_page(answer: Mapping[str, Any]) -> ListPage:
