@@ -1,3 +1,53 @@
-"""s3haul: haul an SSE-KMS bucket out of another account, verified, resumable, accounted for."""
+"""s3haul: haul an SSE-KMS bucket out of another account, verified, resumable, accounted for.
+
+From Python: `await s3haul.download(SourceOptions(...), DestinationOptions(...))`, see `s3haul.api`. What is named
+here is imported when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from s3haul.api.check import CheckReport, check
+    from s3haul.api.download import download, download_events
+    from s3haul.api.verify import verify
+    from s3haul.errors import S3HaulError
+    from s3haul.options import (
+        AccessOptions,
+        DestinationOptions,
+        RoleOptions,
+        SourceOptions,
+        TransferOptions,
+    )
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "AccessOptions",
+    "CheckReport",
+    "DestinationOptions",
+    "RoleOptions",
+    "S3HaulError",
+    "SourceOptions",
+    "TransferOptions",
+    "check",
+    "download",
+    "download_events",
+    "verify",
+]
+
+
+_HOMES = {
+    "CheckReport": "s3haul.api.check",
+    "S3HaulError": "s3haul.errors",
+    "check": "s3haul.api.check",
+    "download": "s3haul.api.download",
+    "download_events": "s3haul.api.download",
+    "verify": "s3haul.api.verify",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES.get(name, "s3haul.options")), name)

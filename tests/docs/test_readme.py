@@ -68,20 +68,29 @@ def home(cloud, tmp_path_factory) -> Path:
     return directory
 
 
-def run(command: str, home: Path, server: DemoServer) -> subprocess.CompletedProcess[str]:
-    words = shlex.split(filled(command))
-    assert words[0] == "s3haul"
+def surroundings(home: Path, server: DemoServer) -> dict[str, str]:
     ambient = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "S3HAUL_"))}
-    environment = {
+    return {
         **ambient,
         "AWS_CONFIG_FILE": str(home / "config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(home / "credentials"),
         "AWS_ENDPOINT_URL": server.endpoint_url,
         "AWS_CA_BUNDLE": server.ca_path,
     }
+
+
+def run(command: str, home: Path, server: DemoServer) -> subprocess.CompletedProcess[str]:
+    words = shlex.split(filled(command))
+    assert words[0] == "s3haul"
     arguments = [sys.executable, "-m", "s3haul", *words[1:]]
     return subprocess.run(
-        arguments, cwd=home, env=environment, capture_output=True, text=True, timeout=60, check=False
+        arguments,
+        cwd=home,
+        env=surroundings(home, server),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
@@ -96,6 +105,22 @@ def test_every_command_of_the_readme_does_what_it_says(cloud, home):
         files = {str(path.relative_to(home / name)) for path in (home / name).rglob("*") if path.is_file()}
         assert {name for name in files if not name.startswith(".s3haul")} == set(objects)
     assert (home / "data" / "data" / "big.bin").read_bytes() == b"part" * 2_000_000
+
+
+def test_the_python_example_of_the_readme_runs_as_it_stands(cloud, home):
+    (program,) = blocks("python run")
+    done = subprocess.run(
+        [sys.executable, "-c", filled(program)],
+        cwd=home,
+        env=surroundings(home, cloud),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "30 objects, 0 causes of failure\n"
+    assert len(list((home / "python-data").glob("*.log"))) == 30
 
 
 def test_the_first_two_commands_make_the_documents_and_the_profile_that_readme_shows(cloud, home):

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from s3haul.errors import JournalError, UsageError
+from s3haul.errors import UsageError
 from s3haul.options import DestinationOptions, Existing, RoleOptions, SourceOptions
 
 
@@ -237,16 +237,6 @@ def parse_destination(dest: str, source: SourceOptions, *, force: bool) -> Desti
     if source.recursive or dest.endswith("/") or path.is_dir():
         return DestinationOptions(root=path, force=force)
     return DestinationOptions(root=path.parent, name=path.name, force=force)
-
-
-def journal_of(dest: Path) -> Path:
-    """The journal of a destination. Raises `JournalError` where nothing was hauled."""
-    path = dest / ".s3haul" / "journal.sqlite3"
-    if not path.is_file():
-        raise JournalError(
-            f"There is no journal in {dest}.", hint="name the directory that s3haul cp hauled to"
-        )
-    return path
 
 
 def filters_in_order(argv: Sequence[str]) -> tuple[tuple[bool, str], ...]:

@@ -1,44 +1,36 @@
-"""One run from the command line: open what it needs, run the engine, show it, end with its exit code.
-
-The order matters: the destination is opened and locked before any call to AWS, so that a full or locked
-disk costs no request; the journal is the engine's.
-"""
+"""One run from the command line: call the API, show what it tells, end with its exit code."""
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from s3haul.api.download import download
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.cli import render, streams
 from s3haul.cli.render import Ending
 from s3haul.core.filters import nothing_selected
-from s3haul.core.keypath import STATE_DIRECTORY
 from s3haul.core.tally import Tally
 from s3haul.core.text import human_bytes, human_count, show
 from s3haul.core.tuner import Tuner
-from s3haul.disk import Destination, free_space_for
+from s3haul.disk import free_space_for
 from s3haul.engine.context import Calls
 from s3haul.engine.gate import Gate
 from s3haul.engine.loop import run_loop
 from s3haul.engine.preview import Done, Estimate
 from s3haul.engine.preview import preview as foresee
-from s3haul.engine.run import Job, haul
-from s3haul.errors import DestinationError, S3HaulError, SourceError
+from s3haul.errors import S3HaulError, SourceError
 from s3haul.events import Event, Noted, Warned
-from s3haul.journal import Reader, SourceIdentity
+from s3haul.journal import Reader
+from s3haul.journal.location import journal_path
 from s3haul.options import AccessOptions, DestinationOptions, OutputOptions, SourceOptions, TransferOptions
 from s3haul.progress import Bars, JsonLines, Lines, Listener, Quiet, Status
 
 if TYPE_CHECKING:  # as in `render`
     from s3haul.core.judgement import Finding
-
-FILES_PER_REQUEST = 2  # a connection and a file
-SPARE_FILES = 128  # kept directories, the journal, the libraries
 
 
 def run(
@@ -51,36 +43,33 @@ def run(
     """Haul; prints the summary on stdout and returns the exit code. Raises what ended the run early."""
     tally, started = Tally(), time.monotonic()
     error: S3HaulError | None = None
-    transfer = _within_open_files(transfer)
-    with ExitStack() as stack:
-        destination = stack.enter_context(closing(Destination.open(where.root, force=where.force)))
-        destination.lock()
-        listener = _listener(tally, output)
-        stack.callback(_close, listener)
+    listener = _listener(tally, output)
 
-        def emit(event: Event) -> None:
-            tally.observe(event)
-            with streams.unheard(sys.stderr):
-                listener.observe(event)
+    def tell(event: Event) -> None:
+        with streams.unheard(sys.stderr):
+            listener.observe(event)
 
-        async def main() -> None:
-            async with open_store(access, source, transfer, on_event=emit) as opened:
-                emit(Noted(_access_note(opened, verbose=output.verbose)))
-                job = Job(
-                    store=opened.store,
-                    credentials=opened.credentials,
-                    destination=destination,
-                    source=source,
-                    identity=SourceIdentity(source.bucket, source.base, opened.effective.endpoint),
-                    options=transfer,
-                    file_name=where.name,
-                )
-                await haul(job, tally, emit)
+    def opened(store: OpenStore) -> None:
+        tell(Noted(_access_note(store, verbose=output.verbose)))
 
-        try:
-            run_loop(main())
-        except S3HaulError as raised:
-            error = raised
+    async def main() -> None:
+        await download(
+            source,
+            where,
+            access=access,
+            transfer=transfer,
+            on_event=tell,
+            on_open=opened,
+            stats=tally,
+            handle_signals=True,
+        )
+
+    try:
+        run_loop(main())
+    except S3HaulError as raised:
+        error = raised
+    finally:
+        _close(listener)
     seconds = time.monotonic() - started
     error, findings = _explained(access, source, transfer, tally, error)
     ending = Ending(
@@ -113,29 +102,6 @@ def _explained(
     from s3haul.cli.examine import explain_run  # noqa: PLC0415 - a run that was not refused needs none of it
 
     return explain_run(access, source, transfer, tally, error)
-
-
-def _within_open_files(transfer: TransferOptions) -> TransferOptions:
-    """Raise the soft limit of open files as far as it goes; lower the concurrency if that is too little.
-
-    A connection that finds no descriptor fails as if the server could not be reached.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = FILES_PER_REQUEST * transfer.concurrency + SPARE_FILES
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    if soft == resource.RLIM_INFINITY or soft >= needed:
-        return transfer
-    fitting = (soft - SPARE_FILES) // FILES_PER_REQUEST
-    if fitting < 1:
-        raise DestinationError(
-            f"This process may open {soft} files only.",
-            hint="raise ulimit -n to 256 or more",
-            id="S3H-DST-08",
-        )
-    streams.tell(f"! Only {soft} files may be open: {fitting} requests at a time (see ulimit -n)")
-    return replace(transfer, concurrency=fitting)
 
 
 def _listener(tally: Tally, output: OutputOptions) -> Listener:
@@ -184,7 +150,7 @@ def preview(
     space = free_space_for(where.root)
     estimate = Estimate(free_bytes=space.bytes, free_files=space.inodes)
     listener = Quiet(Tally(), sys.stderr, colour=streams.colour_allowed(sys.stderr))
-    journal = where.root / STATE_DIRECTORY / "journal.sqlite3"
+    journal = journal_path(where.root)
 
     async def main(done: Done) -> None:
         async with open_store(access, source, transfer, on_event=listener.observe) as opened:

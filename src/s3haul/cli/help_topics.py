@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from s3haul.cli.statements import EXAMPLE, statement_of
 from s3haul.core.pages import PAGES
 from s3haul.core.reasons import REASONS
 from s3haul.errors import UsageError
+from s3haul.preflight.statements import EXAMPLE, statement_of
 
 TOPICS = ("exit-codes", "errors", "large-objects", "names", "threat-model")
 

@@ -45,8 +45,9 @@ def manifest(
 ) -> int:
     """Print what became of every listed key, as JSON lines on stdout."""
     from s3haul.journal import manifest_entries, manifest_lines  # noqa: PLC0415 - start-up stays fast
+    from s3haul.journal.location import existing_journal  # noqa: PLC0415 - same
 
-    path, states = flags.journal_of(dest), frozenset(state or States)
+    path, states = existing_journal(dest), frozenset(state or States)
     csv_wanted = form is Formats.CSV
     lines = _csv_lines(manifest_entries(path, states)) if csv_wanted else manifest_lines(path, states)
     for line in lines:

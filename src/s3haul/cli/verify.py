@@ -28,6 +28,7 @@ def verify(dest: flags.State, *, json: flags.Json = False) -> int:
     from s3haul.engine.audit import audit  # noqa: PLC0415 - same
     from s3haul.engine.recheck import Finding, Grade  # noqa: PLC0415 - same
     from s3haul.journal import Reader  # noqa: PLC0415 - same
+    from s3haul.journal.location import existing_journal  # noqa: PLC0415 - same
     from s3haul.models import State  # noqa: PLC0415 - same
     from s3haul.progress import Status  # noqa: PLC0415 - same
 
@@ -39,7 +40,7 @@ def verify(dest: flags.State, *, json: flags.Json = False) -> int:
             with streams.unheard(sys.stderr):
                 status.say(colour_mark(line) if streams.colour_allowed(sys.stderr) else line)
 
-    with Reader(flags.journal_of(dest)) as reader, Tree.open(dest) as tree:
+    with Reader(existing_journal(dest)) as reader, Tree.open(dest) as tree:
         total = sum(count.objects for count in reader.counts() if count.state == State.DONE)
 
         def progress(counts: "AuditCounts") -> None:

@@ -26,6 +26,12 @@ def selector(filters: Filters) -> Callable[[str], bool]:
     return selected
 
 
+def literal_prefixes(filters: Filters) -> tuple[str, ...]:
+    """What the patterns of `--include` begin with, before their first wildcard, where that is anything."""
+    literal = (re.split(r"[*?\[]", pattern, maxsplit=1)[0] for include, pattern in filters if include)
+    return tuple(prefix for prefix in literal if prefix)
+
+
 def idle(filters: Filters) -> str | None:
     """What is wrong with filters that cannot do what they look like; None if nothing is."""
     if filters and all(include for include, _ in filters):

@@ -10,7 +10,7 @@ Exceptions that end a run leave here flattened: exactly one error, the most tell
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 
 from s3haul.core.tally import Tally
@@ -29,6 +29,7 @@ from s3haul.engine.transfer import transfer
 from s3haul.errors import InterruptedRunError
 from s3haul.events import Emit, PartialsKept, Tick
 from s3haul.journal import Journal, SourceIdentity
+from s3haul.journal.location import journal_path
 from s3haul.models import Outcome
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.store import ObjectStore
@@ -49,6 +50,7 @@ class Job:
     identity: SourceIdentity
     options: TransferOptions
     file_name: str | None = None
+    handle_signals: bool = True  # INT, TERM and HUP end the run in order; for the main thread only
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
@@ -58,7 +60,7 @@ async def haul(job: Job, tally: Tally, emit: Emit) -> None:
     Raises `S3HaulError` when something ended the run early; the journal is in order in any case.
     """
     interruption = Interruption(emit)
-    with interruption.handled():
+    with interruption.handled() if job.handle_signals else nullcontext():
         failure: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         journal = _open_journal(job, failure)
         try:
@@ -112,8 +114,7 @@ def _open_journal(job: Job, failure: asyncio.Future[BaseException]) -> Journal:
         job.destination.check_alive()
         job.destination.sync()
 
-    path = job.destination.state_path / "journal.sqlite3"
-    return Journal.open(path, job.identity, sync=sync, on_error=on_error)
+    return Journal.open(journal_path(job.destination.root), job.identity, sync=sync, on_error=on_error)
 
 
 def _context(job: Job, journal: Journal, threads: ThreadPoolExecutor, emit: Emit) -> Context:

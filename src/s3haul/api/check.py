@@ -1,0 +1,74 @@
+"""One check, assembled: the access chain step by step, a sample of the objects, the destination."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from s3haul.aws.probes import AwsProbes
+from s3haul.aws.session import ask_mfa
+from s3haul.aws.sts import AskMfa
+from s3haul.core.evidence import Evidence, StepResult
+from s3haul.core.filters import literal_prefixes, selector
+from s3haul.core.judgement import Finding, ending, judge, trouble_finding
+from s3haul.options import AccessOptions, DestinationOptions, SourceOptions, TransferOptions
+from s3haul.preflight.climb import SAMPLES, Climb, Report
+from s3haul.preflight.ladder import climb
+from s3haul.preflight.place import look_at
+from s3haul.preflight.statements import with_statements
+
+_DEFAULT_ACCESS = AccessOptions()
+_DEFAULT_TRANSFER = TransferOptions()
+
+
+def _ignore(_told: object) -> None:
+    """Nobody listens."""
+
+
+class CheckReport(NamedTuple):
+    """What a check saw, step by step, and what that means; `exit_code` is that of `s3haul check`."""
+
+    steps: tuple[StepResult, ...]
+    findings: tuple[Finding, ...]
+    evidence: Evidence
+
+    @property
+    def exit_code(self) -> int:
+        return ending(self.findings)
+
+
+async def check(
+    source: SourceOptions,
+    destination: DestinationOptions | None = None,
+    *,
+    access: AccessOptions = _DEFAULT_ACCESS,
+    transfer: TransferOptions = _DEFAULT_TRANSFER,
+    report: Report = _ignore,
+    ask_mfa: AskMfa = ask_mfa,
+    suspects: Sequence[str] = (),
+    samples: int = SAMPLES,
+) -> CheckReport:
+    """Check the access chain, a sample of the objects and the destination. Copies and changes nothing.
+
+    `report` is told each step as it ends; `suspects` are keys that must be among the sampled ones.
+    """
+    steps: list[StepResult] = []
+
+    def told(step: StepResult) -> None:
+        steps.append(step)
+        report(step)
+
+    ladder = Climb(
+        AwsProbes(access, source, transfer, on_event=_ignore, ask_mfa=ask_mfa),
+        source,
+        told,
+        selected=selector(transfer.filters),
+        candidates=tuple(source.prefix + prefix for prefix in literal_prefixes(transfer.filters)),
+        suspects=suspects,
+        sample_size=samples,
+    )
+    await climb(ladder)
+    found = with_statements(judge(ladder.evidence, source.bucket), ladder.evidence, source)
+    if destination is not None:
+        place = look_at(destination, ladder.listed, base=source.base, complete=ladder.evidence.complete)
+        told(place.step)
+        found = (*found, *map(trouble_finding, place.troubles))
+    return CheckReport(tuple(steps), found, ladder.evidence)

@@ -1,0 +1,119 @@
+"""The Python API on the embedded cloud: what a program gets, and that nothing of the process is touched."""
+
+import asyncio
+import signal
+from contextlib import aclosing
+
+import pytest
+
+import s3haul
+from contract.demo_access import demo_profile
+from s3haul.core.tally import Tally
+from s3haul.demo import seed
+from s3haul.demo.server import DemoServer
+from s3haul.errors import DestinationError, JournalError, ProfileError
+from s3haul.events import Finished, Received
+
+BODIES = {f"d/{number:02}.bin": bytes([number]) * 5_000 for number in range(20)}
+SOURCE = s3haul.SourceOptions(bucket=seed.BUCKET)
+ACCESS = s3haul.AccessOptions(profile="export")
+
+
+@pytest.fixture
+def server(tmp_path):
+    with DemoServer() as server:
+        for key, body in BODIES.items():
+            server.cloud.put(seed.BUCKET, key, body)
+        home = tmp_path / "home"
+        home.mkdir()
+        with demo_profile(server, home):
+            yield server
+
+
+def to(root) -> s3haul.DestinationOptions:
+    return s3haul.DestinationOptions(root=root)
+
+
+async def test_a_download_returns_its_counts_and_leaves_signals_alone(server, tmp_path, capfd):
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    events = []
+
+    def listen(event):
+        events.append(event)
+        assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
+
+    stats = await s3haul.download(SOURCE, to(tmp_path / "data"), access=ACCESS, on_event=listen)
+    assert (stats.done, stats.exit_code) == (len(BODIES), 0)
+    assert {event.outcome.ref.key for event in events if isinstance(event, Finished)} == set(BODIES)
+    assert {
+        str(p.relative_to(tmp_path / "data")): p.read_bytes() for p in (tmp_path / "data/d").iterdir()
+    } == BODIES
+    assert capfd.readouterr() == ("", "")
+
+
+async def test_two_downloads_run_in_one_process(server, tmp_path):
+    async with asyncio.TaskGroup() as both:
+        first = both.create_task(s3haul.download(SOURCE, to(tmp_path / "a"), access=ACCESS))
+        second = both.create_task(s3haul.download(SOURCE, to(tmp_path / "b"), access=ACCESS))
+    assert first.result().done == second.result().done == len(BODIES)
+
+
+async def test_two_downloads_into_one_destination_are_refused(server, tmp_path):
+    async with aclosing(s3haul.download_events(SOURCE, to(tmp_path / "a"), access=ACCESS)) as events:
+        await anext(events)
+        with pytest.raises(DestinationError):
+            await s3haul.download(SOURCE, to(tmp_path / "a"), access=ACCESS)
+
+
+async def test_events_are_a_stream_whose_end_is_the_end_of_the_run(server, tmp_path):
+    stats = Tally()
+    events = [
+        event
+        async for event in s3haul.download_events(SOURCE, to(tmp_path / "a"), access=ACCESS, stats=stats)
+    ]
+    assert sum(event.bytes for event in events if isinstance(event, Received)) == sum(
+        map(len, BODIES.values())
+    )
+    assert stats.balanced
+
+
+async def test_a_stream_that_is_closed_ends_its_run_which_can_be_resumed(server, tmp_path):
+    before = asyncio.all_tasks()
+    async with aclosing(s3haul.download_events(SOURCE, to(tmp_path / "a"), access=ACCESS)) as events:
+        await anext(events)
+    assert asyncio.all_tasks() == before
+    stats = await s3haul.download(SOURCE, to(tmp_path / "a"), access=ACCESS)
+    assert stats.done + stats.already == len(BODIES)
+
+
+async def test_an_error_that_ends_a_run_is_raised_also_through_the_stream(server, tmp_path):
+    nobody = s3haul.AccessOptions(profile="nobody")
+    with pytest.raises(ProfileError):
+        await s3haul.download(SOURCE, to(tmp_path / "a"), access=nobody)
+    with pytest.raises(ProfileError):
+        async for _ in s3haul.download_events(SOURCE, to(tmp_path / "a"), access=nobody):
+            pass
+
+
+async def test_a_check_reports_its_steps_and_what_they_mean(server, tmp_path):
+    said = []
+    report = await s3haul.check(SOURCE, to(tmp_path / "a"), access=ACCESS, report=said.append)
+    assert list(report.steps) == said
+    assert report.exit_code == 0
+
+
+async def test_a_verification_counts_and_names_damaged_files(server, tmp_path):
+    await s3haul.download(SOURCE, to(tmp_path / "a"), access=ACCESS)
+    (tmp_path / "a/d/03.bin").write_bytes(b"rotten".ljust(5_000))
+    found = []
+    counts = s3haul.verify(tmp_path / "a", found=found.append)
+    assert (counts.verified, counts.damaged) == (len(BODIES) - 1, 1)
+    assert [one.key for one in found] == ["d/03.bin"]
+    with pytest.raises(JournalError):
+        s3haul.verify(tmp_path / "nothing")
+
+
+def test_what_is_not_public_is_not_there():
+    assert set(s3haul.__all__) <= {name for name in s3haul.__all__ if hasattr(s3haul, name)}
+    with pytest.raises(AttributeError):
+        _ = s3haul.no_such_thing
