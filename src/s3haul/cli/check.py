@@ -54,6 +54,7 @@ def check(
     json: flags.Json = False,
 ) -> int:
     """Check access and destination, step by step, and name what is wrong, who fixes it and how."""
+    flags.refuse_swapped(source, dest or "")
     what = flags.parse_source(
         source,
         recursive=recursive,

@@ -73,6 +73,7 @@ def cp(
     DEST keeps its journal in DEST/.s3haul. On a download no encryption can be asked for, so --sse and
     --sse-kms-key-id state what must be true: an object stored otherwise is a failure.
     """
+    flags.refuse_swapped(source, dest)
     what = flags.parse_source(
         source,
         recursive=recursive,

@@ -5,6 +5,7 @@ as a `UsageError`, before anything is opened.
 """
 
 import re
+import shlex
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from s3haul.cli.spellings import meant
 from s3haul.errors import JournalError, UsageError
 from s3haul.options import DestinationOptions, Existing, RoleOptions, SourceOptions
 
@@ -178,9 +180,7 @@ def parse_source(
     """`s3://BUCKET[/PREFIX]`; a bucket, or a prefix that ends in "/", is recursive by itself."""
     match = _URL.fullmatch(url)
     if match is None:
-        raise UsageError(
-            f"{url!r} is not an S3 source.", hint="write s3://BUCKET, s3://BUCKET/PREFIX/ or s3://BUCKET/KEY"
-        )
+        raise _not_a_source(url)
     if request_payer not in {None, "requester"}:
         raise UsageError("--request-payer takes one value: requester.")
     if expected_bucket_owner is not None and not re.fullmatch(r"\d{12}", expected_bucket_owner, re.ASCII):
@@ -202,6 +202,27 @@ def parse_source(
         expected_bucket_owner=expected_bucket_owner,
         page_size=page_size,
     )
+
+
+def _not_a_source(word: str) -> UsageError:
+    """A URL of the web may carry a signature, so it is not repeated."""
+    said = "A URL of the web" if re.match("https?:", word, re.IGNORECASE) else repr(word)
+    did_you_mean = shlex.join(meant(word))
+    return UsageError(
+        f"{said} is not an S3 source.",
+        hint=f"did you mean {did_you_mean} ?"
+        if did_you_mean
+        else "write s3://BUCKET, s3://BUCKET/PREFIX/ or s3://BUCKET/KEY",
+    )
+
+
+def refuse_swapped(source: str, dest: str) -> None:
+    """Raises `UsageError` where the arguments stand the other way round, or an upload is meant."""
+    if dest.startswith("s3://") and not source.startswith("s3:"):
+        raise UsageError(
+            "The source is local and the destination is in S3.",
+            hint=f"s3haul only downloads: {shlex.join(('s3haul', 'cp', dest, source))}",
+        )
 
 
 def parse_role(
