@@ -42,7 +42,7 @@ def test_other_spellings_of_a_bucket_are_recognised(word, words):
 def test_the_command_says_what_it_takes_an_unknown_spelling_for(capsys):
     assert run(["cp", "https://bucket.s3.amazonaws.com/a?X-Amz-Signature=secret", "."]) == 2
     said = capsys.readouterr().err
-    assert "did you mean s3://bucket/a ?" in said
+    assert "did you mean: s3://bucket/a\n" in said
     assert "secret" not in said
     assert run(["cp", "my bucket", "."]) == 2
     assert "write s3://BUCKET" in capsys.readouterr().err

@@ -210,7 +210,7 @@ def _not_a_source(word: str) -> UsageError:
     did_you_mean = shlex.join(meant(word))
     return UsageError(
         f"{said} is not an S3 source.",
-        hint=f"did you mean {did_you_mean} ?"
+        hint=f"did you mean: {did_you_mean}"
         if did_you_mean
         else "write s3://BUCKET, s3://BUCKET/PREFIX/ or s3://BUCKET/KEY",
     )
