@@ -67,6 +67,9 @@ def cp(
     verbose: flags.Verbose = False,
     json: flags.Json = False,
     log_format: flags.LogFormat = LogFormats.TEXT,
+    no_overwrite: flags.NoOverwrite = False,
+    moot: flags.Moot = False,  # noqa: ARG001 - accepted, and that is all
+    moot_value: flags.MootValue = None,  # noqa: ARG001 - same
 ) -> int:
     """Copy objects to local disk: verified, resumable, every key accounted for.
 
@@ -100,7 +103,7 @@ def cp(
         sse=sse,
         sse_kms_key_id=sse_kms_key_id,
         require_checksum=require_checksum,
-        existing=existing,
+        existing=flags.parse_existing(existing, no_overwrite=no_overwrite),
         concurrency=concurrency,
         force_glacier_transfer=force_glacier_transfer,
         fail_if_empty=fail_if_empty,

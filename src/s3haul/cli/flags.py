@@ -90,7 +90,10 @@ OwnerProfile = Annotated[
 ]
 
 Recursive = Annotated[
-    bool, typer.Option("--recursive", help="SOURCE is a prefix: everything below it.", rich_help_panel=_WHAT)
+    bool,
+    typer.Option(
+        "--recursive", "-r", "-R", help="SOURCE is a prefix: everything below it.", rich_help_panel=_WHAT
+    ),
 ]
 Include = Annotated[
     list[str] | None,
@@ -145,7 +148,10 @@ Force = Annotated[
 ]
 
 Dryrun = Annotated[
-    bool, typer.Option("--dryrun", help="Show what would be hauled, and its cost.", rich_help_panel=_OUT)
+    bool,
+    typer.Option(
+        "--dryrun", "--dry-run", help="Show what would be hauled, and its cost.", rich_help_panel=_OUT
+    ),
 ]
 Quiet = Annotated[
     bool,
@@ -160,11 +166,28 @@ Json = Annotated[
     bool, typer.Option("--json", help="One JSON object on stdout as the summary.", rich_help_panel=_OUT)
 ]
 Verbose = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Say more of what is used.", rich_help_panel=_OUT)
+    bool, typer.Option("--verbose", "-v", "--debug", help="Say more of what is used.", rich_help_panel=_OUT)
 ]
 LogFormat = Annotated[
     LogFormats, typer.Option(help="Events on stderr as text or JSON lines.", rich_help_panel=_OUT)
 ]
+
+# Flags of `aws s3 cp` and `aws` that change nothing here: what they ask for is done anyway, or is not done at all.
+Moot = Annotated[
+    bool,
+    typer.Option(
+        *("--ignore-glacier-warnings", "--follow-symlinks", "--no-follow-symlinks", "--no-cli-pager"),
+        hidden=True,
+    ),
+]
+MootValue = Annotated[
+    list[str] | None,
+    typer.Option(
+        *("--checksum-mode", "--source-region", "--cli-read-timeout", "--cli-connect-timeout", "--color"),
+        hidden=True,
+    ),
+]
+NoOverwrite = Annotated[bool, typer.Option("--no-overwrite", hidden=True)]
 
 _URL = re.compile(r"s3://(?P<bucket>arn:[^/]+[:/]accesspoint[:/][^/]+|[^/]+)(?:/(?P<key>.*))?", re.DOTALL)
 
@@ -246,6 +269,13 @@ def parse_role(
         duration_seconds=3600 if duration is None else duration,
         mfa_serial=mfa,
     )
+
+
+def parse_existing(existing: Existing, *, no_overwrite: bool) -> Existing:
+    """`--no-overwrite` of `aws s3 cp` is `--existing skip`."""
+    if no_overwrite and existing is Existing.OVERWRITE:
+        raise UsageError("--no-overwrite and --existing overwrite contradict each other.")
+    return Existing.SKIP if no_overwrite else existing
 
 
 def parse_destination(dest: str, source: SourceOptions, *, force: bool) -> DestinationOptions:

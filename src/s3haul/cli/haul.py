@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.cli import render, streams
+from s3haul.cli.remarks import remarks
 from s3haul.cli.render import Ending
 from s3haul.core.filters import nothing_selected
 from s3haul.core.keypath import STATE_DIRECTORY
@@ -66,6 +67,8 @@ def run(
         async def main() -> None:
             async with open_store(access, source, transfer, on_event=emit) as opened:
                 emit(Noted(_access_note(opened, verbose=output.verbose)))
+                for remark in remarks(source, transfer.filters):
+                    emit(remark)
                 job = Job(
                     store=opened.store,
                     credentials=opened.credentials,
@@ -188,6 +191,8 @@ def preview(
 
     async def main(done: Done) -> None:
         async with open_store(access, source, transfer, on_event=listener.observe) as opened:
+            for remark in remarks(source, transfer.filters):
+                listener.observe(remark)
             calls = Calls(
                 store=opened.store,
                 credentials=opened.credentials,
