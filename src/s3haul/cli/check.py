@@ -8,6 +8,7 @@ import sys
 import typer
 
 from s3haul.cli import flags
+from s3haul.cli.commands import Grouped
 from s3haul.cli.flags import Transports
 from s3haul.cli.loading import quick_imports
 from s3haul.options import AccessOptions, OutputOptions, TransferOptions
@@ -24,7 +25,7 @@ Exit codes: 0 fine, 3 some objects would be skipped, 4 access, 5 destination, 6 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command("check", epilog=EPILOG)(check)
+    app.command("check", cls=Grouped, epilog=EPILOG)(check)
 
 
 def check(

@@ -8,6 +8,7 @@ import sys
 import typer
 
 from s3haul.cli import flags
+from s3haul.cli.commands import Grouped
 from s3haul.cli.flags import LogFormats, Transports
 from s3haul.cli.loading import quick_imports
 from s3haul.errors import UsageError
@@ -27,7 +28,7 @@ _SSE = ("aws:kms", "aws:kms:dsse", "AES256")
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command("cp", epilog=EPILOG)(cp)
+    app.command("cp", cls=Grouped, epilog=EPILOG)(cp)
 
 
 def cp(

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from s3haul.cli.completion import profiles
 from s3haul.cli.spellings import meant
 from s3haul.errors import JournalError, UsageError
 from s3haul.options import DestinationOptions, Existing, RoleOptions, SourceOptions
@@ -34,7 +35,8 @@ class Transports(StrEnum):
 
 
 _ACCESS = "Access"
-_WHAT = "What to haul"
+_WHAT = "Selection"
+_HOW = "Transfer"
 _OUT = "Output"
 
 Source = Annotated[str, typer.Argument(metavar="s3://BUCKET[/PREFIX]", help="Bucket, prefix or object.")]
@@ -45,7 +47,8 @@ OptionalDest = Annotated[
 State = Annotated[Path, typer.Argument(metavar="DEST", help="A directory that s3haul hauled to.")]
 
 Profile = Annotated[
-    str | None, typer.Option(help="Profile of the AWS configuration.", rich_help_panel=_ACCESS)
+    str | None,
+    typer.Option(help="Profile of the AWS configuration.", autocompletion=profiles, rich_help_panel=_ACCESS),
 ]
 RoleArn = Annotated[str | None, typer.Option(help="Role to assume.", rich_help_panel=_ACCESS)]
 ExternalId = Annotated[
@@ -59,7 +62,11 @@ ExternalId = Annotated[
 ]
 SourceProfile = Annotated[
     str | None,
-    typer.Option(help="Profile whose credentials assume --role-arn.", rich_help_panel=_ACCESS),
+    typer.Option(
+        help="Profile whose credentials assume --role-arn.",
+        autocompletion=profiles,
+        rich_help_panel=_ACCESS,
+    ),
 ]
 SessionName = Annotated[
     str | None,
@@ -84,6 +91,7 @@ OwnerProfile = Annotated[
     str | None,
     typer.Option(
         envvar="S3HAUL_OWNER_PROFILE",
+        autocompletion=profiles,
         help="A profile of the data owner (iam:GetRole), only to say why STS refused the role.",
         rich_help_panel=_ACCESS,
     ),
@@ -115,19 +123,19 @@ PageSize = Annotated[int, typer.Option(min=1, max=1000, help="Keys per listing p
 Sse = Annotated[
     str | None,
     typer.Option(
-        metavar="aws:kms|aws:kms:dsse|AES256", help="Objects must be stored so.", rich_help_panel=_WHAT
+        metavar="aws:kms|aws:kms:dsse|AES256", help="Objects must be stored so.", rich_help_panel=_HOW
     ),
 ]
 SseKey = Annotated[
     str | None,
-    typer.Option("--sse-kms-key-id", help="Objects must be stored under this key.", rich_help_panel=_WHAT),
+    typer.Option("--sse-kms-key-id", help="Objects must be stored under this key.", rich_help_panel=_HOW),
 ]
 RequireChecksum = Annotated[
     bool,
-    typer.Option("--require-checksum", help="An object without a checksum fails.", rich_help_panel=_WHAT),
+    typer.Option("--require-checksum", help="An object without a checksum fails.", rich_help_panel=_HOW),
 ]
 ExistingFiles = Annotated[
-    Existing, typer.Option(help="Files that no earlier run knows.", rich_help_panel=_WHAT)
+    Existing, typer.Option(help="Files that no earlier run knows.", rich_help_panel=_HOW)
 ]
 ForceGlacier = Annotated[
     bool, typer.Option("--force-glacier-transfer", help="Try archived objects too.", rich_help_panel=_WHAT)
@@ -137,14 +145,14 @@ FailIfEmpty = Annotated[
     bool, typer.Option("--fail-if-empty", help="Exit 6 if no object is selected.", rich_help_panel=_WHAT)
 ]
 Concurrency = Annotated[
-    int, typer.Option(min=1, max=1024, help="Requests at a time, at most.", rich_help_panel=_WHAT)
+    int, typer.Option(min=1, max=1024, help="Requests at a time, at most.", rich_help_panel=_HOW)
 ]
 Transport = Annotated[
     Transports,
-    typer.Option(help="curl is fast, sdk serves odd endpoints; auto chooses.", rich_help_panel=_WHAT),
+    typer.Option(help="curl is fast, sdk serves odd endpoints; auto chooses.", rich_help_panel=_HOW),
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Accept / or the home directory as DEST.", rich_help_panel=_WHAT)
+    bool, typer.Option("--force", help="Accept / or the home directory as DEST.", rich_help_panel=_HOW)
 ]
 
 Dryrun = Annotated[
