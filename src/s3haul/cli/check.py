@@ -74,7 +74,7 @@ def check(
         transport=transport.value,
         owner_profile=owner_profile,
     )
-    where = flags.parse_destination(dest, what, force=force) if dest is not None else None
+    where = flags.parse_destination(dest, what, force=force) if dest not in {None, "-"} else None
     transfer = TransferOptions(filters=flags.filters_in_order(sys.argv))
     with quick_imports():
         from s3haul.cli.examine import run  # noqa: PLC0415 - help and usage errors stay fast

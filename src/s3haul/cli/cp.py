@@ -20,6 +20,7 @@ Examples:
   s3haul cp --sse aws:kms --profile export s3://BUCKET ./ --recursive
   s3haul cp s3://BUCKET/2024/ ./data --role-arn arn:aws:iam::111111111111:role/export-role
   s3haul cp s3://BUCKET ./data --exclude '*' --include '*.parquet' --dryrun
+  s3haul cp s3://BUCKET/KEY - --profile export | gunzip | head
 
 The same command again goes on where an earlier one ended.
 """
@@ -109,6 +110,12 @@ def cp(
         force_glacier_transfer=force_glacier_transfer,
         fail_if_empty=fail_if_empty,
     )
+    if dest == "-":
+        flags.demand_one_object(what, other_output=json or dryrun, filters=bool(transfer.filters))
+        with quick_imports():
+            from s3haul.cli import stdout  # noqa: PLC0415 - as below
+
+        return stdout.run(access, what, transfer)
     where = flags.parse_destination(dest, what, force=force)
     output = OutputOptions(
         quiet=quiet,

@@ -40,7 +40,10 @@ _HOW = "Transfer"
 _OUT = "Output"
 
 Source = Annotated[str, typer.Argument(metavar="s3://BUCKET[/PREFIX]", help="Bucket, prefix or object.")]
-Dest = Annotated[str, typer.Argument(metavar="DEST", help="Local directory, or file name for one object.")]
+Dest = Annotated[
+    str,
+    typer.Argument(metavar="DEST", help="Local directory; for one object also a file name, or - for stdout."),
+]
 OptionalDest = Annotated[
     str | None, typer.Argument(metavar="[DEST]", help="Local directory, to be tried out as well.")
 ]
@@ -293,9 +296,28 @@ def parse_destination(dest: str, source: SourceOptions, *, force: bool) -> Desti
     if dest.startswith("s3://"):
         raise UsageError("The destination must be local.", hint="s3haul only downloads")
     path = Path(dest)
+    if path.parts[:2] == ("/", "dev") or path.is_fifo() or path.is_char_device() or path.is_socket():
+        raise UsageError(
+            f"{dest} is no place for files.", hint="- as DEST writes one object to standard output"
+        )
     if source.recursive or dest.endswith("/") or path.is_dir():
         return DestinationOptions(root=path, force=force)
     return DestinationOptions(root=path.parent, name=path.name, force=force)
+
+
+def demand_one_object(source: SourceOptions, *, other_output: bool, filters: bool) -> None:
+    """Raises `UsageError` unless the source can go to standard output, and that is free for it."""
+    if source.recursive:
+        raise UsageError(
+            "Standard output takes one object, and the source is a bucket or a prefix.",
+            hint="name one key: s3haul cp s3://BUCKET/KEY -",
+        )
+    if other_output:
+        raise UsageError(
+            "Standard output takes the object and nothing else.", hint="leave out --json and --dryrun"
+        )
+    if filters:
+        raise UsageError("--include and --exclude choose among objects, and - takes one.")
 
 
 def journal_of(dest: Path) -> Path:

@@ -32,6 +32,7 @@ COMMANDS: dict[str, Instead | str] = {
     **dict.fromkeys(("s3", "copy", "get", "download", "clone", "fetch", "haul"), _CP),
     **dict.fromkeys(("sync", "mirror", "rsync"), _SYNC),
     **dict.fromkeys(("ls", "list", "lsf", "tree", "du", "size", "plan"), _LIST),
+    **dict.fromkeys(("cat", "pipe"), "s3haul cp s3://BUCKET/KEY - writes one object to standard output"),
     **dict.fromkeys(("resume", "continue", "retry"), _RESUMES),
     **dict.fromkeys(("put", "upload", "mv", "move", "rm", "del", "delete", "purge", "mb", "rb"), _NO_UPLOAD),
     "version": "s3haul --version",

@@ -85,7 +85,7 @@ def run(
         except S3HaulError as raised:
             error = raised
     seconds = time.monotonic() - started
-    error, findings = _explained(access, source, transfer, tally, error)
+    error, findings = explained(access, source, transfer, tally, error)
     ending = Ending(
         tally=tally,
         error=error,
@@ -103,7 +103,7 @@ def run(
     return ending.exit_code
 
 
-def _explained(
+def explained(
     access: AccessOptions,
     source: SourceOptions,
     transfer: TransferOptions,
