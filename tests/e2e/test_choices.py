@@ -181,3 +181,12 @@ def test_a_key_with_a_star_is_hauled(server, machine, dest):
     server.cloud.put(seed.BUCKET, "a*", b"star")
     assert copy(machine, f"{SOURCE}/a*", f"{dest}/").code == 0
     assert tree(dest) == {"a*": b"star"}
+
+
+def test_a_haul_takes_its_flags_from_the_environment(server, machine, dest):
+    variables = {"S3HAUL_PROFILE": "export", "S3HAUL_JSON": "1", "S3HAUL_EXCLUDE": "data/0/* data/1/*"}
+    ran = machine.run("cp", SOURCE, str(dest), **variables)
+    assert ran.code == 0, ran.text
+    assert ran.summary["filtered"] == 18
+    left = {path for path in expected(server) if not path.startswith(("data/0/", "data/1/"))}
+    assert set(tree(dest)) == left

@@ -45,7 +45,13 @@ COMMANDS = {
 
 
 class Grouped(TyperCommand):
-    """A command whose help groups its flags by their panels."""
+    """A command whose help groups its flags by their panels, without the variable of each."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        params: list[Any] = super().get_params(ctx)
+        for param in params:
+            param.show_envvar = False
+        return params
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         groups: dict[str, list[tuple[str, str]]] = {}

@@ -11,6 +11,7 @@ from s3haul.cli import flags
 from s3haul.cli.commands import Grouped
 from s3haul.cli.flags import LogFormats, Transports
 from s3haul.cli.loading import quick_imports
+from s3haul.cli.variables import SETTINGS
 from s3haul.errors import UsageError
 from s3haul.options import AccessOptions, Existing, OutputOptions, TransferOptions
 
@@ -22,14 +23,15 @@ Examples:
   s3haul cp s3://BUCKET ./data --exclude '*' --include '*.parquet' --dryrun
   s3haul cp s3://BUCKET/KEY - --profile export | gunzip | head
 
-The same command again goes on where an earlier one ended.
+The same command again goes on where an earlier one ended. Every flag can be given by a variable, too:
+--role-arn as S3HAUL_ROLE_ARN, --json as S3HAUL_JSON=1; s3haul configure show tells what is in effect.
 """
 _SSE = ("aws:kms", "aws:kms:dsse", "AES256")
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command("cp", cls=Grouped, epilog=EPILOG)(cp)
+    app.command("cp", cls=Grouped, epilog=EPILOG, context_settings=SETTINGS)(cp)
 
 
 def cp(
@@ -49,8 +51,8 @@ def cp(
     allow_plain_http: flags.PlainHttp = False,
     owner_profile: flags.OwnerProfile = None,
     recursive: flags.Recursive = False,
-    include: flags.Include = None,  # noqa: ARG001 - their order is only in the command line
-    exclude: flags.Exclude = None,  # noqa: ARG001 - same
+    include: flags.Include = None,
+    exclude: flags.Exclude = None,
     request_payer: flags.RequestPayer = None,
     expected_bucket_owner: flags.BucketOwner = None,
     page_size: flags.PageSize = 1000,
@@ -101,7 +103,7 @@ def cp(
         owner_profile=owner_profile,
     )
     transfer = TransferOptions(
-        filters=flags.filters_in_order(sys.argv),
+        filters=flags.filters_in_order(sys.argv, include or (), exclude or ()),
         sse=sse,
         sse_kms_key_id=sse_kms_key_id,
         require_checksum=require_checksum,

@@ -189,6 +189,7 @@ Moot = Annotated[
     typer.Option(
         *("--ignore-glacier-warnings", "--follow-symlinks", "--no-follow-symlinks", "--no-cli-pager"),
         hidden=True,
+        allow_from_autoenv=False,
     ),
 ]
 MootValue = Annotated[
@@ -196,9 +197,10 @@ MootValue = Annotated[
     typer.Option(
         *("--checksum-mode", "--source-region", "--cli-read-timeout", "--cli-connect-timeout", "--color"),
         hidden=True,
+        allow_from_autoenv=False,
     ),
 ]
-NoOverwrite = Annotated[bool, typer.Option("--no-overwrite", hidden=True)]
+NoOverwrite = Annotated[bool, typer.Option("--no-overwrite", hidden=True, allow_from_autoenv=False)]
 
 _URL = re.compile(r"s3://(?P<bucket>arn:[^/]+[:/]accesspoint[:/][^/]+|[^/]+)(?:/(?P<key>.*))?", re.DOTALL)
 
@@ -330,8 +332,13 @@ def journal_of(dest: Path) -> Path:
     return path
 
 
-def filters_in_order(argv: Sequence[str]) -> tuple[tuple[bool, str], ...]:
-    """`--include` and `--exclude` in the order given, which the parsed lists no longer tell."""
+def filters_in_order(
+    argv: Sequence[str], include: Sequence[str] = (), exclude: Sequence[str] = ()
+) -> tuple[tuple[bool, str], ...]:
+    """`--include` and `--exclude` in the order given, which the parsed lists no longer tell.
+
+    Those of a variable, which is used where the flag is not, go before: first what it excludes.
+    """
     found: list[tuple[bool, str]] = []
     words = iter(argv)
     for word in words:
@@ -340,4 +347,11 @@ def filters_in_order(argv: Sequence[str]) -> tuple[tuple[bool, str], ...]:
             break
         if flag in {"--include", "--exclude"}:
             found.append((flag == "--include", value if equals else next(words, "")))
-    return tuple(found)
+    given = {kind for kind, _ in found}
+    of_variables = [
+        (kind, pattern)
+        for kind, patterns in ((False, exclude), (True, include))
+        if kind not in given
+        for pattern in patterns
+    ]
+    return (*of_variables, *found)
