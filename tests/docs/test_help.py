@@ -6,11 +6,16 @@ from pathlib import Path
 import pytest
 
 import s3haul
+from s3haul.cli.app import run
+from s3haul.cli.commands import COMMANDS
 from s3haul.cli.help_topics import TOPICS, topic_text
+from s3haul.cli.manifest import COLUMNS
+from s3haul.cli.render import Ending
 from s3haul.core.keypath import safe_path
 from s3haul.core.pages import PAGES
 from s3haul.core.plan import DEARER, MOST_BLOCKS
 from s3haul.core.reasons import REASONS
+from s3haul.core.tally import Tally
 from s3haul.engine.lanes import FIRST, LANE_BYTES
 from s3haul.errors import S3HaulError, UsageError
 from s3haul.options import RangeOptions
@@ -91,3 +96,35 @@ def test_the_sizes_in_the_text_on_large_objects_are_those_of_the_code():
         f"each block ({mebi['block']} MiB, more beyond {sizes.block * MOST_BLOCKS // 10**11 * 100} GB)"
         in text
     )
+
+
+def test_the_text_on_the_manifest_names_every_column():
+    text = topic_text("manifest")
+    for column in COLUMNS:
+        assert re.search(rf"\b{column}\b", text), column
+
+
+def test_the_text_on_json_names_every_field_of_the_summary_and_every_event():
+    text = topic_text("json")
+    ending = Ending(tally=Tally(), error=None, seconds=1.0, url="s3://b/", root=".")
+    events = re.findall(r'self\._write\("(\w+)"', (SOURCE / "progress.py").read_text())
+    assert len(events) >= 6
+    for name in [*ending.as_object(), *events]:
+        assert re.search(rf"\b{name}\b", text), name
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_on_a_command_is_its_own_help_or_a_text_that_leads_there(capsys, command):
+    assert run(["help", command]) == 0
+    asked = capsys.readouterr().out
+    assert run([command, "--help"]) == 0
+    own = capsys.readouterr().out
+    assert asked == own or f"s3haul {command} DEST" in asked
+
+
+def test_the_flags_of_a_haul_are_shown_in_groups(capsys):
+    run(["cp", "-h"])
+    lines = capsys.readouterr().out.splitlines()
+    headings = [line for line in lines if re.fullmatch(r"[A-Z]\w+:", line)]
+    assert headings == ["Arguments:", "Access:", "Selection:", "Transfer:", "Output:", "Other:"]
+    assert "--moot" not in lines

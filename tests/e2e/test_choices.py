@@ -119,3 +119,74 @@ def test_a_command_line_that_cannot_be_meant_is_exit_code_2(machine, server, des
         assert ran.err
     assert not dest.exists()
     assert not server.calls
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--ignore-glacier-warnings", "--no-follow-symlinks", "--no-cli-pager"),
+        ("--checksum-mode", "ENABLED", "--source-region", "eu-west-1", "--color", "off"),
+        ("--cli-read-timeout", "60", "--cli-connect-timeout=60", "--debug"),
+    ],
+)
+def test_flags_of_aws_that_change_nothing_here_are_accepted(server, machine, dest, words):
+    ran = copy(machine, SOURCE, dest, "--recursive", *words)
+    assert ran.code == 0, ran.text
+    assert tree(dest) == expected(server)
+
+
+def test_no_overwrite_leaves_files_alone_that_are_here_already(server, machine, dest):
+    (dest / "data/1").mkdir(parents=True)
+    (dest / "data/1/object-0001.bin").write_text("mine")
+    assert copy(machine, SOURCE, dest, "--no-overwrite").code == 3
+    assert tree(dest) == expected(server) | {"data/1/object-0001.bin": b"mine"}
+    ran = copy(machine, SOURCE, dest, "--no-overwrite", "--existing", "overwrite")
+    assert (ran.code, "contradict each other" in ran.err) == (2, True)
+
+
+def test_recursive_and_dry_run_are_understood_as_others_spell_them(machine, dest):
+    ran = copy(machine, f"{SOURCE}/data", dest, "-r", "--dry-run")
+    assert ran.code == 0, ran.text
+    assert "60 objects" in ran.out
+    assert not dest.exists()
+
+
+@pytest.mark.parametrize("form", [(), ("--dryrun",)])
+def test_an_include_that_leaves_nothing_out_is_a_warning(machine, dest, form):
+    ran = copy(machine, SOURCE, dest, "--include", "*.parquet", *form)
+    assert ran.code == 0, ran.text
+    assert "! --include alone leaves nothing out: write --exclude '*' before it" in ran.err
+    ran = copy(machine, SOURCE, dest, "--exclude", "*", "--include", "data/*", *form)
+    assert "!" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("key", "instead"),
+    [
+        ("data/1/*.bin", "/data/1/ DEST --exclude '*' --include '*.bin'"),
+        ("data/?/x*", "/data/ DEST --exclude '*' --include '?/x*'"),
+        ("*", "/ DEST --exclude '*' --include '*'"),
+    ],
+)
+def test_a_source_that_looks_like_a_pattern_is_taken_as_it_stands_with_a_warning(machine, dest, key, instead):
+    ran = copy(machine, f"{SOURCE}/{key}", dest)
+    assert ran.code == 6
+    assert (
+        f"! * and ? in the source are part of the key: for a pattern, write s3haul cp {SOURCE}{instead}"
+        in ran.err
+    )
+
+
+def test_a_key_with_a_star_is_hauled(server, machine, dest):
+    server.cloud.put(seed.BUCKET, "a*", b"star")
+    assert copy(machine, f"{SOURCE}/a*", f"{dest}/").code == 0
+    assert tree(dest) == {"a*": b"star"}
+
+
+def test_a_haul_takes_its_flags_from_the_environment(server, machine, dest):
+    variables = {"S3HAUL_PROFILE": "export", "S3HAUL_JSON": "1", "S3HAUL_EXCLUDE": "data/0/* data/1/*"}
+    ran = machine.run("cp", SOURCE, str(dest), **variables)
+    assert ran.code == 0, ran.text
+    assert ran.summary["filtered"] == 18
+    left = {path for path in expected(server) if not path.startswith(("data/0/", "data/1/"))}
+    assert set(tree(dest)) == left

@@ -156,3 +156,29 @@ def test_a_profile_that_does_not_exist_is_an_error_of_access(s3haul):
     ran = s3haul("show", "--profile", "nowhere")
     assert ran.code == 4
     assert "S3H-CFG-01" in ran.err
+
+
+def test_variables_of_flags_are_shown_as_what_they_are(s3haul):
+    variables = {
+        "S3HAUL_ROLE_ARN": ROLE,
+        "S3HAUL_SOURCE_PROFILE": "user-b",
+        "S3HAUL_EXTERNAL_ID": SECRET,
+        "S3HAUL_DURATION_SECONDS": "900",
+        "S3HAUL_REGION": "eu-west-3",
+        "S3HAUL_CONCURRENCY": "32",
+        "S3HAUL_CONCURENCY": "32",
+    }
+    ran = s3haul("show", "--json", **variables)
+    assert (ran.code, SECRET in ran.text) == (0, False)
+    assert "! S3HAUL_CONCURENCY sets no flag: did you mean S3HAUL_CONCURRENCY ?" in ran.err
+    found = {row["where"]: (row["name"], row["value"]) for row in json.loads(ran.out)["settings"]}
+    hidden = found.pop("S3HAUL_EXTERNAL_ID")[1]
+    assert str(len(SECRET)) in hidden
+    assert {name: found[name] for name in variables if name in found} == {
+        "S3HAUL_ROLE_ARN": ("role_arn", ROLE),
+        "S3HAUL_SOURCE_PROFILE": ("source", "profile user-b"),
+        "S3HAUL_DURATION_SECONDS": ("duration_seconds", "900"),
+        "S3HAUL_REGION": ("region", "eu-west-3"),
+        "S3HAUL_CONCURRENCY": ("concurrency", "32"),
+    }
+    assert not any(place.startswith("--") for place in found)

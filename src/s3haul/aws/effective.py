@@ -20,8 +20,6 @@ from s3haul.aws.configwrite import hidden
 from s3haul.aws.profile import Origin, Setting, Settings, resolve
 from s3haul.options import AccessOptions
 
-EXTERNAL_ID_VARIABLE = "S3HAUL_EXTERNAL_ID"
-
 _VARIABLES = {
     "profile": ("AWS_DEFAULT_PROFILE", "AWS_PROFILE"),
     "region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
@@ -29,7 +27,7 @@ _VARIABLES = {
     "sts_endpoint_url": ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"),
     "ca_bundle": ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"),
 }
-_FLAGS = {"sts_endpoint_url": "--endpoint-url"}
+_FLAGS = {"sts_endpoint_url": "endpoint_url"}
 # The key of the profile for each field of a role.
 _ROLE = {
     "role_arn": "role_arn",
@@ -57,20 +55,22 @@ def effective(access: AccessOptions, environ: Mapping[str, str] = os.environ) ->
     name = settings.profile.value or "default"
     chosen: dict[str, Setting] = {key: getattr(settings, key) for key in _VARIABLES}
     rows = [
-        Row(key, setting.value, setting.origin, _place(key, setting.origin, files.paths, name, environ))
+        Row(key, setting.value, *_place(key, setting, files.paths, name, environ))
         for key, setting in chosen.items()
     ]
-    rows.append(_source_row(access, settings, files.paths))
+    rows.append(_source_row(access, settings, files.paths, environ))
     for number, step in enumerate(settings.roles, 1):
         last = number == len(settings.roles)
         rows += _role_rows(step, files.paths, access.external_id if last else None, environ)
     return rows
 
 
-def _source_row(access: AccessOptions, settings: Settings, paths: tuple[str, str]) -> Row:
+def _source_row(
+    access: AccessOptions, settings: Settings, paths: tuple[str, str], environ: Mapping[str, str]
+) -> Row:
     """The credentials below all roles: named by a flag, by the first role's profile, or found by botocore."""
     if access.source_profile and access.source_profile == settings.base.name:
-        return Row("source", str(settings.base), Origin.FLAG, "--source-profile")
+        return Row("source", str(settings.base), *_given("source_profile", access.source_profile, environ))
     first = settings.roles[0].profile if settings.roles else None
     for key in ("source_profile", "credential_source"):
         section = _section_of(paths, first, key) if first else ""
@@ -79,16 +79,26 @@ def _source_row(access: AccessOptions, settings: Settings, paths: tuple[str, str
     return Row("source", str(settings.base), Origin.DEFAULT)
 
 
-def _place(key: str, origin: Origin, paths: tuple[str, str], profile: str, environ: Mapping[str, str]) -> str:
-    match origin:
+def _given(flag: str, value: str | None, environ: Mapping[str, str]) -> tuple[Origin, str]:
+    """A flag, or the variable that stands for it."""
+    variable = f"S3HAUL_{flag.upper()}"
+    if value is not None and environ.get(variable) == value:
+        return Origin.ENVIRONMENT, variable
+    return Origin.FLAG, f"--{flag.replace('_', '-')}"
+
+
+def _place(
+    key: str, setting: Setting, paths: tuple[str, str], profile: str, environ: Mapping[str, str]
+) -> tuple[Origin, str]:
+    match setting.origin:
         case Origin.FLAG:
-            return _FLAGS.get(key, "--" + key.replace("_", "-"))
+            return _given(_FLAGS.get(key, key), setting.value, environ)
         case Origin.ENVIRONMENT:
-            return next((name for name in _VARIABLES[key] if environ.get(name)), "")
+            return setting.origin, next((name for name in _VARIABLES[key] if environ.get(name)), "")
         case Origin.PROFILE:
-            return _section_of(paths, profile, key) or paths[0]
+            return setting.origin, _section_of(paths, profile, key) or paths[0]
         case Origin.DEFAULT:
-            return ""
+            return setting.origin, ""
 
 
 def _role_rows(
@@ -101,17 +111,11 @@ def _role_rows(
         shown = hidden(value) if key == "external_id" else str(value)
         section = _section_of(paths, step.profile, key) if step.profile else ""
         if key == "external_id" and external_id is not None:
-            from_variable = environ.get(EXTERNAL_ID_VARIABLE) == external_id
-            origin = Origin.ENVIRONMENT if from_variable else Origin.FLAG
-            yield Row(key, shown, origin, EXTERNAL_ID_VARIABLE if from_variable else "--external-id")
+            yield Row(key, shown, *_given(key, external_id, environ))
+        elif step.profile is None and key == "duration_seconds" and value == 3600:
+            yield Row(key, shown, Origin.DEFAULT)
         elif step.profile is None:
-            given = key != "duration_seconds" or value != 3600
-            yield Row(
-                key,
-                shown,
-                Origin.FLAG if given else Origin.DEFAULT,
-                f"--{key.replace('_', '-')}" if given else "",
-            )
+            yield Row(key, shown, *_given(key, str(value), environ))
         else:
             yield Row(key, shown, Origin.PROFILE if section else Origin.DEFAULT, section)
 

@@ -39,7 +39,7 @@ def _version(value: bool) -> None:  # noqa: FBT001 - typer calls it with the fla
 @app.callback()
 def _options(
     version: bool = typer.Option(  # noqa: FBT001 - a flag
-        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
+        False, "--version", "-V", callback=_version, is_eager=True, help="Show the version and exit."
     ),
 ) -> None:
     """Haul an SSE-KMS bucket out of another account: role assumed, every byte verified, resumable."""
@@ -55,10 +55,12 @@ def main() -> None:
 def run(argv: Sequence[str]) -> int:
     """Run one command line; returns the exit code."""
     try:
-        result = app(args=list(argv), standalone_mode=False)
+        result = app(args=list(argv), prog_name="s3haul", standalone_mode=False)
         streams.flush()
     except typer.TyperException as error:
-        streams.tell(error.format_message())
+        from s3haul.cli.usage import refusal  # noqa: PLC0415 - only a mistake needs the tables of what is meant
+
+        streams.tell("\n".join(refusal(error, argv)))
         return error.exit_code
     except typer.Abort:
         return 130

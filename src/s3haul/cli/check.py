@@ -8,8 +8,10 @@ import sys
 import typer
 
 from s3haul.cli import flags
+from s3haul.cli.commands import Grouped
 from s3haul.cli.flags import Transports
 from s3haul.cli.loading import quick_imports
+from s3haul.cli.variables import SETTINGS
 from s3haul.options import AccessOptions, OutputOptions, TransferOptions
 
 EPILOG = """\b
@@ -24,7 +26,7 @@ Exit codes: 0 fine, 3 some objects would be skipped, 4 access, 5 destination, 6 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command("check", epilog=EPILOG)(check)
+    app.command("check", cls=Grouped, epilog=EPILOG, context_settings=SETTINGS)(check)
 
 
 def check(
@@ -44,8 +46,8 @@ def check(
     allow_plain_http: flags.PlainHttp = False,
     owner_profile: flags.OwnerProfile = None,
     recursive: flags.Recursive = False,
-    include: flags.Include = None,  # noqa: ARG001 - their order is only in the command line
-    exclude: flags.Exclude = None,  # noqa: ARG001 - same
+    include: flags.Include = None,
+    exclude: flags.Exclude = None,
     request_payer: flags.RequestPayer = None,
     expected_bucket_owner: flags.BucketOwner = None,
     transport: flags.Transport = Transports.AUTO,
@@ -54,6 +56,7 @@ def check(
     json: flags.Json = False,
 ) -> int:
     """Check access and destination, step by step, and name what is wrong, who fixes it and how."""
+    flags.refuse_swapped(source, dest or "")
     what = flags.parse_source(
         source,
         recursive=recursive,
@@ -72,8 +75,8 @@ def check(
         transport=transport.value,
         owner_profile=owner_profile,
     )
-    where = flags.parse_destination(dest, what, force=force) if dest is not None else None
-    transfer = TransferOptions(filters=flags.filters_in_order(sys.argv))
+    where = flags.parse_destination(dest, what, force=force) if dest not in {None, "-"} else None
+    transfer = TransferOptions(filters=flags.filters_in_order(sys.argv, include or (), exclude or ()))
     with quick_imports():
         from s3haul.cli.examine import run  # noqa: PLC0415 - help and usage errors stay fast
 

@@ -39,9 +39,29 @@ COMMANDS = {
     ),
     "help": Listed(
         "help_topics",
-        "Longer texts: exit codes, errors, large objects, names, threat model, or one error id.",
+        "Longer texts on a topic, the flags of a command, or the page of an error id.",
     ),
 }
+
+
+class Grouped(TyperCommand):
+    """A command whose help groups its flags by their panels, without the variable of each."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        params: list[Any] = super().get_params(ctx)
+        for param in params:
+            param.show_envvar = False
+        return params
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            if record := param.get_help_record(ctx):
+                usual = "Arguments" if param.param_type_name == "argument" else "Other"
+                groups.setdefault(getattr(param, "rich_help_panel", None) or usual, []).append(record)
+        for name, records in groups.items():
+            with formatter.section(name):
+                formatter.write_dl(records)
 
 
 class Commands(TyperGroup):

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from s3haul.cli import flags, streams
+from s3haul.cli import flags, streams, variables
+from s3haul.cli.commands import Grouped, load
 from s3haul.cli.loading import quick_imports
 from s3haul.core.text import show as shown
 from s3haul.options import AccessOptions
@@ -42,7 +43,7 @@ def register(app: typer.Typer) -> None:
     """Add the command and its subcommand to the application."""
     group = typer.Typer(rich_markup_mode=None)
     group.callback(invoke_without_command=True, epilog=EPILOG)(configure)
-    group.command("show", epilog=SHOW_EPILOG)(show)
+    group.command("show", cls=Grouped, epilog=SHOW_EPILOG, context_settings=variables.SETTINGS)(show)
     app.add_typer(group, name="configure")
 
 
@@ -101,6 +102,7 @@ def configure(
 
 
 def show(
+    context: typer.Context,
     *,
     profile: flags.Profile = None,
     role_arn: flags.RoleArn = None,
@@ -116,10 +118,11 @@ def show(
 ) -> int:
     """Print every effective setting and where it comes from: a flag, a variable, or a file and its section.
 
-    Takes the access flags of cp. Nothing is sent; the External ID is told by its length.
+    Takes the access flags of cp, and tells the S3HAUL_ variables of all its flags. Nothing is sent; the External ID is told by its length.
     """
     with quick_imports():
-        from s3haul.aws.effective import effective  # noqa: PLC0415 - start-up stays fast
+        from s3haul.aws.effective import Row, effective  # noqa: PLC0415 - start-up stays fast
+        from s3haul.aws.profile import Origin  # noqa: PLC0415 - same
 
     access = AccessOptions(
         profile=profile,
@@ -130,7 +133,14 @@ def show(
         endpoint_url=endpoint_url,
         ca_bundle=ca_bundle,
     )
+    params = load("cp").params
     rows = effective(access)
+    shown_already = {param.name for param in context.command.params}
+    for name, setting in variables.given(params).items():
+        if name not in shown_already:
+            rows.append(Row(name, setting, Origin.ENVIRONMENT, variables.name_of(name)))
+    for problem in variables.unknown(params):
+        streams.tell(f"! {shown(problem)}")
     if json:
         streams.put(jsonlib.dumps({"schema": 1, "settings": [asdict(row) for row in rows]}))
         return 0

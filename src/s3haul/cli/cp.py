@@ -8,8 +8,10 @@ import sys
 import typer
 
 from s3haul.cli import flags
+from s3haul.cli.commands import Grouped
 from s3haul.cli.flags import LogFormats, Transports
 from s3haul.cli.loading import quick_imports
+from s3haul.cli.variables import SETTINGS
 from s3haul.errors import UsageError
 from s3haul.options import AccessOptions, Existing, OutputOptions, TransferOptions
 
@@ -19,15 +21,17 @@ Examples:
   s3haul cp --sse aws:kms --profile export s3://BUCKET ./ --recursive
   s3haul cp s3://BUCKET/2024/ ./data --role-arn arn:aws:iam::111111111111:role/export-role
   s3haul cp s3://BUCKET ./data --exclude '*' --include '*.parquet' --dryrun
+  s3haul cp s3://BUCKET/KEY - --profile export | gunzip | head
 
-The same command again goes on where an earlier one ended.
+The same command again goes on where an earlier one ended. Every flag can be given by a variable, too:
+--role-arn as S3HAUL_ROLE_ARN, --json as S3HAUL_JSON=1; s3haul configure show tells what is in effect.
 """
 _SSE = ("aws:kms", "aws:kms:dsse", "AES256")
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command("cp", epilog=EPILOG)(cp)
+    app.command("cp", cls=Grouped, epilog=EPILOG, context_settings=SETTINGS)(cp)
 
 
 def cp(
@@ -47,8 +51,8 @@ def cp(
     allow_plain_http: flags.PlainHttp = False,
     owner_profile: flags.OwnerProfile = None,
     recursive: flags.Recursive = False,
-    include: flags.Include = None,  # noqa: ARG001 - their order is only in the command line
-    exclude: flags.Exclude = None,  # noqa: ARG001 - same
+    include: flags.Include = None,
+    exclude: flags.Exclude = None,
     request_payer: flags.RequestPayer = None,
     expected_bucket_owner: flags.BucketOwner = None,
     page_size: flags.PageSize = 1000,
@@ -67,12 +71,16 @@ def cp(
     verbose: flags.Verbose = False,
     json: flags.Json = False,
     log_format: flags.LogFormat = LogFormats.TEXT,
+    no_overwrite: flags.NoOverwrite = False,
+    moot: flags.Moot = False,  # noqa: ARG001 - accepted, and that is all
+    moot_value: flags.MootValue = None,  # noqa: ARG001 - same
 ) -> int:
     """Copy objects to local disk: verified, resumable, every key accounted for.
 
     DEST keeps its journal in DEST/.s3haul. On a download no encryption can be asked for, so --sse and
     --sse-kms-key-id state what must be true: an object stored otherwise is a failure.
     """
+    flags.refuse_swapped(source, dest)
     what = flags.parse_source(
         source,
         recursive=recursive,
@@ -95,15 +103,21 @@ def cp(
         owner_profile=owner_profile,
     )
     transfer = TransferOptions(
-        filters=flags.filters_in_order(sys.argv),
+        filters=flags.filters_in_order(sys.argv, include or (), exclude or ()),
         sse=sse,
         sse_kms_key_id=sse_kms_key_id,
         require_checksum=require_checksum,
-        existing=existing,
+        existing=flags.parse_existing(existing, no_overwrite=no_overwrite),
         concurrency=concurrency,
         force_glacier_transfer=force_glacier_transfer,
         fail_if_empty=fail_if_empty,
     )
+    if dest == "-":
+        flags.demand_one_object(what, other_output=json or dryrun, filters=bool(transfer.filters))
+        with quick_imports():
+            from s3haul.cli import stdout  # noqa: PLC0415 - as below
+
+        return stdout.run(access, what, transfer)
     where = flags.parse_destination(dest, what, force=force)
     output = OutputOptions(
         quiet=quiet,

@@ -5,6 +5,7 @@ as a `UsageError`, before anything is opened.
 """
 
 import re
+import shlex
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Annotated
 
 import typer
 
+from s3haul.cli.completion import profiles
+from s3haul.cli.spellings import meant
 from s3haul.errors import UsageError
 from s3haul.options import DestinationOptions, Existing, RoleOptions, SourceOptions
 
@@ -32,18 +35,23 @@ class Transports(StrEnum):
 
 
 _ACCESS = "Access"
-_WHAT = "What to haul"
+_WHAT = "Selection"
+_HOW = "Transfer"
 _OUT = "Output"
 
 Source = Annotated[str, typer.Argument(metavar="s3://BUCKET[/PREFIX]", help="Bucket, prefix or object.")]
-Dest = Annotated[str, typer.Argument(metavar="DEST", help="Local directory, or file name for one object.")]
+Dest = Annotated[
+    str,
+    typer.Argument(metavar="DEST", help="Local directory; for one object also a file name, or - for stdout."),
+]
 OptionalDest = Annotated[
     str | None, typer.Argument(metavar="[DEST]", help="Local directory, to be tried out as well.")
 ]
 State = Annotated[Path, typer.Argument(metavar="DEST", help="A directory that s3haul hauled to.")]
 
 Profile = Annotated[
-    str | None, typer.Option(help="Profile of the AWS configuration.", rich_help_panel=_ACCESS)
+    str | None,
+    typer.Option(help="Profile of the AWS configuration.", autocompletion=profiles, rich_help_panel=_ACCESS),
 ]
 RoleArn = Annotated[str | None, typer.Option(help="Role to assume.", rich_help_panel=_ACCESS)]
 ExternalId = Annotated[
@@ -57,7 +65,11 @@ ExternalId = Annotated[
 ]
 SourceProfile = Annotated[
     str | None,
-    typer.Option(help="Profile whose credentials assume --role-arn.", rich_help_panel=_ACCESS),
+    typer.Option(
+        help="Profile whose credentials assume --role-arn.",
+        autocompletion=profiles,
+        rich_help_panel=_ACCESS,
+    ),
 ]
 SessionName = Annotated[
     str | None,
@@ -82,13 +94,17 @@ OwnerProfile = Annotated[
     str | None,
     typer.Option(
         envvar="S3HAUL_OWNER_PROFILE",
+        autocompletion=profiles,
         help="A profile of the data owner (iam:GetRole), only to say why STS refused the role.",
         rich_help_panel=_ACCESS,
     ),
 ]
 
 Recursive = Annotated[
-    bool, typer.Option("--recursive", help="SOURCE is a prefix: everything below it.", rich_help_panel=_WHAT)
+    bool,
+    typer.Option(
+        "--recursive", "-r", "-R", help="SOURCE is a prefix: everything below it.", rich_help_panel=_WHAT
+    ),
 ]
 Include = Annotated[
     list[str] | None,
@@ -110,19 +126,19 @@ PageSize = Annotated[int, typer.Option(min=1, max=1000, help="Keys per listing p
 Sse = Annotated[
     str | None,
     typer.Option(
-        metavar="aws:kms|aws:kms:dsse|AES256", help="Objects must be stored so.", rich_help_panel=_WHAT
+        metavar="aws:kms|aws:kms:dsse|AES256", help="Objects must be stored so.", rich_help_panel=_HOW
     ),
 ]
 SseKey = Annotated[
     str | None,
-    typer.Option("--sse-kms-key-id", help="Objects must be stored under this key.", rich_help_panel=_WHAT),
+    typer.Option("--sse-kms-key-id", help="Objects must be stored under this key.", rich_help_panel=_HOW),
 ]
 RequireChecksum = Annotated[
     bool,
-    typer.Option("--require-checksum", help="An object without a checksum fails.", rich_help_panel=_WHAT),
+    typer.Option("--require-checksum", help="An object without a checksum fails.", rich_help_panel=_HOW),
 ]
 ExistingFiles = Annotated[
-    Existing, typer.Option(help="Files that no earlier run knows.", rich_help_panel=_WHAT)
+    Existing, typer.Option(help="Files that no earlier run knows.", rich_help_panel=_HOW)
 ]
 ForceGlacier = Annotated[
     bool, typer.Option("--force-glacier-transfer", help="Try archived objects too.", rich_help_panel=_WHAT)
@@ -132,18 +148,21 @@ FailIfEmpty = Annotated[
     bool, typer.Option("--fail-if-empty", help="Exit 6 if no object is selected.", rich_help_panel=_WHAT)
 ]
 Concurrency = Annotated[
-    int, typer.Option(min=1, max=1024, help="Requests at a time, at most.", rich_help_panel=_WHAT)
+    int, typer.Option(min=1, max=1024, help="Requests at a time, at most.", rich_help_panel=_HOW)
 ]
 Transport = Annotated[
     Transports,
-    typer.Option(help="curl is fast, sdk serves odd endpoints; auto chooses.", rich_help_panel=_WHAT),
+    typer.Option(help="curl is fast, sdk serves odd endpoints; auto chooses.", rich_help_panel=_HOW),
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Accept / or the home directory as DEST.", rich_help_panel=_WHAT)
+    bool, typer.Option("--force", help="Accept / or the home directory as DEST.", rich_help_panel=_HOW)
 ]
 
 Dryrun = Annotated[
-    bool, typer.Option("--dryrun", help="Show what would be hauled, and its cost.", rich_help_panel=_OUT)
+    bool,
+    typer.Option(
+        "--dryrun", "--dry-run", help="Show what would be hauled, and its cost.", rich_help_panel=_OUT
+    ),
 ]
 Quiet = Annotated[
     bool,
@@ -158,11 +177,30 @@ Json = Annotated[
     bool, typer.Option("--json", help="One JSON object on stdout as the summary.", rich_help_panel=_OUT)
 ]
 Verbose = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Say more of what is used.", rich_help_panel=_OUT)
+    bool, typer.Option("--verbose", "-v", "--debug", help="Say more of what is used.", rich_help_panel=_OUT)
 ]
 LogFormat = Annotated[
     LogFormats, typer.Option(help="Events on stderr as text or JSON lines.", rich_help_panel=_OUT)
 ]
+
+# Flags of `aws s3 cp` and `aws` that change nothing here: what they ask for is done anyway, or is not done at all.
+Moot = Annotated[
+    bool,
+    typer.Option(
+        *("--ignore-glacier-warnings", "--follow-symlinks", "--no-follow-symlinks", "--no-cli-pager"),
+        hidden=True,
+        allow_from_autoenv=False,
+    ),
+]
+MootValue = Annotated[
+    list[str] | None,
+    typer.Option(
+        *("--checksum-mode", "--source-region", "--cli-read-timeout", "--cli-connect-timeout", "--color"),
+        hidden=True,
+        allow_from_autoenv=False,
+    ),
+]
+NoOverwrite = Annotated[bool, typer.Option("--no-overwrite", hidden=True, allow_from_autoenv=False)]
 
 _URL = re.compile(r"s3://(?P<bucket>arn:[^/]+[:/]accesspoint[:/][^/]+|[^/]+)(?:/(?P<key>.*))?", re.DOTALL)
 
@@ -178,9 +216,7 @@ def parse_source(
     """`s3://BUCKET[/PREFIX]`; a bucket, or a prefix that ends in "/", is recursive by itself."""
     match = _URL.fullmatch(url)
     if match is None:
-        raise UsageError(
-            f"{url!r} is not an S3 source.", hint="write s3://BUCKET, s3://BUCKET/PREFIX/ or s3://BUCKET/KEY"
-        )
+        raise _not_a_source(url)
     if request_payer not in {None, "requester"}:
         raise UsageError("--request-payer takes one value: requester.")
     if expected_bucket_owner is not None and not re.fullmatch(r"\d{12}", expected_bucket_owner, re.ASCII):
@@ -202,6 +238,27 @@ def parse_source(
         expected_bucket_owner=expected_bucket_owner,
         page_size=page_size,
     )
+
+
+def _not_a_source(word: str) -> UsageError:
+    """A URL of the web may carry a signature, so it is not repeated."""
+    said = "A URL of the web" if re.match("https?:", word, re.IGNORECASE) else repr(word)
+    did_you_mean = shlex.join(meant(word))
+    return UsageError(
+        f"{said} is not an S3 source.",
+        hint=f"did you mean: {did_you_mean}"
+        if did_you_mean
+        else "write s3://BUCKET, s3://BUCKET/PREFIX/ or s3://BUCKET/KEY",
+    )
+
+
+def refuse_swapped(source: str, dest: str) -> None:
+    """Raises `UsageError` where the arguments stand the other way round, or an upload is meant."""
+    if dest.startswith("s3://") and not source.startswith("s3:"):
+        raise UsageError(
+            "The source is local and the destination is in S3.",
+            hint=f"s3haul only downloads: {shlex.join(('s3haul', 'cp', dest, source))}",
+        )
 
 
 def parse_role(
@@ -227,6 +284,13 @@ def parse_role(
     )
 
 
+def parse_existing(existing: Existing, *, no_overwrite: bool) -> Existing:
+    """`--no-overwrite` of `aws s3 cp` is `--existing skip`."""
+    if no_overwrite and existing is Existing.OVERWRITE:
+        raise UsageError("--no-overwrite and --existing overwrite contradict each other.")
+    return Existing.SKIP if no_overwrite else existing
+
+
 def parse_destination(dest: str, source: SourceOptions, *, force: bool) -> DestinationOptions:
     """Where the objects go: a directory, or for one object also a file name, as `aws s3 cp` has it."""
     if not dest:
@@ -234,13 +298,37 @@ def parse_destination(dest: str, source: SourceOptions, *, force: bool) -> Desti
     if dest.startswith("s3://"):
         raise UsageError("The destination must be local.", hint="s3haul only downloads")
     path = Path(dest)
+    if path.parts[:2] == ("/", "dev") or path.is_fifo() or path.is_char_device() or path.is_socket():
+        raise UsageError(
+            f"{dest} is no place for files.", hint="- as DEST writes one object to standard output"
+        )
     if source.recursive or dest.endswith("/") or path.is_dir():
         return DestinationOptions(root=path, force=force)
     return DestinationOptions(root=path.parent, name=path.name, force=force)
 
 
-def filters_in_order(argv: Sequence[str]) -> tuple[tuple[bool, str], ...]:
-    """`--include` and `--exclude` in the order given, which the parsed lists no longer tell."""
+def demand_one_object(source: SourceOptions, *, other_output: bool, filters: bool) -> None:
+    """Raises `UsageError` unless the source can go to standard output, and that is free for it."""
+    if source.recursive:
+        raise UsageError(
+            "Standard output takes one object, and the source is a bucket or a prefix.",
+            hint="name one key: s3haul cp s3://BUCKET/KEY -",
+        )
+    if other_output:
+        raise UsageError(
+            "Standard output takes the object and nothing else.", hint="leave out --json and --dryrun"
+        )
+    if filters:
+        raise UsageError("--include and --exclude choose among objects, and - takes one.")
+
+
+def filters_in_order(
+    argv: Sequence[str], include: Sequence[str] = (), exclude: Sequence[str] = ()
+) -> tuple[tuple[bool, str], ...]:
+    """`--include` and `--exclude` in the order given, which the parsed lists no longer tell.
+
+    Those of a variable, which is used where the flag is not, go before: first what it excludes.
+    """
     found: list[tuple[bool, str]] = []
     words = iter(argv)
     for word in words:
@@ -249,4 +337,11 @@ def filters_in_order(argv: Sequence[str]) -> tuple[tuple[bool, str], ...]:
             break
         if flag in {"--include", "--exclude"}:
             found.append((flag == "--include", value if equals else next(words, "")))
-    return tuple(found)
+    given = {kind for kind, _ in found}
+    of_variables = [
+        (kind, pattern)
+        for kind, patterns in ((False, exclude), (True, include))
+        if kind not in given
+        for pattern in patterns
+    ]
+    return (*of_variables, *found)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from s3haul.api.download import download
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.cli import render, streams
+from s3haul.cli.remarks import remarks
 from s3haul.cli.render import Ending
 from s3haul.core.filters import nothing_selected
 from s3haul.core.tally import Tally
@@ -51,6 +52,9 @@ def run(
 
     def opened(store: OpenStore) -> None:
         tell(Noted(_access_note(store, verbose=output.verbose)))
+        for remark in remarks(source, transfer.filters):
+            tally.observe(remark)
+            tell(remark)
 
     async def main() -> None:
         await download(
@@ -71,7 +75,7 @@ def run(
     finally:
         _close(listener)
     seconds = time.monotonic() - started
-    error, findings = _explained(access, source, transfer, tally, error)
+    error, findings = explained(access, source, transfer, tally, error)
     ending = Ending(
         tally=tally,
         error=error,
@@ -89,7 +93,7 @@ def run(
     return ending.exit_code
 
 
-def _explained(
+def explained(
     access: AccessOptions,
     source: SourceOptions,
     transfer: TransferOptions,
@@ -154,6 +158,8 @@ def preview(
 
     async def main(done: Done) -> None:
         async with open_store(access, source, transfer, on_event=listener.observe) as opened:
+            for remark in remarks(source, transfer.filters):
+                listener.observe(remark)
             calls = Calls(
                 store=opened.store,
                 credentials=opened.credentials,

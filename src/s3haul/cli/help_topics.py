@@ -1,4 +1,4 @@
-"""`s3haul help [TOPIC]`: the longer texts that ship with the package, and one page per diagnosis id.
+"""`s3haul help [TOPIC]`: the longer texts that ship with the package, one page per diagnosis id, the flags of a command.
 
 Tables are generated from the code that they describe, so they cannot drift from it.
 """
@@ -9,12 +9,18 @@ from typing import Annotated
 
 import typer
 
+from s3haul.cli import streams
+from s3haul.cli.commands import COMMANDS, load
+from s3haul.cli.completion import topics
 from s3haul.core.pages import PAGES
 from s3haul.core.reasons import REASONS
 from s3haul.errors import UsageError
 from s3haul.preflight.statements import EXAMPLE, statement_of
 
-TOPICS = ("exit-codes", "errors", "large-objects", "names", "threat-model")
+TOPICS = (
+    *("exit-codes", "errors", "filters", "resume", "large-objects", "names"),
+    *("manifest", "json", "threat-model"),
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -22,12 +28,23 @@ def register(app: typer.Typer) -> None:
     app.command("help")(help_topic)
 
 
-def help_topic(topic: Annotated[str | None, typer.Argument(help="A topic or an error id.")] = None) -> int:
-    """Longer texts: exit codes, errors, large objects, names, threat model, or one error id."""
+def help_topic(
+    topic: Annotated[
+        str | None, typer.Argument(help="A topic, a command or an error id.", autocompletion=topics)
+    ] = None,
+) -> int:
+    """Longer texts on a topic, the flags of a command, or the page of an error id."""
     if topic is None:
-        typer.echo("Topics: " + ", ".join(TOPICS) + ", or an error id such as S3H-KMS-01.")
-        return 0
-    typer.echo(topic_text(topic))
+        streams.put(f"Topics: {', '.join(TOPICS)}; commands: {', '.join(COMMANDS)}; or an error id.")
+    elif topic in COMMANDS and topic not in TOPICS:
+        load(topic).main(
+            ["--help"],
+            prog_name=f"s3haul {topic}",
+            standalone_mode=False,
+            help_option_names=["-h", "--help"],
+        )
+    else:
+        streams.put(topic_text(topic))
     return 0
 
 
@@ -38,7 +55,7 @@ def topic_text(topic: str) -> str:
     if topic == "errors":
         return "\n\n".join(_page(each) for each in sorted(PAGES))
     if topic not in TOPICS:
-        raise UsageError(f"There is no help on {topic!r}.", hint="topics: " + ", ".join(TOPICS))
+        raise UsageError(f"There is no help on {topic!r}.", hint=f"topics: {', '.join(TOPICS)}")
     return (resources.files("s3haul.cli") / "topics" / f"{topic}.md").read_text("utf-8").rstrip()
 
 

@@ -72,6 +72,8 @@ class Ending:
             yield f"  kept      {human_bytes(tally.kept_bytes)} of {objects} in part, for the next run"
         if not tally.listing_complete:
             yield "  The listing was not read to its end: more objects may exist."
+        if self.root == "-":
+            return
         manifest = f"s3haul manifest {show(shlex.quote(self.root))}"
         for state, count in (("skipped", tally.skipped_count), ("failed", tally.failed_count)):
             if count:

@@ -70,6 +70,14 @@ def put(text: str) -> None:
         sys.stdout.write(text + "\n")
 
 
+def put_bytes(data: bytes | memoryview) -> None:
+    """Write all of `data` to stdout at once. Raises as `put`; may be called in any thread."""
+    rest = memoryview(data)
+    with _readable_trouble():
+        while rest:
+            rest = rest[os.write(sys.stdout.fileno(), rest) :]
+
+
 def put_report(text: str) -> None:
     """As `put`, with the marks of warnings and errors in colour where that is allowed."""
     put(colour_mark(text) if colour_allowed(sys.stdout) else text)

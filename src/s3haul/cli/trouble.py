@@ -30,13 +30,18 @@ def error_lines(error: S3HaulError) -> Iterator[str]:
 
 def resume_line(argv: Sequence[str]) -> str:
     """The command that goes on, to be pasted; an External ID in it is left for the user to fill in."""
+    return f"  Resume: s3haul {show(shlex.join(pasteable(argv)))}"
+
+
+def pasteable(argv: Sequence[str]) -> list[str]:
+    """The command line, to be shown: without the External ID."""
     words = list(argv)
     for index, word in enumerate(words):
         if word.startswith("--external-id="):
             words[index] = "--external-id=EXTERNAL-ID"
         elif index and words[index - 1] == "--external-id":
             words[index] = "EXTERNAL-ID"
-    return f"  Resume: s3haul {show(shlex.join(words))}"
+    return words
 
 
 def _sentence(message: str) -> str:

@@ -1,0 +1,65 @@
+"""`s3haul cp s3://BUCKET/KEY -`: one object to standard output, and everything else that is said to stderr.
+
+Nothing is left behind, so a signal ends it as it ends any filter.
+"""
+
+import signal
+import sys
+import time
+
+from s3haul.aws.session import open_store
+from s3haul.cli import streams
+from s3haul.cli.haul import explained
+from s3haul.cli.render import Ending
+from s3haul.core.tally import Tally
+from s3haul.core.tuner import Tuner
+from s3haul.engine.context import Calls
+from s3haul.engine.gate import Gate
+from s3haul.engine.loop import run_loop
+from s3haul.engine.stream import NAME, stream_object
+from s3haul.errors import S3HaulError
+from s3haul.events import Event
+from s3haul.models import Verdict
+from s3haul.options import AccessOptions, SourceOptions, TransferOptions
+from s3haul.progress import Quiet
+
+
+def run(access: AccessOptions, source: SourceOptions, transfer: TransferOptions) -> int:
+    """Write the object; silent where all is well. Returns the exit code, raises what ended the run early."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    tally, started = Tally(), time.monotonic()
+    listener = Quiet(tally, sys.stderr, colour=streams.colour_allowed(sys.stderr))
+    error: S3HaulError | None = None
+
+    def emit(event: Event) -> None:
+        tally.observe(event)
+        with streams.unheard(sys.stderr):
+            listener.observe(event)
+
+    async def main() -> None:
+        async with open_store(access, source, transfer, on_event=emit) as opened:
+            calls = Calls(
+                store=opened.store,
+                credentials=opened.credentials,
+                source=source,
+                options=transfer,
+                gate=Gate(Tuner(ceiling=transfer.concurrency)),
+                emit=emit,
+            )
+            await stream_object(calls, streams.put_bytes)
+
+    try:
+        run_loop(main())
+    except S3HaulError as raised:
+        error = raised
+    error, findings = explained(access, source, transfer, tally, error)
+    if error is not None:
+        raise error
+    if tally.exit_code:
+        url = f"s3://{source.bucket}/{source.prefix}"
+        seconds = time.monotonic() - started
+        ending = Ending(tally=tally, error=None, seconds=seconds, url=url, root=NAME, findings=findings)
+        streams.tell("\n".join(ending.lines()))
+    elif tally.verdicts[Verdict.SIZE_ONLY]:
+        streams.tell("! size-only: S3 stores no checksum of the object that can be computed")
+    return tally.exit_code
