@@ -11,7 +11,8 @@ from typing import ClassVar
 
 
 class S3HaulError(Exception):
-    """Ends the run. `message` says what, `hint` what to do, `said` is the service's own sentence.
+    """Ends the run. `message` says what, `hint` what to do, `said` is the service's own sentence, `seen` what a
+    library, the system or something in between reported.
 
     `who` can fix it, where that is somebody else than the page of the id says.
     """
@@ -25,6 +26,7 @@ class S3HaulError(Exception):
         *,
         hint: str | None = None,
         said: str | None = None,
+        seen: str | None = None,
         id: str | None = None,  # noqa: A002 - the field's name in every output
         who: str | None = None,
     ) -> None:
@@ -32,6 +34,7 @@ class S3HaulError(Exception):
         self.message = message
         self.hint = hint
         self.said = said
+        self.seen = seen
         self.id = id or self.default_id
         self.who = who
 

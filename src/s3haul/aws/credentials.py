@@ -159,6 +159,7 @@ class RoleCredentials:
             f"{error.message}; the session was not renewed within {self._hold:.0f} s",
             hint=f"{hint}the same command resumes",
             said=error.said,
+            seen=error.seen,
             id=error.id,
         )
 
@@ -176,7 +177,8 @@ class RoleCredentials:
         self._on_event(CredentialsRenewed(session.expires_at, self._renew_at))
 
     def _failed(self, error: S3HaulError, delay: float) -> None:
-        said = f" ({error.said})" if error.said else ""
+        words = error.said or error.seen
+        said = f" ({words})" if words else ""
         again = f"next attempt in {delay:.0f} s"
         self._warn(f"the role's session could not be renewed: {error.message}{said}; {again}", error.id)
 

@@ -12,7 +12,8 @@ from s3haul.aws import refusals
 from s3haul.aws.carrier import call
 from s3haul.aws.clients import iam_client, s3_client, sts_client
 from s3haul.aws.effective import effective
-from s3haul.aws.profile import Settings, resolve
+from s3haul.aws.guard import guarded
+from s3haul.aws.profile import Settings
 from s3haul.aws.session import ask_mfa, checked_settings, open_bucket
 from s3haul.aws.sources import load_source
 from s3haul.aws.sts import AskMfa, RoleChain, constant
@@ -47,12 +48,16 @@ class AwsProbes:
 
     def configuration(self) -> Configuration:
         settings = self._settings = checked_settings(self._access)
+        with guarded():
+            rows = effective(self._access)
         shown = tuple(
-            (row.name, row.value, row.where or row.origin.value)
-            for row in effective(self._access)
-            if row.value is not None
+            (row.name, row.value, row.where or row.origin.value) for row in rows if row.value is not None
         )
-        return Configuration(settings=shown, role=settings.role, keys_win=bool(settings.warnings))
+        return Configuration(
+            settings=shown,
+            role=settings.role,
+            keys_win=any(one.id == "S3H-CFG-06" for one in settings.warnings),
+        )
 
     async def caller(self) -> Identity | None:
         settings = self._configured
@@ -93,7 +98,7 @@ class AwsProbes:
         role, profile = self._configured.role, self._access.owner_profile
         if role is None or profile is None:
             return None
-        owner = resolve(
+        owner = checked_settings(
             replace(self._access, profile=profile, role=None, source_profile=None, external_id=None)
         )
         fetch = await self._owner_keys(owner)

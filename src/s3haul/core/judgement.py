@@ -34,7 +34,8 @@ class Finding:
     id: str
     level: Level
     title: str
-    said: str = ""
+    said: str = ""  # by AWS
+    seen: str = ""  # by a library, or from something in between
     who: str = ""
     fix: str = ""
     statement: Mapping[str, Any] | None = None  # of a policy, where one statement is what is missing
@@ -84,6 +85,7 @@ def trouble_finding(trouble: Trouble) -> Finding:
         level=_LEVELS.get(trouble.id, Level.ERROR),
         title=trouble.message,
         said=trouble.said,
+        seen=trouble.seen,
         who=page.who,
         fix=trouble.hint or page.fix,
     )

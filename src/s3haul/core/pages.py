@@ -58,6 +58,16 @@ PAGES: dict[str, Page] = {
         YOU,
         "Mend the line that is named. An indented line goes on with the value above it, whatever it looks like.",
     ),
+    "S3H-CFG-08": Page(
+        "A setting or a name has a value that cannot be used.",
+        YOU,
+        "Mend it in the place that is named: a flag, a variable, or a section of a file. An empty variable is none.",
+    ),
+    "S3H-CFG-09": Page(
+        "The profile sets something that changes nothing here.",
+        YOU,
+        "Nothing, if the default suits you: see what is said behind each setting.",
+    ),
     "S3H-STS-01": Page(
         "The credentials are unknown: STS or S3 does not know the access key.",
         YOU,
@@ -400,7 +410,9 @@ _OF_THE_SOURCE = frozenset(
 
 
 def exit_code(diagnosis: str) -> int:
-    """The exit code of a run that this id ended: 5 destination, 6 source, 4 access."""
+    """The exit code of a run that this id ended: 2 usage, 5 destination, 6 source, 4 access."""
+    if diagnosis in {"S3H-CFG-08", "S3H-USE-01"}:
+        return 2
     if diagnosis.startswith("S3H-DST"):
         return 5
     return 6 if diagnosis in _OF_THE_SOURCE else 4
