@@ -27,9 +27,9 @@ _CHATTY = ("boto3", "botocore", "aioboto3", "aiobotocore", "aiohttp", "urllib3")
 
 
 def quiet_loggers() -> None:
-    """At DEBUG the SDK logs secrets and signed headers, so it never gets below WARNING."""
+    """At DEBUG the SDK logs secrets and signed headers; its warnings are tracebacks of what is told in our words."""
     for name in _CHATTY:
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def core_session(profile: str | None, ca_bundle: str | None) -> Session:

@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 
+from s3haul.aws.renewal import advisory_window, mandatory_window
 from s3haul.aws.sts import Assume, RoleSession
 from s3haul.errors import CredentialsError, S3HaulError
 from s3haul.events import CredentialsRenewed, Emit, Warned
@@ -184,13 +185,3 @@ class RoleCredentials:
 
     def _warn(self, message: str, id_: str) -> None:
         self._on_event(Warned(message, id_))
-
-
-def advisory_window(duration: float) -> float:
-    """How long before its end, in seconds, a session of `duration` seconds is renewed."""
-    return min(900.0, duration / 4)
-
-
-def mandatory_window(duration: float) -> float:
-    """How long before its end a failing renewal is tried faster."""
-    return min(600.0, duration / 8)
