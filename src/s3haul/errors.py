@@ -147,6 +147,7 @@ class FaultKind(StrEnum):
     REDIRECT = "redirect"  # a 3xx answer, refused unread
     BROKEN = "broken"  # connection lost, reset, or body cut in the middle
     STALL = "stall"  # no byte, or too few, within the limit
+    INTERCEPTED = "intercepted"  # a proxy or a portal answered with a page of its own
     HTTP = "http"  # the service answered with an error
     PROTOCOL = "protocol"  # the answer is not what was asked for: status, range, length, ETag
     CHECKSUM = "checksum"  # the bytes do not match the stored checksum

@@ -268,3 +268,12 @@ async def test_a_layout_of_many_parts_is_read_page_by_page(store, server):
     assert len(layout.parts) == 1500
     assert layout.parts[-1].start == 1499 * 3
     assert server.count("GetObjectAttributes") == 2
+
+
+async def test_a_page_of_a_proxy_is_no_refusal_of_the_owner(transport):
+    page = answer("403 Forbidden", b"<html><h1>Web page blocked</h1></html>", content_type="text/html")
+    async with canned_store(page, transport) as store:
+        for asked in (store.list_page(""), read(store)):
+            fault = await fault_of(asked)
+            assert fault.kind is FaultKind.INTERCEPTED
+            assert "Web page blocked" in fault.message

@@ -104,13 +104,14 @@ class AwsProbes:
         fetch = await self._owner_keys(owner)
         try:
             keys, name = await fetch(), role.role_arn.rpartition("/")[2]
-            found = (await call(lambda: iam_client(owner, keys).get_role(RoleName=name)))["Role"]
+            found = (await call(lambda: iam_client(owner, keys).get_role(RoleName=name))).get("Role", {})
         except FOREIGN as error:
             fault = translate(error)
             if fault.code == "NoSuchEntity":
                 return TrustView("", {})
             raise refusals.explain(fault, error, None, owner) from None
-        return TrustView(found["Arn"], found["AssumeRolePolicyDocument"])
+        document = found.get("AssumeRolePolicyDocument")
+        return TrustView(str(found.get("Arn", "")), document if isinstance(document, dict) else {})
 
     async def head_bucket(self, *, owner: bool = True) -> str:
         request: dict[str, Any] = {"Bucket": self._source.bucket}
@@ -178,7 +179,7 @@ async def _identity(settings: Settings, fetch: FetchKeys) -> Identity:
         answer = await call(lambda: sts_client(settings, keys).get_caller_identity())
     except FOREIGN as error:
         raise refusals.explain(translate(error), error, None, settings) from None
-    return Identity(str(answer["Arn"]), str(answer["Account"]))
+    return Identity(str(answer.get("Arn", "")), str(answer.get("Account", "")))
 
 
 def _unheard(_event: object) -> None:

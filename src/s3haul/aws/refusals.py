@@ -79,6 +79,11 @@ def unreachable(what: str, fault: Fault, error: BaseException) -> S3HaulError:
     if kind is FaultKind.REDIRECT:
         hint = "check --endpoint-url and --region; the session token follows no redirect"
         return RedirectRefusedError(f"{what} sent us to another address", hint=hint, seen=seen)
+    if kind is FaultKind.INTERCEPTED:
+        page = PAGES["S3H-NET-09"]
+        return SourceError(
+            f"not {what} answered, but somebody in between", hint=page.fix, seen=seen, id="S3H-NET-09"
+        )
     if kind is FaultKind.CREDENTIALS:
         return CredentialsError("there are no credentials to sign with", seen=seen)
     if kind is FaultKind.LOCAL:

@@ -171,6 +171,12 @@ PAGES: dict[str, Page] = {
         YOU,
         "Check the network; the same command resumes.",
     ),
+    "S3H-NET-09": Page(
+        "Somebody between here and the service answered with a web page: a proxy, a filter or a captive portal.",
+        ADMIN,
+        "Open the endpoint in a browser to see whose page it is; have its host let through, or name the right"
+        " proxy in HTTPS_PROXY (NO_PROXY for none). No policy of the bucket or the role is at fault.",
+    ),
     "S3H-S3-01": Page("The bucket does not exist.", YOU, "Check its name, the account and the endpoint."),
     "S3H-S3-02": Page(
         "The role may not list the bucket (s3:ListBucket).",
@@ -402,7 +408,7 @@ GUARDS: dict[str, tuple[str, str]] = {
 
 _OF_THE_SOURCE = frozenset(
     {
-        *("S3H-NET-02", "S3H-NET-04", "S3H-NET-05", "S3H-NET-06", "S3H-NET-07", "S3H-NET-08"),
+        *("S3H-NET-02", "S3H-NET-04", "S3H-NET-05", "S3H-NET-06", "S3H-NET-07", "S3H-NET-08", "S3H-NET-09"),
         *("S3H-S3-01", "S3H-S3-11", "S3H-S3-12", "S3H-S3-15", "S3H-S3-16", "S3H-S3-17", "S3H-S3-18"),
         *("S3H-S3-19", "S3H-KMS-08", "S3H-INT-01", "S3H-INT-03"),
     }
