@@ -277,3 +277,17 @@ async def test_a_page_of_a_proxy_is_no_refusal_of_the_owner(transport):
             fault = await fault_of(asked)
             assert fault.kind is FaultKind.INTERCEPTED
             assert "Web page blocked" in fault.message
+
+
+async def test_the_region_is_taken_from_where_a_new_bucket_sends_us_though_nobody_follows(transport):
+    elsewhere = "https://b.s3.eu-west-1.amazonaws.com/"
+    answers = {
+        b"HEAD": answer("307 Temporary Redirect", location=elsewhere),
+        b"GET": answer("200 OK", b"data"),
+    }
+    async with (
+        canned(lambda head: answers[head.split()[0]]) as server,
+        store_on(server.port, transport) as store,
+    ):
+        await read(store)
+    assert [b"/eu-west-1/s3/" in head for head in server.requests] == [False, True]

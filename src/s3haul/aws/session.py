@@ -207,13 +207,19 @@ def _region_of_refusal(error: Exception, bucket: str) -> str:
         return fault.region
     if fault.kind is not FaultKind.HTTP:
         raise refusals.unreachable("S3", fault, error) from None
-    if fault.status == 404:
+    if fault.status == 404 and not _is_typed_html(error):
         hint = "check the name; --endpoint-url and the profile's endpoint decide where it is looked for"
         what = "access point" if bucket.startswith("arn:") else "bucket"
         raise SourceError(
-            f"the {what} {bucket!r} does not exist", hint=hint, said=fault.message, id="S3H-S3-01"
+            f"the {what} {bucket!r} does not exist", hint=hint, seen=fault.message, id="S3H-S3-01"
         )
     return ""
+
+
+def _is_typed_html(error: Exception) -> bool:
+    """A HEAD has no body to tell whose page it would be: the listing will."""
+    metadata = getattr(error, "response", {}).get("ResponseMetadata", {})
+    return str(metadata.get("HTTPHeaders", {}).get("content-type", "")).startswith("text/html")
 
 
 def _effective(settings: Settings, credentials: RoleCredentials | None, client: Any) -> Effective:
