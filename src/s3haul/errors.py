@@ -11,7 +11,8 @@ from typing import ClassVar
 
 
 class S3HaulError(Exception):
-    """Ends the run. `message` says what, `hint` what to do, `said` is the service's own sentence.
+    """Ends the run. `message` says what, `hint` what to do, `said` is the service's own sentence, `seen` what a
+    library, the system or something in between reported.
 
     `who` can fix it, where that is somebody else than the page of the id says.
     """
@@ -25,6 +26,7 @@ class S3HaulError(Exception):
         *,
         hint: str | None = None,
         said: str | None = None,
+        seen: str | None = None,
         id: str | None = None,  # noqa: A002 - the field's name in every output
         who: str | None = None,
     ) -> None:
@@ -32,6 +34,7 @@ class S3HaulError(Exception):
         self.message = message
         self.hint = hint
         self.said = said
+        self.seen = seen
         self.id = id or self.default_id
         self.who = who
 
@@ -144,6 +147,7 @@ class FaultKind(StrEnum):
     REDIRECT = "redirect"  # a 3xx answer, refused unread
     BROKEN = "broken"  # connection lost, reset, or body cut in the middle
     STALL = "stall"  # no byte, or too few, within the limit
+    INTERCEPTED = "intercepted"  # a proxy or a portal answered with a page of its own
     HTTP = "http"  # the service answered with an error
     PROTOCOL = "protocol"  # the answer is not what was asked for: status, range, length, ETag
     CHECKSUM = "checksum"  # the bytes do not match the stored checksum

@@ -61,7 +61,7 @@ def test_reasons_are_slugs_with_sentences_for_people():
     for slug, reason in REASONS.items():
         assert re.fullmatch(r"[a-z-]+", slug)
         assert ID.fullmatch(reason.id)
-        assert reason.who in {"you", "data owner", "the service", "nobody"}
+        assert reason.who in {"you", "your administrator", "data owner", "the service", "nobody"}
 
 
 @pytest.mark.parametrize(

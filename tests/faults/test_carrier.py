@@ -130,3 +130,10 @@ async def test_a_cancelled_call_breaks_off_its_request(ca_file):
             with pytest.raises(asyncio.CancelledError):
                 await waiting
     assert threading.active_count() <= threads + 1
+
+
+async def test_a_page_of_a_proxy_is_no_answer_of_sts(carrier):
+    async with canned(lambda _: answer("403 Forbidden", b"<html>blocked</html>")) as server:
+        with pytest.raises(NoResponse) as caught:
+            await call(lambda: carried_by(carrier)(request(f"http://127.0.0.1:{server.port}/")))
+    assert translate(caught.value).kind is FaultKind.INTERCEPTED

@@ -268,3 +268,26 @@ async def test_a_layout_of_many_parts_is_read_page_by_page(store, server):
     assert len(layout.parts) == 1500
     assert layout.parts[-1].start == 1499 * 3
     assert server.count("GetObjectAttributes") == 2
+
+
+async def test_a_page_of_a_proxy_is_no_refusal_of_the_owner(transport):
+    page = answer("403 Forbidden", b"<html><h1>Web page blocked</h1></html>", content_type="text/html")
+    async with canned_store(page, transport) as store:
+        for asked in (store.list_page(""), read(store)):
+            fault = await fault_of(asked)
+            assert fault.kind is FaultKind.INTERCEPTED
+            assert "Web page blocked" in fault.message
+
+
+async def test_the_region_is_taken_from_where_a_new_bucket_sends_us_though_nobody_follows(transport):
+    elsewhere = "https://b.s3.eu-west-1.amazonaws.com/"
+    answers = {
+        b"HEAD": answer("307 Temporary Redirect", location=elsewhere),
+        b"GET": answer("200 OK", b"data"),
+    }
+    async with (
+        canned(lambda head: answers[head.split()[0]]) as server,
+        store_on(server.port, transport) as store,
+    ):
+        await read(store)
+    assert [b"/eu-west-1/s3/" in head for head in server.requests] == [False, True]

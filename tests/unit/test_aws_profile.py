@@ -128,7 +128,7 @@ def test_keys_in_the_environment_beat_aws_profile_and_the_user_is_told(configure
     settings = effective(None)
     assert settings.roles == ()
     assert settings.base == Base(BaseKind.CHAIN)
-    assert "--profile export" in settings.warnings[0]
+    assert "--profile export" in settings.warnings[0].message
 
 
 def test_a_role_by_flags_is_assumed_with_the_named_source_profile(configure):

@@ -45,6 +45,17 @@ def is_listed(region: str) -> bool:
     return any(region in one.regions for one in partitions().values())
 
 
+def region_of_title(title: str) -> str:
+    """The region that AWS's console shows by this title, such as "US East (N. Virginia)", or ""."""
+    found = (
+        name
+        for one in _data()["partitions"]
+        for name, entry in one["regions"].items()
+        if entry.get("description", "").lower() == title.strip().lower()
+    )
+    return next(found, "")
+
+
 def region_in_host(host: str) -> str:
     """The region in the name of one of AWS's S3 hosts, or ""."""
     for one in partitions().values():

@@ -18,6 +18,7 @@ from botocore.utils import get_environ_proxies
 
 from s3haul.errors import Fault, FaultKind
 from s3haul.s3.limits import CONNECT_TIMEOUT, REDIRECTS
+from s3haul.s3.web_pages import interception
 from s3haul.threads import steadfast
 
 READ_TIMEOUT = 30
@@ -176,6 +177,8 @@ def carried_by(chosen: Carrier) -> Callable[..., AWSResponse]:
         if _is_stopped():
             raise NoResponse(fault=Fault(FaultKind.BROKEN, "the run ends"))
         response = chosen.send(request)
+        if page := interception(response.status_code, response.headers, response.content):
+            raise NoResponse(fault=page)
         if response.status_code in REDIRECTS:
             raise RedirectRefused(
                 status=response.status_code,

@@ -4,8 +4,10 @@ It finds profiles and values and says what is wrong with a file; it decides noth
 precedence (see `profile`). It never repeats a line of a file: lines may hold secrets.
 """
 
+import codecs
 import configparser
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,12 +54,18 @@ def read(session: Session) -> ConfigFile:
         os.path.expanduser(session.get_config_variable("credentials_file")),  # noqa: PTH111
     )
     try:
-        everything = session.full_config
+        everything = tame(session).full_config
     except ConfigParseError as error:
-        trouble = _where(error.kwargs.get("error"))
         # The cause quotes the line, so it is not chained.
+        path = str(error.kwargs.get("path"))
+        hint = _encoding_hint(path, error.kwargs.get("error"))
+        trouble = "" if hint else _where(error.kwargs.get("error"))
         raise ProfileError(
-            f"{error.kwargs.get('path')} cannot be parsed{trouble}", hint=_PARSE_HINT, id=UNUSABLE
+            f"{path} cannot be parsed{trouble}", hint=hint or _PARSE_HINT, id=UNUSABLE
+        ) from None
+    except OSError as error:
+        raise ProfileError(
+            f"{error.filename} cannot be read", hint="check its permissions", seen=error.strerror, id=UNUSABLE
         ) from None
     return ConfigFile(everything["profiles"], everything, paths)
 
@@ -97,20 +105,42 @@ def check_signature(name: str, profile: dict[str, Any]) -> None:
 
 
 def tame(session: Session) -> Session:
-    """Makes `s3 = signature_version = s3v4`, pasted on one line, harmless: botocore wants a section there."""
+    """Takes `s3 = signature_version = s3v4`, pasted on one line, for what it means: botocore wants a section there."""
     for profile in session.full_config["profiles"].values():
-        if isinstance(profile.get("s3"), str):
-            profile["s3"] = {}
+        value = profile.get("s3")
+        if isinstance(value, str):
+            name, equals, nested = value.partition("=")
+            if equals or not value.strip():
+                profile["s3"] = {name.strip(): nested.strip()} if equals else {}
     return session
 
 
 _PARSE_HINT = "every line must be [section], key = value, or an indented key = value below a key"
 
 
+_MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16", codecs.BOM_UTF8: "UTF-8 with a BOM"}
+
+
+def _encoding_hint(path: str, error: object) -> str:
+    """How to write the file anew, where it is its encoding that cannot be read; else ""."""
+    with suppress(OSError), open(path, "rb") as file:  # noqa: PTH123 - as botocore opens it
+        head = file.read(4)
+        for mark, name in _MARKS.items():
+            if head.startswith(mark):
+                return (
+                    f"it is stored as {name} (a byte order mark, BOM, stands first): save it as plain UTF-8"
+                )
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start + 1} is no {error.encoding.upper()}: save the file as UTF-8"
+    return ""
+
+
 def _where(error: object) -> str:
+    if isinstance(error, configparser.MissingSectionHeaderError):
+        return f" (line {error.lineno} stands before any [section])"
     if isinstance(error, configparser.ParsingError):
         lines = ", ".join(str(number) for number, _ in error.errors)
-        return f" (line {lines})" if lines else f" (line {getattr(error, 'lineno', '?')})"
+        return f" (line {lines})" if lines else ""
     if isinstance(error, configparser.DuplicateSectionError | configparser.DuplicateOptionError):
         return f" (line {error.lineno}: [{error.section}] holds something twice)"
     return ""

@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 
+from s3haul.aws.renewal import advisory_window, mandatory_window
 from s3haul.aws.sts import Assume, RoleSession
 from s3haul.errors import CredentialsError, S3HaulError
 from s3haul.events import CredentialsRenewed, Emit, Warned
@@ -159,6 +160,7 @@ class RoleCredentials:
             f"{error.message}; the session was not renewed within {self._hold:.0f} s",
             hint=f"{hint}the same command resumes",
             said=error.said,
+            seen=error.seen,
             id=error.id,
         )
 
@@ -176,19 +178,10 @@ class RoleCredentials:
         self._on_event(CredentialsRenewed(session.expires_at, self._renew_at))
 
     def _failed(self, error: S3HaulError, delay: float) -> None:
-        said = f" ({error.said})" if error.said else ""
+        words = error.said or error.seen
+        said = f" ({words})" if words else ""
         again = f"next attempt in {delay:.0f} s"
         self._warn(f"the role's session could not be renewed: {error.message}{said}; {again}", error.id)
 
     def _warn(self, message: str, id_: str) -> None:
         self._on_event(Warned(message, id_))
-
-
-def advisory_window(duration: float) -> float:
-    """How long before its end, in seconds, a session of `duration` seconds is renewed."""
-    return min(900.0, duration / 4)
-
-
-def mandatory_window(duration: float) -> float:
-    """How long before its end a failing renewal is tried faster."""
-    return min(600.0, duration / 8)

@@ -9,25 +9,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.configloader import raw_config_parse
-from botocore.exceptions import ConfigNotFound
 from botocore.session import Session
 
 from s3haul.aws import configfile
 from s3haul.aws.chain import RoleStep
-from s3haul.aws.configtext import profile_of
 from s3haul.aws.configwrite import hidden
-from s3haul.aws.profile import Origin, Setting, Settings, resolve
+from s3haul.aws.places import VARIABLES, Origin, Place, Setting, section_of
+from s3haul.aws.profile import Settings, resolve
 from s3haul.options import AccessOptions
 
-_VARIABLES = {
-    "profile": ("AWS_DEFAULT_PROFILE", "AWS_PROFILE"),
-    "region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
-    "endpoint_url": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
-    "sts_endpoint_url": ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"),
-    "ca_bundle": ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"),
-}
-_FLAGS = {"sts_endpoint_url": "endpoint_url"}
 # The key of the profile for each field of a role.
 _ROLE = {
     "role_arn": "role_arn",
@@ -52,12 +42,9 @@ def effective(access: AccessOptions, environ: Mapping[str, str] = os.environ) ->
     """Every effective value, the chain of roles from the source to the last. Raises as `profile.resolve`."""
     settings = resolve(access, environ)
     files = configfile.read(Session(profile=access.profile))
-    name = settings.profile.value or "default"
-    chosen: dict[str, Setting] = {key: getattr(settings, key) for key in _VARIABLES}
-    rows = [
-        Row(key, setting.value, *_place(key, setting, files.paths, name, environ))
-        for key, setting in chosen.items()
-    ]
+    place = Place(files.paths, settings.profile.value or "default", environ)
+    chosen: dict[str, Setting] = {key: getattr(settings, key) for key in VARIABLES}
+    rows = [Row(key, setting.value, *_place(key, setting, place)) for key, setting in chosen.items()]
     rows.append(_source_row(access, settings, files.paths, environ))
     for number, step in enumerate(settings.roles, 1):
         last = number == len(settings.roles)
@@ -73,7 +60,7 @@ def _source_row(
         return Row("source", str(settings.base), *_given("source_profile", access.source_profile, environ))
     first = settings.roles[0].profile if settings.roles else None
     for key in ("source_profile", "credential_source"):
-        section = _section_of(paths, first, key) if first else ""
+        section = section_of(paths, first, key) if first else ""
         if section:
             return Row("source", str(settings.base), Origin.PROFILE, section)
     return Row("source", str(settings.base), Origin.DEFAULT)
@@ -87,18 +74,10 @@ def _given(flag: str, value: str | None, environ: Mapping[str, str]) -> tuple[Or
     return Origin.FLAG, f"--{flag.replace('_', '-')}"
 
 
-def _place(
-    key: str, setting: Setting, paths: tuple[str, str], profile: str, environ: Mapping[str, str]
-) -> tuple[Origin, str]:
-    match setting.origin:
-        case Origin.FLAG:
-            return _given(_FLAGS.get(key, key), setting.value, environ)
-        case Origin.ENVIRONMENT:
-            return setting.origin, next((name for name in _VARIABLES[key] if environ.get(name)), "")
-        case Origin.PROFILE:
-            return setting.origin, _section_of(paths, profile, key) or paths[0]
-        case Origin.DEFAULT:
-            return setting.origin, ""
+def _place(key: str, setting: Setting, place: Place) -> tuple[Origin, str]:
+    if setting.origin is Origin.FLAG:
+        return _given(key, setting.value, place.environ)
+    return setting.origin, place.of(key, setting.origin)
 
 
 def _role_rows(
@@ -109,7 +88,7 @@ def _role_rows(
         if value is None:
             continue
         shown = hidden(value) if key == "external_id" else str(value)
-        section = _section_of(paths, step.profile, key) if step.profile else ""
+        section = section_of(paths, step.profile, key) if step.profile else ""
         if key == "external_id" and external_id is not None:
             yield Row(key, shown, *_given(key, external_id, environ))
         elif step.profile is None and key == "duration_seconds" and value == 3600:
@@ -118,17 +97,3 @@ def _role_rows(
             yield Row(key, shown, *_given(key, str(value), environ))
         else:
             yield Row(key, shown, Origin.PROFILE if section else Origin.DEFAULT, section)
-
-
-def _section_of(paths: tuple[str, str], profile: str, key: str) -> str:
-    """ "FILE [section]" of a profile's key. The credentials file goes before the config file, as for botocore."""
-    config, credentials = paths
-    for path, named in ((credentials, lambda section: section), (config, profile_of)):
-        try:
-            sections = raw_config_parse(path)
-        except ConfigNotFound:
-            continue
-        for section, values in sections.items():
-            if named(section) == profile and key in values:
-                return f"{path} [{section}]"
-    return ""

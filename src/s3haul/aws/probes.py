@@ -12,7 +12,8 @@ from s3haul.aws import refusals
 from s3haul.aws.carrier import call
 from s3haul.aws.clients import iam_client, s3_client, sts_client
 from s3haul.aws.effective import effective
-from s3haul.aws.profile import Settings, resolve
+from s3haul.aws.guard import guarded
+from s3haul.aws.profile import Settings
 from s3haul.aws.session import ask_mfa, checked_settings, open_bucket
 from s3haul.aws.sources import load_source
 from s3haul.aws.sts import AskMfa, RoleChain, constant
@@ -47,12 +48,16 @@ class AwsProbes:
 
     def configuration(self) -> Configuration:
         settings = self._settings = checked_settings(self._access)
+        with guarded():
+            rows = effective(self._access)
         shown = tuple(
-            (row.name, row.value, row.where or row.origin.value)
-            for row in effective(self._access)
-            if row.value is not None
+            (row.name, row.value, row.where or row.origin.value) for row in rows if row.value is not None
         )
-        return Configuration(settings=shown, role=settings.role, keys_win=bool(settings.warnings))
+        return Configuration(
+            settings=shown,
+            role=settings.role,
+            keys_win=any(one.id == "S3H-CFG-06" for one in settings.warnings),
+        )
 
     async def caller(self) -> Identity | None:
         settings = self._configured
@@ -93,19 +98,20 @@ class AwsProbes:
         role, profile = self._configured.role, self._access.owner_profile
         if role is None or profile is None:
             return None
-        owner = resolve(
+        owner = checked_settings(
             replace(self._access, profile=profile, role=None, source_profile=None, external_id=None)
         )
         fetch = await self._owner_keys(owner)
         try:
             keys, name = await fetch(), role.role_arn.rpartition("/")[2]
-            found = (await call(lambda: iam_client(owner, keys).get_role(RoleName=name)))["Role"]
+            found = (await call(lambda: iam_client(owner, keys).get_role(RoleName=name))).get("Role", {})
         except FOREIGN as error:
             fault = translate(error)
             if fault.code == "NoSuchEntity":
                 return TrustView("", {})
             raise refusals.explain(fault, error, None, owner) from None
-        return TrustView(found["Arn"], found["AssumeRolePolicyDocument"])
+        document = found.get("AssumeRolePolicyDocument")
+        return TrustView(str(found.get("Arn", "")), document if isinstance(document, dict) else {})
 
     async def head_bucket(self, *, owner: bool = True) -> str:
         request: dict[str, Any] = {"Bucket": self._source.bucket}
@@ -173,7 +179,7 @@ async def _identity(settings: Settings, fetch: FetchKeys) -> Identity:
         answer = await call(lambda: sts_client(settings, keys).get_caller_identity())
     except FOREIGN as error:
         raise refusals.explain(translate(error), error, None, settings) from None
-    return Identity(str(answer["Arn"]), str(answer["Account"]))
+    return Identity(str(answer.get("Arn", "")), str(answer.get("Account", "")))
 
 
 def _unheard(_event: object) -> None:

@@ -5,37 +5,25 @@ The AWS CLI's rules: a flag beats the environment, the environment beats the pro
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from botocore.session import Session
 
-from s3haul.aws import configfile
+from s3haul.access.partitions import partitions
+from s3haul.aws import configfile, sdk_settings
 from s3haul.aws.chain import Base, RoleStep, resolve_chain
 from s3haul.aws.configfile import ConfigFile
+from s3haul.aws.endpoints import check_endpoint
+from s3haul.aws.places import Origin, Place, Setting
 from s3haul.aws.tls import tls_context
+from s3haul.aws.validate import check_region
 from s3haul.errors import ProfileError, S3HaulError, UsageError
+from s3haul.events import Warned
 from s3haul.options import AccessOptions, RoleOptions
 
 DEFAULT_REGION = "us-east-1"
-
-
-class Origin(StrEnum):
-    """Where a setting comes from."""
-
-    FLAG = "flag"
-    ENVIRONMENT = "environment"
-    PROFILE = "profile"
-    DEFAULT = "default"
-
-
-class Setting(NamedTuple):
-    """One effective value; `None` means that AWS's own default applies."""
-
-    value: str | None
-    origin: Origin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +37,9 @@ class Settings:
     ca_bundle: Setting
     base: Base
     roles: tuple[RoleStep, ...] = ()
-    warnings: tuple[str, ...] = ()
+    addressing_style: str = "auto"
+    us_east_1_regional: bool = True
+    warnings: tuple[Warned, ...] = ()
 
     @property
     def role(self) -> RoleOptions | None:
@@ -64,17 +54,21 @@ def resolve(access: AccessOptions, environ: Mapping[str, str] = os.environ) -> S
     files = configfile.read(session)
     profile = _profile_name(access, session)
     keys = _keys(files, profile)
-    configfile.check_signature(profile.value or "default", keys)
-    roles, base = resolve_chain(access, files, profile.value or "default", environ)
+    place = Place(files.paths, profile.value or "default", environ)
+    configfile.check_signature(place.profile, keys)
+    sdk_settings.check(keys, place)
+    roles, base = resolve_chain(access, files, place.profile, environ)
     return Settings(
         profile=profile,
-        region=_region(access, keys, environ),
-        endpoint_url=_endpoint(access.endpoint_url, "s3", session, files),
-        sts_endpoint_url=_endpoint(access.sts_endpoint_url, "sts", session, files),
+        region=_region(access, keys, roles, place),
+        endpoint_url=_endpoint(access, "s3", session, files, place),
+        sts_endpoint_url=_endpoint(access, "sts", session, files, place),
         ca_bundle=_ca_bundle(access, keys, environ),
         base=base,
         roles=roles,
-        warnings=_warnings(profile, environ),
+        addressing_style=_nested(keys, "addressing_style") or "auto",
+        us_east_1_regional=_us_east_1_regional(keys, environ),
+        warnings=tuple(_warnings(profile, keys, place)),
     )
 
 
@@ -91,18 +85,55 @@ def _keys(files: ConfigFile, profile: Setting) -> dict[str, Any]:
     return files.profile(profile.value)
 
 
-def _region(access: AccessOptions, keys: dict[str, Any], environ: Mapping[str, str]) -> Setting:
-    if access.region:
-        return Setting(access.region, Origin.FLAG)
+def _region(
+    access: AccessOptions, keys: dict[str, Any], roles: tuple[RoleStep, ...], place: Place
+) -> Setting:
+    """The region; without one, that of the last role's partition which serves what has none."""
+    environ = place.environ
     found = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
-    if found:
-        return Setting(found, Origin.ENVIRONMENT)
-    if keys.get("region"):
-        return Setting(keys["region"], Origin.PROFILE)
-    return Setting(DEFAULT_REGION, Origin.DEFAULT)
+    candidates = (
+        Setting(access.region, Origin.FLAG),
+        Setting(found, Origin.ENVIRONMENT),
+        Setting(keys.get("region"), Origin.PROFILE),
+    )
+    for setting in candidates:
+        if setting.value:
+            check_region(setting.value, place.of("region", setting.origin))
+            return setting
+    return Setting(_home_region(roles), Origin.DEFAULT)
 
 
-def _endpoint(flag: str | None, service: str, session: Session, files: ConfigFile) -> Setting:
+def _home_region(roles: tuple[RoleStep, ...]) -> str:
+    named = roles[-1].role.role_arn.split(":")[1] if roles else "aws"
+    partition = partitions().get(named)
+    return partition.home if partition else DEFAULT_REGION
+
+
+def _nested(keys: dict[str, Any], name: str) -> str:
+    section = keys.get("s3")
+    return str(section.get(name, "")).lower() if isinstance(section, dict) else ""
+
+
+def _us_east_1_regional(keys: dict[str, Any], environ: Mapping[str, str]) -> bool:
+    """Whether us-east-1 is asked at its own host, as the AWS CLI asks it, unless the old one is asked for."""
+    name = "us_east_1_regional_endpoint"
+    variable = environ.get("AWS_S3_US_EAST_1_REGIONAL_ENDPOINT")
+    found = variable or keys.get(f"s3_{name}") or _nested(keys, name)
+    return str(found).lower() != "legacy"
+
+
+def _endpoint(
+    access: AccessOptions, service: str, session: Session, files: ConfigFile, place: Place
+) -> Setting:
+    key = "endpoint_url" if service == "s3" else f"{service}_endpoint_url"
+    setting = _configured_endpoint(getattr(access, key), service, session, files)
+    # The profile's own key is called the same for every service.
+    where = place.of("endpoint_url" if setting.origin is Origin.PROFILE else key, setting.origin)
+    check_endpoint(setting.value, allow_plain_http=access.allow_plain_http, where=where)
+    return setting
+
+
+def _configured_endpoint(flag: str | None, service: str, session: Session, files: ConfigFile) -> Setting:
     if flag:
         return Setting(flag, Origin.FLAG)
     if session.get_config_variable("ignore_configured_endpoint_urls"):
@@ -138,8 +169,11 @@ def _check_ca_bundle(path: str, where: str, refusal: type[S3HaulError]) -> None:
         ) from None
 
 
-def _warnings(profile: Setting, environ: Mapping[str, str]) -> tuple[str, ...]:
-    if profile.origin is Origin.ENVIRONMENT and environ.get("AWS_ACCESS_KEY_ID"):
+def _warnings(profile: Setting, keys: dict[str, Any], place: Place) -> Iterator[Warned]:
+    if profile.origin is Origin.ENVIRONMENT and place.environ.get("AWS_ACCESS_KEY_ID"):
         advice = f"unset it, or pass --profile {profile.value}"
-        return (f"AWS_ACCESS_KEY_ID is set and wins over AWS_PROFILE={profile.value}; {advice}",)
-    return ()
+        yield Warned(
+            f"AWS_ACCESS_KEY_ID is set and wins over AWS_PROFILE={profile.value}; {advice}", "S3H-CFG-06"
+        )
+    if sentence := sdk_settings.unused(keys, place):
+        yield Warned(sentence, sdk_settings.UNUSED)

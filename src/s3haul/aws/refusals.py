@@ -10,6 +10,7 @@ from dataclasses import replace
 from botocore.exceptions import ClientError
 
 from s3haul.aws.chain import RoleStep
+from s3haul.aws.guard import is_refused_setting, refused_setting
 from s3haul.aws.profile import Settings
 from s3haul.core.denial import Denial, parse_denial, which_policy
 from s3haul.core.pages import PAGES, filled
@@ -69,22 +70,29 @@ def unreachable(what: str, fault: Fault, error: BaseException) -> S3HaulError:
     """The error for a service that gave no answer of its own."""
     if isinstance(error, S3HaulError):
         return error
-    kind, said = fault.kind, fault.message
+    if is_refused_setting(error):
+        return refused_setting(error)
+    kind, seen = fault.kind, fault.message
     if kind is FaultKind.TLS:
         hint = "name the certificate authority with --ca-bundle if the server is yours; a proxy may intercept"
-        return TlsError(f"the certificate of {what} was refused", hint=hint, said=said)
+        return TlsError(f"the certificate of {what} was refused", hint=hint, seen=seen)
     if kind is FaultKind.REDIRECT:
         hint = "check --endpoint-url and --region; the session token follows no redirect"
-        return RedirectRefusedError(f"{what} sent us to another address", hint=hint, said=said)
+        return RedirectRefusedError(f"{what} sent us to another address", hint=hint, seen=seen)
+    if kind is FaultKind.INTERCEPTED:
+        page = PAGES["S3H-NET-09"]
+        return SourceError(
+            f"not {what} answered, but somebody in between", hint=page.fix, seen=seen, id="S3H-NET-09"
+        )
     if kind is FaultKind.CREDENTIALS:
-        return CredentialsError("there are no credentials to sign with", said=said)
+        return CredentialsError("there are no credentials to sign with", seen=seen)
     if kind is FaultKind.LOCAL:
-        return SourceError("this process has no file descriptor left", hint="raise `ulimit -n`", said=said)
+        return SourceError("this process has no file descriptor left", hint="raise `ulimit -n`", seen=seen)
     if fault.code == NO_ADDRESS or any(isinstance(one, socket.gaierror) for one in causes(error)):
         hint = "check the endpoint's name, the region and the name server"
-        return SourceError(f"the name of {what} cannot be resolved", hint=hint, said=said, id="S3H-NET-04")
+        return SourceError(f"the name of {what} cannot be resolved", hint=hint, seen=seen, id="S3H-NET-04")
     hint = "check the network, the proxy settings and the endpoint"
-    return SourceError(f"{what} cannot be reached", hint=hint, said=said, id="S3H-NET-05")
+    return SourceError(f"{what} cannot be reached", hint=hint, seen=seen, id="S3H-NET-05")
 
 
 def _clock(fault: Fault, said: str) -> S3HaulError:

@@ -11,17 +11,19 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, NamedTuple
 
+from s3haul.access.names import Arn
 from s3haul.aws import refusals
 from s3haul.aws.carrier import authorities, call
-from s3haul.aws.clients import check_endpoint, quiet_loggers, s3_client
+from s3haul.aws.clients import quiet_loggers, s3_client
 from s3haul.aws.credentials import RoleCredentials
+from s3haul.aws.guard import guarded
 from s3haul.aws.profile import Settings, resolve
 from s3haul.aws.sources import load_source
 from s3haul.aws.sts import AskMfa, RoleChain
 from s3haul.aws.translate import FOREIGN, translate
 from s3haul.aws.transport import Choice, choose
 from s3haul.errors import CredentialsError, FaultKind, SourceError
-from s3haul.events import Emit, Warned
+from s3haul.events import Emit
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
 from s3haul.s3.keys import FetchKeys
 from s3haul.store import ObjectStore
@@ -58,10 +60,8 @@ class OpenStore(NamedTuple):
 def checked_settings(access: AccessOptions) -> Settings:
     """The effective settings, and endpoints that may be used. Raises `ProfileError` or `UsageError`."""
     quiet_loggers()
-    settings = resolve(access)
-    for setting in (settings.endpoint_url, settings.sts_endpoint_url):
-        check_endpoint(setting.value, allow_plain_http=access.allow_plain_http)
-    return settings
+    with guarded():
+        return resolve(access)
 
 
 async def ask_mfa(serial: str) -> str:
@@ -93,7 +93,7 @@ async def open_store(
     """
     settings = checked_settings(access)
     for warning in settings.warnings:
-        on_event(Warned(warning, "S3H-CFG-06"))
+        on_event(warning)
     credentials, fetch = await _credentials(settings, on_event, ask_mfa)
     region, asked = await _bucket_region(settings, fetch, source)
     opening = open_bucket(settings, fetch, region, source, transfer, transport=access.transport, asked=asked)
@@ -136,7 +136,9 @@ async def open_bucket(
             from s3haul.aws.sdk_client import sdk_client  # noqa: PLC0415 - same
 
             made = sdk_client(settings, fetch, source.bucket, region, transfer)
-            store: ObjectStore = SdkStore(await stack.enter_async_context(made), source, transfer, fetch)
+            with guarded():
+                sdk = await stack.enter_async_context(made)
+            store: ObjectStore = SdkStore(sdk, source, transfer, fetch)
         else:
             from s3haul.s3.handles import Network  # noqa: PLC0415 - pycurl may not be installed
             from s3haul.s3.store import open_curl_store  # noqa: PLC0415
@@ -171,27 +173,27 @@ async def _bucket_region(
 ) -> tuple[str, Any | None]:
     """Where the bucket is, from the header that S3 sends with 200, 301, 400 and 403 alike.
 
-    Access point ARNs name their region; directory buckets and most other servers send no header, so
-    there the configured region stands. If a client of that very region asked, it comes along.
+    Access point ARNs name their region, or have none; directory buckets and most other servers send no header,
+    so there the configured region stands. If a client of that very region asked, it comes along.
     """
     configured = settings.region.value or ""
-    if source.bucket.startswith("arn:"):
-        return source.bucket.split(":")[3] or configured, None
     if source.bucket.endswith("--x-s3"):
         return configured, None
-    found, client = await _ask_region(settings, fetch, source)
-    region = found if _REGION.fullmatch(found) else configured
-    return region, client if region == configured else None
+    arn = Arn.parse(source.bucket)
+    asked = (arn.region if arn else "") or configured
+    found, client = await _ask_region(settings, fetch, source, asked)
+    region = found if arn is None and _REGION.fullmatch(found) else asked
+    return region, client if region == asked else None
 
 
-async def _ask_region(settings: Settings, fetch: FetchKeys, source: SourceOptions) -> tuple[str, Any | None]:
+async def _ask_region(
+    settings: Settings, fetch: FetchKeys, source: SourceOptions, region: str
+) -> tuple[str, Any]:
     request: dict[str, Any] = {"Bucket": source.bucket}
     if source.expected_bucket_owner:
         request["ExpectedBucketOwner"] = source.expected_bucket_owner
-    keys = await fetch()
-    client: Any = None
+    client = s3_client(settings, await fetch(), bucket=source.bucket, region=region)
     try:
-        client = s3_client(settings, keys, bucket=source.bucket, region=settings.region.value)
         answer = await call(lambda: client.head_bucket(**request))
     except FOREIGN as error:
         return _region_of_refusal(error, source.bucket), client
@@ -205,12 +207,19 @@ def _region_of_refusal(error: Exception, bucket: str) -> str:
         return fault.region
     if fault.kind is not FaultKind.HTTP:
         raise refusals.unreachable("S3", fault, error) from None
-    if fault.status == 404:
+    if fault.status == 404 and not _is_typed_html(error):
         hint = "check the name; --endpoint-url and the profile's endpoint decide where it is looked for"
+        what = "access point" if bucket.startswith("arn:") else "bucket"
         raise SourceError(
-            f"the bucket {bucket!r} does not exist", hint=hint, said=fault.message, id="S3H-S3-01"
+            f"the {what} {bucket!r} does not exist", hint=hint, seen=fault.message, id="S3H-S3-01"
         )
     return ""
+
+
+def _is_typed_html(error: Exception) -> bool:
+    """A HEAD has no body to tell whose page it would be: the listing will."""
+    metadata = getattr(error, "response", {}).get("ResponseMetadata", {})
+    return str(metadata.get("HTTPHeaders", {}).get("content-type", "")).startswith("text/html")
 
 
 def _effective(settings: Settings, credentials: RoleCredentials | None, client: Any) -> Effective:

@@ -1,30 +1,40 @@
 """The source credentials: those that no role of ours stands before, fetched by botocore's own providers.
 
-It runs the provider chain in a thread, on a session whose clients use our carrier, and turns its exceptions into
-`CredentialsError`. It assumes no role; `sts` does.
+It runs the providers in a thread, on a session whose clients use our carrier, and turns what they raise into
+`CredentialsError`; `advice` has the words. It assumes no role; `sts` does.
 """
 
-from collections.abc import Callable
-from typing import Any
+import os
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
-from botocore.credentials import (
-    CanonicalNameCredentialSourcer,
-    CredentialResolver,
-    ProfileProviderBuilder,
-    RefreshableCredentials,
-    create_credential_resolver,
-)
+from botocore.credentials import ProfileProviderBuilder, RefreshableCredentials, create_credential_resolver
 from botocore.exceptions import ClientError
 
+from s3haul.aws import advice
 from s3haul.aws.carrier import call
 from s3haul.aws.chain import Base, BaseKind
 from s3haul.aws.clients import core_session
+from s3haul.aws.configfile import read
+from s3haul.aws.guard import guarded
 from s3haul.aws.profile import Settings
-from s3haul.aws.translate import FOREIGN
-from s3haul.errors import CredentialsError
+from s3haul.aws.renewal import advisory_window, mandatory_window
+from s3haul.aws.translate import translate
+from s3haul.errors import CredentialsError, FaultKind, S3HaulError
 from s3haul.s3.keys import FetchKeys, Keys
 
-_LOG_IN = "log in again (for example `aws sso login`), then run the same command"
+_UNANSWERED = frozenset({FaultKind.CONNECT, FaultKind.TLS, FaultKind.STALL, FaultKind.BROKEN})
+_MOST_WORDS = 300  # characters; a helper may print pages
+_SOUND = re.compile(r"[!-~]+", re.ASCII)
+
+
+class _Source(NamedTuple):
+    """Where credentials are looked for, for messages: `keys` are those of the profile, and secret."""
+
+    base: Base
+    profile: str
+    keys: dict[str, Any]
 
 
 async def load_source(settings: Settings) -> FetchKeys:
@@ -32,43 +42,97 @@ async def load_source(settings: Settings) -> FetchKeys:
 
     Raises `CredentialsError`: S3H-CFG-05 where there are none, S3H-STS-02 where they cannot be fetched.
     """
-    credentials = await _guarded(settings.base, lambda: _load(settings))
+    with guarded():
+        source, providers = _providers(settings)
+    credentials = await _first(source, providers)
     if credentials is None:
+        base = settings.base
+        named = base.name if base.kind is BaseKind.SOURCE else None
         raise CredentialsError(
-            f"no AWS credentials found in {settings.base}",
-            hint="log in, or name a --profile that holds credentials",
-            id="S3H-CFG-02" if settings.base.kind is BaseKind.PROFILE else "S3H-CFG-05",
+            f"no AWS credentials found in {base}",
+            hint=advice.missing(named, source.profile, source.keys),
+            id="S3H-CFG-02" if base.kind is BaseKind.PROFILE else "S3H-CFG-05",
         )
 
     async def fetch() -> Keys:
         if isinstance(credentials, RefreshableCredentials) and credentials.refresh_needed():
-            frozen = await _guarded(settings.base, credentials.get_frozen_credentials)
+            frozen = await _guarded(source, credentials.method, lambda: _refreshed(credentials))
         else:
             frozen = credentials.get_frozen_credentials()  # at once
-        return Keys(frozen.access_key, frozen.secret_key, frozen.token)
+        return _sound(source, credentials.method, frozen)
 
     return fetch
 
 
-def _load(settings: Settings) -> Any:
+def _providers(settings: Settings) -> tuple[_Source, list[Any]]:
     base, region = settings.base, settings.region.value
+    name = settings.profile.value if base.kind is BaseKind.SOURCE else base.name
     session = core_session(None if base.kind is BaseKind.SOURCE else base.name, settings.ca_bundle.value)
+    profile = name or session.get_config_variable("profile") or "default"
+    source = _Source(base, profile, read(session).profiles.get(profile, {}))
     if base.kind is BaseKind.PROFILE:
         builder = ProfileProviderBuilder(session, cache={}, region_name=region)
-        providers = builder.providers(profile_name=base.name, disable_env_vars=True)
-        return CredentialResolver(providers).load_credentials()
-    chain = create_credential_resolver(session, region_name=region)
+        return source, builder.providers(profile_name=base.name, disable_env_vars=True)
+    chain: list[Any] = create_credential_resolver(session, region_name=region).providers
     if base.kind is BaseKind.SOURCE:
-        return CanonicalNameCredentialSourcer(chain.providers).source_credentials(base.name)
-    return chain.load_credentials()
+        chain = [one for one in chain if base.name == one.CANONICAL_NAME]
+    return source, chain
 
 
-async def _guarded(base: Base, fetching: Callable[[], Any]) -> Any:
-    """RuntimeError is what botocore raises for credentials that are expired even after a refresh."""
+async def _first(source: _Source, providers: Iterable[Any]) -> Any:
+    """What the first provider that has any gives, None where nobody has."""
+    for provider in providers:
+        credentials = await _guarded(source, provider.METHOD, provider.load)
+        if credentials is not None:
+            _pace(credentials)
+            return credentials
+    return None
+
+
+def _refreshed(credentials: RefreshableCredentials) -> Any:
+    frozen = credentials.get_frozen_credentials()
+    _pace(credentials)
+    return frozen
+
+
+def _pace(credentials: Any) -> None:
+    """botocore renews 15 minutes ahead: keys that live no longer would be fetched for every single request."""
+    if isinstance(credentials, RefreshableCredentials) and credentials._expiry_time is not None:  # noqa: SLF001
+        left = max(0.0, credentials._seconds_remaining())  # noqa: SLF001 - the pinned release has no other way
+        credentials._advisory_refresh_timeout = advisory_window(left)  # noqa: SLF001
+        credentials._mandatory_refresh_timeout = mandatory_window(left)  # noqa: SLF001
+
+
+async def _guarded(source: _Source, method: str, fetching: Callable[[], Any]) -> Any:
+    """Providers read what others wrote, and raise anything: RuntimeError, KeyError for a document without a key."""
     try:
         return await call(fetching)
-    except (*FOREIGN, RuntimeError) as error:
-        said = str(error) if isinstance(error, ClientError) else f"{type(error).__name__}: {error}"
-        raise CredentialsError(
-            f"the credentials of {base} cannot be fetched", hint=_LOG_IN, said=said, id="S3H-STS-02"
-        ) from error
+    except S3HaulError:
+        raise
+    except Exception as error:
+        raise _failed(source, method, error) from error
+
+
+def _failed(source: _Source, method: str, error: Exception) -> CredentialsError:
+    what, hint = advice.failed(method, source.profile, source.keys, os.environ)
+    if translate(error).kind in _UNANSWERED and not isinstance(error, FileNotFoundError | PermissionError):
+        hint = f"nobody answered: check the network and the proxy settings; else {hint}"
+    words = " ".join(str(error).split())[:_MOST_WORDS]
+    if isinstance(error, ClientError):
+        said = error.response.get("Error", {})
+        words = f"{said.get('Code', '')}: {said.get('Message', '')}"
+        return CredentialsError(f"{what} cannot be fetched", hint=hint, said=words, id="S3H-STS-02")
+    return CredentialsError(
+        f"{what} cannot be fetched", hint=hint, seen=words or type(error).__name__, id="S3H-STS-02"
+    )
+
+
+def _sound(source: _Source, method: str, frozen: Any) -> Keys:
+    """The keys, if they can be signed with and sent. Their values are never told."""
+    needed, token = (frozen.access_key, frozen.secret_key), frozen.token or None
+    if all(isinstance(one, str) and _SOUND.fullmatch(one) for one in (*needed, token or "none")):
+        return Keys(frozen.access_key, frozen.secret_key, token)
+    what, hint = advice.failed(method, source.profile, source.keys, os.environ)
+    raise CredentialsError(
+        f"{what} cannot be used: a key is empty, no text, or has spaces in it", hint=hint, id="S3H-STS-02"
+    )

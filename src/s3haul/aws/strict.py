@@ -14,9 +14,10 @@ from aiobotocore.config import AioConfig
 from aiobotocore.httpsession import AIOHTTPSession
 from botocore.httpsession import get_cert_path
 
-from s3haul.aws.carrier import RedirectRefused
+from s3haul.aws.carrier import NoResponse, RedirectRefused
 from s3haul.aws.tls import tls_context
 from s3haul.s3.limits import REDIRECTS
+from s3haul.s3.web_pages import interception
 
 
 class _NoRedirects:
@@ -67,7 +68,7 @@ class StrictSession(AIOHTTPSession):  # type: ignore[misc]
         return _NoRedirects(await super()._get_session(proxy_url))
 
     async def send(self, request: Any) -> AioAWSResponse:
-        """Raises `RedirectRefused` here: raised inside the parent's `send` it would be retried."""
+        """Raises `RedirectRefused` or `NoResponse` here: raised inside the parent's `send` it would be retried."""
         response = await super().send(request)
         if response.status_code in REDIRECTS:
             response.raw.close()
@@ -76,6 +77,10 @@ class StrictSession(AIOHTTPSession):  # type: ignore[misc]
                 location=response.headers.get("location", ""),
                 region=response.headers.get("x-amz-bucket-region", ""),
             )
+        if response.status_code >= 400 and (
+            page := interception(response.status_code, response.headers, await response.content)
+        ):
+            raise NoResponse(fault=page)
         return response
 
 

@@ -135,6 +135,12 @@ def _session(answer: dict[str, Any], role: RoleOptions, now: float) -> RoleSessi
             hint="check the STS endpoint",
             id="S3H-CFG-06",
         )
+    if not all(said.get(name) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")):
+        raise AssumeRoleError(
+            "STS gave a session without keys or without an end",
+            hint="check the STS endpoint",
+            id="S3H-CFG-06",
+        )
     skew = clock_skew(answer["ResponseMetadata"]["HTTPHeaders"], now) or 0.0
     expires_at = said["Expiration"].timestamp() - (skew if abs(skew) > _NOTABLE_SKEW else 0.0)
     if expires_at <= now:

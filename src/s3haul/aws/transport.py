@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from s3haul.aws.carrier import proxy_for
+from s3haul.aws.guard import guarded
 from s3haul.errors import UsageError
 from s3haul.s3.endpoint import Endpoint, parse
 
@@ -38,9 +39,12 @@ def choose(client: Any, bucket: str, asked: str) -> Choice:
     """
     if asked not in TRANSPORTS:
         raise UsageError(f"no such transport: {asked!r}", hint=f"one of {', '.join(TRANSPORTS)}")
+    with guarded():
+        found = locate(
+            client, bucket
+        )  # for the sdk as well: the rules refuse odd names before a listing waits for them
     if asked == "sdk":
         return Choice("sdk", "it was asked for")
-    found = locate(client, bucket)
     if isinstance(found, Endpoint):
         reason = "it can serve this bucket" if asked == "auto" else "it was asked for"
         return Choice("curl", reason, found, proxy_for(found.origin))

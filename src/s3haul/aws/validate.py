@@ -1,4 +1,4 @@
-"""What STS accepts in an AssumeRole request, checked before anything is sent.
+"""What STS accepts in an AssumeRole request, and what a region is, checked before anything is sent.
 
 Pure. Limits and patterns are those of the STS service model (2011-06-15); `\\w` there is ASCII. The
 External ID is never repeated in a message: only its length is.
@@ -8,12 +8,18 @@ import re
 from collections.abc import Iterator
 
 from s3haul.access.names import ROLE_ARN, external_id_trouble
+from s3haul.access.partitions import region_of_title
 from s3haul.errors import ProfileError, UsageError
 from s3haul.options import RoleOptions
 
 SHORTEST_SESSION = 900
 LONGEST_SESSION = 43_200
 
+UNUSABLE = "S3H-CFG-08"
+
+_REGION = re.compile(
+    r"(?!\d+$)(?!-)[a-zA-Z0-9-]{1,63}(?<!-)", re.ASCII
+)  # as botocore: a label of a host name
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 _MFA_SERIAL = re.compile(r"[\w+=/:,.@-]{9,256}", re.ASCII)
 
@@ -25,6 +31,21 @@ def check_role(role: RoleOptions, profile: str | None = None) -> None:
             raise UsageError(f"--{name} {trouble}", id=id_)
         key = "role_session_name" if name == "role-session-name" else name.replace("-", "_")
         raise ProfileError(f"{key} of profile {profile!r} {trouble}", id=id_)
+
+
+def check_region(region: str, where: str) -> None:
+    """Raises `UsageError` for what cannot be part of a host name."""
+    if _REGION.fullmatch(region):
+        return
+    likely = region_of_title(region) or region.strip().lower()
+    hint = f"is {likely} meant?" if _REGION.fullmatch(likely) else "a region is a name such as eu-west-1"
+    raise unusable("region", repr(region), where, hint)
+
+
+def unusable(name: str, shown: str, where: str, hint: str) -> UsageError:
+    """The error for a setting that has a value which nobody can use."""
+    source = f" ({where})" if where and where != name else ""
+    return UsageError(f"{name}{source} cannot be {shown}", hint=hint, id=UNUSABLE)
 
 
 def account_of(arn: str) -> str:

@@ -4,6 +4,7 @@ A command is a thin file beside this one: flags, records, one call, render. It r
 raises; `run` maps what was raised. It is imported when it is called, and what it needs when it runs.
 """
 
+import os
 import signal
 import sys
 import traceback
@@ -54,6 +55,7 @@ def main() -> None:
 
 def run(argv: Sequence[str]) -> int:
     """Run one command line; returns the exit code."""
+    _forget_empty_variables()
     try:
         result = app(args=list(argv), prog_name="s3haul", standalone_mode=False)
         streams.flush()
@@ -77,3 +79,9 @@ def run(argv: Sequence[str]) -> int:
         streams.tell(f"{traceback.format_exc()}This is a bug in s3haul. The same command resumes the run.")
         return BUG
     return result if isinstance(result, int) else 0
+
+
+def _forget_empty_variables() -> None:
+    """A variable of AWS's that is empty counts as not set; botocore takes some of them for a value."""
+    for name in [name for name, value in os.environ.items() if name.startswith("AWS_") and not value]:
+        del os.environ[name]

@@ -122,7 +122,7 @@ def show(
     """
     with quick_imports():
         from s3haul.aws.effective import Row, effective  # noqa: PLC0415 - start-up stays fast
-        from s3haul.aws.profile import Origin  # noqa: PLC0415 - same
+        from s3haul.aws.places import Origin  # noqa: PLC0415 - same
 
     access = AccessOptions(
         profile=profile,

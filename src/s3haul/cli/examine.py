@@ -74,7 +74,12 @@ def _explained(error: S3HaulError, found: Finding) -> S3HaulError:
     message = error.message if found.id == error.id else found.title
     statement = f" Statement: {json.dumps(found.statement)}" if found.statement else ""
     return error_of(found.id)(
-        message, hint=found.fix + statement, said=found.said or error.said, id=found.id, who=found.who
+        message,
+        hint=found.fix + statement,
+        said=found.said or error.said,
+        seen=found.seen or error.seen,
+        id=found.id,
+        who=found.who,
     )
 
 

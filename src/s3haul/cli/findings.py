@@ -34,6 +34,8 @@ def finding_lines(found: Finding) -> Iterator[str]:
     yield f"{_SIGNS[found.level]} {show(found.title.removesuffix('.'))}   [{found.id}]"
     if found.said:
         yield f"  AWS said: {show(found.said)}"
+    if found.seen:
+        yield f"  Seen: {show(found.seen)}"
     yield f"  Who fixes it: {found.who}{_extent(found)}"
     yield from (f"    {show(str(group))}" for group in found.groups)
     if found.examples:

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from s3haul.access.buckets import check_bucket
 from s3haul.cli.completion import profiles
 from s3haul.cli.spellings import meant
 from s3haul.errors import UsageError
@@ -82,7 +83,10 @@ Duration = Annotated[
 MfaSerial = Annotated[str | None, typer.Option(help="MFA device of the caller.", rich_help_panel=_ACCESS)]
 Region = Annotated[str | None, typer.Option(help="Region; the bucket's is found.", rich_help_panel=_ACCESS)]
 EndpointUrl = Annotated[
-    str | None, typer.Option(help="S3 (and STS) endpoint other than AWS.", rich_help_panel=_ACCESS)
+    str | None, typer.Option(help="S3 endpoint other than AWS's; not that of STS.", rich_help_panel=_ACCESS)
+]
+StsEndpointUrl = Annotated[
+    str | None, typer.Option(help="STS endpoint other than AWS's.", rich_help_panel=_ACCESS)
 ]
 CaBundle = Annotated[str | None, typer.Option(help="PEM file of the CAs to trust.", rich_help_panel=_ACCESS)]
 PlainHttp = Annotated[
@@ -226,6 +230,7 @@ def parse_source(
             "Directory buckets (--x-s3) list their keys without order, which s3haul cannot resume yet.",
             hint="copy the objects to a general purpose bucket first",
         )
+    check_bucket(match["bucket"])
     prefix = match["key"] or ""
     recursive = recursive or not prefix or prefix.endswith("/")
     if recursive and prefix and not prefix.endswith("/"):
@@ -298,13 +303,23 @@ def parse_destination(dest: str, source: SourceOptions, *, force: bool) -> Desti
     if dest.startswith("s3://"):
         raise UsageError("The destination must be local.", hint="s3haul only downloads")
     path = Path(dest)
-    if path.parts[:2] == ("/", "dev") or path.is_fifo() or path.is_char_device() or path.is_socket():
+    if _is_stream(path):
         raise UsageError(
             f"{dest} is no place for files.", hint="- as DEST writes one object to standard output"
         )
     if source.recursive or dest.endswith("/") or path.is_dir():
         return DestinationOptions(root=path, force=force)
     return DestinationOptions(root=path.parent, name=path.name, force=force)
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether it is a device, or stands there and is neither a directory nor a file: a FIFO, a socket."""
+    if path.parts[:2] == ("/", "dev"):
+        return path.parts[:3] != ("/", "dev", "shm")
+    try:
+        return path.exists() and not (path.is_dir() or path.is_file())
+    except OSError:
+        return False  # the destination says what is wrong with it
 
 
 def demand_one_object(source: SourceOptions, *, other_output: bool, filters: bool) -> None:

@@ -138,7 +138,13 @@ def estimate_lines(estimate: Estimate, past_rate: float | None = None) -> Iterat
 def _error_object(error: S3HaulError | None) -> dict[str, Any] | None:
     if error is None:
         return None
-    return {"id": error.id, "message": error.message, "said": error.said, "hint": error.hint}
+    return {
+        "id": error.id,
+        "message": error.message,
+        "said": error.said,
+        "seen": error.seen,
+        "hint": error.hint,
+    }
 
 
 def _done_lines(tally: Tally, seconds: float) -> Iterator[str]:

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from s3haul.core.pages import PAGES, YOU
-from s3haul.core.text import quote, show
+from s3haul.core.text import show
 from s3haul.errors import InterruptedRunError, S3HaulError
 
 
@@ -20,7 +20,9 @@ def error_lines(error: S3HaulError) -> Iterator[str]:
     """What happened, the service's own words, what to do, where to read on."""
     yield f"x {_sentence(show(error.message).removesuffix('.'))}   [{error.id}]"
     if error.said:
-        yield f"  {quote(error.said)}"
+        yield f"  AWS said: {show(error.said)}"
+    if error.seen:
+        yield f"  Seen: {show(error.seen)}"
     if (who := error.who or PAGES[error.id].who) != YOU:
         yield f"  Who fixes it: {who}"
     if error.hint:

@@ -20,6 +20,7 @@ from s3haul.errors import (
     S3HaulError,
     SourceError,
     TlsError,
+    UsageError,
 )
 
 _CLASSES: dict[str, type[S3HaulError]] = {
@@ -29,7 +30,12 @@ _CLASSES: dict[str, type[S3HaulError]] = {
     "S3H-NET-06": TlsError,
     "S3H-NET-07": RedirectRefusedError,
 }
-_BY_EXIT_CODE: dict[int, type[S3HaulError]] = {4: AccessError, 5: DestinationError, 6: SourceError}
+_BY_EXIT_CODE: dict[int, type[S3HaulError]] = {
+    2: UsageError,
+    4: AccessError,
+    5: DestinationError,
+    6: SourceError,
+}
 
 
 class Purpose(NamedTuple):
@@ -51,14 +57,15 @@ def reading_of(url: str) -> Purpose:
 def run_error(fault: Fault, purpose: Purpose) -> S3HaulError:
     """The error for a fault that no retry can mend."""
     row = row_of(fault, purpose.asked)
-    said = f"{fault.code or fault.status}: {fault.message}" if fault.kind is FaultKind.HTTP else fault.message
+    answered = fault.kind is FaultKind.HTTP
     title = PAGES[row].title.removesuffix(".")
     elsewhere = row in {"S3H-NET-02", "S3H-NET-07"}
     hint = f"Use --region {fault.region}." if fault.region and elsewhere else PAGES[row].fix
     return error_of(row)(
         f"Cannot {purpose.verb} {purpose.url}: {title[:1].lower()}{title[1:]}{_detail(fault)}.",
         hint=hint + which_policy(parse_denial(fault.message)),
-        said=said,
+        said=f"{fault.code or fault.status}: {fault.message}" if answered else None,
+        seen=None if answered else fault.message,
         id=row,
     )
 

@@ -47,10 +47,11 @@ class Trouble:
     message: str
     said: str = ""
     hint: str = ""
+    seen: str = ""
 
     @classmethod
     def of(cls, error: S3HaulError) -> Self:
-        return cls(error.id, error.message, error.said or "", error.hint or "")
+        return cls(error.id, error.message, error.said or "", error.hint or "", error.seen or "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

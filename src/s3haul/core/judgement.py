@@ -14,7 +14,7 @@ from s3haul.core.evidence import Evidence, Group, Sample, Trouble, grouped
 from s3haul.core.pages import GUARDS, OWNER, PAGES, exit_code, filled
 from s3haul.core.symptoms import Asked, row_of
 from s3haul.core.trust import principal_of
-from s3haul.errors import Fault
+from s3haul.errors import Fault, FaultKind
 
 EXAMPLES = 3
 
@@ -34,7 +34,8 @@ class Finding:
     id: str
     level: Level
     title: str
-    said: str = ""
+    said: str = ""  # by AWS
+    seen: str = ""  # by a library, or from something in between
     who: str = ""
     fix: str = ""
     statement: Mapping[str, Any] | None = None  # of a policy, where one statement is what is missing
@@ -84,6 +85,7 @@ def trouble_finding(trouble: Trouble) -> Finding:
         level=_LEVELS.get(trouble.id, Level.ERROR),
         title=trouble.message,
         said=trouble.said,
+        seen=trouble.seen,
         who=page.who,
         fix=trouble.hint or page.fix,
     )
@@ -211,13 +213,17 @@ def _finding(
     denial = parse_denial(fault.message) if fault else None
     guard = denial.policy if denial is not None and row == "S3H-S3-08" else ""
     who, fix = GUARDS.get(guard, (page.who, page.fix))
-    if fault is not None:
+    seen = ""
+    if fault is not None and fault.kind is FaultKind.HTTP:
         said = f"{fault.code or fault.status}: {fault.message}"
+    elif fault is not None:
+        seen = fault.message
     return Finding(
         id=row,
         level=level or _LEVELS.get(row, Level.ERROR),
         title=f"{page.title.removesuffix('.')} ({guard})." if guard else page.title,
         said=said,
+        seen=seen,
         who=_with_account(who, values.get("ROLE-ARN", "")),
         fix=filled(fix, values) + which_policy(denial),
     )

@@ -58,6 +58,16 @@ PAGES: dict[str, Page] = {
         YOU,
         "Mend the line that is named. An indented line goes on with the value above it, whatever it looks like.",
     ),
+    "S3H-CFG-08": Page(
+        "A setting or a name has a value that cannot be used.",
+        YOU,
+        "Mend it in the place that is named: a flag, a variable, or a section of a file. An empty variable is none.",
+    ),
+    "S3H-CFG-09": Page(
+        "The profile sets something that changes nothing here.",
+        YOU,
+        "Nothing, if the default suits you: see what is said behind each setting.",
+    ),
     "S3H-STS-01": Page(
         "The credentials are unknown: STS or S3 does not know the access key.",
         YOU,
@@ -160,6 +170,12 @@ PAGES: dict[str, Page] = {
         "The server sent nothing, or too little, for too long.",
         YOU,
         "Check the network; the same command resumes.",
+    ),
+    "S3H-NET-09": Page(
+        "Somebody between here and the service answered with a web page: a proxy, a filter or a captive portal.",
+        ADMIN,
+        "Open the endpoint in a browser to see whose page it is; have its host let through, or name the right"
+        " proxy in HTTPS_PROXY (NO_PROXY for none). No policy of the bucket or the role is at fault.",
     ),
     "S3H-S3-01": Page("The bucket does not exist.", YOU, "Check its name, the account and the endpoint."),
     "S3H-S3-02": Page(
@@ -392,7 +408,7 @@ GUARDS: dict[str, tuple[str, str]] = {
 
 _OF_THE_SOURCE = frozenset(
     {
-        *("S3H-NET-02", "S3H-NET-04", "S3H-NET-05", "S3H-NET-06", "S3H-NET-07", "S3H-NET-08"),
+        *("S3H-NET-02", "S3H-NET-04", "S3H-NET-05", "S3H-NET-06", "S3H-NET-07", "S3H-NET-08", "S3H-NET-09"),
         *("S3H-S3-01", "S3H-S3-11", "S3H-S3-12", "S3H-S3-15", "S3H-S3-16", "S3H-S3-17", "S3H-S3-18"),
         *("S3H-S3-19", "S3H-KMS-08", "S3H-INT-01", "S3H-INT-03"),
     }
@@ -400,7 +416,9 @@ _OF_THE_SOURCE = frozenset(
 
 
 def exit_code(diagnosis: str) -> int:
-    """The exit code of a run that this id ended: 5 destination, 6 source, 4 access."""
+    """The exit code of a run that this id ended: 2 usage, 5 destination, 6 source, 4 access."""
+    if diagnosis in {"S3H-CFG-08", "S3H-USE-01"}:
+        return 2
     if diagnosis.startswith("S3H-DST"):
         return 5
     return 6 if diagnosis in _OF_THE_SOURCE else 4

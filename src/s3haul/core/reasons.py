@@ -58,6 +58,7 @@ REASONS: dict[str, Reason] = {
     "network": Reason("S3H-NET-05", "the connection failed again and again"),
     "stalled": Reason("S3H-NET-08", "the transfer kept stalling"),
     "redirected": Reason("S3H-NET-07", "the server sent us to another address, which is never followed"),
+    "intercepted": Reason("S3H-NET-09", "somebody between here and S3 answered with a web page of its own"),
     "credentials": Reason("S3H-STS-02", "the credentials were refused even after a refresh"),
     "request-refused": Reason("S3H-S3-18", "S3 refused the request"),
     "unstorable-name": Reason(

@@ -109,6 +109,8 @@ def decide(fault: Fault, effort: Effort, limits: RetryLimits, jitter: float) -> 
             return _retry_integrity("checksum-mismatch", effort, jitter)
         case FaultKind.REDIRECT:
             return Action(Move.FAIL, "redirected")
+        case FaultKind.INTERCEPTED:
+            return Action(Move.FAIL, "intercepted")
         case FaultKind.TLS | FaultKind.CREDENTIALS | FaultKind.LOCAL:
             return Action(Move.ABORT, "network" if fault.kind is FaultKind.TLS else "credentials")
 

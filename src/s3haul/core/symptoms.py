@@ -31,6 +31,7 @@ _KINDS = {
     FaultKind.STALL: "S3H-NET-08",
     FaultKind.TLS: "S3H-NET-06",
     FaultKind.REDIRECT: "S3H-NET-07",
+    FaultKind.INTERCEPTED: "S3H-NET-09",
     FaultKind.CREDENTIALS: "S3H-CFG-05",
     FaultKind.LOCAL: "S3H-DST-08",
     FaultKind.PROTOCOL: "S3H-INT-03",

@@ -20,6 +20,7 @@ from s3haul.s3.handles import Network
 from s3haul.s3.keys import FetchKeys, Keys
 from s3haul.s3.limits import REDIRECTS
 from s3haul.s3.transfers import TransferThread
+from s3haul.s3.web_pages import interception
 from s3haul.threads import steadfast
 
 LARGEST_SKEW = 86_400.0  # seconds
@@ -180,6 +181,8 @@ class RequestClient:
             return redirect_fault(status, location, region)
         if status < 300:
             return Fault(FaultKind.PROTOCOL, f"status {status} for a GET", status=status)
+        if page := interception(status, headers, response.document):
+            return page
         return service_fault(status, headers, _said(response.document, status), self.clock.ours())
 
 

@@ -13,7 +13,9 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from s3haul.access.partitions import region_in_host
 from s3haul.errors import Fault, FaultKind, S3HaulError, StoreError
 
 NO_ADDRESS = "NoAddress"  # the code of a fault: the name of a server or proxy does not resolve
@@ -45,10 +47,19 @@ def kind_of_causes(error: BaseException) -> FaultKind | None:
 
 def redirect_fault(status: int, location: str, region: str) -> Fault:
     """The fault of an answer that points elsewhere."""
+    region = region or _region_of(location)
     said = f"HTTP {status} redirect to {location!r} refused (bucket region: {region})"
     # S3 sends no Location along with its own: the bucket is elsewhere, and the client must know where.
     code = "PermanentRedirect" if status == 301 and not location else ""
     return Fault(FaultKind.REDIRECT, said, code=code, status=status, region=region)
+
+
+def _region_of(location: str) -> str:
+    """The region of the host that S3 sends us to (307, for a new bucket), or ""."""
+    try:
+        return region_in_host(urlsplit(location).hostname or "")
+    except ValueError:
+        return ""
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

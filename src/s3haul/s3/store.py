@@ -24,6 +24,7 @@ from s3haul.s3.keys import FetchKeys
 from s3haul.s3.layout import ATTRIBUTES, PARTS_PER_PAGE, read_layout
 from s3haul.s3.limits import SPARE_CONNECTIONS
 from s3haul.s3.small_objects import SmallObjectThread
+from s3haul.s3.web_pages import interception
 from s3haul.store import Consume, GetRequest, Piece, SmallObjectWork, Take
 
 MOST_THREADS = 4  # that receive bodies; they share one interpreter
@@ -149,7 +150,10 @@ class CurlStore:
         pieces: list[Piece] = []
         request = Request(shape=shape, path=path, query=_query(query), values=values)
         response = await self._client.send(request, lambda _status, _headers: _limited(pieces))
-        return b"".join(pieces), response
+        body = b"".join(pieces)
+        if page := interception(response.status, response.headers, body):
+            raise StoreError(page)
+        return body, response
 
     def _refuse_error(self, document: documents.Document, response: Response) -> None:
         """The 200 was sent before the trouble came; the SDK calls it a 500 as well."""

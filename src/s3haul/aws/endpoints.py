@@ -1,0 +1,66 @@
+"""Where requests may be sent: encrypted, or to this machine; never to instance metadata. Pure."""
+
+import ipaddress
+import re
+import socket
+from urllib.parse import SplitResult, urlsplit
+
+from s3haul.errors import UsageError
+
+_METADATA_V4 = ipaddress.ip_network("169.254.0.0/16")
+_METADATA_V6 = ipaddress.ip_address("fd00:ec2::254")
+_NOT_IN_A_URL = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]")
+
+
+def check_endpoint(url: str | None, *, allow_plain_http: bool, where: str = "") -> None:
+    """Raises `UsageError` for an endpoint that would send data in the clear or to instance metadata.
+
+    `where` is the place that the endpoint is configured in.
+    """
+    if url is None:
+        return
+    source = f" ({where})" if where else ""
+    parts = _parts(url)
+    if parts is None:
+        shown = repr(url.rpartition("@")[2])  # what stands before it may be a password
+        raise UsageError(
+            f"the endpoint {shown}{source} is not the URL of a server",
+            hint="write https://HOST or https://HOST:PORT",
+        )
+    host = parts.hostname or ""
+    address = _address(host)
+    if address is not None and (address == _METADATA_V6 or address in _METADATA_V4):
+        raise UsageError(f"the endpoint {url!r}{source} is an instance metadata address")
+    loopback = host == "localhost" if address is None else address.is_loopback
+    if parts.scheme == "http" and not loopback and not allow_plain_http:
+        raise UsageError(
+            f"the endpoint {url!r}{source} would carry everything unencrypted",
+            hint="use https://, or allow plain http explicitly; SSE-KMS objects are served over TLS only",
+            id="S3H-NET-03",
+        )
+
+
+def _parts(url: str) -> SplitResult | None:
+    """The URL taken apart, or None for what names no server, or more than one."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+        host.encode("idna")
+    except ValueError:
+        return None
+    more = parts.username or parts.password or parts.query or parts.fragment
+    sound = parts.scheme in {"http", "https"} and host and port != 0 and not more
+    return parts if sound and not _NOT_IN_A_URL.search(url) else None
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address that `host` spells, in any of the forms that the resolver takes, or None for a name."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        try:
+            return ipaddress.IPv4Address(socket.inet_aton(host))
+        except OSError:
+            return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address

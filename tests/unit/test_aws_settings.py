@@ -1,0 +1,235 @@
+"""A setting that cannot be used is the user's to mend: named with its value and its place before anything is sent."""
+
+import pytest
+
+from contract.demo_access import only_this_aws
+from s3haul.access.buckets import check_bucket
+from s3haul.aws.clients import s3_client
+from s3haul.aws.guard import guarded
+from s3haul.aws.profile import Origin, Setting
+from s3haul.aws.session import checked_settings
+from s3haul.aws.transport import choose
+from s3haul.errors import ProfileError, UsageError
+from s3haul.options import AccessOptions, RoleOptions
+from s3haul.s3.keys import Keys
+
+MULTI_REGION = "arn:aws:s3::111111111111:accesspoint/mfzwi23gnjvgw.mrap"
+
+
+@pytest.fixture
+def config(tmp_path):
+    """Writes the config file, and gives what is in effect with it."""
+    path = tmp_path / "config"
+
+    def write(text: str | bytes, access=None, **variables):
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        with only_this_aws(AWS_CONFIG_FILE=str(path), AWS_SHARED_CREDENTIALS_FILE="/nowhere", **variables):
+            return checked_settings(access or AccessOptions())
+
+    write.path = path
+    return write
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AWS_REGION", "US East (N. Virginia)"),
+        ("AWS_REGION", "us-east-1 "),
+        ("AWS_DEFAULTS_MODE", "bogus"),
+        ("AWS_REQUEST_CHECKSUM_CALCULATION", "when_needed"),
+        ("AWS_STS_REGIONAL_ENDPOINTS", "bogus"),
+        ("AWS_MAX_ATTEMPTS", "many"),
+        ("AWS_USE_FIPS_ENDPOINT", "yes"),
+        ("AWS_ENDPOINT_URL", "https://[::1"),
+        ("AWS_ENDPOINT_URL", "https://s3.example:99999"),
+        ("AWS_ENDPOINT_URL_S3", "https://s3.exa mple"),
+        ("AWS_SESSION_TOKEN", "two\nlines"),
+    ],
+)
+def test_a_variable_that_cannot_be_used_is_named(config, name, value):
+    with pytest.raises(UsageError, match=name):
+        config("", **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("region = eu west 1", "'eu west 1'"),
+        ("region =\n  eu = west", "region"),
+        ("retry_mode = eager", "retry_mode"),
+        ("endpoint_url = https://s3.example:port", "'https://s3.example:port'"),
+        ("s3 =\n  addressing_style = vhost", "'vhost'"),
+        ("s3 =\n  use_accelerate_endpoint = on", "use_accelerate_endpoint"),
+        ("s3 = path", "'path'"),
+        ("use_dualstack_endpoint = 1", "use_dualstack_endpoint"),
+        ("max_attempts = 3\n  4", "max_attempts"),
+    ],
+)
+def test_a_line_of_the_profile_that_cannot_be_used_is_named_with_its_file_and_section(config, line, words):
+    with pytest.raises(UsageError) as caught:
+        config(f"[profile p]\n{line}\n", AccessOptions(profile="p"))
+    assert words in caught.value.message
+    assert f"{config.path} [profile p]" in caught.value.message
+
+
+def test_a_flag_that_cannot_be_used_is_named(config):
+    with pytest.raises(UsageError, match="--region"):
+        config("", AccessOptions(region="eu_west_1"))
+    with pytest.raises(UsageError, match="--sts-endpoint-url"):
+        config("", AccessOptions(sts_endpoint_url="sts.example"))
+
+
+def test_the_title_of_a_region_leads_to_its_name(config):
+    with pytest.raises(UsageError) as caught:
+        config("", AWS_REGION="US East (N. Virginia)")
+    assert "us-east-1" in caught.value.hint
+
+
+def test_a_secret_is_never_repeated(config):
+    with pytest.raises(UsageError) as caught:
+        config("", AWS_SECRET_ACCESS_KEY="hunter2\x07")
+    assert "hunter2" not in caught.value.message + str(caught.value.hint)
+    with pytest.raises(UsageError) as caught:
+        config("", AWS_ENDPOINT_URL="https://user:hunter2@s3.example")
+    assert "hunter2" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("\ufeff[default]\nregion = us-east-1\n".encode(), "BOM"),
+        ("[default]\nregion = us-east-1\n".encode("utf-16"), "UTF-16"),
+        ("[default]\n# für\n".encode("latin-1"), "save the file as UTF-8"),
+        (b"region = us-east-1\n", "key = value"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_how_to_write_it(config, text, words):
+    with pytest.raises(ProfileError) as caught:
+        config(text)
+    assert words in caught.value.hint
+    assert caught.value.id == "S3H-CFG-07"
+
+
+def test_settings_that_change_nothing_here_are_told_once_with_what_does(config):
+    text = "[default]\nretry_mode = standard\naddressing_style = path\ns3 =\n  max_concurrent_requests = 20\n  speed = 9\n"
+    (warning,) = config(text).warnings
+    assert warning.id == "S3H-CFG-09"
+    for words in ("retry_mode", "--concurrency", "s3.speed", "addressing_style (it belongs below s3"):
+        assert words in warning.message
+
+
+def test_a_profile_that_only_says_what_is_used_warns_of_nothing(config):
+    text = "[default]\nregion = eu-west-1\noutput = json\ns3 =\n  addressing_style = path\n  signature_version = s3v4\n"
+    assert config(text).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("arn", "region"),
+    [
+        ("arn:aws-cn:iam::111111111111:role/R", "cn-northwest-1"),
+        ("arn:aws-us-gov:iam::111111111111:role/R", "us-gov-west-1"),
+        ("arn:aws-eusc:iam::111111111111:role/R", "eusc-de-east-1"),
+        ("arn:aws:iam::111111111111:role/R", "us-east-1"),
+    ],
+)
+def test_a_role_without_a_region_is_asked_for_in_its_partition(config, arn, region):
+    settings = config("", AccessOptions(role=RoleOptions(role_arn=arn)))
+    assert settings.region == Setting(region, Origin.DEFAULT)
+
+
+def address(config, bucket, lines="", access=None, *, region="us-east-1", asked="auto", **variables):
+    settings = config(f"[default]\n{lines}", access, **variables)
+    with only_this_aws(AWS_CONFIG_FILE=str(config.path), AWS_SHARED_CREDENTIALS_FILE="/nowhere", **variables):
+        client = s3_client(settings, Keys("AK", "SK"), bucket=bucket, region=region)
+        found = choose(client, bucket, asked).endpoint
+    return found and found.origin + found.base
+
+
+STORE = AccessOptions(endpoint_url="https://store.example")
+
+
+@pytest.mark.parametrize(
+    ("style", "bucket", "access", "url"),
+    [
+        ("", "plain", STORE, "https://store.example/plain"),
+        ("auto", "plain", STORE, "https://store.example/plain"),
+        ("virtual", "plain", STORE, "https://plain.store.example"),
+        ("path", "plain", None, "https://s3.us-east-1.amazonaws.com/plain"),
+        ("", "with.dots", None, "https://s3.us-east-1.amazonaws.com/with.dots"),
+        ("virtual", "with.dots", None, "https://s3.us-east-1.amazonaws.com/with.dots"),
+        ("", "plain", None, "https://plain.s3.us-east-1.amazonaws.com"),
+    ],
+)
+def test_the_profiles_addressing_style_holds_everywhere_and_path_is_for_those_that_have_none(
+    config, style, bucket, access, url
+):
+    lines = f"s3 =\n  addressing_style = {style}\n" if style else ""
+    assert address(config, bucket, lines, access) == url
+
+
+def test_us_east_1_has_its_own_host_unless_the_old_one_is_asked_for(config):
+    old = "https://plain.s3.amazonaws.com"
+    assert address(config, "plain") == "https://plain.s3.us-east-1.amazonaws.com"
+    assert address(config, "plain", AWS_S3_US_EAST_1_REGIONAL_ENDPOINT="legacy") == old
+    assert address(config, "plain", "s3 =\n  us_east_1_regional_endpoint = legacy\n") == old
+
+
+@pytest.mark.parametrize("asked", ["auto", "sdk"])
+@pytest.mark.parametrize(
+    ("bucket", "lines", "access"),
+    [
+        (MULTI_REGION, "use_fips_endpoint = true\n", None),
+        ("plain", "s3 =\n  use_accelerate_endpoint = true\n", STORE),
+        ("plain", "use_fips_endpoint = true\ns3 =\n  use_accelerate_endpoint = true\n", None),
+        (MULTI_REGION, "s3 =\n  use_accelerate_endpoint = true\n", None),
+    ],
+)
+def test_settings_that_do_not_go_together_are_a_usage_error_in_the_rules_own_words(
+    config, bucket, lines, access, asked
+):
+    with pytest.raises(UsageError) as caught:
+        address(config, bucket, lines, access, asked=asked)
+    assert caught.value.seen
+
+
+def test_whatever_botocore_refuses_inside_the_guard_is_a_usage_error():
+    with pytest.raises(UsageError), guarded():
+        raise ValueError("Invalid endpoint: x")
+
+
+@pytest.mark.parametrize(
+    ("bucket", "words"),
+    [
+        ("arn:aws:s3:us-east-1:111111111111:acesspoint/door", "accesspoint/NAME"),
+        ("arn:aws:s3:us-east-1:11111111111:accesspoint/door", "12 digits"),
+        ("arn:aws:s3::111111111111:accesspoint/door", "region is missing"),
+        ("arn:aws:s3:us-east-1:111111111111:accesspoint/abc.mrap", "no region"),
+        ("arn:aws:s3:cn-north-1:111111111111:accesspoint/door", "partition"),
+        ("arn:aws:s4:us-east-1:111111111111:accesspoint/door", "service"),
+        ("arn:asw:s3:us-east-1:111111111111:accesspoint/door", "partition"),
+        ("arn:aws:s3:us-east-1", "six fields"),
+        ("bucket name", "not the name"),
+        ("bücket", "not the name"),
+    ],
+)
+def test_a_name_or_arn_that_cannot_be_meant_is_told_at_once(bucket, words):
+    with pytest.raises(UsageError, match=words):
+        check_bucket(bucket)
+
+
+@pytest.mark.parametrize(
+    "bucket",
+    [
+        "plain",
+        "with.dots",
+        "Upper_case",
+        "door-abc123-s3alias",
+        "arn:aws:s3:us-east-1:111111111111:accesspoint/door",
+        "arn:aws:s3:us-east-1:111111111111:accesspoint:door",
+        "arn:aws-cn:s3:cn-north-1:111111111111:accesspoint/door",
+        "arn:aws:s3-object-lambda:us-east-1:111111111111:accesspoint/door",
+        MULTI_REGION,
+    ],
+)
+def test_names_of_all_stores_and_sound_arns_are_taken(bucket):
+    check_bucket(bucket)

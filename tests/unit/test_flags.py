@@ -1,0 +1,53 @@
+"""What the command line cannot mean is refused before anything is opened."""
+
+import os
+
+import pytest
+
+from s3haul.cli.flags import parse_destination, parse_source
+from s3haul.errors import UsageError
+
+ONE = parse_source("s3://b/k", recursive=False)
+
+
+@pytest.fixture
+def fifo(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    return str(tmp_path / "fifo")
+
+
+@pytest.mark.parametrize("dest", ["-", "/dev/null"])
+def test_a_stream_is_no_destination(dest):
+    with pytest.raises(UsageError, match="stream"):
+        parse_destination(dest, ONE, force=False)
+
+
+def test_a_fifo_is_no_destination(fifo):
+    with pytest.raises(UsageError, match="stream"):
+        parse_destination(fifo, ONE, force=False)
+
+
+def test_a_directory_may_be_called_like_a_stream(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert parse_destination("./-/", ONE, force=False).root.name == "-"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3://arn:aws:s3:us-east-1:111111111111:acesspoint/door/key",
+        "s3://arn:aws:s3:us-east-1:1111:accesspoint/door/key",
+        "s3://arn:aws:s3::111111111111:accesspoint/door/key",
+        "s3://two words/key",
+        "s3://b\n/key",
+    ],
+)
+def test_a_typo_in_a_bucket_or_an_access_point_is_told_at_once(url):
+    with pytest.raises(UsageError):
+        parse_source(url, recursive=False)
+
+
+def test_the_key_begins_behind_the_arn():
+    source = parse_source("s3://arn:aws:s3:us-east-1:111111111111:accesspoint/door/a/key", recursive=False)
+    assert source.bucket == "arn:aws:s3:us-east-1:111111111111:accesspoint/door"
+    assert source.prefix == "a/key"

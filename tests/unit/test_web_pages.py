@@ -1,0 +1,57 @@
+"""A web page in place of an answer is a proxy's or a portal's; an error in XML is the service's, whatever its type."""
+
+import pytest
+
+from s3haul.core.retry import Effort, Move, RetryLimits, decide
+from s3haul.core.symptoms import Asked, row_of
+from s3haul.errors import FaultKind
+from s3haul.s3.web_pages import interception
+
+HTML = {"content-type": "text/html; charset=utf-8"}
+PAGE = b"<html><head><title>Blocked &amp; <b>logged</b></title></head><body>no</body></html>"
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 404])
+@pytest.mark.parametrize("headers", [HTML, {}, {"content-type": "application/xml"}])
+def test_a_page_is_told_from_an_answer_by_what_it_is(status, headers):
+    fault = interception(status, headers, PAGE)
+    assert fault is not None
+    assert fault.kind is FaultKind.INTERCEPTED
+    assert f"HTTP {status}" in fault.message
+    assert "'Blocked & logged'" in fault.message
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body"),
+    [
+        (403, HTML, b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>'),
+        (403, HTML, b"<Error><Code>AccessDenied</Code></Error>"),
+        (403, HTML, b'{"message": "no"}'),
+        (403, HTML, b""),
+        (200, {}, b"<ListBucketResult/>"),
+        (503, HTML, PAGE),
+        (500, HTML, PAGE),
+        (429, HTML, PAGE),
+    ],
+)
+def test_errors_of_services_and_of_load_balancers_stay_what_they_are(status, headers, body):
+    assert interception(status, headers, body) is None
+
+
+@pytest.mark.parametrize("status", [407, 511])
+def test_who_asks_for_a_login_to_the_network_is_in_between_whatever_the_body(status):
+    assert interception(status, {}, b"") is not None
+
+
+def test_whose_page_it_is_can_be_read_from_a_heading_and_the_senders_name():
+    fault = interception(
+        403, HTML | {"server": "Zscaler"}, b"<!DOCTYPE html><h1 class=x>Web page\nblocked</h1>"
+    )
+    assert "'Web page blocked'" in fault.message
+    assert "'Zscaler'" in fault.message
+
+
+def test_it_is_the_networks_row_for_everything_asked_and_is_not_asked_again():
+    fault = interception(403, HTML, PAGE)
+    assert {row_of(fault, asked) for asked in Asked} == {"S3H-NET-09"}
+    assert decide(fault, Effort(1, 0.0), RetryLimits(9, 900.0), 0.5).move is Move.FAIL
