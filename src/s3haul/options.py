@@ -88,8 +88,8 @@ class TransferOptions:
     require_checksum: bool = False
     existing: Existing = Existing.VERIFY
     concurrency: int = 256  # requests at a time, at most
-    max_attempts: int = 10
-    retry_budget: float = 900.0  # seconds one object may spend retrying throttles and network faults
+    max_attempts: int | None = None  # for one object or page; without it, time alone is the bound
+    retry_budget: float = 900.0  # seconds of passing trouble without any success
     stall_timeout: float = 60.0
     minimum_rate: int = 1024  # bytes per second over one stall window
     force_glacier_transfer: bool = False

@@ -48,6 +48,7 @@ class Settings:
     sts_endpoint_url: Setting
     ca_bundle: Setting
     base: Base
+    max_attempts: int | None = None
     roles: tuple[RoleStep, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -73,6 +74,7 @@ def resolve(access: AccessOptions, environ: Mapping[str, str] = os.environ) -> S
         sts_endpoint_url=_endpoint(access.sts_endpoint_url, "sts", session, files),
         ca_bundle=_ca_bundle(access, keys, environ),
         base=base,
+        max_attempts=_max_attempts(session),
         roles=roles,
         warnings=_warnings(profile, environ),
     )
@@ -100,6 +102,22 @@ def _region(access: AccessOptions, keys: dict[str, Any], environ: Mapping[str, s
     if keys.get("region"):
         return Setting(keys["region"], Origin.PROFILE)
     return Setting(DEFAULT_REGION, Origin.DEFAULT)
+
+
+def _max_attempts(session: Session) -> int | None:
+    """Of AWS_MAX_ATTEMPTS or the profile, the first one included; None where neither is set."""
+    try:
+        attempts: int | None = session.get_config_variable("max_attempts")
+    except ValueError as error:
+        attempts, said = 0, str(error)
+    else:
+        said = f"it is {attempts}"
+    if attempts is not None and attempts < 1:
+        hint = "set AWS_MAX_ATTEMPTS or max_attempts of the profile to a whole number from 1 on, or unset it"
+        raise ProfileError(
+            "the number of attempts cannot be used", hint=hint, said=said, id=configfile.UNUSABLE
+        )
+    return attempts
 
 
 def _endpoint(flag: str | None, service: str, session: Session, files: ConfigFile) -> Setting:

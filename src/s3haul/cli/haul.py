@@ -72,7 +72,7 @@ def run(
                     destination=destination,
                     source=source,
                     identity=SourceIdentity(source.bucket, source.base, opened.effective.endpoint),
-                    options=transfer,
+                    options=_as_configured(transfer, opened),
                     file_name=where.name,
                 )
                 await haul(job, tally, emit)
@@ -138,6 +138,11 @@ def _within_open_files(transfer: TransferOptions) -> TransferOptions:
     return replace(transfer, concurrency=fitting)
 
 
+def _as_configured(transfer: TransferOptions, opened: OpenStore) -> TransferOptions:
+    """With what the AWS configuration says of transfers."""
+    return replace(transfer, max_attempts=opened.effective.settings.max_attempts)
+
+
 def _listener(tally: Tally, output: OutputOptions) -> Listener:
     colour = streams.colour_allowed(sys.stderr)
     if output.json_log:
@@ -192,7 +197,7 @@ def preview(
                 store=opened.store,
                 credentials=opened.credentials,
                 source=source,
-                options=transfer,
+                options=_as_configured(transfer, opened),
                 gate=Gate(Tuner(ceiling=transfer.concurrency)),
                 emit=listener.observe,
             )

@@ -8,6 +8,7 @@ need not wait.
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -58,6 +59,7 @@ class Calls:
     emit: Emit
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     jitter: Callable[[], float] = random.random
+    clock: Callable[[], float] = time.monotonic
 
     @cached_property
     def limits(self) -> RetryLimits:
