@@ -3,7 +3,7 @@
 import pytest
 
 from s3haul.core.reasons import REASONS
-from s3haul.core.retry import LONGEST_DELAY, STRIKES, Effort, Move, RetryLimits, backoff, decide
+from s3haul.core.retry import LONGEST_DELAY, RENEWALS, STRIKES, Effort, Move, RetryLimits, backoff, decide
 from s3haul.errors import Fault, FaultKind
 
 LIMITS = RetryLimits(attempts=5, budget=60.0)
@@ -109,8 +109,7 @@ def test_bytes_that_are_wrong_three_times_are_wrong():
 
 def test_credentials_that_stay_bad_end_the_run():
     assert (
-        decide(http(400, "ExpiredToken"), Effort(attempt=4, spent=0, renewals=3), LIMITS, 0).move
-        is Move.ABORT
+        decide(http(400, "ExpiredToken"), Effort(attempt=4, renewals=RENEWALS), LIMITS, 0).move is Move.ABORT
     )
 
 

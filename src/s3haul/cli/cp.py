@@ -46,6 +46,7 @@ def cp(
     ca_bundle: flags.CaBundle = None,
     allow_plain_http: flags.PlainHttp = False,
     owner_profile: flags.OwnerProfile = None,
+    credential_patience: flags.CredentialPatience = 900.0,
     recursive: flags.Recursive = False,
     include: flags.Include = None,  # noqa: ARG001 - their order is only in the command line
     exclude: flags.Exclude = None,  # noqa: ARG001 - same
@@ -93,6 +94,7 @@ def cp(
         allow_plain_http=allow_plain_http,
         transport=transport.value,
         owner_profile=owner_profile,
+        credential_patience=credential_patience,
     )
     transfer = TransferOptions(
         filters=flags.filters_in_order(sys.argv),

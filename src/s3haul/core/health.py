@@ -12,9 +12,14 @@ INTERVAL = 0.5  # seconds between two requests during an outage
 
 @dataclass(slots=True)
 class Health:
-    """Of the requests for objects. `served` counts successes; `good` is the key of an object that could be read."""
+    """Of the requests for objects. `served` counts successes; `good` is the key of an object that could be read.
+
+    `accepted` counts pages too: requests whose credentials were good.
+    """
 
     served: int = 0
+    accepted: int = 0
+    renewed: int = -1  # `accepted` when the credentials were last renewed
     good: str = ""
     next_request: float = 0.0
     _failed: int = 0

@@ -124,6 +124,12 @@ PAGES: dict[str, Page] = {
         OWNER,
         "Demand sts:ExternalId in a condition of the trust policy of ROLE-ARN.",
     ),
+    "S3H-STS-14": Page(
+        "STS gives sessions of the role, and S3 refuses them.",
+        SERVICE,
+        "The source credentials are fine. Wait, then check that STS and S3 are of one service and one region, that "
+        "--endpoint-url is right, and that no proxy removes the header x-amz-security-token.",
+    ),
     "S3H-NET-01": Page(
         "A signature was refused: the clock is off, the secret is wrong, or a proxy rewrites requests.",
         YOU,

@@ -34,8 +34,9 @@ class Credentials(Protocol):
         """Names the session in use, so that a stale one is renewed once and not once per worker."""
         ...
 
-    async def renew(self, stale_access_key: str) -> None:
-        """Have the credentials that replace `stale_access_key` in place when this returns."""
+    async def renew(self, stale_access_key: str, *, in_vain: bool = False) -> None:
+        """Have the credentials that replace `stale_access_key` in place when this returns. `in_vain` says that
+        nothing was served since the last renewal."""
         ...
 
 

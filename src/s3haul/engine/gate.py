@@ -96,6 +96,7 @@ class Gate:
         self._served(count, crowded=crowded)
 
     def _served(self, count: int, *, crowded: bool) -> None:
+        self.health.accepted += count
         self._tuner.served(self._clock(), count, crowded=crowded)
         if self._waiters:
             self._wake()

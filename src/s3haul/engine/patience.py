@@ -10,7 +10,7 @@ from typing import TypeVar
 from s3haul.core.diagnosis import Purpose, run_error
 from s3haul.core.retry import Action, Effort, Move, decide
 from s3haul.engine.context import Calls
-from s3haul.errors import Fault, FaultKind, StoreError
+from s3haul.errors import Fault, FaultKind, S3HaulError, StoreError
 from s3haul.events import Retrying
 from s3haul.store import GetRequest
 
@@ -57,12 +57,24 @@ async def persist(ctx: Calls, key: str, what: Purpose, once: Callable[[], Awaita
                 await trouble.wait(action, fault)
             case Move.RENEW if ctx.credentials:
                 ctx.emit(Retrying(key, action.reason, fault.message, attempt, 0.0))
-                await ctx.credentials.renew(signing_key)
+                await _renew(ctx, signing_key, fault)
                 trouble.renewed()
             case Move.RENEW | Move.ABORT:
                 raise run_error(fault, what, waited=trouble.waited) from None
             case Move.REFRESH | Move.SKIP | Move.FAIL:
                 raise GaveUpError(action, fault, attempt)
+
+
+async def _renew(ctx: Calls, signing_key: str, fault: Fault) -> None:
+    assert ctx.credentials is not None
+    health = ctx.gate.health
+    in_vain = health.renewed == health.accepted
+    health.renewed = health.accepted
+    try:
+        await ctx.credentials.renew(signing_key, in_vain=in_vain)
+    except S3HaulError as error:
+        error.said = error.said or f"{fault.code}: {fault.message}"
+        raise
 
 
 class _Trouble:
