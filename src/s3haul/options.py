@@ -35,6 +35,7 @@ class AccessOptions:
     ca_bundle: str | None = None
     allow_plain_http: bool = False  # http:// to a host that is not loopback
     transport: str = "auto"  # auto, curl or sdk
+    credential_patience: float = 900.0  # seconds that requests wait for a session that S3 takes
     owner_profile: str | None = None  # of the data owner's account, only to explain a refused role
 
 
@@ -88,8 +89,8 @@ class TransferOptions:
     require_checksum: bool = False
     existing: Existing = Existing.VERIFY
     concurrency: int = 256  # requests at a time, at most
-    max_attempts: int = 10
-    retry_budget: float = 900.0  # seconds one object may spend retrying throttles and network faults
+    max_attempts: int | None = None  # for one object or page; without it, time alone is the bound
+    retry_budget: float = 900.0  # seconds of passing trouble without any success
     stall_timeout: float = 60.0
     minimum_rate: int = 1024  # bytes per second over one stall window
     force_glacier_transfer: bool = False

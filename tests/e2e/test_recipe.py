@@ -1,6 +1,7 @@
 """The recipe's command, as it is written down everywhere, and its two ways to name the role."""
 
 import json
+import os
 import re
 
 import pytest
@@ -18,6 +19,7 @@ from e2e.harness import (
 from s3haul.demo import seed
 from s3haul.demo.content import Generated
 from s3haul.demo.seed_objects import HOSTILE_KEYS
+from s3haul.disk import Destination
 
 KIB = 1 << 10
 
@@ -140,6 +142,52 @@ def test_damage_is_found_by_verify_and_files_that_no_journal_knows_are_verified_
     assert ran.code == 0, ran.text
     assert [call.key for call in server.calls if call.operation == "GetObject"] == ["data/2/object-0002.bin"]
     assert tree(dest) == expected(server)
+
+
+@pytest.mark.parametrize("existing", ["verify", "skip", "overwrite"])
+def test_what_verify_finds_damaged_is_fetched_by_the_next_run_and_by_that_alone(
+    server, machine, dest, existing
+):
+    machine.haul(dest)
+    rotten, key = dest / "data" / "2" / "object-0002.bin", "data/2/object-0002.bin"
+    times = rotten.stat().st_atime_ns, rotten.stat().st_mtime_ns
+    rotten.write_bytes(b"!" * rotten.stat().st_size)
+    os.utime(rotten, ns=times)
+    ran = machine.run("verify", str(dest))
+    assert (ran.code, f"s3haul cp {SOURCE}/ {dest}" in ran.out) == (1, True)
+    assert machine.run("verify", str(dest)).code == 1  # still, and however often
+    marked = list(map(json.loads, machine.run("manifest", str(dest)).out.splitlines()))
+    assert [(line["key"], line["state"]) for line in marked if line["reason"] == "damaged"] == [
+        (key, "failed")
+    ]
+    server.log.clear()
+    ran = machine.haul(dest, "--existing", existing)
+    assert ran.code == 0, ran.text
+    assert [call.key for call in server.calls if call.operation == "GetObject"] == [key]
+    assert machine.run("verify", str(dest)).code == 0
+    assert tree(dest) == expected(server)
+
+
+def test_a_damaged_file_that_is_put_right_by_hand_is_done_again(server, machine, dest):
+    machine.haul(dest)
+    file = dest / "data" / "2" / "object-0002.bin"
+    sound = file.read_bytes()
+    file.unlink()
+    assert machine.run("verify", str(dest)).code == 1
+    file.write_bytes(sound)
+    assert machine.run("verify", str(dest)).code == 0
+    server.log.clear()
+    assert machine.haul(dest).code == 0
+    assert not [call for call in server.calls if call.operation == "GetObject"]
+
+
+def test_damage_that_cannot_be_marked_is_reported_all_the_same(server, machine, dest):
+    machine.haul(dest)
+    (dest / "data" / "2" / "object-0002.bin").write_bytes(b"short")
+    with Destination.open(dest, force=True) as destination:
+        destination.lock()
+        ran = machine.run("verify", str(dest))
+    assert (ran.code, "cannot be marked" in ran.err, "wrong-size" in ran.err) == (1, True, True)
 
 
 def test_an_object_stored_with_another_encryption_than_stated_fails(server, machine, dest):

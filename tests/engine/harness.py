@@ -1,5 +1,6 @@
 """One haul on the real engine, journal and disk, from the in-memory store; nothing else is replaced."""
 
+import asyncio
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,6 +28,28 @@ async def nap(_seconds: float) -> None:
     """Back-off costs no time in tests."""
 
 
+class VirtualClock:
+    """Time that passes only while somebody sleeps; who sleeps longest wakes last."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self._until: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        until = self.now + seconds
+        self._until.append(until)
+        try:
+            while self.now < until:
+                await asyncio.sleep(0)
+                if min(self._until) == until:
+                    self.now = max(self.now, until)
+        finally:
+            self._until.remove(until)
+
+
 async def run_once(
     store: MemoryStore,
     root: Path,
@@ -35,6 +58,7 @@ async def run_once(
     recursive: bool = True,
     file_name: str | None = None,
     credentials=None,
+    clock: VirtualClock | None = None,
     **options: object,
 ) -> Run:
     source = SourceOptions(bucket="bucket", prefix=prefix, recursive=recursive)
@@ -55,7 +79,7 @@ async def run_once(
             identity=SourceIdentity("bucket", source.base, "memory"),
             options=transfer,
             file_name=file_name,
-            sleep=nap,
+            **({"sleep": clock.sleep, "clock": clock} if clock else {"sleep": nap}),
         )
         await haul(job, done.tally, emit)
     return done
@@ -84,4 +108,4 @@ def states(root: Path) -> dict[str, tuple[str, str | None]]:
 
 
 DONE = (State.DONE.value, None)
-__all__ = ["DONE", "Run", "leftovers", "manifest", "run_once", "states", "tree"]
+__all__ = ["DONE", "Run", "VirtualClock", "leftovers", "manifest", "run_once", "states", "tree"]

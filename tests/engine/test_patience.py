@@ -24,6 +24,7 @@ class OneRole:
     def __init__(self):
         self.number = 0
         self.calls = 0
+        self.in_vain = []
 
     @property
     def access_key_id(self):
@@ -32,7 +33,8 @@ class OneRole:
     async def run(self):
         await asyncio.get_running_loop().create_future()
 
-    async def renew(self, stale):
+    async def renew(self, stale, *, in_vain=False):
+        self.in_vain.append(in_vain)
         self.calls += 1
         if stale == self.access_key_id:
             self.number += 1
@@ -83,6 +85,19 @@ async def test_expired_tokens_are_renewed_and_the_objects_fetched(tmp_path):
     done = await run_once(MemoryStore(objects(40), fault=expire), tmp_path, credentials=role)
     assert (set(states(tmp_path).values()), role.number) == ({DONE}, 1)
     assert done.tally.exit_code == 0
+
+
+async def test_a_renewal_after_which_nothing_was_served_was_in_vain(tmp_path):
+    role = OneRole()
+
+    def refuse(call):
+        if call.operation == "get" and role.number in {0, 1, 2, 4}:
+            raise refused(400, "InvalidToken")
+        if call.operation == "get" and call.key == "k001" and role.number == 3:
+            role.number = 4
+
+    await run_once(MemoryStore(objects(3), fault=refuse), tmp_path, credentials=role, concurrency=1)
+    assert role.in_vain == [False, True, True, False]
 
 
 async def test_a_listing_page_survives_an_expired_token_and_a_server_error(tmp_path):

@@ -248,6 +248,54 @@ async def test_an_mfa_session_is_never_renewed_and_its_end_is_announced():
     assert rig.sts.calls == 1
 
 
+async def test_sessions_that_s3_refuses_are_replaced_ever_more_slowly_and_for_a_bounded_time():
+    rig = Rig(duration=43200)
+    task = await rig.running()
+
+    async def refuse(in_vain: bool) -> None:
+        while True:
+            await rig.credentials.renew(rig.credentials.access_key_id, in_vain=in_vain)
+            in_vain = True
+
+    workers = [asyncio.create_task(refuse(number > 0)) for number in range(4)]
+    await rig.timeline.advance(10)
+    assert 4 <= rig.sts.calls <= 6
+    await rig.timeline.advance(50)
+    assert rig.sts.calls <= 12
+    for _ in range(1000):
+        await rig.timeline.advance(1)
+    assert all(one.done() for one in workers)
+    for one in workers:
+        with pytest.raises(CredentialsError) as caught:
+            await one
+        assert (caught.value.id, caught.value.exit_code) == ("S3H-STS-14", 4)
+        assert "source credentials are fine" in caught.value.hint
+    assert 60 <= rig.sts.calls <= 100
+    await ended(task)
+
+
+async def test_a_session_that_served_something_is_replaced_at_once_when_it_is_refused():
+    rig = Rig()
+    await rig.credentials.start()
+    for number in range(1, 100):
+        await rig.credentials.renew(f"ASIA{number}")
+    assert (rig.sts.calls, rig.timeline.now) == (100, START)
+
+
+async def test_patience_with_sts_is_counted_by_what_was_waited_and_not_by_a_clock_that_jumps():
+    rig = Rig()
+    task = await rig.running()
+    rig.sts.trouble = AssumeRoleError("no")
+    await rig.timeline.advance(3600)
+    waiting = asyncio.create_task(rig.credentials.current())
+    await rig.timeline.advance(60)
+    rig.timeline.now += 7200
+    rig.sts.trouble = None
+    await rig.timeline.advance(120)
+    assert (await waiting).access_key == rig.credentials.access_key_id
+    await ended(task)
+
+
 async def test_no_record_of_the_credentials_shows_a_secret():
     rig = Rig()
     session = await rig.credentials.start()

@@ -379,3 +379,19 @@ def test_an_external_id_by_flag_goes_with_the_profiles_role(configure):
     assert effective(external_id="By-Flag-1").role.external_id == "By-Flag-1"
     with pytest.raises(UsageError):
         effective(external_id="two words")
+
+
+def test_attempts_are_bounded_only_where_the_user_says_so(configure, monkeypatch):
+    configure(BASE)
+    assert effective().max_attempts is None
+    configure(BASE + "max_attempts = 4\n")
+    assert effective().max_attempts == 4
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "7")
+    assert effective().max_attempts == 7
+
+
+@pytest.mark.parametrize("attempts", ["0", "-1", "many"])
+def test_a_number_of_attempts_that_cannot_be_meant_is_refused(configure, monkeypatch, attempts):
+    configure(BASE)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", attempts)
+    assert "AWS_MAX_ATTEMPTS" in refused().hint

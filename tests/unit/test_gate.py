@@ -1,7 +1,12 @@
 """No more requests at a time than the tuner allows, and none during a pause."""
 
 import asyncio
+from itertools import pairwise
 
+import pytest
+
+from engine.harness import VirtualClock
+from s3haul.core.health import IN_A_ROW, INTERVAL
 from s3haul.core.tuner import Tuner
 from s3haul.engine.gate import Gate
 
@@ -66,3 +71,37 @@ async def test_after_throttling_fewer_enter_and_success_brings_them_back():
     assert gate.statistics()["busy"] == 8
     release.set()
     await asyncio.gather(*tasks)
+
+
+async def test_during_an_outage_requests_are_made_one_by_one_until_one_succeeds():
+    clock = VirtualClock()
+    gate, release, entered = Gate(Tuner(ceiling=8), clock=clock, sleep=clock.sleep), asyncio.Event(), []
+
+    async def ask():
+        await gate.enter()
+        entered.append(clock.now)
+        await release.wait()
+        gate.leave()
+
+    for _ in range(IN_A_ROW):
+        gate.failed()
+    tasks = [asyncio.create_task(ask()) for _ in range(20)]
+    while len(entered) < 4:
+        await clock.sleep(0.01)
+    assert [later - earlier for earlier, later in pairwise(entered)] == pytest.approx(
+        [INTERVAL] * 3, abs=0.02
+    )
+    assert gate.limit == 1
+    gate.succeeded()
+    assert gate.limit > 1
+    release.set()
+    await asyncio.gather(*tasks)
+    assert entered[-1] - entered[3] <= INTERVAL
+
+
+async def test_a_page_that_is_served_ends_no_outage_of_objects():
+    gate = Gate(Tuner(ceiling=8))
+    for _ in range(IN_A_ROW):
+        gate.failed()
+    gate.listed()
+    assert gate.health.outage

@@ -12,7 +12,7 @@ from s3haul.demo import seed
 from s3haul.demo.server import DemoServer
 from s3haul.errors import CredentialsError, Fault, FaultKind, StoreError
 from s3haul.options import SourceOptions
-from s3haul.s3.client import ServerClock
+from s3haul.s3.clock import ServerClock
 from s3haul.s3.keys import Keys
 
 OBJECT = answer("200 OK", b"the object", ETag='"e"')

@@ -3,7 +3,7 @@
 import pytest
 
 from s3haul.core.reasons import REASONS
-from s3haul.core.retry import LONGEST_DELAY, Effort, Move, RetryLimits, backoff, decide
+from s3haul.core.retry import LONGEST_DELAY, RENEWALS, STRIKES, Effort, Move, RetryLimits, backoff, decide
 from s3haul.errors import Fault, FaultKind
 
 LIMITS = RetryLimits(attempts=5, budget=60.0)
@@ -30,6 +30,8 @@ OLD_KMS_TEXT = "The ciphertext refers to a customer master key that does not exi
         (http(429, ""), Move.WAIT, "throttled"),
         (http(500, "InternalError"), Move.RETRY, "server-error"),
         (http(502, ""), Move.RETRY, "server-error"),
+        (http(501, "NotImplemented"), Move.FAIL, "request-refused"),
+        (http(505, ""), Move.FAIL, "request-refused"),
         (http(400, "RequestTimeout"), Move.RETRY, "server-error"),
         (http(400, "ExpiredToken"), Move.RENEW, "credentials"),
         (http(400, "InvalidToken"), Move.RENEW, "credentials"),
@@ -49,7 +51,7 @@ OLD_KMS_TEXT = "The ciphertext refers to a customer master key that does not exi
         (http(404, "NoSuchKey"), Move.FAIL, "not-found"),
         (http(404, "404"), Move.FAIL, "not-found"),
         (http(400, "InvalidRequest"), Move.FAIL, "request-refused"),
-        (Fault(FaultKind.CONNECT, "refused"), Move.WAIT, "network"),
+        (Fault(FaultKind.CONNECT, "refused"), Move.RETRY, "network"),
         (Fault(FaultKind.BROKEN, "reset"), Move.RETRY, "network"),
         (Fault(FaultKind.STALL, "slow"), Move.RETRY, "stalled"),
         (Fault(FaultKind.PROTOCOL, "length"), Move.RETRY, "wrong-answer"),
@@ -65,28 +67,49 @@ def test_each_fault_has_its_action(fault, move, reason):
     assert action.reason in REASONS
 
 
-@pytest.mark.parametrize(
-    ("fault", "effort"),
-    [
-        (http(500, "InternalError"), Effort(attempt=5, spent=0.0)),
-        (Fault(FaultKind.BROKEN, "reset"), Effort(attempt=5, spent=0.0)),
-        (http(503, "SlowDown"), Effort(attempt=2, spent=60.0)),
-        (Fault(FaultKind.CONNECT, "dns"), Effort(attempt=2, spent=60.0)),
-        (Fault(FaultKind.CHECKSUM, "crc"), Effort(attempt=3, spent=0.0, integrity_failures=3)),
-    ],
-)
-def test_patience_ends(fault, effort):
-    assert decide(fault, effort, LIMITS, 0.5).move is Move.FAIL
+PASSING = [
+    http(500, "InternalError"),
+    http(503, "SlowDown"),
+    Fault(FaultKind.BROKEN, "reset"),
+    Fault(FaultKind.STALL, "slow"),
+    Fault(FaultKind.CONNECT, "no such host"),
+]
+TIME_ALONE = RetryLimits(attempts=None, budget=60.0)
 
 
-def test_throttling_is_bounded_by_time_and_not_by_attempts():
-    assert decide(http(503, "SlowDown"), Effort(attempt=400, spent=59.0), LIMITS, 0.5).move is Move.WAIT
+@pytest.mark.parametrize("fault", PASSING)
+def test_passing_trouble_is_waited_out_for_a_time_however_many_attempts_that_takes(fault):
+    patient = Effort(attempt=400, quiet=59.0)
+    assert decide(fault, patient, TIME_ALONE, 0.5).move in {Move.RETRY, Move.WAIT}
+    assert decide(fault, patient._replace(quiet=60.0), TIME_ALONE, 0.5).move is Move.ABORT
+
+
+@pytest.mark.parametrize("fault", PASSING)
+def test_attempts_are_the_bound_where_the_user_sets_them(fault):
+    assert decide(fault, Effort(attempt=4), LIMITS, 0.5).move in {Move.RETRY, Move.WAIT}
+    assert decide(fault, Effort(attempt=5), LIMITS, 0.5).move is Move.FAIL
+
+
+@pytest.mark.parametrize("fault", PASSING)
+def test_an_object_that_waits_while_others_are_served_fails_in_the_end(fault):
+    assert decide(fault, Effort(attempt=9, spent=60.0), TIME_ALONE, 0.5).move is Move.FAIL
+
+
+def test_an_object_that_fails_again_and_again_beside_others_fails_but_a_throttled_one_waits():
+    unlucky = Effort(attempt=11, strikes=STRIKES)
+    assert decide(http(500, "InternalError"), unlucky, TIME_ALONE, 0.5).move is Move.FAIL
+    assert decide(Fault(FaultKind.BROKEN, "reset"), unlucky, TIME_ALONE, 0.5).move is Move.FAIL
+    assert decide(http(503, "SlowDown"), unlucky, TIME_ALONE, 0.5).move is Move.WAIT
+
+
+def test_bytes_that_are_wrong_three_times_are_wrong():
+    effort = Effort(attempt=3, integrity_failures=3)
+    assert decide(Fault(FaultKind.CHECKSUM, "crc"), effort, TIME_ALONE, 0.5).move is Move.FAIL
 
 
 def test_credentials_that_stay_bad_end_the_run():
     assert (
-        decide(http(400, "ExpiredToken"), Effort(attempt=4, spent=0, renewals=3), LIMITS, 0).move
-        is Move.ABORT
+        decide(http(400, "ExpiredToken"), Effort(attempt=4, renewals=RENEWALS), LIMITS, 0).move is Move.ABORT
     )
 
 

@@ -1,6 +1,8 @@
 """The limit is found by trial, falls fast, rises slowly, and stays between one and the ceiling."""
 
-from s3haul.core.tuner import FIRST_LIMIT, LONGEST_PAUSE, LONGEST_REST, Tuner
+import pytest
+
+from s3haul.core.tuner import FIRST_LIMIT, LONGEST_REST, PAUSE, Tuner
 
 
 def serve(tuner: Tuner, rate_at, seconds: float, start: float = 0.0, *, crowded: bool = True) -> float:
@@ -81,37 +83,69 @@ def test_many_refusals_of_one_moment_cut_once():
     assert tuner.limit == 16
 
 
-def test_a_storm_brings_it_to_one_and_pauses_ever_longer_up_to_a_bound():
-    tuner = Tuner(ceiling=32)
-    pauses = []
-    for second in range(0, 600, 30):
-        tuner.throttled(float(second))
-        pauses.append(tuner.paused_until - second)
-    assert tuner.limit == 1
-    assert pauses == sorted(pauses)
-    assert pauses[-1] == LONGEST_PAUSE
-
-
-def test_success_lets_it_recover_to_what_was_found_and_shortens_the_next_pause():
+def test_a_storm_brings_it_to_one_and_is_forgotten_when_it_is_over():
     tuner = Tuner(ceiling=32)
     for second in range(100):
         tuner.throttled(float(second))
+        assert tuner.paused_until == second + PAUSE
+    assert tuner.limit == 1
     for _ in range(200):
         tuner.served(100.0, 1, crowded=True)
     assert tuner.limit == 32
-    tuner.throttled(1000.0)
-    assert tuner.paused_until == 1000.5
 
 
-def test_a_trial_that_is_refused_is_taken_back():
+def test_a_trial_that_is_refused_is_taken_back_without_a_pause():
     tuner = Tuner(ceiling=256)
     now = serve(tuner, lambda limit: limit / 0.03, 0.25)
     assert tuner.limit == 2 * FIRST_LIMIT
     tuner.throttled(now)
-    assert tuner.limit == FIRST_LIMIT / 2
-    for _ in range(200):
-        tuner.served(now, 1, crowded=True)
-    assert tuner.limit == FIRST_LIMIT
+    assert (tuner.limit, tuner.paused_until) == (FIRST_LIMIT, 0.0)
+
+
+def test_where_others_are_served_between_two_cuts_the_limit_does_not_return_to_what_it_was():
+    tuner = Tuner(ceiling=32)
+    tuner.throttled(10.0)
+    serve(tuner, lambda limit: limit / 0.03, 1.5, 10.0)
+    assert tuner.limit == 32
+    tuner.throttled(11.5)
+    serve(tuner, lambda limit: limit / 0.03, 0.5, 11.5)
+    assert tuner.limit == 16
+
+
+def crowd(tuner: Tuner, allowed: int, seconds: float) -> list[bool]:
+    """A service that answers `allowed` requests at a time and refuses the rest; which tenths of a second were refused."""
+    refused, now = [], 0.0
+    while now < seconds:
+        now += 0.1
+        refused.append(tuner.limit > allowed)
+        if now >= tuner.paused_until:
+            tuner.served(now, round(min(tuner.limit, allowed) / 0.3), crowded=True)
+        if refused[-1]:
+            tuner.throttled(now)
+    return refused
+
+
+@pytest.mark.parametrize("allowed", [7, 20, 50, 150])
+def test_a_service_that_takes_so_many_at_a_time_gets_nearly_as_many_and_refuses_few(allowed):
+    tuner = Tuner(ceiling=256)
+    refused = crowd(tuner, allowed, 300.0)
+    assert 0.8 * allowed <= tuner.limit <= allowed
+    assert sum(refused[-600:]) <= 6
+
+
+def test_what_was_refused_once_is_tried_again_when_the_service_may_have_grown():
+    tuner = Tuner(ceiling=256)
+    crowd(tuner, 50, 60.0)
+    serve(tuner, lambda limit: limit / 0.03, 4 * LONGEST_REST, 60.0)
+    assert tuner.limit == 256
+
+
+def test_after_an_outage_the_limit_rises_from_a_quarter():
+    tuner = Tuner(ceiling=32)
+    tuner.interrupted(5.0)
+    assert tuner.limit == 8
+    serve(tuner, lambda limit: limit / 0.1, 1.5, 5.0)
+    assert tuner.limit == 32
 
 
 def test_the_server_can_ask_for_a_pause():

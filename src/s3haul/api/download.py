@@ -63,12 +63,19 @@ async def download(
                 destination=opened,
                 source=source,
                 identity=SourceIdentity(source.bucket, source.base, bucket.effective.endpoint),
-                options=transfer,
+                options=as_configured(transfer, bucket),
                 file_name=destination.name,
                 handle_signals=handle_signals,
             )
             await haul(job, stats, emit)
     return stats
+
+
+def as_configured(transfer: TransferOptions, bucket: OpenStore) -> TransferOptions:
+    """With what the AWS configuration says of transfers, where the options do not."""
+    if transfer.max_attempts is not None:
+        return transfer
+    return replace(transfer, max_attempts=bucket.effective.settings.max_attempts)
 
 
 async def download_events(

@@ -5,9 +5,12 @@ from pathlib import Path
 
 from s3haul.disk import Tree
 from s3haul.engine.audit import AuditCounts, audit
-from s3haul.engine.recheck import Finding
+from s3haul.engine.marking import Marker
+from s3haul.engine.recheck import Finding, Grade
+from s3haul.errors import S3HaulError
 from s3haul.journal import Reader
 from s3haul.journal.location import existing_journal
+from s3haul.models import Outcome, Verdict
 
 
 def _ignore(_told: object) -> None:
@@ -19,10 +22,26 @@ def verify(
     *,
     found: Callable[[Finding], None] = _ignore,
     progress: Callable[[AuditCounts], None] = _ignore,
+    unmarked: Callable[[S3HaulError], None] = _ignore,
 ) -> AuditCounts:
     """Read every file below `root` that its journal calls done, and compare it with its checksum. No network.
 
-    Blocks until the end: in an event loop, call it by `asyncio.to_thread`. Raises `S3HaulError`.
+    What is damaged is marked, so that the next download fetches it again; `unmarked` is told where that cannot be,
+    on a read-only medium say. Blocks until the end: in an event loop, call it by `asyncio.to_thread`. Raises
+    `S3HaulError`.
     """
-    with Reader(existing_journal(root)) as reader, Tree.open(root) as tree:
-        return audit(reader, tree, found=found, progress=progress)
+
+    def damaged(finding: Finding) -> None:
+        if finding.grade is Grade.DAMAGED:
+            marker.damaged(finding.outcome, f"{finding.detail} ({finding.problem})")
+        found(finding)
+
+    def mended(outcome: Outcome, grade: Grade) -> None:
+        marker.sound(outcome, Verdict.VERIFIED if grade is Grade.VERIFIED else Verdict.SIZE_ONLY)
+
+    with (
+        Reader(existing_journal(root)) as reader,
+        Tree.open(root) as tree,
+        Marker(root, reader.source, unmarked) as marker,
+    ):
+        return audit(reader, tree, found=damaged, mended=mended, progress=progress)

@@ -6,8 +6,12 @@ here, and what is made here is called in a thread (`carrier.call`).
 
 import copy
 import logging
+import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from botocore.auth import AUTH_TYPE_MAPS, SIGV4_TIMESTAMP, SigV4Auth
 from botocore.config import Config
 from botocore.session import Session
 
@@ -42,9 +46,28 @@ def core_session(profile: str | None, ca_bundle: str | None) -> Session:
     return tame(session)
 
 
-def sts_client(settings: Settings, keys: Keys) -> Any:
-    """A client of the regional STS endpoint that signs with `keys`."""
-    return _client("sts", settings, keys, settings.region.value, settings.sts_endpoint_url.value)
+def sts_client(settings: Settings, keys: Keys, clock: Callable[[], float] = time.time) -> Any:
+    """A client of the regional STS endpoint that signs with `keys`, by this clock."""
+    client = _client("sts", settings, keys, settings.region.value, settings.sts_endpoint_url.value)
+    client.meta.events.register("before-sign.sts", partial(_date, clock))
+    client.meta.events.register("choose-signer.sts", lambda **_: _DATED)
+    return client
+
+
+def _date(clock: Callable[[], float], request: Any, **_: Any) -> None:
+    request.context[_DATED] = clock()
+
+
+class _DatedAuth(SigV4Auth):  # type: ignore[misc]
+    """Signature Version 4 by the clock that was put into the request; botocore knows that of this machine only."""
+
+    def _modify_request_before_signing(self, request: Any) -> None:
+        request.context["timestamp"] = time.strftime(SIGV4_TIMESTAMP, time.gmtime(request.context[_DATED]))
+        super()._modify_request_before_signing(request)
+
+
+_DATED = "s3haul-v4"
+AUTH_TYPE_MAPS[_DATED] = _DatedAuth
 
 
 def iam_client(settings: Settings, keys: Keys) -> Any:

@@ -1,5 +1,7 @@
 """The role's credentials, kept fresh for days: one owner, one refresher, one renewal at a time.
 
+Sessions that STS gives and S3 refuses are replaced ever more slowly, since a new one may take a while to be known.
+
 Requests take the current keys at once while these are valid. The refresher renews ahead of expiry; when
 STS refuses, the old keys go on until they expire, then requests wait while it keeps trying for a bounded
 time, and only then does the run end. botocore's own refresh logic never runs.
@@ -12,12 +14,14 @@ from collections.abc import Awaitable, Callable
 
 from s3haul.aws.renewal import advisory_window, mandatory_window
 from s3haul.aws.sts import Assume, RoleSession
+from s3haul.core.pages import PAGES
 from s3haul.errors import CredentialsError, S3HaulError
 from s3haul.events import CredentialsRenewed, Emit, Warned
 from s3haul.s3.keys import Keys
 
 LONGEST_HOLD = 900.0
 FIRST_RETRY = 2.0
+UNKNOWN = "S3H-STS-14"
 LONGEST_RETRY = 60.0
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -51,6 +55,8 @@ class RoleCredentials:
         self._session: RoleSession | None = None
         self._renew_at = 0.0
         self._fatal: S3HaulError | None = None
+        self._in_vain = 0  # renewals in a row that helped nobody
+        self._waited = 0.0  # seconds, for these
 
     def __repr__(self) -> str:
         return f"RoleCredentials(arn={self.session.arn if self._session else None!r})"
@@ -81,8 +87,9 @@ class RoleCredentials:
             await self.renew(self.access_key_id)
         return self.session.keys
 
-    async def renew(self, stale_access_key: str) -> None:
-        """Replaces the session that has this key; callers that report the same key share one renewal.
+    async def renew(self, stale_access_key: str, *, in_vain: bool = False) -> None:
+        """Replaces the session that has this key; callers that report the same key share one renewal. `in_vain`
+        says that nothing was served with it: then requests wait for a while, since S3 may not know it yet.
 
         Waits and retries for the bounded time. Raises `S3HaulError` once that has failed.
         """
@@ -91,11 +98,32 @@ class RoleCredentials:
                 return
             if self._fatal is not None:
                 raise self._fatal
+            if not in_vain:
+                self._in_vain, self._waited = 0, 0.0
             try:
+                if self._waited >= self._hold:
+                    raise self._refused_for_good()
                 await self._replace()
             except S3HaulError as error:
                 self._fatal = error
                 raise
+            if in_vain:
+                await self._let_it_spread()
+
+    async def _let_it_spread(self) -> None:
+        self._in_vain += 1
+        delay = min(self._backoff(self._in_vain), LONGEST_RETRY / 4)
+        self._waited += delay
+        if self._in_vain == 1:
+            self._warn("S3 refuses sessions that STS has just given: requests wait between renewals", UNKNOWN)
+        await self._sleep(delay)
+
+    def _refused_for_good(self) -> S3HaulError:
+        return CredentialsError(
+            f"STS gives sessions of {self.session.arn}, and S3 refused each of them for {self._waited:.0f} s",
+            hint=f"{PAGES[UNKNOWN].fix} The same command resumes.",
+            id=UNKNOWN,
+        )
 
     async def run(self) -> None:
         """The refresher: renews ahead of expiry until cancelled. Raises `S3HaulError` when it cannot."""
@@ -135,20 +163,20 @@ class RoleCredentials:
                 hint="run the same command again, it resumes; a source without MFA lasts longer",
                 id="S3H-STS-08",
             )
-        deadline = self._clock() + self._hold
-        attempt = 0
+        attempt, waited = 0, 0.0
         while True:
             attempt += 1
             try:
                 session = await self._assume()
             except S3HaulError as error:
                 delay = self._backoff(attempt)
-                if self._clock() + delay >= deadline:
+                if waited + delay >= self._hold:
                     raise self._given_up(error) from error
                 if attempt == 1:
                     self._warn("the role's session has ended: requests wait for a new one", error.id)
                 self._failed(error, delay)
                 await self._sleep(delay)
+                waited += delay
             else:
                 self._adopt(session)
                 return

@@ -36,6 +36,7 @@ class Settings:
     sts_endpoint_url: Setting
     ca_bundle: Setting
     base: Base
+    max_attempts: int | None = None
     roles: tuple[RoleStep, ...] = ()
     addressing_style: str = "auto"
     us_east_1_regional: bool = True
@@ -65,6 +66,7 @@ def resolve(access: AccessOptions, environ: Mapping[str, str] = os.environ) -> S
         sts_endpoint_url=_endpoint(access, "sts", session, files, place),
         ca_bundle=_ca_bundle(access, keys, environ),
         base=base,
+        max_attempts=_max_attempts(session),
         roles=roles,
         addressing_style=_nested(keys, "addressing_style") or "auto",
         us_east_1_regional=_us_east_1_regional(keys, environ),
@@ -120,6 +122,22 @@ def _us_east_1_regional(keys: dict[str, Any], environ: Mapping[str, str]) -> boo
     variable = environ.get("AWS_S3_US_EAST_1_REGIONAL_ENDPOINT")
     found = variable or keys.get(f"s3_{name}") or _nested(keys, name)
     return str(found).lower() != "legacy"
+
+
+def _max_attempts(session: Session) -> int | None:
+    """Of AWS_MAX_ATTEMPTS or the profile, the first one included; None where neither is set."""
+    try:
+        attempts: int | None = session.get_config_variable("max_attempts")
+    except ValueError as error:
+        attempts, said = 0, str(error)
+    else:
+        said = f"it is {attempts}"
+    if attempts is not None and attempts < 1:
+        hint = "set AWS_MAX_ATTEMPTS or max_attempts of the profile to a whole number from 1 on, or unset it"
+        raise ProfileError(
+            "the number of attempts cannot be used", hint=hint, said=said, id=configfile.UNUSABLE
+        )
+    return attempts
 
 
 def _endpoint(

@@ -99,7 +99,6 @@ _SECRET = frozenset(
 
 # What the AWS CLI paces its transfers with, and what does it here.
 _PACE = {
-    "max_attempts": "waiting is bounded by time, not by attempts",
     "retry_mode": "waiting is bounded by time, not by attempts",
     "s3.max_concurrent_requests": "--concurrency caps the requests",
     "s3.max_queue_size": "",

@@ -94,7 +94,7 @@ async def open_store(
     settings = checked_settings(access)
     for warning in settings.warnings:
         on_event(warning)
-    credentials, fetch = await _credentials(settings, on_event, ask_mfa)
+    credentials, fetch = await _credentials(settings, on_event, ask_mfa, access.credential_patience)
     region, asked = await _bucket_region(settings, fetch, source)
     opening = open_bucket(settings, fetch, region, source, transfer, transport=access.transport, asked=asked)
     async with opening as bucket:
@@ -156,14 +156,14 @@ async def open_bucket(
 
 
 async def _credentials(
-    settings: Settings, on_event: Emit, ask_mfa: AskMfa
+    settings: Settings, on_event: Emit, ask_mfa: AskMfa, patience: float
 ) -> tuple[RoleCredentials | None, FetchKeys]:
     if not settings.roles:
         fetch = await load_source(settings)
         await fetch()
         return None, fetch
     chain = RoleChain(settings, ask_mfa=ask_mfa, on_event=on_event)
-    credentials = RoleCredentials(chain, on_event=on_event, renewable=not chain.needs_mfa)
+    credentials = RoleCredentials(chain, on_event=on_event, renewable=not chain.needs_mfa, hold=patience)
     await credentials.start()
     return credentials, credentials.current
 

@@ -6,7 +6,6 @@ refused. When to call, and what to do about a refusal, is for `credentials` to d
 
 import getpass
 import re
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -21,9 +20,11 @@ from s3haul.aws.profile import Settings
 from s3haul.aws.sources import load_source
 from s3haul.aws.translate import FOREIGN, translate
 from s3haul.aws.validate import account_of
+from s3haul.core.text import human_duration
 from s3haul.errors import AssumeRoleError
 from s3haul.events import Emit, Warned
 from s3haul.options import RoleOptions
+from s3haul.s3.clock import ServerClock
 from s3haul.s3.faults import clock_skew
 from s3haul.s3.keys import FetchKeys, Keys
 
@@ -59,6 +60,7 @@ class RoleChain:
         self._settings = settings
         self._ask_mfa = ask_mfa
         self._on_event = on_event
+        self._clock = ServerClock()
         self._durations = [step.role.duration_seconds for step in settings.roles]
 
     @property
@@ -91,11 +93,24 @@ class RoleChain:
                 answer = await self._ask(fetch, request)
         except FOREIGN as error:
             raise refusals.explain(translate(error), error, step, self._settings) from None
-        return _session(answer, step.role, time.time())
+        return _session(answer, step.role, self._clock.ours())
 
     async def _ask(self, fetch: FetchKeys, request: dict[str, Any]) -> dict[str, Any]:
+        """Once more where the server has put our clock right."""
         keys = await fetch()
-        return await call(lambda: sts_client(self._settings, keys).assume_role(**request))
+        for last in (False, True):
+            offset = self._clock.offset
+            try:
+                return await call(
+                    lambda: sts_client(self._settings, keys, self._clock.now).assume_role(**request)
+                )
+            except ClientError as error:
+                if last or not self._clock.learn(translate(error, now=self._clock.ours()), offset):
+                    raise
+            off = human_duration(abs(self._clock.offset))
+            message = f"this machine's clock is off by {off}: requests are signed by the server's"
+            self._on_event(Warned(message, "S3H-NET-01"))
+        raise AssertionError("unreachable")
 
     def _clamp(self, index: int, request: dict[str, Any]) -> None:
         """The caller is itself a role, so STS gives one hour at most; asked so from now on."""

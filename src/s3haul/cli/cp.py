@@ -51,6 +51,7 @@ def cp(
     ca_bundle: flags.CaBundle = None,
     allow_plain_http: flags.PlainHttp = False,
     owner_profile: flags.OwnerProfile = None,
+    credential_patience: flags.CredentialPatience = 900.0,
     recursive: flags.Recursive = False,
     include: flags.Include = None,
     exclude: flags.Exclude = None,
@@ -103,6 +104,7 @@ def cp(
         allow_plain_http=allow_plain_http,
         transport=transport.value,
         owner_profile=owner_profile,
+        credential_patience=credential_patience,
     )
     transfer = TransferOptions(
         filters=flags.filters_in_order(sys.argv, include or (), exclude or ()),

@@ -104,6 +104,16 @@ OwnerProfile = Annotated[
     ),
 ]
 
+CredentialPatience = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        metavar="SECONDS",
+        help="How long requests wait for a session that STS gives and S3 takes.",
+        rich_help_panel=_ACCESS,
+    ),
+]
+
 Recursive = Annotated[
     bool,
     typer.Option(

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from s3haul.api.download import download
+from s3haul.api.download import as_configured, download
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.cli import render, streams
 from s3haul.cli.remarks import remarks
@@ -164,7 +164,7 @@ def preview(
                 store=opened.store,
                 credentials=opened.credentials,
                 source=source,
-                options=transfer,
+                options=as_configured(transfer, opened),
                 gate=Gate(Tuner(ceiling=transfer.concurrency)),
                 emit=listener.observe,
             )

@@ -1,17 +1,21 @@
 """`s3haul verify`: read every hauled file again and hold it against the checksum in the journal."""
 
 import json as jsonlib
+import shlex
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from s3haul.cli import flags, streams
 from s3haul.core.text import colour_mark, human_bytes, human_count, show
+from s3haul.errors import S3HaulError
 
 if TYPE_CHECKING:  # help stays fast
     from s3haul.engine.audit import AuditCounts
+    from s3haul.journal import SourceIdentity
 
 
 def register(app: typer.Typer) -> None:
@@ -22,45 +26,61 @@ def register(app: typer.Typer) -> None:
 def verify(dest: flags.State, *, json: flags.Json = False) -> int:
     """Re-read every hauled file and compare it with the checksum that S3 stored. Needs no network.
 
-    Exit code 0: every file is as it was verified. 1: some file is damaged, missing or replaced.
+    What is damaged is marked, so that the next `s3haul cp` fetches it again. Exit code 0: every file is as it was verified. 1: some file is damaged, missing or replaced.
     """
-    from s3haul.disk import Tree  # noqa: PLC0415 - help stays fast
-    from s3haul.engine.audit import audit  # noqa: PLC0415 - same
+    from s3haul.api.verify import verify as verify_files  # noqa: PLC0415 - help stays fast
     from s3haul.engine.recheck import Finding, Grade  # noqa: PLC0415 - same
     from s3haul.journal import Reader  # noqa: PLC0415 - same
     from s3haul.journal.location import existing_journal  # noqa: PLC0415 - same
     from s3haul.models import State  # noqa: PLC0415 - same
     from s3haul.progress import Status  # noqa: PLC0415 - same
 
+    with Reader(existing_journal(dest)) as reader:
+        total = sum(count.objects for count in reader.counts() if count.state == State.DONE)
+        repair = _repair(reader.source, dest)
     status = Status(sys.stderr, terminal=streams.is_terminal(sys.stderr), shown=not json)
+
+    def say(line: str) -> None:
+        with streams.unheard(sys.stderr):
+            status.say(line)
 
     def found(finding: Finding) -> None:
         if finding.grade is Grade.DAMAGED:
             line = f"x {show(finding.key)}: {show(finding.detail)} ({finding.problem})"
-            with streams.unheard(sys.stderr):
-                status.say(colour_mark(line) if streams.colour_allowed(sys.stderr) else line)
+            say(colour_mark(line) if streams.colour_allowed(sys.stderr) else line)
 
-    with Reader(existing_journal(dest)) as reader, Tree.open(dest) as tree:
-        total = sum(count.objects for count in reader.counts() if count.state == State.DONE)
+    def unmarked(error: S3HaulError) -> None:
+        say(f"! The damage cannot be marked for the next run: {show(error.message)}   [{error.id}]")
 
-        def progress(counts: "AuditCounts") -> None:
-            with streams.unheard(sys.stderr):
-                status.update(lambda seconds: _progress(counts, total, seconds))
+    def progress(counts: "AuditCounts") -> None:
+        with streams.unheard(sys.stderr):
+            status.update(lambda seconds: _progress(counts, total, seconds))
 
-        try:
-            counts = audit(reader, tree, found=found, progress=progress)
-        finally:
-            with streams.unheard(sys.stderr):
-                status.close()
+    try:
+        counts = verify_files(dest, found=found, progress=progress, unmarked=unmarked)
+    finally:
+        with streams.unheard(sys.stderr):
+            status.close()
     if json:
-        streams.put(jsonlib.dumps({"schema": 1, **asdict(counts)}))
+        streams.put(
+            jsonlib.dumps({"schema": 1, **asdict(counts), "repair": repair if counts.damaged else None})
+        )
     else:
         streams.put(
             f"{show(str(dest))}: {counts.verified:,} files match the checksum that S3 stores, "
             f"{counts.unchanged:,} match what was received, {counts.size_only:,} were checked by size, "
             f"{counts.damaged:,} are damaged; {human_bytes(counts.bytes)} read"
         )
+        if counts.damaged:
+            streams.put(
+                f"To fetch what is damaged again: {show(repair)} (with the profile or role of the run)"
+            )
     return 1 if counts.damaged else 0
+
+
+def _repair(source: "SourceIdentity", dest: Path) -> str:
+    """The command that fetches again what is marked."""
+    return shlex.join(["s3haul", "cp", f"s3://{source.bucket}/{source.base}", str(dest)])
 
 
 def _progress(counts: "AuditCounts", total: int, seconds: float) -> str:

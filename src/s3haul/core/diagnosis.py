@@ -54,13 +54,15 @@ def reading_of(url: str) -> Purpose:
     return Purpose("read", url, Asked.OBJECT)
 
 
-def run_error(fault: Fault, purpose: Purpose) -> S3HaulError:
-    """The error for a fault that no retry can mend."""
+def run_error(fault: Fault, purpose: Purpose, *, waited: float = 0.0) -> S3HaulError:
+    """The error for a fault that no retry can mend, or has mended within the seconds that were `waited`."""
     row = row_of(fault, purpose.asked)
     answered = fault.kind is FaultKind.HTTP
     title = PAGES[row].title.removesuffix(".")
     elsewhere = row in {"S3H-NET-02", "S3H-NET-07"}
     hint = f"Use --region {fault.region}." if fault.region and elsewhere else PAGES[row].fix
+    if waited:
+        hint += f" Nothing was served for {human_duration(waited)}; the same command resumes."
     return error_of(row)(
         f"Cannot {purpose.verb} {purpose.url}: {title[:1].lower()}{title[1:]}{_detail(fault)}.",
         hint=hint + which_policy(parse_denial(fault.message)),

@@ -134,6 +134,12 @@ PAGES: dict[str, Page] = {
         OWNER,
         "Demand sts:ExternalId in a condition of the trust policy of ROLE-ARN.",
     ),
+    "S3H-STS-14": Page(
+        "STS gives sessions of the role, and S3 refuses them.",
+        SERVICE,
+        "The source credentials are fine. Wait, then check that STS and S3 are of one service and one region, that "
+        "--endpoint-url is right, and that no proxy removes the header x-amz-security-token.",
+    ),
     "S3H-NET-01": Page(
         "A signature was refused: the clock is off, the secret is wrong, or a proxy rewrites requests.",
         YOU,
@@ -333,6 +339,11 @@ PAGES: dict[str, Page] = {
         SERVICE,
         "AWS does none of this. The detail shows the bytes; rename the object at the source, or fix the server.",
     ),
+    "S3H-INT-05": Page(
+        "A file is no longer what was hauled: its bytes, its size or its place have changed.",
+        YOU,
+        "Run the same s3haul cp again: it fetches what `s3haul verify` has found damaged. Look after the disk.",
+    ),
     "S3H-DST-01": Page("The destination cannot be used.", YOU, "The message says what the system said."),
     "S3H-DST-02": Page(
         "The destination is full, or will be: bytes, inodes or quota.",
@@ -410,7 +421,7 @@ _OF_THE_SOURCE = frozenset(
     {
         *("S3H-NET-02", "S3H-NET-04", "S3H-NET-05", "S3H-NET-06", "S3H-NET-07", "S3H-NET-08", "S3H-NET-09"),
         *("S3H-S3-01", "S3H-S3-11", "S3H-S3-12", "S3H-S3-15", "S3H-S3-16", "S3H-S3-17", "S3H-S3-18"),
-        *("S3H-S3-19", "S3H-KMS-08", "S3H-INT-01", "S3H-INT-03"),
+        *("S3H-S3-19", "S3H-KMS-08", "S3H-INT-01", "S3H-INT-03", "S3H-INT-05"),
     }
 )
 

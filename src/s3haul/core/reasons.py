@@ -24,6 +24,7 @@ class Reason(NamedTuple):
         return PAGES[self.id].fix
 
 
+DAMAGED = "damaged"
 DENIED = frozenset({"access-denied", "kms-access-denied"})
 UNEXPLAINED = DENIED | {"request-refused"}  # one refusal alone does not tell the row
 
@@ -47,6 +48,7 @@ REASONS: dict[str, Reason] = {
     "wrong-answer": Reason(
         "S3H-INT-03", "the server's answers do not match the request (status, length, range or ETag)"
     ),
+    DAMAGED: Reason("S3H-INT-05", "the file is no longer what was hauled, as `s3haul verify` found"),
     "unusable-entry": Reason(
         "S3H-INT-04", "the listing gives the object a key that is no UTF-8 text, or no usable size"
     ),

@@ -13,7 +13,8 @@ from s3haul.errors import Fault, FaultKind
 BASE_DELAY = 0.2
 LONGEST_DELAY = 20.0
 INTEGRITY_TRIES = 3
-RENEWALS = 3
+RENEWALS = 1000  # of which the credentials themselves make few, and in time an end
+STRIKES = 10
 MAX_RETRY_AFTER = 60.0
 
 
@@ -21,7 +22,7 @@ class Move(Enum):
     """What happens next to the object (or page) whose request failed."""
 
     RETRY = auto()  # again, after `delay`
-    WAIT = auto()  # again, after `delay`, and everybody slows down
+    WAIT = auto()  # again, after `delay`, and with fewer requests at a time for everybody
     RENEW = auto()  # again with renewed credentials
     REFRESH = auto()  # the object changed: look at it again, then fetch the new version
     SKIP = auto()  # final: skipped for `reason`
@@ -38,18 +39,24 @@ class Action(NamedTuple):
 
 
 class Effort(NamedTuple):
-    """What one object or page has cost so far. `attempt` counts from 1; `spent` is in seconds."""
+    """What one object or page has cost so far, in requests and seconds. `attempt` counts from 1.
+
+    `spent` was waited while others were served, `strikes` are failures while they were. `quiet` is how long nobody
+    has been served.
+    """
 
     attempt: int
-    spent: float
+    spent: float = 0.0
     renewals: int = 0
     integrity_failures: int = 0
+    strikes: int = 0
+    quiet: float = 0.0
 
 
 class RetryLimits(NamedTuple):
-    """Network and server trouble ends after `attempts`, throttling after `budget` seconds."""
+    """Passing trouble is waited out for `budget` seconds without any success. `attempts` are the user's own bound."""
 
-    attempts: int
+    attempts: int | None
     budget: float
 
 
@@ -81,6 +88,7 @@ TRANSIENT = frozenset(
         "KMS.InternalException",
     }
 )
+_PERMANENT = frozenset({501, 505})  # what is not implemented will not be
 _ABORT = {
     "SignatureDoesNotMatch": "credentials",
     "RequestTimeTooSkewed": "credentials",
@@ -98,11 +106,11 @@ def decide(fault: Fault, effort: Effort, limits: RetryLimits, jitter: float) -> 
         case FaultKind.HTTP:
             return _decide_http(fault, effort, limits, jitter)
         case FaultKind.CONNECT:
-            return _wait("network", fault, effort, limits, jitter)
+            return _passing(Action(Move.RETRY, "network", _delay(fault, effort, jitter)), effort, limits)
         case FaultKind.BROKEN:
-            return _retry("network", effort, limits, jitter)
+            return _retry("network", fault, effort, limits, jitter)
         case FaultKind.STALL:
-            return _retry("stalled", effort, limits, jitter)
+            return _retry("stalled", fault, effort, limits, jitter)
         case FaultKind.PROTOCOL:
             return _retry_integrity("wrong-answer", effort, jitter)
         case FaultKind.CHECKSUM:
@@ -122,9 +130,9 @@ def _decide_http(fault: Fault, effort: Effort, limits: RetryLimits, jitter: floa
     if code in _ABORT:
         return Action(Move.ABORT, _ABORT[code])
     if code in THROTTLE or status in {429, 503}:
-        return _wait("throttled", fault, effort, limits, jitter)
-    if code in TRANSIENT or status >= 500 or status == 408:
-        return _retry("server-error", effort, limits, jitter)
+        return _passing(Action(Move.WAIT, "throttled", _delay(fault, effort, jitter)), effort, limits)
+    if code in TRANSIENT or status == 408 or (status >= 500 and status not in _PERMANENT):
+        return _retry("server-error", fault, effort, limits, jitter)
     if status in {412, 416}:
         return Action(Move.REFRESH, "changed")
     if code == "InvalidObjectState":
@@ -149,10 +157,11 @@ def about_kms(message: str) -> bool:
     return "kms:" in message or "ciphertext" in message.lower() or "AWS KMS" in message
 
 
-def _retry(reason: str, effort: Effort, limits: RetryLimits, jitter: float) -> Action:
-    if effort.attempt >= limits.attempts:
+def _retry(reason: str, fault: Fault, effort: Effort, limits: RetryLimits, jitter: float) -> Action:
+    """Trouble that can be the object's own: it ends when others are served again and again meanwhile."""
+    if effort.strikes >= STRIKES:
         return Action(Move.FAIL, reason)
-    return Action(Move.RETRY, reason, backoff(effort.attempt, jitter))
+    return _passing(Action(Move.RETRY, reason, _delay(fault, effort, jitter)), effort, limits)
 
 
 def _retry_integrity(reason: str, effort: Effort, jitter: float) -> Action:
@@ -161,11 +170,20 @@ def _retry_integrity(reason: str, effort: Effort, jitter: float) -> Action:
     return Action(Move.RETRY, reason, backoff(effort.integrity_failures, jitter))
 
 
-def _wait(reason: str, fault: Fault, effort: Effort, limits: RetryLimits, jitter: float) -> Action:
+def _passing(again: Action, effort: Effort, limits: RetryLimits) -> Action:
+    """`again`, as long as there is patience left."""
+    if limits.attempts is not None and effort.attempt >= limits.attempts:
+        return Action(Move.FAIL, again.reason)
+    if effort.quiet >= limits.budget:
+        return Action(Move.ABORT, again.reason)
     if effort.spent >= limits.budget:
-        return Action(Move.FAIL, reason)
+        return Action(Move.FAIL, again.reason)
+    return again
+
+
+def _delay(fault: Fault, effort: Effort, jitter: float) -> float:
     asked = min(fault.retry_after or 0.0, MAX_RETRY_AFTER)
-    return Action(Move.WAIT, reason, max(asked, backoff(effort.attempt, jitter)))
+    return max(asked, backoff(effort.attempt, jitter))
 
 
 def backoff(attempt: int, jitter: float) -> float:

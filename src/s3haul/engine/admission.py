@@ -6,6 +6,7 @@ Pure decisions over values; `listing` gathers the values and acts on them.
 from enum import Enum, auto
 from typing import NamedTuple
 
+from s3haul.core.reasons import DAMAGED
 from s3haul.disk import FileStat
 from s3haul.journal import KnownRow
 from s3haul.models import ObjectRef, Partial, SafePath, State
@@ -41,7 +42,7 @@ def admit(
         return Target(ref, path, Verb.FETCH if path.directory else Verb.ADOPT)
     if ref.archived and not options.force_glacier_transfer:
         return Target(ref, path, Verb.SKIP, "archived")
-    if path.directory or on_disk is None or (row is not None and row.state is State.DONE):
+    if path.directory or on_disk is None or is_ours(row):
         return Target(ref, path, Verb.FETCH)
     if options.existing is Existing.SKIP:
         return Target(ref, path, Verb.SKIP, "kept-existing")
@@ -53,6 +54,11 @@ def admit(
 def is_done(row: KnownRow | None, ref: ObjectRef, path: SafePath) -> bool:
     """Whether the journal says that exactly this version landed at exactly this path."""
     return same_version(row, ref) and row is not None and row.path == str(path)
+
+
+def is_ours(row: KnownRow | None) -> bool:
+    """Whether what stands in the object's place was hauled, if only to rot since."""
+    return row is not None and (row.state is State.DONE or row.reason == DAMAGED)
 
 
 def same_version(row: KnownRow | None, ref: ObjectRef) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
+from s3haul.core.reasons import DAMAGED
 from s3haul.disk import Tree
 from s3haul.engine.recheck import Finding, Grade, recheck
 from s3haul.journal import Reader
@@ -18,6 +19,7 @@ from s3haul.models import Outcome, State
 
 FILES_PER_TASK = 32
 BYTES_PER_TASK = 64 << 20
+Result = tuple[Outcome, Grade | Finding]
 TICK = 0.5  # seconds between two calls of `progress` while large files are read
 
 
@@ -50,12 +52,14 @@ def audit(
     tree: Tree,
     *,
     found: Callable[[Finding], None],
+    mended: Callable[[Outcome, Grade], None] = lambda _outcome, _grade: None,
     progress: Callable[[AuditCounts], None] = lambda _: None,
     threads: int | None = None,
 ) -> AuditCounts:
-    """Check every done object; call `found` in key order for each that is damaged or checked by size only.
+    """Check every done object; call `found` in key order for each that is damaged or checked by size only, and
+    `mended` for each that was marked as damaged and is not any more.
 
-    `progress` gets the counts so far, every few files or half second. Both are called in this thread.
+    `progress` gets the counts so far, every few files or half second. All are called in this thread.
     Raises `JournalError` for a damaged journal, `DestinationError` where the disk itself fails.
     """
     counts, meter, base = AuditCounts(), _Meter(), reader.source.base
@@ -65,23 +69,25 @@ def audit(
         counts.bytes = meter.bytes
         progress(counts)
 
-    def task(outcomes: list[Outcome]) -> list[Grade | Finding]:
-        return [recheck(tree, outcome, base, meter.add) for outcome in outcomes]
+    def task(outcomes: list[Outcome]) -> list[Result]:
+        return [(outcome, recheck(tree, outcome, base, meter.add)) for outcome in outcomes]
 
     with ThreadPoolExecutor(threads, thread_name_prefix="s3haul-audit") as pool:
         batches = _batches(_done_only(reader.outcomes(), counts))
         for results in _in_order(pool, task, batches, ahead=2 * threads, tick=report):
-            for result in results:
-                _count(counts, result)
+            for outcome, result in results:
+                grade = _count(counts, result)
                 if isinstance(result, Finding):
                     found(result)
+                if outcome.reason == DAMAGED and grade is not Grade.DAMAGED:
+                    mended(outcome, grade)
             report()
     return counts
 
 
 def _done_only(outcomes: Iterable[Outcome], counts: AuditCounts) -> Iterator[Outcome]:
     for outcome in outcomes:
-        if outcome.state is State.DONE:
+        if outcome.state is State.DONE or outcome.reason == DAMAGED:
             yield outcome
         else:
             counts.not_done += 1
@@ -103,16 +109,16 @@ def _batches(outcomes: Iterable[Outcome]) -> Iterator[list[Outcome]]:
 
 def _in_order(
     pool: ThreadPoolExecutor,
-    task: Callable[[list[Outcome]], list[Grade | Finding]],
+    task: Callable[[list[Outcome]], list[Result]],
     batches: Iterable[list[Outcome]],
     *,
     ahead: int,
     tick: Callable[[], None],
-) -> Iterator[list[Grade | Finding]]:
+) -> Iterator[list[Result]]:
     """The results in the order of the batches, with at most `ahead` of them under way."""
-    pending: deque[Future[list[Grade | Finding]]] = deque()
+    pending: deque[Future[list[Result]]] = deque()
 
-    def first() -> list[Grade | Finding]:
+    def first() -> list[Result]:
         future = pending.popleft()
         while not wait([future], timeout=TICK).done:
             tick()
@@ -130,7 +136,7 @@ def _in_order(
             future.cancel()
 
 
-def _count(counts: AuditCounts, result: Grade | Finding) -> None:
+def _count(counts: AuditCounts, result: Grade | Finding) -> Grade:
     grade = result.grade if isinstance(result, Finding) else result
     match grade:
         case Grade.VERIFIED:
@@ -141,3 +147,4 @@ def _count(counts: AuditCounts, result: Grade | Finding) -> None:
             counts.size_only += 1
         case Grade.DAMAGED:
             counts.damaged += 1
+    return grade

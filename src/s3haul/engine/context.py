@@ -8,6 +8,7 @@ need not wait.
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -33,8 +34,9 @@ class Credentials(Protocol):
         """Names the session in use, so that a stale one is renewed once and not once per worker."""
         ...
 
-    async def renew(self, stale_access_key: str) -> None:
-        """Have the credentials that replace `stale_access_key` in place when this returns."""
+    async def renew(self, stale_access_key: str, *, in_vain: bool = False) -> None:
+        """Have the credentials that replace `stale_access_key` in place when this returns. `in_vain` says that
+        nothing was served since the last renewal."""
         ...
 
 
@@ -58,6 +60,7 @@ class Calls:
     emit: Emit
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     jitter: Callable[[], float] = random.random
+    clock: Callable[[], float] = time.monotonic
 
     @cached_property
     def limits(self) -> RetryLimits:

@@ -1,11 +1,16 @@
-"""The one place that holds requests back: at most `Tuner.limit` at a time, and none during a pause.
+"""The one place that holds requests back: at most `Tuner.limit` at a time, none during a pause, and one now and then
+during an outage.
 
-The decisions are `core.tuner`'s; this only makes tasks wait for them.
+The decisions are those of `core.tuner` and `core.health`; this only makes tasks wait for them.
 """
 
 import asyncio
+import time
 from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import Protocol
+
+from s3haul.core.health import Health
 
 CROWDED = 0.75  # of the limit; the rest is between two requests
 
@@ -23,12 +28,23 @@ class Tuning(Protocol):
 
     def served(self, now: float, count: int, *, crowded: bool) -> None: ...
 
+    def interrupted(self, now: float) -> None: ...
+
 
 class Gate:
     """A semaphore whose size follows the tuner."""
 
-    def __init__(self, tuner: Tuning) -> None:
+    def __init__(
+        self,
+        tuner: Tuning,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.health = Health()
         self._tuner = tuner
+        self._clock = clock
+        self._sleep = sleep
         self._busy = 0
         self._waiters: deque[asyncio.Future[None]] = deque()
 
@@ -36,9 +52,13 @@ class Gate:
         """Take one place for the length of one request; `leave` gives it back."""
         loop = asyncio.get_running_loop()
         while True:
-            pause = self._tuner.paused_until - loop.time()
-            if pause > 0:
-                await asyncio.sleep(pause)
+            now = self._clock()
+            if (pause := self.paused_until - now) > 0:
+                await self._sleep(pause)
+            elif self.health.outage:
+                self.health.asked(now)
+                self._busy += 1
+                return
             elif self._busy < int(self._tuner.limit):
                 self._busy += 1
                 return
@@ -53,15 +73,31 @@ class Gate:
 
     def throttled(self, retry_after: float | None) -> None:
         """A request inside the gate was refused for its rate."""
-        self._tuner.throttled(asyncio.get_running_loop().time(), retry_after)
+        self._tuner.throttled(self._clock(), retry_after)
+
+    def failed(self) -> None:
+        """A request for an object met passing trouble."""
+        now = self._clock()
+        if self.health.failed(now):
+            self._tuner.interrupted(now)
+            self._wake_all()
+
+    def listed(self) -> None:
+        """A request for a page was served, which tells nothing of objects."""
+        self._served(1, crowded=self.crowded)
 
     def succeeded(self) -> None:
-        """A request inside the gate was served."""
+        """A request for an object was served."""
         self.served(1, crowded=self.crowded)
 
     def served(self, count: int, *, crowded: bool) -> None:
-        """So many requests were served, here or by others whose limit is this one."""
-        self._tuner.served(asyncio.get_running_loop().time(), count, crowded=crowded)
+        """So many objects were served, here or by others whose limit is this one."""
+        self.health.succeeded(count)
+        self._served(count, crowded=crowded)
+
+    def _served(self, count: int, *, crowded: bool) -> None:
+        self.health.accepted += count
+        self._tuner.served(self._clock(), count, crowded=crowded)
         if self._waiters:
             self._wake()
 
@@ -78,11 +114,13 @@ class Gate:
     @property
     def limit(self) -> int:
         """How many may be inside now."""
-        return int(self._tuner.limit)
+        return 1 if self.health.outage else int(self._tuner.limit)
 
     @property
     def paused_until(self) -> float:
-        """When the pause ends or ended, by the loop's clock."""
+        """When the next request may be made, by the gate's clock."""
+        if self.health.outage:
+            return max(self._tuner.paused_until, self.health.next_request)
         return self._tuner.paused_until
 
     async def _queue(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -102,6 +140,13 @@ class Gate:
             if not waiter.done():
                 waiter.set_result(None)
                 free -= 1
+
+    def _wake_all(self) -> None:
+        """To wait for their turn in the outage."""
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
 
     def statistics(self) -> dict[str, float]:
         """The debugging view."""

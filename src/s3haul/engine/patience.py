@@ -10,11 +10,15 @@ from typing import TypeVar
 from s3haul.core.diagnosis import Purpose, run_error
 from s3haul.core.retry import Action, Effort, Move, decide
 from s3haul.engine.context import Calls
-from s3haul.errors import Fault, FaultKind, StoreError
+from s3haul.errors import Fault, FaultKind, S3HaulError, StoreError
 from s3haul.events import Retrying
+from s3haul.store import GetRequest
 
 T = TypeVar("T")
+LONGEST_PAGE_DELAY = 2.0  # seconds; a page is asked for by nobody else
+_DOUBTFUL = 3  # attempts, after which an object that nobody succeeds beside is compared with a good one
 _INTEGRITY = frozenset({FaultKind.PROTOCOL, FaultKind.CHECKSUM})
+_PASSING = frozenset({"network", "stalled", "server-error", "throttled"})
 
 
 class GaveUpError(Exception):
@@ -33,9 +37,8 @@ async def persist(ctx: Calls, key: str, what: Purpose, once: Callable[[], Awaita
     `key` is for the events ("" for the listing), `what` for the error that ends the run.
     Raises `GaveUpError`, or the `S3HaulError` that ends the run.
     """
-    attempt, waited, renewals, integrity_failures = 0, 0.0, 0, 0
+    trouble = _Trouble(ctx, key)
     while True:
-        attempt += 1
         signing_key = ctx.credentials.access_key_id if ctx.credentials else ""
         await ctx.gate.enter()
         try:
@@ -43,26 +46,112 @@ async def persist(ctx: Calls, key: str, what: Purpose, once: Callable[[], Awaita
         except StoreError as error:
             fault = error.fault
         else:
-            ctx.gate.succeeded()
-            return result, attempt
+            (ctx.gate.succeeded if key else ctx.gate.listed)()
+            return result, trouble.effort.attempt
         finally:
             ctx.gate.leave()
-        integrity_failures += fault.kind in _INTEGRITY
-        effort = Effort(attempt, waited, renewals, integrity_failures)
-        action = decide(fault, effort, ctx.limits, ctx.jitter())
+        action = await trouble.met(fault)
+        attempt = trouble.effort.attempt
         match action.move:
             case Move.RETRY | Move.WAIT:
-                everyone = action.move is Move.WAIT
-                if everyone:
-                    ctx.gate.throttled(fault.retry_after)
-                ctx.emit(Retrying(key, action.reason, fault.message, attempt, action.delay, everyone))
-                await ctx.sleep(action.delay)
-                waited += action.delay
+                await trouble.wait(action, fault)
             case Move.RENEW if ctx.credentials:
                 ctx.emit(Retrying(key, action.reason, fault.message, attempt, 0.0))
-                await ctx.credentials.renew(signing_key)
-                renewals += 1
+                await _renew(ctx, signing_key, fault)
+                trouble.renewed()
             case Move.RENEW | Move.ABORT:
-                raise run_error(fault, what) from None
+                raise run_error(fault, what, waited=trouble.waited) from None
             case Move.REFRESH | Move.SKIP | Move.FAIL:
                 raise GaveUpError(action, fault, attempt)
+
+
+async def _renew(ctx: Calls, signing_key: str, fault: Fault) -> None:
+    assert ctx.credentials is not None
+    health = ctx.gate.health
+    in_vain = health.renewed == health.accepted
+    health.renewed = health.accepted
+    try:
+        await ctx.credentials.renew(signing_key, in_vain=in_vain)
+    except S3HaulError as error:
+        error.said = error.said or f"{fault.code}: {fault.message}"
+        raise
+
+
+class _Trouble:
+    """What one object or page has met; `effort` counts the attempt under way."""
+
+    def __init__(self, ctx: Calls, key: str) -> None:
+        self.effort = Effort(attempt=1)
+        self._ctx, self._key = ctx, key
+        self._served = ctx.gate.health.served
+        self._since: float | None = None
+        self._outage = False  # when the last attempt failed
+
+    async def met(self, fault: Fault) -> Action:
+        """What to do about a failed attempt."""
+        ctx, effort = self._ctx, self.effort
+        self.effort = effort._replace(
+            integrity_failures=effort.integrity_failures + (fault.kind in _INTEGRITY), quiet=self._quiet()
+        )
+        action = decide(fault, self.effort, ctx.limits, ctx.jitter())
+        if action.move is Move.WAIT:
+            ctx.gate.throttled(fault.retry_after)
+        if self._key and action.reason in _PASSING:
+            ctx.gate.failed()
+            self._outage = ctx.gate.health.outage
+            if action.move is Move.RETRY:
+                await self._strike()
+        return action
+
+    async def _strike(self) -> None:
+        """Have others been served since the last attempt?"""
+        health = self._ctx.gate.health
+        if self.effort.attempt >= _DOUBTFUL and health.served == self._served:
+            await _read_good_object(self._ctx, self._key)
+        strikes = self.effort.strikes + (health.served != self._served)
+        self.effort, self._served = self.effort._replace(strikes=strikes), health.served
+
+    @property
+    def waited(self) -> float:
+        """For how long nothing was served, where that is what ends the run."""
+        return self.effort.quiet if self.effort.quiet >= self._ctx.limits.budget else 0.0
+
+    async def wait(self, action: Action, fault: Fault) -> None:
+        """Until it is time to ask again: during an outage, whenever the gate lets us."""
+        ctx, effort = self._ctx, self.effort
+        everyone = action.move is Move.WAIT or self._outage
+        delay = action.delay if self._key else min(action.delay, LONGEST_PAGE_DELAY)
+        if self._outage:
+            delay = 0.0
+        ctx.emit(Retrying(self._key, action.reason, fault.message, effort.attempt, delay, everyone))
+        if delay:
+            await ctx.sleep(delay)
+        self.effort = effort._replace(attempt=effort.attempt + 1, spent=effort.spent + delay)
+
+    def renewed(self) -> None:
+        effort = self.effort
+        self.effort = effort._replace(attempt=effort.attempt + 1, renewals=effort.renewals + 1)
+
+    def _quiet(self) -> float:
+        """A page has a clock of its own: objects that are served tell nothing of the listing."""
+        now = self._ctx.clock()
+        if self._key:
+            return self._ctx.gate.health.seconds(now)
+        self._since = now if self._since is None else self._since
+        return now - self._since
+
+
+async def _read_good_object(ctx: Calls, key: str) -> None:
+    """Nobody has been served since the last failure: where only this object is left, does its trouble concern others?"""
+    good = ctx.gate.health.good
+    if good in {"", key}:
+        return
+    await ctx.gate.enter()
+    try:
+        await ctx.store.load(GetRequest(good, byte_range=(0, 0)), lambda _meta: lambda _piece: None)
+    except StoreError:
+        ctx.gate.failed()
+    else:
+        ctx.gate.succeeded()
+    finally:
+        ctx.gate.leave()

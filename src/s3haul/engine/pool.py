@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from s3haul.core.diagnosis import run_error
+from s3haul.core.health import Health
 from s3haul.core.reasons import DENIED
 from s3haul.engine.admission import Target
 from s3haul.engine.channel import Channel, ChannelClosedError
@@ -16,7 +17,7 @@ from s3haul.engine.gate import Gate
 from s3haul.engine.listing import finish
 from s3haul.engine.patience import GaveUpError, persist
 from s3haul.errors import AccessError, Fault, FaultKind
-from s3haul.models import ObjectRef, Outcome, State
+from s3haul.models import Outcome, State
 from s3haul.threads import in_thread
 
 DENIALS_IN_A_ROW = 100
@@ -24,17 +25,17 @@ MAX_BACKLOG = 20_000  # outcomes; beyond, a slow disk holds the workers back and
 
 
 class DenialWatch:
-    """Counts refusals in a row over all workers. `last_good` is an object that the role could read."""
+    """Counts refusals in a row over all workers, and notes an object that the role could read."""
 
-    def __init__(self) -> None:
+    def __init__(self, health: Health) -> None:
         self._in_a_row = 0
-        self._last_good: ObjectRef | None = None
+        self._health = health
 
     def succeeded(self, outcome: Outcome) -> None:
         """This object, at least, could be read."""
         self._in_a_row = 0
         if outcome.state is State.DONE and outcome.ref.size:
-            self._last_good = outcome.ref
+            self._health.good = outcome.ref.key
 
     async def observe(self, ctx: Context, outcome: Outcome) -> None:
         """Raises `AccessError` when everything is refused now, readable objects included."""
@@ -45,13 +46,13 @@ class DenialWatch:
         if self._in_a_row < DENIALS_IN_A_ROW:
             return
         self._in_a_row = 0
-        if self._last_good is None or await _refused(ctx, self._last_good):
+        if not self._health.good or await _refused(ctx, self._health.good):
             raise _rights_lost(ctx, outcome)
 
 
-async def _refused(ctx: Context, ref: ObjectRef) -> bool:
+async def _refused(ctx: Context, key: str) -> bool:
     try:
-        await persist(ctx, ref.key, ctx.reading, lambda: ctx.store.head(ref.key, checksums=True))
+        await persist(ctx, key, ctx.reading, lambda: ctx.store.head(key, checksums=True))
     except GaveUpError as gave_up:
         return gave_up.fault.status == 403
     return False

@@ -41,10 +41,13 @@ class Finding(NamedTuple):
     or size-only; `detail` is a sentence for a person.
     """
 
-    key: str
-    path: str | None
+    outcome: Outcome
     problem: str
     detail: str
+
+    @property
+    def key(self) -> str:
+        return self.outcome.ref.key
 
     @property
     def grade(self) -> Grade:
@@ -144,4 +147,4 @@ def _received_verifier(outcome: Outcome) -> Verifier | None:
 
 
 def _finding(outcome: Outcome, problem: str, detail: str) -> Finding:
-    return Finding(outcome.ref.key, outcome.path, problem, detail)
+    return Finding(outcome, problem, detail)

@@ -8,6 +8,7 @@ Exceptions that end a run leave here flattened: exactly one error, the most tell
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
@@ -52,6 +53,7 @@ class Job:
     file_name: str | None = None
     handle_signals: bool = True  # INT, TERM and HUP end the run in order; for the main thread only
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    clock: Callable[[], float] = time.monotonic
 
 
 async def haul(job: Job, tally: Tally, emit: Emit) -> None:
@@ -125,11 +127,12 @@ def _context(job: Job, journal: Journal, threads: ThreadPoolExecutor, emit: Emit
         journal=journal,
         source=job.source,
         options=job.options,
-        gate=Gate(Tuner(ceiling=job.options.concurrency)),
+        gate=Gate(Tuner(ceiling=job.options.concurrency), clock=job.clock, sleep=job.sleep),
         threads=threads,
         emit=emit,
         file_name=job.file_name,
         sleep=job.sleep,
+        clock=job.clock,
     )
 
 
@@ -156,7 +159,7 @@ async def _watch(failure: asyncio.Future[BaseException]) -> None:
 
 async def _haul_objects(ctx: Context, interruption: Interruption) -> None:
     channel: Channel[Target] = Channel(QUEUE)
-    watch = DenialWatch()
+    watch = DenialWatch(ctx.gate.health)
 
     def record(outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:

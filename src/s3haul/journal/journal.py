@@ -33,6 +33,7 @@ class KnownRow(NamedTuple):
     state: State
     version_id: str | None = None
     verdict: Verdict | None = None
+    reason: str | None = None
 
 
 class Journal:
@@ -116,6 +117,7 @@ class Journal:
                 State(row.state),
                 row.version_id,
                 Verdict(row.verdict) if row.verdict else None,
+                row.reason,
             )
             for row in self._reader.between(first_key, last_key)
             if row.listed

@@ -4,8 +4,7 @@ One thing is repeated here, once, because it is no answer to the request: one th
 server then put right. libcurl repeats by itself what met a connection that the server had closed while idle.
 """
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import responses
 
@@ -13,6 +12,7 @@ from s3haul import __version__
 from s3haul.core.sigv4 import Shape, Signer
 from s3haul.errors import Fault, FaultKind, S3HaulError, StoreError
 from s3haul.s3 import documents
+from s3haul.s3.clock import ServerClock
 from s3haul.s3.endpoint import Endpoint
 from s3haul.s3.exchange import OnHead, RequestExchange, Response
 from s3haul.s3.faults import own_fault, redirect_fault, service_fault
@@ -23,48 +23,10 @@ from s3haul.s3.transfers import TransferThread
 from s3haul.s3.web_pages import interception
 from s3haul.threads import steadfast
 
-LARGEST_SKEW = 86_400.0  # seconds
-TOLERABLE_SKEW = 60.0
 BUSY = 4  # transfers of a thread, beyond which another one is started
 
 # A name without a value keeps libcurl from sending a header of its own.
 _UNSIGNED = (("accept-encoding", "identity"), ("user-agent", f"s3haul/{__version__}"), ("accept", ""))
-# A HEAD names no reason for its 403.
-_CLOCK = frozenset({"RequestTimeTooSkewed", "403"})
-
-
-class ServerClock:
-    """Our clock, put right by the server's where that refuses ours.
-
-    At most a day: enough for a wrong time zone. Anything more would be a signature for another day,
-    which a hostile server could keep for later, and certificates could not be checked by such a clock.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
-        self._offset = 0.0
-
-    def now(self) -> float:
-        """Epoch seconds to sign with."""
-        return self._clock() + self._offset
-
-    def ours(self) -> float:
-        """Epoch seconds as this machine has them."""
-        return self._clock()
-
-    @property
-    def offset(self) -> float:
-        """What is added to our clock, in seconds."""
-        return self._offset
-
-    def learn(self, fault: Fault, offset: float) -> bool:
-        """Puts the clock right if `fault` is about it; whether a request signed at `offset` is worth repeating."""
-        if fault.kind is not FaultKind.HTTP or fault.code not in _CLOCK or fault.skew is None:
-            return False
-        if abs(fault.skew) > LARGEST_SKEW or abs(fault.skew - offset) <= TOLERABLE_SKEW:
-            return False
-        self._offset = fault.skew
-        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
