@@ -48,6 +48,14 @@ def _obstore(task: Task) -> list[str]:
     return _client("obstore_get.py", "256" if task.scenario.first_byte else "32")(task)
 
 
+def _pycurl_small(task: Task) -> list[str]:
+    return _client("pycurl_small.py", "256" if task.scenario.first_byte else "32")(task)
+
+
+def _pycurl_large(task: Task) -> list[str]:
+    return _client("pycurl_large.py", "16" if task.scenario.cap else "8")(task)
+
+
 def _aws(s3_settings: str) -> Callable[[Task], list[str]]:
     def command(task: Task) -> list[str]:
         (task.home / "config").write_text(f"[default]\ns3 =\n{s3_settings}")
@@ -157,6 +165,27 @@ CONTENDERS = (
         command=_curl,
         version=("curl", "--version"),
         only=("large", "capped", "huge"),
+    ),
+    Contender(
+        name="pycurl-small",
+        checks="CRC64NVME, before the rename",
+        settings="clients/pycurl_small.py: one thread, 32 connections (latency: 256); the practical limit, no program to"
+        " use: no journal, retries, resume, odd names, other checksums, or account of what was copied",
+        command=_pycurl_small,
+        version=_version_of("pycurl"),
+        packages=("pycurl", "awscrt"),
+        only=("start", "small", "many", "latency"),
+    ),
+    Contender(
+        name="pycurl-large",
+        checks="no",
+        settings="clients/pycurl_large.py: two threads, 8 connections (capped: 16), ranges of 16 MiB written by position;"
+        " the practical limit, no program to use: no verification, journal, retries, resume, odd names, or account of"
+        " what was copied",
+        command=_pycurl_large,
+        version=_version_of("pycurl"),
+        packages=("pycurl",),
+        only=("mid", "large", "capped"),
     ),
     Contender(
         name="aws-crt",

@@ -78,11 +78,13 @@ async def listening(serve, tls: ssl.SSLContext | None = None) -> AsyncIterator[i
     tasks: set[asyncio.Task[None]] = set()
 
     async def tracked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks.add(asyncio.current_task())
+        tasks.add(task := asyncio.current_task())
         writers.add(writer)
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             await serve(reader, writer)
         writer.close()
+        tasks.discard(task)
+        writers.discard(writer)
 
     server = await asyncio.start_server(tracked, "127.0.0.1", 0, ssl=tls)
     try:

@@ -1,7 +1,9 @@
 """The curl transport refuses what nobody should accept: strangers, redirects, unsound HTTP."""
 
 import asyncio
+import gc
 import ssl
+import weakref
 
 import pytest
 import trustme
@@ -304,3 +306,24 @@ async def test_a_key_or_prefix_that_is_no_text_is_never_sent():
         assert (await fault_of(read(store, "\udcff"))).kind is FaultKind.PROTOCOL
         assert (await fault_of(store.list_page("\udcff"))).kind is FaultKind.PROTOCOL
         assert server.requests == []
+
+
+async def test_a_handle_that_is_idle_keeps_nothing_of_its_last_object():
+    class Receiver:
+        def take(self, piece): ...
+
+    receiver = Receiver()
+    gone = weakref.ref(receiver)
+    async with canned(lambda _: OBJECT) as server, curl_on(f"http://127.0.0.1:{server.port}") as store:
+        await store.load(GetRequest("k"), lambda _, take=receiver.take: take)
+        del receiver
+        gc.collect()
+        assert gone() is None
+
+
+@pytest.mark.parametrize("zone", ["+9999", "-99999999999999"])
+async def test_a_date_in_no_zone_of_this_world_is_no_date(zone):
+    odd = OBJECT.replace(b"GMT", zone.encode())
+    async with canned(lambda _: odd) as server, curl_on(f"http://127.0.0.1:{server.port}") as store:
+        assert (await store.head("k")).last_modified is None
+        assert await read(store, "k") == BODY

@@ -71,6 +71,11 @@ class RequestExchange:
                     self._gather.flush()
         except BaseException as error:  # noqa: BLE001 - handed to the task that waits
             self._error = error
+        if (
+            handle is not None
+        ):  # it may be idle for long, and would keep the headers, the consumer and what that keeps
+            handle.unsetopt(pycurl.HEADERFUNCTION)
+            handle.unsetopt(pycurl.WRITEFUNCTION)
         self._loop.call_soon_threadsafe(settle, self.ended, self._response, self._error)
 
     def _is_refusal(self) -> bool:

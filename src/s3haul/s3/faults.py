@@ -128,7 +128,7 @@ def _midnight(day: str) -> float | None:
 def _any_date(text: str) -> float | None:
     try:
         return parsedate_to_datetime(text).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for a zone beyond all zones
         return None
 
 
