@@ -75,6 +75,26 @@ def test_a_later_outcome_of_a_key_replaces_the_earlier(journal):
     assert journal.known("", "a")["a"].state is State.DONE
 
 
+def test_a_batch_is_recorded_in_its_order_and_at_one_time(path):
+    readings = iter([1.0, 2.0, 3.0, 4.0])
+    with closing(open_journal(path, clock=lambda: next(readings))) as journal:
+        journal.record_all([failed("a"), done("b"), done("a")])
+        journal.record_all([])
+        journal.flush()
+        assert {key: row.state for key, row in journal.known("", LAST).items()} == {
+            "a": State.DONE,
+            "b": State.DONE,
+        }
+    with closing(sqlite3.connect(path)) as other:
+        assert other.execute("SELECT DISTINCT updated FROM objects").fetchall() == [(2.0,)]
+
+
+def test_of_a_batch_with_a_key_that_cannot_be_stored_nothing_is_queued(journal):
+    with pytest.raises(JournalError, match=r"\\ud800"):
+        journal.record_all([done("b"), done("a\ud800", path="a")])
+    assert journal.backlog == 0
+
+
 def test_what_is_not_committed_is_not_known(journal):
     journal.record(done("a"))
     assert journal.known("", LAST) == {}
@@ -180,6 +200,17 @@ def test_a_full_batch_is_committed_without_being_asked(path):
         assert synced.acquire(timeout=30)
         journal.flush()
         assert not synced.acquire(blocking=False)
+
+
+def test_outcomes_recorded_together_count_one_by_one_towards_the_batch(path):
+    synced = threading.Semaphore(0)
+    with closing(open_journal(path, batch=3, sync=synced.release)) as journal:
+        journal.record(done("a"))
+        spin_until(lambda: journal._writer._wake._waiters)
+        journal.record_all(map(done, "bcde"))
+        assert synced.acquire(timeout=30)
+        journal.flush()
+        assert journal.backlog == 0
 
 
 def test_a_single_row_is_committed_after_the_interval(path):

@@ -257,18 +257,17 @@ async def _send(ctx: Context, queue: Queue, room: Room, survey: Survey) -> None:
     ctx.emit(Listed(survey.selected, listed_bytes, survey.filtered, survey.replacing))
     if survey.kept:
         ctx.emit(AlreadyDone(survey.kept, survey.kept_bytes))
-    for outcome in survey.unusable:
-        finish(ctx, outcome)
-    wanted: list[Target] = []
-    for target in survey.targets:
-        if target.verb is Verb.SKIP:
-            finish(ctx, Outcome(target.ref, State.SKIPPED, str(target.path), reason=target.reason))
-        else:
-            wanted.append(target)
-    await queue(wanted)
+    skipped = [
+        Outcome(target.ref, State.SKIPPED, str(target.path), reason=target.reason)
+        for target in survey.targets
+        if target.verb is Verb.SKIP
+    ]
+    finish(ctx, survey.unusable + skipped)
+    await queue([target for target in survey.targets if target.verb is not Verb.SKIP])
 
 
-def finish(ctx: Context, outcome: Outcome) -> None:
-    """The one way in which an object ends: into the journal, then to whoever listens."""
-    ctx.journal.record(outcome)
-    ctx.emit(Finished(outcome))
+def finish(ctx: Context, outcomes: Sequence[Outcome]) -> None:
+    """The one way in which objects end: into the journal, then to whoever listens."""
+    ctx.journal.record_all(outcomes)
+    for outcome in outcomes:
+        ctx.emit(Finished(outcome))

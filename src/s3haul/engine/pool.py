@@ -111,6 +111,6 @@ async def limit_backlog(ctx: Context) -> None:
 
 async def conclude(ctx: Context, outcome: Outcome, watch: DenialWatch) -> None:
     """Put an outcome on the books, and look what it says about the run."""
-    finish(ctx, outcome)
+    finish(ctx, (outcome,))
     await limit_backlog(ctx)
     await watch.observe(ctx, outcome)

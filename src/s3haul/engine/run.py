@@ -162,8 +162,7 @@ async def _haul_objects(ctx: Context, interruption: Interruption) -> None:
     watch = DenialWatch(ctx.gate.health)
 
     def record(outcomes: Sequence[Outcome]) -> None:
-        for outcome in outcomes:
-            finish(ctx, outcome)
+        finish(ctx, outcomes)
         watch.succeeded(outcomes[-1])
 
     small = SmallObjectFetcher(ctx, record, channel.push)

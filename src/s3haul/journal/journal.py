@@ -37,7 +37,7 @@ class KnownRow(NamedTuple):
 
 
 class Journal:
-    """Made by `open`, ended by `close`. What only queues (`record`, `mark_gone*`, `begin`, `landed`, `forget`) never blocks; the rest may touch the disk.
+    """Made by `open`, ended by `close`. What only queues (`record*`, `mark_gone*`, `begin`, `landed`, `forget`) never blocks; the rest may touch the disk.
 
     All methods may be called from any thread, and raise what ended the writer once it has ended.
     """
@@ -97,11 +97,16 @@ class Journal:
         return self._run
 
     def record(self, outcome: Outcome) -> None:
-        """Queue the outcome of one object; a later one of the same key replaces it.
+        """`record_all` for one object."""
+        self.record_all((outcome,))
 
-        Raises `JournalError` for a key that no journal can hold.
+    def record_all(self, outcomes: Iterable[Outcome]) -> None:
+        """Queue the outcomes of some objects; a later one of the same key replaces it.
+
+        Raises `JournalError` for a key that no journal can hold; then none of them is queued.
         """
-        self._writer.submit(PUT, tuple(to_row(outcome, self._run, self._clock())))
+        run, now = self._run, self._clock()
+        self._writer.submit(PUT, *[to_row(outcome, run, now) for outcome in outcomes])
 
     def known(self, first_key: str, last_key: str) -> dict[str, KnownRow]:
         """The committed rows with first_key < key <= last_key, without keys that are marked gone.
@@ -146,8 +151,7 @@ class Journal:
 
     def mark_gone(self, keys: Iterable[str]) -> None:
         """These keys are no longer listed: their rows stay, but out of the manifest."""
-        for key in keys:
-            self._writer.submit(GONE, (key,))
+        self._writer.submit(GONE, *[(key,) for key in keys])
 
     def mark_gone_after(self, key: str) -> None:
         """The listing ended with `key` ("" for an empty one): all greater keys are gone."""

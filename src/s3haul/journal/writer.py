@@ -6,17 +6,16 @@
 disk holds. The first error is final: nothing after it is written, and everybody who asks is told.
 """
 
-import itertools
 import sqlite3
 import threading
 from collections.abc import Callable
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from s3haul.journal.trouble import translated
 
-Statement = tuple[str, tuple[Any, ...]]
+Parameters = tuple[Any, ...]
+Statements = tuple[str, list[Parameters]]  # one text, executed with each of the parameters
 
 
 class Writer:
@@ -41,7 +40,8 @@ class Writer:
         self._lock = threading.Lock()
         self._wake = threading.Condition(self._lock)  # for the thread: there is something to do
         self._settled = threading.Condition(self._lock)  # for flush: a commit, or the end
-        self._waiting: list[Statement] = []
+        self._waiting: list[Statements] = []
+        self._queued = 0  # how many statements wait
         self._submitted = 0
         self._committed = 0
         self._urgent = 0  # commit at once while fewer than so many are committed
@@ -55,15 +55,21 @@ class Writer:
         """How many statements are submitted and not yet committed."""
         return self._submitted - self._committed
 
-    def submit(self, sql: str, parameters: tuple[Any, ...]) -> None:
-        """Queue one statement and return at once. Raises what ended the writer, if it ended."""
+    def submit(self, sql: str, *parameters: Parameters) -> None:
+        """Queue one text with each of `parameters`, and return at once. Raises what ended the writer, if it ended."""
         with self._lock:
             self._raise_failure()
             if self._closing:
                 raise RuntimeError("the journal is closed")
-            self._waiting.append((sql, parameters))
-            self._submitted += 1
-            if len(self._waiting) in {1, self._batch}:
+            if not parameters:
+                return
+            if self._waiting and self._waiting[-1][0] == sql:
+                self._waiting[-1][1].extend(parameters)
+            else:
+                self._waiting.append((sql, list(parameters)))
+            self._submitted += len(parameters)
+            before, self._queued = self._queued, self._queued + len(parameters)
+            if not before or before < self._batch <= self._queued:
                 self._wake.notify()
 
     def flush(self) -> None:
@@ -97,25 +103,25 @@ class Writer:
         finally:
             self._connection.close()
 
-    def _take(self) -> list[Statement]:
+    def _take(self) -> list[Statements]:
         """The next batch; empty when the journal is closed and nothing is left."""
         with self._lock:
             self._wake.wait_for(lambda: self._waiting or self._closing)
             self._wake.wait_for(self._is_due, timeout=self._interval)
-            statements, self._waiting = self._waiting, []
+            statements, self._waiting, self._queued = self._waiting, [], 0
             return statements
 
     def _is_due(self) -> bool:
-        return self._closing or self._urgent > self._committed or len(self._waiting) >= self._batch
+        return self._closing or self._urgent > self._committed or self._queued >= self._batch
 
-    def _commit(self, statements: list[Statement]) -> None:
+    def _commit(self, statements: list[Statements]) -> None:
         self._sync()
         self._connection.execute("BEGIN IMMEDIATE")
-        for sql, group in itertools.groupby(statements, key=itemgetter(0)):
-            self._connection.executemany(sql, [parameters for _, parameters in group])
+        for sql, parameters in statements:
+            self._connection.executemany(sql, parameters)
         self._connection.execute("COMMIT")
         with self._lock:
-            self._committed += len(statements)
+            self._committed += sum(len(parameters) for _, parameters in statements)
             self._settled.notify_all()
 
     def _fail(self, error: Exception) -> None:

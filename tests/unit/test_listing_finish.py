@@ -1,0 +1,15 @@
+"""How objects end: on record first, then told."""
+
+from types import SimpleNamespace
+
+from journals import done, failed
+from s3haul.engine.listing import finish
+from s3haul.events import Finished
+
+
+def test_a_whole_batch_is_queued_before_the_first_of_it_is_told():
+    seen = []
+    ctx = SimpleNamespace(journal=SimpleNamespace(record_all=seen.append), emit=seen.append)
+    batch = [done("a"), failed("b")]
+    finish(ctx, batch)
+    assert seen == [batch, Finished(batch[0]), Finished(batch[1])]
