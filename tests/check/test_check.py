@@ -197,7 +197,7 @@ def test_the_home_directory_is_refused_unless_forced(world, monkeypatch):
 def test_keys_that_differ_in_case_alone_are_a_warning_where_the_disk_does_not_tell_them_apart(
     world, monkeypatch
 ):
-    monkeypatch.setattr("s3haul.disk.trial._write_and_rename", lambda _directory: True)
+    monkeypatch.setattr("s3haul.disk.trial._write_and_rename", lambda *_: True)
     assert world.check(str(world.home))[0] == 0
     world.cloud.put(seed.BUCKET, "DATA/0.bin", b"x")
     code, report = world.check(str(world.home))

@@ -381,6 +381,11 @@ PAGES: dict[str, Page] = {
         YOU,
         "The detail says why (permissions, a mount inside the destination, a full directory).",
     ),
+    "S3H-DST-11": Page(
+        "The file system refuses something that s3haul can do without.",
+        YOU,
+        "Nothing, where the message names nothing that you need; otherwise choose another file system.",
+    ),
     "S3H-DST-10": Page(
         "The file system holds A and a for one name, so that keys which differ in case alone collide.",
         YOU,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from s3haul.core.keypath import STATE_DIRECTORY
+from s3haul.disk.limitations import SYNC, Limitations
 from s3haul.disk.linux import reserve, sync_file_system
 from s3haul.disk.lock import take_lock
 from s3haul.disk.names import Names
@@ -37,12 +38,15 @@ class Destination(Tree):
     Made by `open`; ended by `close`, or used as a context manager.
     """
 
-    def __init__(self, root: Path, root_fd: int, state_fd: int, temporary_fd: int) -> None:
+    def __init__(
+        self, root: Path, root_fd: int, state_fd: int, temporary_fd: int, limitations: Limitations
+    ) -> None:
         super().__init__(root, root_fd)
         self.state_path = root / STATE_DIRECTORY
         self._fds += [state_fd, temporary_fd]
         self._state_fd = state_fd
-        self._staging = Staging(temporary_fd)
+        self._staging = Staging(temporary_fd, limitations)
+        self._limitations = limitations
         self._names: Names | None = None
 
     @classmethod
@@ -53,12 +57,13 @@ class Destination(Tree):
         directory, or a directory of somebody else.
         """
         with contextlib.ExitStack() as undo:
+            limitations = Limitations()
             root, root_fd = open_root(root, force=force)
             undo.callback(os.close, root_fd)
-            state_fd = open_private(root, root_fd, STATE_DIRECTORY, force=force)
+            state_fd = open_private(root, root_fd, STATE_DIRECTORY, limitations, force=force)
             undo.callback(os.close, state_fd)
-            temporary_fd = open_private(root / STATE_DIRECTORY, state_fd, "tmp", force=force)
-            destination = cls(root, root_fd, state_fd, temporary_fd)
+            temporary_fd = open_private(root / STATE_DIRECTORY, state_fd, "tmp", limitations, force=force)
+            destination = cls(root, root_fd, state_fd, temporary_fd, limitations)
             if folds_names(root_fd, temporary_fd, destination._staging.prefix):
                 destination._names = Names(destination.state_path)
             undo.pop_all()
@@ -75,6 +80,10 @@ class Destination(Tree):
                 self._names.close()
         finally:
             super().close()
+
+    def untold_limitations(self) -> list[str]:
+        """What this disk refuses and the run goes on without: the sentences that no earlier call returned."""
+        return self._limitations.untold()
 
     @property
     def folds_names(self) -> bool:
@@ -203,7 +212,11 @@ class Destination(Tree):
         if self._names is not None:
             self._names.commit()
         try:
-            sync_file_system(self._root_fd)
+            try:
+                sync_file_system(self._root_fd)
+            except OSError as error:
+                self._limitations.tolerate(error, SYNC)
+                os.sync()
         except OSError as error:
             raise self._run_trouble(error) from error
 

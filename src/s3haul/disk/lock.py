@@ -6,10 +6,13 @@ import os
 from pathlib import Path
 
 from s3haul.core.text import show
-from s3haul.disk.trouble import run_trouble
-from s3haul.errors import DestinationLockedError
+from s3haul.disk.trouble import name_of, run_trouble
+from s3haul.errors import DestinationError, DestinationLockedError
 
 _OPEN = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
 
 
 def take_lock(root: Path, state_fd: int) -> int:
@@ -29,6 +32,8 @@ def take_lock(root: Path, state_fd: int) -> int:
     except OSError as error:
         owner = os.pread(fd, 200, 0).decode("utf-8", "replace")
         os.close(fd)
+        if error.errno in _NO_LOCKS:
+            raise _no_locks(root, error) from error
         if error.errno != errno.EWOULDBLOCK:
             raise run_trouble(error, f"lock the destination {root}") from error
         raise DestinationLockedError(
@@ -37,3 +42,21 @@ def take_lock(root: Path, state_fd: int) -> int:
             owner=owner,
         ) from None
     return fd
+
+
+def try_lock(root: Path, fd: int) -> None:
+    """Lock a file of our own and let it go. Raises `DestinationError` where the file system of `root` cannot lock."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, fcntl.LOCK_UN)
+    except OSError as error:
+        if error.errno in _NO_LOCKS:
+            raise _no_locks(root, error) from error
+        raise run_trouble(error, f"lock the destination {root}") from error
+
+
+def _no_locks(root: Path, error: OSError) -> DestinationError:
+    return DestinationError(
+        f"cannot lock the destination {root}: the file system gives no locks ({name_of(error)})",
+        hint="choose a destination on a local disk, or mount this one with locks (Lustre: -o flock)",
+    )

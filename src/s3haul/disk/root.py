@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from s3haul.disk.limitations import MODES, Limitations
 from s3haul.disk.trouble import run_trouble
 from s3haul.errors import DestinationError
 
@@ -37,8 +38,8 @@ def open_root(root: Path, *, force: bool) -> tuple[Path, int]:
     return root, fd
 
 
-def open_private(root: Path, parent_fd: int, name: str, *, force: bool) -> int:
-    """A descriptor of our own directory `name`, created with mode 0700 as needed."""
+def open_private(root: Path, parent_fd: int, name: str, limitations: Limitations, *, force: bool) -> int:
+    """A descriptor of our own directory `name`, created with mode 0700 as needed, where the disk keeps modes."""
     try:
         with contextlib.suppress(FileExistsError):  # of an earlier run; opening it tells what it is
             os.mkdir(name, 0o700, dir_fd=parent_fd)
@@ -54,7 +55,10 @@ def open_private(root: Path, parent_fd: int, name: str, *, force: bool) -> int:
         if not force:
             _refuse_foreign(root / name, status)
         if status.st_mode & 0o077:
-            os.fchmod(fd, stat.S_IMODE(status.st_mode) & ~0o077)
+            try:
+                os.fchmod(fd, stat.S_IMODE(status.st_mode) & ~0o077)
+            except OSError as error:
+                limitations.tolerate(error, MODES)
     except BaseException:
         os.close(fd)
         raise

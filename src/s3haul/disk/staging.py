@@ -13,6 +13,8 @@ import stat
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from s3haul.disk.limitations import TIMES, Limitations
+
 Buffer = bytes | bytearray | memoryview
 
 _AGAIN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -34,8 +36,9 @@ class Temporary:
 class Staging:
     """The directory of temporary files, by its descriptor."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, limitations: Limitations) -> None:
         self.fd = fd
+        self._limitations = limitations
         self.prefix = f"{secrets.token_hex(4)}-"
         self._numbers = itertools.count()
 
@@ -61,9 +64,12 @@ class Staging:
         return Temporary(fd, name, size)
 
     def finish(self, temporary: Temporary, mtime: float) -> None:
-        """Set the time and close; closing reports writes that a network mount lost."""
+        """Set the time, where the disk takes it, and close; closing reports writes that a network mount lost."""
         fd, nanoseconds = temporary.fd, _nanoseconds(mtime)
-        os.utime(fd, ns=(nanoseconds, nanoseconds))
+        try:
+            os.utime(fd, ns=(nanoseconds, nanoseconds))
+        except OSError as error:
+            self._limitations.tolerate(error, TIMES)
         temporary.fd = -1
         os.close(fd)
 

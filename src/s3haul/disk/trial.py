@@ -7,9 +7,14 @@ nearest parent is tried instead.
 import errno
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from s3haul.disk.limitations import MODES, SYNC, TIMES, Limitations
+from s3haul.disk.linux import sync_file_system
+from s3haul.disk.lock import try_lock
 from s3haul.disk.root import open_root
 from s3haul.disk.tree import Tree
 from s3haul.disk.trouble import FreeSpace, run_trouble
@@ -26,6 +31,7 @@ class Trial:
     free: FreeSpace
     folds_case: bool
     takes_long_names: bool
+    limitations: tuple[str, ...]  # what it refuses and a run goes on without
 
 
 def try_out(root: Path, *, force: bool = False) -> Trial:
@@ -37,25 +43,41 @@ def try_out(root: Path, *, force: bool = False) -> Trial:
         if place == root.absolute():
             os.close(open_root(place, force=force)[1])
         with tempfile.TemporaryDirectory(prefix=".s3haul-check-", dir=place) as directory:
-            folds_case = _write_and_rename(Path(directory))
+            limitations = Limitations()
+            folds_case = _write_and_rename(Path(directory), root, limitations)
             takes_long_names = _takes(Path(directory, "n" * LONGEST_NAME))
         with Tree.open(place) as tree:
-            return Trial(place, tree.free_space(), folds_case, takes_long_names)
+            return Trial(place, tree.free_space(), folds_case, takes_long_names, tuple(limitations.untold()))
     except NotADirectoryError:
         raise DestinationError(f"{place} is not a directory", hint="name a directory, or a new one") from None
     except OSError as error:
         raise run_trouble(error, f"write to {place}") from error
 
 
-def _write_and_rename(directory: Path) -> bool:
+def _write_and_rename(directory: Path, root: Path, limitations: Limitations) -> bool:
     """One file's way into the tree; whether another case of its name finds it."""
     temporary, final = directory / "temporary", directory / "final"
     with temporary.open("wb") as file:
         file.write(b"s3haul")
         file.flush()
         os.fsync(file.fileno())
+        try_lock(root, file.fileno())
+        _try_refusable(file.fileno(), limitations)
     temporary.rename(final)
     return (directory / "FINAL").exists()
+
+
+def _try_refusable(fd: int, limitations: Limitations) -> None:
+    calls: tuple[tuple[str, Callable[[], None]], ...] = (
+        (MODES, partial(os.fchmod, fd, 0o600)),
+        (TIMES, partial(os.utime, fd, ns=(0, 0))),
+        (SYNC, partial(sync_file_system, fd)),
+    )
+    for sentence, call in calls:
+        try:
+            call()
+        except OSError as error:
+            limitations.tolerate(error, sentence)
 
 
 def _takes(path: Path) -> bool:

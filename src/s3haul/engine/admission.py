@@ -6,6 +6,7 @@ Pure decisions over values; `listing` gathers the values and acts on them.
 from enum import Enum, auto
 from typing import NamedTuple
 
+from s3haul.core.etags import same_etag
 from s3haul.core.reasons import DAMAGED
 from s3haul.disk import FileStat
 from s3haul.journal import KnownRow
@@ -63,7 +64,9 @@ def is_ours(row: KnownRow | None) -> bool:
 
 def same_version(row: KnownRow | None, ref: ObjectRef) -> bool:
     """Whether the journal says that exactly this version landed somewhere."""
-    return row is not None and row.state is State.DONE and row.etag == ref.etag and row.size == ref.size
+    return (
+        row is not None and row.state is State.DONE and same_etag(row.etag, ref.etag) and row.size == ref.size
+    )
 
 
 def is_intact(on_disk: FileStat | None, ref: ObjectRef, path: SafePath) -> bool:

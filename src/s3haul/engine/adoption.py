@@ -7,6 +7,7 @@ and modification time match as `aws s3 sync` would have it. Otherwise the object
 import aiofiles
 
 from s3haul.core.checksums import Composite, Unverifiable
+from s3haul.core.etags import same_etag
 from s3haul.engine.answers import demand_encryption
 from s3haul.engine.context import Context
 from s3haul.engine.layout import stored_parts
@@ -24,7 +25,7 @@ async def adopt(ctx: Context, ref: ObjectRef, path: SafePath) -> Outcome | None:
     """The Outcome if the file is the object, None if it must be fetched. Raises as `transfer`."""
     try:
         meta, _ = await persist(ctx, ref.key, ctx.reading, lambda: ctx.store.head(ref.key, checksums=True))
-        if meta.etag != ref.etag:
+        if not same_etag(meta.etag, ref.etag):
             return None
         demand_encryption(meta, ctx.options)
         proof = await _proof(ctx, ref, path, meta)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from s3haul.core.checksums import CRCS, Composite, Data, FullObject, Unverifiable
+from s3haul.core.etags import same_etag
 from s3haul.core.ledger import BlockStream, Ledger
 from s3haul.core.plan import RangePlan, is_dear, plan
 from s3haul.core.retry import Action, Move
@@ -83,7 +84,7 @@ async def _look(ctx: Context, ref: ObjectRef) -> tuple[ObjectMeta, Wanted] | Non
 
     async def once() -> tuple[ObjectMeta, Wanted]:
         meta = await ctx.store.head(ref.key, checksums=True)
-        if meta.etag != (ref.etag or meta.etag) or meta.size not in {ref.size, None}:
+        if not same_etag(meta.etag, ref.etag or meta.etag) or meta.size not in {ref.size, None}:
             raise StoreError(Fault(FaultKind.HTTP, "it is not the listed version any more", status=412))
         demand_encryption(meta, ctx.options)
         return meta, plan_check(meta, ref.size, ctx.options)

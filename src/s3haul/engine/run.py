@@ -28,7 +28,7 @@ from s3haul.engine.small_objects import SmallObjectFetcher, is_plain
 from s3haul.engine.tasks import most_telling
 from s3haul.engine.transfer import transfer
 from s3haul.errors import InterruptedRunError
-from s3haul.events import Emit, PartialsKept, Tick
+from s3haul.events import Emit, PartialsKept, Tick, Warned
 from s3haul.journal import Journal, SourceIdentity
 from s3haul.journal.location import journal_path
 from s3haul.models import Outcome
@@ -74,6 +74,7 @@ async def haul(job: Job, tally: Tally, emit: Emit) -> None:
                     await _work_through(ctx, job, failure, interruption)
                 finally:
                     await steadfast(asyncio.to_thread(journal.flush))
+                    _tell_limitations(ctx)
                     await steadfast(asyncio.to_thread(_report_partials, journal, emit))
             await steadfast(asyncio.to_thread(_end_run, journal, number, tally))
         finally:
@@ -184,7 +185,7 @@ async def _haul_objects(ctx: Context, interruption: Interruption) -> None:
         async with asyncio.TaskGroup() as inner:
             producer = inner.create_task(produce(ctx, queue))
             workers = WorkerPool(inner, ctx.gate, channel, see_through)
-            ticker = inner.create_task(_tick(ctx.emit, small.wake))
+            ticker = inner.create_task(_tick(ctx, small.wake))
             inner.create_task(_close_after(producer, small, channel, ticker))
 
             def drain() -> None:
@@ -218,8 +219,15 @@ async def _close_after(
         ticker.cancel()
 
 
-async def _tick(emit: Emit, wake: Callable[[], None]) -> None:
+async def _tick(ctx: Context, wake: Callable[[], None]) -> None:
     while True:
+        _tell_limitations(ctx)
         await asyncio.sleep(1.0)
-        emit(Tick())
+        ctx.emit(Tick())
         wake()
+
+
+def _tell_limitations(ctx: Context) -> None:
+    """What the destination's disk turned out to refuse."""
+    for sentence in ctx.destination.untold_limitations():
+        ctx.emit(Warned(sentence, "S3H-DST-11"))

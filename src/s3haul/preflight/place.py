@@ -53,6 +53,8 @@ def _troubles(
             f"{where.root} does not tell upper from lower case, and {pairs} listed keys differ in that alone."
         )
         yield Trouble("S3H-DST-10", message)
+    for sentence in trial.limitations:
+        yield Trouble("S3H-DST-11", sentence)
     if not trial.takes_long_names:
         yield Trouble("S3H-DST-05", f"{where.root} does not take names of {LONGEST_NAME} bytes.")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

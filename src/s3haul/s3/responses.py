@@ -30,6 +30,7 @@ def object_meta(status: int, headers: Mapping[str, str], *, dated: bool = True) 
     content_range = headers.get("content-range")
     if content_range is not None and (found := _CONTENT_RANGE.fullmatch(content_range.strip())):
         start, size = int(found[1]), _number(found[3])
+        length = int(found[2]) - start + 1 if length is None else length  # a range in chunks
     return ObjectMeta(
         status=status,
         length=length,
