@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.cli import render, streams
+from s3haul.cli.logfile import LogFile, summarise, with_log
 from s3haul.cli.remarks import remarks
 from s3haul.cli.render import Ending
 from s3haul.core.filters import nothing_selected
@@ -48,6 +49,8 @@ def run(
     transfer: TransferOptions,
     where: DestinationOptions,
     output: OutputOptions,
+    *,
+    log: LogFile | None = None,
 ) -> int:
     """Haul; prints the summary on stdout and returns the exit code. Raises what ended the run early."""
     tally, started = Tally(), time.monotonic()
@@ -56,7 +59,7 @@ def run(
     with ExitStack() as stack:
         destination = stack.enter_context(closing(Destination.open(where.root, force=where.force)))
         destination.lock()
-        listener = _listener(tally, output)
+        listener = with_log(_listener(tally, output), log, tally)
         stack.callback(_close, listener)
 
         def emit(event: Event) -> None:
@@ -94,6 +97,7 @@ def run(
         root=str(where.root),
         findings=findings,
     )
+    summarise(log, ending)
     try:
         _print_summary(ending, output)
     finally:
@@ -182,11 +186,14 @@ def preview(
     transfer: TransferOptions,
     where: DestinationOptions,
     output: OutputOptions,
+    *,
+    log: LogFile | None = None,
 ) -> int:
     """The dry run: one line per object on stdout, then the estimate. Nothing is written to DEST."""
     space = free_space_for(where.root)
     estimate = Estimate(free_bytes=space.bytes, free_files=space.inodes)
-    listener = Quiet(Tally(), sys.stderr, colour=streams.colour_allowed(sys.stderr))
+    tally = Tally()
+    listener = with_log(Quiet(tally, sys.stderr, colour=streams.colour_allowed(sys.stderr)), log, tally)
     journal = where.root / STATE_DIRECTORY / "journal.sqlite3"
 
     async def main(done: Done) -> None:
@@ -223,10 +230,13 @@ def preview(
     if not estimate.objects:
         with streams.unheard(sys.stderr):
             listener.observe(Warned(nothing_selected(transfer.filters, estimate.filtered), "S3H-S3-19"))
+    lines = list(render.estimate_lines(estimate, past_rate))
+    if log is not None:
+        log.tell("estimate", asdict(estimate), lines)
     if output.json:
         streams.put(json.dumps(asdict(estimate)))
     else:
-        streams.put_report("\n".join(render.estimate_lines(estimate, past_rate)))
+        streams.put_report("\n".join(lines))
     _check_not_empty(transfer, estimate.objects)
     return 0
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from s3haul.cli import flags, streams
+from s3haul.cli import flags, parsing, streams
 
 # A column for every field, those of the checksum by themselves; `part_sizes` is only in JSON.
 COLUMNS = (
@@ -46,7 +46,7 @@ def manifest(
     """Print what became of every listed key, as JSON lines on stdout."""
     from s3haul.journal import manifest_entries, manifest_lines  # noqa: PLC0415 - start-up stays fast
 
-    path, states = flags.journal_of(dest), frozenset(state or States)
+    path, states = parsing.journal_of(dest), frozenset(state or States)
     csv_wanted = form is Formats.CSV
     lines = _csv_lines(manifest_entries(path, states)) if csv_wanted else manifest_lines(path, states)
     for line in lines:

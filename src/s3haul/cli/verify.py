@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from s3haul.cli import flags, streams
+from s3haul.cli import flags, parsing, streams
 from s3haul.core.text import colour_mark, human_bytes, human_count, show
 
 if TYPE_CHECKING:  # help stays fast
@@ -39,7 +39,7 @@ def verify(dest: flags.State, *, json: flags.Json = False) -> int:
             with streams.unheard(sys.stderr):
                 status.say(colour_mark(line) if streams.colour_allowed(sys.stderr) else line)
 
-    with Reader(flags.journal_of(dest)) as reader, Tree.open(dest) as tree:
+    with Reader(parsing.journal_of(dest)) as reader, Tree.open(dest) as tree:
         total = sum(count.objects for count in reader.counts() if count.state == State.DONE)
 
         def progress(counts: "AuditCounts") -> None:
