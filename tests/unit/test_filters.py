@@ -2,7 +2,7 @@
 
 import pytest
 
-from s3haul.cli.flags import filters_in_order
+from s3haul.cli.parsing import filters_in_order
 from s3haul.core.filters import idle, nothing_selected, selector
 
 

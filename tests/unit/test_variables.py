@@ -3,7 +3,7 @@
 import pytest
 
 from s3haul.cli.commands import load
-from s3haul.cli.flags import filters_in_order
+from s3haul.cli.parsing import filters_in_order
 from s3haul.cli.variables import SETTINGS, given, name_of, unknown
 
 OPTIONS = [param for param in load("cp").params if param.param_type_name == "option" and not param.hidden]

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from s3haul.cli import flags
+from s3haul.cli import flags, parsing
 from s3haul.cli.commands import Grouped
 from s3haul.cli.flags import Transports
 from s3haul.cli.loading import quick_imports
@@ -57,8 +57,8 @@ def check(
     json: flags.Json = False,
 ) -> int:
     """Check access and destination, step by step, and name what is wrong, who fixes it and how."""
-    flags.refuse_swapped(source, dest or "")
-    what = flags.parse_source(
+    parsing.refuse_swapped(source, dest or "")
+    what = parsing.parse_source(
         source,
         recursive=recursive,
         request_payer=request_payer,
@@ -68,7 +68,7 @@ def check(
         profile=profile,
         source_profile=source_profile,
         external_id=external_id,
-        role=flags.parse_role(role_arn, external_id, role_session_name, duration_seconds, mfa_serial),
+        role=parsing.parse_role(role_arn, external_id, role_session_name, duration_seconds, mfa_serial),
         region=region,
         endpoint_url=endpoint_url,
         sts_endpoint_url=sts_endpoint_url,
@@ -77,8 +77,8 @@ def check(
         transport=transport.value,
         owner_profile=owner_profile,
     )
-    where = flags.parse_destination(dest, what, force=force) if dest not in {None, "-"} else None
-    transfer = TransferOptions(filters=flags.filters_in_order(sys.argv, include or (), exclude or ()))
+    where = parsing.parse_destination(dest, what, force=force) if dest not in {None, "-"} else None
+    transfer = TransferOptions(filters=parsing.filters_in_order(sys.argv, include or (), exclude or ()))
     with quick_imports():
         from s3haul.cli.examine import run  # noqa: PLC0415 - help and usage errors stay fast
 

@@ -29,6 +29,9 @@ COMMANDS = {
         "configure",
         "Write the role's profile into the AWS configuration file, or tell what is in effect (show).",
     ),
+    "status": Listed(
+        "status", "Tell how far the run on DEST is, also while it goes on, or how the last one ended."
+    ),
     "manifest": Listed("manifest", "Print what became of every listed key, as JSON lines on stdout."),
     "verify": Listed(
         "verify",

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from s3haul.cli import flags, streams, variables
+from s3haul.cli import flags, parsing, streams, variables
 from s3haul.cli.commands import Grouped, load
 from s3haul.cli.loading import quick_imports
 from s3haul.core.text import show as shown
@@ -128,7 +128,7 @@ def show(
         profile=profile,
         source_profile=source_profile,
         external_id=external_id,
-        role=flags.parse_role(role_arn, external_id, role_session_name, duration_seconds, mfa_serial),
+        role=parsing.parse_role(role_arn, external_id, role_session_name, duration_seconds, mfa_serial),
         region=region,
         endpoint_url=endpoint_url,
         ca_bundle=ca_bundle,

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from s3haul.cli import flags
+from s3haul.cli import flags, parsing
 from s3haul.cli.commands import Grouped
 from s3haul.cli.flags import LogFormats, Transports
 from s3haul.cli.loading import quick_imports
@@ -73,6 +73,7 @@ def cp(
     verbose: flags.Verbose = False,
     json: flags.Json = False,
     log_format: flags.LogFormat = LogFormats.TEXT,
+    log_file: flags.LogFile = None,
     no_overwrite: flags.NoOverwrite = False,
     moot: flags.Moot = False,  # noqa: ARG001 - accepted, and that is all
     moot_value: flags.MootValue = None,  # noqa: ARG001 - same
@@ -82,8 +83,8 @@ def cp(
     DEST keeps its journal in DEST/.s3haul. On a download no encryption can be asked for, so --sse and
     --sse-kms-key-id state what must be true: an object stored otherwise is a failure.
     """
-    flags.refuse_swapped(source, dest)
-    what = flags.parse_source(
+    parsing.refuse_swapped(source, dest)
+    what = parsing.parse_source(
         source,
         recursive=recursive,
         request_payer=request_payer,
@@ -96,7 +97,7 @@ def cp(
         profile=profile,
         source_profile=source_profile,
         external_id=external_id,
-        role=flags.parse_role(role_arn, external_id, role_session_name, duration_seconds, mfa_serial),
+        role=parsing.parse_role(role_arn, external_id, role_session_name, duration_seconds, mfa_serial),
         region=region,
         endpoint_url=endpoint_url,
         sts_endpoint_url=sts_endpoint_url,
@@ -107,22 +108,19 @@ def cp(
         credential_patience=credential_patience,
     )
     transfer = TransferOptions(
-        filters=flags.filters_in_order(sys.argv, include or (), exclude or ()),
+        filters=parsing.filters_in_order(sys.argv, include or (), exclude or ()),
         sse=sse,
         sse_kms_key_id=sse_kms_key_id,
         require_checksum=require_checksum,
-        existing=flags.parse_existing(existing, no_overwrite=no_overwrite),
+        existing=parsing.parse_existing(existing, no_overwrite=no_overwrite),
         concurrency=concurrency,
         force_glacier_transfer=force_glacier_transfer,
         fail_if_empty=fail_if_empty,
     )
-    if dest == "-":
-        flags.demand_one_object(what, other_output=json or dryrun, filters=bool(transfer.filters))
-        with quick_imports():
-            from s3haul.cli import stdout  # noqa: PLC0415 - as below
-
-        return stdout.run(access, what, transfer)
-    where = flags.parse_destination(dest, what, force=force)
+    to_stdout = dest == "-"
+    if to_stdout:
+        parsing.demand_one_object(what, other_output=json or dryrun, filters=bool(transfer.filters))
+    where = None if to_stdout else parsing.parse_destination(dest, what, force=force)
     output = OutputOptions(
         quiet=quiet,
         verbose=verbose,
@@ -131,6 +129,10 @@ def cp(
         json_log=log_format is LogFormats.JSON,
     )
     with quick_imports():
-        from s3haul.cli.haul import preview, run  # noqa: PLC0415 - help and usage errors stay fast
+        from s3haul.cli import haul, stdout  # noqa: PLC0415 - help and usage errors stay fast
+        from s3haul.cli.logfile import opened_log  # noqa: PLC0415 - same
 
-    return (preview if dryrun else run)(access, what, transfer, where, output)
+    with opened_log(log_file, sys.argv[1:], as_json=output.json_log) as log:
+        if where is None:
+            return stdout.run(access, what, transfer, log)
+        return (haul.preview if dryrun else haul.run)(access, what, transfer, where, output, log=log)

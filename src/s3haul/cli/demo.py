@@ -2,15 +2,18 @@
 
 Starts the embedded cloud as a process of its own, writes the recipe's profile into a temporary directory,
 checks the access, runs the recipe's command as a user would, runs it again, and verifies the files. It shows each command
-before it runs; nothing outside the temporary directory is touched.
+before it runs; nothing outside the temporary directory is touched. With --serve only the cloud is there, for others to
+call.
 """
 
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +27,7 @@ from s3haul.core.text import human_duration
 from s3haul.errors import S3HaulError, UsageError
 
 START_SECONDS = 30.0
+POLL_SECONDS = 0.5
 _PROFILE = """\
 [profile user-b]
 region = {region}
@@ -54,22 +58,69 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     keep: Annotated[Path | None, typer.Option(help="Haul into this new directory and keep it.")] = None,
+    *,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Haul nothing: keep the embedded AWS up, and print what to type.")
+    ] = False,
 ) -> int:
     """Haul a KMS-encrypted bucket of an embedded AWS through a role with an External ID."""
     if find_spec("trustme") is None:
         raise UsageError("The demo needs its extra.", hint="pip install 's3haul[demo]'")
     if keep is not None and keep.exists():
         raise UsageError(f"{keep} exists already.", hint="name a new directory")
+    if keep is not None and serve:
+        raise UsageError("--serve hauls nothing that --keep could keep.")
+    if serve:
+        return _serve()
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="s3haul-demo-") as directory, _cloud(Path(directory)) as cloud:
-        code = _story(Path(directory), cloud, keep)
+    with _cloud() as (directory, cloud, _):
+        code = _story(directory, cloud, keep)
     typer.echo(f"\nThe whole demo took {human_duration(time.monotonic() - started)}.")
     return code
 
 
+def _serve() -> int:
+    """Wait for Ctrl-C, or for the cloud to end by itself."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    with _cloud() as (directory, cloud, process):
+        for line in _to_type(directory, cloud):
+            typer.echo(line)
+        sys.stdout.flush()
+        while not stop.wait(POLL_SECONDS):
+            if process.poll() is not None and not stop.is_set():
+                raise S3HaulError("The embedded cloud ended.", hint="its own message is above")
+    return 0
+
+
+def _to_type(directory: Path, cloud: dict[str, Any]) -> Iterator[str]:
+    source = f"s3://{cloud['bucket']}"
+    yield f"An embedded AWS with {source} ({cloud['objects']} objects) is up until Ctrl-C. In another terminal:"
+    yield ""
+    variables = " ".join(f"{name}={shlex.quote(value)}" for name, value in _variables(directory).items())
+    yield f"  export {variables}"
+    for arguments in (
+        f"check {source} ./demo-data --profile export",
+        f"cp --profile export {source} ./demo-data",
+        "status ./demo-data",
+        "verify ./demo-data",
+    ):
+        yield f"  s3haul {arguments}"
+    yield ""
+    yield f"Any S3 client finds it at {cloud['endpoint_url']} (CA {cloud['ca_path']})."
+
+
+def _variables(directory: Path) -> dict[str, str]:
+    """The AWS configuration of account B."""
+    return {
+        "AWS_CONFIG_FILE": str(directory / "config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(directory / "credentials"),
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
 def _story(directory: Path, cloud: dict[str, Any], keep: Path | None) -> int:
-    (directory / "config").write_text(_PROFILE.format(**cloud))
-    (directory / "credentials").write_text(_CREDENTIALS.format(**cloud["credentials"]))
     dest = str(keep or directory / "data")
     _say(
         f"Account A (111111111111) owns s3://{cloud['bucket']}: {cloud['objects']} objects, SSE-KMS.\n"
@@ -104,25 +155,29 @@ def _s3haul(arguments: list[str], directory: Path) -> int:
     typer.echo(f"$ s3haul {shlex.join(arguments)}")
     sys.stdout.flush()
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_AMBIENT)}
-    environment["AWS_CONFIG_FILE"] = str(directory / "config")
-    environment["AWS_SHARED_CREDENTIALS_FILE"] = str(directory / "credentials")
-    environment["AWS_EC2_METADATA_DISABLED"] = "true"
+    environment |= _variables(directory)
     done = subprocess.run([sys.executable, "-m", "s3haul", *arguments], env=environment, check=False)  # noqa: S603 - our own command
     typer.echo(f"(exit code {done.returncode})")
     return done.returncode
 
 
 @contextmanager
-def _cloud(directory: Path) -> Iterator[dict[str, Any]]:
-    """The embedded cloud in its own process, seeded; yields what it announces."""
-    announcement = directory / "cloud.json"
-    command = [sys.executable, "-m", "s3haul.demo.server", "--announce", str(announcement)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:  # noqa: S603 - our own module
-        try:
-            yield _announced(announcement, process)
-        finally:
-            process.terminate()
-            process.wait()
+def _cloud() -> "Iterator[tuple[Path, dict[str, Any], subprocess.Popen[bytes]]]":
+    """The embedded cloud in its own process, seeded: a directory with the AWS configuration of account B, and
+    what the cloud announces."""
+    with tempfile.TemporaryDirectory(prefix="s3haul-demo-") as name:
+        directory = Path(name)
+        announcement = directory / "cloud.json"
+        command = [sys.executable, "-m", "s3haul.demo.server", "--announce", str(announcement)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE) as process:  # noqa: S603 - our own module
+            try:
+                cloud = _announced(announcement, process)
+                (directory / "config").write_text(_PROFILE.format(**cloud))
+                (directory / "credentials").write_text(_CREDENTIALS.format(**cloud["credentials"]))
+                yield directory, cloud, process
+            finally:
+                process.terminate()
+                process.wait()
 
 
 def _announced(announcement: Path, process: "subprocess.Popen[bytes]") -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from s3haul.api.download import as_configured, download
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.cli import render, streams
+from s3haul.cli.logfile import LogFile, summarise, with_log
 from s3haul.cli.remarks import remarks
 from s3haul.cli.render import Ending
 from s3haul.core.filters import nothing_selected
@@ -40,11 +41,13 @@ def run(
     transfer: TransferOptions,
     where: DestinationOptions,
     output: OutputOptions,
+    *,
+    log: LogFile | None = None,
 ) -> int:
     """Haul; prints the summary on stdout and returns the exit code. Raises what ended the run early."""
     tally, started = Tally(), time.monotonic()
     error: S3HaulError | None = None
-    listener = _listener(tally, output)
+    listener = with_log(_listener(tally, output), log, tally)
 
     def tell(event: Event) -> None:
         with streams.unheard(sys.stderr):
@@ -84,6 +87,7 @@ def run(
         root=str(where.root),
         findings=findings,
     )
+    summarise(log, ending)
     try:
         _print_summary(ending, output)
     finally:
@@ -149,11 +153,14 @@ def preview(
     transfer: TransferOptions,
     where: DestinationOptions,
     output: OutputOptions,
+    *,
+    log: LogFile | None = None,
 ) -> int:
     """The dry run: one line per object on stdout, then the estimate. Nothing is written to DEST."""
     space = free_space_for(where.root)
     estimate = Estimate(free_bytes=space.bytes, free_files=space.inodes)
-    listener = Quiet(Tally(), sys.stderr, colour=streams.colour_allowed(sys.stderr))
+    tally = Tally()
+    listener = with_log(Quiet(tally, sys.stderr, colour=streams.colour_allowed(sys.stderr)), log, tally)
     journal = journal_path(where.root)
 
     async def main(done: Done) -> None:
@@ -190,10 +197,13 @@ def preview(
     if not estimate.objects:
         with streams.unheard(sys.stderr):
             listener.observe(Warned(nothing_selected(transfer.filters, estimate.filtered), "S3H-S3-19"))
+    lines = list(render.estimate_lines(estimate, past_rate))
+    if log is not None:
+        log.tell("estimate", asdict(estimate), lines)
     if output.json:
         streams.put(json.dumps(asdict(estimate)))
     else:
-        streams.put_report("\n".join(render.estimate_lines(estimate, past_rate)))
+        streams.put_report("\n".join(lines))
     _check_not_empty(transfer, estimate.objects)
     return 0
 

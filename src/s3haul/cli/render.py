@@ -108,7 +108,7 @@ class Ending:
             "retries": dict(tally.retries),
             "credential_renewals": tally.renewals,
             "warnings": tally.warnings,
-            "error": _error_object(self.error),
+            "error": error_object(self.error),
         }
 
 
@@ -135,7 +135,7 @@ def estimate_lines(estimate: Estimate, past_rate: float | None = None) -> Iterat
         yield f"(dryrun) ! {said}"
 
 
-def _error_object(error: S3HaulError | None) -> dict[str, Any] | None:
+def error_object(error: S3HaulError | None) -> dict[str, Any] | None:
     if error is None:
         return None
     return {

@@ -10,6 +10,7 @@ import time
 from s3haul.aws.session import open_store
 from s3haul.cli import streams
 from s3haul.cli.haul import explained
+from s3haul.cli.logfile import LogFile, summarise, with_log
 from s3haul.cli.render import Ending
 from s3haul.core.tally import Tally
 from s3haul.core.tuner import Tuner
@@ -24,11 +25,13 @@ from s3haul.options import AccessOptions, SourceOptions, TransferOptions
 from s3haul.progress import Quiet
 
 
-def run(access: AccessOptions, source: SourceOptions, transfer: TransferOptions) -> int:
+def run(
+    access: AccessOptions, source: SourceOptions, transfer: TransferOptions, log: LogFile | None = None
+) -> int:
     """Write the object; silent where all is well. Returns the exit code, raises what ended the run early."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     tally, started = Tally(), time.monotonic()
-    listener = Quiet(tally, sys.stderr, colour=streams.colour_allowed(sys.stderr))
+    listener = with_log(Quiet(tally, sys.stderr, colour=streams.colour_allowed(sys.stderr)), log, tally)
     error: S3HaulError | None = None
 
     def emit(event: Event) -> None:
@@ -53,12 +56,13 @@ def run(access: AccessOptions, source: SourceOptions, transfer: TransferOptions)
     except S3HaulError as raised:
         error = raised
     error, findings = explained(access, source, transfer, tally, error)
+    url = f"s3://{source.bucket}/{source.prefix}"
+    seconds = time.monotonic() - started
+    ending = Ending(tally=tally, error=error, seconds=seconds, url=url, root=NAME, findings=findings)
+    summarise(log, ending)
     if error is not None:
         raise error
     if tally.exit_code:
-        url = f"s3://{source.bucket}/{source.prefix}"
-        seconds = time.monotonic() - started
-        ending = Ending(tally=tally, error=None, seconds=seconds, url=url, root=NAME, findings=findings)
         streams.tell("\n".join(ending.lines()))
     elif tally.verdicts[Verdict.SIZE_ONLY]:
         streams.tell("! size-only: S3 stores no checksum of the object that can be computed")

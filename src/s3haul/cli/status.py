@@ -1,0 +1,144 @@
+"""`s3haul status`: how far the run on a destination is, from another terminal; or how the last one ended.
+
+It reads the journal, which is a few seconds behind a run, and takes nothing away from it.
+"""
+
+import json as jsonlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from s3haul.cli import flags, streams
+from s3haul.core.text import human_bytes, human_count, human_duration, show
+from s3haul.errors import JournalError
+
+if TYPE_CHECKING:  # help stays fast
+    from s3haul.journal import Reader
+    from s3haul.journal.reader import Count, Run
+
+STATES = ("done", "skipped", "failed")
+EPILOG = """\b
+Examples:
+  s3haul status ./data
+  watch s3haul status ./data
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("status", epilog=EPILOG)(status)
+
+
+def status(dest: flags.State, *, json: flags.Json = False) -> int:
+    """Tell how far the run on DEST is, also while it goes on, or how the last one ended."""
+    from s3haul.disk.holder import holder_of  # noqa: PLC0415 - help stays fast
+    from s3haul.journal import Reader  # noqa: PLC0415 - same
+    from s3haul.journal.location import existing_journal  # noqa: PLC0415 - same
+
+    holder = holder_of(dest)
+    try:
+        with Reader(existing_journal(dest)) as reader:
+            found = look(reader, holder)
+    except JournalError:
+        if holder is None:
+            raise
+        found = Progress("", holder, [], [], 0, 0)  # the run has not come to its journal
+    if json:
+        streams.put(jsonlib.dumps(found.as_object(str(dest))))
+    else:
+        streams.put_report("\n".join(found.lines(str(dest), time.time())))
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a journal says. `holder` is whoever holds the lock, None if nobody does; `landed` are bytes of the
+    `partial` objects that are here in part."""
+
+    source: str
+    holder: str | None
+    runs: "list[Run]"
+    counts: "list[Count]"
+    partial: int
+    landed: int
+
+    def of(self, state: str) -> tuple[int, int]:
+        """Objects and bytes that ended so."""
+        found = [count for count in self.counts if count.state == state]
+        return sum(count.objects for count in found), sum(count.bytes for count in found)
+
+    def reasons(self, state: str) -> dict[str, int]:
+        """Why, and how many each; for done objects the verdicts."""
+        found: dict[str, int] = {}
+        for count in self.counts:
+            why = count.verdict if state == "done" else count.reason
+            if count.state == state and why:
+                found[why] = found.get(why, 0) + count.objects
+        return found
+
+    def lines(self, root: str, now: float) -> Iterator[str]:
+        """For a person."""
+        yield f"{show(self.source) or '...'} -> {show(root)}"
+        yield f"  run       {self._run(now)}"
+        for state in STATES:
+            objects, size = self.of(state)
+            if objects or state == "done":
+                why = ", ".join(f"{reason}: {count:,}" for reason, count in self.reasons(state).items())
+                yield f"  {state:<9} {human_count(objects, 'object')}, {human_bytes(size)}{why and f' ({why})'}"
+        if self.partial:
+            yield f"  in part   {human_count(self.partial, 'object')}, of which {human_bytes(self.landed)} landed"
+        complete = [run for run in self.runs if run.complete and run.listed is not None]
+        if complete:
+            yield f"  listed    {human_count(complete[-1].listed or 0, 'object')} by run {complete[-1].number}"
+
+    def _run(self, now: float) -> str:
+        if not self.runs:
+            return "none has begun" if self.holder is None else f"begins, {show(self.holder)}"
+        run = self.runs[-1]
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.started))
+        if self.holder is not None and run.ended is None:
+            age = human_duration(now - run.started)
+            return f"{run.number}, under way since {since} ({age}), {show(self.holder)}"
+        if self.holder is not None:
+            return f"{run.number + 1} begins, {show(self.holder)}"
+        if run.ended is None:
+            return f"{run.number}, begun {since}, was cut off; the same s3haul cp command goes on"
+        took = human_duration(run.ended - run.started)
+        return f"{run.number}, begun {since}, ended after {took} with exit code {run.exit_code}"
+
+    def as_object(self, root: str) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "schema": 1,
+            "source": self.source,
+            "destination": root,
+            "under_way": self.holder is not None,
+            "holder": self.holder,
+            "runs": [run._asdict() for run in self.runs],
+            "objects": {
+                state: {
+                    "objects": self.of(state)[0],
+                    "bytes": self.of(state)[1],
+                    "by": self.reasons(state),
+                }
+                for state in STATES
+            },
+            "in_part": {"objects": self.partial, "bytes": self.landed},
+        }
+
+
+def look(reader: "Reader", holder: str | None) -> Progress:
+    """Gather it. Raises `JournalError`."""
+    source, partials = reader.source, reader.partials()
+    landed = sum(block.size for each in partials for block in reader.blocks(each.temporary))
+    return Progress(
+        f"s3://{source.bucket}/{source.base}",
+        holder,
+        reader.runs(),
+        reader.counts(),
+        len(partials),
+        landed,
+    )

@@ -1,0 +1,47 @@
+"""`s3haul demo --serve`: an AWS to try things on, and the commands for it."""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_embedded_cloud_stays_up_and_what_it_prints_can_be_typed(machine, tmp_path, number):
+    with machine.start("demo", "--serve") as process:
+        lines = [process.stdout.readline() for _ in range(8)]
+        export, *commands = [line.strip() for line in lines if line.startswith("  ")]
+        name, *variables = shlex.split(export)
+        assert name == "export"
+        environment = {"PATH": os.environ["PATH"]} | dict(each.split("=", 1) for each in variables)
+        assert [command.split()[1] for command in commands] == ["check", "cp", "status", "verify"]
+        codes = [typed(command, tmp_path, environment) for command in commands]
+        assert codes == [0, 3, 0, 0]  # one archived object is skipped and said
+        process.send_signal(number)
+        assert process.wait(30) == 0
+    directory = Path(environment["AWS_CONFIG_FILE"]).parent
+    assert not directory.exists()
+    assert sum(path.is_file() for path in (tmp_path / "demo-data").rglob("*")) > 1900
+
+
+def typed(command: str, cwd: Path, environment: dict[str, str]) -> int:
+    name, *arguments = shlex.split(command)
+    assert name == "s3haul"
+    done = subprocess.run(
+        [sys.executable, "-m", "s3haul", *arguments],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode
+
+
+def test_serving_and_keeping_what_is_hauled_contradict_each_other(machine, tmp_path):
+    ran = machine.run("demo", "--serve", "--keep", str(tmp_path / "new"))
+    assert (ran.code, "hauls nothing" in ran.err) == (2, True)
