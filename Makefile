@@ -4,13 +4,17 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test fuzz check format bench clean
 
 demo: $(STAMP)            ## the whole job against an embedded S3 + STS + KMS, no AWS account
 	$(BIN)/s3haul demo
 
 test: $(STAMP)            ## every test, the foreign servers included
 	$(BIN)/python -m pytest
+
+fuzz: $(STAMP)            ## 10,000 random configurations, and a third as many sets of random answers
+	S3HAUL_FUZZ=10000 $(BIN)/python -m pytest --timeout 7200 tests/properties/test_random_settings.py \
+	  tests/properties/test_random_answers.py
 
 check: $(STAMP)           ## lint, types, import contract
 	$(BIN)/ruff check .
