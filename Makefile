@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test torture check format bench clean
+.PHONY: demo test torture fuzz check format bench clean
 
 demo: $(STAMP)            ## the whole job against an embedded S3 + STS + KMS, no AWS account
 	$(BIN)/s3haul demo
@@ -14,6 +14,10 @@ test: $(STAMP)            ## every test, the foreign servers included
 
 torture: $(STAMP)         ## 10,000 hostile answers; S3HAUL_HOSTILE_ANSWERS and S3HAUL_HOSTILE_SEED: other ones
 	S3HAUL_HOSTILE_ANSWERS=$${S3HAUL_HOSTILE_ANSWERS:-10000} $(BIN)/python -m pytest tests/faults/test_hostile_answers.py
+
+fuzz: $(STAMP)            ## 10,000 random configurations, and a third as many sets of random answers
+	S3HAUL_FUZZ=10000 $(BIN)/python -m pytest --timeout 7200 tests/properties/test_random_settings.py \
+	  tests/properties/test_random_answers.py
 
 check: $(STAMP)           ## lint, types, import contract
 	$(BIN)/ruff check .

@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import BotoCoreError, HTTPClientError
 from botocore.httpsession import ProxyConfiguration, URLLib3Session, get_cert_path
+from botocore.parsers import ResponseParserError
 from botocore.utils import get_environ_proxies
 
 from s3haul.errors import Fault, FaultKind
@@ -25,6 +26,9 @@ READ_TIMEOUT = 30
 LONGEST_DOCUMENT = 1 << 20  # bytes
 
 _TRANSIENT = frozenset({FaultKind.CONNECT, FaultKind.STALL, FaultKind.BROKEN})
+
+# What botocore's parsers raise, beside their own error, for documents of another form than they expect.
+UNREADABLE = (LookupError, TypeError, AttributeError, ArithmeticError)
 
 T = TypeVar("T")
 
@@ -199,11 +203,16 @@ def _is_stopped() -> bool:
 
 
 async def call(function: Callable[[], T]) -> T:
-    """`function()` in a thread; when cancelled meanwhile, its request is broken off and no other is sent."""
+    """`function()`, which asks through botocore, in a thread; when cancelled meanwhile, its request is broken off and no other is sent."""
     stopped = threading.Event()
 
     def work() -> T:
         _thread.stopped = stopped
-        return function()
+        try:
+            return function()
+        except UNREADABLE as error:
+            raise ResponseParserError(
+                f"the answer cannot be read ({type(error).__name__}: {error})"
+            ) from error
 
     return await steadfast(asyncio.get_running_loop().run_in_executor(None, work), hurry=stopped.set)

@@ -13,6 +13,7 @@ from typing import Any
 
 import aiohttp
 
+from s3haul.aws.carrier import UNREADABLE
 from s3haul.aws.translate import FOREIGN, handshake_kind, translate
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import ListPage, ObjectMeta, PartLayout
@@ -26,7 +27,7 @@ from s3haul.threads import in_thread
 
 LARGEST_CHUNK = 1024 * 1024
 # What one call may raise for reasons outside this program.
-SDK_FOREIGN = (*FOREIGN, aiohttp.ClientError)
+SDK_FOREIGN = (*FOREIGN, *UNREADABLE, aiohttp.ClientError)
 
 
 class SdkStore:

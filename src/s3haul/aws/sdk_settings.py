@@ -133,7 +133,7 @@ def check(keys: Mapping[str, Any], place: Place) -> None:
             )
     for name in _SECTIONS:
         value = keys.get(name)
-        if value and not isinstance(value, Mapping):
+        if value is not None and not isinstance(value, Mapping):
             hint = "write its settings below it, each on an indented line as NAME = VALUE"
             raise unusable(name, repr(value), place.section(name), hint)
     for known in KNOWN:

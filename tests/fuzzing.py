@@ -1,0 +1,5 @@
+"""How many random examples the fuzz tests try: few in `make test`, many in `make fuzz`."""
+
+import os
+
+EXAMPLES = int(os.environ.get("S3HAUL_FUZZ", "300"))
