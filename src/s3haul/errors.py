@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-
 NO_THREAD = "can't start new thread"  # what Python's RuntimeError says
 
 
