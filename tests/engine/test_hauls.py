@@ -4,7 +4,15 @@ import pytest
 
 from contract.memory import MemoryStore, refused, stored
 from engine.harness import DONE, leftovers, manifest, run_once, states, tree
-from s3haul.errors import AccessError, Fault, FaultKind, ListingIncompleteError, SourceError, StoreError
+from s3haul.errors import (
+    AccessError,
+    Fault,
+    FaultKind,
+    ListingIncompleteError,
+    S3HaulError,
+    SourceError,
+    StoreError,
+)
 from s3haul.options import Existing
 
 MIB = 1024 * 1024
@@ -294,6 +302,52 @@ async def test_a_role_that_lost_its_rights_ends_the_run_early(tmp_path):
     with pytest.raises(AccessError):
         await run_once(store, tmp_path)
     assert store.count("get") < 1000
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "row"),
+    [(400, "KMS.DisabledException", "S3H-KMS-07"), (403, "SignatureDoesNotMatch", "S3H-NET-01")],
+)
+@pytest.mark.parametrize("readable", [0, 50])
+async def test_what_befalls_every_object_ends_the_run_early(tmp_path, status, code, row, readable):
+    def refuse(call):
+        if call.operation == "get" and store.count("get") > readable:
+            raise refused(status, code, "no")
+
+    store = MemoryStore({f"k{n:05}": stored(b"x") for n in range(5000)}, fault=refuse)
+    with pytest.raises(S3HaulError) as caught:
+        await run_once(store, tmp_path)
+    assert (caught.value.id, caught.value.exit_code) == (row, 4)
+    assert store.count("get") < 1000
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "reason"),
+    [
+        (400, "KMS.DisabledException", "kms-key-unusable"),
+        (403, "SignatureDoesNotMatch", "signature-refused"),
+    ],
+)
+@pytest.mark.parametrize("few", [1, 300])
+async def test_what_befalls_some_objects_fails_them_and_no_others(tmp_path, status, code, reason, few):
+    def refuse(call):
+        if call.operation == "get" and call.key.startswith("b"):
+            raise refused(status, code, "no")
+
+    keys = [f"{name}{n:03}" for name, count in (("a", 50), ("b", few), ("c", 50)) for n in range(count)]
+    done = await run_once(MemoryStore({key: stored(b"x") for key in keys}, fault=refuse), tmp_path)
+    assert (done.tally.done, done.tally.failed[reason].count, done.tally.exit_code) == (100, few, 1)
+
+
+async def test_a_bucket_that_is_lost_in_mid_run_ends_it(tmp_path):
+    def lose(call):
+        if call.operation == "get" and store.count("get") > 50:
+            raise refused(404, "NoSuchBucket", "The specified bucket does not exist")
+
+    store = MemoryStore({f"k{n:05}": stored(b"x") for n in range(500)}, fault=lose)
+    with pytest.raises(SourceError) as caught:
+        await run_once(store, tmp_path)
+    assert (caught.value.id, store.count("get") < 100) == ("S3H-S3-01", True)
 
 
 async def test_a_few_hundred_refused_objects_among_readable_ones_do_not_end_the_run(tmp_path):

@@ -250,7 +250,18 @@ async def test_a_refused_head_leaves_it_to_a_get_to_say_why(tmp_path):
     store = MemoryStore({"k": stored(BODY)}, fault=fault)
     await run_once(store, tmp_path, ranges=TINY)
     assert tree(tmp_path) == {"k": BODY}
-    assert requested(store) == [None]
+    assert requested(store) == [(0, 0), None]
+
+
+async def test_one_refused_head_does_not_make_it_one_get(tmp_path):
+    def fault(call):
+        if call.operation == "head" and call.n == 1:
+            raise StoreError(Fault(FaultKind.HTTP, "Bad Request", code="400", status=400))
+
+    store = MemoryStore({"k": stored(BODY)}, fault=fault)
+    await run_once(store, tmp_path, ranges=TINY)
+    assert tree(tmp_path) == {"k": BODY}
+    assert None not in requested(store)
 
 
 async def test_an_older_journal_is_brought_up_to_date(tmp_path):

@@ -21,7 +21,7 @@ from s3haul.aws.guard import guarded
 from s3haul.aws.profile import Settings
 from s3haul.aws.renewal import advisory_window, mandatory_window
 from s3haul.aws.translate import translate
-from s3haul.errors import CredentialsError, FaultKind, S3HaulError
+from s3haul.errors import NO_THREAD, CredentialsError, FaultKind, S3HaulError
 from s3haul.s3.keys import FetchKeys, Keys
 
 _UNANSWERED = frozenset({FaultKind.CONNECT, FaultKind.TLS, FaultKind.STALL, FaultKind.BROKEN})
@@ -110,6 +110,8 @@ async def _guarded(source: _Source, method: str, fetching: Callable[[], Any]) ->
     except S3HaulError:
         raise
     except Exception as error:
+        if isinstance(error, RuntimeError) and NO_THREAD in str(error):
+            raise  # of this machine, not of the provider
         raise _failed(source, method, error) from error
 
 

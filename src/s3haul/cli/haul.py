@@ -14,6 +14,7 @@ from s3haul.cli import render, streams
 from s3haul.cli.logfile import LogFile, summarise, with_log
 from s3haul.cli.remarks import remarks
 from s3haul.cli.render import Ending
+from s3haul.cli.trouble import machine_limit
 from s3haul.core.filters import nothing_selected
 from s3haul.core.tally import Tally
 from s3haul.core.text import human_bytes, human_count, show
@@ -75,6 +76,10 @@ def run(
         run_loop(main())
     except S3HaulError as raised:
         error = raised
+    except (RuntimeError, MemoryError) as raised:
+        error = machine_limit(raised)
+        if error is None:
+            raise
     finally:
         _close(listener)
     seconds = time.monotonic() - started

@@ -53,7 +53,7 @@ class Finding:
 
 
 _LEVELS = {
-    "S3H-DST-11": Level.NOTE,
+    "S3H-DST-12": Level.NOTE,
     "S3H-S3-10": Level.WARNING,
     "S3H-S3-12": Level.WARNING,
     "S3H-S3-14": Level.NOTE,

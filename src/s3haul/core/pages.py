@@ -381,7 +381,7 @@ PAGES: dict[str, Page] = {
         YOU,
         "The detail says why (permissions, a mount inside the destination, a full directory).",
     ),
-    "S3H-DST-11": Page(
+    "S3H-DST-12": Page(
         "The file system refuses something that s3haul can do without.",
         YOU,
         "Nothing, where the message names nothing that you need; otherwise choose another file system.",
@@ -390,6 +390,11 @@ PAGES: dict[str, Page] = {
         "The file system holds A and a for one name, so that keys which differ in case alone collide.",
         YOU,
         "Haul to a file system that tells them apart, if the bucket has such keys.",
+    ),
+    "S3H-DST-11": Page(
+        "The machine gives this process no further thread, or no more memory.",
+        YOU,
+        "Raise the limit that the message names (ulimit -u, ulimit -v, the container's), or lower --concurrency.",
     ),
     "S3H-RUN-01": Page("A signal ended the run.", YOU, "The same command resumes."),
     "S3H-USE-01": Page("The command line cannot be meant.", YOU, "See s3haul COMMAND --help."),

@@ -26,11 +26,15 @@ class Reason(NamedTuple):
 
 DAMAGED = "damaged"
 DENIED = frozenset({"access-denied", "kms-access-denied"})
+REFUSED = DENIED | {"kms-key-unusable", "signature-refused"}  # what may befall every object at once
 UNEXPLAINED = DENIED | {"request-refused"}  # one refusal alone does not tell the row
 
 REASONS: dict[str, Reason] = {
     "access-denied": Reason("S3H-S3-04", "S3 refused to read the object"),
     "kms-access-denied": Reason("S3H-KMS-01", "the role may not decrypt the object"),
+    "signature-refused": Reason(
+        "S3H-NET-01", "S3 refused the signature of this request and took others: a proxy may rewrite the key"
+    ),
     "kms-key-unusable": Reason(
         "S3H-KMS-07", "the object's KMS key is disabled, scheduled for deletion, or gone"
     ),

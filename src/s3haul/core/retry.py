@@ -42,7 +42,7 @@ class Effort(NamedTuple):
     """What one object or page has cost so far, in requests and seconds. `attempt` counts from 1.
 
     `spent` was waited while others were served, `strikes` are failures while they were. `quiet` is how long nobody
-    has been served.
+    has been served. `trusted` says that the credentials were good for another request.
     """
 
     attempt: int
@@ -51,6 +51,7 @@ class Effort(NamedTuple):
     integrity_failures: int = 0
     strikes: int = 0
     quiet: float = 0.0
+    trusted: bool = False
 
 
 class RetryLimits(NamedTuple):
@@ -127,6 +128,8 @@ def _decide_http(fault: Fault, effort: Effort, limits: RetryLimits, jitter: floa
     code, status = fault.code, fault.status
     if code in _TOKEN or code == "InvalidAccessKeyId":
         return Action(Move.RENEW if effort.renewals < RENEWALS else Move.ABORT, "credentials")
+    if code == "SignatureDoesNotMatch" and effort.trusted:  # by a proxy that rewrites this one key
+        return Action(Move.FAIL, "signature-refused")
     if code in _ABORT:
         return Action(Move.ABORT, _ABORT[code])
     if code in THROTTLE or status in {429, 503}:

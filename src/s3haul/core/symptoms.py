@@ -142,6 +142,7 @@ _ROWS: tuple[tuple[str, Matcher], ...] = (
     ("S3H-S3-12", lambda fault, _asked, _denial: fault.status == 412),
     ("S3H-S3-14", lambda fault, _asked, _denial: fault.status == 416),
     ("S3H-NET-02", lambda fault, _asked, _denial: 300 <= fault.status < 400),
+    ("S3H-S3-01", lambda fault, _asked, _denial: fault.code == "NoSuchBucket"),
     ("S3H-S3-01", lambda fault, asked, _denial: fault.status == 404 and asked is Asked.BUCKET),
     ("S3H-S3-16", lambda fault, asked, _denial: fault.status == 404 and asked is Asked.OBJECT),
 )

@@ -24,7 +24,9 @@ from s3haul.events import (
 from s3haul.models import Outcome, State, Verdict
 
 EXAMPLES_PER_REASON = 3
-_ACCESS_REASONS = frozenset({"access-denied", "kms-access-denied", "kms-key-unusable", "requester-pays"})
+_ACCESS_REASONS = frozenset(
+    {"access-denied", "kms-access-denied", "kms-key-unusable", "requester-pays", "signature-refused"}
+)
 
 
 @dataclass(slots=True)

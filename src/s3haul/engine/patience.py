@@ -91,7 +91,9 @@ class _Trouble:
         """What to do about a failed attempt."""
         ctx, effort = self._ctx, self.effort
         self.effort = effort._replace(
-            integrity_failures=effort.integrity_failures + (fault.kind in _INTEGRITY), quiet=self._quiet()
+            integrity_failures=effort.integrity_failures + (fault.kind in _INTEGRITY),
+            quiet=self._quiet(),
+            trusted=bool(self._key and ctx.gate.health.accepted),
         )
         action = decide(fault, self.effort, ctx.limits, ctx.jitter())
         if action.move is Move.WAIT:
@@ -148,10 +150,16 @@ async def _read_good_object(ctx: Calls, key: str) -> None:
         return
     await ctx.gate.enter()
     try:
-        await ctx.store.load(GetRequest(good, byte_range=(0, 0)), lambda _meta: lambda _piece: None)
+        await read_byte(ctx, good)
     except StoreError:
         ctx.gate.failed()
     else:
         ctx.gate.succeeded()
     finally:
         ctx.gate.leave()
+
+
+async def read_byte(ctx: Calls, key: str, etag: str | None = None) -> None:
+    """Whether an object can be read at all. A HEAD would not say why not: its refusal has no body."""
+    request = GetRequest(key, if_match=etag, byte_range=(0, 0))
+    await ctx.store.load(request, lambda _meta: lambda _piece: None)

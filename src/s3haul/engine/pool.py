@@ -9,18 +9,19 @@ from collections.abc import Awaitable, Callable
 
 from s3haul.core.diagnosis import run_error
 from s3haul.core.health import Health
-from s3haul.core.reasons import DENIED
+from s3haul.core.reasons import REFUSED
 from s3haul.engine.admission import Target
 from s3haul.engine.channel import Channel, ChannelClosedError
 from s3haul.engine.context import Context
 from s3haul.engine.gate import Gate
 from s3haul.engine.listing import finish
-from s3haul.engine.patience import GaveUpError, persist
-from s3haul.errors import AccessError, Fault, FaultKind
+from s3haul.engine.patience import GaveUpError, persist, read_byte
+from s3haul.errors import Fault, FaultKind
 from s3haul.models import Outcome, State
 from s3haul.threads import in_thread
 
 DENIALS_IN_A_ROW = 100
+_STATUS = {"kms-key-unusable": 400}
 MAX_BACKLOG = 20_000  # outcomes; beyond, a slow disk holds the workers back and not the memory
 
 
@@ -38,31 +39,34 @@ class DenialWatch:
             self._health.good = outcome.ref.key
 
     async def observe(self, ctx: Context, outcome: Outcome) -> None:
-        """Raises `AccessError` when everything is refused now, readable objects included."""
-        if outcome.reason not in DENIED:
+        """Raises `S3HaulError` when everything is refused now, readable objects included."""
+        if outcome.reason not in REFUSED:
             self.succeeded(outcome)
             return
         self._in_a_row += 1
         if self._in_a_row < DENIALS_IN_A_ROW:
             return
         self._in_a_row = 0
-        if not self._health.good or await _refused(ctx, self._health.good):
-            raise _rights_lost(ctx, outcome)
+        fault: Fault | None = _of(outcome)
+        if self._health.good:
+            fault = await _refusal(ctx, self._health.good)
+        if fault is not None:
+            raise run_error(fault, ctx.reading)
 
 
-async def _refused(ctx: Context, key: str) -> bool:
+async def _refusal(ctx: Context, key: str) -> Fault | None:
+    """Why an object that could be read cannot be read any more; None where it can, or is gone."""
     try:
-        await persist(ctx, key, ctx.reading, lambda: ctx.store.head(key, checksums=True))
+        await persist(ctx, key, ctx.reading, lambda: read_byte(ctx, key))
     except GaveUpError as gave_up:
-        return gave_up.fault.status == 403
-    return False
+        return gave_up.fault if gave_up.action.reason in REFUSED else None
+    return None
 
 
-def _rights_lost(ctx: Context, outcome: Outcome) -> AccessError:
-    fault = Fault(FaultKind.HTTP, outcome.detail or "", code="AccessDenied", status=403)
-    error = run_error(fault, ctx.reading)
-    assert isinstance(error, AccessError)
-    return error
+def _of(outcome: Outcome) -> Fault:
+    """The fault that failed an object, as far as its outcome tells."""
+    code, _, message = (outcome.detail or "").partition(": ")
+    return Fault(FaultKind.HTTP, message, code=code, status=_STATUS.get(outcome.reason or "", 403))
 
 
 class WorkerPool:

@@ -23,7 +23,7 @@ from s3haul.engine.arrivals import Arrivals
 from s3haul.engine.context import Context
 from s3haul.engine.hashing import Hashing
 from s3haul.engine.layout import stored_parts
-from s3haul.engine.patience import GaveUpError, persist
+from s3haul.engine.patience import GaveUpError, persist, read_byte
 from s3haul.engine.sink import LargeFile
 from s3haul.engine.tasks import most_telling, spawn, together
 from s3haul.engine.verification import (
@@ -43,6 +43,7 @@ from s3haul.store import GetRequest, Piece, Take
 from s3haul.threads import in_thread
 
 _OF_NO_USE = frozenset({"changed", "checksum-mismatch"})  # what has landed, for the next run
+_SILENT = frozenset({400, 403})  # refusals of a HEAD: an expired token, and much else
 READERS = 4  # threads that hash what an earlier run left
 
 Wanted = FullObject | Composite | Unverifiable
@@ -83,7 +84,13 @@ async def _look(ctx: Context, ref: ObjectRef) -> tuple[ObjectMeta, Wanted] | Non
     """What HEAD says of the listed version. None where it is refused: a GET names the reason."""
 
     async def once() -> tuple[ObjectMeta, Wanted]:
-        meta = await ctx.store.head(ref.key, checksums=True)
+        try:
+            meta = await ctx.store.head(ref.key, checksums=True)
+        except StoreError as error:
+            if error.fault.status not in _SILENT:
+                raise
+            await read_byte(ctx, ref.key, ref.etag or None)  # raises what the reason is, if there is one
+            meta = await ctx.store.head(ref.key, checksums=True)
         if not same_etag(meta.etag, ref.etag or meta.etag) or meta.size not in {ref.size, None}:
             raise StoreError(Fault(FaultKind.HTTP, "it is not the listed version any more", status=412))
         demand_encryption(meta, ctx.options)

@@ -230,4 +230,4 @@ async def _tick(ctx: Context, wake: Callable[[], None]) -> None:
 def _tell_limitations(ctx: Context) -> None:
     """What the destination's disk turned out to refuse."""
     for sentence in ctx.destination.untold_limitations():
-        ctx.emit(Warned(sentence, "S3H-DST-11"))
+        ctx.emit(Warned(sentence, "S3H-DST-12"))

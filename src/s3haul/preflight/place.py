@@ -54,7 +54,7 @@ def _troubles(
         )
         yield Trouble("S3H-DST-10", message)
     for sentence in trial.limitations:
-        yield Trouble("S3H-DST-11", sentence)
+        yield Trouble("S3H-DST-12", sentence)
     if not trial.takes_long_names:
         yield Trouble("S3H-DST-05", f"{where.root} does not take names of {LONGEST_NAME} bytes.")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
