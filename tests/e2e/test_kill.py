@@ -34,6 +34,7 @@ SEED = int(os.environ.get("S3HAUL_KILL_SEED") or secrets.randbelow(1 << 32))
 CONCURRENCY = 8
 OBJECTS_PER_ROUND = 40
 LARGE = 1_500_000  # bytes: beyond what is written in one go
+DONE_ROWS = "SELECT count(*) FROM objects JOIN kinds ON kind = number WHERE state = 'done'"
 COMMAND = ("cp", SOURCE, ".", "--profile", "export", "--concurrency", str(CONCURRENCY))
 
 
@@ -111,7 +112,7 @@ def done_rows(dest: Path) -> int:
     with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
         if not connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'objects'").fetchone()[0]:
             return 0
-        return connection.execute("SELECT count(*) FROM objects WHERE state = 'done'").fetchone()[0]
+        return connection.execute(DONE_ROWS).fetchone()[0]
 
 
 def assert_right_so_far(dest: Path, oracle: dict[str, bytes], context: str) -> None:

@@ -14,7 +14,6 @@ from s3haul.disk.trouble import FreeSpace
 from s3haul.engine.lanes import LANE_BYTES
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.events import Resumed, Retrying
-from s3haul.journal.database import VERSION
 from s3haul.options import RangeOptions
 
 TINY = RangeOptions(above=2_000, smallest=250, largest=250, block=200)  # x 4: the objects are under SSE-KMS
@@ -262,18 +261,6 @@ async def test_one_refused_head_does_not_make_it_one_get(tmp_path):
     await run_once(store, tmp_path, ranges=TINY)
     assert tree(tmp_path) == {"k": BODY}
     assert None not in requested(store)
-
-
-async def test_an_older_journal_is_brought_up_to_date(tmp_path):
-    store = MemoryStore({"k": stored(b"small")})
-    await run_once(store, tmp_path)
-    with closing(sqlite3.connect(tmp_path / ".s3haul" / "journal.sqlite3")) as connection:
-        connection.executescript("DROP TABLE partials; DROP TABLE blocks; PRAGMA user_version=1")
-    store.objects["large"] = stored(BODY)
-    done = await run_once(store, tmp_path, ranges=TINY)
-    assert (done.tally.already, done.tally.done) == (1, 1)
-    with closing(sqlite3.connect(tmp_path / ".s3haul" / "journal.sqlite3")) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
 
 
 async def test_many_large_objects_at_once_stay_within_the_memory(tmp_path):

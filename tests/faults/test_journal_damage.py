@@ -293,23 +293,47 @@ def test_damage_to_a_page_is_refused_before_the_run_begins(damage):
         open_journal(path)
 
 
-@pytest.mark.parametrize(("old", "new"), [(b"failed", b"done"), (b"x" * 60, b"z" * 60), (b"done", b"gone")])
-def test_what_only_the_content_tells_is_noticed_by_the_rows_crc(damage, old, new):
+def changed(damage, statement, *parameters):
+    """The journal after somebody else's statement."""
     path = damage.write(**{"-wal": b""})
     with closing(sqlite3.connect(path)) as other:
-        column = {b"failed": "state", b"done": "state"}.get(old, "detail")
-        other.execute(f"UPDATE objects SET {column} = ? WHERE {column} = ?", (new.decode(), old.decode()))
+        assert other.execute(statement, parameters).rowcount > 0
         other.commit()
+    return path
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE objects SET detail = replace(detail, 'x', 'z') WHERE detail LIKE 'x%'",
+        "UPDATE objects SET kind = 3 - kind",
+        "UPDATE objects SET kind = 7",
+        "UPDATE kinds SET state = 'done' WHERE state = 'failed'",
+        "UPDATE kinds SET state = 'gone' WHERE state = 'done'",
+        "UPDATE kinds SET reason = 'netwerk' WHERE reason = 'network'",
+        "UPDATE kinds SET number = 4 - number",
+        "DELETE FROM kinds",
+    ],
+)
+def test_what_only_the_content_tells_is_noticed_by_the_rows_crc(damage, statement):
+    path = changed(damage, statement)
     assert read(path) is None
     assert len(read_manifest(path)) <= 1
 
 
+def test_rows_without_their_kind_are_not_counted(damage):
+    with Reader(changed(damage, "DELETE FROM kinds")) as reader, pytest.raises(JournalError, match="kind"):
+        reader.counts()
+
+
+def test_a_base_that_is_not_that_of_the_rows_is_noticed(damage):
+    path = changed(damage, "UPDATE meta SET value = 'bose/' WHERE name = 'base'")
+    assert read_manifest(path) == []
+
+
 def test_a_row_moved_to_another_key_is_not_believed(damage):
-    path = damage.write(**{"-wal": b""})
-    with closing(sqlite3.connect(path)) as other:
-        other.execute("UPDATE objects SET key = 'prefix/00000.jsoo' WHERE key = ?", (KEYS[1],))
-        other.commit()
-    assert read(path) is None
+    statement = "UPDATE objects SET key = 'prefix/00000.jsoo' WHERE key = ?"
+    assert read(changed(damage, statement, KEYS[1])) is None
 
 
 def test_the_way_out_of_damage_is_the_way_that_the_hint_names(damage):

@@ -18,18 +18,21 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from s3haul.errors import JournalError
+from s3haul.journal import version2
+from s3haul.journal.kinds import KINDS_TABLE
 from s3haul.journal.parts import PARTS_TABLES
 from s3haul.journal.rows import OBJECTS_TABLE
 from s3haul.journal.trouble import damaged, translated
 
 APPLICATION_ID = 0x73334861  # "s3Ha", as `file` shows it
-VERSION = 2  # 1 had no tables of objects that are here in part
+VERSION = 3  # 2 had no kinds (`version2`), 1 no tables of objects that are here in part
 BUSY_TIMEOUT = 30.0  # seconds to wait for another process's lock
 
 _TABLES = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE runs (number INTEGER PRIMARY KEY, started REAL NOT NULL, ended REAL, exit_code INTEGER,
     complete INTEGER NOT NULL DEFAULT 0, listed INTEGER, listed_bytes INTEGER)""",
+    KINDS_TABLE,
     OBJECTS_TABLE,
     *PARTS_TABLES,
 )
@@ -69,7 +72,7 @@ def open_for_writing(
                 _refuse_foreign(connection, path)
                 _refuse_damaged(connection, path)
                 _refuse_other_source(source_of(connection, path), source, path)
-                _bring_up_to_date(connection)
+                _bring_up_to_date(connection, source.base, path)
     return connection
 
 
@@ -97,6 +100,11 @@ def source_of(connection: sqlite3.Connection, path: Path) -> SourceIdentity:
         return SourceIdentity(found["bucket"], found["base"], found["endpoint"])
     except KeyError:
         raise damaged(path, "it does not name its source") from None
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """How the tables are laid out; `VERSION`, or an older one."""
+    return _pragma(connection, "user_version")
 
 
 def is_there(path: Path) -> bool:
@@ -156,12 +164,15 @@ def _create(connection: sqlite3.Connection, source: SourceIdentity, now: float) 
     connection.execute("COMMIT")
 
 
-def _bring_up_to_date(connection: sqlite3.Connection) -> None:
-    if _pragma(connection, "user_version") == VERSION:
+def _bring_up_to_date(connection: sqlite3.Connection, base: str, path: Path) -> None:
+    version = version_of(connection)
+    if version == VERSION:
         return
     connection.execute("BEGIN IMMEDIATE")
-    for table in PARTS_TABLES:
-        connection.execute(table)
+    if version < 2:
+        for table in PARTS_TABLES:
+            connection.execute(table)
+    version2.bring_up_to_date(connection, base, path)
     connection.execute(f"PRAGMA user_version={VERSION}")
     connection.execute("COMMIT")
 
@@ -171,7 +182,7 @@ def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
         raise JournalError(
             f"{path} is not a journal of s3haul", hint="move it away, or choose another destination"
         )
-    version = _pragma(connection, "user_version")
+    version = version_of(connection)
     if version > VERSION:
         raise JournalError(
             f"the journal {path} is of version {version}, this s3haul knows {VERSION}",

@@ -12,6 +12,7 @@ from typing import NamedTuple, Self
 
 from s3haul.errors import DestinationError
 from s3haul.journal.database import SourceIdentity, open_for_writing
+from s3haul.journal.kinds import PUT_KIND, KindNumbers
 from s3haul.journal.parts import DROP_BLOCKS, DROP_PARTIAL, PUT_BLOCK, PUT_PARTIAL, block_row, partial_row
 from s3haul.journal.reader import Reader
 from s3haul.journal.rows import GONE, GONE_AFTER, PUT, to_row
@@ -42,10 +43,14 @@ class Journal:
     All methods may be called from any thread, and raise what ended the writer once it has ended.
     """
 
-    def __init__(self, writer: Writer, reader: Reader, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, writer: Writer, reader: Reader, kinds: KindNumbers, base: str, clock: Callable[[], float]
+    ) -> None:
         self._writer = writer
         self._reader = reader
+        self._base = base
         self._clock = clock
+        self._kinds = kinds
         self._run = 0
 
     @classmethod
@@ -71,6 +76,7 @@ class Journal:
             reader = Reader(path)
             with translated(path):
                 identity = path.stat()
+            latest = reader.latest_kinds()
         except BaseException:
             connection.close()
             raise
@@ -87,7 +93,8 @@ class Journal:
             batch=batch,
             interval=interval,
         )
-        return cls(writer, reader, clock)
+        kinds = KindNumbers(source.base, lambda row: writer.submit(PUT_KIND, row), latest)
+        return cls(writer, reader, kinds, source.base, clock)
 
     def begin_run(self) -> int:
         """Open the books of a new run; its number, from 1."""
@@ -105,8 +112,9 @@ class Journal:
 
         Raises `JournalError` for a key that no journal can hold; then none of them is queued.
         """
-        run, now = self._run, self._clock()
-        self._writer.submit(PUT, *[to_row(outcome, run, now) for outcome in outcomes])
+        kind_of, base, run, now = self._kinds.of, self._base, self._run, self._clock()
+        rows = [to_row(outcome, kind_of(outcome), base, run, now) for outcome in outcomes]
+        self._writer.submit(PUT, *rows)
 
     def known(self, first_key: str, last_key: str) -> dict[str, KnownRow]:
         """The committed rows with first_key < key <= last_key, without keys that are marked gone.
@@ -114,18 +122,17 @@ class Journal:
         A key that comes back after it was gone is unknown, so that its file is verified first.
         """
         return {
-            row.key: KnownRow(
-                row.key,
-                row.etag,
-                row.size,
-                row.path,
-                State(row.state),
-                row.version_id,
-                Verdict(row.verdict) if row.verdict else None,
-                row.reason,
+            outcome.ref.key: KnownRow(
+                outcome.ref.key,
+                outcome.ref.etag,
+                outcome.ref.size,
+                outcome.path,
+                outcome.state,
+                outcome.version_id,
+                outcome.verdict,
+                outcome.reason,
             )
-            for row in self._reader.between(first_key, last_key)
-            if row.listed
+            for outcome in self._reader.between(first_key, last_key)
         }
 
     def begin(self, partial: Partial) -> None:

@@ -7,7 +7,7 @@ batches as all else, behind a sync: a row never vouches for bytes that a power l
 
 from typing import Any
 
-from s3haul.journal.rows import storable
+from s3haul.journal.storable import storable
 from s3haul.models import Block, Partial
 
 PARTS_TABLES = (

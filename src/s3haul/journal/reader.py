@@ -5,23 +5,29 @@ stays open and keeps SQLite from folding its log back while a run goes on. So a 
 a run sees every row as of some moment, not all as of one moment.
 """
 
+import contextlib
 import threading
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from s3haul.journal.database import SourceIdentity, open_for_reading, source_of
+from s3haul.journal import version2
+from s3haul.journal.database import SourceIdentity, open_for_reading, source_of, version_of
+from s3haul.journal.kinds import KIND, LATEST_KINDS, REMEMBERED, NumberedKind, numbered
 from s3haul.journal.parts import BLOCKS, PARTIALS, to_block
-from s3haul.journal.rows import Row, to_outcome
+from s3haul.journal.rows import Row, is_sound, to_outcome
 from s3haul.journal.trouble import damaged, translated
 from s3haul.models import Block, Outcome, Partial, State
 
 PAGE = 1000
 
 _BETWEEN = "SELECT * FROM objects WHERE key > ? AND key <= ? ORDER BY key"
+_KIND = Row._fields.index("kind")
 _AFTER = "SELECT * FROM objects WHERE key > ? ORDER BY key LIMIT ?"
-_COUNTS = """SELECT state, reason, verdict, count(*), sum(size), sum(fetched) FROM objects WHERE listed = 1
+_COUNTS = """SELECT state, reason, verdict, count(*), sum(size), sum(fetched)
+    FROM objects LEFT JOIN kinds ON kind = number WHERE listed = 1
     GROUP BY state, reason, verdict ORDER BY state, reason, verdict"""
 _RUNS = "SELECT number, started, ended, exit_code, complete, listed, listed_bytes FROM runs ORDER BY number"
 
@@ -56,6 +62,7 @@ class Reader:
         self._path = path
         self._connection = open_for_reading(path)
         self._lock = threading.Lock()
+        self._kinds: dict[int, NumberedKind] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -70,33 +77,44 @@ class Reader:
         with self._lock:
             self._connection.close()
 
-    @property
+    @cached_property
     def source(self) -> SourceIdentity:
         """Where the objects come from."""
         with self._lock, translated(self._path):
             return source_of(self._connection, self._path)
 
-    def between(self, first: str, last: str) -> list[Row]:
-        """The rows with first < key <= last, those that are no longer listed too."""
-        return self._rows(_BETWEEN, (first, last))
+    def between(self, first: str, last: str) -> list[Outcome]:
+        """What became of the listed keys with first < key <= last, in key order."""
+        return self._listed(self._query(_BETWEEN, (first, last)))
 
     def done(self, first: str, last: str) -> set[tuple[str, str, int]]:
         """Key, ETag and size of what is done and listed, with first < key <= last."""
-        rows = self.between(first, last)
-        return {(row.key, row.etag, row.size) for row in rows if row.listed and row.state == State.DONE}
+        outcomes = self.between(first, last)
+        return {
+            (outcome.ref.key, outcome.ref.etag, outcome.ref.size)
+            for outcome in outcomes
+            if outcome.state is State.DONE
+        }
 
     def outcomes(self) -> Iterator[Outcome]:
         """What became of every listed key, in key order."""
         key = ""
-        while rows := self._rows(_AFTER, (key, PAGE)):
-            for row in rows:
-                if row.listed:
-                    yield to_outcome(row)
-            key = rows[-1].key
+        while found := self._query(_AFTER, (key, PAGE)):
+            yield from self._listed(found)
+            key = found[-1][0]
 
     def counts(self) -> list[Count]:
         """The listed objects by how they ended."""
-        return [Count._make(found) for found in self._query(_COUNTS)]
+        with self._lock, translated(self._path), self._snapshot():
+            sql = _COUNTS if version_of(self._connection) > 2 else version2.COUNTS
+            counts = [Count._make(found) for found in self._connection.execute(sql)]
+        if any(count.state is None for count in counts):
+            raise damaged(self._path, "rows name a kind that is not there")
+        return counts
+
+    def latest_kinds(self) -> list[tuple[Any, ...]]:
+        """Rows of the table of kinds, the latest first."""
+        return self._query(LATEST_KINDS)
 
     def runs(self) -> list[Run]:
         """All runs, the oldest first."""
@@ -110,12 +128,38 @@ class Reader:
         """What the journal says that this temporary file holds."""
         return tuple(to_block(found) for found in self._query(BLOCKS, (temporary,)))
 
-    def _rows(self, sql: str, parameters: tuple[str | int, ...]) -> list[Row]:
-        rows = [Row._make(found) for found in self._query(sql, parameters)]
-        for row in rows:
-            if not row.is_sound:
-                raise damaged(self._path, f"the row of {row.key!a} is not as it was written")
-        return rows
+    def _listed(self, rows: list[tuple[Any, ...]]) -> list[Outcome]:
+        """The outcomes of those of some rows that are listed; all of them must be as they were written."""
+        if rows and len(rows[0]) == len(version2.OldRow._fields):
+            old = [version2.checked(found, self._path) for found in rows]
+            return [version2.to_outcome(row) for row in old if row.listed]
+        base = self.source.base
+        checked = [(Row._make(found), self._checked(found)) for found in rows]
+        return [to_outcome(row, kind, base) for row, kind in checked if row.listed]
+
+    def _checked(self, row: tuple[Any, ...]) -> NumberedKind:
+        """The kind of a row. Raises `JournalError` unless both are as they were written."""
+        kind = self._kinds.get(row[_KIND]) or self._read_kind(row[_KIND])
+        if kind is None or not is_sound(row, kind):
+            raise damaged(self._path, f"the row of {row[0]!a} is not as it was written")
+        return kind
+
+    def _read_kind(self, number: int) -> NumberedKind | None:
+        if len(self._kinds) >= REMEMBERED:
+            self._kinds.clear()
+        for row in self._query(KIND, (number,)):
+            with contextlib.suppress(ValueError):
+                self._kinds[number] = numbered(row, self.source.base)
+        return self._kinds.get(number)
+
+    @contextlib.contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """All statements see one moment: a run may bring the journal up to date meanwhile."""
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.rollback()
 
     def _query(self, sql: str, parameters: tuple[str | int, ...] = ()) -> list[Any]:
         with self._lock, translated(self._path):

@@ -1,22 +1,28 @@
 """One row of the journal: an `Outcome`, flattened, and sealed with a CRC. Pure, no I/O.
 
-The CRC (of the whole row, its key included) is what tells a row whose bytes changed on the disk, since
-SQLite would not. Text from outside is made storable here; a key that cannot be stored is refused here.
+What many objects share is their kind (see `kinds`), and a row holds its number. The CRC is of the whole row, its key
+and its kind included: it is what tells a row whose bytes changed on the disk, since SQLite would not. Text from
+outside is made storable here; a key that cannot be stored is refused here.
 """
 
+import struct
 import zlib
 from collections.abc import Sequence
 from itertools import chain, groupby, repeat
-from typing import NamedTuple
+from struct import Struct
+from typing import Any, NamedTuple
 
 from s3haul.errors import JournalError
-from s3haul.models import Checksum, ObjectRef, Outcome, State, Verdict
+from s3haul.journal.kinds import NumberedKind
+from s3haul.journal.storable import storable
+from s3haul.models import Checksum, ObjectRef, Outcome
 
+# No column is NULL: to bind None costs as much as to bind five texts, and an empty text takes no more room. SQLite
+# stores a REAL as an integer where that is exact.
 OBJECTS_TABLE = """CREATE TABLE objects (
-    key TEXT PRIMARY KEY, size INTEGER NOT NULL, etag TEXT NOT NULL, last_modified REAL NOT NULL,
-    storage_class TEXT NOT NULL, version_id TEXT, state TEXT NOT NULL, path TEXT, reason TEXT, detail TEXT,
-    verdict TEXT, algorithm TEXT, checksum_type TEXT, checksum TEXT, part_sizes TEXT NOT NULL,
-    computed TEXT NOT NULL, sse TEXT NOT NULL, kms_key_id TEXT NOT NULL, attempts INTEGER NOT NULL,
+    key TEXT PRIMARY KEY, etag TEXT NOT NULL, path TEXT NOT NULL, checksum TEXT NOT NULL,
+    version_id TEXT NOT NULL, detail TEXT NOT NULL, part_sizes TEXT NOT NULL, computed TEXT NOT NULL,
+    size INTEGER NOT NULL, last_modified REAL NOT NULL, kind INTEGER NOT NULL, attempts INTEGER NOT NULL,
     fetched INTEGER NOT NULL, run INTEGER NOT NULL, updated REAL NOT NULL,
     listed INTEGER NOT NULL, crc INTEGER NOT NULL
 ) WITHOUT ROWID"""
@@ -24,6 +30,9 @@ OBJECTS_TABLE = """CREATE TABLE objects (
 MAX_DETAIL = 2000  # characters
 _MAX_INTEGER = 2**63 - 1
 _ONES = 0xFFFFFFFF
+# As `path`: a key's own path, which is what of it lies below the base; none; and the destination itself.
+_OWN_PATH, _NO_PATH, _ROOT = "", "/", "//"
+_TEXTS, _NUMBERS = 8, Struct("<qdqqqqd")  # the columns that the CRC is of, in their order
 
 # What is no longer listed carries the complement of its CRC, so that `listed` is sealed too and SQL alone
 # can change it.
@@ -36,23 +45,16 @@ class Row(NamedTuple):
     """A row as it is stored; the fields are the table's columns, in their order."""
 
     key: str
-    size: int
     etag: str
-    last_modified: float
-    storage_class: str
-    version_id: str | None
-    state: str
-    path: str | None
-    reason: str | None
-    detail: str | None
-    verdict: str | None
-    algorithm: str | None
-    checksum_type: str | None
-    checksum: str | None
+    path: str
+    checksum: str
+    version_id: str
+    detail: str
     part_sizes: str
     computed: str
-    sse: str
-    kms_key_id: str
+    size: int
+    last_modified: float
+    kind: int
     attempts: int
     fetched: int
     run: int
@@ -60,68 +62,80 @@ class Row(NamedTuple):
     listed: int
     crc: int
 
-    @property
-    def is_sound(self) -> bool:
-        """Whether the row is as it was written."""
-        crc = _crc(self[:-2])
-        return self.crc == {1: crc, 0: _ONES - crc}.get(self.listed, -1)
-
 
 PUT = f"INSERT OR REPLACE INTO objects VALUES ({', '.join('?' * len(Row._fields))})"  # noqa: S608 - constants
 
 
-def to_row(outcome: Outcome, run: int, now: float) -> Row:
-    """The row of an outcome. Raises `JournalError` for a key or size that no journal can hold."""
-    ref, checksum = outcome.ref, outcome.checksum
-    if not 0 <= ref.size <= _MAX_INTEGER or not _is_storable(ref.key):
-        raise JournalError(f"the journal cannot hold an object of {ref.size} bytes with the key {ref.key!a}")
+def to_row(outcome: Outcome, kind: NumberedKind, base: str, run: int, now: float) -> tuple[Any, ...]:
+    """The row of an outcome of this kind. Raises `JournalError` for a key or size that no journal can hold."""
+    ref, _, path, _, detail, _, checksum, part_sizes, computed, _, _, version_id, attempts, fetched = outcome
+    key, size = ref.key, ref.size
+    if not 0 <= size <= _MAX_INTEGER or storable(key) != key:
+        raise JournalError(f"the journal cannot hold an object of {size} bytes with the key {key!a}")
+    own_path = key[len(base) :]
     content = (
-        ref.key,
-        ref.size,
+        key,
         storable(ref.etag),
+        _OWN_PATH if path == own_path else _NO_PATH if path is None else storable(path) or _ROOT,
+        storable(checksum.value) if checksum else "",
+        storable(version_id or ref.version_id or ""),
+        storable(detail[:MAX_DETAIL]) if detail else "",
+        _pack(part_sizes) if part_sizes else "",
+        computed,
+        size,
         ref.last_modified + 0.0,  # never an int, never -0.0: SQLite would change both
-        storable(ref.storage_class),
-        _optional(outcome.version_id or ref.version_id),
-        str(outcome.state),
-        _optional(outcome.path),
-        outcome.reason,
-        _optional(outcome.detail and outcome.detail[:MAX_DETAIL]),
-        str(outcome.verdict) if outcome.verdict else None,
-        storable(checksum.algorithm) if checksum else None,
-        storable(checksum.type) if checksum else None,
-        storable(checksum.value) if checksum else None,
-        _pack(outcome.part_sizes) if outcome.part_sizes else "",
-        outcome.computed,
-        storable(outcome.sse),
-        storable(outcome.kms_key_id),
-        outcome.attempts,
-        outcome.fetched,
+        kind.number,
+        attempts,
+        fetched,
         run,
-        now + 0.0,
+        now // 1 + 0.0,
     )
-    return Row(*content, listed=1, crc=_crc(content))
+    return *content, 1, _seal(content, kind)
 
 
-def to_outcome(row: Row) -> Outcome:
+def gone(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A row of `to_row` as `GONE` would leave it."""
+    return *row[:-2], 0, _ONES - row[-1]
+
+
+def is_sound(row: tuple[Any, ...], kind: NumberedKind) -> bool:
+    """Whether a row, and the kind that it names, are as they were written."""
+    listed, crc = row[-2:]
+    try:
+        seal = _seal(row[:-2], kind)
+    except (TypeError, struct.error):  # a value of another type than was written
+        return False
+    return bool(crc == seal if listed == 1 else listed == 0 and crc == _ONES - seal)
+
+
+def path_of(row: Row, base: str) -> str | None:
+    """The path that a row tells, relative to the destination."""
+    if row.path == _OWN_PATH:
+        return row.key[len(base) :]
+    return {_NO_PATH: None, _ROOT: ""}.get(row.path, row.path)
+
+
+def to_outcome(row: Row, numbered: NumberedKind, base: str) -> Outcome:
     """The outcome behind a sound row, less what only the listing tells (checksum type, restore)."""
+    kind, version_id = numbered.kind, row.version_id or None
     checksum = None
-    if row.algorithm is not None:
-        checksum = Checksum(row.algorithm, row.checksum_type or "", row.checksum or "")
+    if kind.algorithm is not None:
+        checksum = Checksum(kind.algorithm, kind.checksum_type or "", row.checksum)
     return Outcome(
         ref=ObjectRef(
-            row.key, row.size, row.etag, row.last_modified, row.storage_class, version_id=row.version_id
+            row.key, row.size, row.etag, row.last_modified, kind.storage_class, version_id=version_id
         ),
-        state=State(row.state),
-        path=row.path,
-        reason=row.reason,
-        detail=row.detail,
-        verdict=Verdict(row.verdict) if row.verdict else None,
+        state=kind.state,
+        path=path_of(row, base),
+        reason=kind.reason,
+        detail=row.detail or None,
+        verdict=kind.verdict,
         checksum=checksum,
-        part_sizes=_unpack(row.part_sizes) if row.part_sizes else (),
+        part_sizes=unpack(row.part_sizes) if row.part_sizes else (),
         computed=row.computed,
-        sse=row.sse,
-        kms_key_id=row.kms_key_id,
-        version_id=row.version_id,
+        sse=kind.sse,
+        kms_key_id=kind.kms_key_id,
+        version_id=version_id,
         attempts=row.attempts,
         fetched=row.fetched,
     )
@@ -136,24 +150,12 @@ def _pack(sizes: Sequence[int]) -> str:
     return ",".join(f"{size}x{count}" for size, count in run_lengths(sizes))
 
 
-def _unpack(text: str) -> tuple[int, ...]:
+def unpack(text: str) -> tuple[int, ...]:
+    """The sizes of `part_sizes`."""
     runs = (run.split("x") for run in text.split(","))
     return tuple(chain.from_iterable(repeat(int(size), int(count)) for size, count in runs))
 
 
-def _crc(content: tuple[object, ...]) -> int:
-    # ascii() is the same in every Python; what repr() escapes depends on its Unicode version.
-    return zlib.crc32(ascii(content).encode("ascii"))
-
-
-def storable(text: str) -> str:
-    """Text as it can be stored: that SQLite can hold: headers that are not UTF-8 arrive with lone surrogates."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _optional(text: str | None) -> str | None:
-    return None if text is None else storable(text)
-
-
-def _is_storable(key: str) -> bool:
-    return storable(key) == key
+def _seal(content: tuple[Any, ...], kind: NumberedKind) -> int:
+    texts, numbers = "\0".join(content[:_TEXTS]), _NUMBERS.pack(*content[_TEXTS:])
+    return zlib.crc32(texts.encode(), zlib.crc32(numbers, kind.seal))

@@ -2,6 +2,8 @@
 
     take a batch -> sync() -> BEGIN, statements in their order, COMMIT
 
+Of neighbours with the same text, those of one key (their first parameter) keep their order.
+
 `sync` makes everything durable that the batch speaks of, so a committed row never claims more than the
 disk holds. The first error is final: nothing after it is written, and everybody who asks is told.
 """
@@ -9,6 +11,7 @@ disk holds. The first error is final: nothing after it is written, and everybody
 import sqlite3
 import threading
 from collections.abc import Callable
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +121,7 @@ class Writer:
         self._sync()
         self._connection.execute("BEGIN IMMEDIATE")
         for sql, parameters in statements:
+            parameters.sort(key=itemgetter(0))  # by key: pages are filled, and written once
             self._connection.executemany(sql, parameters)
         self._connection.execute("COMMIT")
         with self._lock:

@@ -1,0 +1,95 @@
+"""What many objects share, in a table of its own: how they ended and how they are stored.
+
+A kind is written once and never changed; an object's row holds its number. Two numbers may stand for the same
+kind: that of a run before, or one that was forgotten because there are so many.
+"""
+
+import contextlib
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from threading import Lock
+from typing import Any, NamedTuple
+
+from s3haul.journal.storable import storable
+from s3haul.models import Outcome, State, Verdict
+
+KINDS_TABLE = """CREATE TABLE kinds (
+    number INTEGER PRIMARY KEY, state TEXT NOT NULL, reason TEXT, verdict TEXT, algorithm TEXT,
+    checksum_type TEXT, storage_class TEXT NOT NULL, sse TEXT NOT NULL, kms_key_id TEXT NOT NULL
+)"""
+PUT_KIND = "INSERT INTO kinds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+KIND = "SELECT * FROM kinds WHERE number = ?"
+REMEMBERED = 4096  # kinds; there are a few, unless every object has a key of its own
+LATEST_KINDS = f"SELECT * FROM kinds ORDER BY number DESC LIMIT {REMEMBERED}"  # noqa: S608 - a constant
+
+
+class Kind(NamedTuple):
+    """The shared part of an `Outcome`."""
+
+    state: State
+    reason: str | None
+    verdict: Verdict | None
+    algorithm: str | None
+    checksum_type: str | None
+    storage_class: str
+    sse: str
+    kms_key_id: str
+
+
+class NumberedKind(NamedTuple):
+    """A kind as it is stored. `seal` is a CRC of it and of the journal's base: every row's CRC begins with that."""
+
+    number: int
+    kind: Kind
+    seal: int
+
+
+class KindNumbers:
+    """The numbers of kinds, for one writer of a journal; may be used from several threads at once.
+
+    `put` queues a row of the table, before any row that names it; `latest` are the rows of `LATEST_KINDS`.
+    """
+
+    def __init__(
+        self, base: str, put: Callable[[tuple[Any, ...]], object], latest: Sequence[tuple[Any, ...]] = ()
+    ) -> None:
+        self._base = base
+        self._put = put
+        self._lock = Lock()
+        self._known = {tuple(found.kind): found for found in _readable(latest, base)}
+        self._last: int = latest[0][0] if latest else 0
+
+    def of(self, outcome: Outcome) -> NumberedKind:
+        """The kind of an outcome."""
+        ref, state, _, reason, _, verdict, checksum, _, _, sse, kms_key_id, _, _, _ = outcome
+        algorithm, checksum_type = checksum[:2] if checksum else (None, None)
+        kind = (state, reason, verdict, algorithm, checksum_type, ref.storage_class, sse, kms_key_id)
+        return self._known.get(kind) or self._new(kind)
+
+    def _new(self, kind: tuple[Any, ...]) -> NumberedKind:
+        with self._lock:
+            if kind in self._known:  # another thread was faster
+                return self._known[kind]
+            row = (self._last + 1, *map(_stored, kind))
+            self._put(row)
+            self._last += 1
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            return self._known.setdefault(kind, numbered(row, self._base))
+
+
+def numbered(row: tuple[Any, ...], base: str) -> NumberedKind:
+    """A row of the table, read. Raises ValueError for what is no kind."""
+    number, state, reason, verdict, *rest = row
+    kind = Kind(State(state), reason, verdict and Verdict(verdict), *rest)
+    return NumberedKind(number, kind, zlib.crc32(ascii((base, *row)).encode("ascii")))
+
+
+def _readable(rows: Sequence[tuple[Any, ...]], base: str) -> Iterator[NumberedKind]:
+    for row in rows:
+        with contextlib.suppress(ValueError):
+            yield numbered(row, base)
+
+
+def _stored(value: str | None) -> str | None:
+    return None if value is None else storable(str(value))

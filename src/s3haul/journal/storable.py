@@ -1,0 +1,6 @@
+"""Text from outside, as SQLite can hold it."""
+
+
+def storable(text: str) -> str:
+    """The text itself, unless it is no Unicode text: headers that are not UTF-8 arrive with lone surrogates."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
