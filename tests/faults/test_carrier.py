@@ -26,18 +26,6 @@ TOKEN = "the-session-token"
 REPLY = answer("200 OK", b"<reply/>", x_amz_bucket_region="eu-west-1")
 
 
-@pytest.fixture(scope="module")
-def authority():
-    return trustme.CA()
-
-
-@pytest.fixture
-def ca_file(authority, tmp_path):
-    path = tmp_path / "ca.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return str(path)
-
-
 @pytest.fixture(params=[CurlCarrier, StockCarrier])
 def carrier(request, ca_file):
     return request.param(ca_file)

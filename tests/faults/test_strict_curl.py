@@ -22,18 +22,6 @@ OBJECT = answer("200 OK", BODY, ETag='"e"', Last_Modified="Mon, 01 Jan 2024 00:0
 TOKEN = b"the-session-token"
 
 
-@pytest.fixture(scope="module")
-def authority():
-    return trustme.CA()
-
-
-@pytest.fixture
-def ca_file(authority, tmp_path):
-    path = tmp_path / "ca.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return str(path)
-
-
 async def test_a_certificate_for_another_name_is_refused_before_anything_is_sent(authority, ca_file):
     async with (
         canned(lambda _: OBJECT, server_context(authority, "other.example")) as server,

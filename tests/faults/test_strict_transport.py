@@ -24,18 +24,6 @@ BODY = b"the object"
 OBJECT = answer("200 OK", BODY, ETag='"e"', Last_Modified="Mon, 01 Jan 2024 00:00:00 GMT")
 
 
-@pytest.fixture(scope="module")
-def authority():
-    return trustme.CA()
-
-
-@pytest.fixture
-def ca_file(authority, tmp_path):
-    path = tmp_path / "ca.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return str(path)
-
-
 async def fetch(endpoint, *, config, verify=None, proxies=None) -> bytes:
     """One GetObject with a client that has `config`."""
     options = {"s3": {"addressing_style": "path"}, "retries": {"total_max_attempts": 1}, "proxies": proxies}

@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -47,7 +47,6 @@ def run(
 ) -> int:
     """Haul; prints the summary on stdout and returns the exit code. Raises what ended the run early."""
     tally, started = Tally(), time.monotonic()
-    error: S3HaulError | None = None
     listener = with_log(_listener(tally, output), log, tally)
 
     def tell(event: Event) -> None:
@@ -73,13 +72,7 @@ def run(
         )
 
     try:
-        run_loop(main())
-    except S3HaulError as raised:
-        error = raised
-    except (RuntimeError, MemoryError) as raised:
-        error = machine_limit(raised)
-        if error is None:
-            raise
+        error = _what_ended(main())
     finally:
         _close(listener)
     seconds = time.monotonic() - started
@@ -100,6 +93,20 @@ def run(
             raise error
     _check_not_empty(transfer, tally.selected)
     return ending.exit_code
+
+
+def _what_ended(main: Coroutine[None, None, None]) -> S3HaulError | None:
+    """Run it: what ended it early, if anything did."""
+    try:
+        run_loop(main)
+    except S3HaulError as error:
+        return error
+    except (RuntimeError, MemoryError) as error:
+        limit = machine_limit(error)
+        if limit is None:
+            raise
+        return limit
+    return None
 
 
 def explained(
