@@ -266,7 +266,6 @@ ERROR = b"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>no</Mess
     [
         (answer("403 Forbidden", ERROR), "AccessDenied", "no"),
         (answer("403 Forbidden"), "403", "Forbidden"),
-        (answer("403 Forbidden", b"<html>go away</html>"), "403", "Forbidden"),
         (answer("403 Forbidden", ERROR.replace(b"<Error>", b"<!DOCTYPE x><Error>")), "403", "Forbidden"),
         (answer("403 Forbidden", ERROR.decode().encode("utf-16")), "403", "Forbidden"),
         (answer("403 Forbidden", ERROR.replace(b"no<", b"n" * 70_000 + b"<")), "403", "Forbidden"),
@@ -279,6 +278,13 @@ async def test_an_error_is_read_as_far_as_it_can_be_trusted(sent, code, message)
         fault = await fault_of(read(store, "k"))
     assert (fault.kind, fault.status) == (FaultKind.HTTP, int(sent[9:12]))
     assert (fault.code, fault.message) == (code, message)
+
+
+async def test_a_web_page_in_place_of_an_error_is_somebody_elses():
+    page = answer("403 Forbidden", b"<html><title>Proxy</title>go away</html>")
+    async with canned(lambda _: page) as server, curl_on(f"http://127.0.0.1:{server.port}") as store:
+        fault = await fault_of(read(store, "k"))
+    assert (fault.kind, fault.status) == (FaultKind.INTERCEPTED, 403)
 
 
 @pytest.mark.parametrize("etag", ['"a"\r\nx-evil: 1', '"\x00"', '"ü"'])

@@ -14,7 +14,7 @@ from s3haul.aws.effective import effective
 from s3haul.aws.sdk_settings import KNOWN
 from s3haul.aws.session import checked_settings
 from s3haul.aws.transport import choose
-from s3haul.cli.flags import parse_role, parse_source
+from s3haul.cli.parsing import parse_role, parse_source
 from s3haul.cli.trouble import error_lines
 from s3haul.errors import S3HaulError
 from s3haul.options import AccessOptions
