@@ -14,6 +14,7 @@ from s3haul.aws.validate import unusable
 UNUSED = "S3H-CFG-09"
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_ENDPOINT = re.compile(r"endpoint|addressing|region")
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 _SWITCH = ("true", "false")
 _REGIONAL = ("legacy", "regional")
@@ -155,6 +156,14 @@ def unused(keys: Mapping[str, Any], place: Place) -> str:
 _TOP = frozenset(
     {"use_dualstack_endpoint", "endpoint_url", "signature_version", "s3_disable_multiregion_access_points"}
 )
+
+
+def of_endpoints(keys: Mapping[str, Any], place: Place) -> Iterator[str]:
+    """The settings in effect that decide which server is asked, each as "NAME = VALUE (PLACE)"."""
+    for known in KNOWN:
+        given = _given(known, keys, place)
+        if given is not None and _ENDPOINT.search(known.key):
+            yield f"{given[1]} = {given[0]}" + (f" ({given[2]})" if given[2] != given[1] else "")
 
 
 def _told(key: str) -> str:
