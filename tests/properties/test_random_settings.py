@@ -11,6 +11,7 @@ from contract.demo_access import only_this_aws
 from fuzzing import EXAMPLES
 from s3haul.aws.clients import s3_client, sts_client
 from s3haul.aws.effective import effective
+from s3haul.aws.guard import guarded
 from s3haul.aws.sdk_settings import KNOWN
 from s3haul.aws.session import checked_settings
 from s3haul.aws.transport import choose
@@ -205,4 +206,5 @@ def settle(flags, role, bucket) -> None:
     keys = Keys("AK", "SK")
     sts_client(found, keys)
     client = s3_client(found, keys, bucket=source.bucket, region=found.region.value)
-    choose(client, source.bucket, access.transport)
+    with guarded(found.given):
+        choose(client, source.bucket, access.transport)

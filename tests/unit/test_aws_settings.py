@@ -4,6 +4,7 @@ import pytest
 
 from contract.demo_access import only_this_aws
 from s3haul.access.buckets import check_bucket
+from s3haul.aws.carrier import proxy_for
 from s3haul.aws.clients import s3_client
 from s3haul.aws.guard import guarded
 from s3haul.aws.profile import Origin, Setting
@@ -141,7 +142,8 @@ def address(config, bucket, lines="", access=None, *, region="us-east-1", asked=
     settings = config(f"[default]\n{lines}", access, **variables)
     with only_this_aws(AWS_CONFIG_FILE=str(config.path), AWS_SHARED_CREDENTIALS_FILE="/nowhere", **variables):
         client = s3_client(settings, Keys("AK", "SK"), bucket=bucket, region=region)
-        found = choose(client, bucket, asked).endpoint
+        with guarded(settings.given):
+            found = choose(client, bucket, asked).endpoint
     return found and found.origin + found.base
 
 
@@ -190,6 +192,8 @@ def test_settings_that_do_not_go_together_are_a_usage_error_in_the_rules_own_wor
     with pytest.raises(UsageError) as caught:
         address(config, bucket, lines, access, asked=asked)
     assert caught.value.seen
+    assert "use_" in caught.value.hint
+    assert f"{config.path} [default]" in caught.value.hint
 
 
 def test_whatever_botocore_refuses_inside_the_guard_is_a_usage_error():
@@ -233,3 +237,32 @@ def test_a_name_or_arn_that_cannot_be_meant_is_told_at_once(bucket, words):
 )
 def test_names_of_all_stores_and_sound_arns_are_taken(bucket):
     check_bucket(bucket)
+
+
+@pytest.mark.parametrize(
+    "proxy", ["http://user:hunter2@[::1", "nonsense://proxy", "http://", "http://h:99999"]
+)
+def test_a_proxy_that_is_none_is_a_usage_error_without_its_password(proxy):
+    with only_this_aws(), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("https_proxy", proxy)
+        patch.delenv("HTTPS_PROXY", raising=False)
+        with pytest.raises(UsageError) as caught:
+            proxy_for("https://s3.example")
+    assert "HTTPS_PROXY" in caught.value.message
+    assert "hunter2" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("named", "used"),
+    [
+        ("proxy.example:3128", "http://proxy.example:3128"),
+        ("http://proxy.example", "http://proxy.example"),
+        ("socks5h://proxy.example:1080", "socks5h://proxy.example:1080"),
+    ],
+)
+def test_proxies_are_taken_as_the_environment_names_them(named, used):
+    with only_this_aws(), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("https_proxy", named)
+        patch.delenv("no_proxy", raising=False)
+        patch.delenv("NO_PROXY", raising=False)
+        assert proxy_for("https://s3.example") == used

@@ -220,7 +220,7 @@ def test_a_file_that_cannot_be_written_stays_whole(file, monkeypatch):
     monkeypatch.setattr(configwrite.os, "fsync", full)
     with pytest.raises(DestinationError) as caught:
         save(edit)
-    assert "No space left" in caught.value.said
+    assert "No space left" in caught.value.seen
     assert file.read_text() == "[default]\n"
     assert names(file.parent) == ["config"]
 

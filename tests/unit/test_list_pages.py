@@ -146,6 +146,13 @@ def test_keys_that_are_no_utf8_stay_two_keys_and_show_their_bytes():
     )
 
 
+@pytest.mark.parametrize("form", ["Tue, 14 Nov 2023 22:13:20 GMT", "1700000000", "", "yesterday"])
+def test_a_time_in_another_form_costs_the_time_and_not_the_listing(form):
+    page = page_of(listing(entry(modified=form)))
+    assert [ref.key for ref in page.entries] == ["k"]
+    assert page.unusable == ()
+
+
 def test_an_entry_without_a_key_makes_the_page_unreadable():
     with pytest.raises(ValueError, match="without a key"):
         page_of(listing("<Contents><Size>1</Size></Contents>"))

@@ -38,6 +38,13 @@ def test_errors_of_services_and_of_load_balancers_stay_what_they_are(status, hea
     assert interception(status, headers, body) is None
 
 
+def test_a_refusal_in_plain_text_is_no_refusal_of_the_service():
+    fault = interception(403, {"content-type": "text/plain"}, b"Blocked by\npolicy 7")
+    assert fault is not None
+    assert "'Blocked by policy 7'" in fault.message
+    assert interception(404, {"content-type": "text/plain"}, b"404 page not found") is None
+
+
 @pytest.mark.parametrize("status", [407, 511])
 def test_who_asks_for_a_login_to_the_network_is_in_between_whatever_the_body(status):
     assert interception(status, {}, b"") is not None

@@ -6,6 +6,7 @@ come this way.
 """
 
 import asyncio
+import re
 import threading
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -17,11 +18,13 @@ from botocore.httpsession import ProxyConfiguration, URLLib3Session, get_cert_pa
 from botocore.parsers import ResponseParserError
 from botocore.utils import get_environ_proxies
 
+from s3haul.aws.endpoints import check_proxy
 from s3haul.errors import Fault, FaultKind
 from s3haul.s3.limits import CONNECT_TIMEOUT, REDIRECTS
 from s3haul.s3.web_pages import interception
 from s3haul.threads import steadfast
 
+_SOCKS = re.compile(r"socks(4|4a|5|5h)://")
 READ_TIMEOUT = 30
 LONGEST_DOCUMENT = 1 << 20  # bytes
 
@@ -170,8 +173,15 @@ def authorities(ca_bundle: str | None) -> str:
 
 
 def proxy_for(url: str) -> str:
-    """The URL of the proxy that the environment names for this address, or ""."""
-    return ProxyConfiguration(proxies=get_environ_proxies(url)).proxy_url_for(url) or ""
+    """The URL of the proxy that the environment names for this address, or "". Raises `UsageError`."""
+    proxies = get_environ_proxies(url)
+    scheme = url.partition(":")[0]
+    named = proxies.get(scheme, "")
+    usual = ProxyConfiguration(proxies=proxies).proxy_url_for(url) or ""
+    found: str = named if _SOCKS.match(named) else usual  # botocore takes the scheme of SOCKS for a host
+    if found:
+        check_proxy(named if "://" in named else found, f"{scheme.upper()}_PROXY")
+    return found
 
 
 def carried_by(chosen: Carrier) -> Callable[..., AWSResponse]:

@@ -108,7 +108,7 @@ def _client(
         **options,
     )
     ca_bundle = settings.ca_bundle.value
-    with guarded():
+    with guarded(settings.given):
         return core_session(settings.profile.value, ca_bundle).create_client(
             service,
             region_name=region,

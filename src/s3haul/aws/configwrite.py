@@ -90,7 +90,7 @@ def save(edit: Edit) -> Path | None:
         _replace(kept, edit.before, status)
         _replace(target, edit.after, status)
     except OSError as error:
-        raise DestinationError(f"{edit.path} cannot be written", said=str(error)) from error
+        raise DestinationError(f"{edit.path} cannot be written", seen=str(error)) from error
     return kept
 
 
@@ -127,7 +127,7 @@ def _read(path: Path) -> str | None:
     except UnicodeDecodeError:
         raise ProfileError(f"{path} is not text in UTF-8", id=UNUSABLE) from None
     except OSError as error:
-        raise ProfileError(f"{path} cannot be read", said=str(error), id=UNUSABLE) from error
+        raise ProfileError(f"{path} cannot be read", seen=str(error), id=UNUSABLE) from error
 
 
 def _as_asked(before: str, after: str, profile: str, changes: Changes) -> bool:

@@ -1,14 +1,16 @@
-"""Where requests may be sent: encrypted, or to this machine; never to instance metadata. Pure."""
+"""Where requests may be sent: encrypted, or to this machine; never to instance metadata; and by which proxy. Pure."""
 
 import ipaddress
 import re
 import socket
 from urllib.parse import SplitResult, urlsplit
 
+from s3haul.aws.validate import UNUSABLE
 from s3haul.errors import UsageError
 
 _METADATA_V4 = ipaddress.ip_network("169.254.0.0/16")
 _METADATA_V6 = ipaddress.ip_address("fd00:ec2::254")
+_PROXY_SCHEMES = frozenset({"http", "https", "socks4", "socks4a", "socks5", "socks5h"})
 _NOT_IN_A_URL = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]")
 
 
@@ -38,6 +40,18 @@ def check_endpoint(url: str | None, *, allow_plain_http: bool, where: str = "") 
             hint="use https://, or allow plain http explicitly; SSE-KMS objects are served over TLS only",
             id="S3H-NET-03",
         )
+
+
+def check_proxy(url: str, where: str) -> None:
+    """Raises `UsageError` for what names no proxy. The URL may hold a password, so it is not repeated."""
+    try:
+        parts = urlsplit(url)
+        sound = bool(parts.hostname) and parts.port != 0 and parts.scheme in _PROXY_SCHEMES
+    except ValueError:
+        sound = False
+    if not sound or _NOT_IN_A_URL.search(url):
+        hint = "write http://HOST:PORT, https://… or socks5h://…; NO_PROXY names what needs none"
+        raise UsageError(f"the proxy in {where} is not the URL of one", hint=hint, id=UNUSABLE)
 
 
 def _parts(url: str) -> SplitResult | None:

@@ -4,7 +4,7 @@ Every reading of settings and every making of a client happens inside `guarded`,
 exceptions about them looks like trouble of the network, or like a bug.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from botocore import exceptions as boto
@@ -25,14 +25,15 @@ _OF_THE_WORLD = (
 
 
 @contextmanager
-def guarded() -> Iterator[None]:
-    """Raises `UsageError` for what botocore cannot use; for code that sends nothing."""
+def guarded(given: Sequence[str] = ()) -> Iterator[None]:
+    """Raises `UsageError` for what botocore cannot use; for code that sends nothing. `given` are the settings
+    that may be at fault, with their places."""
     try:
         yield
     except S3HaulError:
         raise
     except (BotoCoreError, ValueError, OSError) as error:
-        raise refused_setting(error) from error
+        raise refused_setting(error, given) from error
 
 
 def is_refused_setting(error: BaseException) -> bool:
@@ -40,10 +41,12 @@ def is_refused_setting(error: BaseException) -> bool:
     return isinstance(error, BotoCoreError) and not isinstance(error, _OF_THE_WORLD)
 
 
-def refused_setting(error: BaseException) -> UsageError:
+def refused_setting(error: BaseException, given: Sequence[str] = ()) -> UsageError:
     """The error for it. What stands in a file may be secret, and botocore quotes no value of that kind."""
     hint = (
-        "look for it in the command line, in the variables AWS_… and in the profile: s3haul check shows them"
+        f"the source, or one of these: {', '.join(given)}"
+        if given
+        else "see what s3haul check shows as settings"
     )
     return UsageError("a setting or a name cannot be used", hint=hint, seen=_first_line(error), id=UNUSABLE)
 

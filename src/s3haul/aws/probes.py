@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
+from s3haul.access.names import Arn
 from s3haul.aws import refusals
 from s3haul.aws.carrier import call
 from s3haul.aws.clients import iam_client, s3_client, sts_client
@@ -142,7 +143,8 @@ class AwsProbes:
 
     async def _s3(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         bucket = self._source.bucket
-        region = bucket.split(":")[3] if bucket.startswith("arn:") else self._configured.region.value
+        arn = Arn.parse(bucket)
+        region = (arn.region if arn else "") or self._configured.region.value
         if self._source.request_payer and operation != "head_bucket":
             request["RequestPayer"] = self._source.request_payer
         try:
@@ -153,7 +155,7 @@ class AwsProbes:
             fault = translate(error)
             if fault.kind is FaultKind.HTTP or fault.code == "PermanentRedirect":
                 raise StoreError(fault) from error
-            raise refusals.unreachable("S3", fault, error) from None
+            raise refusals.unreachable("S3", fault, error, self._configured.given) from None
         return answer
 
     async def _owner_keys(self, owner: Settings) -> FetchKeys:

@@ -40,6 +40,7 @@ class Settings:
     roles: tuple[RoleStep, ...] = ()
     addressing_style: str = "auto"
     us_east_1_regional: bool = True
+    given: tuple[str, ...] = ()  # what decides about endpoints, with its places, for messages
     warnings: tuple[Warned, ...] = ()
 
     @property
@@ -59,10 +60,18 @@ def resolve(access: AccessOptions, environ: Mapping[str, str] = os.environ) -> S
     configfile.check_signature(place.profile, keys)
     sdk_settings.check(keys, place)
     roles, base = resolve_chain(access, files, place.profile, environ)
+    region = _region(access, keys, roles, place)
+    endpoint = _endpoint(access, "s3", session, files, place)
+    shown = (("region", region), ("endpoint_url", endpoint))
+    named = [
+        f"{key} = {one.value} ({place.of(key, one.origin)})"
+        for key, one in shown
+        if place.of(key, one.origin)
+    ]
     return Settings(
         profile=profile,
-        region=_region(access, keys, roles, place),
-        endpoint_url=_endpoint(access, "s3", session, files, place),
+        region=region,
+        endpoint_url=endpoint,
         sts_endpoint_url=_endpoint(access, "sts", session, files, place),
         ca_bundle=_ca_bundle(access, keys, environ),
         base=base,
@@ -70,6 +79,7 @@ def resolve(access: AccessOptions, environ: Mapping[str, str] = os.environ) -> S
         roles=roles,
         addressing_style=_nested(keys, "addressing_style") or "auto",
         us_east_1_regional=_us_east_1_regional(keys, environ),
+        given=(*named, *sdk_settings.of_endpoints(keys, place)),
         warnings=tuple(_warnings(profile, keys, place)),
     )
 
@@ -183,7 +193,7 @@ def _check_ca_bundle(path: str, where: str, refusal: type[S3HaulError]) -> None:
     except OSError as error:
         hint = "it must be a PEM file with the certificates of the authorities to trust"
         raise refusal(
-            f"the CA bundle {path} ({where}) cannot be used", hint=hint, said=str(error), id="S3H-NET-06"
+            f"the CA bundle {path} ({where}) cannot be used", hint=hint, seen=str(error), id="S3H-NET-06"
         ) from None
 
 

@@ -5,6 +5,7 @@ for most causes, so the likely ones are listed, the likeliest first. The Externa
 """
 
 import socket
+from collections.abc import Sequence
 from dataclasses import replace
 
 from botocore.exceptions import ClientError
@@ -41,7 +42,7 @@ def explain(fault: Fault, error: BaseException, step: RoleStep | None, settings:
     """The error for one failed call of STS: AssumeRole for `step`, or who we are without one."""
     said = _redacted(fault.message, step.role) if step else fault.message
     if fault.kind is not FaultKind.HTTP:
-        return unreachable("STS", replace(fault, message=said), error)
+        return unreachable("STS", replace(fault, message=said), error, settings.given)
     row = row_of(fault, Asked.ROLE)
     match row:
         case "S3H-STS-02":
@@ -66,12 +67,12 @@ def explain(fault: Fault, error: BaseException, step: RoleStep | None, settings:
     return AssumeRoleError(message, hint=_hint(row, step.role, parse_denial(said)), said=said, id=row)
 
 
-def unreachable(what: str, fault: Fault, error: BaseException) -> S3HaulError:
-    """The error for a service that gave no answer of its own."""
+def unreachable(what: str, fault: Fault, error: BaseException, given: Sequence[str] = ()) -> S3HaulError:
+    """The error for a service that gave no answer of its own, or was not asked. `given` as in `guard`."""
     if isinstance(error, S3HaulError):
         return error
     if is_refused_setting(error):
-        return refused_setting(error)
+        return refused_setting(error, given)
     kind, seen = fault.kind, fault.message
     if kind is FaultKind.TLS:
         hint = "name the certificate authority with --ca-bundle if the server is yours; a proxy may intercept"

@@ -14,6 +14,7 @@ from s3haul.aws.validate import unusable
 UNUSED = "S3H-CFG-09"
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_ENDPOINT = re.compile(r"endpoint|addressing|region")
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 _SWITCH = ("true", "false")
 _REGIONAL = ("legacy", "regional")
@@ -98,7 +99,7 @@ _SECRET = frozenset(
 )
 
 # What the AWS CLI paces its transfers with, and what does it here.
-_PACE = {
+WITHOUT_EFFECT = {
     "retry_mode": "waiting is bounded by time, not by attempts",
     "s3.max_concurrent_requests": "--concurrency caps the requests",
     "s3.max_queue_size": "",
@@ -111,7 +112,7 @@ _PACE = {
 }
 _NESTED = frozenset(
     {known.key.removeprefix("s3.") for known in KNOWN if known.key.startswith("s3.")}
-    | {key.removeprefix("s3.") for key in _PACE if key.startswith("s3.")}
+    | {key.removeprefix("s3.") for key in WITHOUT_EFFECT if key.startswith("s3.")}
     | {
         "signature_version",
         "us_east_1_regional_endpoint",
@@ -146,7 +147,7 @@ def unused(keys: Mapping[str, Any], place: Place) -> str:
     """A sentence about the settings of the profile that change nothing here, and why; "" where there are none."""
     section = keys.get("s3")
     nested = section if isinstance(section, Mapping) else {}
-    found = [_told(key) for key in _PACE if _value(key, keys) is not None]
+    found = [_told(key) for key in WITHOUT_EFFECT if _value(key, keys) is not None]
     found += [f"s3.{name} (it is unknown)" for name in nested if name not in _NESTED]
     found += [f"{name} (it belongs below s3, indented)" for name in keys if name in _NESTED - _TOP]
     return f"not used from profile {place.profile!r}: {', '.join(found)}" if found else ""
@@ -157,8 +158,16 @@ _TOP = frozenset(
 )
 
 
+def of_endpoints(keys: Mapping[str, Any], place: Place) -> Iterator[str]:
+    """The settings in effect that decide which server is asked, each as "NAME = VALUE (PLACE)"."""
+    for known in KNOWN:
+        given = _given(known, keys, place)
+        if given is not None and _ENDPOINT.search(known.key):
+            yield f"{given[1]} = {given[0]}" + (f" ({given[2]})" if given[2] != given[1] else "")
+
+
 def _told(key: str) -> str:
-    return f"{key} ({_PACE[key]})" if _PACE[key] else key
+    return f"{key} ({WITHOUT_EFFECT[key]})" if WITHOUT_EFFECT[key] else key
 
 
 def _texts(keys: Mapping[str, Any], place: Place) -> Iterator[tuple[str, Any, str]]:

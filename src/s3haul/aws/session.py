@@ -130,13 +130,14 @@ async def open_bucket(
         client = asked
         if client is None:
             client = s3_client(settings, await fetch(), bucket=source.bucket, region=region)
-        choice = choose(client, source.bucket, transport)
+        with guarded(settings.given):
+            choice = choose(client, source.bucket, transport)
         if choice.endpoint is None:
             from s3haul.aws.sdk import SdkStore  # noqa: PLC0415 - loads aioboto3, which others can spare
             from s3haul.aws.sdk_client import sdk_client  # noqa: PLC0415 - same
 
             made = sdk_client(settings, fetch, source.bucket, region, transfer)
-            with guarded():
+            with guarded(settings.given):
                 sdk = await stack.enter_async_context(made)
             store: ObjectStore = SdkStore(sdk, source, transfer, fetch)
         else:
@@ -196,17 +197,17 @@ async def _ask_region(
     try:
         answer = await call(lambda: client.head_bucket(**request))
     except FOREIGN as error:
-        return _region_of_refusal(error, source.bucket), client
+        return _region_of_refusal(error, source.bucket, settings), client
     return str(answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", "")), client
 
 
-def _region_of_refusal(error: Exception, bucket: str) -> str:
+def _region_of_refusal(error: Exception, bucket: str, settings: Settings) -> str:
     """A refusal that names the region, or may be about this one call, is fine; the listing will tell."""
     fault = translate(error)
     if fault.region or fault.code == "PermanentRedirect":
         return fault.region
     if fault.kind is not FaultKind.HTTP:
-        raise refusals.unreachable("S3", fault, error) from None
+        raise refusals.unreachable("S3", fault, error, settings.given) from None
     if fault.status == 404 and not _is_typed_html(error):
         hint = "check the name; --endpoint-url and the profile's endpoint decide where it is looked for"
         what = "access point" if bucket.startswith("arn:") else "bucket"

@@ -42,7 +42,7 @@ async def load_source(settings: Settings) -> FetchKeys:
 
     Raises `CredentialsError`: S3H-CFG-05 where there are none, S3H-STS-02 where they cannot be fetched.
     """
-    with guarded():
+    with guarded(settings.given):
         source, providers = _providers(settings)
     credentials = await _first(source, providers)
     if credentials is None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from s3haul.aws.carrier import proxy_for
-from s3haul.aws.guard import guarded
 from s3haul.errors import UsageError
 from s3haul.s3.endpoint import Endpoint, parse
 
@@ -35,14 +34,16 @@ class Choice:
 def choose(client: Any, bucket: str, asked: str) -> Choice:
     """The transport for `bucket` where "auto", "curl" or "sdk" was asked for.
 
-    Raises `UsageError` for another word, and where curl is asked for and cannot serve.
+    Raises `UsageError` for another word or a bad proxy, and where curl is asked for and cannot serve.
     """
     if asked not in TRANSPORTS:
         raise UsageError(f"no such transport: {asked!r}", hint=f"one of {', '.join(TRANSPORTS)}")
-    with guarded():
-        found = locate(
-            client, bucket
-        )  # for the sdk as well: the rules refuse odd names before a listing waits for them
+    found = locate(
+        client, bucket
+    )  # for the sdk too: the rules refuse odd names before a listing waits for them
+    proxy = proxy_for(client.meta.endpoint_url)
+    if proxy.startswith("socks") and (asked == "sdk" or not isinstance(found, Endpoint)):
+        raise UsageError("the sdk transport cannot go through a SOCKS proxy", hint="name an HTTP proxy")
     if asked == "sdk":
         return Choice("sdk", "it was asked for")
     if isinstance(found, Endpoint):

@@ -12,6 +12,8 @@ from s3haul.errors import Fault, FaultKind
 
 _IN_BETWEEN = frozenset({407, 511})  # proxy and network authentication required
 _LATER = frozenset({408, 425, 429})
+_REFUSED = frozenset({403, 451})
+_ERRORS = (b"<?xml", b"<Error", b"\xef\xbb\xbf<", b"{")  # how the services' own begin
 _START = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 _TITLE = re.compile(rb"<(title|h1)\b[^>]*>(.*?)</\1", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
@@ -21,28 +23,30 @@ _SEARCHED = 16 << 10  # bytes
 
 def interception(status: int, headers: Mapping[str, str], body: bytes) -> Fault | None:
     """The fault of an answer that somebody in between gave, None for any other. Header names are in lower case."""
-    if status not in _IN_BETWEEN and (status in _LATER or status >= 500 or not _is_html(headers, body)):
+    if status not in _IN_BETWEEN and (
+        status in _LATER or status >= 500 or not _is_page(status, headers, body)
+    ):
         return None
     sender = headers.get("server") or headers.get("via") or ""
-    shown = "".join(
-        (f" titled {title!r}" if (title := _title(body)) else "", f" from {sender!r}" if sender else "")
-    )
+    title = _title(body)
+    shown = (f" titled {title!r}" if title else "") + (f" from {sender!r}" if sender else "")
     return Fault(FaultKind.INTERCEPTED, f"HTTP {status} with a web page{shown}", status=status)
 
 
-def _is_html(headers: Mapping[str, str], body: bytes) -> bool:
+def _is_page(status: int, headers: Mapping[str, str], body: bytes) -> bool:
     """A content type alone is not enough: some stores give one to errors in XML, and to answers without a body."""
-    return _START.match(body) is not None or (
-        headers.get("content-type", "").lower().startswith(("text/html", "application/xhtml"))
-        and bool(body.strip())
-        and not body.lstrip().startswith((b"<?xml", b"<Error", b"<ErrorResponse", b"{"))
+    kind, said = headers.get("content-type", "").lower(), body.strip()
+    if _START.match(body):
+        return True
+    if not said or said.startswith(_ERRORS):
+        return False
+    return kind.startswith(("text/html", "application/xhtml")) or (
+        kind.startswith("text/plain") and status in _REFUSED
     )
 
 
 def _title(body: bytes) -> str:
     found = _TITLE.search(body[:_SEARCHED])
-    if found is None:
-        return ""
-    return " ".join(html.unescape(_TAG.sub(" ", found[2].decode("utf-8", "replace"))).split())[
-        :_LONGEST_TITLE
-    ]
+    text = found[2] if found else b"" if _START.match(body) else body[:_SEARCHED]
+    plain = html.unescape(_TAG.sub(" ", text.decode("utf-8", "replace")))
+    return " ".join(plain.split())[:_LONGEST_TITLE]

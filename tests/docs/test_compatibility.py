@@ -1,0 +1,84 @@
+"""`s3haul help compatibility` says nothing that no test holds it to."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from s3haul.aws import sdk_settings
+from s3haul.cli.help_topics import topic_text
+
+TESTS = Path(__file__).parent.parent
+ROW = re.compile(r"^  (?P<what>\S.{35})(?P<does>\S.*)$", re.MULTILINE)
+
+HELD = {
+    "--profile, AWS_PROFILE": "unit/test_aws_profile.py::test_an_explicit_profile_beats_keys_in_the_environment",
+    "source_profile, credential_source": "unit/test_aws_profile.py::"
+    "test_roles_chain_through_source_profiles_in_the_order_in_which_they_are_assumed",
+    "region": "unit/test_aws_settings.py::test_a_role_without_a_region_is_asked_for_in_its_partition",
+    "endpoint_url, services": "unit/test_aws_profile.py::test_a_services_section_names_one_endpoint_each",
+    "addressing_style": "unit/test_aws_settings.py::"
+    "test_the_profiles_addressing_style_holds_everywhere_and_path_is_for_those_that_have_none",
+    "signature_version": "unit/test_aws_profile.py::"
+    "test_the_recipes_signature_line_is_accepted_however_it_was_pasted",
+    "us_east_1_regional_endpoint": "unit/test_aws_settings.py::"
+    "test_us_east_1_has_its_own_host_unless_the_old_one_is_asked_for",
+    "use_fips, use_dualstack, accelerate": "unit/test_aws_settings.py::"
+    "test_settings_that_do_not_go_together_are_a_usage_error_in_the_rules_own_words",
+    "HTTPS_PROXY, NO_PROXY": "unit/test_aws_settings.py::test_proxies_are_taken_as_the_environment_names_them",
+    "ca_bundle": "unit/test_aws_profile.py::test_a_ca_bundle_that_cannot_be_used_is_named_before_any_call",
+    "a BOM, UTF-16, Latin-1 in a file": "unit/test_aws_settings.py::"
+    "test_a_file_that_cannot_be_read_says_how_to_write_it",
+    "a value that a setting cannot have": "unit/test_aws_settings.py::"
+    "test_a_line_of_the_profile_that_cannot_be_used_is_named_with_its_file_and_section",
+    "keys in variables or files": "unit/test_aws_session.py::test_keys_of_the_environment_can_assume_the_role",
+    "credential_process": "unit/test_aws_sources.py::"
+    "test_keys_that_live_for_minutes_are_fetched_once_and_not_for_every_request",
+    "SSO": "unit/test_aws_sources.py::test_each_kind_of_source_has_its_own_advice",
+    "web identity token": "unit/test_aws_sources.py::test_each_kind_of_source_has_its_own_advice",
+    "container, instance metadata": "unit/test_aws_sources.py::test_each_kind_of_source_has_its_own_advice",
+    "aws login sessions": "unit/test_aws_sources.py::test_each_kind_of_source_has_its_own_advice",
+    "bucket, access point alias": "unit/test_aws_settings.py::test_names_of_all_stores_and_sound_arns_are_taken",
+    "access point ARN": "unit/test_flags.py::test_a_typo_in_a_bucket_or_an_access_point_is_told_at_once",
+    "multi-region access point ARN": "faults/test_multi_region.py::"
+    "test_the_bucket_and_its_objects_are_asked_for_with_version_4a",
+    "directory bucket (--x-s3)": "unit/test_flags.py::test_a_directory_bucket_is_refused",
+    "a stream as DEST (-, a FIFO)": "unit/test_flags.py::test_a_stream_is_no_destination",
+    "a web page in place of an answer": "faults/test_transports.py::"
+    "test_a_page_of_a_proxy_is_no_refusal_of_the_owner",
+    "307 with a Location": "faults/test_transports.py::"
+    "test_the_region_is_taken_from_where_a_new_bucket_sends_us_though_nobody_follows",
+    "IsTruncated spelled otherwise": "faults/test_transports.py::"
+    "test_a_token_is_followed_and_keys_that_are_no_utf8_stay_apart",
+    "keys that are not UTF-8": "unit/test_list_pages.py::"
+    "test_keys_that_are_no_utf8_stay_two_keys_and_show_their_bytes",
+    "LastModified in other forms": "unit/test_list_pages.py::"
+    "test_a_time_in_another_form_costs_the_time_and_not_the_listing",
+    "any random answer": "properties/test_random_answers.py::test_any_answers_end_in_results_or_in_one_error",
+}
+
+
+def rows() -> dict[str, str]:
+    found = {row["what"].strip(): row["does"] for row in ROW.finditer(topic_text("compatibility"))}
+    return {what: does for what, does in found.items() if does != "what happens"}
+
+
+def test_every_row_is_held_to_a_test_and_every_test_has_a_row():
+    assert set(rows()) == set(HELD)
+
+
+@pytest.mark.parametrize("node", sorted(set(HELD.values())))
+def test_the_test_of_a_row_exists(node):
+    file, _, name = node.partition("::")
+    assert re.search(rf"^(async )?def {name}\(", (TESTS / file).read_text(), re.MULTILINE)
+
+
+def test_the_settings_without_effect_are_those_that_the_warning_tells():
+    text = " ".join(topic_text("compatibility").split())
+    listed = text[text.index("is told once: ") : text.index("; and names below s3")]
+    names = {word.strip(",.: ") for word in listed.removeprefix("is told once: ").split()} - {
+        "and",
+        "below",
+        "s3",
+    }
+    assert names == {key.removeprefix("s3.") for key in sdk_settings.WITHOUT_EFFECT}
