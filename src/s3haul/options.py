@@ -35,6 +35,7 @@ class AccessOptions:
     ca_bundle: str | None = None
     allow_plain_http: bool = False  # http:// to a host that is not loopback
     transport: str = "auto"  # auto, curl or sdk
+    no_sign_request: bool = False  # as nobody: a public bucket
     owner_profile: str | None = None  # of the data owner's account, only to explain a refused role
 
 

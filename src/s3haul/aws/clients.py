@@ -11,11 +11,13 @@ import socket
 from typing import Any
 from urllib.parse import urlsplit
 
+from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.session import Session
 
 from s3haul import __version__
 from s3haul.aws.carrier import authorities, carried_by, carrier
+from s3haul.aws.chain import BaseKind
 from s3haul.aws.configfile import tame
 from s3haul.aws.profile import Settings
 from s3haul.aws.shared import event_handlers, service_models
@@ -66,7 +68,8 @@ def s3_client(settings: Settings, keys: Keys, *, bucket: str, region: str | None
 
 def s3_options(settings: Settings, bucket: str) -> dict[str, Any]:
     """What a client's configuration must say about S3, whichever transport it serves."""
-    options: dict[str, Any] = {"signature_version": "s3v4"}
+    anonymous = settings.base.kind is BaseKind.NOBODY
+    options: dict[str, Any] = {"signature_version": UNSIGNED if anonymous else "s3v4"}
     if not bucket.startswith("arn:") and (settings.endpoint_url.value or "." in bucket):
         options["s3"] = {"addressing_style": "path"}
     return options

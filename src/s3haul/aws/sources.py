@@ -32,6 +32,12 @@ async def load_source(settings: Settings) -> FetchKeys:
 
     Raises `CredentialsError`: S3H-CFG-05 where there are none, S3H-STS-02 where they cannot be fetched.
     """
+    if settings.base.kind is BaseKind.NOBODY:
+
+        async def nobody() -> Keys:
+            return Keys("", "")
+
+        return nobody
     credentials = await _guarded(settings.base, lambda: _load(settings))
     if credentials is None:
         raise CredentialsError(

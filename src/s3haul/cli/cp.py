@@ -49,6 +49,7 @@ def cp(
     endpoint_url: flags.EndpointUrl = None,
     ca_bundle: flags.CaBundle = None,
     allow_plain_http: flags.PlainHttp = False,
+    no_sign_request: flags.NoSignRequest = False,
     owner_profile: flags.OwnerProfile = None,
     recursive: flags.Recursive = False,
     include: flags.Include = None,
@@ -89,6 +90,8 @@ def cp(
         expected_bucket_owner=expected_bucket_owner,
         page_size=page_size,
     )
+    if no_sign_request and (role_arn or source_profile):
+        raise UsageError("--no-sign-request and a role contradict each other.")
     if sse is not None and sse not in _SSE:
         raise UsageError(f"--sse takes {', '.join(_SSE)}.")
     access = AccessOptions(
@@ -101,6 +104,7 @@ def cp(
         ca_bundle=ca_bundle,
         allow_plain_http=allow_plain_http,
         transport=transport.value,
+        no_sign_request=no_sign_request,
         owner_profile=owner_profile,
     )
     transfer = TransferOptions(
