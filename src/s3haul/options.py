@@ -36,6 +36,7 @@ class AccessOptions:
     allow_plain_http: bool = False  # http:// to a host that is not loopback
     transport: str = "auto"  # auto, curl or sdk
     credential_patience: float = 900.0  # seconds that requests wait for a session that S3 takes
+    no_sign_request: bool = False  # as nobody: a public bucket
     owner_profile: str | None = None  # of the data owner's account, only to explain a refused role
 
 

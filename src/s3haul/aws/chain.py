@@ -24,6 +24,7 @@ class BaseKind(StrEnum):
     CHAIN = "chain"  # botocore's whole chain: environment, files, SSO, process, container, instance
     PROFILE = "profile"  # what one profile holds, whatever the environment says
     SOURCE = "source"  # a credential_source
+    NOBODY = "nobody"  # none: requests are not signed
 
 
 class Base(NamedTuple):
@@ -33,6 +34,8 @@ class Base(NamedTuple):
     name: str | None = None
 
     def __str__(self) -> str:
+        if self.kind is BaseKind.NOBODY:
+            return "nobody (requests are not signed)"
         if self.kind is BaseKind.SOURCE:
             return f"credential_source {self.name}"
         return f"profile {self.name}" if self.name else "the environment or the default profile"
@@ -50,6 +53,8 @@ def resolve_chain(
     access: AccessOptions, files: ConfigFile, name: str, environ: Mapping[str, str]
 ) -> tuple[tuple[RoleStep, ...], Base]:
     """Roles and base for profile `name`. Raises `ProfileError` S3H-CFG-02 to 04, or as `check_role`."""
+    if access.no_sign_request:
+        return (), Base(BaseKind.NOBODY)
     explicit = access.profile
     keys_in_environment = not explicit and bool(environ.get("AWS_ACCESS_KEY_ID"))
     if access.role:

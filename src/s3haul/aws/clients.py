@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from botocore import UNSIGNED
 from botocore.auth import AUTH_TYPE_MAPS, SIGV4_TIMESTAMP, SigV4Auth
 from botocore.config import Config
 from botocore.session import Session
@@ -18,6 +19,7 @@ from botocore.session import Session
 from s3haul import __version__
 from s3haul.access.buckets import is_multi_region
 from s3haul.aws.carrier import authorities, carried_by, carrier
+from s3haul.aws.chain import BaseKind
 from s3haul.aws.configfile import tame
 from s3haul.aws.guard import guarded
 from s3haul.aws.profile import Settings
@@ -92,9 +94,9 @@ def s3_options(settings: Settings, bucket: str) -> dict[str, Any]:
     if settings.addressing_style == "auto" and plain and not bucket.startswith("arn:"):
         s3["addressing_style"] = "path"
     options: dict[str, Any] = {"s3": s3}
-    if not is_multi_region(
-        bucket
-    ):  # whose rules ask for Signature Version 4A; a version given here would win
+    if settings.base.kind is BaseKind.NOBODY:
+        options["signature_version"] = UNSIGNED
+    elif not is_multi_region(bucket):  # there the rules ask for version 4A; one given here would win
         options["signature_version"] = "s3v4"
     return options
 

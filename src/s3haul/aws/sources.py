@@ -42,6 +42,12 @@ async def load_source(settings: Settings) -> FetchKeys:
 
     Raises `CredentialsError`: S3H-CFG-05 where there are none, S3H-STS-02 where they cannot be fetched.
     """
+    if settings.base.kind is BaseKind.NOBODY:
+
+        async def nobody() -> Keys:
+            return Keys("", "")
+
+        return nobody
     with guarded(settings.given):
         source, providers = _providers(settings)
     credentials = await _first(source, providers)

@@ -50,6 +50,7 @@ def cp(
     sts_endpoint_url: flags.StsEndpointUrl = None,
     ca_bundle: flags.CaBundle = None,
     allow_plain_http: flags.PlainHttp = False,
+    no_sign_request: flags.NoSignRequest = False,
     owner_profile: flags.OwnerProfile = None,
     credential_patience: flags.CredentialPatience = 900.0,
     recursive: flags.Recursive = False,
@@ -91,6 +92,8 @@ def cp(
         expected_bucket_owner=expected_bucket_owner,
         page_size=page_size,
     )
+    if no_sign_request and (role_arn or source_profile):
+        raise UsageError("--no-sign-request and a role contradict each other.")
     if sse is not None and sse not in _SSE:
         raise UsageError(f"--sse takes {', '.join(_SSE)}.")
     access = AccessOptions(
@@ -104,6 +107,7 @@ def cp(
         ca_bundle=ca_bundle,
         allow_plain_http=allow_plain_http,
         transport=transport.value,
+        no_sign_request=no_sign_request,
         owner_profile=owner_profile,
         credential_patience=credential_patience,
     )

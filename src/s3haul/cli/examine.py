@@ -60,7 +60,11 @@ def explain_run(
     The error keeps its words where the ladder has nothing to add. Costs nothing where no right is in doubt.
     """
     in_doubt = error.id in _IN_DOUBT if error else bool(tally.failed.keys() & UNEXPLAINED)
-    if not in_doubt or (error and error.id == "S3H-STS-03" and access.owner_profile is None):
+    if (
+        access.no_sign_request
+        or not in_doubt
+        or (error and error.id == "S3H-STS-03" and access.owner_profile is None)
+    ):
         return error, ()
     suspects = [key for reason in UNEXPLAINED & tally.failed.keys() for key in tally.failed[reason].keys]
     found = _explain(access, source, transfer, suspects)

@@ -87,6 +87,10 @@ PlainHttp = Annotated[
     typer.Option("--allow-plain-http", help="Accept http:// beyond loopback.", rich_help_panel=_ACCESS),
 ]
 
+NoSignRequest = Annotated[
+    bool,
+    typer.Option("--no-sign-request", help="As nobody, from a public bucket.", rich_help_panel=_ACCESS),
+]
 OwnerProfile = Annotated[
     str | None,
     typer.Option(

@@ -45,7 +45,7 @@ COMMANDS: dict[str, Instead | str] = {
 FLAGS = {
     **dict.fromkeys(("--no-verify-ssl", "--no-check-certificate", "--insecure", "-k"), _TRUSTS),
     **dict.fromkeys(("--delete", "--delete-after", "--delete-excluded"), "s3haul never deletes a file"),
-    "--no-sign-request": "s3haul signs every request; for a public bucket any credentials do",
+    "--no-sign-request": "s3haul cp takes it; there is no chain of access to look at",
     **dict.fromkeys(
         (
             *("--numworkers", "--transfers", "--checkers", "--workers", "--jobs", "-j", "--threads"),

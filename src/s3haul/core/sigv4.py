@@ -64,7 +64,7 @@ class Signer:
     """Signs for one endpoint with one set of keys. Not for several threads at once.
 
     `authority` is the Host header (with a port that is not the scheme's own), `unsigned` are headers that
-    go out unsigned with every request.
+    go out unsigned with every request. With an empty access key requests are anonymous: nothing is signed.
     """
 
     def __init__(
@@ -101,10 +101,12 @@ class Signer:
             self._turn_to(second)
         template = self._templates.get(shape) or self._prepare(shape)
         values = tuple(map(_header_value, values))
+        sent = [name + value for name, value in zip(template.varying, values, strict=True)]
+        if not self._access_key:
+            return [*template.fixed, *sent]
         canonical = f"{template.method}\n{path}\n{query}\n{_filled(template.canonical, values)}"
         to_sign = self._to_sign + sha256(canonical.encode()).hexdigest()
         signature = hmac_digest(self._key, to_sign.encode(), "sha256").hex()
-        sent = [name + value for name, value in zip(template.varying, values, strict=True)]
         return [*template.fixed, *sent, template.authorization + signature]
 
     def _turn_to(self, second: int) -> None:
