@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
+NO_THREAD = "can't start new thread"  # what Python's RuntimeError says
+
 
 class S3HaulError(Exception):
     """Ends the run. `message` says what, `hint` what to do, `said` is the service's own sentence.

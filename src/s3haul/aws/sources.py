@@ -21,7 +21,7 @@ from s3haul.aws.chain import Base, BaseKind
 from s3haul.aws.clients import core_session
 from s3haul.aws.profile import Settings
 from s3haul.aws.translate import FOREIGN
-from s3haul.errors import CredentialsError
+from s3haul.errors import NO_THREAD, CredentialsError
 from s3haul.s3.keys import FetchKeys, Keys
 
 _LOG_IN = "log in again (for example `aws sso login`), then run the same command"
@@ -68,6 +68,8 @@ async def _guarded(base: Base, fetching: Callable[[], Any]) -> Any:
     try:
         return await call(fetching)
     except (*FOREIGN, RuntimeError) as error:
+        if NO_THREAD in str(error):
+            raise
         said = str(error) if isinstance(error, ClientError) else f"{type(error).__name__}: {error}"
         raise CredentialsError(
             f"the credentials of {base} cannot be fetched", hint=_LOG_IN, said=said, id="S3H-STS-02"

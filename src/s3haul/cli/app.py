@@ -14,7 +14,7 @@ import typer
 from s3haul import __version__
 from s3haul.cli import streams
 from s3haul.cli.commands import Commands
-from s3haul.cli.trouble import error_lines, exit_code_of, resume_line
+from s3haul.cli.trouble import error_lines, exit_code_of, machine_limit, resume_line
 from s3haul.errors import InterruptedRunError, S3HaulError
 
 BUG = 70
@@ -71,7 +71,10 @@ def run(argv: Sequence[str]) -> int:
         return 128 + signal.SIGPIPE
     except KeyboardInterrupt:
         return 130
-    except Exception:  # noqa: BLE001 - the last resort: a bug must not look like a clean ending
+    except Exception as error:  # noqa: BLE001 - the last resort: a bug must not look like a clean ending
+        if (limit := machine_limit(error)) is not None:
+            streams.tell("\n".join(error_lines(limit)))
+            return limit.exit_code
         streams.tell(f"{traceback.format_exc()}This is a bug in s3haul. The same command resumes the run.")
         return BUG
     return result if isinstance(result, int) else 0

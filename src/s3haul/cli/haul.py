@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.cli import render, streams
 from s3haul.cli.render import Ending
+from s3haul.cli.trouble import machine_limit
 from s3haul.core.filters import nothing_selected
 from s3haul.core.keypath import STATE_DIRECTORY
 from s3haul.core.tally import Tally
@@ -81,6 +82,10 @@ def run(
             run_loop(main())
         except S3HaulError as raised:
             error = raised
+        except (RuntimeError, MemoryError) as raised:
+            error = machine_limit(raised)
+            if error is None:
+                raise
     seconds = time.monotonic() - started
     error, findings = _explained(access, source, transfer, tally, error)
     ending = Ending(

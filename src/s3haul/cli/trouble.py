@@ -3,12 +3,32 @@
 Everything that came from outside passes through `show`. Returns lines; printing is the commands'.
 """
 
+import resource
 import shlex
 from collections.abc import Iterator, Sequence
 
 from s3haul.core.pages import PAGES, YOU
 from s3haul.core.text import quote, show
-from s3haul.errors import InterruptedRunError, S3HaulError
+from s3haul.errors import NO_THREAD, DestinationError, InterruptedRunError, S3HaulError
+
+
+def machine_limit(error: BaseException) -> DestinationError | None:
+    """The error for a machine that gives no more threads or memory, if it is that."""
+    if isinstance(error, MemoryError):
+        return DestinationError(
+            "There is no memory left for this process (ulimit -v, or the limit of its container).",
+            hint="lower --concurrency, or give it more memory; the same command resumes",
+            id="S3H-DST-11",
+        )
+    if isinstance(error, RuntimeError) and NO_THREAD in str(error):
+        soft, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+        limit = "unlimited" if soft == resource.RLIM_INFINITY else soft
+        return DestinationError(
+            f"No further thread can be started (ulimit -u is {limit}).",
+            hint="raise ulimit -u, pids.max of the container, or its memory; the same command resumes",
+            id="S3H-DST-11",
+        )
+    return None
 
 
 def exit_code_of(error: S3HaulError) -> int:

@@ -370,6 +370,11 @@ PAGES: dict[str, Page] = {
         YOU,
         "Haul to a file system that tells them apart, if the bucket has such keys.",
     ),
+    "S3H-DST-11": Page(
+        "The machine gives this process no further thread, or no more memory.",
+        YOU,
+        "Raise the limit that the message names (ulimit -u, ulimit -v, the container's), or lower --concurrency.",
+    ),
     "S3H-RUN-01": Page("A signal ended the run.", YOU, "The same command resumes."),
     "S3H-USE-01": Page("The command line cannot be meant.", YOU, "See s3haul COMMAND --help."),
     "S3H-BUG-01": Page(
