@@ -16,6 +16,7 @@ from s3haul.aws import configfile
 from s3haul.aws.chain import Base, RoleStep, resolve_chain
 from s3haul.aws.configfile import ConfigFile
 from s3haul.aws.tls import tls_context
+from s3haul.core.rate import parse_rate
 from s3haul.errors import ProfileError, S3HaulError, UsageError
 from s3haul.options import AccessOptions, RoleOptions
 
@@ -49,6 +50,7 @@ class Settings:
     ca_bundle: Setting
     base: Base
     max_attempts: int | None = None
+    max_bandwidth: int | None = None  # bytes a second
     roles: tuple[RoleStep, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -75,6 +77,7 @@ def resolve(access: AccessOptions, environ: Mapping[str, str] = os.environ) -> S
         ca_bundle=_ca_bundle(access, keys, environ),
         base=base,
         max_attempts=_max_attempts(session),
+        max_bandwidth=_max_bandwidth(keys),
         roles=roles,
         warnings=_warnings(profile, environ),
     )
@@ -118,6 +121,18 @@ def _max_attempts(session: Session) -> int | None:
             "the number of attempts cannot be used", hint=hint, said=said, id=configfile.UNUSABLE
         )
     return attempts
+
+
+def _max_bandwidth(keys: dict[str, Any]) -> int | None:
+    """Of the section `s3` of the profile, as the AWS CLI has it."""
+    text = configfile.s3_value(keys, "max_bandwidth")
+    if text is None:
+        return None
+    rate = parse_rate(text)
+    if rate is None:
+        hint = "write it as 10MB/s (bytes) or 80Mb/s (bits), or as a number of bytes"
+        raise ProfileError(f"max_bandwidth = {text} is no rate", hint=hint, id=configfile.UNUSABLE)
+    return rate
 
 
 def _endpoint(flag: str | None, service: str, session: Session, files: ConfigFile) -> Setting:

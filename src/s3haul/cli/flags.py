@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from s3haul.core.rate import parse_rate
 from s3haul.errors import JournalError, UsageError
 from s3haul.options import DestinationOptions, Existing, RoleOptions, SourceOptions
 
@@ -144,6 +145,21 @@ FailIfEmpty = Annotated[
 Concurrency = Annotated[
     int, typer.Option(min=1, max=1024, help="Requests at a time, at most.", rich_help_panel=_WHAT)
 ]
+MaxRps = Annotated[
+    float | None,
+    typer.Option(
+        "--max-rps", min=0.01, metavar="N", help="Requests a second, at most.", rich_help_panel=_WHAT
+    ),
+]
+BwLimit = Annotated[
+    str | None,
+    typer.Option(
+        "--bwlimit",
+        metavar="RATE",
+        help="Bytes a second, at most: 500K, 10MB/s, 80Mb/s.",
+        rich_help_panel=_WHAT,
+    ),
+]
 Transport = Annotated[
     Transports,
     typer.Option(help="curl is fast, sdk serves odd endpoints; auto chooses.", rich_help_panel=_WHAT),
@@ -235,6 +251,17 @@ def parse_role(
         duration_seconds=3600 if duration is None else duration,
         mfa_serial=mfa,
     )
+
+
+def parse_bwlimit(text: str | None) -> int | None:
+    """`--bwlimit` in bytes a second; None where it is not given."""
+    rate = None if text is None else parse_rate(text)
+    if text is not None and rate is None:
+        raise UsageError(
+            f"--bwlimit {text!r} is no rate.",
+            hint="write 500K, 10MB/s (bytes) or 80Mb/s (bits); a K is 1,024",
+        )
+    return rate
 
 
 def parse_destination(dest: str, source: SourceOptions, *, force: bool) -> DestinationOptions:

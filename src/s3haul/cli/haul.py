@@ -25,6 +25,7 @@ from s3haul.core.tuner import Tuner
 from s3haul.disk import Destination, free_space_for
 from s3haul.engine.context import Calls
 from s3haul.engine.gate import Gate
+from s3haul.engine.limits import limited
 from s3haul.engine.loop import run_loop
 from s3haul.engine.preview import Done, Estimate
 from s3haul.engine.preview import preview as foresee
@@ -145,7 +146,9 @@ def _within_open_files(transfer: TransferOptions) -> TransferOptions:
 
 def _as_configured(transfer: TransferOptions, opened: OpenStore) -> TransferOptions:
     """With what the AWS configuration says of transfers."""
-    return replace(transfer, max_attempts=opened.effective.settings.max_attempts)
+    settings = opened.effective.settings
+    bandwidth = transfer.bandwidth or settings.max_bandwidth
+    return replace(transfer, max_attempts=settings.max_attempts, bandwidth=bandwidth)
 
 
 def _listener(tally: Tally, output: OutputOptions) -> Listener:
@@ -199,7 +202,7 @@ def preview(
     async def main(done: Done) -> None:
         async with open_store(access, source, transfer, on_event=listener.observe) as opened:
             calls = Calls(
-                store=opened.store,
+                store=limited(opened.store, transfer),
                 credentials=opened.credentials,
                 source=source,
                 options=_as_configured(transfer, opened),

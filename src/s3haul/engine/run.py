@@ -21,6 +21,7 @@ from s3haul.engine.admission import Target
 from s3haul.engine.channel import Channel
 from s3haul.engine.context import Context, RoleCredentials
 from s3haul.engine.gate import Gate
+from s3haul.engine.limits import fitting, limited
 from s3haul.engine.listing import finish, produce
 from s3haul.engine.pool import DenialWatch, WorkerPool, conclude, limit_backlog
 from s3haul.engine.signals import Interruption
@@ -119,14 +120,15 @@ def _open_journal(job: Job, failure: asyncio.Future[BaseException]) -> Journal:
 
 
 def _context(job: Job, journal: Journal, threads: ThreadPoolExecutor, emit: Emit) -> Context:
+    options = fitting(job.options)
     return Context(
-        store=job.store,
+        store=limited(job.store, options, clock=job.clock, sleep=job.sleep),
         credentials=job.credentials,
         destination=job.destination,
         journal=journal,
         source=job.source,
-        options=job.options,
-        gate=Gate(Tuner(ceiling=job.options.concurrency), clock=job.clock, sleep=job.sleep),
+        options=options,
+        gate=Gate(Tuner(ceiling=options.concurrency), clock=job.clock, sleep=job.sleep),
         threads=threads,
         emit=emit,
         file_name=job.file_name,
