@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 from s3haul.core.tally import Tally
 from s3haul.core.tuner import Tuner
@@ -165,12 +166,15 @@ async def _haul_objects(ctx: Context, interruption: Interruption) -> None:
     def record(outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:
             finish(ctx, outcome)
+            ctx.parking.saw(outcome)
         watch.succeeded(outcomes[-1])
 
     small = SmallObjectFetcher(ctx, record, channel.push)
 
     async def see_through(target: Target) -> None:
-        await conclude(ctx, await transfer(ctx, target), watch)
+        outcome = await transfer(ctx, target)
+        ctx.parking.saw(outcome)
+        await conclude(ctx, outcome, watch)
         small.ended(target.ref.key)
 
     async def queue(targets: Sequence[Target]) -> None:
@@ -185,7 +189,9 @@ async def _haul_objects(ctx: Context, interruption: Interruption) -> None:
     with closing(small):
         async with asyncio.TaskGroup() as inner:
             producer = inner.create_task(produce(ctx, queue))
-            workers = WorkerPool(inner, ctx.gate, channel, see_through)
+            workers = WorkerPool(inner, ctx.gate, channel, see_through, ctx.parking.taken)
+
+            ctx.parking.on_entry = partial(_parked, small, workers)
             ticker = inner.create_task(_tick(ctx.emit, small.wake))
             inner.create_task(_close_after(producer, small, channel, ticker))
 
@@ -202,6 +208,13 @@ async def _haul_objects(ctx: Context, interruption: Interruption) -> None:
             if interruption.number is not None:  # the signal came first
                 drain()
                 cancel()
+
+
+def _parked(small: SmallObjectFetcher, workers: WorkerPool, key: str) -> None:
+    """An object waits for KMS; others take its place."""
+    small.ended(key)
+    workers.grow()
+    small.wake()
 
 
 async def _close_after(
