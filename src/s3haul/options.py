@@ -90,6 +90,8 @@ class TransferOptions:
     require_checksum: bool = False
     existing: Existing = Existing.VERIFY
     concurrency: int = 256  # requests at a time, at most
+    max_rps: float | None = None  # requests a second
+    bandwidth: int | None = None
     max_attempts: int | None = None  # for one object or page; without it, time alone is the bound
     retry_budget: float = 900.0  # seconds of passing trouble without any success
     stall_timeout: float = 60.0

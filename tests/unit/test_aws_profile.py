@@ -395,3 +395,14 @@ def test_a_number_of_attempts_that_cannot_be_meant_is_refused(configure, monkeyp
     configure(BASE)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", attempts)
     assert "AWS_MAX_ATTEMPTS" in refused().hint
+
+
+@pytest.mark.parametrize("lines", ["s3 =\n    max_bandwidth = 10MB/s\n", "s3.max_bandwidth = 80Mb/s\n"])
+def test_the_bandwidth_of_the_profile_is_read_as_the_aws_cli_reads_it(configure, lines):
+    configure(BASE + lines)
+    assert effective().max_bandwidth == 10 << 20
+
+
+def test_a_bandwidth_that_is_no_rate_is_refused(configure):
+    configure(BASE + "s3 =\n    max_bandwidth = fast\n")
+    assert "10MB/s" in refused().hint

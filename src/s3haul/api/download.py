@@ -73,9 +73,9 @@ async def download(
 
 def as_configured(transfer: TransferOptions, bucket: OpenStore) -> TransferOptions:
     """With what the AWS configuration says of transfers, where the options do not."""
-    if transfer.max_attempts is not None:
-        return transfer
-    return replace(transfer, max_attempts=bucket.effective.settings.max_attempts)
+    settings = bucket.effective.settings
+    attempts = settings.max_attempts if transfer.max_attempts is None else transfer.max_attempts
+    return replace(transfer, max_attempts=attempts, bandwidth=transfer.bandwidth or settings.max_bandwidth)
 
 
 async def download_events(

@@ -104,6 +104,14 @@ def check_signature(name: str, profile: dict[str, Any]) -> None:
             )
 
 
+def s3_value(profile: dict[str, Any], name: str) -> str | None:
+    """A value of the section `s3`, nested or flattened to `s3.NAME`."""
+    section = profile.get("s3")
+    nested = section.get(name) if isinstance(section, dict) else None
+    found = nested if nested is not None else profile.get(f"s3.{name}")
+    return None if found is None else str(found)
+
+
 def tame(session: Session) -> Session:
     """Takes `s3 = signature_version = s3v4`, pasted on one line, for what it means: botocore wants a section there."""
     for profile in session.full_config["profiles"].values():

@@ -19,6 +19,7 @@ from s3haul.aws.endpoints import check_endpoint
 from s3haul.aws.places import Origin, Place, Setting
 from s3haul.aws.tls import tls_context
 from s3haul.aws.validate import check_region
+from s3haul.core.rate import parse_rate
 from s3haul.errors import ProfileError, S3HaulError, UsageError
 from s3haul.events import Warned
 from s3haul.options import AccessOptions, RoleOptions
@@ -37,6 +38,7 @@ class Settings:
     ca_bundle: Setting
     base: Base
     max_attempts: int | None = None
+    max_bandwidth: int | None = None  # bytes a second
     roles: tuple[RoleStep, ...] = ()
     addressing_style: str = "auto"
     us_east_1_regional: bool = True
@@ -76,6 +78,7 @@ def resolve(access: AccessOptions, environ: Mapping[str, str] = os.environ) -> S
         ca_bundle=_ca_bundle(access, keys, environ),
         base=base,
         max_attempts=_max_attempts(session),
+        max_bandwidth=_max_bandwidth(keys),
         roles=roles,
         addressing_style=_nested(keys, "addressing_style") or "auto",
         us_east_1_regional=_us_east_1_regional(keys, environ),
@@ -148,6 +151,18 @@ def _max_attempts(session: Session) -> int | None:
             "the number of attempts cannot be used", hint=hint, said=said, id=configfile.UNUSABLE
         )
     return attempts
+
+
+def _max_bandwidth(keys: dict[str, Any]) -> int | None:
+    """Of the section `s3` of the profile, as the AWS CLI has it."""
+    text = configfile.s3_value(keys, "max_bandwidth")
+    if text is None:
+        return None
+    rate = parse_rate(text)
+    if rate is None:
+        hint = "write it as 10MB/s (bytes) or 80Mb/s (bits), or as a number of bytes"
+        raise ProfileError(f"max_bandwidth = {text} is no rate", hint=hint, id=configfile.UNUSABLE)
+    return rate
 
 
 def _endpoint(

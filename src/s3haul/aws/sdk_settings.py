@@ -105,7 +105,6 @@ WITHOUT_EFFECT = {
     "s3.max_queue_size": "",
     "s3.multipart_threshold": "part sizes adapt",
     "s3.multipart_chunksize": "part sizes adapt",
-    "s3.max_bandwidth": "there is no cap on the bandwidth",
     "s3.target_bandwidth": "",
     "s3.preferred_transfer_client": "--transport chooses",
     "s3.payload_signing_enabled": "a download has no payload",

@@ -149,6 +149,7 @@ async def open_bucket(
                 proxy=choice.proxy,
                 stall_timeout=transfer.stall_timeout,
                 minimum_rate=transfer.minimum_rate,
+                maximum_rate=transfer.bandwidth or settings.max_bandwidth or 0,
             )
             store = await stack.enter_async_context(
                 open_curl_store(choice.endpoint, network, source, transfer, fetch)

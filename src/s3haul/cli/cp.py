@@ -66,6 +66,8 @@ def cp(
     force_glacier_transfer: flags.ForceGlacier = False,
     fail_if_empty: flags.FailIfEmpty = False,
     concurrency: flags.Concurrency = 256,
+    max_rps: flags.MaxRps = None,
+    bwlimit: flags.BwLimit = None,
     transport: flags.Transport = Transports.AUTO,
     force: flags.Force = False,
     dryrun: flags.Dryrun = False,
@@ -118,6 +120,8 @@ def cp(
         require_checksum=require_checksum,
         existing=parsing.parse_existing(existing, no_overwrite=no_overwrite),
         concurrency=concurrency,
+        max_rps=max_rps,
+        bandwidth=parsing.parse_bwlimit(bwlimit),
         force_glacier_transfer=force_glacier_transfer,
         fail_if_empty=fail_if_empty,
     )

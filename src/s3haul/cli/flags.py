@@ -161,6 +161,21 @@ FailIfEmpty = Annotated[
 Concurrency = Annotated[
     int, typer.Option(min=1, max=1024, help="Requests at a time, at most.", rich_help_panel=_HOW)
 ]
+MaxRps = Annotated[
+    float | None,
+    typer.Option(
+        "--max-rps", min=0.01, metavar="N", help="Requests a second, at most.", rich_help_panel=_WHAT
+    ),
+]
+BwLimit = Annotated[
+    str | None,
+    typer.Option(
+        "--bwlimit",
+        metavar="RATE",
+        help="Bytes a second, at most: 500K, 10MB/s, 80Mb/s.",
+        rich_help_panel=_WHAT,
+    ),
+]
 Transport = Annotated[
     Transports,
     typer.Option(help="curl is fast, sdk serves odd endpoints; auto chooses.", rich_help_panel=_HOW),

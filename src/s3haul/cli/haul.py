@@ -22,6 +22,7 @@ from s3haul.core.tuner import Tuner
 from s3haul.disk import free_space_for
 from s3haul.engine.context import Calls
 from s3haul.engine.gate import Gate
+from s3haul.engine.limits import limited
 from s3haul.engine.loop import run_loop
 from s3haul.engine.preview import Done, Estimate
 from s3haul.engine.preview import preview as foresee
@@ -180,7 +181,7 @@ def preview(
             for remark in remarks(source, transfer.filters):
                 listener.observe(remark)
             calls = Calls(
-                store=opened.store,
+                store=limited(opened.store, transfer),
                 credentials=opened.credentials,
                 source=source,
                 options=as_configured(transfer, opened),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from s3haul.access.buckets import check_bucket
 from s3haul.cli.spellings import meant
+from s3haul.core.rate import parse_rate
 from s3haul.errors import UsageError
 from s3haul.options import DestinationOptions, Existing, RoleOptions, SourceOptions
 
@@ -100,6 +101,17 @@ def parse_existing(existing: Existing, *, no_overwrite: bool) -> Existing:
     if no_overwrite and existing is Existing.OVERWRITE:
         raise UsageError("--no-overwrite and --existing overwrite contradict each other.")
     return Existing.SKIP if no_overwrite else existing
+
+
+def parse_bwlimit(text: str | None) -> int | None:
+    """`--bwlimit` in bytes a second; None where it is not given."""
+    rate = None if text is None else parse_rate(text)
+    if text is not None and rate is None:
+        raise UsageError(
+            f"--bwlimit {text!r} is no rate.",
+            hint="write 500K, 10MB/s (bytes) or 80Mb/s (bits); a K is 1,024",
+        )
+    return rate
 
 
 def parse_destination(dest: str, source: SourceOptions, *, force: bool) -> DestinationOptions:

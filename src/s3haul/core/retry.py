@@ -155,6 +155,11 @@ def _final_reason(fault: Fault) -> str:
     return "request-refused"
 
 
+def of_kms(fault: Fault) -> bool:
+    """Whether a refusal for the rate comes from KMS, whose quota is not the bucket's."""
+    return fault.code.startswith("KMS.") or about_kms(fault.message)
+
+
 def about_kms(message: str) -> bool:
     """Whether S3's sentence speaks of the key rather than of the object."""
     return "kms:" in message or "ciphertext" in message.lower() or "AWS KMS" in message

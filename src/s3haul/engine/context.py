@@ -17,9 +17,11 @@ from typing import Protocol
 
 from s3haul.core.diagnosis import Purpose, listing_of, reading_of
 from s3haul.core.retry import RetryLimits
+from s3haul.core.tuner import Tuner
 from s3haul.disk import Destination
 from s3haul.engine.gate import Gate
 from s3haul.engine.lanes import Lanes
+from s3haul.engine.parking import Parking
 from s3haul.events import Emit
 from s3haul.journal import Journal
 from s3haul.options import SourceOptions, TransferOptions
@@ -65,6 +67,11 @@ class Calls:
     @cached_property
     def limits(self) -> RetryLimits:
         return RetryLimits(attempts=self.options.max_attempts, budget=self.options.retry_budget)
+
+    @cached_property
+    def parking(self) -> Parking:
+        """Where objects wait for KMS."""
+        return Parking(Gate(Tuner(ceiling=self.options.concurrency), clock=self.clock, sleep=self.sleep))
 
     @property
     def url(self) -> str:

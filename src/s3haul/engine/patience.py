@@ -4,12 +4,14 @@ The one owner of retries, for listing pages and objects alike. What to do is `co
 here it is done: wait, slow everybody down, renew the credentials, or give up with the reason.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
 
 from s3haul.core.diagnosis import Purpose, run_error
-from s3haul.core.retry import Action, Effort, Move, decide
+from s3haul.core.retry import Action, Effort, Move, decide, of_kms
 from s3haul.engine.context import Calls
+from s3haul.engine.gate import Gate
 from s3haul.errors import Fault, FaultKind, S3HaulError, StoreError
 from s3haul.events import Retrying
 from s3haul.store import GetRequest
@@ -38,31 +40,29 @@ async def persist(ctx: Calls, key: str, what: Purpose, once: Callable[[], Awaita
     Raises `GaveUpError`, or the `S3HaulError` that ends the run.
     """
     trouble = _Trouble(ctx, key)
-    while True:
-        signing_key = ctx.credentials.access_key_id if ctx.credentials else ""
-        await ctx.gate.enter()
-        try:
-            result = await once()
-        except StoreError as error:
-            fault = error.fault
-        else:
-            (ctx.gate.succeeded if key else ctx.gate.listed)()
-            return result, trouble.effort.attempt
-        finally:
-            ctx.gate.leave()
-        action = await trouble.met(fault)
-        attempt = trouble.effort.attempt
-        match action.move:
-            case Move.RETRY | Move.WAIT:
-                await trouble.wait(action, fault)
-            case Move.RENEW if ctx.credentials:
-                ctx.emit(Retrying(key, action.reason, fault.message, attempt, 0.0))
-                await _renew(ctx, signing_key, fault)
-                trouble.renewed()
-            case Move.RENEW | Move.ABORT:
-                raise run_error(fault, what, waited=trouble.waited) from None
-            case Move.REFRESH | Move.SKIP | Move.FAIL:
-                raise GaveUpError(action, fault, attempt)
+    try:
+        while True:
+            signing_key = ctx.credentials.access_key_id if ctx.credentials else ""
+            try:
+                async with trouble.turn():
+                    return await once(), trouble.effort.attempt
+            except StoreError as error:
+                fault = error.fault
+            action = await trouble.met(fault)
+            attempt = trouble.effort.attempt
+            match action.move:
+                case Move.RETRY | Move.WAIT:
+                    await trouble.wait(action, fault)
+                case Move.RENEW if ctx.credentials:
+                    ctx.emit(Retrying(key, action.reason, fault.message, attempt, 0.0))
+                    await _renew(ctx, signing_key, fault)
+                    trouble.renewed()
+                case Move.RENEW | Move.ABORT:
+                    raise run_error(fault, what, waited=trouble.waited) from None
+                case Move.REFRESH | Move.SKIP | Move.FAIL:
+                    raise GaveUpError(action, fault, attempt)
+    finally:
+        trouble.end()
 
 
 async def _renew(ctx: Calls, signing_key: str, fault: Fault) -> None:
@@ -86,6 +86,26 @@ class _Trouble:
         self._served = ctx.gate.health.served
         self._since: float | None = None
         self._outage = False  # when the last attempt failed
+        self._parked = False
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """For the length of one request; if it is served, all who wait hear of it."""
+        async with AsyncExitStack() as stack:
+            for gate in self._gates():
+                await gate.enter()
+                stack.callback(gate.leave)
+            yield
+        for gate in self._gates():
+            (gate.succeeded if self._key else gate.listed)()
+
+    def _gates(self) -> tuple[Gate, ...]:
+        ctx = self._ctx
+        return (ctx.parking.gate, ctx.gate) if self._parked else (ctx.gate,)
+
+    def end(self) -> None:
+        if self._parked:
+            self._ctx.parking.leave()
 
     async def met(self, fault: Fault) -> Action:
         """What to do about a failed attempt."""
@@ -96,11 +116,14 @@ class _Trouble:
             trusted=bool(self._key and ctx.gate.health.accepted),
         )
         action = decide(fault, self.effort, ctx.limits, ctx.jitter())
+        if action.move is Move.WAIT and self._key and of_kms(fault) and not self._parked:
+            self._parked = ctx.parking.enter(self._key)
+        held_back = ctx.parking.gate if self._parked and of_kms(fault) else ctx.gate
         if action.move is Move.WAIT:
-            ctx.gate.throttled(fault.retry_after)
+            held_back.throttled(fault.retry_after)
         if self._key and action.reason in _PASSING:
-            ctx.gate.failed()
-            self._outage = ctx.gate.health.outage
+            held_back.failed()
+            self._outage = held_back.health.outage
             if action.move is Move.RETRY:
                 await self._strike()
         return action
@@ -121,7 +144,7 @@ class _Trouble:
     async def wait(self, action: Action, fault: Fault) -> None:
         """Until it is time to ask again: during an outage, whenever the gate lets us."""
         ctx, effort = self._ctx, self.effort
-        everyone = action.move is Move.WAIT or self._outage
+        everyone = (action.move is Move.WAIT and not self._parked) or self._outage
         delay = action.delay if self._key else min(action.delay, LONGEST_PAGE_DELAY)
         if self._outage:
             delay = 0.0

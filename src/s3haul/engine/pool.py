@@ -72,7 +72,7 @@ def _of(outcome: Outcome) -> Fault:
 class WorkerPool:
     """The workers: tasks of `group`, as many as requests may be under way, until the channel is closed and empty.
 
-    `see_through` brings one target to its end.
+    `see_through` brings one target to its end. `parked` tells how many workers wait apart from the others.
     """
 
     def __init__(
@@ -81,20 +81,23 @@ class WorkerPool:
         gate: Gate,
         channel: Channel[Target],
         see_through: Callable[[Target], Awaitable[None]],
+        parked: Callable[[], int] = lambda: 0,
     ) -> None:
         self._group = group
         self._gate = gate
         self._channel = channel
         self._see_through = see_through
+        self._parked = parked
         self._workers: list[asyncio.Task[None]] = []
-        self._grow()
+        self.grow()
 
     def cancel(self) -> None:
         for worker in self._workers:
             worker.cancel()
 
-    def _grow(self) -> None:
-        while len(self._workers) < self._gate.limit:
+    def grow(self) -> None:
+        """More workers, where more requests may be under way."""
+        while len(self._workers) - self._parked() < self._gate.limit:
             self._workers.append(self._group.create_task(self._work()))
 
     async def _work(self) -> None:
@@ -104,7 +107,7 @@ class WorkerPool:
             except ChannelClosedError:
                 return
             await self._see_through(target)
-            self._grow()
+            self.grow()
 
 
 async def limit_backlog(ctx: Context) -> None:

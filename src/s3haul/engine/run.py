@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 from s3haul.core.tally import Tally
 from s3haul.core.tuner import Tuner
@@ -21,6 +22,7 @@ from s3haul.engine.admission import Target
 from s3haul.engine.channel import Channel
 from s3haul.engine.context import Context, RoleCredentials
 from s3haul.engine.gate import Gate
+from s3haul.engine.limits import fitting, limited
 from s3haul.engine.listing import finish, produce
 from s3haul.engine.pool import DenialWatch, WorkerPool, conclude, limit_backlog
 from s3haul.engine.signals import Interruption
@@ -121,14 +123,15 @@ def _open_journal(job: Job, failure: asyncio.Future[BaseException]) -> Journal:
 
 
 def _context(job: Job, journal: Journal, threads: ThreadPoolExecutor, emit: Emit) -> Context:
+    options = fitting(job.options)
     return Context(
-        store=job.store,
+        store=limited(job.store, options, clock=job.clock, sleep=job.sleep),
         credentials=job.credentials,
         destination=job.destination,
         journal=journal,
         source=job.source,
-        options=job.options,
-        gate=Gate(Tuner(ceiling=job.options.concurrency), clock=job.clock, sleep=job.sleep),
+        options=options,
+        gate=Gate(Tuner(ceiling=options.concurrency), clock=job.clock, sleep=job.sleep),
         threads=threads,
         emit=emit,
         file_name=job.file_name,
@@ -164,12 +167,16 @@ async def _haul_objects(ctx: Context, interruption: Interruption) -> None:
 
     def record(outcomes: Sequence[Outcome]) -> None:
         finish(ctx, outcomes)
+        for outcome in outcomes:
+            ctx.parking.saw(outcome)
         watch.succeeded(outcomes[-1])
 
     small = SmallObjectFetcher(ctx, record, channel.push)
 
     async def see_through(target: Target) -> None:
-        await conclude(ctx, await transfer(ctx, target), watch)
+        outcome = await transfer(ctx, target)
+        ctx.parking.saw(outcome)
+        await conclude(ctx, outcome, watch)
         small.ended(target.ref.key)
 
     async def queue(targets: Sequence[Target]) -> None:
@@ -184,7 +191,8 @@ async def _haul_objects(ctx: Context, interruption: Interruption) -> None:
     with closing(small):
         async with asyncio.TaskGroup() as inner:
             producer = inner.create_task(produce(ctx, queue))
-            workers = WorkerPool(inner, ctx.gate, channel, see_through)
+            workers = WorkerPool(inner, ctx.gate, channel, see_through, ctx.parking.taken)
+            ctx.parking.on_entry = partial(_parked, small, workers)
             ticker = inner.create_task(_tick(ctx, small.wake))
             inner.create_task(_close_after(producer, small, channel, ticker))
 
@@ -201,6 +209,13 @@ async def _haul_objects(ctx: Context, interruption: Interruption) -> None:
             if interruption.number is not None:  # the signal came first
                 drain()
                 cancel()
+
+
+def _parked(small: SmallObjectFetcher, workers: WorkerPool, key: str) -> None:
+    """An object waits for KMS; others take its place."""
+    small.ended(key)
+    workers.grow()
+    small.wake()
 
 
 async def _close_after(

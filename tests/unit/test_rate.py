@@ -1,0 +1,49 @@
+"""A rate is never exceeded over any longer time, and is used up by whoever has enough to do."""
+
+import pytest
+
+from s3haul.core.rate import BURST, Rate, parse_rate
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [
+        ("1000", 1000),
+        ("500K", 512_000),
+        ("500k", 512_000),
+        ("10MB/s", 10 << 20),
+        ("10M", 10 << 20),
+        ("1.5MiB/s", 3 << 19),
+        ("80Mb/s", 10 << 20),
+        ("1 GB/s", 1 << 30),
+    ],
+)
+def test_rates_are_read_as_people_write_them(text, rate):
+    assert parse_rate(text) == rate
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "fast", "10 MB per second", "10XB/s", "0.2"])
+def test_what_is_no_rate_is_none(text):
+    assert parse_rate(text) is None
+
+
+@pytest.mark.parametrize(("per_second", "amount"), [(1.0, 1.0), (50.0, 1.0), (2e6, 1e6), (2e6, 1000.0)])
+def test_over_a_minute_there_is_what_the_rate_allows(per_second, amount):
+    rate, now, spent = Rate(per_second), 100.0, 0.0
+    while now < 160.0:
+        if wait := rate.wait(now):
+            now += wait
+        else:
+            rate.spend(now, amount)
+            spent += amount
+    assert 60 * per_second - amount <= spent <= 60 * per_second + max(amount, BURST * per_second) + amount
+
+
+def test_what_was_not_used_is_not_saved_up():
+    rate = Rate(100.0)
+    rate.spend(0.0)
+    at_once = 0
+    while not rate.wait(1000.0):
+        rate.spend(1000.0)
+        at_once += 1
+    assert at_once <= BURST * 100 + 1
