@@ -160,12 +160,14 @@ class Reader:
         return kind
 
     def _read_kind(self, number: int) -> NumberedKind | None:
-        if len(self._kinds) >= REMEMBERED:
-            self._kinds.clear()
         for row in self._query(KIND, (number,)):
             with contextlib.suppress(ValueError):
-                self._kinds[number] = numbered(row, self.source.base)
-        return self._kinds.get(number)
+                kind = numbered(row, self.source.base)
+                if len(self._kinds) >= REMEMBERED:
+                    self._kinds.clear()
+                self._kinds[number] = kind
+                return kind
+        return None
 
     @contextlib.contextmanager
     def _snapshot(self) -> Iterator[None]:
