@@ -4,6 +4,7 @@ import pytest
 
 from contract.memory import MemoryStore, refused, stored
 from engine.harness import DONE, leftovers, manifest, run_once, states, tree
+from s3haul.disk.directories import Directories
 from s3haul.errors import (
     AccessError,
     Fault,
@@ -210,6 +211,30 @@ async def test_a_file_moves_aside_when_its_key_becomes_a_directory_later(tmp_pat
     del store.objects["a/b"]
     last = await run_once(store, tmp_path)
     assert (last.tally.already, last.tally.exit_code) == (1, 0)
+
+
+async def test_a_file_that_moves_aside_into_a_new_directory_is_found_there(tmp_path):
+    key = "n" * 250
+    store = MemoryStore({key: stored(b"file")})
+    await run_once(store, tmp_path)
+    # Its neighbour's path has the same directory, which is not there yet.
+    store.objects |= {f"{key}/b": stored(b"below"), "n" * 246 + "a" * 20: stored(b"neighbour")}
+    again = await run_once(store, tmp_path)
+    assert (store.count("get", key), again.tally.exit_code) == (1, 0)
+
+
+async def test_a_directory_that_does_not_exist_is_asked_for_once_a_page(tmp_path, monkeypatch):
+    asked, hold = [], Directories.hold
+
+    def counted(self, parts, *, create):
+        if not create:
+            asked.append(parts)
+        return hold(self, parts, create=create)
+
+    monkeypatch.setattr(Directories, "hold", counted)
+    objects = {f"{directory}/{n:04}": stored(b"1") for directory in "ab" for n in range(30)}
+    await run_once(MemoryStore(objects), tmp_path)
+    assert asked == [("a",), ("b",)]
 
 
 async def test_filters_leave_out_and_do_not_change_the_exit_code(tmp_path):

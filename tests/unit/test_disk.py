@@ -323,6 +323,16 @@ def test_stat_tells_what_stands_there_without_following_links(root, destination)
         assert destination.stat(safe_path(absent)) is None
 
 
+def test_a_directory_that_was_found_absent_is_not_asked_for_again(root, destination):
+    absent = set()
+    assert destination.stat(safe_path("d/e/one"), absent) is None
+    assert destination.stat(safe_path("file"), absent) is None
+    assert absent == {("d", "e")}
+    destination.land(safe_path("d/e/two"), b"12345", WHEN)
+    assert destination.stat(safe_path("d/e/two"), absent) is None
+    assert destination.stat(safe_path("d/e/two"), set()) == (5, WHEN, True, False)
+
+
 def test_a_file_is_opened_for_reading(destination):
     destination.land(safe_path("d/file"), b"12345", WHEN)
     with os.fdopen(destination.open_read(safe_path("d/file")), "rb") as file:

@@ -67,18 +67,29 @@ class Tree:
         while self._fds:
             os.close(self._fds.pop())
 
-    def stat(self, path: SafePath) -> FileStat | None:
-        """What stands at `path`, or None: also where a parent is absent or no directory."""
+    def stat(self, path: SafePath, absent: set[tuple[str, ...]] | None = None) -> FileStat | None:
+        """What stands at `path`, or None: also where a parent is absent or no directory.
+
+        Parents that cannot be opened are added to `absent`, and those in it are not asked for again: for many
+        paths while nobody makes their directories.
+        """
         if not path.parts:
             return _file_stat(os.fstat(self._root_fd))
-        leaf = name_bytes(path.parts[-1], first=len(path.parts) == 1)
+        leaf, parts = name_bytes(path.parts[-1], first=len(path.parts) == 1), path.parts[:-1]
+        if absent and parts in absent:
+            return None
         try:
-            parent = self._directories.hold(path.parts[:-1], create=False)
+            try:
+                parent = self._directories.hold(parts, create=False)
+            except (FileNotFoundError, ObjectPathError):
+                if absent is not None:
+                    absent.add(parts)
+                return None
             try:
                 return _file_stat(os.stat(leaf, dir_fd=parent.fd, follow_symlinks=False))
             finally:
                 self._directories.release(parent)
-        except (FileNotFoundError, ObjectPathError):
+        except FileNotFoundError:
             return None
         except OSError as error:
             raise self._path_trouble(error) from error

@@ -193,15 +193,15 @@ def _survey(ctx: Context, placed: Sequence[Placed], left: dict[str, Partial]) ->
     The journal unlearns versions that will be replaced before they are: a kill between the rename of the
     new file and its commit must not leave a row that vouches for another file.
     """
-    survey, replaced = Survey(), list[str]()
+    survey, replaced, absent = Survey(), list[str](), set[tuple[str, ...]]()
     base, selected = ctx.source.base, selector(ctx.options.filters)
     for (ref, row), shadowed in placed:
         partial = left.pop(ref.key, None) if left else None
         if not selected(ref.key[len(base) :]):
             survey.filtered += 1
             continue
-        path = _settle(ctx, ref, row, shadowed=shadowed)
-        on_disk = ctx.destination.stat(path)
+        path = _settle(ctx, ref, row, absent, shadowed=shadowed)
+        on_disk = ctx.destination.stat(path, absent)
         target = admit(ref, path, row, on_disk, ctx.options)
         if target.verb is Verb.KEEP:
             survey.kept += 1
@@ -226,9 +226,12 @@ def _survey(ctx: Context, placed: Sequence[Placed], left: dict[str, Partial]) ->
     return survey
 
 
-def _settle(ctx: Context, ref: ObjectRef, row: KnownRow | None, *, shadowed: bool) -> SafePath:
+def _settle(
+    ctx: Context, ref: ObjectRef, row: KnownRow | None, absent: set[tuple[str, ...]], *, shadowed: bool
+) -> SafePath:
     """The object's path on this disk. What landed before the key became another key's directory moves
-    aside; what moved aside stays there when the keys below are gone, since their files may still be there."""
+    aside, which may make a directory that was `absent`; what moved aside stays there when the keys below are
+    gone, since their files may still be there."""
     if ctx.file_name is not None:
         return safe_path(ctx.file_name)
     base = ctx.source.base
@@ -240,6 +243,7 @@ def _settle(ctx: Context, ref: ObjectRef, row: KnownRow | None, *, shadowed: boo
         return other
     if row.path == str(other) and same_version(row, ref):
         ctx.destination.relocate(other, path)
+        absent.clear()
     return path
 
 

@@ -5,9 +5,9 @@ come from one writer; readers may come and go, also from other processes and dur
 """
 
 from s3haul.journal.database import SourceIdentity
-from s3haul.journal.journal import Journal, KnownRow
+from s3haul.journal.journal import Journal
 from s3haul.journal.manifest import manifest_entries, manifest_lines
-from s3haul.journal.reader import Count, Reader, Run
+from s3haul.journal.reader import Count, KnownRow, Reader, Run
 
 __all__ = [
     "Count",

@@ -4,37 +4,25 @@ A row says done only after its file is durable: `sync` comes before every commit
 not committed when a run dies is fetched or verified again, never believed.
 """
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
 from s3haul.errors import DestinationError
 from s3haul.journal.database import SourceIdentity, open_for_writing
 from s3haul.journal.kinds import PUT_KIND, KindNumbers
 from s3haul.journal.parts import DROP_BLOCKS, DROP_PARTIAL, PUT_BLOCK, PUT_PARTIAL, block_row, partial_row
-from s3haul.journal.reader import Reader
+from s3haul.journal.reader import KnownRow, Reader
 from s3haul.journal.rows import GONE, GONE_AFTER, PUT, to_row
 from s3haul.journal.trouble import translated
 from s3haul.journal.writer import Writer
-from s3haul.models import Block, Outcome, Partial, State, Verdict
+from s3haul.models import Block, Outcome, Partial
 
 _BEGIN = "INSERT INTO runs (number, started) VALUES (?, ?)"
 _END = "UPDATE runs SET ended = ?, complete = ?, exit_code = ?, listed = ?, listed_bytes = ? WHERE number = ?"
-
-
-class KnownRow(NamedTuple):
-    """What an earlier run, or this one, wrote about a key that is (or was, until now) listed."""
-
-    key: str
-    etag: str
-    size: int
-    path: str | None
-    state: State
-    version_id: str | None = None
-    verdict: Verdict | None = None
-    reason: str | None = None
 
 
 class Journal:
@@ -44,7 +32,14 @@ class Journal:
     """
 
     def __init__(
-        self, writer: Writer, reader: Reader, kinds: KindNumbers, base: str, clock: Callable[[], float]
+        self,
+        writer: Writer,
+        reader: Reader,
+        kinds: KindNumbers,
+        base: str,
+        clock: Callable[[], float],
+        *,
+        empty: bool,
     ) -> None:
         self._writer = writer
         self._reader = reader
@@ -52,6 +47,7 @@ class Journal:
         self._clock = clock
         self._kinds = kinds
         self._run = 0
+        self._empty = empty  # no row of an earlier run, and none recorded yet
 
     @classmethod
     def open(
@@ -71,15 +67,13 @@ class Journal:
         comes when `batch` statements wait or `interval` seconds after the first. `on_error` is called
         from that thread, once, with what ended it. Raises `JournalError` and `DestinationError`.
         """
-        connection = open_for_writing(path, source, clock)
-        try:
-            reader = Reader(path)
+        with contextlib.ExitStack() as undo:
+            connection = undo.enter_context(contextlib.closing(open_for_writing(path, source, clock)))
+            reader = undo.enter_context(Reader(path))
             with translated(path):
                 identity = path.stat()
-            latest = reader.latest_kinds()
-        except BaseException:
-            connection.close()
-            raise
+            latest, empty = reader.latest_kinds(), reader.is_empty
+            undo.pop_all()
 
         def sync_and_check() -> None:
             sync()
@@ -94,7 +88,7 @@ class Journal:
             interval=interval,
         )
         kinds = KindNumbers(source.base, lambda row: writer.submit(PUT_KIND, row), latest)
-        return cls(writer, reader, kinds, source.base, clock)
+        return cls(writer, reader, kinds, source.base, clock, empty=empty)
 
     def begin_run(self) -> int:
         """Open the books of a new run; its number, from 1."""
@@ -114,6 +108,7 @@ class Journal:
         """
         kind_of, base, run, now = self._kinds.of, self._base, self._run, self._clock()
         rows = [to_row(outcome, kind_of(outcome), base, run, now) for outcome in outcomes]
+        self._empty = False
         self._writer.submit(PUT, *rows)
 
     def known(self, first_key: str, last_key: str) -> dict[str, KnownRow]:
@@ -121,19 +116,7 @@ class Journal:
 
         A key that comes back after it was gone is unknown, so that its file is verified first.
         """
-        return {
-            outcome.ref.key: KnownRow(
-                outcome.ref.key,
-                outcome.ref.etag,
-                outcome.ref.size,
-                outcome.path,
-                outcome.state,
-                outcome.version_id,
-                outcome.verdict,
-                outcome.reason,
-            )
-            for outcome in self._reader.between(first_key, last_key)
-        }
+        return {} if self._empty else self._reader.known(first_key, last_key)
 
     def begin(self, partial: Partial) -> None:
         """Queue an object that will land block by block in a temporary file of its own."""

@@ -17,13 +17,14 @@ from s3haul.journal import version2
 from s3haul.journal.database import SourceIdentity, open_for_reading, source_of, version_of
 from s3haul.journal.kinds import KIND, LATEST_KINDS, REMEMBERED, NumberedKind, numbered
 from s3haul.journal.parts import BLOCKS, PARTIALS, to_block
-from s3haul.journal.rows import Row, is_sound, to_outcome
+from s3haul.journal.rows import Row, is_sound, path_of, to_outcome
 from s3haul.journal.trouble import damaged, translated
 from s3haul.models import Block, Outcome, Partial, State
 
 PAGE = 1000
 
-_BETWEEN = "SELECT * FROM objects WHERE key > ? AND key <= ? ORDER BY key"
+_ANY = "SELECT 1 FROM objects LIMIT 1"
+_LISTED_BETWEEN = "SELECT * FROM objects WHERE key > ? AND key <= ? AND listed = 1 ORDER BY key"
 _KIND = Row._fields.index("kind")
 _AFTER = "SELECT * FROM objects WHERE key > ? ORDER BY key LIMIT ?"
 _COUNTS = """SELECT state, reason, verdict, count(*), sum(size), sum(fetched)
@@ -41,6 +42,16 @@ class Count(NamedTuple):
     objects: int
     bytes: int
     fetched: int
+
+
+class KnownRow(NamedTuple):
+    """What an earlier run, or this one, wrote about a key that is (or was, until now) listed."""
+
+    etag: str
+    size: int
+    path: str | None
+    state: State
+    reason: str | None = None
 
 
 class Run(NamedTuple):
@@ -83,18 +94,25 @@ class Reader:
         with self._lock, translated(self._path):
             return source_of(self._connection, self._path)
 
-    def between(self, first: str, last: str) -> list[Outcome]:
-        """What became of the listed keys with first < key <= last, in key order."""
-        return self._listed(self._query(_BETWEEN, (first, last)))
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no row of any object."""
+        return not self._query(_ANY)
+
+    def known(self, first: str, last: str) -> dict[str, KnownRow]:
+        """What is known of the listed keys with first < key <= last. Only of a journal that is up to date."""
+        base, known = self.source.base, dict[str, KnownRow]()
+        for found in self._query(_LISTED_BETWEEN, (first, last)):
+            kind, row = self._checked(found), Row._make(found)
+            known[row.key] = KnownRow(
+                row.etag, row.size, path_of(row, base), kind.kind.state, kind.kind.reason
+            )
+        return known
 
     def done(self, first: str, last: str) -> set[tuple[str, str, int]]:
         """Key, ETag and size of what is done and listed, with first < key <= last."""
-        outcomes = self.between(first, last)
-        return {
-            (outcome.ref.key, outcome.ref.etag, outcome.ref.size)
-            for outcome in outcomes
-            if outcome.state is State.DONE
-        }
+        outcomes = self._listed(self._query(_LISTED_BETWEEN, (first, last)))
+        return {(ref.key, ref.etag, ref.size) for ref, state, *_ in outcomes if state is State.DONE}
 
     def outcomes(self) -> Iterator[Outcome]:
         """What became of every listed key, in key order."""
@@ -145,12 +163,14 @@ class Reader:
         return kind
 
     def _read_kind(self, number: int) -> NumberedKind | None:
-        if len(self._kinds) >= REMEMBERED:
-            self._kinds.clear()
         for row in self._query(KIND, (number,)):
             with contextlib.suppress(ValueError):
-                self._kinds[number] = numbered(row, self.source.base)
-        return self._kinds.get(number)
+                kind = numbered(row, self.source.base)
+                if len(self._kinds) >= REMEMBERED:
+                    self._kinds.clear()
+                self._kinds[number] = kind
+                return kind
+        return None
 
     @contextlib.contextmanager
     def _snapshot(self) -> Iterator[None]:
