@@ -99,7 +99,9 @@ class SmallObjectFetcher:
 
     def ended(self, key: str) -> None:
         """The general path has ended an object; it may be one that was handed back."""
-        self._returned.discard(key)
+        if key in self._returned:
+            self._returned.discard(key)
+            self.wake()  # there may be room for another
 
     def wake(self) -> None:
         """Look for more to do; also called every second, since a pause or a slow response ends silently."""
