@@ -42,7 +42,7 @@ class S3HaulError(Exception):
 
 
 class UsageError(S3HaulError):
-    """The command line asks for something that cannot be meant."""
+    """The command line or its options contradict each other or name something invalid."""
 
     exit_code = 2
     default_id = "S3H-USE-01"

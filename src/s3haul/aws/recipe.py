@@ -31,7 +31,7 @@ class Planned(NamedTuple):
 def plan(profile: str, wanted: Mapping[str, str]) -> Planned:
     """The edit that gives the profile these options and keeps its others.
 
-    Raises `UsageError` for what cannot be meant, `ProfileError` for a file that cannot be used.
+    Raises `UsageError` for options that contradict each other, `ProfileError` for a file that cannot be used.
     """
     files = configfile.read(Session())
     held = files.profiles.get(profile, {})

@@ -397,7 +397,7 @@ PAGES: dict[str, Page] = {
         "Raise the limit that the message names (ulimit -u, ulimit -v, the container's), or lower --concurrency.",
     ),
     "S3H-RUN-01": Page("A signal ended the run.", YOU, "The same command resumes."),
-    "S3H-USE-01": Page("The command line cannot be meant.", YOU, "See s3haul COMMAND --help."),
+    "S3H-USE-01": Page("Invalid command-line arguments or settings.", YOU, "See s3haul COMMAND --help."),
     "S3H-BUG-01": Page(
         "A bug in s3haul.", "the authors of s3haul", "Report it with the output of --log-format json."
     ),
