@@ -120,7 +120,7 @@ class Block(NamedTuple):
 
 class Partial(NamedTuple):
     """An object that is here in part: the version that it belongs to, the name of its temporary file, the
-    blocks that landed there, and the algorithm of their CRCs. Belief in none of it: blocks are hashed again."""
+    blocks that landed there, and the algorithm of their CRCs. Not trusted: blocks are hashed again before they are used."""
 
     key: str
     etag: str

@@ -33,7 +33,7 @@ PAGES: dict[str, Page] = {
         "Give the profile that source_profile names an access key, an SSO login or a role of its own.",
     ),
     "S3H-CFG-03": Page(
-        "The profile has a role but says not whose credentials assume it.",
+        "The profile has a role_arn but no source_profile or credential_source.",
         YOU,
         "Add source_profile (or credential_source) to the profile.",
     ),
