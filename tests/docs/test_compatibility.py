@@ -25,6 +25,8 @@ HELD = {
     "test_us_east_1_has_its_own_host_unless_the_old_one_is_asked_for",
     "use_fips, use_dualstack, accelerate": "unit/test_aws_settings.py::"
     "test_settings_that_do_not_go_together_are_a_usage_error_in_the_rules_own_words",
+    "max_attempts, max_bandwidth": "unit/test_aws_profile.py::"
+    "test_the_bandwidth_of_the_profile_is_read_as_the_aws_cli_reads_it",
     "HTTPS_PROXY, NO_PROXY": "unit/test_aws_settings.py::test_proxies_are_taken_as_the_environment_names_them",
     "ca_bundle": "unit/test_aws_profile.py::test_a_ca_bundle_that_cannot_be_used_is_named_before_any_call",
     "a BOM, UTF-16, Latin-1 in a file": "unit/test_aws_settings.py::"
@@ -43,13 +45,15 @@ HELD = {
     "multi-region access point ARN": "faults/test_multi_region.py::"
     "test_the_bucket_and_its_objects_are_asked_for_with_version_4a",
     "directory bucket (--x-s3)": "unit/test_flags.py::test_a_directory_bucket_is_refused",
-    "a stream as DEST (-, a FIFO)": "unit/test_flags.py::test_a_stream_is_no_destination",
+    "- as DEST": "e2e/test_stdout.py::test_what_cannot_go_to_standard_output_is_refused",
     "a web page in place of an answer": "faults/test_transports.py::"
     "test_a_page_of_a_proxy_is_no_refusal_of_the_owner",
     "307 with a Location": "faults/test_transports.py::"
     "test_the_region_is_taken_from_where_a_new_bucket_sends_us_though_nobody_follows",
     "IsTruncated spelled otherwise": "faults/test_transports.py::"
     "test_a_token_is_followed_and_keys_that_are_no_utf8_stay_apart",
+    "ETag without quotes, or weak": "unit/test_etags.py::test_quotes_and_the_weak_mark_do_not_count",
+    "a range in chunks": "unit/test_etags.py::test_a_range_in_chunks_has_the_length_that_content_range_gives",
     "keys that are not UTF-8": "unit/test_list_pages.py::"
     "test_keys_that_are_no_utf8_stay_two_keys_and_show_their_bytes",
     "LastModified in other forms": "unit/test_list_pages.py::"

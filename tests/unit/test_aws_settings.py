@@ -119,8 +119,30 @@ def test_settings_that_change_nothing_here_are_told_once_with_what_does(config):
         assert words in warning.message
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("externalid = x", "external_id meant"),
+        ("external-id = x", "external_id meant"),
+        ("source_profil = x", "source_profile meant"),
+        ("regoin = eu-west-1", "region meant"),
+        ("rolearn = x", "role_arn meant"),
+        ("s3.addressing_style = virtual", "below s3"),
+    ],
+)
+def test_a_slip_in_the_name_of_a_setting_is_remarked_on(config, line, words):
+    (warning,) = config(f"[default]\n{line}\n").warnings
+    assert words in warning.message
+
+
+def test_settings_of_other_tools_are_nobodys_business(config):
+    lines = "output = json\ncli_pager =\nsso_auto_prompt = x\ncredential_cache = x\nregion_set = x\ntf_region = x\naws_account_id = 1\nlogin_session = x\nmfa_process = x\n"
+    assert config(f"[default]\n{lines}").warnings == ()
+
+
 def test_a_profile_that_only_says_what_is_used_warns_of_nothing(config):
     text = "[default]\nregion = eu-west-1\noutput = json\ns3 =\n  addressing_style = path\n  signature_version = s3v4\n"
+    text += "  max_bandwidth = 10MB/s\nmax_attempts = 3\n"
     assert config(text).warnings == ()
 
 

@@ -38,7 +38,8 @@ def test_a_shell_completes_profiles(monkeypatch, capsys, command, flag):
 
 def test_a_shell_completes_topics_commands_and_error_ids(monkeypatch, capsys):
     assert offered(monkeypatch, capsys, "s3haul help m") == ["manifest"]
-    assert offered(monkeypatch, capsys, "s3haul help c") == ["check", "configure", "cp"]
+    assert offered(monkeypatch, capsys, "s3haul help ch") == ["check"]
+    assert offered(monkeypatch, capsys, "s3haul help com") == ["compatibility"]
     assert "S3H-KMS-01" in offered(monkeypatch, capsys, "s3haul help S3H-KMS")
 
 

@@ -139,17 +139,7 @@ def _us_east_1_regional(keys: dict[str, Any], environ: Mapping[str, str]) -> boo
 
 def _max_attempts(session: Session) -> int | None:
     """Of AWS_MAX_ATTEMPTS or the profile, the first one included; None where neither is set."""
-    try:
-        attempts: int | None = session.get_config_variable("max_attempts")
-    except ValueError as error:
-        attempts, said = 0, str(error)
-    else:
-        said = f"it is {attempts}"
-    if attempts is not None and attempts < 1:
-        hint = "set AWS_MAX_ATTEMPTS or max_attempts of the profile to a whole number from 1 on, or unset it"
-        raise ProfileError(
-            "the number of attempts cannot be used", hint=hint, said=said, id=configfile.UNUSABLE
-        )
+    attempts: int | None = session.get_config_variable("max_attempts")
     return attempts
 
 

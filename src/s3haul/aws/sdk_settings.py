@@ -6,6 +6,7 @@ that it stands in. Settings, their variables and values: the AWS SDKs and Tools 
 
 import re
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from s3haul.aws.places import Place
@@ -27,12 +28,15 @@ class Known(NamedTuple):
     key: str
     variable: str
     words: tuple[str, ...] = ()
+    least: int = 0
 
     def wanted(self) -> str:
-        return " or ".join(self.words) or "a whole number"
+        return " or ".join(self.words) or f"a whole number from {self.least} on"
 
     def accepts(self, value: str) -> bool:
-        return value.lower() in self.words if self.words else _NUMBER.fullmatch(value) is not None
+        if self.words:
+            return value.lower() in self.words
+        return _NUMBER.fullmatch(value) is not None and int(value) >= self.least
 
 
 KNOWN = (
@@ -42,7 +46,7 @@ KNOWN = (
         ("legacy", "auto", "standard", "in-region", "cross-region", "mobile"),
     ),
     Known("retry_mode", "AWS_RETRY_MODE", ("legacy", "standard", "adaptive")),
-    Known("max_attempts", "AWS_MAX_ATTEMPTS"),
+    Known("max_attempts", "AWS_MAX_ATTEMPTS", least=1),
     Known("sts_regional_endpoints", "AWS_STS_REGIONAL_ENDPOINTS", _REGIONAL),
     Known("s3_us_east_1_regional_endpoint", "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT", _REGIONAL),
     Known("s3.us_east_1_regional_endpoint", "", _REGIONAL),
@@ -109,11 +113,16 @@ WITHOUT_EFFECT = {
     "s3.preferred_transfer_client": "--transport chooses",
     "s3.payload_signing_enabled": "a download has no payload",
 }
+_NAMES = frozenset(
+    {*_TEXTS, *_SECTIONS, *(known.key for known in KNOWN if "." not in known.key), *WITHOUT_EFFECT}
+)
+_OF_OTHERS = frozenset({"aws_account_id", "login_session", "output"})
 _NESTED = frozenset(
     {known.key.removeprefix("s3.") for known in KNOWN if known.key.startswith("s3.")}
     | {key.removeprefix("s3.") for key in WITHOUT_EFFECT if key.startswith("s3.")}
     | {
         "signature_version",
+        "max_bandwidth",
         "us_east_1_regional_endpoint",
         "s3_disable_multiregion_access_points",
         "endpoint_url",
@@ -148,8 +157,24 @@ def unused(keys: Mapping[str, Any], place: Place) -> str:
     nested = section if isinstance(section, Mapping) else {}
     found = [_told(key) for key in WITHOUT_EFFECT if _value(key, keys) is not None]
     found += [f"s3.{name} (it is unknown)" for name in nested if name not in _NESTED]
-    found += [f"{name} (it belongs below s3, indented)" for name in keys if name in _NESTED - _TOP]
+    found += [f"{name} (it belongs below s3, indented)" for name in keys if _is_misplaced(name)]
+    found += [f"{name} (is {close[0]} meant?)" for name in keys if (close := _near(name))]
     return f"not used from profile {place.profile!r}: {', '.join(found)}" if found else ""
+
+
+def _is_misplaced(name: str) -> bool:
+    """`signature_version` is what is asked for anyway, and the bandwidth is read from either place."""
+    return name in _NESTED - _TOP or (name.startswith("s3.") and name not in _FLAT)
+
+
+_FLAT = frozenset({"s3.signature_version", "s3.max_bandwidth"})
+
+
+def _near(name: str) -> list[str]:
+    """The setting that an unknown name differs from by a slip, if any; most unknown names are other tools'."""
+    if name in _NAMES | _NESTED | _OF_OTHERS or name.startswith(("s3", "cli_", "sso_", "endpoint_url_")):
+        return []
+    return get_close_matches(name, sorted(_NAMES), n=1, cutoff=0.83)
 
 
 _TOP = frozenset(
