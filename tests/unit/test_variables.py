@@ -13,6 +13,8 @@ OTHER = {
     "concurrency": "9",
     "existing": "skip",
     "transport": "sdk",
+    "credential_patience": "5",
+    "max_rps": "5",
 }
 
 
