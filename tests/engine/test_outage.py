@@ -92,7 +92,7 @@ async def test_one_object_that_always_fails_fails_soon_and_alone(tmp_path, objec
             raise StoreError(OUTAGES["500"])
 
     store = MemoryStore({f"k{n:04}": stored(b"%d" % n) for n in range(objects)}, fault=poisoned)
-    done = await run_once(store, tmp_path, clock=clock, max_attempts=None)
+    done = await run_once(store, tmp_path, clock=clock, max_attempts=None, concurrency=1)
     assert (done.tally.done, done.tally.failed["server-error"].count) == (objects - 1, 1)
     assert clock.now - 1000.0 < 200.0
 
