@@ -47,7 +47,7 @@ def test_what_was_recorded_is_known_to_the_next_run(path):
     with closing(open_journal(path)) as journal:
         assert journal.known("", LAST) == {
             "a": KnownRow("a", '"16"', 9, "a", State.DONE, "v1", Verdict.VERIFIED),
-            "b": KnownRow("b", '"26"', 9, None, State.FAILED, None, None),
+            "b": KnownRow("b", '"26"', 9, None, State.FAILED, None, None, "network"),
         }
 
 
