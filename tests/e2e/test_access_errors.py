@@ -53,7 +53,7 @@ def key_disabled(server, machine):
 
 
 def clock_off(server, machine):
-    server.cloud.clock = lambda clock=server.cloud.clock: clock() + 1200
+    server.cloud.clock = lambda clock=server.cloud.clock: clock() + 200_000
 
 
 def expired_source_session(server, machine):

@@ -124,3 +124,9 @@ def test_backoff_is_full_jitter_under_a_doubling_bound():
     assert backoff(1, 0.0) == 0.0
     assert backoff(1, 0.5) * 2 == backoff(2, 0.5)
     assert backoff(1000, 0.999) < LONGEST_DELAY
+
+
+def test_attempts_during_an_outage_make_nobody_wait_longer_after_it():
+    fresh, tried = Effort(attempt=2), Effort(attempt=102, looks=100)
+    fault = http(500, "InternalError")
+    assert decide(fault, tried, TIME_ALONE, 0.5).delay == decide(fault, fresh, TIME_ALONE, 0.5).delay

@@ -42,7 +42,7 @@ class Effort(NamedTuple):
     """What one object or page has cost so far, in requests and seconds. `attempt` counts from 1.
 
     `spent` was waited while others were served, `strikes` are failures while they were. `quiet` is how long nobody
-    has been served. `trusted` says that the credentials were good for another request.
+    has been served, `looks` are attempts of that time, when the service was at fault. `trusted` says that the credentials were good for another request.
     """
 
     attempt: int
@@ -51,6 +51,7 @@ class Effort(NamedTuple):
     integrity_failures: int = 0
     strikes: int = 0
     quiet: float = 0.0
+    looks: int = 0
     trusted: bool = False
 
 
@@ -191,7 +192,7 @@ def _passing(again: Action, effort: Effort, limits: RetryLimits) -> Action:
 
 def _delay(fault: Fault, effort: Effort, jitter: float) -> float:
     asked = min(fault.retry_after or 0.0, MAX_RETRY_AFTER)
-    return max(asked, backoff(effort.attempt, jitter))
+    return max(asked, backoff(max(1, effort.attempt - effort.looks), jitter))
 
 
 def backoff(attempt: int, jitter: float) -> float:

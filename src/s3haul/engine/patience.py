@@ -151,7 +151,9 @@ class _Trouble:
         ctx.emit(Retrying(self._key, action.reason, fault.message, effort.attempt, delay, everyone))
         if delay:
             await ctx.sleep(delay)
-        self.effort = effort._replace(attempt=effort.attempt + 1, spent=effort.spent + delay)
+        self.effort = effort._replace(
+            attempt=effort.attempt + 1, spent=effort.spent + delay, looks=effort.looks + self._outage
+        )
 
     def renewed(self) -> None:
         effort = self.effort
