@@ -2,10 +2,13 @@
 
 import contextlib
 import os
+import unicodedata
 
 from s3haul.core.keypath import STATE_DIRECTORY
 
-_COMPOSED, _DECOMPOSED = "\u00e9", "e\u0301"
+# A name as objects have it, and names that a disk may take for it: another case, Unicode form, a dot at the end.
+_NAME = "Probe-\u00e9.bin"
+_OTHERS = (_NAME.lower(), unicodedata.normalize("NFD", _NAME), _NAME + ".")
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -20,20 +23,25 @@ def folds_names(root_fd: int, temporary_fd: int, prefix: str) -> bool:
         with contextlib.suppress(OSError):  # mostly: no such name
             os.stat(name, dir_fd=root_fd, follow_symlinks=False)
             return True
-    return _folds_forms(temporary_fd, prefix)
+    return _confuses(temporary_fd, prefix)
 
 
-def _folds_forms(directory_fd: int, prefix: str) -> bool:
-    """Whether one name is another in another Unicode form. False where that cannot be tried (a full disk)."""
-    name, other = ((prefix + form).encode() for form in (_COMPOSED, _DECOMPOSED))
+def _confuses(directory_fd: int, prefix: str) -> bool:
+    """Whether a file is found under another name. False where that cannot be tried (a full disk)."""
+    name = (prefix + _NAME).encode()
     try:
         os.close(os.open(name, _NEW, 0o600, dir_fd=directory_fd))
     except OSError:
         return False
     try:
-        os.stat(other, dir_fd=directory_fd, follow_symlinks=False)
-    except OSError:
-        return False
+        return any(_is_there(directory_fd, prefix + other) for other in _OTHERS)
     finally:
         os.unlink(name, dir_fd=directory_fd)
+
+
+def _is_there(directory_fd: int, name: str) -> bool:
+    try:
+        os.stat(name.encode(), dir_fd=directory_fd, follow_symlinks=False)
+    except OSError:
+        return False
     return True
