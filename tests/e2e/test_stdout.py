@@ -76,6 +76,13 @@ def test_a_connection_that_breaks_off_is_gone_on_with_where_it_broke(server, fet
     assert server.count("GetObject") == 2
 
 
+def test_the_attempts_that_the_configuration_allows_are_its_bound_too(server, run):
+    server.cloud.put(seed.BUCKET, "one.bin", b"x")
+    server.faults.add("error", operation="GetObject", status=500, code="InternalError")
+    ran = run(f"{SOURCE}/one.bin", "-", AWS_MAX_ATTEMPTS="2")
+    assert (ran.code, ran.out, server.count("GetObject")) == (1, "", 2), ran.text
+
+
 def test_bytes_that_do_not_match_the_checksum_are_exit_code_1(server, fetched):
     server.cloud.put(seed.BUCKET, "one.bin", BODY, checksum="CRC64NVME")
     server.faults.add("flip", operation="GetObject")

@@ -116,6 +116,15 @@ def test_a_damaged_file_of_names_is_no_traceback(tmp_path):
     assert "remove it" in caught.value.hint
 
 
+def test_names_that_cannot_be_kept_leave_no_descriptor_open(tmp_path, monkeypatch):
+    monkeypatch.setattr("s3haul.disk.destination.folds_names", lambda *_: True)
+    (tmp_path / ".s3haul" / FILE_NAME).mkdir(parents=True)
+    before = sorted(Path("/dev/fd").iterdir())
+    with pytest.raises(DestinationError):
+        Destination.open(tmp_path)
+    assert sorted(Path("/dev/fd").iterdir()) == before
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.lists(keys, max_size=12, unique=True))
 def test_no_disk_takes_two_settled_paths_for_one_and_each_reads_back(tmp_path_factory, chosen):

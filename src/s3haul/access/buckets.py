@@ -23,9 +23,9 @@ def check_bucket(bucket: str) -> None:
             hint = "a name has letters, digits, hyphens and dots; an access point is named by its whole ARN"
             raise UsageError(f"{bucket!r} is not the name of a bucket", hint=hint)
         return
-    trouble = _trouble(Arn.parse(bucket))
-    if trouble:
-        raise UsageError(f"{bucket!r} is not the ARN of an access point: {trouble}", hint=f"write {_FORM}")
+    defect = _defect(Arn.parse(bucket))
+    if defect:
+        raise UsageError(f"{bucket!r} is not the ARN of an access point: {defect}", hint=f"write {_FORM}")
 
 
 def is_multi_region(bucket: str) -> bool:
@@ -34,7 +34,7 @@ def is_multi_region(bucket: str) -> bool:
     return arn is not None and arn.service == "s3" and not arn.region
 
 
-def _trouble(arn: Arn | None) -> str:
+def _defect(arn: Arn | None) -> str:
     """What is wrong with the ARN; "" for a sound one."""
     if arn is None:
         return "it does not have six fields behind arn:"
@@ -46,10 +46,10 @@ def _trouble(arn: Arn | None) -> str:
         return f"its account {arn.account!r} does not have 12 digits"
     if arn.service == "s3-outposts":
         return ""
-    return _trouble_of_point(arn)
+    return _defect_of_point(arn)
 
 
-def _trouble_of_point(arn: Arn) -> str:
+def _defect_of_point(arn: Arn) -> str:
     point = _POINT.fullmatch(arn.resource)
     if point is None:
         return f"{arn.resource!r} is not accesspoint/NAME"

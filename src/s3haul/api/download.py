@@ -63,19 +63,12 @@ async def download(
                 destination=opened,
                 source=source,
                 identity=SourceIdentity(source.bucket, source.base, bucket.effective.endpoint),
-                options=as_configured(transfer, bucket),
+                options=bucket.transfer,
                 file_name=destination.name,
                 handle_signals=handle_signals,
             )
             await haul(job, stats, emit)
     return stats
-
-
-def as_configured(transfer: TransferOptions, bucket: OpenStore) -> TransferOptions:
-    """With what the AWS configuration says of transfers, where the options do not."""
-    settings = bucket.effective.settings
-    attempts = settings.max_attempts if transfer.max_attempts is None else transfer.max_attempts
-    return replace(transfer, max_attempts=attempts, bandwidth=transfer.bandwidth or settings.max_bandwidth)
 
 
 async def download_events(

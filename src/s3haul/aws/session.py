@@ -9,6 +9,7 @@ import getpass
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from s3haul.access.names import Arn
@@ -47,12 +48,14 @@ class Effective(NamedTuple):
 class OpenStore(NamedTuple):
     """`credentials.run()` belongs into the engine's outer task group; None where nothing needs it.
 
-    `transport` is "curl" or "sdk", `transport_reason` says why in a few words.
+    `transfer` are the options of the run with what the AWS configuration says of them. `transport` is "curl" or
+    "sdk", `transport_reason` says why in a few words.
     """
 
     store: ObjectStore
     effective: Effective
     credentials: RoleCredentials | None
+    transfer: TransferOptions
     transport: str = "sdk"
     transport_reason: str = ""
 
@@ -92,6 +95,7 @@ async def open_store(
     Raises `UsageError`, `AccessError` or `SourceError` before anything is yielded.
     """
     settings = checked_settings(access)
+    transfer = _configured(transfer, settings)
     for warning in settings.warnings:
         on_event(warning)
     credentials, fetch = await _credentials(settings, on_event, ask_mfa, access.credential_patience)
@@ -100,7 +104,13 @@ async def open_store(
     async with opening as bucket:
         effective = _effective(settings, credentials, bucket.client)
         choice = bucket.choice
-        yield OpenStore(bucket.store, effective, credentials, choice.transport, choice.reason)
+        yield OpenStore(bucket.store, effective, credentials, transfer, choice.transport, choice.reason)
+
+
+def _configured(transfer: TransferOptions, settings: Settings) -> TransferOptions:
+    """With what the AWS configuration says of transfers, where the options say nothing."""
+    attempts = settings.max_attempts if transfer.max_attempts is None else transfer.max_attempts
+    return replace(transfer, max_attempts=attempts, bandwidth=transfer.bandwidth or settings.max_bandwidth)
 
 
 class OpenBucket(NamedTuple):
@@ -149,7 +159,7 @@ async def open_bucket(
                 proxy=choice.proxy,
                 stall_timeout=transfer.stall_timeout,
                 minimum_rate=transfer.minimum_rate,
-                maximum_rate=transfer.bandwidth or settings.max_bandwidth or 0,
+                maximum_rate=transfer.bandwidth or 0,
             )
             store = await stack.enter_async_context(
                 open_curl_store(choice.endpoint, network, source, transfer, fetch)

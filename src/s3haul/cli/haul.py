@@ -8,7 +8,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from s3haul.api.download import as_configured, download
+from s3haul.api.calls import calls_for
+from s3haul.api.download import download
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.cli import render, streams
 from s3haul.cli.logfile import LogFile, summarise, with_log
@@ -18,11 +19,7 @@ from s3haul.cli.trouble import machine_limit
 from s3haul.core.filters import nothing_selected
 from s3haul.core.tally import Tally
 from s3haul.core.text import human_bytes, human_count, show
-from s3haul.core.tuner import Tuner
 from s3haul.disk import free_space_for
-from s3haul.engine.context import Calls
-from s3haul.engine.gate import Gate
-from s3haul.engine.limits import limited
 from s3haul.engine.loop import run_loop
 from s3haul.engine.preview import Done, Estimate
 from s3haul.engine.preview import preview as foresee
@@ -73,7 +70,7 @@ def run(
         )
 
     try:
-        error = _what_ended(main())
+        error = what_ended(main())
     finally:
         _close(listener)
     seconds = time.monotonic() - started
@@ -96,7 +93,7 @@ def run(
     return ending.exit_code
 
 
-def _what_ended(main: Coroutine[None, None, None]) -> S3HaulError | None:
+def what_ended(main: Coroutine[None, None, None]) -> S3HaulError | None:
     """Run it: what ended it early, if anything did."""
     try:
         run_loop(main)
@@ -180,14 +177,7 @@ def preview(
         async with open_store(access, source, transfer, on_event=listener.observe) as opened:
             for remark in remarks(source, transfer.filters):
                 listener.observe(remark)
-            calls = Calls(
-                store=limited(opened.store, transfer),
-                credentials=opened.credentials,
-                source=source,
-                options=as_configured(transfer, opened),
-                gate=Gate(Tuner(ceiling=transfer.concurrency)),
-                emit=listener.observe,
-            )
+            calls = calls_for(opened, source, listener.observe)
             async for ref, path in foresee(calls, estimate, done):
                 if not (output.quiet or output.json):
                     name = f"{where.root}/{where.name or path}"

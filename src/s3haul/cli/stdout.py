@@ -7,18 +7,14 @@ import signal
 import sys
 import time
 
+from s3haul.api.calls import calls_for
 from s3haul.aws.session import open_store
 from s3haul.cli import streams
-from s3haul.cli.haul import explained
+from s3haul.cli.haul import explained, what_ended
 from s3haul.cli.logfile import LogFile, summarise, with_log
 from s3haul.cli.render import Ending
 from s3haul.core.tally import Tally
-from s3haul.core.tuner import Tuner
-from s3haul.engine.context import Calls
-from s3haul.engine.gate import Gate
-from s3haul.engine.loop import run_loop
 from s3haul.engine.stream import NAME, stream_object
-from s3haul.errors import S3HaulError
 from s3haul.events import Event
 from s3haul.models import Verdict
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
@@ -32,7 +28,6 @@ def run(
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     tally, started = Tally(), time.monotonic()
     listener = with_log(Quiet(tally, sys.stderr, colour=streams.colour_allowed(sys.stderr)), log, tally)
-    error: S3HaulError | None = None
 
     def emit(event: Event) -> None:
         tally.observe(event)
@@ -41,21 +36,9 @@ def run(
 
     async def main() -> None:
         async with open_store(access, source, transfer, on_event=emit) as opened:
-            calls = Calls(
-                store=opened.store,
-                credentials=opened.credentials,
-                source=source,
-                options=transfer,
-                gate=Gate(Tuner(ceiling=transfer.concurrency)),
-                emit=emit,
-            )
-            await stream_object(calls, streams.put_bytes)
+            await stream_object(calls_for(opened, source, emit), streams.put_bytes)
 
-    try:
-        run_loop(main())
-    except S3HaulError as raised:
-        error = raised
-    error, findings = explained(access, source, transfer, tally, error)
+    error, findings = explained(access, source, transfer, tally, what_ended(main()))
     url = f"s3://{source.bucket}/{source.prefix}"
     seconds = time.monotonic() - started
     ending = Ending(tally=tally, error=error, seconds=seconds, url=url, root=NAME, findings=findings)

@@ -13,7 +13,7 @@ from s3haul.errors import Fault, FaultKind
 BASE_DELAY = 0.2
 LONGEST_DELAY = 20.0
 INTEGRITY_TRIES = 3
-RENEWALS = 1000  # of which the credentials themselves make few, and in time an end
+RENEWALS = 1000  # only against an endless loop: the credentials slow renewals down, and give up long before
 STRIKES = 10
 MAX_RETRY_AFTER = 60.0
 

@@ -63,6 +63,7 @@ class Destination(Tree):
             state_fd = open_private(root, root_fd, STATE_DIRECTORY, limitations, force=force)
             undo.callback(os.close, state_fd)
             temporary_fd = open_private(root / STATE_DIRECTORY, state_fd, "tmp", limitations, force=force)
+            undo.callback(os.close, temporary_fd)
             destination = cls(root, root_fd, state_fd, temporary_fd, limitations)
             if folds_names(root_fd, temporary_fd, destination._staging.prefix):
                 destination._names = Names(destination.state_path)

@@ -1,0 +1,22 @@
+"""What a dry run and a stream ask S3 with: the store within its limits, a limiter of its own, no destination."""
+
+from s3haul.aws.session import OpenStore
+from s3haul.core.tuner import Tuner
+from s3haul.engine.context import Calls
+from s3haul.engine.gate import Gate
+from s3haul.engine.limits import fitting, limited
+from s3haul.events import Emit
+from s3haul.options import SourceOptions
+
+
+def calls_for(bucket: OpenStore, source: SourceOptions, emit: Emit) -> Calls:
+    """The calls of one run on an open bucket. For the event loop of the run."""
+    options = fitting(bucket.transfer)
+    return Calls(
+        store=limited(bucket.store, options),
+        credentials=bucket.credentials,
+        source=source,
+        options=options,
+        gate=Gate(Tuner(ceiling=options.concurrency)),
+        emit=emit,
+    )
