@@ -57,7 +57,7 @@ def run(argv: Sequence[str]) -> int:
     """Run one command line; returns the exit code."""
     _forget_empty_variables()
     try:
-        result = app(args=list(argv), prog_name="s3haul", standalone_mode=False)
+        result = app(args=list(argv), prog_name="s3haul", standalone_mode=False, obj=tuple(argv))
         streams.flush()
     except typer.TyperException as error:
         from s3haul.cli.usage import refusal  # noqa: PLC0415 - only a mistake needs the tables of what is meant

@@ -3,8 +3,6 @@
 Nothing is fetched but single bytes, and nothing is left at the destination.
 """
 
-import sys
-
 import typer
 
 from s3haul.cli import flags, parsing
@@ -30,6 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def check(
+    ctx: typer.Context,
     source: flags.Source,
     dest: flags.OptionalDest = None,
     *,
@@ -78,7 +77,7 @@ def check(
         owner_profile=owner_profile,
     )
     where = parsing.parse_destination(dest, what, force=force) if dest not in {None, "-"} else None
-    transfer = TransferOptions(filters=parsing.filters_in_order(sys.argv, include or (), exclude or ()))
+    transfer = TransferOptions(filters=parsing.filters_in_order(ctx.obj, include or (), exclude or ()))
     with quick_imports():
         from s3haul.cli.examine import run  # noqa: PLC0415 - help and usage errors stay fast
 

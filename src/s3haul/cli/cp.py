@@ -3,8 +3,6 @@
 Turns flags into records; `cli.haul` does the run. No decision about objects is made here.
 """
 
-import sys
-
 import typer
 
 from s3haul.cli import flags, parsing
@@ -35,6 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def cp(
+    ctx: typer.Context,
     source: flags.Source,
     dest: flags.Dest,
     *,
@@ -114,7 +113,7 @@ def cp(
         credential_patience=credential_patience,
     )
     transfer = TransferOptions(
-        filters=parsing.filters_in_order(sys.argv, include or (), exclude or ()),
+        filters=parsing.filters_in_order(ctx.obj, include or (), exclude or ()),
         sse=sse,
         sse_kms_key_id=sse_kms_key_id,
         require_checksum=require_checksum,
@@ -140,7 +139,7 @@ def cp(
         from s3haul.cli import haul, stdout  # noqa: PLC0415 - help and usage errors stay fast
         from s3haul.cli.logfile import opened_log  # noqa: PLC0415 - same
 
-    with opened_log(log_file, sys.argv[1:], as_json=output.json_log) as log:
+    with opened_log(log_file, ctx.obj, as_json=output.json_log) as log:
         if where is None:
             return stdout.run(access, what, transfer, log)
         return (haul.preview if dryrun else haul.run)(access, what, transfer, where, output, log=log)

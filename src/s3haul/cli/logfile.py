@@ -8,6 +8,7 @@ It is added to, and only its owner may read it. A file that cannot be written an
 import io
 import json
 import os
+import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -107,7 +108,7 @@ def opened_log(path: Path | None, argv: Sequence[str], *, as_json: bool) -> Iter
     log.tell(
         "command",
         {"version": __version__, "arguments": words},
-        [f"s3haul {__version__}: {show(' '.join(words))}"],
+        [f"s3haul {__version__}: {show(shlex.join(words))}"],
     )
     try:
         yield log
