@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
 from s3haul.cli.app import run as command
@@ -19,6 +20,7 @@ from s3haul.core.keypath import safe_path
 from s3haul.disk import Destination
 from s3haul.engine.answers import check_end, check_whole, demand_encryption
 from s3haul.engine.verification import check_for, plan
+from s3haul.models import ObjectRef
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.s3.endpoint import parse
 from s3haul.s3.handles import Network
@@ -49,20 +51,20 @@ def thread_seconds(stop: threading.Event) -> dict[str, float]:
 class Work:
     """As `store.SmallObjectWork`: each response goes as far as `stage` says."""
 
-    def __init__(self, refs, stage: int, destination: Destination) -> None:
+    def __init__(self, refs: Sequence[ObjectRef], stage: int, destination: Destination) -> None:
         self.ended = threading.Event()
         self.seconds = 0.0
         self._waiting, self._left = deque(refs), len(refs)
         self._running = 0
         self._stage, self._destination, self._options = stage, destination, TransferOptions()
 
-    def next(self):
+    def next(self) -> ObjectRef | None:
         if not self._waiting or self._running >= CONNECTIONS:
             return None
         self._running += 1
         return self._waiting.popleft()
 
-    def answered(self, ref, headers, body) -> None:
+    def answered(self, ref: ObjectRef, headers: dict[str, str], body: Sequence[bytes]) -> None:
         if self._stage:
             meta = object_meta(200, headers, dated=False)
             check_whole(ref, meta)
@@ -80,7 +82,7 @@ class Work:
             self.seconds = time.thread_time()
             self.ended.set()
 
-    def unanswered(self, ref) -> None:
+    def unanswered(self, ref: ObjectRef) -> None:
         raise SystemExit(f"{ref.key} did not come")
 
     def pause(self) -> None:
@@ -99,7 +101,8 @@ async def alone(server: Server, bucket: str, stage: int, root: Path) -> float:
     endpoint = parse(f"{server.endpoint('https')}/{bucket}", "us-east-1")
     source, network = SourceOptions(bucket=bucket), Network(authorities=str(server.ca))
     async with open_curl_store(endpoint, network, source, TransferOptions(), keys) as store:
-        refs, token = [], None
+        refs: list[ObjectRef] = []
+        token = None
         while not refs or token:
             page = await store.list_page("", token=token)
             refs += page.entries
@@ -107,6 +110,7 @@ async def alone(server: Server, bucket: str, stage: int, root: Path) -> float:
         with Destination.open(root) as destination:
             work = Work(refs, stage, destination)
             thread = store.small_objects(work)
+            assert thread is not None, "the curl transport has one"
             await asyncio.to_thread(work.ended.wait)
             thread.close()
     return work.seconds / len(refs) * 1e6
@@ -124,7 +128,8 @@ def main() -> None:
         Server(scenario, workers=1) as server,
         tempfile.TemporaryDirectory(dir=memory_directory()) as scratch,
     ):
-        stop, seconds, before = threading.Event(), {}, time.thread_time()
+        stop, before = threading.Event(), time.thread_time()
+        seconds: dict[str, float] = {}
         sampler = threading.Thread(target=lambda: seconds.update(thread_seconds(stop)), name="this sampler")
         sampler.start()
         where = ["--endpoint-url", server.endpoint("https"), "--ca-bundle", str(server.ca), "--no-progress"]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, TextIO
 
 from s3haul.core.meter import SILENCE, Meter, Reading, retry_note
-from s3haul.core.tally import Tally
+from s3haul.core.stats import Stats
 from s3haul.core.text import colour_mark, human_bytes, human_count, human_duration, show
 from s3haul.events import CredentialsRenewed, Event, Finished, Noted, Retrying, Tick, Warned
 from s3haul.models import State
@@ -69,13 +69,13 @@ class Bars:
     """Two bars, of bytes and of objects, and below them what holds the run up."""
 
     def __init__(
-        self, tally: Tally, stream: TextIO, *, clock: Clock = time.monotonic, colour: bool = False
+        self, stats: Stats, stream: TextIO, *, clock: Clock = time.monotonic, colour: bool = False
     ) -> None:
         from tqdm import tqdm  # noqa: PLC0415 - without a terminal there are no bars
         from tqdm.utils import disp_trim  # noqa: PLC0415 - same
 
-        self._meter = Meter(tally, clock())
-        self._tally = tally
+        self._meter = Meter(stats, clock())
+        self._stats = stats
         self._screen = Screen(stream)
         self._clock = clock
         self._colour = colour
@@ -88,7 +88,7 @@ class Bars:
         if isinstance(event, Warned | Noted):
             self._screen.say(_message(event, colour=self._colour))
         due = now >= self._next or isinstance(event, Tick)
-        if due and (self._tally.selected or self._tally.retries):
+        if due and (self._stats.selected or self._stats.retries):
             self._next = now + DRAW_INTERVAL
             self._screen.draw(self._lines(self._meter.read(now)))
 
@@ -118,7 +118,7 @@ class Bars:
 
     def close(self) -> None:
         """The last state stays on the screen, unless nothing was listed."""
-        lines = self._lines(self._meter.read(self._clock())) if self._tally.selected else []
+        lines = self._lines(self._meter.read(self._clock())) if self._stats.selected else []
         self._screen.draw(lines)
 
 
@@ -126,12 +126,12 @@ class Lines:
     """One line every ten seconds, for logs and pipes."""
 
     def __init__(
-        self, tally: Tally, stream: TextIO, *, clock: Clock = time.monotonic, colour: bool = False
+        self, stats: Stats, stream: TextIO, *, clock: Clock = time.monotonic, colour: bool = False
     ) -> None:
         self._stream = stream
         self._clock = clock
         self._colour = colour
-        self._meter = Meter(tally, clock())
+        self._meter = Meter(stats, clock())
         self._next = clock() + LINE_INTERVAL
 
     def observe(self, event: Event) -> None:
@@ -156,7 +156,7 @@ class JsonLines:
 
     def __init__(
         self,
-        tally: Tally,
+        stats: Stats,
         stream: TextIO,
         *,
         clock: Clock = time.monotonic,
@@ -165,7 +165,7 @@ class JsonLines:
         self._stream = stream
         self._clock = clock
         self._wall = wall
-        self._meter = Meter(tally, clock())
+        self._meter = Meter(stats, clock())
         self._next = clock() + LINE_INTERVAL
 
     def observe(self, event: Event) -> None:
@@ -204,19 +204,19 @@ class Quiet:
 
     def __init__(
         self,
-        tally: Tally,
+        stats: Stats,
         stream: TextIO,
         *,
         clock: Clock = time.monotonic,
         colour: bool = False,
         notes: bool = False,
     ) -> None:
-        self._tally = tally
+        self._stats = stats
         self._stream = stream
         self._clock = clock
         self._colour = colour
         self._notes = notes
-        self._meter = Meter(tally, clock())
+        self._meter = Meter(stats, clock())
         self._silence = SILENCE
         self._next = clock() + RETRY_INTERVAL
         self._told: dict[str, int] = {}

@@ -15,7 +15,7 @@ from s3haul.core.keypath import safe_path
 from s3haul.core.pages import PAGES
 from s3haul.core.plan import DEARER, MOST_BLOCKS
 from s3haul.core.reasons import REASONS
-from s3haul.core.tally import Tally
+from s3haul.core.stats import Stats
 from s3haul.engine.lanes import FIRST, LANE_BYTES
 from s3haul.errors import S3HaulError, UsageError
 from s3haul.options import RangeOptions
@@ -106,7 +106,7 @@ def test_the_text_on_the_manifest_names_every_column():
 
 def test_the_text_on_json_names_every_field_of_the_summary_and_every_event():
     text = topic_text("json")
-    ending = Ending(tally=Tally(), error=None, seconds=1.0, url="s3://b/", root=".")
+    ending = Ending(stats=Stats(), error=None, seconds=1.0, url="s3://b/", root=".")
     events = re.findall(r'self\._write\("(\w+)"', (SOURCE / "progress.py").read_text())
     assert len(events) >= 6
     for name in [*ending.as_object(), *events]:

@@ -79,12 +79,9 @@ def surroundings(home: Path, server: DemoServer) -> dict[str, str]:
     }
 
 
-def run(command: str, home: Path, server: DemoServer) -> subprocess.CompletedProcess[str]:
-    words = shlex.split(filled(command))
-    assert words[0] == "s3haul"
-    arguments = [sys.executable, "-m", "s3haul", *words[1:]]
+def python(arguments: list[str], home: Path, server: DemoServer) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        arguments,
+        [sys.executable, *arguments],
         cwd=home,
         env=surroundings(home, server),
         capture_output=True,
@@ -92,6 +89,12 @@ def run(command: str, home: Path, server: DemoServer) -> subprocess.CompletedPro
         timeout=60,
         check=False,
     )
+
+
+def run(command: str, home: Path, server: DemoServer) -> subprocess.CompletedProcess[str]:
+    words = shlex.split(filled(command))
+    assert words[0] == "s3haul"
+    return python(["-m", "s3haul", *words[1:]], home, server)
 
 
 def test_every_command_of_the_readme_does_what_it_says(cloud, home):
@@ -109,15 +112,7 @@ def test_every_command_of_the_readme_does_what_it_says(cloud, home):
 
 def test_the_python_example_of_the_readme_runs_as_it_stands(cloud, home):
     (program,) = blocks("python run")
-    done = subprocess.run(
-        [sys.executable, "-c", filled(program)],
-        cwd=home,
-        env=surroundings(home, cloud),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = python(["-c", filled(program)], home, cloud)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "30 objects, 0 causes of failure\n"
     assert len(list((home / "python-data").glob("*.log"))) == 30

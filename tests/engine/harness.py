@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from contract.memory import MemoryStore
-from s3haul.core.tally import Tally
+from s3haul.core.stats import Stats
 from s3haul.disk import Destination
 from s3haul.engine.run import Job, haul
 from s3haul.events import Event
@@ -19,7 +19,7 @@ from s3haul.options import SourceOptions, TransferOptions
 class Run:
     """What one run did."""
 
-    tally: Tally
+    stats: Stats
     events: list[Event] = field(default_factory=list)
     error: BaseException | None = None
 
@@ -63,10 +63,10 @@ async def run_once(
 ) -> Run:
     source = SourceOptions(bucket="bucket", prefix=prefix, recursive=recursive)
     transfer = replace(TransferOptions(concurrency=8, max_attempts=4), **options)
-    done = Run(Tally())
+    done = Run(Stats())
 
     def emit(event: Event) -> None:
-        done.tally.observe(event)
+        done.stats.observe(event)
         done.events.append(event)
 
     with Destination.open(root) as destination:
@@ -81,7 +81,7 @@ async def run_once(
             file_name=file_name,
             **({"sleep": clock.sleep, "clock": clock} if clock else {"sleep": nap}),
         )
-        await haul(job, done.tally, emit)
+        await haul(job, done.stats, emit)
     return done
 
 

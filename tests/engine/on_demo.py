@@ -9,7 +9,7 @@ from contract.demo_access import demo_profile
 from contract.stores import MAY_SEE_PARTS
 from engine.harness import Run, nap
 from s3haul.aws.session import open_store
-from s3haul.core.tally import Tally
+from s3haul.core.stats import Stats
 from s3haul.demo import seed
 from s3haul.demo.server import DemoServer
 from s3haul.disk import Destination
@@ -43,10 +43,10 @@ async def opened(server: DemoServer, transport: str, home: Path) -> AsyncIterato
 
 async def run_on(store: ObjectStore, root: Path, source: SourceOptions = SOURCE, **options: object) -> Run:
     """One haul of the whole bucket to `root`."""
-    done = Run(Tally())
+    done = Run(Stats())
 
     def emit(event: Event) -> None:
-        done.tally.observe(event)
+        done.stats.observe(event)
         done.events.append(event)
 
     with Destination.open(root) as destination:
@@ -60,7 +60,7 @@ async def run_on(store: ObjectStore, root: Path, source: SourceOptions = SOURCE,
             options=replace(QUICK, **options),
             sleep=nap,
         )
-        await haul(job, done.tally, emit)
+        await haul(job, done.stats, emit)
     return done
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import s3haul
 from contract.demo_access import demo_profile
-from s3haul.core.tally import Tally
+from s3haul.core.stats import Stats
 from s3haul.demo import seed
 from s3haul.demo.server import DemoServer
 from s3haul.errors import DestinationError, JournalError, ProfileError
@@ -66,7 +66,7 @@ async def test_two_downloads_into_one_destination_are_refused(server, tmp_path):
 
 
 async def test_events_are_a_stream_whose_end_is_the_end_of_the_run(server, tmp_path):
-    stats = Tally()
+    stats = Stats()
     events = [
         event
         async for event in s3haul.download_events(SOURCE, to(tmp_path / "a"), access=ACCESS, stats=stats)

@@ -88,7 +88,7 @@ async def test_a_run_cancelled_inside_large_objects_loses_nothing_that_its_journ
     done = await run_once(store, tmp_path, ranges=ranges)
     assert len(tree(tmp_path)) == 3
     assert all(data == content for data in tree(tmp_path).values())
-    assert (leftovers(tmp_path), done.tally.resumed) == ([], sum(kept.values()))
+    assert (leftovers(tmp_path), done.stats.resumed) == ([], sum(kept.values()))
 
 
 def known_parts(root):

@@ -32,8 +32,8 @@ async def test_every_object_lands_verified_with_its_time_and_is_accounted_for(tm
     done = await run_once(MemoryStore(objects), tmp_path)
     assert tree(tmp_path) == {key: one.body for key, one in objects.items()}
     assert set(states(tmp_path).values()) == {DONE}
-    assert (done.tally.done, done.tally.verdicts["verified"], done.tally.exit_code) == (2500, 2500, 0)
-    assert done.tally.received == sum(len(one.body) for one in objects.values())
+    assert (done.stats.done, done.stats.verdicts["verified"], done.stats.exit_code) == (2500, 2500, 0)
+    assert done.stats.received == sum(len(one.body) for one in objects.values())
     assert (tmp_path / "dir1/file-0001").stat().st_mtime == 1_700_000_000.0
     assert leftovers(tmp_path) == []
 
@@ -43,7 +43,7 @@ async def test_a_second_run_fetches_nothing(tmp_path):
     await run_once(store, tmp_path)
     again = await run_once(store, tmp_path)
     assert store.count("get") == 50
-    assert (again.tally.already, again.tally.done, again.tally.exit_code) == (50, 0, 0)
+    assert (again.stats.already, again.stats.done, again.stats.exit_code) == (50, 0, 0)
 
 
 async def test_changed_missing_and_truncated_files_are_fetched_again(tmp_path):
@@ -53,7 +53,7 @@ async def test_changed_missing_and_truncated_files_are_fetched_again(tmp_path):
     (tmp_path / "missing").unlink()
     (tmp_path / "short").write_bytes(b"x")
     again = await run_once(store, tmp_path)
-    assert (again.tally.already, again.tally.done) == (1, 3)
+    assert (again.stats.already, again.stats.done) == (1, 3)
     assert tree(tmp_path) == {key: one.body for key, one in store.objects.items()}
 
 
@@ -104,7 +104,7 @@ async def test_an_object_without_a_checksum_is_size_only_or_fails_on_request(tmp
     assert (line["state"], line["verdict"], bool(line["computed"])) == ("done", "size-only", True)
     strict = await run_once(store, tmp_path / "b", require_checksum=True)
     assert states(tmp_path / "b") == {"k": ("failed", "no-checksum")}
-    assert (strict.tally.exit_code, tree(tmp_path / "b")) == (1, {})
+    assert (strict.stats.exit_code, tree(tmp_path / "b")) == (1, {})
 
 
 async def test_a_flipped_byte_never_gets_the_final_name(tmp_path):
@@ -116,8 +116,8 @@ async def test_a_flipped_byte_never_gets_the_final_name(tmp_path):
         root = tmp_path / str(size)
         done = await run_once(MemoryStore({"k": stored(blob(5, size))}, fault=flip), root)
         assert states(root) == {"k": ("failed", "checksum-mismatch")}
-        assert (tree(root), leftovers(root), done.tally.exit_code) == ({}, [], 1)
-        assert done.tally.received == 0
+        assert (tree(root), leftovers(root), done.stats.exit_code) == ({}, [], 1)
+        assert done.stats.received == 0
 
 
 async def test_a_flipped_byte_in_one_part_of_a_composite_object_is_found(tmp_path):
@@ -141,7 +141,7 @@ async def test_damage_on_the_way_is_fetched_again(tmp_path):
 
     store = MemoryStore({"k": stored(b"hello world")}, fault=flip_once)
     done = await run_once(store, tmp_path)
-    assert (tree(tmp_path), done.tally.retries) == ({"k": b"hello world"}, {"checksum-mismatch": 1})
+    assert (tree(tmp_path), done.stats.retries) == ({"k": b"hello world"}, {"checksum-mismatch": 1})
 
 
 @pytest.mark.parametrize("pieces", [[b"hel"], [b"hello world and more"], [b"hello ", ConnectionError()]])
@@ -187,7 +187,7 @@ async def test_archived_objects_are_skipped_without_a_get_and_restored_ones_land
     )
     done = await run_once(store, tmp_path)
     assert states(tmp_path) == {"cold": ("skipped", "archived"), "thawed": DONE}
-    assert (store.count("get", "cold"), done.tally.exit_code) == (0, 3)
+    assert (store.count("get", "cold"), done.stats.exit_code) == (0, 3)
 
 
 async def test_markers_become_directories_and_shadowed_keys_stand_beside_them(tmp_path):
@@ -198,7 +198,7 @@ async def test_markers_become_directories_and_shadowed_keys_stand_beside_them(tm
     assert (tmp_path / "empty").is_dir()
     assert tree(tmp_path) == {"a/b": b"below", "~s3haul~@a": b"file", "m/~s3haul~=": b"x"}
     again = await run_once(store, tmp_path)
-    assert (again.tally.already, again.tally.exit_code) == (4, 0)
+    assert (again.stats.already, again.stats.exit_code) == (4, 0)
 
 
 async def test_a_file_moves_aside_when_its_key_becomes_a_directory_later(tmp_path):
@@ -207,10 +207,10 @@ async def test_a_file_moves_aside_when_its_key_becomes_a_directory_later(tmp_pat
     store.objects["a/b"] = stored(b"below")
     again = await run_once(store, tmp_path)
     assert tree(tmp_path) == {"a/b": b"below", "~s3haul~@a": b"file"}
-    assert (store.count("get", "a"), again.tally.exit_code) == (1, 0)
+    assert (store.count("get", "a"), again.stats.exit_code) == (1, 0)
     del store.objects["a/b"]
     last = await run_once(store, tmp_path)
-    assert (last.tally.already, last.tally.exit_code) == (1, 0)
+    assert (last.stats.already, last.stats.exit_code) == (1, 0)
 
 
 async def test_a_file_that_moves_aside_into_a_new_directory_is_found_there(tmp_path):
@@ -220,7 +220,7 @@ async def test_a_file_that_moves_aside_into_a_new_directory_is_found_there(tmp_p
     # Its neighbour's path has the same directory, which is not there yet.
     store.objects |= {f"{key}/b": stored(b"below"), "n" * 246 + "a" * 20: stored(b"neighbour")}
     again = await run_once(store, tmp_path)
-    assert (store.count("get", key), again.tally.exit_code) == (1, 0)
+    assert (store.count("get", key), again.stats.exit_code) == (1, 0)
 
 
 async def test_a_directory_that_does_not_exist_is_asked_for_once_a_page(tmp_path, monkeypatch):
@@ -240,7 +240,7 @@ async def test_a_directory_that_does_not_exist_is_asked_for_once_a_page(tmp_path
 async def test_filters_leave_out_and_do_not_change_the_exit_code(tmp_path):
     store = MemoryStore({"a.txt": stored(b"1"), "b.bin": stored(b"2")})
     done = await run_once(store, tmp_path, filters=((False, "*"), (True, "*.txt")))
-    assert (set(tree(tmp_path)), done.tally.filtered, done.tally.exit_code) == ({"a.txt"}, 1, 0)
+    assert (set(tree(tmp_path)), done.stats.filtered, done.stats.exit_code) == ({"a.txt"}, 1, 0)
 
 
 async def test_files_that_no_journal_knows_are_verified_and_not_fetched(tmp_path):
@@ -272,7 +272,7 @@ async def test_a_link_planted_in_the_destination_is_not_followed(tmp_path):
     done = await run_once(MemoryStore({"dir/x": stored(b"1"), "y": stored(b"2")}), root)
     assert list(outside.iterdir()) == []
     assert states(root) == {"dir/x": ("failed", "path-in-the-way"), "y": DONE}
-    assert done.tally.exit_code == 1
+    assert done.stats.exit_code == 1
 
 
 async def test_one_object_can_be_hauled_under_another_name(tmp_path):
@@ -303,7 +303,7 @@ async def test_an_incomplete_listing_ends_the_run_and_keeps_what_was_done(tmp_pa
         await run_once(store, tmp_path)
     store.fault = None
     again = await run_once(store, tmp_path)
-    assert (again.tally.already + again.tally.done, again.tally.exit_code) == (30, 0)
+    assert (again.stats.already + again.stats.done, again.stats.exit_code) == (30, 0)
 
 
 async def test_when_every_object_is_refused_the_ending_is_about_access(tmp_path):
@@ -313,7 +313,7 @@ async def test_when_every_object_is_refused_the_ending_is_about_access(tmp_path)
 
     done = await run_once(MemoryStore({"k": stored(b"x")}, fault=deny), tmp_path)
     assert states(tmp_path) == {"k": ("failed", "kms-access-denied")}
-    assert done.tally.exit_code == 4
+    assert done.stats.exit_code == 4
 
 
 async def test_a_role_that_lost_its_rights_ends_the_run_early(tmp_path):
@@ -361,7 +361,7 @@ async def test_what_befalls_some_objects_fails_them_and_no_others(tmp_path, stat
 
     keys = [f"{name}{n:03}" for name, count in (("a", 50), ("b", few), ("c", 50)) for n in range(count)]
     done = await run_once(MemoryStore({key: stored(b"x") for key in keys}, fault=refuse), tmp_path)
-    assert (done.tally.done, done.tally.failed[reason].count, done.tally.exit_code) == (100, few, 1)
+    assert (done.stats.done, done.stats.failed[reason].count, done.stats.exit_code) == (100, few, 1)
 
 
 async def test_a_bucket_that_is_lost_in_mid_run_ends_it(tmp_path):
@@ -382,7 +382,7 @@ async def test_a_few_hundred_refused_objects_among_readable_ones_do_not_end_the_
 
     keys = [f"a{n}" for n in range(50)] + [f"secret/{n}" for n in range(300)] + [f"z{n}" for n in range(50)]
     done = await run_once(MemoryStore({key: stored(b"x") for key in keys}, fault=deny), tmp_path)
-    assert (done.tally.done, done.tally.failed_count, done.tally.exit_code) == (100, 300, 1)
+    assert (done.stats.done, done.stats.failed_count, done.stats.exit_code) == (100, 300, 1)
 
 
 async def test_the_encryption_that_the_user_states_must_be_true(tmp_path):
@@ -393,7 +393,7 @@ async def test_the_encryption_that_the_user_states_must_be_true(tmp_path):
 
 async def test_an_empty_bucket_is_done_at_once(tmp_path):
     done = await run_once(MemoryStore({}), tmp_path)
-    assert (done.tally.exit_code, manifest(tmp_path)) == (0, {})
+    assert (done.stats.exit_code, manifest(tmp_path)) == (0, {})
 
 
 async def test_a_version_that_will_be_replaced_is_unlearnt_before_its_file_is(tmp_path):

@@ -46,7 +46,7 @@ class Service:
 async def test_an_outage_of_ten_minutes_fails_nothing_and_is_looked_at_twice_a_second(tmp_path, kind):
     service = Service(OUTAGES[kind], 600.0)
     done = await run_once(service.store, tmp_path, clock=service.clock, max_attempts=None)
-    assert done.tally.exit_code == 0
+    assert done.stats.exit_code == 0
     assert set(states(tmp_path).values()) == {DONE}
     later = [when for when in service.asked if when > 60.0]
     assert 0.5 * 540 <= len(later) <= 2.1 * 540
@@ -63,7 +63,7 @@ async def test_work_goes_on_within_seconds_after_an_outage(tmp_path, kind):
 async def test_an_outage_of_the_listing_is_waited_out_while_objects_are_served(tmp_path):
     service = Service(OUTAGES["500"], 600.0, after=3, operation="list")
     done = await run_once(service.store, tmp_path, clock=service.clock, max_attempts=None)
-    assert (done.tally.done, done.tally.exit_code) == (200, 0)
+    assert (done.stats.done, done.stats.exit_code) == (200, 0)
     assert service.served[0] <= 603.0
 
 
@@ -80,7 +80,7 @@ async def test_an_outage_that_outlasts_all_patience_ends_the_run_and_fails_no_ob
 async def test_attempts_that_the_user_sets_are_the_bound_of_each_object(tmp_path):
     service = Service(OUTAGES["500"], 10_000.0, objects=5, after=2)
     done = await run_once(service.store, tmp_path, clock=service.clock, max_attempts=2, concurrency=1)
-    assert (done.tally.done, done.tally.failed["server-error"].count) == (2, 3)
+    assert (done.stats.done, done.stats.failed["server-error"].count) == (2, 3)
     assert len(service.asked) == 3 * 2
 
 
@@ -94,7 +94,7 @@ async def test_one_object_that_always_fails_fails_soon_and_alone(tmp_path, objec
 
     store = MemoryStore({f"k{n:04}": stored(b"%d" % n) for n in range(objects)}, fault=poisoned)
     done = await run_once(store, tmp_path, clock=clock, max_attempts=None, concurrency=1)
-    assert (done.tally.done, done.tally.failed["server-error"].count) == (objects - 1, 1)
+    assert (done.stats.done, done.stats.failed["server-error"].count) == (objects - 1, 1)
     assert clock.now - 1000.0 < 200.0
 
 
@@ -105,4 +105,4 @@ async def test_what_the_service_does_not_implement_is_asked_for_once(tmp_path):
 
     store = MemoryStore({"k0": stored(b"0"), "k1": stored(b"1")}, fault=never)
     done = await run_once(store, tmp_path, max_attempts=None)
-    assert (done.tally.exit_code, done.tally.failed["request-refused"].count, store.count("get")) == (1, 1, 2)
+    assert (done.stats.exit_code, done.stats.failed["request-refused"].count, store.count("get")) == (1, 1, 2)

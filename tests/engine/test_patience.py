@@ -52,7 +52,7 @@ async def test_a_short_storm_of_503_loses_nothing_and_slows_everybody_down(tmp_p
     store = MemoryStore(objects(40), fault=storm)
     done = await run_once(store, tmp_path)
     assert set(states(tmp_path).values()) == {DONE}
-    assert done.tally.retries["throttled"] == 120
+    assert done.stats.retries["throttled"] == 120
     assert all(event.everyone for event in done.events if isinstance(event, Retrying))
 
 
@@ -72,7 +72,7 @@ async def test_passing_trouble_is_retried_and_lasting_trouble_fails_that_object_
 
     done = await run_once(MemoryStore(objects(3), fault=trouble), tmp_path, retry_budget=5.0)
     assert states(tmp_path) == {"k000": DONE, "k001": ("failed", reason), "k002": DONE}
-    assert done.tally.exit_code == 1
+    assert done.stats.exit_code == 1
 
 
 async def test_expired_tokens_are_renewed_and_the_objects_fetched(tmp_path):
@@ -84,7 +84,7 @@ async def test_expired_tokens_are_renewed_and_the_objects_fetched(tmp_path):
 
     done = await run_once(MemoryStore(objects(40), fault=expire), tmp_path, credentials=role)
     assert (set(states(tmp_path).values()), role.number) == ({DONE}, 1)
-    assert done.tally.exit_code == 0
+    assert done.stats.exit_code == 0
 
 
 async def test_a_renewal_after_which_nothing_was_served_was_in_vain(tmp_path):

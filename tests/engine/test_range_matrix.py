@@ -129,7 +129,7 @@ async def test_the_verdict_is_right_in_every_cell(tmp_path, transport, cells, ma
                 wrong[cell.key] = (said, cell.verdict, line["detail"], right)
     assert wrong == {}
     assert leftovers(tmp_path / "dest") == []
-    assert done.tally.balanced
+    assert done.stats.balanced
     kept = sum(cell.size for cell in cells if lines[cell.key]["state"] == "done")
     assert sum(e.bytes for e in done.events if isinstance(e, Received | Resumed)) == kept
     ranged = [call for call in server.calls if call.operation == "GetObject" and call.range]

@@ -48,7 +48,7 @@ async def broken_off(root, **options):
     store = MemoryStore({"k": stored(BODY, **options)}, fault=cut_behind(5_130))
     done = await run_once(store, root, ranges=TINY)
     assert states(root) == {"k": ("failed", "network")}
-    assert (tree(root), len(leftovers(root)), done.tally.received) == ({}, 1, 0)
+    assert (tree(root), len(leftovers(root)), done.stats.received) == ({}, 1, 0)
 
 
 async def again(root, store):
@@ -79,7 +79,7 @@ async def test_the_next_run_fetches_only_what_is_missing(tmp_path, algorithm):
     done = await again(tmp_path, store)
     assert tree(tmp_path) == {"k": BODY}
     assert bytes_requested(store) == 10_000 - 5_000
-    assert (done.tally.resumed, done.tally.received) == (5_000, 5_000)
+    assert (done.stats.resumed, done.stats.received) == (5_000, 5_000)
     assert manifest(tmp_path)["k"]["verdict"] == "verified"
 
 
@@ -95,9 +95,9 @@ async def test_a_run_that_adds_nothing_keeps_what_there_was(tmp_path):
     store = MemoryStore({"k": stored(BODY)}, fault=cut_behind(0))
     done = await run_once(store, tmp_path, ranges=TINY)
     assert states(tmp_path) == {"k": ("failed", "network")}
-    assert (done.tally.resumed, done.tally.received) == (0, 0)
+    assert (done.stats.resumed, done.stats.received) == (0, 0)
     store.fault = None
-    assert (await again(tmp_path, store)).tally.resumed == 5_000
+    assert (await again(tmp_path, store)).stats.resumed == 5_000
 
 
 async def test_bytes_that_changed_on_the_disk_are_fetched_again(tmp_path):
@@ -109,7 +109,7 @@ async def test_bytes_that_changed_on_the_disk_are_fetched_again(tmp_path):
     done = await again(tmp_path, store)
     assert tree(tmp_path) == {"k": BODY}
     assert requested(store)[0] == (1_200, 1_399)
-    assert done.tally.resumed == 4_800
+    assert done.stats.resumed == 4_800
 
 
 @pytest.mark.parametrize("damage", ["cut", "gone", "longer", "a link"])
@@ -128,7 +128,7 @@ async def test_a_temporary_file_that_is_not_what_it_was_does_no_harm(tmp_path, d
     store = MemoryStore({"k": stored(BODY)})
     done = await run_once(store, tmp_path, ranges=TINY)
     assert tree(tmp_path)["k"] == BODY
-    assert done.tally.resumed == (1_000 if damage == "cut" else 0)
+    assert done.stats.resumed == (1_000 if damage == "cut" else 0)
     assert rows(tmp_path) == (0, 0)
 
 
@@ -138,7 +138,7 @@ async def test_an_object_that_changed_meanwhile_starts_over(tmp_path):
     store = MemoryStore({"k": stored(new)})
     done = await again(tmp_path, store)
     assert tree(tmp_path) == {"k": new}
-    assert (bytes_requested(store), done.tally.resumed) == (10_000, 0)
+    assert (bytes_requested(store), done.stats.resumed) == (10_000, 0)
 
 
 async def test_what_is_left_of_an_object_that_is_gone_is_removed(tmp_path):
@@ -152,7 +152,7 @@ async def test_what_is_left_of_an_object_that_is_filtered_out_waits(tmp_path):
     store = MemoryStore({"k": stored(BODY)})
     await run_once(store, tmp_path, ranges=TINY, filters=((False, "*"),))
     assert len(leftovers(tmp_path)) == 1
-    assert (await again(tmp_path, store)).tally.resumed == 5_000
+    assert (await again(tmp_path, store)).stats.resumed == 5_000
 
 
 async def test_other_thresholds_in_the_next_run_do_no_harm(tmp_path):
@@ -170,7 +170,7 @@ async def test_a_name_that_is_taken_fails_the_object_and_takes_its_progress_back
 
     done = await run_once(MemoryStore({"k": stored(BODY)}, fault=take_name), tmp_path, ranges=TINY)
     assert states(tmp_path) == {"k": ("failed", "path-in-the-way")}
-    assert (leftovers(tmp_path), rows(tmp_path), done.tally.received) == ([], (0, 0), 0)
+    assert (leftovers(tmp_path), rows(tmp_path), done.stats.received) == ([], (0, 0), 0)
 
 
 async def test_an_object_that_changes_under_way_is_never_mixed(tmp_path):
@@ -184,7 +184,7 @@ async def test_an_object_that_changes_under_way_is_never_mixed(tmp_path):
     done = await run_once(store, tmp_path, ranges=TINY)
     assert tree(tmp_path) == {"k": new}
     assert (leftovers(tmp_path), rows(tmp_path)) == ([], (0, 0))
-    assert done.tally.received == len(new)
+    assert done.stats.received == len(new)
 
 
 async def test_a_line_that_breaks_often_costs_no_attempt_while_blocks_land(tmp_path):
@@ -195,8 +195,8 @@ async def test_a_line_that_breaks_often_costs_no_attempt_while_blocks_land(tmp_p
     store = MemoryStore({"k": stored(BODY)}, fault=fault)
     done = await run_once(store, tmp_path, ranges=TINY, max_attempts=1)
     assert tree(tmp_path) == {"k": BODY}
-    assert done.tally.retries["network"] == len(requested(store)) == 30
-    assert done.tally.received == len(BODY)
+    assert done.stats.retries["network"] == len(requested(store)) == 30
+    assert done.stats.received == len(BODY)
 
 
 async def test_only_the_part_that_does_not_match_is_fetched_again(tmp_path):
@@ -213,7 +213,7 @@ async def test_only_the_part_that_does_not_match_is_fetched_again(tmp_path):
     again = [span for span in requested(store) if requested(store).count(span) > 1]
     assert {3_000 <= first <= last < 6_000 for first, last in again} == {True}
     assert bytes_requested(store) == 13_000
-    assert done.tally.retries["checksum-mismatch"] == 1
+    assert done.stats.retries["checksum-mismatch"] == 1
     assert any(isinstance(event, Retrying) and "part 2" in event.message for event in done.events)
 
 
@@ -227,7 +227,7 @@ async def test_a_second_mismatch_fails_the_object_and_leaves_nothing(tmp_path):
     assert states(tmp_path) == {"k": ("failed", "checksum-mismatch")}
     assert bytes_requested(store) == 20_000
     assert (tree(tmp_path), leftovers(tmp_path), rows(tmp_path)) == ({}, [], (0, 0))
-    assert done.tally.received == 0
+    assert done.stats.received == 0
 
 
 async def test_a_resumed_object_whose_checksum_fails_takes_its_progress_back(tmp_path):
@@ -238,7 +238,7 @@ async def test_a_resumed_object_whose_checksum_fails_takes_its_progress_back(tmp
     assert manifest(tmp_path)["k"]["state"] == "done"
     assert tree(tmp_path) == {"k": other}
     resumed = [event.bytes for event in done.events if isinstance(event, Resumed)]
-    assert (sum(resumed), min(resumed) < 0, done.tally.received) == (0, True, 10_000)
+    assert (sum(resumed), min(resumed) < 0, done.stats.received) == (0, True, 10_000)
 
 
 async def test_a_refused_head_leaves_it_to_a_get_to_say_why(tmp_path):
@@ -275,7 +275,7 @@ async def test_a_destination_that_is_too_small_is_told_before_the_first_byte(tmp
     monkeypatch.setattr(Destination, "free_space", lambda _self: FreeSpace(10_000, 1))
     store = MemoryStore({"a": stored(BODY), "b": stored(b"x")})
     done = await run_once(store, tmp_path)
-    (warning,) = done.tally.warnings
+    (warning,) = done.stats.warnings
     assert "9.8 KiB in 2 files" in warning
     kinds = [type(event).__name__ for event in done.events]
     assert kinds.index("Warned") < kinds.index("Received")

@@ -27,4 +27,4 @@ async def test_a_signal_while_the_journal_is_opened_ends_the_run_before_any_requ
     assert caught.value.code == 143
     assert tree(tmp_path) == {}
     done = await run_once(store, tmp_path)
-    assert done.tally.done == 50
+    assert done.stats.done == 50

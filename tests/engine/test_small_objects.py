@@ -77,8 +77,8 @@ async def test_plain_objects_are_asked_for_once_and_received_bytes_add_up(tmp_pa
         async with opened(server, "curl", tmp_path / "home") as store:
             done = await run_on(store, tmp_path / "dest")
         assert server.count("GetObject") == 300
-    assert (done.tally.done, done.tally.received) == (300, sum(range(300)))
-    assert done.tally.balanced
+    assert (done.stats.done, done.stats.received) == (300, sum(range(300)))
+    assert done.stats.balanced
 
 
 async def test_a_slow_disk_is_left_to_the_file_threads(tmp_path, monkeypatch):
@@ -87,7 +87,7 @@ async def test_a_slow_disk_is_left_to_the_file_threads(tmp_path, monkeypatch):
         put_objects(server, random.Random(1), faults=False)
         async with opened(server, "curl", tmp_path / "home") as store:
             done = await run_on(store, tmp_path / "dest")
-    assert done.tally.done == 36
+    assert done.stats.done == 36
     assert len(tree(tmp_path / "dest")) == 36
 
 

@@ -43,5 +43,5 @@ async def test_large_objects_of_every_kind_are_verified(request, tmp_path, name,
     assert tree(tmp_path / "dest") == {"composite/sha": SHA, "composite/crc": CRC, "whole": WHOLE}
     verdicts = {key: line["verdict"] for key, line in manifest(tmp_path / "dest").items()}
     assert verdicts == dict.fromkeys(["composite/crc", "composite/sha", "whole"], "verified")
-    assert (leftovers(tmp_path / "dest"), done.tally.exit_code) == ([], 0)
+    assert (leftovers(tmp_path / "dest"), done.stats.exit_code) == ([], 0)
     assert requests > 6

@@ -6,7 +6,7 @@ import json
 import pyte
 import pytest
 
-from s3haul.core.tally import Tally
+from s3haul.core.stats import Stats
 from s3haul.events import (
     CredentialsRenewed,
     Finished,
@@ -69,12 +69,12 @@ class Run:
     """A listener on a stream, its counts and its clock."""
 
     def __init__(self, make, stream, **options):
-        self.tally, self.stream, self.clock = Tally(), stream, Clock()
-        self.listener = make(self.tally, stream, clock=self.clock, **options)
+        self.stats, self.stream, self.clock = Stats(), stream, Clock()
+        self.listener = make(self.stats, stream, clock=self.clock, **options)
 
     def feed(self, *events):
         for event in events:
-            self.tally.observe(event)
+            self.stats.observe(event)
             self.listener.observe(event)
 
     def seconds(self, count, *events):
@@ -199,7 +199,7 @@ def test_bars_are_drawn_a_few_times_a_second_whatever_happens(columns):
 def test_a_stream_that_cannot_show_blocks_gets_plain_letters(columns):
     run = Run(Bars, Terminal(columns))
     run.stream.encoding = "ascii"
-    run.listener = Bars(run.tally, run.stream, clock=run.clock)
+    run.listener = Bars(run.stats, run.stream, clock=run.clock)
     run.feed(Listed(2, 20, 0), ListingEnded(), Received(10), outcome(State.DONE))
     run.listener.close()
     assert run.stream.getvalue().isascii()

@@ -3,7 +3,7 @@
 import pytest
 
 from s3haul.cli.render import Ending, estimate_lines
-from s3haul.core.tally import Tally
+from s3haul.core.stats import Stats
 from s3haul.core.text import colour_mark, quote
 from s3haul.engine.preview import Estimate
 from s3haul.events import AlreadyDone, Finished, Listed, ListingEnded, PartialsKept
@@ -26,10 +26,10 @@ def failed(reason, detail):
 
 
 def summary(*events, ended=True):
-    tally = Tally()
+    stats = Stats()
     for event in (*events, *([ListingEnded()] if ended else [])):
-        tally.observe(event)
-    ending = Ending(tally=tally, error=None, seconds=2.0, url="s3://b/", root=ROOT)
+        stats.observe(event)
+    ending = Ending(stats=stats, error=None, seconds=2.0, url="s3://b/", root=ROOT)
     return list(ending.lines())[1:], ending.as_object()
 
 

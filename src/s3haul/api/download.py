@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from s3haul.aws.session import OpenStore, open_store
-from s3haul.core.tally import Tally
+from s3haul.core.stats import Stats
 from s3haul.disk import Destination
 from s3haul.engine.run import Job, haul
 from s3haul.errors import DestinationError
@@ -37,16 +37,16 @@ async def download(
     transfer: TransferOptions = _DEFAULT_TRANSFER,
     on_event: Emit = _ignore,
     on_open: Callable[[OpenStore], None] = _ignore,
-    stats: Tally | None = None,
+    stats: Stats | None = None,
     handle_signals: bool = False,
-) -> Tally:
+) -> Stats:
     """Copy what is selected, and return the counts; `failed` and `skipped` in them tell what is not here.
 
     `on_event` is called on the event loop and must return at once; `on_open` learns how the bucket is reached.
     `stats` is counted into, so that it can be read during the run and after an error. With `handle_signals` INT,
     TERM and HUP end the run in order; that needs the main thread. Raises `S3HaulError` for what ends a run early.
     """
-    stats = Tally() if stats is None else stats
+    stats = Stats() if stats is None else stats
 
     def emit(event: Event) -> None:
         stats.observe(event)
@@ -77,7 +77,7 @@ async def download_events(
     *,
     access: AccessOptions = _DEFAULT_ACCESS,
     transfer: TransferOptions = _DEFAULT_TRANSFER,
-    stats: Tally | None = None,
+    stats: Stats | None = None,
 ) -> AsyncIterator[Event]:
     """`download` as a stream of its events. Closing the iterator (`contextlib.aclosing`) cancels the run."""
     told: asyncio.Queue[Event | None] = asyncio.Queue()

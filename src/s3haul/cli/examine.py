@@ -15,7 +15,7 @@ from s3haul.core.diagnosis import error_of
 from s3haul.core.evidence import StepResult
 from s3haul.core.judgement import Finding, Level
 from s3haul.core.reasons import UNEXPLAINED
-from s3haul.core.tally import Tally
+from s3haul.core.stats import Stats
 from s3haul.errors import CredentialsError, S3HaulError
 from s3haul.options import AccessOptions, DestinationOptions, OutputOptions, SourceOptions, TransferOptions
 
@@ -52,21 +52,21 @@ def explain_run(
     access: AccessOptions,
     source: SourceOptions,
     transfer: TransferOptions,
-    tally: Tally,
+    stats: Stats,
     error: S3HaulError | None,
 ) -> tuple[S3HaulError | None, tuple[Finding, ...]]:
     """What ended a run, or refused objects of it, with the row that only the ladder can tell.
 
     The error keeps its words where the ladder has nothing to add. Costs nothing where no right is in doubt.
     """
-    in_doubt = error.id in _IN_DOUBT if error else bool(tally.failed.keys() & UNEXPLAINED)
+    in_doubt = error.id in _IN_DOUBT if error else bool(stats.failed.keys() & UNEXPLAINED)
     if (
         access.no_sign_request
         or not in_doubt
         or (error and error.id == "S3H-STS-03" and access.owner_profile is None)
     ):
         return error, ()
-    suspects = [key for reason in UNEXPLAINED & tally.failed.keys() for key in tally.failed[reason].keys]
+    suspects = [key for reason in UNEXPLAINED & stats.failed.keys() for key in stats.failed[reason].keys]
     found = _explain(access, source, transfer, suspects)
     if error is None:
         return None, found

@@ -17,7 +17,7 @@ from s3haul.cli.remarks import remarks
 from s3haul.cli.render import Ending
 from s3haul.cli.trouble import machine_limit
 from s3haul.core.filters import nothing_selected
-from s3haul.core.tally import Tally
+from s3haul.core.stats import Stats
 from s3haul.core.text import human_bytes, human_count, show
 from s3haul.disk import free_space_for
 from s3haul.engine.loop import run_loop
@@ -44,8 +44,8 @@ def run(
     log: LogFile | None = None,
 ) -> int:
     """Haul; prints the summary on stdout and returns the exit code. Raises what ended the run early."""
-    tally, started = Tally(), time.monotonic()
-    listener = with_log(_listener(tally, output), log, tally)
+    stats, started = Stats(), time.monotonic()
+    listener = with_log(_listener(stats, output), log, stats)
 
     def tell(event: Event) -> None:
         with streams.unheard(sys.stderr):
@@ -54,7 +54,7 @@ def run(
     def opened(store: OpenStore) -> None:
         tell(Noted(_access_note(store, verbose=output.verbose)))
         for remark in remarks(source, transfer.filters):
-            tally.observe(remark)
+            stats.observe(remark)
             tell(remark)
 
     async def main() -> None:
@@ -65,7 +65,7 @@ def run(
             transfer=transfer,
             on_event=tell,
             on_open=opened,
-            stats=tally,
+            stats=stats,
             handle_signals=True,
         )
 
@@ -74,9 +74,9 @@ def run(
     finally:
         _close(listener)
     seconds = time.monotonic() - started
-    error, findings = explained(access, source, transfer, tally, error)
+    error, findings = explained(access, source, transfer, stats, error)
     ending = Ending(
-        tally=tally,
+        stats=stats,
         error=error,
         seconds=seconds,
         url=_url(source),
@@ -89,7 +89,7 @@ def run(
     finally:
         if error is not None:
             raise error
-    _check_not_empty(transfer, tally.selected)
+    _check_not_empty(transfer, stats.selected)
     return ending.exit_code
 
 
@@ -111,26 +111,26 @@ def explained(
     access: AccessOptions,
     source: SourceOptions,
     transfer: TransferOptions,
-    tally: Tally,
+    stats: Stats,
     error: S3HaulError | None,
 ) -> "tuple[S3HaulError | None, tuple[Finding, ...]]":
     """What a look at the access chain makes of a refusal, if there was one."""
-    if error is None and not tally.failed:
+    if error is None and not stats.failed:
         return None, ()
     from s3haul.cli.examine import explain_run  # noqa: PLC0415 - a run that was not refused needs none of it
 
-    return explain_run(access, source, transfer, tally, error)
+    return explain_run(access, source, transfer, stats, error)
 
 
-def _listener(tally: Tally, output: OutputOptions) -> Listener:
+def _listener(stats: Stats, output: OutputOptions) -> Listener:
     colour = streams.colour_allowed(sys.stderr)
     if output.json_log:
-        return JsonLines(tally, sys.stderr)
+        return JsonLines(stats, sys.stderr)
     if output.quiet or not output.progress:
-        return Quiet(tally, sys.stderr, colour=colour, notes=not output.quiet)
+        return Quiet(stats, sys.stderr, colour=colour, notes=not output.quiet)
     if streams.is_terminal(sys.stderr):
-        return Bars(tally, sys.stderr, colour=colour)
-    return Lines(tally, sys.stderr, colour=colour)
+        return Bars(stats, sys.stderr, colour=colour)
+    return Lines(stats, sys.stderr, colour=colour)
 
 
 def _close(listener: Listener) -> None:
@@ -169,8 +169,8 @@ def preview(
     """The dry run: one line per object on stdout, then the estimate. Nothing is written to DEST."""
     space = free_space_for(where.root)
     estimate = Estimate(free_bytes=space.bytes, free_files=space.inodes)
-    tally = Tally()
-    listener = with_log(Quiet(tally, sys.stderr, colour=streams.colour_allowed(sys.stderr)), log, tally)
+    stats = Stats()
+    listener = with_log(Quiet(stats, sys.stderr, colour=streams.colour_allowed(sys.stderr)), log, stats)
     journal = journal_path(where.root)
 
     async def main(done: Done) -> None:

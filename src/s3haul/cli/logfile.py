@@ -19,7 +19,7 @@ from s3haul import __version__
 from s3haul.cli import streams
 from s3haul.cli.render import Ending, error_object
 from s3haul.cli.trouble import error_lines, pasteable
-from s3haul.core.tally import Tally
+from s3haul.core.stats import Stats
 from s3haul.core.text import show
 from s3haul.errors import S3HaulError, UsageError
 from s3haul.events import Event
@@ -45,9 +45,9 @@ class LogFile:
         self._listener: Listener | None = None
         self._broken = False
 
-    def begin(self, tally: Tally) -> None:
-        """Events of the run that `tally` counts will come."""
-        self._listener = JsonLines(tally, self._stream) if self._json else Lines(tally, self._stream)
+    def begin(self, stats: Stats) -> None:
+        """Events of the run that `stats` counts will come."""
+        self._listener = JsonLines(stats, self._stream) if self._json else Lines(stats, self._stream)
 
     def observe(self, event: Event) -> None:
         if self._listener is not None:
@@ -139,9 +139,9 @@ class Both:
         self._listener.close()
 
 
-def with_log(listener: Listener, log: LogFile | None, tally: Tally) -> Listener:
+def with_log(listener: Listener, log: LogFile | None, stats: Stats) -> Listener:
     """Whoever shows the run, and the log if there is one."""
     if log is None:
         return listener
-    log.begin(tally)
+    log.begin(stats)
     return Both(log, listener)

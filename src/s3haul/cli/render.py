@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from s3haul.cli.trouble import exit_code_of
 from s3haul.core.reasons import REASONS, UNEXPLAINED
-from s3haul.core.tally import Cause, Tally
+from s3haul.core.stats import Cause, Stats
 from s3haul.core.text import human_bytes, human_count, human_duration, quote, show
 from s3haul.engine.preview import Estimate
 from s3haul.errors import S3HaulError
@@ -26,7 +26,7 @@ SUMMARY_SCHEMA = 1
 class Ending:
     """How a run ended, ready to be shown as text or as one JSON object."""
 
-    tally: Tally
+    stats: Stats
     error: S3HaulError | None
     seconds: float
     url: str
@@ -35,79 +35,79 @@ class Ending:
 
     @property
     def exit_code(self) -> int:
-        return exit_code_of(self.error) if self.error else self.tally.exit_code
+        return exit_code_of(self.error) if self.error else self.stats.exit_code
 
     @property
     def tells_something(self) -> bool:
         """Not so for a run that was refused before it saw a key: its error says everything."""
-        return self.error is None or bool(self.tally.selected or self.tally.filtered)
+        return self.error is None or bool(self.stats.selected or self.stats.filtered)
 
     def lines(self) -> Iterator[str]:
         """For a person: counts, bytes, rate, verdicts, causes, where the manifest is."""
-        tally = self.tally
+        stats = self.stats
         yield f"{show(self.url)} -> {show(self.root)}"
-        yield from _done_lines(tally, max(self.seconds, 1e-9))
-        if tally.replacing:
-            at_most = "" if tally.balanced and not tally.failed else "up to "
-            yield f"  replaced  {at_most}{human_count(tally.replacing, 'file')} that differed from the object"
-        if tally.resumed:
-            yield f"  resumed   {human_bytes(tally.resumed)} of objects that an earlier run left in part"
-        yield from _verdict_lines(tally)
-        if tally.encoded:
-            yield f"  encoded   {human_count(tally.encoded, 'name')} that a file cannot have; see s3haul help names"
-        if tally.filtered:
-            yield f"  filtered  {human_count(tally.filtered, 'object')}"
-        for state, causes in (("skipped", tally.skipped), ("failed", tally.failed)):
+        yield from _done_lines(stats, max(self.seconds, 1e-9))
+        if stats.replacing:
+            at_most = "" if stats.balanced and not stats.failed else "up to "
+            yield f"  replaced  {at_most}{human_count(stats.replacing, 'file')} that differed from the object"
+        if stats.resumed:
+            yield f"  resumed   {human_bytes(stats.resumed)} of objects that an earlier run left in part"
+        yield from _verdict_lines(stats)
+        if stats.encoded:
+            yield f"  encoded   {human_count(stats.encoded, 'name')} that a file cannot have; see s3haul help names"
+        if stats.filtered:
+            yield f"  filtered  {human_count(stats.filtered, 'object')}"
+        for state, causes in (("skipped", stats.skipped), ("failed", stats.failed)):
             for reason, cause in sorted(causes.items(), key=lambda item: -item[1].count):
                 yield from _cause_lines(state, reason, cause, self.findings)
-        if tally.retries:
-            counts = ", ".join(f"{reason}: {count:,}" for reason, count in tally.retries.most_common())
+        if stats.retries:
+            counts = ", ".join(f"{reason}: {count:,}" for reason, count in stats.retries.most_common())
             yield f"  retries   {counts}"
         yield from self._closing_lines()
 
     def _closing_lines(self) -> Iterator[str]:
-        tally = self.tally
-        if tally.kept_partials:
-            objects = human_count(tally.kept_partials, "object")
-            yield f"  kept      {human_bytes(tally.kept_bytes)} of {objects} in part, for the next run"
-        if not tally.listing_complete:
+        stats = self.stats
+        if stats.kept_partials:
+            objects = human_count(stats.kept_partials, "object")
+            yield f"  kept      {human_bytes(stats.kept_bytes)} of {objects} in part, for the next run"
+        if not stats.listing_complete:
             yield "  The listing was not read to its end: more objects may exist."
         if self.root == "-":
             return
         manifest = f"s3haul manifest {show(shlex.quote(self.root))}"
-        for state, count in (("skipped", tally.skipped_count), ("failed", tally.failed_count)):
+        for state, count in (("skipped", stats.skipped_count), ("failed", stats.failed_count)):
             if count:
                 yield f"  list them {manifest} --state {state}"
         yield f"  manifest  {manifest}"
 
     def as_object(self) -> dict[str, Any]:
         """The same for programs; `schema` changes only when a field changes its meaning."""
-        tally = self.tally
+        stats = self.stats
         return {
             "schema": SUMMARY_SCHEMA,
             "source": self.url,
             "destination": self.root,
             "exit_code": self.exit_code,
             "seconds": round(self.seconds, 3),
-            "listing_complete": tally.listing_complete,
-            "balanced": tally.balanced,
-            "selected": {"objects": tally.selected, "bytes": tally.selected_bytes},
-            "filtered": tally.filtered,
-            "unchanged": {"objects": tally.already, "bytes": tally.already_bytes},
-            "done": {"objects": tally.done, "bytes": tally.done_bytes},
-            "found_in_place": {"objects": tally.found, "bytes": tally.found_bytes},
-            "replaced": tally.replacing,
-            "encoded_names": tally.encoded,
-            "kept_in_part": {"objects": tally.kept_partials, "bytes": tally.kept_bytes},
-            "resumed_bytes": tally.resumed,
-            "verdicts": {verdict.value: tally.verdicts[verdict] for verdict in Verdict},
-            "algorithms": dict(tally.algorithms),
-            "skipped": _causes(tally.skipped),
-            "failed": _causes(tally.failed),
+            "listing_complete": stats.listing_complete,
+            "balanced": stats.balanced,
+            "selected": {"objects": stats.selected, "bytes": stats.selected_bytes},
+            "filtered": stats.filtered,
+            "unchanged": {"objects": stats.already, "bytes": stats.already_bytes},
+            "done": {"objects": stats.done, "bytes": stats.done_bytes},
+            "found_in_place": {"objects": stats.found, "bytes": stats.found_bytes},
+            "replaced": stats.replacing,
+            "encoded_names": stats.encoded,
+            "kept_in_part": {"objects": stats.kept_partials, "bytes": stats.kept_bytes},
+            "resumed_bytes": stats.resumed,
+            "verdicts": {verdict.value: stats.verdicts[verdict] for verdict in Verdict},
+            "algorithms": dict(stats.algorithms),
+            "skipped": _causes(stats.skipped),
+            "failed": _causes(stats.failed),
             "diagnosis": _diagnosis(self.findings),
-            "retries": dict(tally.retries),
-            "credential_renewals": tally.renewals,
-            "warnings": tally.warnings,
+            "retries": dict(stats.retries),
+            "credential_renewals": stats.renewals,
+            "warnings": stats.warnings,
             "error": error_object(self.error),
         }
 
@@ -147,31 +147,31 @@ def error_object(error: S3HaulError | None) -> dict[str, Any] | None:
     }
 
 
-def _done_lines(tally: Tally, seconds: float) -> Iterator[str]:
+def _done_lines(stats: Stats, seconds: float) -> Iterator[str]:
     """What was fetched and how fast, and apart from it what was here already."""
-    fetched, size = tally.done - tally.found, tally.done_bytes - tally.found_bytes
-    if fetched or not (tally.found or tally.already):
+    fetched, size = stats.done - stats.found, stats.done_bytes - stats.found_bytes
+    if fetched or not (stats.found or stats.already):
         yield (
             f"  done      {human_count(fetched, 'object')}, {human_bytes(size)} in {human_duration(seconds)}"
             f" ({fetched / seconds:,.0f} objects/s, {human_bytes(size / seconds)}/s)"
         )
-    if tally.found:
-        objects = human_count(tally.found, "object")
-        yield f"  in place  {objects}, {human_bytes(tally.found_bytes)}, here already and not fetched"
-    if tally.already:
-        nothing = "" if tally.done or tally.failed or tally.skipped else "nothing new: "
-        objects = human_count(tally.already, "object")
+    if stats.found:
+        objects = human_count(stats.found, "object")
+        yield f"  in place  {objects}, {human_bytes(stats.found_bytes)}, here already and not fetched"
+    if stats.already:
+        nothing = "" if stats.done or stats.failed or stats.skipped else "nothing new: "
+        objects = human_count(stats.already, "object")
         yield (
-            f"  unchanged {nothing}{objects} already here and unchanged, {human_bytes(tally.already_bytes)}"
+            f"  unchanged {nothing}{objects} already here and unchanged, {human_bytes(stats.already_bytes)}"
             f"{'' if fetched else f', seen in {human_duration(seconds)}'}"
         )
 
 
-def _verdict_lines(tally: Tally) -> Iterator[str]:
-    if verified := tally.verdicts[Verdict.VERIFIED]:
-        algorithms = ", ".join(f"{name}: {count:,}" for name, count in sorted(tally.algorithms.items()))
+def _verdict_lines(stats: Stats) -> Iterator[str]:
+    if verified := stats.verdicts[Verdict.VERIFIED]:
+        algorithms = ", ".join(f"{name}: {count:,}" for name, count in sorted(stats.algorithms.items()))
         yield f"  verified  {human_count(verified, 'object')} ({algorithms})"
-    if size_only := tally.verdicts[Verdict.SIZE_ONLY]:
+    if size_only := stats.verdicts[Verdict.SIZE_ONLY]:
         objects = human_count(size_only, "object")
         yield f"  size-only {objects}: S3 stores no checksum of them that can be computed"
 

@@ -13,7 +13,7 @@ from s3haul.cli import streams
 from s3haul.cli.haul import explained, what_ended
 from s3haul.cli.logfile import LogFile, summarise, with_log
 from s3haul.cli.render import Ending
-from s3haul.core.tally import Tally
+from s3haul.core.stats import Stats
 from s3haul.engine.stream import NAME, stream_object
 from s3haul.events import Event
 from s3haul.models import Verdict
@@ -26,11 +26,11 @@ def run(
 ) -> int:
     """Write the object; silent where all is well. Returns the exit code, raises what ended the run early."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    tally, started = Tally(), time.monotonic()
-    listener = with_log(Quiet(tally, sys.stderr, colour=streams.colour_allowed(sys.stderr)), log, tally)
+    stats, started = Stats(), time.monotonic()
+    listener = with_log(Quiet(stats, sys.stderr, colour=streams.colour_allowed(sys.stderr)), log, stats)
 
     def emit(event: Event) -> None:
-        tally.observe(event)
+        stats.observe(event)
         with streams.unheard(sys.stderr):
             listener.observe(event)
 
@@ -38,15 +38,15 @@ def run(
         async with open_store(access, source, transfer, on_event=emit) as opened:
             await stream_object(calls_for(opened, source, emit), streams.put_bytes)
 
-    error, findings = explained(access, source, transfer, tally, what_ended(main()))
+    error, findings = explained(access, source, transfer, stats, what_ended(main()))
     url = f"s3://{source.bucket}/{source.prefix}"
     seconds = time.monotonic() - started
-    ending = Ending(tally=tally, error=error, seconds=seconds, url=url, root=NAME, findings=findings)
+    ending = Ending(stats=stats, error=error, seconds=seconds, url=url, root=NAME, findings=findings)
     summarise(log, ending)
     if error is not None:
         raise error
-    if tally.exit_code:
+    if stats.exit_code:
         streams.tell("\n".join(ending.lines()))
-    elif tally.verdicts[Verdict.SIZE_ONLY]:
+    elif stats.verdicts[Verdict.SIZE_ONLY]:
         streams.tell("! size-only: S3 stores no checksum of the object that can be computed")
-    return tally.exit_code
+    return stats.exit_code

@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from s3haul.core.tally import Tally
+from s3haul.core.stats import Stats
 from s3haul.core.text import human_count, human_duration, show
 
 WINDOW = 10.0  # seconds that the rates look back
@@ -112,8 +112,8 @@ class _Sample(NamedTuple):
 class Meter:
     """Reads the counts of a run from time to time; `read` is cheap enough for every quarter of a second."""
 
-    def __init__(self, tally: Tally, now: float) -> None:
-        self._tally = tally
+    def __init__(self, stats: Stats, now: float) -> None:
+        self._stats = stats
         self._started = now
         self._moved = now
         self._seen = (0, 0, 0, 0)
@@ -121,28 +121,28 @@ class Meter:
 
     def read(self, now: float) -> Reading:
         """The run at `now` (seconds of a clock that never goes back)."""
-        tally, current = self._tally, self._sample(now)
-        seen = (tally.received, tally.ended, tally.selected, tally.resumed)
+        stats, current = self._stats, self._sample(now)
+        seen = (stats.received, stats.ended, stats.selected, stats.resumed)
         if seen != self._seen:
             self._seen, self._moved = seen, now
         recent = self._base(now - WINDOW)
-        total = max(tally.selected_bytes - tally.already_bytes - tally.resumed, 0)
-        lost = tally.lost_bytes
+        total = max(stats.selected_bytes - stats.already_bytes - stats.resumed, 0)
+        lost = stats.lost_bytes
         reading = Reading(
             elapsed=now - self._started,
-            listing_complete=tally.listing_complete,
-            objects=tally.ended,
-            selected=tally.selected,
-            failed=tally.failed_count,
-            skipped=tally.skipped_count,
-            bytes=tally.received,
-            to_fetch=max(total - lost - tally.found_bytes, tally.received),
+            listing_complete=stats.listing_complete,
+            objects=stats.ended,
+            selected=stats.selected,
+            failed=stats.failed_count,
+            skipped=stats.skipped_count,
+            bytes=stats.received,
+            to_fetch=max(total - lost - stats.found_bytes, stats.received),
             byte_rate=_rate(current.received - recent.received, now - recent.time),
             object_rate=_rate(current.ended - recent.ended, now - recent.time),
             share=self._share(current, total),
             remaining=self._remaining(current, total),
             throttled=current.throttles > recent.throttles,
-            retries=dict(tally.retries),
+            retries=dict(stats.retries),
             silent=now - self._moved,
             last_retry=self._last_retry(),
         )
@@ -153,9 +153,9 @@ class Meter:
         return reading
 
     def _sample(self, now: float) -> _Sample:
-        tally = self._tally
-        advanced = tally.received + tally.found_bytes + tally.lost_bytes
-        return _Sample(now, tally.received, advanced, tally.ended, tally.throttles)
+        stats = self._stats
+        advanced = stats.received + stats.found_bytes + stats.lost_bytes
+        return _Sample(now, stats.received, advanced, stats.ended, stats.throttles)
 
     def _base(self, moment: float) -> _Sample:
         """The last sample that is not younger than `moment`, else the first."""
@@ -165,30 +165,30 @@ class Meter:
         return self._samples[0]
 
     def _share(self, current: _Sample, total: int) -> float | None:
-        if not self._tally.listing_complete:
+        if not self._stats.listing_complete:
             return None
         if total:
             return min(max(current.advanced / total, 0.0), 1.0)
-        return current.ended / self._tally.selected if self._tally.selected else 1.0
+        return current.ended / self._stats.selected if self._stats.selected else 1.0
 
     def _remaining(self, current: _Sample, total: int) -> float | None:
         """The longer of what the bytes and what the objects need at their present rates."""
         base = self._base(current.time - HORIZON)
         span = current.time - base.time
-        if not self._tally.listing_complete or span < SETTLED or current.time - self._moved > WINDOW:
+        if not self._stats.listing_complete or span < SETTLED or current.time - self._moved > WINDOW:
             return None
         byte_rate = _rate(current.advanced - base.advanced, span)
         object_rate = _rate(current.ended - base.ended, span)
         times = []
         if (left := total - current.advanced) > 0:
             times.append(left / byte_rate if byte_rate else _LONGEST)
-        if (objects := self._tally.selected - current.ended) > 0 and object_rate:
+        if (objects := self._stats.selected - current.ended) > 0 and object_rate:
             times.append(objects / object_rate)
         longest = max(times, default=0.0)
         return longest if longest < _LONGEST else None
 
     def _last_retry(self) -> str:
-        last = self._tally.last_retry
+        last = self._stats.last_retry
         if last is None:
             return ""
         message = show(last.message)

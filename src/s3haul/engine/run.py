@@ -15,7 +15,7 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
-from s3haul.core.tally import Tally
+from s3haul.core.stats import Stats
 from s3haul.core.tuner import Tuner
 from s3haul.disk import Destination
 from s3haul.engine.admission import Target
@@ -58,8 +58,8 @@ class Job:
     clock: Callable[[], float] = time.monotonic
 
 
-async def haul(job: Job, tally: Tally, emit: Emit) -> None:
-    """Run the job to its end; `tally` must hear what `emit` is told.
+async def haul(job: Job, stats: Stats, emit: Emit) -> None:
+    """Run the job to its end; `stats` must hear what `emit` is told.
 
     Raises `S3HaulError` when something ended the run early; the journal is in order in any case.
     """
@@ -78,7 +78,7 @@ async def haul(job: Job, tally: Tally, emit: Emit) -> None:
                     await steadfast(asyncio.to_thread(journal.flush))
                     _tell_limitations(ctx)
                     await steadfast(asyncio.to_thread(_report_partials, journal, emit))
-            await steadfast(asyncio.to_thread(_end_run, journal, number, tally))
+            await steadfast(asyncio.to_thread(_end_run, journal, number, stats))
         finally:
             await steadfast(asyncio.to_thread(journal.close))
 
@@ -95,13 +95,13 @@ def _report_partials(journal: Journal, emit: Emit) -> None:
         emit(PartialsKept(len(partials), sum(block.size for block in blocks)))
 
 
-def _end_run(journal: Journal, number: int, tally: Tally) -> None:
+def _end_run(journal: Journal, number: int, stats: Stats) -> None:
     journal.end_run(
         number,
-        complete=tally.balanced,
-        exit_code=tally.exit_code,
-        listed=tally.selected,
-        listed_bytes=tally.selected_bytes,
+        complete=stats.balanced,
+        exit_code=stats.exit_code,
+        listed=stats.selected,
+        listed_bytes=stats.selected_bytes,
     )
 
 

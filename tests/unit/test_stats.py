@@ -2,7 +2,7 @@
 
 import pytest
 
-from s3haul.core.tally import Tally
+from s3haul.core.stats import Stats
 from s3haul.events import (
     AlreadyDone,
     CredentialsRenewed,
@@ -22,11 +22,11 @@ def finished(key, state, reason=None, verdict=None):
     return Finished(Outcome(ref, state, key, reason, "detail", verdict=verdict, checksum=checksum))
 
 
-def tally_of(*events):
-    tally = Tally()
+def stats_of(*events):
+    stats = Stats()
     for event in (*events, ListingEnded()):
-        tally.observe(event)
-    return tally
+        stats.observe(event)
+    return stats
 
 
 DONE = finished("a", State.DONE, verdict=Verdict.VERIFIED)
@@ -51,26 +51,26 @@ COLD = finished("c", State.SKIPPED, "archived")
     ],
 )
 def test_the_exit_code_follows_from_the_books(events, code):
-    assert tally_of(*events).exit_code == code
+    assert stats_of(*events).exit_code == code
 
 
 def test_a_listing_that_did_not_end_never_balances():
-    tally = Tally()
-    assert not tally.balanced
+    stats = Stats()
+    assert not stats.balanced
 
 
 def test_causes_are_grouped_and_keep_a_few_examples():
     many = [finished(f"k{n}", State.FAILED, "network") for n in range(10)]
-    cause = tally_of(Listed(10, 100, 0), *many).failed["network"]
+    cause = stats_of(Listed(10, 100, 0), *many).failed["network"]
     assert (cause.count, cause.bytes, cause.keys, cause.detail) == (10, 100, ["k0", "k1", "k2"], "detail")
 
 
 def test_bytes_of_a_thrown_away_attempt_are_taken_back():
-    assert tally_of(Received(10), Received(-10), Received(4)).received == 4
+    assert stats_of(Received(10), Received(-10), Received(4)).received == 4
 
 
 def test_verdicts_algorithms_retries_renewals_and_warnings_are_counted():
-    tally = tally_of(
+    stats = stats_of(
         DONE,
         finished("s", State.DONE, verdict=Verdict.SIZE_ONLY),
         finished("dir/", State.DONE),
@@ -78,7 +78,7 @@ def test_verdicts_algorithms_retries_renewals_and_warnings_are_counted():
         CredentialsRenewed(100.0, 75.0),
         Warned("careful"),
     )
-    assert dict(tally.verdicts) == {"verified": 1, "size-only": 1}
-    assert dict(tally.algorithms) == {"CRC32 FULL_OBJECT": 1}
-    assert (dict(tally.retries), tally.renewals, tally.next_refresh) == ({"throttled": 1}, 1, 75.0)
-    assert tally.warnings == ["careful"]
+    assert dict(stats.verdicts) == {"verified": 1, "size-only": 1}
+    assert dict(stats.algorithms) == {"CRC32 FULL_OBJECT": 1}
+    assert (dict(stats.retries), stats.renewals, stats.next_refresh) == ({"throttled": 1}, 1, 75.0)
+    assert stats.warnings == ["careful"]

@@ -1,4 +1,4 @@
-"""The books of one run: every event adds up here, and at the end they must balance.
+"""The statistics of one run: every event is counted here, and at the end the counts must balance.
 
 Pure: events in, counts out. Progress shows them, the summary prints them, the exit code follows from
 them. listed = filtered + already done + done + skipped + failed, or something was lost.
@@ -47,7 +47,7 @@ class Cause:
 
 
 @dataclass(slots=True)
-class Tally:
+class Stats:
     """Counts of objects and bytes. `received` counts body bytes that were kept, `resumed` those of earlier
     runs that are in objects which this one finished or goes on with. `found` are objects, part of `done`,
     whose file was there already and has been verified; `replacing` those whose file differed; `encoded` those
