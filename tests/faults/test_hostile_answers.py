@@ -17,22 +17,22 @@ from pathlib import Path
 import pytest
 
 from contract.loading import load
-from engine.harness import leftovers, nap, tree
+from download.harness import leftovers, nap, tree
 from faults.curl import curl_on
 from faults.hostile import hostile, sound, stored
 from faults.hostile_server import hostile_server
 from s3haul.core.keypath import safe_path
-from s3haul.core.listing import ListingJudge
+from s3haul.core.listing import ListingValidator
 from s3haul.disk import Destination
-from s3haul.engine.admission import Target, Verb
-from s3haul.engine.context import Context
-from s3haul.engine.gate import Gate
-from s3haul.engine.small_objects import SmallObjectFetcher, is_plain
-from s3haul.engine.transfer import transfer
+from s3haul.download.context import Context
+from s3haul.download.decision import Decision, Target
+from s3haul.download.object import transfer
+from s3haul.download.small_objects import SmallObjectFetcher, is_plain
 from s3haul.errors import S3HaulError, StoreError
 from s3haul.models import ObjectRef, State, Verdict
 from s3haul.options import RangeOptions, SourceOptions, TransferOptions
-from s3haul.store import GetRequest
+from s3haul.store.limiter import ConcurrencyLimiter
+from s3haul.store.protocol import GetRequest
 
 LANES = ("load", "head", "layout", "listing", "whole", "ranges", "batch")
 ANSWERS = int(os.environ.get("S3HAUL_HOSTILE_ANSWERS", "420"))
@@ -121,7 +121,7 @@ class Bench:
 
     async def listing(self, name: str) -> None:
         page = await self.store.list_page(name)
-        ListingJudge().accept(page)
+        ListingValidator().accept(page)
         for ref in page.entries:
             assert 0 <= ref.size < 1 << 63
             assert safe_path(ref.key).parts
@@ -189,7 +189,7 @@ class Bench:
 
 def target(name: str) -> Target:
     body, etag = stored(name)
-    made = Target(ObjectRef(name, len(body), etag, 1e9), safe_path(name), Verb.FETCH)
+    made = Target(ObjectRef(name, len(body), etag, 1e9), safe_path(name), Decision.FETCH)
     assert is_plain(made)
     return made
 
@@ -205,7 +205,7 @@ async def bench(root: Path):
                     credentials=None,
                     source=SourceOptions(bucket="b"),
                     options=OPTIONS,
-                    gate=Gate(Steady()),
+                    limiter=ConcurrencyLimiter(Steady()),
                     emit=lambda _: None,
                     sleep=nap,
                     destination=destination,

@@ -2,8 +2,9 @@
 
 import json
 
-from foreign.access import keys_profile, role_profile
 from foreign.test_hauls import s3haul
+
+from foreign.access import keys_profile, role_profile
 
 
 def checked(*arguments, cwd):

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from s3haul.disk import Tree
-from s3haul.engine.audit import AuditCounts, audit
-from s3haul.engine.marking import Marker
-from s3haul.engine.recheck import Finding, Grade
 from s3haul.errors import S3HaulError
 from s3haul.journal import Reader
 from s3haul.journal.location import existing_journal
 from s3haul.models import Outcome, Verdict
+from s3haul.verify.audit import AuditCounts, audit
+from s3haul.verify.damage import DamageRecorder
+from s3haul.verify.file_check import Finding, Grade
 
 
 def _ignore(_told: object) -> None:
@@ -42,6 +42,6 @@ def verify(
     with (
         Reader(existing_journal(root)) as reader,
         Tree.open(root) as tree,
-        Marker(root, reader.source, unmarked) as marker,
+        DamageRecorder(root, reader.source, unmarked) as marker,
     ):
         return audit(reader, tree, found=damaged, mended=mended, progress=progress)

@@ -151,7 +151,7 @@ _ALGORITHMS: Mapping[str, _Algorithm] = {
 
 
 class Crc(NamedTuple):
-    """A CRC as a function that goes on from a value, and the value of two stretches, one behind the other."""
+    """A CRC as a function that goes on from a value, and the value of two segments, one behind the other."""
 
     update: Callable[[Data, int], int]
     combine: Callable[[int, int, int], int]  # of the first, of the second, length of the second

@@ -14,7 +14,7 @@ from s3haul.models import ObjectRef
 from s3haul.s3.client import RequestClient, SigningKeys
 from s3haul.s3.headers import ViolationError, parse_head
 from s3haul.s3.transfers import TransferThread
-from s3haul.store import SmallObjectWork
+from s3haul.store.protocol import SmallObjectWork
 
 LARGEST_BODY = 1 << 20  # bytes; a server that sends more is cut off
 

@@ -1,0 +1,231 @@
+"""Small objects in batches: asked for, verified and given their names in one thread of the transport.
+
+The plain case only: a 200 that can be judged by its headers, and bytes that match. Whatever is not plain (another
+status, a checksum that needs the parts, an error of the disk) hands the target back to the general path,
+`transfer`, which owns retries and reasons. Both paths share the functions that decide.
+
+Results come back to the event loop in batches. On a slow disk the file threads help, and requests wait for them.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from s3haul.download.context import Context
+from s3haul.download.decision import Decision, Target
+from s3haul.download.validation import check_complete, check_whole, demand_encryption
+from s3haul.download.verification import check_for, done, plan
+from s3haul.events import Received
+from s3haul.models import ObjectRef, Outcome
+from s3haul.s3.responses import object_meta
+from s3haul.store.limiter import CROWDED
+from s3haul.threads import settle
+
+LARGEST = 1 << 20  # bytes
+QUEUE = 4096  # targets that wait or are under way
+MOST_RETURNED = 64  # that the general path has not ended yet
+MOST_RETURNED_NOW = 8  # the same while nothing succeeds here: the general path finds out why
+BATCH = 128  # results, at which they are reported
+REPORT_EVERY = 0.05  # seconds
+SLOW_FILE = 2e-3  # seconds a file; beyond, the file threads help
+MOST_LANDING = 64  # files in their hands
+
+
+def is_plain(target: Target) -> bool:
+    """Whether a target may be fetched in a batch."""
+    ref = target.ref
+    return (
+        target.decision is Decision.FETCH
+        and ref.size <= LARGEST
+        and bool(ref.etag)
+        and ref.version_id is None
+        and ref.checksum_type != "COMPOSITE"  # the parts must be asked for
+        and target.left is None
+        and not target.path.directory
+    )
+
+
+class SmallObjectFetcher:
+    """`store.SmallObjectWork` for one run. Without an underscore: for the event loop, or for the transport's thread
+    where they are the protocol's. `finish` puts outcomes on record, `hand_back` queues targets for the general path.
+    """
+
+    def __init__(
+        self,
+        ctx: Context,
+        finish: Callable[[Sequence[Outcome]], None],
+        hand_back: Callable[[Target], None],
+    ) -> None:
+        self._ctx = ctx
+        self._finish = finish
+        self._hand_back = hand_back
+        self._loop = asyncio.get_running_loop()
+        self._targets: deque[Target] = deque()
+        self._running: dict[str, Target] = {}
+        self._landing: dict[str, Target] = {}  # in the file threads
+        # File threads add to these while the transport's thread empties them.
+        self._outcomes: deque[Outcome] = deque()
+        self._unplain: deque[Target] = deque()
+        self._works = True
+        self._reported = 0.0
+        self._seconds_a_file = 0.0
+        # Of the event loop
+        self._unfinished = 0
+        self._returned: set[str] = set()
+        self._progress: asyncio.Future[None] | None = None
+        self._failure: BaseException | None = None
+        self._thread = ctx.store.small_objects(self)
+
+    @property
+    def available(self) -> bool:
+        """Whether the transport has such a thread."""
+        return self._thread is not None
+
+    async def submit(self, targets: Sequence[Target]) -> None:
+        """Queue plain targets; waits while too many are unfinished."""
+        while self._unfinished >= QUEUE:
+            await self._wait()
+        self._unfinished += len(targets)
+        self._targets.extend(targets)
+        self.wake()
+
+    async def join(self) -> None:
+        """Wait until every target has its outcome on record or was handed back."""
+        while self._unfinished:
+            await self._wait()
+        if self._failure is not None:
+            raise self._failure
+
+    def ended(self, key: str) -> None:
+        """The general path has ended an object; it may be one that was handed back."""
+        if key in self._returned:
+            self._returned.discard(key)
+            self.wake()  # there may be room for another
+
+    def wake(self) -> None:
+        """Look for more to do; also called every second, since a pause or a slow response ends silently."""
+        if self._thread is not None:
+            self._thread.wake()
+
+    def drain(self) -> None:
+        """Begin nothing more."""
+        dropped = 0
+        while self._targets:
+            self._targets.pop()
+            dropped += 1
+        self._ended(dropped)
+
+    def close(self) -> None:
+        """Give up what is under way; it will be fetched again. Nobody waits for it any more."""
+        if self._thread is not None:
+            self._thread.close()
+        self._ended(self._unfinished)
+
+    async def _wait(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        self._progress = self._loop.create_future()
+        await self._progress
+
+    def _ended(self, count: int) -> None:
+        self._unfinished = max(0, self._unfinished - count)
+        if self._progress is not None:
+            settle(self._progress, None, self._failure)
+
+    def _fail(self, error: BaseException) -> None:
+        self._failure = error
+        self._ended(0)
+
+    def _receive(self, outcomes: list[Outcome], unplain: list[Target], crowded: bool) -> None:  # noqa: FBT001 - a callback
+        """A batch of results, on the event loop."""
+        try:
+            if outcomes:
+                self._ctx.emit(Received(sum([outcome.fetched for outcome in outcomes])))
+                self._finish(outcomes)
+                self._ctx.limiter.served(len(outcomes), crowded=crowded)
+            for target in unplain:
+                self._returned.add(target.ref.key)
+                self._hand_back(target)
+        except Exception as error:  # noqa: BLE001 - raised to whoever waits: this is a callback of the loop
+            self._failure = error
+        self._ended(len(outcomes) + len(unplain))
+
+    # For the transport's thread
+
+    def next(self) -> ObjectRef | None:
+        if not self._targets or not self._may_begin():
+            return None
+        try:
+            target = self._targets.popleft()
+        except IndexError:  # drained meanwhile
+            return None
+        self._running[target.ref.key] = target
+        return target.ref
+
+    def answered(self, ref: ObjectRef, headers: dict[str, str], body: Sequence[bytes]) -> None:
+        self._works = True
+        target = self._running.pop(ref.key)
+        if self._seconds_a_file < SLOW_FILE:
+            self._land(target, headers, body)
+        else:
+            self._landing[ref.key] = target
+            self._ctx.threads.submit(self._land_beside, target, headers, list(body))
+
+    def unanswered(self, ref: ObjectRef) -> None:
+        self._works = False
+        self._unplain.append(self._running.pop(ref.key))
+
+    def pause(self) -> None:
+        count = len(self._outcomes) + len(self._unplain)
+        if not count:
+            return
+        now = time.monotonic()
+        if count >= BATCH or not self._running or now - self._reported >= REPORT_EVERY:
+            self._reported = now
+            outcomes = [self._outcomes.popleft() for _ in range(len(self._outcomes))]
+            unplain = [self._unplain.popleft() for _ in range(len(self._unplain))]
+            limiter = self._ctx.limiter
+            crowded = bool(self._targets) and len(self._running) >= CROWDED * (limiter.limit - limiter.busy)
+            self._loop.call_soon_threadsafe(self._receive, outcomes, unplain, crowded)
+
+    def failed(self, error: BaseException) -> None:
+        self._loop.call_soon_threadsafe(self._fail, error)
+
+    def _may_begin(self) -> bool:
+        limiter = self._ctx.limiter
+        return (
+            len(self._running) < max(1, limiter.limit - limiter.busy)
+            and len(self._returned) + len(self._unplain)
+            < (MOST_RETURNED if self._works else MOST_RETURNED_NOW)
+            and len(self._landing) < MOST_LANDING
+            and time.monotonic() >= limiter.paused_until
+        )
+
+    def _land_beside(self, target: Target, headers: dict[str, str], body: Sequence[bytes]) -> None:
+        """In a file thread."""
+        self._land(target, headers, body)
+        del self._landing[target.ref.key]
+        self.wake()
+
+    def _land(self, target: Target, headers: dict[str, str], body: Sequence[bytes]) -> None:
+        try:
+            self._outcomes.append(self._verified(target, headers, body))
+        except Exception:  # noqa: BLE001 - the general path asks again, and says what is wrong
+            self._unplain.append(target)
+
+    def _verified(self, target: Target, headers: dict[str, str], body: Sequence[bytes]) -> Outcome:
+        """Check the response, then make the file. Raises whatever makes the target no plain one."""
+        ref, options = target.ref, self._ctx.options
+        meta = object_meta(200, headers, dated=False)
+        check_whole(ref, meta)
+        demand_encryption(meta, options)
+        check = check_for(plan(meta, ref.size, options), ref.size, None, options)
+        check_complete(ref.size - sum(map(len, body)))
+        for chunk in body:
+            check.update(chunk)
+        proof = check.prove()
+        began = time.monotonic()
+        self._ctx.destination.land(target.path, body, ref.last_modified)
+        self._seconds_a_file += (time.monotonic() - began - self._seconds_a_file) / 16
+        return done(ref, target.path, meta, proof, attempts=1, fetched=ref.size)

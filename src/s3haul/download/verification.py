@@ -1,0 +1,175 @@
+"""Which verifier goes with an object: from the checksums in the headers, and the parts where needed.
+
+`plan` decides once the headers are here; `Check` is what the receiving loop feeds and what the Outcome
+tells of it.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from s3haul.core.checksums import (
+    Composite,
+    CompositeVerifier,
+    FullObject,
+    FullObjectVerifier,
+    Hasher,
+    Mismatch,
+    Unverifiable,
+    composite_verifier,
+    decide,
+    new_hasher,
+    text_of,
+)
+from s3haul.core.segments import FALLBACK
+from s3haul.download.validation import RefusedError, wrong
+from s3haul.errors import Fault, FaultKind, StoreError
+from s3haul.models import Checksum, ObjectMeta, ObjectRef, Outcome, SafePath, State, Verdict
+from s3haul.options import TransferOptions
+
+UNKNOWN_PARTS = Unverifiable("unknown-parts", "the server does not tell where the parts begin")
+
+
+class Proof(NamedTuple):
+    """What the Outcome says about the bytes."""
+
+    verdict: Verdict
+    checksum: Checksum | None = None
+    part_sizes: tuple[int, ...] = ()
+    computed: str = ""
+    reason: str | None = None
+    detail: str | None = None
+
+
+def done(
+    ref: ObjectRef, path: SafePath, meta: ObjectMeta, proof: Proof, *, attempts: int, fetched: int
+) -> Outcome:
+    """What the row of an object says that has been fetched."""
+    return Outcome(
+        ref,
+        State.DONE,
+        str(path),
+        reason=proof.reason,
+        detail=proof.detail,
+        verdict=proof.verdict,
+        checksum=proof.checksum,
+        part_sizes=proof.part_sizes,
+        computed=proof.computed,
+        sse=meta.sse,
+        kms_key_id=meta.kms_key_id,
+        version_id=meta.version_id,
+        attempts=attempts,
+        fetched=fetched,
+    )
+
+
+def proof_of(
+    wanted: FullObject | Composite | Unverifiable, part_sizes: tuple[int, ...], digest: bytes
+) -> Proof:
+    """What is known once all is compared; `digest` is the CRC64NVME where there was nothing to compare with."""
+    match wanted:
+        case FullObject():
+            return Proof(Verdict.VERIFIED, wanted.checksum)
+        case Composite():
+            return Proof(Verdict.VERIFIED, wanted.checksum, part_sizes)
+        case Unverifiable():
+            computed = text_of(digest)
+            return Proof(Verdict.SIZE_ONLY, computed=computed, reason=wanted.reason, detail=wanted.sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Sizes in order, none where they are not known; `digests` are base64, or nothing where they are not told."""
+
+    sizes: tuple[int, ...] = ()
+    digests: tuple[str, ...] = ()
+
+
+class Check:
+    """Takes the body in order; `prove` compares and says what is known of it."""
+
+    def __init__(self, verifier: FullObjectVerifier | CompositeVerifier, proof: Proof) -> None:
+        self.update = verifier.update
+        self._verifier = verifier
+        self._proof = proof
+
+    def prove(self) -> Proof:
+        """Raises `StoreError` (a checksum fault) unless the bytes are those that S3 stores."""
+        mismatch = self._verifier.finish()
+        if mismatch is not None:
+            raise mismatched(mismatch)
+        return self._proof
+
+
+class SizeOnly:
+    """Hashes for the record what cannot be compared with anything."""
+
+    def __init__(self, why: Unverifiable) -> None:
+        self._hasher = _hasher(FALLBACK)
+        self.update = self._hasher.update
+        self._why = why
+
+    def prove(self) -> Proof:
+        """Never fails: there is nothing to compare with."""
+        return proof_of(self._why, (), self._hasher.digest())
+
+
+Proving = Check | SizeOnly
+
+
+def plan(meta: ObjectMeta, size: int, options: TransferOptions) -> FullObject | Composite | Unverifiable:
+    """What the headers allow. Raises `StoreError` for a checksum that no honest answer carries, and
+    `RefusedError` where `--require-checksum` wants more than S3 stores."""
+    wanted = decide(meta.checksums, size)
+    if isinstance(wanted, Unverifiable):
+        if wanted.reason == "malformed-checksum":
+            raise wrong(wanted.sentence)
+        demand_checksum(wanted, options)
+    return wanted
+
+
+def demand_checksum(why: Unverifiable, options: TransferOptions) -> None:
+    """Raises `RefusedError` where the object may not be taken by its size alone."""
+    if options.require_checksum:
+        raise RefusedError("no-checksum", why.sentence)
+
+
+class PartsNeededError(Exception):
+    """The checksum can be checked only by who knows where the parts begin."""
+
+    def __init__(self, wanted: Composite) -> None:
+        super().__init__()
+        self.wanted = wanted
+
+
+def check_for(
+    wanted: FullObject | Composite | Unverifiable, size: int, parts: Parts | None, options: TransferOptions
+) -> Proving:
+    """What to feed the whole body to. `parts` is None while nobody has asked for them.
+
+    Raises `PartsNeededError` then, if they are needed; `RefusedError` if nobody knows them and a checksum is demanded.
+    """
+    match wanted:
+        case FullObject():
+            return Check(FullObjectVerifier(wanted), Proof(Verdict.VERIFIED, wanted.checksum))
+        case Unverifiable():
+            return SizeOnly(wanted)
+        case Composite():
+            parts = Parts((size,)) if wanted.parts == 1 else parts
+            if parts is None:
+                raise PartsNeededError(wanted)
+            verifier = composite_verifier(wanted, size, parts.sizes, parts.digests)
+            if isinstance(verifier, Unverifiable):
+                demand_checksum(UNKNOWN_PARTS, options)
+                return SizeOnly(UNKNOWN_PARTS)
+            return Check(verifier, Proof(Verdict.VERIFIED, wanted.checksum, parts.sizes))
+
+
+def mismatched(mismatch: Mismatch) -> StoreError:
+    """The fault of bytes that are not those that S3 stores."""
+    return StoreError(Fault(FaultKind.CHECKSUM, str(mismatch)))
+
+
+def _hasher(algorithm: str) -> Hasher:
+    hasher = new_hasher(algorithm)
+    assert hasher is not None, "only supported algorithms get here"
+    return hasher

@@ -1,0 +1,111 @@
+"""One haul on the real engine, journal and disk, from the in-memory store; nothing else is replaced."""
+
+import asyncio
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from contract.memory import MemoryStore
+from s3haul.core.stats import Stats
+from s3haul.disk import Destination
+from s3haul.download.run import Job, haul
+from s3haul.events import Event
+from s3haul.journal import SourceIdentity, manifest_lines
+from s3haul.models import State
+from s3haul.options import SourceOptions, TransferOptions
+
+
+@dataclass
+class Run:
+    """What one run did."""
+
+    stats: Stats
+    events: list[Event] = field(default_factory=list)
+    error: BaseException | None = None
+
+
+async def nap(_seconds: float) -> None:
+    """Back-off costs no time in tests."""
+
+
+class VirtualClock:
+    """Time that passes only while somebody sleeps; who sleeps longest wakes last."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self._until: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        until = self.now + seconds
+        self._until.append(until)
+        try:
+            while self.now < until:
+                await asyncio.sleep(0)
+                if min(self._until) == until:
+                    self.now = max(self.now, until)
+        finally:
+            self._until.remove(until)
+
+
+async def run_once(
+    store: MemoryStore,
+    root: Path,
+    *,
+    prefix: str = "",
+    recursive: bool = True,
+    file_name: str | None = None,
+    credentials=None,
+    clock: VirtualClock | None = None,
+    **options: object,
+) -> Run:
+    source = SourceOptions(bucket="bucket", prefix=prefix, recursive=recursive)
+    transfer = replace(TransferOptions(concurrency=8, max_attempts=4), **options)
+    done = Run(Stats())
+
+    def emit(event: Event) -> None:
+        done.stats.observe(event)
+        done.events.append(event)
+
+    with Destination.open(root) as destination:
+        destination.lock()
+        job = Job(
+            store=store,
+            credentials=credentials,
+            destination=destination,
+            source=source,
+            identity=SourceIdentity("bucket", source.base, "memory"),
+            options=transfer,
+            file_name=file_name,
+            **({"sleep": clock.sleep, "clock": clock} if clock else {"sleep": nap}),
+        )
+        await haul(job, done.stats, emit)
+    return done
+
+
+def tree(root: Path) -> dict[str, bytes]:
+    """Every file below `root`, our own state apart."""
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and not path.is_symlink() and ".s3haul" not in path.relative_to(root).parts
+    }
+
+
+def manifest(root: Path) -> dict[str, dict]:
+    lines = (json.loads(line) for line in manifest_lines(root / ".s3haul" / "journal.sqlite3"))
+    return {line["key"]: line for line in lines}
+
+
+def leftovers(root: Path) -> list[Path]:
+    return list((root / ".s3haul" / "tmp").iterdir())
+
+
+def states(root: Path) -> dict[str, tuple[str, str | None]]:
+    return {key: (line["state"], line["reason"]) for key, line in manifest(root).items()}
+
+
+DONE = (State.DONE.value, None)
+__all__ = ["DONE", "Run", "VirtualClock", "leftovers", "manifest", "run_once", "states", "tree"]

@@ -1,0 +1,69 @@
+"""KMS throttles its keys, and S3 serves what needs none: each at its own pace."""
+
+import pytest
+
+from contract.memory import MemoryStore, refused, stored
+from download.harness import DONE, VirtualClock, run_once, states
+from s3haul.core.adaptive import AdaptiveLimit
+from s3haul.models import ObjectRef, Outcome, State
+from s3haul.store.kms_throttling import MOST, KmsThrottling
+from s3haul.store.limiter import ConcurrencyLimiter
+
+
+def objects(count: int, *, plain: int):
+    """`plain` of every ten are not encrypted by KMS."""
+    return {
+        f"k{n:04}": stored(b"%d" % n, **({"sse": "AES256", "kms_key_id": ""} if n % 10 < plain else {}))
+        for n in range(count)
+    }
+
+
+async def test_plain_objects_go_on_while_kms_refuses_the_others(tmp_path):
+    """KMS serves nobody until every plain object has been: it would be for ever, if these had to wait."""
+    clock, plain = VirtualClock(), set()
+
+    def throttle(call):
+        if call.operation != "get":
+            return
+        if not store.objects[call.key].kms_key_id:
+            plain.add(call.key)
+        elif store.count("get") > 100 and len(plain) < 500:
+            raise refused(400, "KMS.ThrottlingException", "Rate exceeded")
+
+    store = MemoryStore(objects(1000, plain=5), fault=throttle)
+    await run_once(store, tmp_path, clock=clock, max_attempts=None, concurrency=8)
+    assert set(states(tmp_path).values()) == {DONE}
+
+
+async def test_where_everything_is_encrypted_the_run_slows_down(tmp_path):
+    clock, asked = VirtualClock(), []
+
+    def throttle(call):
+        if call.operation == "get" and store.count("get") > 100 and clock.now < 1060.0:
+            asked.append(clock.now)
+            raise refused(400, "KMS.ThrottlingException", "Rate exceeded")
+
+    store = MemoryStore(objects(1000, plain=0), fault=throttle)
+    await run_once(store, tmp_path, clock=clock, max_attempts=None, concurrency=8)
+    assert set(states(tmp_path).values()) == {DONE}
+    assert len(asked) <= 2.2 * 60 + 30
+
+
+def served(sse: str) -> Outcome:
+    return Outcome(ObjectRef("k", 1, '"e"', 0.0), State.DONE, sse=sse)
+
+
+@pytest.mark.parametrize(("plain", "makes_sense"), [(0, False), (3, False), (20, True), (100, True)])
+def test_objects_are_parked_where_others_are_served_that_need_no_kms(plain, makes_sense):
+    kms_throttling = KmsThrottling(ConcurrencyLimiter(AdaptiveLimit(ceiling=8)))
+    for number in range(100):
+        kms_throttling.saw(served("AES256" if number < plain else "aws:kms"))
+    assert kms_throttling.enter("k") is makes_sense
+
+
+def test_so_many_are_parked_and_no_more():
+    kms_throttling = KmsThrottling(ConcurrencyLimiter(AdaptiveLimit(ceiling=8)))
+    kms_throttling.saw(served(""))
+    assert [kms_throttling.enter("k") for _ in range(MOST + 1)] == [True] * MOST + [False]
+    kms_throttling.leave()
+    assert kms_throttling.enter("k")

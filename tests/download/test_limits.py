@@ -1,0 +1,106 @@
+"""The user's limits of requests and bytes a second hold for everything that a run asks for."""
+
+import asyncio
+
+import pytest
+
+from contract.memory import MemoryStore, stored
+from download.harness import DONE, VirtualClock, run_once, states
+from s3haul.models import ObjectRef
+from s3haul.options import TransferOptions
+from s3haul.store.limited import LimitedStore, fitting, limited
+from s3haul.store.protocol import GetRequest
+
+
+async def test_a_run_asks_no_more_often_than_it_may(tmp_path):
+    clock = VirtualClock()
+    asked = []
+    store = MemoryStore(
+        {f"k{n:03}": stored(b"x") for n in range(60)},
+        fault=lambda _call: asked.append(clock.now),
+        page_size=20,
+    )
+    await run_once(store, tmp_path, clock=clock, max_rps=5)
+    assert set(states(tmp_path).values()) == {DONE}
+    assert len(asked) == 63
+    for first, sixth in zip(asked, asked[5:], strict=False):
+        assert sixth - first >= 0.99
+    assert asked[-1] - asked[0] == pytest.approx(62 / 5, abs=0.5)
+
+
+@pytest.mark.parametrize("size", [100, 100_000])
+async def test_bytes_come_no_faster_than_they_may(size):
+    clock = VirtualClock()
+
+    def block(seconds: float) -> None:
+        clock.now += seconds
+
+    inner = MemoryStore({"k": stored(b"x" * size)})
+    store = LimitedStore(inner, None, 50_000, clock=clock, block=block)
+    count = 1_000_000 // size
+    for _ in range(count):
+        await store.load(GetRequest("k"), lambda _meta: lambda _piece: None)
+    assert clock.now - 1000.0 == pytest.approx(20.0, abs=0.2)
+
+
+class Work:
+    """Small objects without end, and what is asked of the thread that fetches them."""
+
+    def __init__(self):
+        self.bodies = []
+
+    def next(self):
+        return ObjectRef("k", 1, '"e"', 0.0)
+
+    def answered(self, ref, headers, body):
+        self.bodies.append(body)
+
+    def unanswered(self, ref): ...
+
+    def pause(self): ...
+
+    def failed(self, error): ...
+
+
+class Thread:
+    def __init__(self):
+        self.woken = asyncio.Event()
+
+    def wake(self):
+        self.woken.set()
+
+    def close(self): ...
+
+
+class Batches(MemoryStore):
+    def small_objects(self, work):
+        self.work, self.thread = work, Thread()
+        return self.thread
+
+
+async def test_batches_of_small_objects_keep_to_both_limits_too():
+    clock, breaks = VirtualClock(), []
+    inner, work = Batches(), Work()
+    store = LimitedStore(inner, 100.0, 1000, clock=clock, block=breaks.append)
+    thread = store.small_objects(work)
+    at_once = 0
+    while inner.work.next() is not None:
+        at_once += 1
+    assert at_once <= 11
+    await asyncio.wait_for(thread.woken.wait(), 10)
+    clock.now += 0.01
+    assert inner.work.next() is not None
+    inner.work.answered(ObjectRef("k", 1, '"e"', 0.0), {}, [b"x" * 600, b"x" * 500])
+    assert (len(work.bodies), breaks) == (1, [pytest.approx(1.0, abs=0.01)])
+
+
+def test_without_a_limit_the_store_is_used_as_it_is():
+    store = MemoryStore()
+    assert limited(store, TransferOptions()) is store
+
+
+@pytest.mark.parametrize(
+    ("bandwidth", "concurrency"), [(None, 256), (10_000, 1), (5 << 20, 80), (1 << 30, 256)]
+)
+def test_no_more_requests_are_under_way_than_the_bandwidth_can_feed(bandwidth, concurrency):
+    assert fitting(TransferOptions(bandwidth=bandwidth)).concurrency == concurrency

@@ -1,0 +1,281 @@
+"""Large objects in ranges on the real engine: what a broken run leaves, what a later one makes of it."""
+
+import os
+import sqlite3
+from contextlib import closing, contextmanager
+
+import pytest
+
+from contract.memory import MemoryStore, stored
+from contract.suite import noise
+from download.harness import leftovers, manifest, run_once, states, tree
+from s3haul.disk import Destination
+from s3haul.disk.errors import FreeSpace
+from s3haul.download.large_limiter import LANE_BYTES
+from s3haul.errors import Fault, FaultKind, StoreError
+from s3haul.events import Resumed, Retrying
+from s3haul.options import RangeOptions
+
+TINY = RangeOptions(above=2_000, smallest=250, largest=250, block=200)  # x 4: the objects are under SSE-KMS
+BODY = noise(10_000)
+CUT = StoreError(Fault(FaultKind.BROKEN, "the line is cut"))
+
+
+def requested(store):
+    """First and last byte of every range that was asked for."""
+    return [call.request.byte_range for call in store.calls if call.operation == "get"]
+
+
+def bytes_requested(store):
+    return sum(last - first + 1 for first, last in requested(store))
+
+
+def cut_behind(limit):
+    """Every answer that reaches beyond the byte `limit` breaks off there."""
+
+    def fault(call):
+        if call.operation == "get" and call.request.byte_range:
+            first, last = call.request.byte_range
+            if last >= limit:
+                body = b"".join(call.chunks)
+                call.chunks = [body[: max(0, limit - first)], CUT]
+
+    return fault
+
+
+async def broken_off(root, **options):
+    """A run that gives up behind 5,130 of the 10,000 bytes: the blocks that end below lie in the file."""
+    store = MemoryStore({"k": stored(BODY, **options)}, fault=cut_behind(5_130))
+    done = await run_once(store, root, ranges=TINY)
+    assert states(root) == {"k": ("failed", "network")}
+    assert (tree(root), len(leftovers(root)), done.stats.received) == ({}, 1, 0)
+
+
+async def again(root, store):
+    done = await run_once(store, root, ranges=TINY)
+    assert manifest(root)["k"]["state"] == "done"
+    assert leftovers(root) == []
+    assert rows(root) == (0, 0)
+    return done
+
+
+def rows(root):
+    with closing(sqlite3.connect(root / ".s3haul" / "journal.sqlite3")) as connection:
+        tables = ("partials", "blocks")
+        return tuple(connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables)
+
+
+@contextmanager
+def temporary(root):
+    (path,) = leftovers(root)
+    with path.open("r+b") as file:
+        yield file
+
+
+@pytest.mark.parametrize("algorithm", ["CRC64NVME", "CRC32", "SHA256"])
+async def test_the_next_run_fetches_only_what_is_missing(tmp_path, algorithm):
+    await broken_off(tmp_path, algorithm=algorithm)
+    store = MemoryStore({"k": stored(BODY, algorithm=algorithm)})
+    done = await again(tmp_path, store)
+    assert tree(tmp_path) == {"k": BODY}
+    assert bytes_requested(store) == 10_000 - 5_000
+    assert (done.stats.resumed, done.stats.received) == (5_000, 5_000)
+    assert manifest(tmp_path)["k"]["verdict"] == "verified"
+
+
+async def test_an_object_that_is_refused_is_refused_before_a_byte_is_asked_for(tmp_path):
+    store = MemoryStore({"k": stored(BODY)})
+    await run_once(store, tmp_path, ranges=TINY, sse="AES256")
+    assert requested(store) == []
+    assert states(tmp_path) == {"k": ("failed", "wrong-encryption")}
+
+
+async def test_a_run_that_adds_nothing_keeps_what_there_was(tmp_path):
+    await broken_off(tmp_path)
+    store = MemoryStore({"k": stored(BODY)}, fault=cut_behind(0))
+    done = await run_once(store, tmp_path, ranges=TINY)
+    assert states(tmp_path) == {"k": ("failed", "network")}
+    assert (done.stats.resumed, done.stats.received) == (0, 0)
+    store.fault = None
+    assert (await again(tmp_path, store)).stats.resumed == 5_000
+
+
+async def test_bytes_that_changed_on_the_disk_are_fetched_again(tmp_path):
+    await broken_off(tmp_path)
+    with temporary(tmp_path) as file:
+        file.seek(1_234)
+        file.write(b"\0\1\2")
+    store = MemoryStore({"k": stored(BODY)})
+    done = await again(tmp_path, store)
+    assert tree(tmp_path) == {"k": BODY}
+    assert requested(store)[0] == (1_200, 1_399)
+    assert done.stats.resumed == 4_800
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "longer", "a link"])
+async def test_a_temporary_file_that_is_not_what_it_was_does_no_harm(tmp_path, damage):
+    await broken_off(tmp_path)
+    (path,) = leftovers(tmp_path)
+    if damage == "cut":
+        os.truncate(path, 1_000)
+    elif damage == "gone":
+        path.unlink()
+    elif damage == "longer":
+        os.truncate(path, 20_000)
+    else:
+        path.rename(tmp_path / "elsewhere")
+        path.symlink_to(tmp_path / "elsewhere")
+    store = MemoryStore({"k": stored(BODY)})
+    done = await run_once(store, tmp_path, ranges=TINY)
+    assert tree(tmp_path)["k"] == BODY
+    assert done.stats.resumed == (1_000 if damage == "cut" else 0)
+    assert rows(tmp_path) == (0, 0)
+
+
+async def test_an_object_that_changed_meanwhile_starts_over(tmp_path):
+    await broken_off(tmp_path)
+    new = BODY[::-1]
+    store = MemoryStore({"k": stored(new)})
+    done = await again(tmp_path, store)
+    assert tree(tmp_path) == {"k": new}
+    assert (bytes_requested(store), done.stats.resumed) == (10_000, 0)
+
+
+async def test_what_is_left_of_an_object_that_is_gone_is_removed(tmp_path):
+    await broken_off(tmp_path)
+    await run_once(MemoryStore({"other": stored(b"x")}), tmp_path, ranges=TINY)
+    assert (leftovers(tmp_path), rows(tmp_path)) == ([], (0, 0))
+
+
+async def test_what_is_left_of_an_object_that_is_filtered_out_waits(tmp_path):
+    await broken_off(tmp_path)
+    store = MemoryStore({"k": stored(BODY)})
+    await run_once(store, tmp_path, ranges=TINY, filters=((False, "*"),))
+    assert len(leftovers(tmp_path)) == 1
+    assert (await again(tmp_path, store)).stats.resumed == 5_000
+
+
+async def test_other_thresholds_in_the_next_run_do_no_harm(tmp_path):
+    await broken_off(tmp_path)
+    store = MemoryStore({"k": stored(BODY)})
+    await run_once(store, tmp_path, ranges=RangeOptions(above=2_000, smallest=250, largest=250, block=333))
+    assert tree(tmp_path) == {"k": BODY}
+    assert leftovers(tmp_path) == []
+
+
+async def test_a_name_that_is_taken_fails_the_object_and_takes_its_progress_back(tmp_path):
+    def take_name(call):
+        if call.operation == "get":
+            (tmp_path / "k").mkdir(exist_ok=True)
+
+    done = await run_once(MemoryStore({"k": stored(BODY)}, fault=take_name), tmp_path, ranges=TINY)
+    assert states(tmp_path) == {"k": ("failed", "path-in-the-way")}
+    assert (leftovers(tmp_path), rows(tmp_path), done.stats.received) == ([], (0, 0), 0)
+
+
+async def test_an_object_that_changes_under_way_is_never_mixed(tmp_path):
+    new = noise(12_000)[2_000:]
+
+    def change(call):
+        if call.operation == "get" and call.n == 5:
+            store.objects["k"] = stored(new)
+
+    store = MemoryStore({"k": stored(BODY)}, fault=change)
+    done = await run_once(store, tmp_path, ranges=TINY)
+    assert tree(tmp_path) == {"k": new}
+    assert (leftovers(tmp_path), rows(tmp_path)) == ([], (0, 0))
+    assert done.stats.received == len(new)
+
+
+async def test_a_line_that_breaks_often_costs_no_attempt_while_blocks_land(tmp_path):
+    def fault(call):
+        if call.operation == "get":
+            call.chunks = [b"".join(call.chunks)[:450], CUT]
+
+    store = MemoryStore({"k": stored(BODY)}, fault=fault)
+    done = await run_once(store, tmp_path, ranges=TINY, max_attempts=1)
+    assert tree(tmp_path) == {"k": BODY}
+    assert done.stats.retries["network"] == len(requested(store)) == 30
+    assert done.stats.received == len(BODY)
+
+
+async def test_only_the_part_that_does_not_match_is_fetched_again(tmp_path):
+    def flip_once(call):
+        if call.operation == "get" and call.request.byte_range[0] == 3_000 and call.n <= 10:
+            call.chunks = [b"".join(call.chunks)[::-1]]
+
+    store = MemoryStore(
+        {"k": stored(BODY, algorithm="SHA256", part_sizes=(3_000, 3_000, 4_000), composite=True)},
+        fault=flip_once,
+    )
+    done = await run_once(store, tmp_path, ranges=TINY)
+    assert tree(tmp_path) == {"k": BODY}
+    again = [span for span in requested(store) if requested(store).count(span) > 1]
+    assert {3_000 <= first <= last < 6_000 for first, last in again} == {True}
+    assert bytes_requested(store) == 13_000
+    assert done.stats.retries["checksum-mismatch"] == 1
+    assert any(isinstance(event, Retrying) and "part 2" in event.message for event in done.events)
+
+
+async def test_a_second_mismatch_fails_the_object_and_leaves_nothing(tmp_path):
+    def flip(call):
+        if call.operation == "get":
+            call.chunks = [b"X" + b"".join(call.chunks)[1:]]
+
+    store = MemoryStore({"k": stored(BODY)}, fault=flip)
+    done = await run_once(store, tmp_path, ranges=TINY)
+    assert states(tmp_path) == {"k": ("failed", "checksum-mismatch")}
+    assert bytes_requested(store) == 20_000
+    assert (tree(tmp_path), leftovers(tmp_path), rows(tmp_path)) == ({}, [], (0, 0))
+    assert done.stats.received == 0
+
+
+async def test_a_resumed_object_whose_checksum_fails_takes_its_progress_back(tmp_path):
+    await broken_off(tmp_path)
+    other = b"!" + BODY[1:]  # under the same ETag
+    store = MemoryStore({"k": stored(other, etag=stored(BODY).etag)})
+    done = await run_once(store, tmp_path, ranges=TINY)
+    assert manifest(tmp_path)["k"]["state"] == "done"
+    assert tree(tmp_path) == {"k": other}
+    resumed = [event.bytes for event in done.events if isinstance(event, Resumed)]
+    assert (sum(resumed), min(resumed) < 0, done.stats.received) == (0, True, 10_000)
+
+
+async def test_a_refused_head_leaves_it_to_a_get_to_say_why(tmp_path):
+    def fault(call):
+        if call.operation == "head":
+            raise StoreError(Fault(FaultKind.HTTP, "Forbidden", code="403", status=403))
+
+    store = MemoryStore({"k": stored(BODY)}, fault=fault)
+    await run_once(store, tmp_path, ranges=TINY)
+    assert tree(tmp_path) == {"k": BODY}
+    assert requested(store) == [(0, 0), None]
+
+
+async def test_one_refused_head_does_not_make_it_one_get(tmp_path):
+    def fault(call):
+        if call.operation == "head" and call.n == 1:
+            raise StoreError(Fault(FaultKind.HTTP, "Bad Request", code="400", status=400))
+
+    store = MemoryStore({"k": stored(BODY)}, fault=fault)
+    await run_once(store, tmp_path, ranges=TINY)
+    assert tree(tmp_path) == {"k": BODY}
+    assert None not in requested(store)
+
+
+async def test_many_large_objects_at_once_stay_within_the_memory(tmp_path):
+    store = MemoryStore({f"k{number}": stored(BODY) for number in range(40)})
+    ranges = RangeOptions(above=2_000, smallest=250, largest=250, block=200, memory=3 * LANE_BYTES)
+    await run_once(store, tmp_path, ranges=ranges, concurrency=32)
+    assert len(tree(tmp_path)) == 40
+    assert 1 < store.most_open <= 3
+
+
+async def test_a_destination_that_is_too_small_is_told_before_the_first_byte(tmp_path, monkeypatch):
+    monkeypatch.setattr(Destination, "free_space", lambda _self: FreeSpace(10_000, 1))
+    store = MemoryStore({"a": stored(BODY), "b": stored(b"x")})
+    done = await run_once(store, tmp_path)
+    (warning,) = done.stats.warnings
+    assert "9.8 KiB in 2 files" in warning
+    kinds = [type(event).__name__ for event in done.events]
+    assert kinds.index("Warned") < kinds.index("Received")

@@ -1,0 +1,116 @@
+"""The batch path ends as the general path does, whatever the server answers; what is not plain is handed back."""
+
+import random
+
+import pytest
+
+from download.harness import leftovers, manifest, tree
+from download.on_demo import empty_server, opened, run_on
+from s3haul.demo import seed
+from s3haul.errors import JournalError
+
+KINDS = (
+    {"checksum": "CRC64NVME"},
+    {"checksum": "SHA256"},
+    {"checksum": None},
+    {"checksum": "CRC32", "checksum_type": "COMPOSITE", "part_sizes": (700, 300)},
+    {"checksum": "CRC32C", "checksum_type": "COMPOSITE", "part_sizes": (1000,)},
+)
+FAULTS = (
+    ("error", {"status": 500, "code": "InternalError"}),
+    ("error", {"status": 403, "code": "AccessDenied"}),
+    ("error", {"status": 404, "code": "NoSuchKey"}),
+    ("reset", {"after": 100}),
+    ("close", {}),
+    ("flip", {}),
+)
+
+
+def put_objects(server, dice: random.Random, *, faults: bool = True) -> None:
+    """Objects of all kinds; every third one meets a fault, for good or once."""
+    for number in range(36):
+        key = f"k/{number:02}"
+        server.cloud.put(
+            seed.BUCKET,
+            key,
+            dice.randbytes(1000),
+            sse=dice.choice(("aws:kms", "AES256")),
+            **dice.choice(KINDS),
+        )
+        if faults and number % 3 == 0:
+            kind, fields = dice.choice(FAULTS)
+            final = fields.get("status") in {403, 404}  # asked again, a refusal would not be one any more
+            often = {} if final or dice.random() < 0.5 else {"first": 1}
+            server.faults.add(kind, operation="GetObject", key=key, **fields, **often)
+
+
+def ended(root) -> dict[str, tuple]:
+    fields = ("state", "reason", "verdict", "checksum", "size", "path", "sse")
+    return {key: tuple(line[name] for name in fields) for key, line in manifest(root).items()}
+
+
+@pytest.mark.parametrize("seed_number", range(6))
+async def test_both_paths_end_alike(tmp_path, monkeypatch, seed_number):
+    seen = []
+    for batches in (True, False):
+        root = tmp_path / str(batches)
+        with empty_server() as server:
+            put_objects(server, random.Random(seed_number))
+            async with opened(server, "curl", tmp_path / f"home-{batches}") as store:
+                if not batches:
+                    monkeypatch.setattr(type(store), "small_objects", lambda *_: None)
+                await run_on(store, root)
+        assert leftovers(root) == []
+        seen.append((ended(root), tree(root)))
+    monkeypatch.undo()
+    assert {key: (line, seen[1][0][key]) for key, line in seen[0][0].items() if line != seen[1][0][key]} == {}
+    assert seen[0][1] == seen[1][1]
+    assert {line[0] for line in seen[0][0].values()} >= {"done"}
+
+
+async def test_plain_objects_are_asked_for_once_and_received_bytes_add_up(tmp_path):
+    with empty_server() as server:
+        for number in range(300):
+            server.cloud.put(
+                seed.BUCKET, f"k/{number:03}", b"x" * number, checksum="CRC64NVME", sse="aws:kms"
+            )
+        async with opened(server, "curl", tmp_path / "home") as store:
+            done = await run_on(store, tmp_path / "dest")
+        assert server.count("GetObject") == 300
+    assert (done.stats.done, done.stats.received) == (300, sum(range(300)))
+    assert done.stats.balanced
+
+
+async def test_a_slow_disk_is_left_to_the_file_threads(tmp_path, monkeypatch):
+    monkeypatch.setattr("s3haul.download.small_objects.SLOW_FILE", 0.0)
+    with empty_server() as server:
+        put_objects(server, random.Random(1), faults=False)
+        async with opened(server, "curl", tmp_path / "home") as store:
+            done = await run_on(store, tmp_path / "dest")
+    assert done.stats.done == 36
+    assert len(tree(tmp_path / "dest")) == 36
+
+
+async def test_a_transfer_thread_that_dies_ends_the_run_and_does_not_hang_it(tmp_path, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("s3haul.download.small_objects.SmallObjectFetcher.next", broken)
+    monkeypatch.setattr("threading.excepthook", lambda _: None)
+    with empty_server() as server:
+        put_objects(server, random.Random(1), faults=False)
+        async with opened(server, "curl", tmp_path / "home") as store:
+            with pytest.raises(ZeroDivisionError):
+                await run_on(store, tmp_path / "dest")
+
+
+async def test_an_error_of_the_journal_in_the_last_batch_ends_the_run(tmp_path, monkeypatch):
+    def full(*_):
+        raise JournalError("the journal is full")
+
+    monkeypatch.setattr("s3haul.download.run.finish", full)
+    with empty_server() as server:
+        server.cloud.put(seed.BUCKET, "k", b"x", checksum="CRC64NVME", sse="aws:kms")
+        async with opened(server, "curl", tmp_path / "home") as store:
+            with pytest.raises(JournalError):
+                await run_on(store, tmp_path / "dest")
