@@ -23,16 +23,20 @@ from faults.hostile import hostile, sound, stored
 from faults.hostile_server import hostile_server
 from s3haul.core.keypath import safe_path
 from s3haul.core.listing import ListingValidator
+from s3haul.core.retry import RetryLimits
 from s3haul.disk import Destination
 from s3haul.download.context import Context
 from s3haul.download.decision import Decision, Target
+from s3haul.download.large_limiter import LargeTransferLimiter
 from s3haul.download.object import transfer
 from s3haul.download.small_objects import SmallObjectFetcher, is_plain
 from s3haul.errors import S3HaulError, StoreError
 from s3haul.models import ObjectRef, State, Verdict
 from s3haul.options import RangeOptions, SourceOptions, TransferOptions
+from s3haul.store.kms_throttling import KmsThrottling
 from s3haul.store.limiter import ConcurrencyLimiter
 from s3haul.store.protocol import GetRequest
+from s3haul.store.retrying import RetryingStore, RetrySettings
 
 LANES = ("load", "head", "layout", "listing", "whole", "ranges", "batch")
 ANSWERS = int(os.environ.get("S3HAUL_HOSTILE_ANSWERS", "420"))
@@ -82,8 +86,8 @@ class NotDoneError(S3HaulError):
 class Bench:
     """What a lane needs: a store, a destination, and where to say what went wrong."""
 
-    def __init__(self, ctx: Context) -> None:
-        self.ctx, self.store = ctx, ctx.store
+    def __init__(self, ctx: Context, store) -> None:
+        self.ctx, self.store = ctx, store
         self.problems: list[str] = []
         self.landed: set[str] = set()
         self.ended: Counter[str] = Counter()
@@ -199,20 +203,29 @@ async def bench(root: Path):
     async with hostile_server() as port, curl_on(f"http://127.0.0.1:{port}", transfer=OPTIONS) as store:
         with ExitStack() as stack:
             destination = stack.enter_context(Destination.open(root))
-            yield Bench(
-                Context(
-                    store=store,
-                    credentials=None,
-                    source=SourceOptions(bucket="b"),
-                    options=OPTIONS,
-                    limiter=ConcurrencyLimiter(Steady()),
-                    emit=lambda _: None,
-                    sleep=nap,
-                    destination=destination,
-                    journal=Book(),
-                    threads=stack.enter_context(ThreadPoolExecutor(4)),
-                )
+            limiter = ConcurrencyLimiter(Steady())
+            settings = RetrySettings(
+                url="s3://b/",
+                limits=RetryLimits(attempts=OPTIONS.max_attempts, budget=OPTIONS.retry_budget),
+                limiter=limiter,
+                kms_throttling=KmsThrottling(limiter),
+                credentials=None,
+                emit=lambda _: None,
+                sleep=nap,
             )
+            ctx = Context(
+                store=RetryingStore(store, settings),
+                source=SourceOptions(bucket="b"),
+                options=OPTIONS,
+                limiter=limiter,
+                kms_throttling=settings.kms_throttling,
+                large_limiter=LargeTransferLimiter(limiter, OPTIONS.ranges.memory),
+                emit=lambda _: None,
+                destination=destination,
+                journal=Book(),
+                threads=stack.enter_context(ThreadPoolExecutor(4)),
+            )
+            yield Bench(ctx, store)
 
 
 def descriptors() -> int:

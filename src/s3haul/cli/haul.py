@@ -8,7 +8,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from s3haul.api.calls import calls_for
 from s3haul.api.download import download
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.cli import render, streams
@@ -20,6 +19,7 @@ from s3haul.core.filters import nothing_selected
 from s3haul.core.stats import Stats
 from s3haul.core.text import human_bytes, human_count, show
 from s3haul.disk import free_space_for
+from s3haul.download.context import read_context
 from s3haul.download.dry_run import Done, Estimate
 from s3haul.download.dry_run import preview as foresee
 from s3haul.download.loop import run_loop
@@ -177,8 +177,10 @@ def preview(
         async with open_store(access, source, transfer, on_event=listener.observe) as opened:
             for remark in source_warnings(source, transfer.filters):
                 listener.observe(remark)
-            calls = calls_for(opened, source, listener.observe)
-            async for ref, path in foresee(calls, estimate, done):
+            ctx = read_context(
+                opened.store, source, opened.transfer, listener.observe, credentials=opened.credentials
+            )
+            async for ref, path in foresee(ctx, estimate, done):
                 if not (output.quiet or output.json):
                     name = f"{where.root}/{where.name or path}"
                     streams.put(f"(dryrun) download: s3://{source.bucket}/{show(ref.key)} to {show(name)}")

@@ -7,13 +7,13 @@ import signal
 import sys
 import time
 
-from s3haul.api.calls import calls_for
 from s3haul.aws.session import open_store
 from s3haul.cli import streams
 from s3haul.cli.haul import explained, what_ended
 from s3haul.cli.logfile import LogFile, summarise, with_log
 from s3haul.cli.render import Ending
 from s3haul.core.stats import Stats
+from s3haul.download.context import read_context
 from s3haul.download.stream import NAME, stream_object
 from s3haul.events import Event
 from s3haul.models import Verdict
@@ -36,7 +36,8 @@ def run(
 
     async def main() -> None:
         async with open_store(access, source, transfer, on_event=emit) as opened:
-            await stream_object(calls_for(opened, source, emit), streams.put_bytes)
+            ctx = read_context(opened.store, source, opened.transfer, emit, credentials=opened.credentials)
+            await stream_object(ctx, streams.put_bytes)
 
     error, findings = explained(access, source, transfer, stats, what_ended(main()))
     url = f"s3://{source.bucket}/{source.prefix}"

@@ -81,7 +81,7 @@ class BlockStream:
         self._edge = plan.start(first + 1)
         self._crc = 0
 
-    def take(self, data: Data) -> list[tuple[int, int]]:
+    def add(self, data: Data) -> list[tuple[int, int]]:
         """The blocks that are whole now, with their CRCs."""
         whole: list[tuple[int, int]] = []
         view = memoryview(data)

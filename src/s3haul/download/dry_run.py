@@ -10,7 +10,7 @@ from s3haul.core.filters import selector
 from s3haul.core.keypath import ShadowFilter, safe_path
 from s3haul.core.ranges import plan
 from s3haul.core.space import SpaceEstimate
-from s3haul.download.context import Calls
+from s3haul.download.context import ReadContext
 from s3haul.download.listing import batches, look_up, natural_path
 from s3haul.models import ObjectRef, SafePath
 from s3haul.options import RangeOptions
@@ -54,7 +54,9 @@ class Estimate:
         self.head_requests += size > ranges.above
 
 
-async def preview(ctx: Calls, estimate: Estimate, done: Done) -> AsyncIterator[tuple[ObjectRef, SafePath]]:
+async def preview(
+    ctx: ReadContext, estimate: Estimate, done: Done
+) -> AsyncIterator[tuple[ObjectRef, SafePath]]:
     """Every object that would be fetched, with its path; adds up `estimate` on the way."""
     if not ctx.source.recursive:
         ref = await look_up(ctx)
@@ -81,7 +83,7 @@ async def preview(ctx: Calls, estimate: Estimate, done: Done) -> AsyncIterator[t
                 yield ref, natural_path(ref, base, shadowed=shadowed)
 
 
-def _count(ctx: Calls, estimate: Estimate, ref: ObjectRef, *, present: bool) -> bool:
+def _count(ctx: ReadContext, estimate: Estimate, ref: ObjectRef, *, present: bool) -> bool:
     """Whether the object would be fetched."""
     if ref.archived and not ctx.options.force_glacier_transfer:
         estimate.archived += 1

@@ -9,12 +9,13 @@ import aiofiles
 from s3haul.core.checksums import Composite, Unverifiable
 from s3haul.core.etags import same_etag
 from s3haul.download.context import Context
+from s3haul.download.outcomes import done
 from s3haul.download.part_layout import stored_parts
 from s3haul.download.validation import demand_encryption
-from s3haul.download.verification import Check, Parts, Proof, SizeOnly, check_for, done, plan
+from s3haul.download.verification import Check, Parts, Proof, SizeOnly, check_for, plan
 from s3haul.errors import StoreError
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, SafePath, Verdict
-from s3haul.store.retrying import GaveUpError, persist
+from s3haul.store.retrying import GaveUpError
 from s3haul.threads import in_thread, shielded
 
 BLOCK = 4 << 20
@@ -24,7 +25,7 @@ SAME_TIME = 1.0  # seconds; file systems keep different fractions
 async def verify_existing(ctx: Context, ref: ObjectRef, path: SafePath) -> Outcome | None:
     """The Outcome if the file is the object, None if it must be fetched. Raises as `transfer`."""
     try:
-        meta, _ = await persist(ctx, ref.key, ctx.reading, lambda: ctx.store.head(ref.key, checksums=True))
+        meta = await ctx.store.head(ref.key, checksums=True)
         if not same_etag(meta.etag, ref.etag):
             return None
         demand_encryption(meta, ctx.options)

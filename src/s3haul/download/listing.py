@@ -7,20 +7,19 @@ whose path depends on keys still to come are held back by `ShadowFilter`, at mos
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 from s3haul.core.filters import nothing_selected, selector
 from s3haul.core.keypath import ShadowFilter, safe_path
 from s3haul.core.listing import ListingValidator, unusable
 from s3haul.core.space import SpaceEstimate
 from s3haul.diagnose.run_errors import run_error
-from s3haul.download.context import Calls, Context
+from s3haul.download.context import Context, ReadContext
 from s3haul.download.decision import Decision, Target, decide_target, same_version
 from s3haul.errors import S3HaulError, SourceError
 from s3haul.events import AlreadyDone, Finished, Listed, ListingEnded, Warned
 from s3haul.journal import KnownRow
 from s3haul.models import ObjectRef, Outcome, Partial, SafePath, State, UnusableEntry
-from s3haul.store.retrying import GaveUpError, persist
+from s3haul.store.retrying import GaveUpError
 from s3haul.threads import in_thread
 
 Entry = tuple[ObjectRef, KnownRow | None]
@@ -71,23 +70,22 @@ async def _look_up(ctx: Context, queue: Queue, room: SpaceEstimate) -> tuple[int
     return survey.selected, survey.filtered
 
 
-async def look_up(ctx: Calls) -> ObjectRef:
+async def look_up(ctx: ReadContext) -> ObjectRef:
     """The entry of the one object that the source names. Raises `SourceError` where there is none."""
-    key, what = ctx.source.prefix, ctx.reading
+    key = ctx.source.prefix
     try:
-        meta, _ = await persist(ctx, key, what, partial(ctx.store.head, key))
+        meta = await ctx.store.head(key)
     except GaveUpError as gave_up:
         if gave_up.action.reason == "not-found":
             raise await _no_such_object(ctx) from None
-        raise run_error(gave_up.fault, what) from None
+        raise run_error(gave_up.fault, ctx.store.reading) from None
     return meta.ref(key)
 
 
-async def _no_such_object(ctx: Calls) -> SourceError:
-    what = ctx.listing
+async def _no_such_object(ctx: ReadContext) -> SourceError:
     hint = "check the key; keys are case-sensitive"
     try:
-        page, _ = await persist(ctx, "", what, lambda: ctx.store.list_page(ctx.source.prefix + "/"))
+        page = await ctx.store.list_page(ctx.source.prefix + "/")
         if page.entries:
             hint = "keys lie below it: add --recursive, or end the source in /"
     except (GaveUpError, S3HaulError):
@@ -107,16 +105,14 @@ class Batch:
     unusable: tuple[UnusableEntry, ...] = ()
 
 
-async def batches(ctx: Calls) -> AsyncIterator[Batch]:
+async def batches(ctx: ReadContext) -> AsyncIterator[Batch]:
     """The whole listing, page by page. Raises `ListingIncompleteError` or what ends the run."""
-    judge, token, what = ListingValidator(), None, ctx.listing
+    judge, token = ListingValidator(), None
     while True:
         try:
-            page, _ = await persist(
-                ctx, "", what, partial(ctx.store.list_page, ctx.source.prefix, token=token)
-            )
+            page = await ctx.store.list_page(ctx.source.prefix, token=token)
         except GaveUpError as gave_up:
-            raise run_error(gave_up.fault, what) from None
+            raise run_error(gave_up.fault, ctx.store.listing) from None
         after, repeated = judge.last_key or "", judge.repeated
         refs = judge.accept(page)
         if judge.repeated and not repeated:

@@ -12,6 +12,7 @@ from s3haul.download.byte_counter import ByteCounter
 from s3haul.download.context import Context
 from s3haul.download.decision import Decision, Target
 from s3haul.download.existing import verify_existing
+from s3haul.download.outcomes import done, not_done
 from s3haul.download.part_layout import stored_parts
 from s3haul.download.ranged import drop, fetch_in_ranges
 from s3haul.download.validation import (
@@ -21,36 +22,24 @@ from s3haul.download.validation import (
     check_whole,
     demand_encryption,
 )
-from s3haul.download.verification import Parts, PartsNeededError, Proof, Proving, check_for, done, plan
-from s3haul.download.writers import SMALL, Writer, writer_for
+from s3haul.download.verification import Check, Parts, PartsNeededError, Proof, SizeOnly, check_for, plan
+from s3haul.download.writers import SMALL, writer_for
 from s3haul.errors import Fault, FaultKind
 from s3haul.events import Received
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, Partial, SafePath, State
 from s3haul.store.protocol import Chunk, GetRequest, OnData
-from s3haul.store.retrying import GaveUpError, persist
+from s3haul.store.retrying import GaveUpError
 from s3haul.threads import in_thread
 
 MAX_CHANGES = 3
-_UNSTORABLE = frozenset({"name-too-long", "name-refused", "file-too-large"})
-_IN_THE_WAY = frozenset(
-    {"symlink-in-the-way", "file-in-the-way", "directory-in-the-way", "not-a-regular-file", "busy"}
-)
 
 
 async def transfer(ctx: Context, target: Target) -> Outcome:
     """The one Outcome of `target`. Raises only what ends the run."""
-    path = str(target.path)
     try:
         return await _versions(ctx, target)
-    except GaveUpError as gave_up:
-        return _given_up(target.ref, path, gave_up)
-    except RefusedError as refused:
-        return Outcome(target.ref, State.FAILED, path, refused.reason, refused.detail)
-    except ObjectPathError as trouble:
-        if trouble.reason in _UNSTORABLE:
-            return Outcome(target.ref, State.SKIPPED, path, "unstorable-name", trouble.message)
-        reason = "path-in-the-way" if trouble.reason in _IN_THE_WAY else "file-refused"
-        return Outcome(target.ref, State.FAILED, path, reason, trouble.message)
+    except (GaveUpError, RefusedError, ObjectPathError) as error:
+        return not_done(target.ref, str(target.path), error)
 
 
 async def _versions(ctx: Context, target: Target) -> Outcome:
@@ -68,14 +57,14 @@ async def _versions(ctx: Context, target: Target) -> Outcome:
         try:
             if ref.size > SMALL or ref.size > ctx.options.ranges.above:
                 return await _large(ctx, ref, target.path, left)
-            return await _fetch(ctx, ref, target.path)
+            return await WholeDownload(ctx, ref, target.path).run()
         except GaveUpError as gave_up:
             if gave_up.action.move is not Move.REFRESH:
                 raise
         if left is not None:
             await drop(ctx, left)
             left = None
-        current, _ = await persist(ctx, ref.key, ctx.reading, lambda: ctx.store.head(target.ref.key))
+        current = await ctx.store.head(ref.key)
         ref = current.ref(ref.key)
     fault = Fault(FaultKind.HTTP, f"it changed {MAX_CHANGES} times while it was fetched", status=412)
     raise GaveUpError(Action(Move.FAIL, "changed"), fault, MAX_CHANGES)
@@ -89,81 +78,78 @@ async def _large(ctx: Context, ref: ObjectRef, path: SafePath, left: Partial | N
     owner = object()
     await ctx.large_limiter.acquire(owner)
     try:
-        return await _fetch(ctx, ref, path)
+        return await WholeDownload(ctx, ref, path).run()
     finally:
         ctx.large_limiter.release(owner)
 
 
-async def _fetch(ctx: Context, ref: ObjectRef, path: SafePath) -> Outcome:
-    fetch = Fetch(ctx, ref, path)
-    try:
-        (meta, proof), attempts = await persist(ctx, ref.key, ctx.reading, fetch.attempt)
-    except PartsNeededError as needed:
-        fetch.parts = await stored_parts(ctx, ref, needed.wanted) or Parts()
-        (meta, proof), attempts = await persist(ctx, ref.key, ctx.reading, fetch.attempt)
-    return done(ref, path, meta, proof, attempts=attempts, fetched=fetch.fetched)
-
-
-def _given_up(ref: ObjectRef, path: str, gave_up: GaveUpError) -> Outcome:
-    state = State.SKIPPED if gave_up.action.move is Move.SKIP else State.FAILED
-    fault = gave_up.fault
-    detail = f"{fault.code}: {fault.message}" if fault.code else fault.message
-    return Outcome(ref, state, path, gave_up.action.reason, detail, attempts=gave_up.attempts)
-
-
-class Fetch:
-    """The attempts at one version of one object. `fetched` counts body bytes over all of them."""
+class WholeDownload:
+    """One version of one object by a plain GET. `fetched` counts body bytes over all attempts."""
 
     def __init__(self, ctx: Context, ref: ObjectRef, path: SafePath) -> None:
         self._ctx, self._ref, self._path = ctx, ref, path
-        self._request = GetRequest(ref.key, if_match=ref.etag or None, version_id=ref.version_id)
-        self.parts: Parts | None = None  # of a composite checksum, once they were asked for
+        self._writer = writer_for(ctx, path, ref.size, ref.last_modified)
+        self._counter = ByteCounter(self._count)
+        self._parts: Parts | None = None  # of a composite checksum, once they were asked for
+        self._meta: ObjectMeta | None = None
+        self._check: Check | SizeOnly | None = None
+        self._proof: Proof | None = None
+        self._received = 0  # bytes of this attempt
         self.fetched = 0
-        self._this_time = 0
 
-    async def attempt(self) -> tuple[ObjectMeta, Proof]:
-        """One try. Raises `StoreError`, `RefusedError`, `PartsNeededError`, `ObjectPathError` or what ends the run."""
-        self._this_time = 0
+    async def run(self) -> Outcome:
+        """The file has its name when this returns. Raises `GaveUpError`, `RefusedError`, `ObjectPathError` or what
+        ends the run."""
         try:
-            async with writer_for(self._ctx, self._path, self._ref.size, self._ref.last_modified) as writer:
-                meta, proof = await self._receive_object(writer)
-                await writer.publish()
+            async with self._writer:
+                try:
+                    attempts = await self._load()
+                except PartsNeededError as needed:
+                    self._parts = await stored_parts(self._ctx, self._ref, needed.wanted) or Parts()
+                    attempts = await self._load()
+                await self._writer.publish()
         except BaseException:
-            self._ctx.emit(Received(-self._this_time))
+            self._ctx.emit(Received(-self._received))
             raise
-        return meta, proof
+        assert self._meta is not None, "a response without an error has headers"
+        assert self._proof is not None, "a body without an error was compared"
+        return done(self._ref, self._path, self._meta, self._proof, attempts=attempts, fetched=self.fetched)
 
-    async def _receive_object(self, writer: Writer) -> tuple[ObjectMeta, Proof]:
-        """Exactly as many bytes as were listed, into the hash and the writer."""
-        ref, options = self._ref, self._ctx.options
-        left, counter = ref.size, ByteCounter(self._heard)
-        check: Proving | None = None
-
-        def consume(meta: ObjectMeta) -> OnData:
-            nonlocal check
-            check_whole(ref, meta)
-            demand_encryption(meta, options)
-            check = check_for(plan(meta, ref.size, options), ref.size, self.parts, options)
-            return take
-
-        def take(chunk: Chunk) -> None:
-            nonlocal left
-            assert check is not None, "the headers come first"
-            check_not_longer(left, chunk)
-            check.update(chunk)
-            writer.write(chunk)
-            left -= len(chunk)
-            counter.add(len(chunk))
-
+    async def _load(self) -> int:
+        ref = self._ref
+        request = GetRequest(ref.key, if_match=ref.etag or None, version_id=ref.version_id)
         try:
-            meta = await self._ctx.store.load(self._request, consume)
+            return await self._ctx.store.load(request, self._begin, complete=self._compare)
         finally:
-            counter.end()
-        check_complete(left)
-        assert check is not None, "a response without an error has headers"
-        return meta, check.prove()
+            self._counter.end()
 
-    def _heard(self, size: int) -> None:
-        self._this_time += size
-        self.fetched += size
+    def _begin(self, meta: ObjectMeta) -> OnData:
+        """The headers are here, of the first attempt or of another one, which begins anew."""
+        ref, options = self._ref, self._ctx.options
+        check_whole(ref, meta)
+        demand_encryption(meta, options)
+        self._meta, self._proof = meta, None
+        self._check = check_for(plan(meta, ref.size, options), ref.size, self._parts, options)
+        self._writer.restart()
+        self._counter.add(-self._received)
+        self._received = 0
+        return self._on_data
+
+    def _on_data(self, chunk: Chunk) -> None:
+        """Into the hash and the file; never more bytes than were listed."""
+        assert self._check is not None, "the headers come first"
+        check_not_longer(self._ref.size - self._received, chunk)
+        self._check.update(chunk)
+        self._writer.write(chunk)
+        self._received += len(chunk)
+        self.fetched += len(chunk)
+        self._counter.add(len(chunk))
+
+    def _compare(self) -> None:
+        """The body has ended: are these the bytes that S3 stores?"""
+        assert self._check is not None, "the headers come first"
+        check_complete(self._ref.size - self._received)
+        self._proof = self._check.prove()
+
+    def _count(self, size: int) -> None:
         self._ctx.emit(Received(size))

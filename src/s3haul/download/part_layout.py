@@ -4,25 +4,22 @@ The second needs no right beyond s3:GetObject. Neither is believed: sizes that d
 as many as the checksum says, are no layout.
 """
 
-from functools import partial
-
 from s3haul.core.checksums import MAX_PARTS, Composite, Unverifiable, composite_verifier
 from s3haul.core.retry import Move
-from s3haul.download.context import Calls
+from s3haul.download.context import ReadContext
 from s3haul.download.tasks import together
 from s3haul.download.verification import Parts
 from s3haul.models import ObjectMeta, ObjectRef
-from s3haul.store.retrying import GaveUpError, persist
+from s3haul.store.retrying import GaveUpError
 
 AT_ONCE = 32  # requests; the limiter may allow fewer
 
 
-async def stored_parts(ctx: Calls, ref: ObjectRef, wanted: Composite) -> Parts | None:
+async def stored_parts(ctx: ReadContext, ref: ObjectRef, wanted: Composite) -> Parts | None:
     """The parts that `wanted` was computed over, or None where the server does not tell."""
     if wanted.parts == 1:
         return Parts((ref.size,))
-    ask = partial(ctx.store.part_layout, ref.key, version_id=ref.version_id)
-    layout, _ = await persist(ctx, ref.key, ctx.reading, ask)
+    layout = await ctx.store.part_layout(ref.key, version_id=ref.version_id)
     if layout is not None:
         told = tuple(part.digest for part in layout.parts) if layout.algorithm == wanted.algorithm else ()
         parts = Parts(tuple(part.size for part in layout.parts), told)
@@ -36,7 +33,7 @@ async def stored_parts(ctx: Calls, ref: ObjectRef, wanted: Composite) -> Parts |
         return None
 
 
-async def _ask_every_part(ctx: Calls, ref: ObjectRef, wanted: Composite) -> Parts | None:
+async def _ask_every_part(ctx: ReadContext, ref: ObjectRef, wanted: Composite) -> Parts | None:
     first = await _ask(ctx, ref, 1)
     count = first.parts_count or wanted.parts or 0
     if first.status != 206 or not 1 < count <= MAX_PARTS:
@@ -52,10 +49,8 @@ async def _ask_every_part(ctx: Calls, ref: ObjectRef, wanted: Composite) -> Part
     return parts if _fits(parts, wanted, ref.size) else None
 
 
-async def _ask(ctx: Calls, ref: ObjectRef, number: int) -> ObjectMeta:
-    ask = partial(ctx.store.head, ref.key, checksums=True, part_number=number)
-    meta, _ = await persist(ctx, ref.key, ctx.reading, ask)
-    return meta
+async def _ask(ctx: ReadContext, ref: ObjectRef, number: int) -> ObjectMeta:
+    return await ctx.store.head(ref.key, checksums=True, part_number=number)
 
 
 def _digest(meta: ObjectMeta, wanted: Composite) -> str:

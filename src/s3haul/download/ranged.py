@@ -9,7 +9,6 @@ have checksums of their own; then the object fails. An object that changed is gi
 
 import asyncio
 from collections.abc import Iterator
-from functools import partial
 
 from s3haul.core.block_map import BlockMap, BlockStream
 from s3haul.core.checksums import CRCS, Composite, Data, FullObject, Unverifiable
@@ -20,6 +19,7 @@ from s3haul.core.segments import Expected, expected
 from s3haul.disk import ObjectPathError
 from s3haul.download.byte_counter import ByteCounter
 from s3haul.download.context import Context
+from s3haul.download.outcomes import done
 from s3haul.download.part_layout import stored_parts
 from s3haul.download.segment_hashing import Hashing
 from s3haul.download.tasks import most_telling, spawn, together
@@ -29,7 +29,6 @@ from s3haul.download.verification import (
     Parts,
     Proof,
     demand_checksum,
-    done,
     mismatched,
     proof_of,
 )
@@ -39,11 +38,10 @@ from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.events import Received, Resumed, Retrying
 from s3haul.models import Block, ObjectMeta, ObjectRef, Outcome, Partial, SafePath
 from s3haul.store.protocol import Chunk, GetRequest, OnData
-from s3haul.store.retrying import GaveUpError, persist, read_byte
+from s3haul.store.retrying import GaveUpError
 from s3haul.threads import in_thread
 
 _OF_NO_USE = frozenset({"changed", "checksum-mismatch"})  # what has landed, for the next run
-_SILENT = frozenset({400, 403})  # refusals of a HEAD: an expired token, and much else
 READERS = 4  # threads that hash what an earlier run left
 
 Wanted = FullObject | Composite | Unverifiable
@@ -83,28 +81,23 @@ async def drop(ctx: Context, left: Partial) -> None:
 async def _look(ctx: Context, ref: ObjectRef) -> tuple[ObjectMeta, Wanted] | None:
     """What HEAD says of the listed version. None where it is refused: a GET names the reason."""
 
-    async def once() -> tuple[ObjectMeta, Wanted]:
-        try:
-            meta = await ctx.store.head(ref.key, checksums=True)
-        except StoreError as error:
-            if error.fault.status not in _SILENT:
-                raise
-            await read_byte(ctx, ref.key, ref.etag or None)  # raises what the reason is, if there is one
-            meta = await ctx.store.head(ref.key, checksums=True)
+    def validate(meta: ObjectMeta) -> None:
         if not same_etag(meta.etag, ref.etag or meta.etag) or meta.size not in {ref.size, None}:
             raise StoreError(Fault(FaultKind.HTTP, "it is not the listed version any more", status=412))
         demand_encryption(meta, ctx.options)
-        return meta, plan_check(meta, ref.size, ctx.options)
+        plan_check(meta, ref.size, ctx.options)
 
     try:
-        (meta, wanted), _ = await persist(ctx, ref.key, ctx.reading, once)
+        meta = await ctx.store.head(ref.key, checksums=True, validate=validate)
     except GaveUpError as gave_up:
         fault = gave_up.fault
         told = fault.kind is FaultKind.PROTOCOL or 400 <= fault.status < 500
         if gave_up.action.move is Move.FAIL and told:
             return None
         raise
-    return (meta, wanted) if meta.etag and meta.size is not None else None
+    if not meta.etag or meta.size is None:
+        return None
+    return meta, plan_check(meta, ref.size, ctx.options)
 
 
 class RangedFetch:
@@ -245,54 +238,47 @@ class RangedFetch:
     async def _fetch_span(self, first: int, end: int) -> None:
         """Blocks that are missing, in one request, or in more where the answer breaks off."""
         while (begin := self._block_map.landed_end(first, end)) < end:
-            attempt = partial(self._attempt, begin, end)
-            _, attempts = await persist(self._ctx, self._ref.key, self._ctx.reading, attempt)
-            self.attempts = max(self.attempts, attempts)
+            self.attempts = max(self.attempts, await self._fetch_range(begin, end))
 
-    async def _attempt(self, first: int, end: int) -> None:
-        """One request. Where it breaks off behind a block, that is progress and no failure."""
-        begin = self._block_map.landed_end(first, end)
-        start, stop = self._plan.start(begin), self._plan.start(end)
-        request = GetRequest(
-            self._ref.key,
-            if_match=self._ref.etag,
-            version_id=self._ref.version_id,
-            byte_range=(start, stop - 1),
-        )
-        try:
-            await self._receive(request, begin, end)
-        except StoreError as error:
-            landed = self._block_map.landed_end(begin, end) > begin
-            if error.fault.kind is not FaultKind.BROKEN or not landed:
-                raise
-            self._ctx.emit(Retrying(self._ref.key, "network", error.fault.message, 1, 0.0))
+    async def _fetch_range(self, first: int, end: int) -> int:
+        """One request, asked again until some of it has landed; how many attempts that took.
 
-    async def _receive(self, request: GetRequest, block: int, end: int) -> None:
-        """The body of blocks up to `end`. Bytes of a block that stays incomplete do not count."""
-        file, loop, counter = self._file, asyncio.get_running_loop(), ByteCounter(self._heard)
-        stream, stop = BlockStream(self._plan, self._block_map.algorithm, block), self._plan.start(end)
-        start = stream.position
+        Bytes of a block that stays incomplete do not count.
+        """
+        ref, file, loop, counter = self._ref, self._file, asyncio.get_running_loop(), ByteCounter(self._count)
+        start, stop = self._plan.start(first), self._plan.start(end)
+        stream, lost = BlockStream(self._plan, self._block_map.algorithm, first), 0
 
-        def consume(meta: ObjectMeta) -> OnData:
-            check_range(self._ref, meta, start, stop)
-            return take
+        def begin(meta: ObjectMeta) -> OnData:
+            nonlocal stream, lost
+            check_range(ref, meta, start, stop)
+            lost += stream.pending
+            stream = BlockStream(self._plan, self._block_map.algorithm, first)
+            return on_data
 
-        def take(chunk: Chunk) -> None:
+        def on_data(chunk: Chunk) -> None:
             check_not_longer(stop - stream.position, chunk)
             file.write(chunk, stream.position)
             counter.add(len(chunk))
-            for number, crc in stream.take(chunk):
+            for number, crc in stream.add(chunk):
                 loop.call_soon_threadsafe(self._land, number, crc)
 
+        request = GetRequest(
+            ref.key, if_match=ref.etag, version_id=ref.version_id, byte_range=(start, stop - 1)
+        )
         try:
-            await self._ctx.store.load(request, consume)
-            check_complete(stop - stream.position)
+            return await self._ctx.store.load(
+                request,
+                begin,
+                complete=lambda: check_complete(stop - stream.position),
+                progressed=lambda: self._block_map.landed_end(first, end) > first,
+            )
         finally:
             counter.end()
-            if stream.pending:
-                self._ctx.emit(Received(-stream.pending))
+            if lost := lost + stream.pending:
+                self._ctx.emit(Received(-lost))
 
-    def _heard(self, size: int) -> None:
+    def _count(self, size: int) -> None:
         self.fetched += size
         self._ctx.emit(Received(size))
 

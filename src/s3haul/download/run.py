@@ -15,12 +15,12 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
-from s3haul.core.adaptive import AdaptiveLimit
 from s3haul.core.stats import Stats
 from s3haul.disk import Destination
 from s3haul.download.channel import Channel
-from s3haul.download.context import Context, RoleCredentials
+from s3haul.download.context import Context, RoleCredentials, read_context
 from s3haul.download.decision import Target
+from s3haul.download.large_limiter import LargeTransferLimiter
 from s3haul.download.listing import finish, produce
 from s3haul.download.object import transfer
 from s3haul.download.signals import Interruption
@@ -33,8 +33,6 @@ from s3haul.journal import Journal, SourceIdentity
 from s3haul.journal.location import journal_path
 from s3haul.models import Outcome
 from s3haul.options import SourceOptions, TransferOptions
-from s3haul.store.limited import fitting, limited
-from s3haul.store.limiter import ConcurrencyLimiter
 from s3haul.store.protocol import ObjectStore
 from s3haul.threads import shielded
 
@@ -123,22 +121,27 @@ def _open_journal(job: Job, failure: asyncio.Future[BaseException]) -> Journal:
 
 
 def _context(job: Job, journal: Journal, threads: ThreadPoolExecutor, emit: Emit) -> Context:
-    options = fitting(job.options)
-    return Context(
-        store=limited(job.store, options, clock=job.clock, sleep=job.sleep),
+    reading = read_context(
+        job.store,
+        job.source,
+        job.options,
+        emit,
         credentials=job.credentials,
-        destination=job.destination,
-        journal=journal,
-        source=job.source,
-        options=options,
-        limiter=ConcurrencyLimiter(
-            AdaptiveLimit(ceiling=options.concurrency), clock=job.clock, sleep=job.sleep
-        ),
-        threads=threads,
-        emit=emit,
-        file_name=job.file_name,
         sleep=job.sleep,
         clock=job.clock,
+    )
+    return Context(
+        store=reading.store,
+        source=reading.source,
+        options=reading.options,
+        limiter=reading.limiter,
+        kms_throttling=reading.kms_throttling,
+        emit=emit,
+        large_limiter=LargeTransferLimiter(reading.limiter, reading.options.ranges.memory),
+        destination=job.destination,
+        journal=journal,
+        threads=threads,
+        file_name=job.file_name,
     )
 
 

@@ -14,8 +14,9 @@ from collections.abc import Callable, Sequence
 
 from s3haul.download.context import Context
 from s3haul.download.decision import Decision, Target
+from s3haul.download.outcomes import done
 from s3haul.download.validation import check_complete, check_whole, demand_encryption
-from s3haul.download.verification import check_for, done, plan
+from s3haul.download.verification import check_for, plan
 from s3haul.events import Received
 from s3haul.models import ObjectRef, Outcome
 from s3haul.s3.responses import object_meta

@@ -8,9 +8,9 @@ Nothing is kept back, so bytes that turn out wrong have been written: the Outcom
 from collections.abc import Callable
 
 from s3haul.core.keypath import safe_path
-from s3haul.core.retry import Move
-from s3haul.download.context import Calls
+from s3haul.download.context import ReadContext
 from s3haul.download.listing import look_up
+from s3haul.download.outcomes import done, not_done
 from s3haul.download.part_layout import stored_parts
 from s3haul.download.validation import (
     RefusedError,
@@ -20,18 +20,18 @@ from s3haul.download.validation import (
     check_whole,
     demand_encryption,
 )
-from s3haul.download.verification import Parts, PartsNeededError, Proving, check_for, done, plan
+from s3haul.download.verification import Check, Parts, PartsNeededError, SizeOnly, check_for, plan
 from s3haul.errors import FaultKind, StoreError
-from s3haul.events import Finished, Listed, ListingEnded, Received, Retrying, Warned
+from s3haul.events import Finished, Listed, ListingEnded, Received, Warned
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, State
 from s3haul.store.protocol import Chunk, GetRequest, OnData
-from s3haul.store.retrying import GaveUpError, persist
+from s3haul.store.retrying import GaveUpError
 
 NAME = "-"
 _CUT = frozenset({FaultKind.BROKEN, FaultKind.STALL})
 
 
-async def stream_object(ctx: Calls, write: Callable[[Chunk], None]) -> None:
+async def stream_object(ctx: ReadContext, write: Callable[[Chunk], None]) -> None:
     """The object that the source names, through `write`, which is called in a thread. What became of it is told
     to `ctx.emit`; raises what ends the run, and what `write` raises."""
     ref = await look_up(ctx)
@@ -47,10 +47,11 @@ async def stream_object(ctx: Calls, write: Callable[[Chunk], None]) -> None:
 class Stream:
     """One version of one object. `written` bytes of it have gone out."""
 
-    def __init__(self, ctx: Calls, ref: ObjectRef, write: Callable[[Chunk], None]) -> None:
+    def __init__(self, ctx: ReadContext, ref: ObjectRef, write: Callable[[Chunk], None]) -> None:
         self._ctx, self._ref, self._write = ctx, ref, write
         self._parts: Parts | None = None
-        self._check: Proving | None = None
+        self._check: Check | SizeOnly | None = None
+        self._meta: ObjectMeta | None = None
         self.written = 0
 
     async def run(self) -> Outcome:
@@ -58,67 +59,58 @@ class Stream:
         ref = self._ref
         try:
             try:
-                meta, attempts = await self._fetch()
+                attempts = await self._fetch()
             except PartsNeededError as needed:
                 self._parts = await stored_parts(self._ctx, ref, needed.wanted) or Parts()
-                meta, attempts = await self._fetch()
+                attempts = await self._fetch()
             assert self._check is not None, "a response without an error has headers"
             proof = self._check.prove()
-        except GaveUpError as gave_up:
-            state = State.SKIPPED if gave_up.action.move is Move.SKIP else State.FAILED
-            fault = gave_up.fault
-            detail = f"{fault.code}: {fault.message}" if fault.code else fault.message
-            return Outcome(ref, state, NAME, gave_up.action.reason, detail, attempts=gave_up.attempts)
-        except RefusedError as refused:
-            return Outcome(ref, State.FAILED, NAME, refused.reason, refused.detail)
+        except (GaveUpError, RefusedError) as error:
+            return not_done(ref, NAME, error)
         except StoreError as mismatch:
             return Outcome(ref, State.FAILED, NAME, "checksum-mismatch", mismatch.fault.message)
-        return done(ref, safe_path(NAME), meta, proof, attempts=attempts, fetched=self.written)
+        assert self._meta is not None, "a response without an error has headers"
+        return done(ref, safe_path(NAME), self._meta, proof, attempts=attempts, fetched=self.written)
 
-    async def _fetch(self) -> tuple[ObjectMeta, int]:
-        """The whole body; the headers of the last request, and the attempts at it."""
-        while True:
-            meta, attempts = await persist(self._ctx, self._ref.key, self._ctx.reading, self._attempt)
-            if meta is not None:
-                return meta, attempts
+    async def _fetch(self) -> int:
+        """The whole body; returns the most attempts that one request took."""
+        attempts = await self._fetch_rest()
+        while self.written < self._ref.size:
+            attempts = max(attempts, await self._fetch_rest())
+        return attempts
 
-    async def _attempt(self) -> ObjectMeta | None:
-        """One request for what is missing. Where it breaks off behind some bytes, that is progress: None."""
-        begin = self.written
-        try:
-            return await self._receive(begin)
-        except StoreError as error:
-            if error.fault.kind not in _CUT or self.written == begin:
-                raise
-            self._ctx.emit(Retrying(self._ref.key, "network", error.fault.message, 1, 0.0))
-            return None
-
-    async def _receive(self, begin: int) -> ObjectMeta:
-        ref, options = self._ref, self._ctx.options
-
-        def consume(meta: ObjectMeta) -> OnData:
-            if begin:
-                check_range(ref, meta, begin, ref.size)
-            else:
-                check_whole(ref, meta)
-                demand_encryption(meta, options)
-                self._check = check_for(plan(meta, ref.size, options), ref.size, self._parts, options)
-            return self._take
-
+    async def _fetch_rest(self) -> int:
+        """One request for what is missing, until a body ended or broke off behind some bytes."""
+        ref, start = self._ref, self.written
         request = GetRequest(
             ref.key,
             if_match=ref.etag or None,
             version_id=ref.version_id,
-            byte_range=(begin, ref.size - 1) if begin else None,
+            byte_range=(start, ref.size - 1) if start else None,
         )
         try:
-            meta = await self._ctx.store.load(request, consume)
-            check_complete(ref.size - self.written)
+            return await self._ctx.store.load(
+                request,
+                self._begin,
+                complete=lambda: check_complete(ref.size - self.written),
+                progressed=lambda: self.written > start,
+            )
         finally:
-            self._ctx.emit(Received(self.written - begin))
-        return meta
+            self._ctx.emit(Received(self.written - start))
 
-    def _take(self, chunk: Chunk) -> None:
+    def _begin(self, meta: ObjectMeta) -> OnData:
+        """The headers are here, of the whole object or of what is missing of it."""
+        ref, options = self._ref, self._ctx.options
+        if self.written:
+            check_range(ref, meta, self.written, ref.size)
+        else:
+            check_whole(ref, meta)
+            demand_encryption(meta, options)
+            self._check = check_for(plan(meta, ref.size, options), ref.size, self._parts, options)
+        self._meta = meta
+        return self._on_data
+
+    def _on_data(self, chunk: Chunk) -> None:
         check_not_longer(self._ref.size - self.written, chunk)
         assert self._check is not None, "the headers come first"
         self._check.update(chunk)

@@ -23,7 +23,7 @@ from s3haul.core.checksums import (
 from s3haul.core.segments import FALLBACK
 from s3haul.download.validation import RefusedError, wrong
 from s3haul.errors import Fault, FaultKind, StoreError
-from s3haul.models import Checksum, ObjectMeta, ObjectRef, Outcome, SafePath, State, Verdict
+from s3haul.models import Checksum, ObjectMeta, Verdict
 from s3haul.options import TransferOptions
 
 UNKNOWN_PARTS = Unverifiable("unknown-parts", "the server does not tell where the parts begin")
@@ -38,28 +38,6 @@ class Proof(NamedTuple):
     computed: str = ""
     reason: str | None = None
     detail: str | None = None
-
-
-def done(
-    ref: ObjectRef, path: SafePath, meta: ObjectMeta, proof: Proof, *, attempts: int, fetched: int
-) -> Outcome:
-    """What the row of an object says that has been fetched."""
-    return Outcome(
-        ref,
-        State.DONE,
-        str(path),
-        reason=proof.reason,
-        detail=proof.detail,
-        verdict=proof.verdict,
-        checksum=proof.checksum,
-        part_sizes=proof.part_sizes,
-        computed=proof.computed,
-        sse=meta.sse,
-        kms_key_id=meta.kms_key_id,
-        version_id=meta.version_id,
-        attempts=attempts,
-        fetched=fetched,
-    )
 
 
 def proof_of(
@@ -113,9 +91,6 @@ class SizeOnly:
         return proof_of(self._why, (), self._hasher.digest())
 
 
-Proving = Check | SizeOnly
-
-
 def plan(meta: ObjectMeta, size: int, options: TransferOptions) -> FullObject | Composite | Unverifiable:
     """What the headers allow. Raises `StoreError` for a checksum that no honest answer carries, and
     `RefusedError` where `--require-checksum` wants more than S3 stores."""
@@ -143,7 +118,7 @@ class PartsNeededError(Exception):
 
 def check_for(
     wanted: FullObject | Composite | Unverifiable, size: int, parts: Parts | None, options: TransferOptions
-) -> Proving:
+) -> Check | SizeOnly:
     """What to feed the whole body to. `parts` is None while nobody has asked for them.
 
     Raises `PartsNeededError` then, if they are needed; `RefusedError` if nobody knows them and a checksum is demanded.

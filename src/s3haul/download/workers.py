@@ -17,7 +17,7 @@ from s3haul.download.listing import finish
 from s3haul.errors import Fault, FaultKind
 from s3haul.models import Outcome, State
 from s3haul.store.limiter import ConcurrencyLimiter
-from s3haul.store.retrying import GaveUpError, persist, read_byte
+from s3haul.store.retrying import GaveUpError
 from s3haul.threads import in_thread
 
 DENIALS_IN_A_ROW = 100
@@ -51,13 +51,13 @@ class DenialWatch:
         if self._health.good:
             fault = await _refusal(ctx, self._health.good)
         if fault is not None:
-            raise run_error(fault, ctx.reading)
+            raise run_error(fault, ctx.store.reading)
 
 
 async def _refusal(ctx: Context, key: str) -> Fault | None:
     """Why an object that could be read cannot be read any more; None where it can, or is gone."""
     try:
-        await persist(ctx, key, ctx.reading, lambda: read_byte(ctx, key))
+        await ctx.store.read_byte(key)
     except GaveUpError as gave_up:
         return gave_up.fault if gave_up.action.reason in REFUSED else None
     return None

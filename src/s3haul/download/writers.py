@@ -26,6 +26,10 @@ class Writer(Protocol):
 
     async def __aexit__(self, *_error: object) -> None: ...
 
+    def restart(self) -> None:
+        """What was written counts no more; the body comes anew. For the thread that receives."""
+        ...
+
     def write(self, chunk: Chunk) -> None:
         """For the thread that receives."""
         ...
@@ -53,6 +57,9 @@ class MemoryWriter:
     async def __aexit__(self, *_error: object) -> None:
         """Nothing is open."""
 
+    def restart(self) -> None:
+        self._chunks.clear()
+
     def write(self, chunk: Chunk) -> None:
         self._chunks.append(bytes(chunk))
 
@@ -74,8 +81,11 @@ class FileWriter:
     async def __aexit__(self, *_error: object) -> None:
         await self._file.discard()
 
+    def restart(self) -> None:
+        self._written = 0
+
     def write(self, chunk: Chunk) -> None:
-        if not self._written:
+        if not self._file.is_open:
             self._file.create(self._size)
         self._file.write(chunk, self._written)
         self._written += len(chunk)
@@ -95,6 +105,11 @@ class LargeFile:
     @property
     def temporary(self) -> Temporary:
         return self._opened[0]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a file."""
+        return bool(self._opened)
 
     @property
     def has_its_name(self) -> bool:
