@@ -18,8 +18,8 @@ from pathlib import Path
 from s3haul.cli.app import run as command
 from s3haul.core.keypath import safe_path
 from s3haul.disk import Destination
-from s3haul.download.validation import check_complete, check_whole, demand_encryption
-from s3haul.download.verification import check_for, plan
+from s3haul.engine.validation import check_complete, check_whole, demand_encryption
+from s3haul.engine.verification import check_for, plan
 from s3haul.models import ObjectRef
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.s3.credentials import Credentials

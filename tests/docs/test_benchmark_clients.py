@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from download.on_demo import empty_server
+from engine.on_demo import empty_server
 from rivals import CLIENTS
 from s3haul.demo import seed
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from contract.loading import load
-from download.harness import leftovers, nap, tree
+from engine.harness import leftovers, nap, tree
 from faults.curl import curl_on
 from faults.hostile import hostile, sound, stored
 from faults.hostile_server import hostile_server
@@ -25,11 +25,11 @@ from s3haul.core.keypath import safe_path
 from s3haul.core.listing import ListingValidator
 from s3haul.core.retry import RetryLimits
 from s3haul.disk import Destination
-from s3haul.download.context import Context
-from s3haul.download.decision import Decision, Target
-from s3haul.download.large_limiter import LargeTransferLimiter
-from s3haul.download.object import transfer
-from s3haul.download.small_objects import SmallObjectFetcher, is_plain
+from s3haul.engine.context import Context
+from s3haul.engine.decision import Decision, Target
+from s3haul.engine.large_limiter import LargeTransferLimiter
+from s3haul.engine.object import transfer
+from s3haul.engine.small_objects import SmallObjectFetcher, is_plain
 from s3haul.errors import S3HaulError, StoreError
 from s3haul.models import ObjectRef, State, Verdict
 from s3haul.options import RangeOptions, SourceOptions, TransferOptions
@@ -92,7 +92,7 @@ class Bench:
         self.landed: set[str] = set()
         self.ended: Counter[str] = Counter()
 
-    async def judged(self, name: str, work) -> None:
+    async def checked(self, name: str, work) -> None:
         """`work` ends in an error of our own or keeps its promises."""
         try:
             async with asyncio.timeout(30):
@@ -157,7 +157,7 @@ class Bench:
 
             def finish(outcomes) -> None:
                 for outcome in outcomes:
-                    group.create_task(self.judged(outcome.ref.key, checked(outcome)))
+                    group.create_task(self.checked(outcome.ref.key, checked(outcome)))
 
             def checked(outcome):
                 async def check(name: str) -> None:
@@ -166,7 +166,7 @@ class Bench:
                 return check
 
             async def see_through(returned: Target) -> None:
-                await self.judged(returned.ref.key, self.whole)
+                await self.checked(returned.ref.key, self.whole)
                 fetcher.ended(returned.ref.key)
                 fetcher.wake()
 
@@ -186,7 +186,7 @@ class Bench:
 
         async def work() -> None:
             for name in waiting:
-                await self.judged(name, getattr(self, lane))
+                await self.checked(name, getattr(self, lane))
 
         await asyncio.gather(*[work() for _ in range(AT_ONCE)])
 

@@ -3,8 +3,8 @@
 import pytest
 
 from contract.suite import noise
-from download.harness import leftovers, manifest, tree
-from download.on_demo import run_on
+from engine.harness import leftovers, manifest, tree
+from engine.on_demo import run_on
 from foreign.access import keys_profile, role_profile
 from s3haul.aws.session import open_store
 from s3haul.options import AccessOptions, RangeOptions, SourceOptions, TransferOptions

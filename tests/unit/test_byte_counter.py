@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from s3haul.download.byte_counter import EVERY, ByteCounter
+from s3haul.engine.byte_counter import EVERY, ByteCounter
 
 
 @pytest.mark.parametrize("pause", [0.0, EVERY / 3, EVERY, 7 * EVERY])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from s3haul.diagnose.causes import Level, ending, finding_of_error, judge
+from s3haul.diagnose.causes import Level, ending, find_causes, finding_of_error
 from s3haul.diagnose.evidence import ErrorSummary, Evidence, Sample
 from s3haul.errors import Fault, FaultKind
 
@@ -31,18 +31,18 @@ def samples(*groups):
 
 
 def rows(evidence, level=Level.ERROR):
-    return [one.id for one in judge(evidence, "b") if one.level is level]
+    return [one.id for one in find_causes(evidence, "b") if one.level is level]
 
 
 def test_without_trouble_there_is_no_finding():
-    assert judge(Evidence(samples=samples((3, {}))), "b") == ()
+    assert find_causes(Evidence(samples=samples((3, {}))), "b") == ()
     assert ending(()) == 0
 
 
 def test_the_first_broken_link_hides_what_lies_behind_it():
     refused = ErrorSummary("S3H-STS-04", "STS refused", "said", "a hint")
     evidence = Evidence(refused=refused, listing=denied(), samples=samples((1, {"read": denied()})))
-    (finding,) = judge(evidence, "b")
+    (finding,) = find_causes(evidence, "b")
     assert (finding.id, finding.said, finding.fix) == ("S3H-STS-04", "said", "a hint")
     assert rows(Evidence(listing=denied(), samples=samples((1, {"read": denied()})))) == ["S3H-S3-02"]
 
@@ -89,7 +89,7 @@ def test_a_key_whose_own_policy_refuses_is_that_keys_trouble():
 )
 def test_a_refused_decryption_is_read_beside_those_that_succeed(fine, refused, row):
     seen = samples((3, fine), (2, {**refused, "read": denied(NO_DECRYPT)}))
-    (finding,) = judge(Evidence(samples=seen, complete=True, role_arn=ROLE), "b")
+    (finding,) = find_causes(Evidence(samples=seen, complete=True, role_arn=ROLE), "b")
     assert finding.id == row
     assert (finding.affected, finding.sampled, finding.complete) == (2, 5, True)
     assert [(group.objects, group.kms_key) for group in finding.groups] == [(2, refused.get("kms_key", "k1"))]
@@ -129,7 +129,7 @@ def test_a_refusal_of_all_objects_is_no_matter_of_ownership():
 def test_two_causes_are_two_findings_and_the_exit_code_is_that_of_the_errors():
     gone = Fault(FaultKind.HTTP, "disabled", code="KMS.DisabledException", status=400)
     seen = samples((1, {}), (1, {"read": gone}), (1, {"archived": True}), (1, {"read": denied(NO_READ)}))
-    found = judge(Evidence(samples=seen), "b")
+    found = find_causes(Evidence(samples=seen), "b")
     assert {(one.id, one.level) for one in found} == {
         ("S3H-KMS-07", Level.ERROR),
         ("S3H-S3-10", Level.WARNING),
@@ -139,7 +139,7 @@ def test_two_causes_are_two_findings_and_the_exit_code_is_that_of_the_errors():
 
 
 def test_archived_objects_alone_are_a_warning():
-    found = judge(Evidence(samples=samples((2, {}), (1, {"archived": True}))), "b")
+    found = find_causes(Evidence(samples=samples((2, {}), (1, {"archived": True}))), "b")
     assert [one.id for one in found] == ["S3H-S3-10"]
     assert ending(found) == 3
 
@@ -151,7 +151,7 @@ def test_notes_change_no_exit_code():
         slowed=frozenset({"S3H-S3-11"}),
         samples=samples((1, {"size": 0})),
     )
-    found = judge(evidence, "b")
+    found = find_causes(evidence, "b")
     assert [one.id for one in found] == ["S3H-STS-13", "S3H-STS-11", "S3H-S3-11", "S3H-S3-14"]
     assert ending(found) == 0
 
@@ -170,7 +170,7 @@ def test_notes_change_no_exit_code():
 def test_a_guardrail_is_fixed_by_whom_it_belongs_to(kind, who):
     name = kind if kind == "permissions boundary" else f"{kind} policy"
     fault = denied(f'{WHO} s3:GetObject on resource: "r" with an explicit deny in a {name}')
-    (finding,) = judge(Evidence(role_arn=ROLE, samples=samples((1, {"read": fault}))), "b")
+    (finding,) = find_causes(Evidence(role_arn=ROLE, samples=samples((1, {"read": fault}))), "b")
     assert (finding.id, finding.who) == ("S3H-S3-08", who)
     assert kind in finding.title
 
@@ -178,7 +178,7 @@ def test_a_guardrail_is_fixed_by_whom_it_belongs_to(kind, who):
 def test_access_comes_before_the_destination_in_the_exit_code():
     full = finding_of_error(ErrorSummary("S3H-DST-02", "too small"))
     assert ending((full,)) == 5
-    assert ending((*judge(Evidence(listing=denied()), "b"), full)) == 4
+    assert ending((*find_causes(Evidence(listing=denied()), "b"), full)) == 4
 
 
 def test_the_policy_that_aws_names_is_printed():
@@ -186,5 +186,5 @@ def test_the_policy_that_aws_names_is_printed():
     fault = denied(
         f'{WHO} s3:GetObject on resource: "r" with an explicit deny in a service control policy: {arn} (x)'
     )
-    (finding,) = judge(Evidence(role_arn=ROLE, samples=samples((1, {"read": fault}))), "b")
+    (finding,) = find_causes(Evidence(role_arn=ROLE, samples=samples((1, {"read": fault}))), "b")
     assert finding.fix.endswith(f"The policy is {arn} (x).")

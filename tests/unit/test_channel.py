@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from s3haul.download.channel import Channel, ChannelClosedError
+from s3haul.engine.channel import Channel, ChannelClosedError
 
 
 async def drain(channel):

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from s3haul.core.adaptive import AdaptiveLimit
-from s3haul.download import large_limiter as limiter_module
-from s3haul.download.large_limiter import FIRST, LANE_BYTES, LargeTransferLimiter
+from s3haul.engine import large_limiter as limiter_module
+from s3haul.engine.large_limiter import FIRST, LANE_BYTES, LargeTransferLimiter
 from s3haul.store.limiter import ConcurrencyLimiter
 
 PLENTY = 1 << 40

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from download.harness import VirtualClock
+from engine.harness import VirtualClock
 from s3haul.core.adaptive import AdaptiveLimit
 from s3haul.core.health import IN_A_ROW, INTERVAL
 from s3haul.store.limiter import ConcurrencyLimiter

@@ -20,9 +20,9 @@ def keys_of(refs):
 
 
 def test_pages_in_order_are_passed_on():
-    judge = ListingValidator()
-    assert keys_of(judge.accept(page("a", "b", token="1"))) == ["a", "b"]
-    assert keys_of(judge.accept(page("c"))) == ["c"]
+    validator = ListingValidator()
+    assert keys_of(validator.accept(page("a", "b", token="1"))) == ["a", "b"]
+    assert keys_of(validator.accept(page("c"))) == ["c"]
 
 
 def test_utf8_order_is_the_order_of_code_points():
@@ -36,29 +36,32 @@ def test_utf8_order_is_the_order_of_code_points():
 
 
 def test_a_key_named_again_counts_once_also_over_two_pages():
-    judge = ListingValidator()
-    assert keys_of(judge.accept(page("a", "a", "b", "a", "c", token="1"))) == ["a", "b", "c"]
-    assert judge.repeated == 2
-    assert keys_of(judge.accept(page("b", "c", "d", token="2"))) == ["d"]
-    assert judge.repeated == 4
+    validator = ListingValidator()
+    assert keys_of(validator.accept(page("a", "a", "b", "a", "c", token="1"))) == ["a", "b", "c"]
+    assert validator.repeated == 2
+    assert keys_of(validator.accept(page("b", "c", "d", token="2"))) == ["d"]
+    assert validator.repeated == 4
     with pytest.raises(ListingIncompleteError, match="ascending"):
-        judge.accept(page("a", "e"))
+        validator.accept(page("a", "e"))
 
 
 def test_unusable_entries_count_as_entries_and_belong_to_the_range_that_is_listed():
-    judge = ListingValidator()
-    assert keys_of(judge.accept(page("a", token="1", unusable=("b\udcff",)))) == ["a"]
-    assert judge.last_key == "b\udcff"
-    assert keys_of(judge.accept(page("b\U0010ffff", "c", token="2", unusable=("b",)))) == ["b\U0010ffff", "c"]
-    assert judge.last_key == "c"
+    validator = ListingValidator()
+    assert keys_of(validator.accept(page("a", token="1", unusable=("b\udcff",)))) == ["a"]
+    assert validator.last_key == "b\udcff"
+    assert keys_of(validator.accept(page("b\U0010ffff", "c", token="2", unusable=("b",)))) == [
+        "b\U0010ffff",
+        "c",
+    ]
+    assert validator.last_key == "c"
     for number in range(MAX_BARREN_PAGES + 1):
-        judge.accept(page(token=f"more {number}", unusable=(f"d{number:05d}\udcff",)))
+        validator.accept(page(token=f"more {number}", unusable=(f"d{number:05d}\udcff",)))
 
 
 def test_the_order_of_bytes_decides_which_key_is_the_last():
-    judge = ListingValidator()
-    judge.accept(page("\ue000", unusable=("\udcfe",)))
-    assert judge.last_key == "\udcfe"
+    validator = ListingValidator()
+    validator.accept(page("\ue000", unusable=("\udcfe",)))
+    assert validator.last_key == "\udcfe"
 
 
 def test_an_unusable_entry_ends_as_a_failure_that_says_why():
@@ -72,9 +75,9 @@ def test_an_unusable_entry_ends_as_a_failure_that_says_why():
 
 
 def test_an_empty_bucket_and_an_empty_page_in_between_are_fine():
-    judge = ListingValidator()
-    assert judge.accept(page(token="1")) == []
-    assert judge.accept(page()) == []
+    validator = ListingValidator()
+    assert validator.accept(page(token="1")) == []
+    assert validator.accept(page()) == []
 
 
 @pytest.mark.parametrize(
@@ -88,10 +91,10 @@ def test_an_empty_bucket_and_an_empty_page_in_between_are_fine():
     ],
 )
 def test_a_page_that_hides_keys_is_refused(bad, words):
-    judge = ListingValidator()
-    judge.accept(page("a1", token="1"))
+    validator = ListingValidator()
+    validator.accept(page("a1", token="1"))
     with pytest.raises(ListingIncompleteError, match=words) as caught:
-        judge.accept(bad)
+        validator.accept(bad)
     assert "a1" in str(caught.value)
 
 
@@ -101,8 +104,8 @@ def test_a_key_out_of_order_within_a_page_is_refused():
 
 
 def test_endless_barren_pages_are_refused():
-    judge = ListingValidator()
+    validator = ListingValidator()
     for number in range(MAX_BARREN_PAGES):
-        judge.accept(page(token=str(number)))
+        validator.accept(page(token=str(number)))
     with pytest.raises(ListingIncompleteError, match="no new key"):
-        judge.accept(page(token="one more"))
+        validator.accept(page(token="one more"))

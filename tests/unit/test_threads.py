@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from s3haul.download.tasks import spawn
+from s3haul.engine.tasks import spawn
 from s3haul.threads import in_thread, shielded
 
 

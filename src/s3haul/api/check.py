@@ -7,13 +7,13 @@ from s3haul.aws.probes import AwsProbes
 from s3haul.aws.session import ask_mfa
 from s3haul.aws.sts import AskMfa
 from s3haul.core.filters import literal_prefixes, selector
-from s3haul.diagnose.causes import Finding, ending, finding_of_error, judge
+from s3haul.diagnose.causes import Finding, ending, find_causes, finding_of_error
 from s3haul.diagnose.evidence import Evidence, StepResult
 from s3haul.options import AccessOptions, DestinationOptions, SourceOptions, TransferOptions
 from s3haul.preflight.destination import look_at
 from s3haul.preflight.state import SAMPLES, CheckState, Report
 from s3haul.preflight.statements import with_statements
-from s3haul.preflight.steps import climb
+from s3haul.preflight.steps import take_steps
 
 _DEFAULT_ACCESS = AccessOptions()
 _DEFAULT_TRANSFER = TransferOptions()
@@ -56,7 +56,7 @@ async def check(
         steps.append(step)
         report(step)
 
-    ladder = CheckState(
+    state = CheckState(
         AwsProbes(access, source, transfer, on_event=_ignore, ask_mfa=ask_mfa),
         source,
         told,
@@ -65,10 +65,10 @@ async def check(
         suspects=suspects,
         sample_size=samples,
     )
-    await climb(ladder)
-    found = with_statements(judge(ladder.evidence, source.bucket), ladder.evidence, source)
+    await take_steps(state)
+    found = with_statements(find_causes(state.evidence, source.bucket), state.evidence, source)
     if destination is not None:
-        place = look_at(destination, ladder.listed, base=source.base, complete=ladder.evidence.complete)
+        place = look_at(destination, state.listed, base=source.base, complete=state.evidence.complete)
         told(place.step)
         found = (*found, *map(finding_of_error, place.troubles))
-    return CheckReport(tuple(steps), found, ladder.evidence)
+    return CheckReport(tuple(steps), found, state.evidence)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.core.stats import Stats
 from s3haul.disk import Destination
-from s3haul.download.run import Job, haul
+from s3haul.engine.run import Job, haul
 from s3haul.errors import DestinationError
 from s3haul.events import Emit, Event, Warned
 from s3haul.journal import SourceIdentity

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from s3haul.audit.damage import DamageRecorder
+from s3haul.audit.file_check import Finding, Grade
+from s3haul.audit.files import AuditCounts, audit
 from s3haul.disk import Tree
 from s3haul.errors import S3HaulError
 from s3haul.journal import Reader
 from s3haul.journal.location import existing_journal
 from s3haul.models import Outcome, Verdict
-from s3haul.verify.audit import AuditCounts, audit
-from s3haul.verify.damage import DamageRecorder
-from s3haul.verify.file_check import Finding, Grade
 
 
 def _ignore(_told: object) -> None:

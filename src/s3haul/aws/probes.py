@@ -1,6 +1,6 @@
 """The calls that only a check makes: `probes.Probes` over the same settings, credentials and clients as a run.
 
-Each asks one thing and hands on what was said; the ladder in `preflight` decides the order and goes on.
+Each asks one thing and hands on what was said; `preflight` decides the order and goes on.
 """
 
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ from s3haul.s3.credentials import FetchCredentials
 
 
 class AwsProbes:
-    """`Probes` for one access and one bucket. The steps build on each other, so the order is that of the ladder."""
+    """`Probes` for one access and one bucket. The steps build on each other, so the order is that of `preflight.steps`."""
 
     def __init__(
         self,

@@ -97,7 +97,7 @@ class SdkStore:
         return meta
 
     async def _receive(self, stream: Any, take: OnData) -> None:
-        """The body to `take`. Its rate is judged only over the time that we wait for the network."""
+        """The body to `take`. Its rate is checked only over the time that we wait for the network."""
         waited, received = 0.0, 0
         while True:
             began = self._clock()

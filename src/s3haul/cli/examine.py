@@ -1,6 +1,6 @@
-"""A check from the command line: climb the ladder, look at the destination, show steps and findings.
+"""A check from the command line: take its steps, look at the destination, show steps and findings.
 
-`explain_run` is the same climb after a run was refused, to find the row of the diagnosis table.
+`explain_run` takes the same steps after a run was refused, to find the cause.
 """
 
 import asyncio
@@ -55,9 +55,9 @@ def explain_run(
     stats: Stats,
     error: S3HaulError | None,
 ) -> tuple[S3HaulError | None, tuple[Finding, ...]]:
-    """What ended a run, or refused objects of it, with the row that only the ladder can tell.
+    """What ended a run, or refused objects of it, with the row that only the state can tell.
 
-    The error keeps its words where the ladder has nothing to add. Costs nothing where no right is in doubt.
+    The error keeps its words where the state has nothing to add. Costs nothing where no right is in doubt.
     """
     in_doubt = error.id in _IN_DOUBT if error else bool(stats.failed.keys() & UNEXPLAINED)
     if (
@@ -90,7 +90,7 @@ def _explained(error: S3HaulError, found: Finding) -> S3HaulError:
 def _explain(
     access: AccessOptions, source: SourceOptions, transfer: TransferOptions, suspects: Sequence[str]
 ) -> tuple[Finding, ...]:
-    """Errors that the ladder meets. A code of MFA is not asked for again: then nothing more is to be known."""
+    """Errors that the state meets. A code of MFA is not asked for again: then nothing more is to be known."""
     looking = check(
         source, access=access, transfer=transfer, ask_mfa=_no_code, suspects=suspects, samples=_FEW
     )

@@ -19,10 +19,10 @@ from s3haul.core.filters import nothing_selected
 from s3haul.core.stats import Stats
 from s3haul.core.text import human_bytes, human_count, show
 from s3haul.disk import free_space_for
-from s3haul.download.context import read_context
-from s3haul.download.dry_run import Done, Estimate
-from s3haul.download.dry_run import preview as foresee
-from s3haul.download.loop import run_loop
+from s3haul.engine.context import read_context
+from s3haul.engine.dry_run import Done, Estimate
+from s3haul.engine.dry_run import preview as foresee
+from s3haul.engine.loop import run_loop
 from s3haul.errors import S3HaulError, SourceError
 from s3haul.events import Event, Noted, Warned
 from s3haul.journal import Reader

@@ -12,7 +12,7 @@ from s3haul.cli.errors import exit_code_of
 from s3haul.core.stats import Cause, Stats
 from s3haul.core.text import human_bytes, human_count, human_duration, quote, show
 from s3haul.diagnose.reasons import REASONS, UNEXPLAINED
-from s3haul.download.dry_run import Estimate
+from s3haul.engine.dry_run import Estimate
 from s3haul.errors import S3HaulError
 from s3haul.models import Verdict
 

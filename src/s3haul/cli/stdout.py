@@ -13,8 +13,8 @@ from s3haul.cli.haul import explained, what_ended
 from s3haul.cli.logfile import LogFile, summarise, with_log
 from s3haul.cli.render import Ending
 from s3haul.core.stats import Stats
-from s3haul.download.context import read_context
-from s3haul.download.stream import NAME, stream_object
+from s3haul.engine.context import read_context
+from s3haul.engine.stream import NAME, stream_object
 from s3haul.events import Event
 from s3haul.models import Verdict
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions

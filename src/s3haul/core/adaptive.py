@@ -90,9 +90,9 @@ class AdaptiveLimit:
             self._served += count
             elapsed = now - self._since
             if elapsed >= WINDOW and self._served >= 2 * self.limit:
-                self._judge(now, self._served / elapsed)
+                self._evaluate(now, self._served / elapsed)
 
-    def _judge(self, now: float, rate: float) -> None:
+    def _evaluate(self, now: float, rate: float) -> None:
         """A window at the full limit has passed: has the last trial paid, is it time for another?"""
         self._since = None
         growth = self.goal / self._before if self._before else 1.0

@@ -34,7 +34,7 @@ class Expected(NamedTuple):
         """Whether the digest of a segment follows from those of its blocks."""
         return self.algorithm in CRCS
 
-    def judge(self, digests: Sequence[bytes]) -> tuple[list[int], Mismatch | None]:
+    def validate(self, digests: Sequence[bytes]) -> tuple[list[int], Mismatch | None]:
         """The segments to fetch again, and what is wrong; nothing where all is right."""
         wrong = [
             number

@@ -1,6 +1,6 @@
 """From everything that a check has seen to its findings: rows of the diagnosis table, and how much each affects.
 
-Pure. The links are judged in order, and the first broken one is the answer: what lies behind it fails for no
+Pure. The links are checked in order, and the first broken one is the answer: what lies behind it fails for no
 other reason. `symptoms` reads one refusal; here several are read together.
 """
 
@@ -63,7 +63,7 @@ _KMS_DENIED = frozenset({"S3H-KMS-01", "S3H-KMS-02", "S3H-KMS-03"})
 _CANNOT_TELL = frozenset({400, 403})  # of a HEAD, which has no body
 
 
-def judge(evidence: Evidence, bucket: str) -> tuple[Finding, ...]:
+def find_causes(evidence: Evidence, bucket: str) -> tuple[Finding, ...]:
     """The findings, worst link first; empty where everything is fine."""
     found = tuple(_broken(evidence, bucket))
     if evidence.keys_win and any(one.level is Level.ERROR for one in found):

@@ -1,6 +1,6 @@
-"""What a check has seen, as values: the steps of the ladder, the sampled objects, the refusals on the way.
+"""What a check has seen, as values: its steps, the sampled objects, the refusals on the way.
 
-Pure records. The ladder in `preflight` fills them, `judgement` reads them.
+Pure records. `preflight` fills them, `causes` reads them.
 """
 
 from collections import Counter

@@ -2,7 +2,7 @@
 
 Pure. Codes and sentences: STS and S3 API references, IAM User Guide "Troubleshoot access denied error
 messages", and recorded answers; texts only refine what codes leave open. What several requests together
-tell (some keys only, another prefix) is for `judgement`.
+tell (some keys only, another prefix) is for `causes`.
 """
 
 import re

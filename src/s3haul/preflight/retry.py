@@ -14,7 +14,7 @@ LIMITS = RetryLimits(attempts=4, budget=10.0)
 _THROTTLED = frozenset({"S3H-S3-11", "S3H-KMS-08"})
 
 
-class Patience:
+class ProbeRetry:
     """Asks, and remembers which rows of throttling were met on the way."""
 
     def __init__(

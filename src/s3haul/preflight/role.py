@@ -13,68 +13,68 @@ CHAINED_SESSION = 3600  # seconds; longer ones are clamped where the caller is a
 _UNTOLD = "S3H-STS-03"
 
 
-async def reach_role(ladder: CheckState) -> bool:
+async def reach_role(state: CheckState) -> bool:
     """Configuration, caller, role. False where one of them breaks. Raises `UsageError`."""
     step = Step.CONFIGURATION
     role: RoleOptions | None = None
     try:
-        configuration = ladder.probes.configuration()
+        configuration = state.probes.configuration()
         role = configuration.role
-        ladder.evidence = replace(
-            ladder.evidence, keys_win=configuration.keys_win, role_arn=role.role_arn if role else ""
+        state.evidence = replace(
+            state.evidence, keys_win=configuration.keys_win, role_arn=role.role_arn if role else ""
         )
         shown = tuple(f"{name} {value} ({origin})" for name, value, origin in configuration.settings)
-        ladder.say(step, True, "the effective settings are", shown)
+        state.say(step, True, "the effective settings are", shown)
         step = Step.CALLER
-        caller = await ladder.probes.caller()
-        _note_caller(ladder, caller, clamped=role is not None and role.duration_seconds > CHAINED_SESSION)
+        caller = await state.probes.caller()
+        _note_caller(state, caller, clamped=role is not None and role.duration_seconds > CHAINED_SESSION)
         step = Step.ROLE
-        identity = await ladder.probes.assume()
+        identity = await state.probes.assume()
         if identity is None:
-            ladder.say(step, None, "no role is configured: the caller itself reads the bucket")
+            state.say(step, None, "no role is configured: the caller itself reads the bucket")
         else:
-            ladder.say(step, True, f"STS gives the role: {identity.arn}")
+            state.say(step, True, f"STS gives the role: {identity.arn}")
     except UsageError:
         raise
     except S3HaulError as error:
-        ladder.say(step, False, error.message)
-        ladder.evidence = replace(ladder.evidence, refused=ErrorSummary.of(error))
+        state.say(step, False, error.message)
+        state.evidence = replace(state.evidence, refused=ErrorSummary.of(error))
         if step is Step.ROLE and role is not None and error.id == _UNTOLD:
-            await _ask_owner(ladder, role)
+            await _ask_owner(state, role)
         return False
-    await _try_without_external_id(ladder, role)
+    await _try_without_external_id(state, role)
     return True
 
 
-def _note_caller(ladder: CheckState, caller: Identity | None, *, clamped: bool) -> None:
+def _note_caller(state: CheckState, caller: Identity | None, *, clamped: bool) -> None:
     if caller is None:
-        ladder.say(Step.CALLER, None, "the server has no STS to say who calls")
+        state.say(Step.CALLER, None, "the server has no STS to say who calls")
         return
-    ladder.evidence = replace(ladder.evidence, caller_arn=caller.arn, chained=clamped and caller.is_role)
-    ladder.say(Step.CALLER, True, f"the source credentials are those of {caller.arn}")
+    state.evidence = replace(state.evidence, caller_arn=caller.arn, chained=clamped and caller.is_role)
+    state.say(Step.CALLER, True, f"the source credentials are those of {caller.arn}")
 
 
-async def _ask_owner(ladder: CheckState, role: RoleOptions) -> None:
+async def _ask_owner(state: CheckState, role: RoleOptions) -> None:
     """Only the trust policy tells why STS refused: read it where the owner's profile was given."""
     try:
-        view = await ladder.probes.trust()
+        view = await state.probes.trust()
     except S3HaulError as error:
-        ladder.say(Step.ROLE, None, f"the trust policy cannot be read: {error.message}")
+        state.say(Step.ROLE, None, f"the trust policy cannot be read: {error.message}")
         return
     if view is None:
         return
     same = view.arn == role.role_arn
-    row = trust_diagnosis_id(view.policy, ladder.evidence.caller_arn, role) if same else "S3H-STS-07"
-    ladder.evidence = replace(ladder.evidence, trust_row=row)
-    ladder.say(Step.ROLE, None, "the trust policy was read in the owner's account")
+    row = trust_diagnosis_id(view.policy, state.evidence.caller_arn, role) if same else "S3H-STS-07"
+    state.evidence = replace(state.evidence, trust_row=row)
+    state.say(Step.ROLE, None, "the trust policy was read in the owner's account")
 
 
-async def _try_without_external_id(ladder: CheckState, role: RoleOptions | None) -> None:
+async def _try_without_external_id(state: CheckState, role: RoleOptions | None) -> None:
     if role is None or role.external_id is None:
         return
-    needless = await ladder.probes.assumes_without_external_id()
+    needless = await state.probes.assumes_without_external_id()
     if needless:
-        ladder.evidence = replace(ladder.evidence, needless_external_id=True)
-        ladder.say(Step.EXTERNAL_ID, True, "the role is also given without the External ID")
+        state.evidence = replace(state.evidence, needless_external_id=True)
+        state.say(Step.EXTERNAL_ID, True, "the role is also given without the External ID")
     elif needless is False:
-        ladder.say(Step.EXTERNAL_ID, True, "without the External ID the role is refused, as it must be")
+        state.say(Step.EXTERNAL_ID, True, "without the External ID the role is refused, as it must be")

@@ -14,7 +14,7 @@ from s3haul.diagnose.symptoms import RequestKind
 from s3haul.errors import Fault, SourceError, StoreError
 from s3haul.models import ListPage, ObjectMeta, ObjectRef
 from s3haul.options import SourceOptions
-from s3haul.preflight.retry import Patience
+from s3haul.preflight.retry import ProbeRetry
 from s3haul.probes import Probes
 from s3haul.store.protocol import GetRequest, ObjectStore, OnData
 
@@ -23,10 +23,10 @@ AT_A_TIME = 16
 OWNERS = 8  # refused objects whose owner is asked for, and as many readable ones
 
 
-async def first_object(patience: Patience, store: ObjectStore, key: str) -> ListPage:
+async def first_object(retry: ProbeRetry, store: ObjectStore, key: str) -> ListPage:
     """The one object that the source names, as a listing would show it; a refusal shows when it is read."""
     try:
-        meta = await patience.ask(RequestKind.OBJECT, lambda: store.head(key))
+        meta = await retry.ask(RequestKind.OBJECT, lambda: store.head(key))
     except StoreError:
         entry = ObjectRef(key, 1, "", 0.0)
     else:
@@ -35,7 +35,7 @@ async def first_object(patience: Patience, store: ObjectStore, key: str) -> List
 
 
 async def spread_keys(
-    patience: Patience, store: ObjectStore, source: SourceOptions, page: ListPage
+    retry: ProbeRetry, store: ObjectStore, source: SourceOptions, page: ListPage
 ) -> tuple[tuple[ObjectRef, ...], bool]:
     """Objects from all over the listing, at most `DIAGNOSES` pages of it, and whether these are all."""
     if not page.truncated:
@@ -46,7 +46,7 @@ async def spread_keys(
         if not ahead:
             break
         after = ahead.pop(0)
-        following = await patience.ask(
+        following = await retry.ask(
             RequestKind.LISTING,
             lambda after=after: store.list_page(source.prefix, start_after=after),  # type: ignore[misc]
         )
@@ -69,27 +69,27 @@ def _kind(ref: ObjectRef) -> tuple[str, str]:
 
 
 async def ask_for(
-    patience: Patience, store: ObjectStore, probes: Probes, chosen: Sequence[ObjectRef]
+    retry: ProbeRetry, store: ObjectStore, probes: Probes, chosen: Sequence[ObjectRef]
 ) -> tuple[Sample, ...]:
     """What came of each of these objects, in their order."""
     turn = asyncio.Semaphore(AT_A_TIME)
 
     async def one(ref: ObjectRef) -> Sample:
         async with turn:
-            return await _ask(patience, store, ref)
+            return await _ask(retry, store, ref)
 
     samples = await asyncio.gather(*[one(ref) for ref in chosen])
     return await _with_owners(probes, samples)
 
 
-async def _ask(patience: Patience, store: ObjectStore, ref: ObjectRef) -> Sample:
+async def _ask(retry: ProbeRetry, store: ObjectStore, ref: ObjectRef) -> Sample:
     if ref.archived:
         return Sample(key=ref.key, size=ref.size, storage_class=ref.storage_class, archived=True)
-    read, meta = await first_byte(patience, store, ref)
+    read, meta = await first_byte(retry, store, ref)
     head: Fault | None = None
     if meta is None:
         try:
-            meta = await patience.ask(RequestKind.OBJECT, lambda: store.head(ref.key))
+            meta = await retry.ask(RequestKind.OBJECT, lambda: store.head(ref.key))
         except StoreError as error:
             head = error.fault
     return Sample(
@@ -116,7 +116,7 @@ def _only_headers(meta: ObjectMeta) -> OnData:
 
 
 async def first_byte(
-    patience: Patience, store: ObjectStore, ref: ObjectRef
+    retry: ProbeRetry, store: ObjectStore, ref: ObjectRef
 ) -> tuple[Fault | None, ObjectMeta | None]:
     """GET of one byte; an empty object has none and is fetched whole."""
     request = GetRequest(ref.key, if_match=ref.etag or None, byte_range=(0, 0) if ref.size else None)
@@ -128,7 +128,7 @@ async def first_byte(
             return seen.meta
 
     try:
-        return None, await patience.ask(RequestKind.OBJECT, once)
+        return None, await retry.ask(RequestKind.OBJECT, once)
     except StoreError as error:
         return error.fault, None
 

@@ -1,4 +1,4 @@
-"""One climb of the ladder: who asks what, where it reports to, and what it has seen so far. It asks nothing itself."""
+"""One check under way: who asks what, where it reports to, and what it has seen so far. It asks nothing itself."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from s3haul.diagnose.evidence import Evidence, Step, StepResult
 from s3haul.models import ObjectRef
 from s3haul.options import SourceOptions
-from s3haul.preflight.retry import Patience
+from s3haul.preflight.retry import ProbeRetry
 from s3haul.probes import Probes
 
 SAMPLES = 200
@@ -16,7 +16,7 @@ Report = Callable[[StepResult], None]
 
 @dataclass(slots=True)
 class CheckState:
-    """One climb: who asks what, where it reports to, and what it has seen so far."""
+    """One check: who asks what, where it reports to, and what it has seen so far."""
 
     probes: Probes
     source: SourceOptions
@@ -26,7 +26,7 @@ class CheckState:
     suspects: Sequence[str] = ()  # keys that a run was refused, to be among the samples
     sample_size: int = SAMPLES
     clock: Callable[[], float] = time.monotonic
-    patience: Patience = field(default_factory=Patience)
+    retry: ProbeRetry = field(default_factory=ProbeRetry)
     evidence: Evidence = field(default_factory=Evidence)
     listed: tuple[ObjectRef, ...] = ()  # as far as the sample had to look
 

@@ -1,6 +1,6 @@
-"""The ladder: one link of the access after the other, until one breaks; then what tells the rows apart.
+"""The steps of a check: one link of the access chain after the other, until one breaks; then what tells causes apart.
 
-Each step is reported as it is taken. Nothing is decided here beyond the order: the evidence is judged in
+Each step is reported as it is taken. Nothing is decided here beyond the order: the evidence is checked in
 `diagnose.causes`.
 """
 
@@ -12,9 +12,9 @@ from s3haul.preflight.role import reach_role
 from s3haul.preflight.state import CheckState
 
 
-async def climb(ladder: CheckState) -> Evidence:
+async def take_steps(state: CheckState) -> Evidence:
     """Take every step that can be taken; the evidence of all of them. Raises `UsageError`."""
-    if await reach_role(ladder):
-        await reach_bucket(ladder)
-    ladder.evidence = replace(ladder.evidence, slowed=frozenset(ladder.patience.slowed))
-    return ladder.evidence
+    if await reach_role(state):
+        await reach_bucket(state)
+    state.evidence = replace(state.evidence, slowed=frozenset(state.retry.slowed))
+    return state.evidence

@@ -1,6 +1,6 @@
 """Small objects fetched whole, many at a time, in one transfer thread: signed, sent and handed on without the loop.
 
-Nothing is judged or retried here: what is not a 200 with its body goes back as it came, and the general path asks
+Nothing is checked or retried here: what is not a 200 with its body goes back as it came, and the general path asks
 again. One object costs no coroutine, no future and no call into the event loop.
 """
 

@@ -40,7 +40,7 @@ class SmallObjectWork(Protocol):
         ...
 
     def answered(self, ref: ObjectRef, headers: dict[str, str], body: Sequence[bytes]) -> None:
-        """A 200 and its body came for this object. It is not judged yet."""
+        """A 200 and its body came for this object. It is not checked yet."""
         ...
 
     def unanswered(self, ref: ObjectRef) -> None:

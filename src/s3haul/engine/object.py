@@ -8,22 +8,22 @@ is asked for again. Trouble with the object is an Outcome; only what ends the ru
 
 from s3haul.core.retry import Action, Move
 from s3haul.disk import ObjectPathError
-from s3haul.download.byte_counter import ByteCounter
-from s3haul.download.context import Context
-from s3haul.download.decision import Decision, Target
-from s3haul.download.existing import verify_existing
-from s3haul.download.outcomes import done, not_done
-from s3haul.download.part_layout import stored_parts
-from s3haul.download.ranged import drop, fetch_in_ranges
-from s3haul.download.validation import (
+from s3haul.engine.byte_counter import ByteCounter
+from s3haul.engine.context import Context
+from s3haul.engine.decision import Decision, Target
+from s3haul.engine.existing import verify_existing
+from s3haul.engine.outcomes import done, not_done
+from s3haul.engine.part_layout import stored_parts
+from s3haul.engine.ranged import drop, fetch_in_ranges
+from s3haul.engine.validation import (
     RefusedError,
     check_complete,
     check_not_longer,
     check_whole,
     demand_encryption,
 )
-from s3haul.download.verification import Check, Parts, PartsNeededError, Proof, SizeOnly, check_for, plan
-from s3haul.download.writers import SMALL, writer_for
+from s3haul.engine.verification import Check, Parts, PartsNeededError, Proof, SizeOnly, check_for, plan
+from s3haul.engine.writers import SMALL, writer_for
 from s3haul.errors import Fault, FaultKind
 from s3haul.events import Received
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, Partial, SafePath, State

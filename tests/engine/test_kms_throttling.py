@@ -3,7 +3,7 @@
 import pytest
 
 from contract.memory import MemoryStore, refused, stored
-from download.harness import DONE, VirtualClock, run_once, states
+from engine.harness import DONE, VirtualClock, run_once, states
 from s3haul.core.adaptive import AdaptiveLimit
 from s3haul.models import ObjectRef, Outcome, State
 from s3haul.store.kms_throttling import MOST, KmsThrottling

@@ -3,7 +3,7 @@
 import pytest
 
 from contract.memory import MemoryStore, refused, stored
-from download.harness import DONE, VirtualClock, run_once, states
+from engine.harness import DONE, VirtualClock, run_once, states
 from s3haul.errors import Fault, FaultKind, SourceError, StoreError
 
 OUTAGES = {

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from contract.memory import MemoryStore, stored
-from download.harness import DONE, VirtualClock, run_once, states
+from engine.harness import DONE, VirtualClock, run_once, states
 from s3haul.models import ObjectRef
 from s3haul.options import TransferOptions
 from s3haul.store.limited import LimitedStore, fitting, limited

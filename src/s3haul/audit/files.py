@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
+from s3haul.audit.file_check import Finding, Grade, recheck
 from s3haul.diagnose.reasons import DAMAGED
 from s3haul.disk import Tree
 from s3haul.journal import Reader
 from s3haul.models import Outcome, State
-from s3haul.verify.file_check import Finding, Grade, recheck
 
 FILES_PER_TASK = 32
 BYTES_PER_TASK = 64 << 20

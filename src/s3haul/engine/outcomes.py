@@ -2,8 +2,8 @@
 
 from s3haul.core.retry import Move
 from s3haul.disk import ObjectPathError
-from s3haul.download.validation import RefusedError
-from s3haul.download.verification import Proof
+from s3haul.engine.validation import RefusedError
+from s3haul.engine.verification import Proof
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, SafePath, State
 from s3haul.store.retrying import GaveUpError
 

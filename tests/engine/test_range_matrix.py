@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from download.harness import leftovers, manifest, tree
-from download.on_demo import empty_server, opened, run_on
+from engine.harness import leftovers, manifest, tree
+from engine.on_demo import empty_server, opened, run_on
 from s3haul.demo import seed
 from s3haul.demo.checksums import ALGORITHMS
 from s3haul.demo.content import Generated, seed_of

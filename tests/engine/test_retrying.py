@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from contract.memory import MemoryStore, refused, stored
-from download.harness import DONE, run_once, states, tree
+from engine.harness import DONE, run_once, states, tree
 from s3haul.errors import (
     CredentialsError,
     DestinationError,

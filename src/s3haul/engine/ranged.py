@@ -17,14 +17,14 @@ from s3haul.core.ranges import RangePlan, costs_kms_call, plan
 from s3haul.core.retry import Action, Move
 from s3haul.core.segments import Expected, expected
 from s3haul.disk import ObjectPathError
-from s3haul.download.byte_counter import ByteCounter
-from s3haul.download.context import Context
-from s3haul.download.outcomes import done
-from s3haul.download.part_layout import stored_parts
-from s3haul.download.segment_hashing import Hashing
-from s3haul.download.tasks import most_telling, spawn, together
-from s3haul.download.validation import check_complete, check_not_longer, check_range, demand_encryption
-from s3haul.download.verification import (
+from s3haul.engine.byte_counter import ByteCounter
+from s3haul.engine.context import Context
+from s3haul.engine.outcomes import done
+from s3haul.engine.part_layout import stored_parts
+from s3haul.engine.segment_hashing import Hashing
+from s3haul.engine.tasks import most_telling, spawn, together
+from s3haul.engine.validation import check_complete, check_not_longer, check_range, demand_encryption
+from s3haul.engine.verification import (
     UNKNOWN_PARTS,
     Parts,
     Proof,
@@ -32,8 +32,8 @@ from s3haul.download.verification import (
     mismatched,
     proof_of,
 )
-from s3haul.download.verification import plan as plan_check
-from s3haul.download.writers import LargeFile
+from s3haul.engine.verification import plan as plan_check
+from s3haul.engine.writers import LargeFile
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.events import Received, Resumed, Retrying
 from s3haul.models import Block, ObjectMeta, ObjectRef, Outcome, Partial, SafePath
@@ -187,7 +187,7 @@ class RangedFetch:
         for last in (False, True):
             await self._fetch_missing()
             digests = self._digests()
-            again, mismatch = self._expected.judge(digests)
+            again, mismatch = self._expected.validate(digests)
             if mismatch is None:
                 return proof_of(self._wanted, self._parts.sizes, digests[0])
             fault = mismatched(mismatch).fault

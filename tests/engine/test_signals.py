@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from contract.memory import MemoryStore, stored
-from download.harness import run_once, tree
+from engine.harness import run_once, tree
 from s3haul.disk import Destination
 from s3haul.errors import InterruptedRunError
 

@@ -10,8 +10,8 @@ from s3haul.core.filters import selector
 from s3haul.core.keypath import ShadowFilter, safe_path
 from s3haul.core.ranges import plan
 from s3haul.core.space import SpaceEstimate
-from s3haul.download.context import ReadContext
-from s3haul.download.listing import batches, look_up, natural_path
+from s3haul.engine.context import ReadContext
+from s3haul.engine.listing import batches, look_up, natural_path
 from s3haul.models import ObjectRef, SafePath
 from s3haul.options import RangeOptions
 

@@ -17,16 +17,16 @@ from functools import partial
 
 from s3haul.core.stats import Stats
 from s3haul.disk import Destination
-from s3haul.download.channel import Channel
-from s3haul.download.context import Context, RoleCredentials, read_context
-from s3haul.download.decision import Target
-from s3haul.download.large_limiter import LargeTransferLimiter
-from s3haul.download.listing import finish, produce
-from s3haul.download.object import transfer
-from s3haul.download.signals import Interruption
-from s3haul.download.small_objects import SmallObjectFetcher, is_plain
-from s3haul.download.tasks import most_telling
-from s3haul.download.workers import DenialWatch, WorkerPool, conclude, limit_backlog
+from s3haul.engine.channel import Channel
+from s3haul.engine.context import Context, RoleCredentials, read_context
+from s3haul.engine.decision import Target
+from s3haul.engine.large_limiter import LargeTransferLimiter
+from s3haul.engine.listing import finish, produce
+from s3haul.engine.object import transfer
+from s3haul.engine.signals import Interruption
+from s3haul.engine.small_objects import SmallObjectFetcher, is_plain
+from s3haul.engine.tasks import most_telling
+from s3haul.engine.workers import DenialWatch, WorkerPool, conclude, limit_backlog
 from s3haul.errors import InterruptedRunError
 from s3haul.events import Emit, PartialsKept, Tick, Warned
 from s3haul.journal import Journal, SourceIdentity

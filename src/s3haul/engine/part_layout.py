@@ -6,9 +6,9 @@ as many as the checksum says, are no layout.
 
 from s3haul.core.checksums import MAX_PARTS, Composite, Unverifiable, composite_verifier
 from s3haul.core.retry import Move
-from s3haul.download.context import ReadContext
-from s3haul.download.tasks import together
-from s3haul.download.verification import Parts
+from s3haul.engine.context import ReadContext
+from s3haul.engine.tasks import together
+from s3haul.engine.verification import Parts
 from s3haul.models import ObjectMeta, ObjectRef
 from s3haul.store.retrying import GaveUpError
 

@@ -21,7 +21,7 @@ from s3haul.core.checksums import (
     text_of,
 )
 from s3haul.core.segments import FALLBACK
-from s3haul.download.validation import RefusedError, wrong
+from s3haul.engine.validation import RefusedError, wrong
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import Checksum, ObjectMeta, Verdict
 from s3haul.options import TransferOptions

@@ -1,6 +1,6 @@
 """Small objects in batches: asked for, verified and given their names in one thread of the transport.
 
-The plain case only: a 200 that can be judged by its headers, and bytes that match. Whatever is not plain (another
+The plain case only: a 200 that can be checked by its headers, and bytes that match. Whatever is not plain (another
 status, a checksum that needs the parts, an error of the disk) hands the target back to the general path,
 `transfer`, which owns retries and reasons. Both paths share the functions that decide.
 
@@ -12,11 +12,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from s3haul.download.context import Context
-from s3haul.download.decision import Decision, Target
-from s3haul.download.outcomes import done
-from s3haul.download.validation import check_complete, check_whole, demand_encryption
-from s3haul.download.verification import check_for, plan
+from s3haul.engine.context import Context
+from s3haul.engine.decision import Decision, Target
+from s3haul.engine.outcomes import done
+from s3haul.engine.validation import check_complete, check_whole, demand_encryption
+from s3haul.engine.verification import check_for, plan
 from s3haul.events import Received
 from s3haul.models import ObjectRef, Outcome
 from s3haul.s3.responses import object_meta

@@ -1,6 +1,6 @@
 """The producer: reads the listing page by page and sends what is to be done to be fetched.
 
-Each page is judged (is the listing complete so far?), merged with the journal's rows of the same key
+Each page is checked (is the listing complete so far?), merged with the journal's rows of the same key
 range and with the disk, and turned into targets. One page is looked at in one hop to a thread. Keys
 whose path depends on keys still to come are held back by `ShadowFilter`, at most one per prefix.
 """
@@ -13,8 +13,8 @@ from s3haul.core.keypath import ShadowFilter, safe_path
 from s3haul.core.listing import ListingValidator, unusable
 from s3haul.core.space import SpaceEstimate
 from s3haul.diagnose.run_errors import run_error
-from s3haul.download.context import Context, ReadContext
-from s3haul.download.decision import Decision, Target, decide_target, same_version
+from s3haul.engine.context import Context, ReadContext
+from s3haul.engine.decision import Decision, Target, decide_target, same_version
 from s3haul.errors import S3HaulError, SourceError
 from s3haul.events import AlreadyDone, Finished, Listed, ListingEnded, Warned
 from s3haul.journal import KnownRow
@@ -107,17 +107,17 @@ class Batch:
 
 async def batches(ctx: ReadContext) -> AsyncIterator[Batch]:
     """The whole listing, page by page. Raises `ListingIncompleteError` or what ends the run."""
-    judge, token = ListingValidator(), None
+    validator, token = ListingValidator(), None
     while True:
         try:
             page = await ctx.store.list_page(ctx.source.prefix, token=token)
         except GaveUpError as gave_up:
             raise run_error(gave_up.fault, ctx.store.listing) from None
-        after, repeated = judge.last_key or "", judge.repeated
-        refs = judge.accept(page)
-        if judge.repeated and not repeated:
+        after, repeated = validator.last_key or "", validator.repeated
+        refs = validator.accept(page)
+        if validator.repeated and not repeated:
             ctx.emit(Warned("The listing names keys more than once; each counts once.", "S3H-INT-04"))
-        yield Batch(refs, after, judge.last_key or "", final=not page.truncated, unusable=page.unusable)
+        yield Batch(refs, after, validator.last_key or "", final=not page.truncated, unusable=page.unusable)
         if not page.truncated:
             return
         token = page.token

@@ -13,7 +13,7 @@ from typing import Protocol
 from s3haul.core.adaptive import AdaptiveLimit
 from s3haul.core.retry import RetryLimits
 from s3haul.disk import Destination
-from s3haul.download.large_limiter import LargeTransferLimiter
+from s3haul.engine.large_limiter import LargeTransferLimiter
 from s3haul.events import Emit
 from s3haul.journal import Journal
 from s3haul.options import SourceOptions, TransferOptions

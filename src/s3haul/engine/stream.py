@@ -8,11 +8,11 @@ Nothing is kept back, so bytes that turn out wrong have been written: the Outcom
 from collections.abc import Callable
 
 from s3haul.core.keypath import safe_path
-from s3haul.download.context import ReadContext
-from s3haul.download.listing import look_up
-from s3haul.download.outcomes import done, not_done
-from s3haul.download.part_layout import stored_parts
-from s3haul.download.validation import (
+from s3haul.engine.context import ReadContext
+from s3haul.engine.listing import look_up
+from s3haul.engine.outcomes import done, not_done
+from s3haul.engine.part_layout import stored_parts
+from s3haul.engine.validation import (
     RefusedError,
     check_complete,
     check_not_longer,
@@ -20,7 +20,7 @@ from s3haul.download.validation import (
     check_whole,
     demand_encryption,
 )
-from s3haul.download.verification import Check, Parts, PartsNeededError, SizeOnly, check_for, plan
+from s3haul.engine.verification import Check, Parts, PartsNeededError, SizeOnly, check_for, plan
 from s3haul.errors import FaultKind, StoreError
 from s3haul.events import Finished, Listed, ListingEnded, Received, Warned
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, State

@@ -8,11 +8,11 @@ import aiofiles
 
 from s3haul.core.checksums import Composite, Unverifiable
 from s3haul.core.etags import same_etag
-from s3haul.download.context import Context
-from s3haul.download.outcomes import done
-from s3haul.download.part_layout import stored_parts
-from s3haul.download.validation import demand_encryption
-from s3haul.download.verification import Check, Parts, Proof, SizeOnly, check_for, plan
+from s3haul.engine.context import Context
+from s3haul.engine.outcomes import done
+from s3haul.engine.part_layout import stored_parts
+from s3haul.engine.validation import demand_encryption
+from s3haul.engine.verification import Check, Parts, Proof, SizeOnly, check_for, plan
 from s3haul.errors import StoreError
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, SafePath, Verdict
 from s3haul.store.retrying import GaveUpError

@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable
 from s3haul.core.health import Health
 from s3haul.diagnose.reasons import REFUSED
 from s3haul.diagnose.run_errors import run_error
-from s3haul.download.channel import Channel, ChannelClosedError
-from s3haul.download.context import Context
-from s3haul.download.decision import Target
-from s3haul.download.listing import finish
+from s3haul.engine.channel import Channel, ChannelClosedError
+from s3haul.engine.context import Context
+from s3haul.engine.decision import Target
+from s3haul.engine.listing import finish
 from s3haul.errors import Fault, FaultKind
 from s3haul.models import Outcome, State
 from s3haul.store.limiter import ConcurrencyLimiter

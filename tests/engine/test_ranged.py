@@ -8,10 +8,10 @@ import pytest
 
 from contract.memory import MemoryStore, stored
 from contract.suite import noise
-from download.harness import leftovers, manifest, run_once, states, tree
+from engine.harness import leftovers, manifest, run_once, states, tree
 from s3haul.disk import Destination
 from s3haul.disk.errors import FreeSpace
-from s3haul.download.large_limiter import LANE_BYTES
+from s3haul.engine.large_limiter import LANE_BYTES
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.events import Resumed, Retrying
 from s3haul.options import RangeOptions

@@ -9,7 +9,7 @@ from typing import Protocol, Self
 
 from s3haul.core.checksums import Data
 from s3haul.disk import Temporary
-from s3haul.download.context import Context
+from s3haul.engine.context import Context
 from s3haul.models import SafePath
 from s3haul.store.protocol import Chunk
 from s3haul.threads import in_thread

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from download.harness import leftovers, manifest, tree
-from download.on_demo import empty_server, opened, run_on
+from engine.harness import leftovers, manifest, tree
+from engine.on_demo import empty_server, opened, run_on
 from s3haul.demo import seed
 from s3haul.errors import JournalError
 
@@ -82,7 +82,7 @@ async def test_plain_objects_are_asked_for_once_and_received_bytes_add_up(tmp_pa
 
 
 async def test_a_slow_disk_is_left_to_the_file_threads(tmp_path, monkeypatch):
-    monkeypatch.setattr("s3haul.download.small_objects.SLOW_FILE", 0.0)
+    monkeypatch.setattr("s3haul.engine.small_objects.SLOW_FILE", 0.0)
     with empty_server() as server:
         put_objects(server, random.Random(1), faults=False)
         async with opened(server, "curl", tmp_path / "home") as store:
@@ -95,7 +95,7 @@ async def test_a_transfer_thread_that_dies_ends_the_run_and_does_not_hang_it(tmp
     def broken(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("s3haul.download.small_objects.SmallObjectFetcher.next", broken)
+    monkeypatch.setattr("s3haul.engine.small_objects.SmallObjectFetcher.next", broken)
     monkeypatch.setattr("threading.excepthook", lambda _: None)
     with empty_server() as server:
         put_objects(server, random.Random(1), faults=False)
@@ -108,7 +108,7 @@ async def test_an_error_of_the_journal_in_the_last_batch_ends_the_run(tmp_path, 
     def full(*_):
         raise JournalError("the journal is full")
 
-    monkeypatch.setattr("s3haul.download.run.finish", full)
+    monkeypatch.setattr("s3haul.engine.run.finish", full)
     with empty_server() as server:
         server.cloud.put(seed.BUCKET, "k", b"x", checksum="CRC64NVME", sse="aws:kms")
         async with opened(server, "curl", tmp_path / "home") as store:

@@ -8,7 +8,7 @@ from pathlib import Path
 from contract.memory import MemoryStore
 from s3haul.core.stats import Stats
 from s3haul.disk import Destination
-from s3haul.download.run import Job, haul
+from s3haul.engine.run import Job, haul
 from s3haul.events import Event
 from s3haul.journal import SourceIdentity, manifest_lines
 from s3haul.models import State

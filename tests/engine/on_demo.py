@@ -7,13 +7,13 @@ from pathlib import Path
 
 from contract.demo_access import demo_profile
 from contract.stores import MAY_SEE_PARTS
-from download.harness import Run, nap
+from engine.harness import Run, nap
 from s3haul.aws.session import open_store
 from s3haul.core.stats import Stats
 from s3haul.demo import seed
 from s3haul.demo.server import DemoServer
 from s3haul.disk import Destination
-from s3haul.download.run import Job, haul
+from s3haul.engine.run import Job, haul
 from s3haul.events import Event
 from s3haul.journal import SourceIdentity
 from s3haul.options import AccessOptions, RangeOptions, SourceOptions, TransferOptions

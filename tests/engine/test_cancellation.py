@@ -10,7 +10,7 @@ import pytest
 
 from contract.memory import MemoryStore, stored
 from contract.suite import noise
-from download.harness import leftovers, manifest, run_once, tree
+from engine.harness import leftovers, manifest, run_once, tree
 from s3haul.journal import Reader
 from s3haul.options import RangeOptions
 
