@@ -9,16 +9,9 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import NamedTuple
 
-from s3haul.core.checksums import (
-    Composite,
-    FullObject,
-    FullObjectVerifier,
-    Unverifiable,
-    Verifier,
-    composite_verifier,
-    decide,
-)
+from s3haul.core.checksums import Composite, FullObject, Unverifiable, decide
 from s3haul.core.keypath import key_of, stored_path
+from s3haul.core.segments import SegmentVerifier, composite_verifier, whole_verifier
 from s3haul.disk import ObjectPathError, Tree
 from s3haul.models import Checksum, Outcome, SafePath
 
@@ -64,7 +57,7 @@ def recheck(tree: Tree, outcome: Outcome, base: str, add_bytes: Callable[[int], 
     if path is None:
         return _finding(outcome, "wrong-path", "the journal names a path that this key cannot have")
     try:
-        return _judge_file(tree, path, outcome) or _judge_bytes(tree, path, outcome, add_bytes)
+        return _check_file(tree, path, outcome) or _check_bytes(tree, path, outcome, add_bytes)
     except (ObjectPathError, OSError) as error:
         return _finding(outcome, "unreadable", str(error))
 
@@ -84,7 +77,7 @@ def _own_path(outcome: Outcome, base: str) -> SafePath | None:
     return path if is_own else None
 
 
-def _judge_file(tree: Tree, path: SafePath, outcome: Outcome) -> Grade | Finding | None:
+def _check_file(tree: Tree, path: SafePath, outcome: Outcome) -> Grade | Finding | None:
     """What can be said without reading; None where the bytes must tell."""
     stat = tree.stat(path)
     if stat is None:
@@ -100,7 +93,7 @@ def _judge_file(tree: Tree, path: SafePath, outcome: Outcome) -> Grade | Finding
     return None
 
 
-def _judge_bytes(
+def _check_bytes(
     tree: Tree, path: SafePath, outcome: Outcome, add_bytes: Callable[[int], None]
 ) -> Grade | Finding:
     grade, verifier = Grade.VERIFIED, _stored_verifier(outcome)
@@ -123,14 +116,14 @@ def _judge_bytes(
     return _finding(outcome, "wrong-checksum", detail)
 
 
-def _stored_verifier(outcome: Outcome) -> Verifier | None:
+def _stored_verifier(outcome: Outcome) -> SegmentVerifier | None:
     """For the checksum that S3 stores, where it can be computed from the file alone."""
     if outcome.checksum is None:
         return None
     size = outcome.ref.size
     match decide((outcome.checksum,), size):
         case FullObject() as wanted:
-            return FullObjectVerifier(wanted)
+            return whole_verifier(wanted, size)
         case Composite() as wanted:
             verifier = composite_verifier(wanted, size, outcome.part_sizes)
             return None if isinstance(verifier, Unverifiable) else verifier
@@ -138,12 +131,12 @@ def _stored_verifier(outcome: Outcome) -> Verifier | None:
             return None
 
 
-def _received_verifier(outcome: Outcome) -> Verifier | None:
+def _received_verifier(outcome: Outcome) -> SegmentVerifier | None:
     """For what was received and hashed where S3 stores nothing."""
     if not outcome.computed:
         return None
     wanted = decide((Checksum("CRC64NVME", "FULL_OBJECT", outcome.computed),), outcome.ref.size)
-    return FullObjectVerifier(wanted) if isinstance(wanted, FullObject) else None
+    return whole_verifier(wanted, outcome.ref.size) if isinstance(wanted, FullObject) else None
 
 
 def _finding(outcome: Outcome, problem: str, detail: str) -> Finding:

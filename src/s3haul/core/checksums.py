@@ -1,4 +1,4 @@
-"""Checksums that S3 stores: which one to verify an object by, and verifiers to feed its bytes to. No I/O.
+"""Checksums that S3 stores: which one to verify an object by, and running digests. No I/O.
 
 A FULL_OBJECT value is a digest of the whole body. A COMPOSITE value is the digest of the concatenated
 raw digests of the parts, so it says nothing about the body's own digest, and can be checked only by who
@@ -34,17 +34,6 @@ class Hasher(Protocol):
     def update(self, data: Data, /) -> None: ...
 
     def digest(self) -> bytes: ...
-
-
-class Verifier(Protocol):
-    """Takes the bytes of one object in order; `finish` says whether they are the stored ones.
-
-    Only bytes are checked: that as many came as were listed is for the caller to check, first.
-    """
-
-    def update(self, data: Data, /) -> None: ...
-
-    def finish(self) -> "Mismatch | None": ...
 
 
 class Mismatch(NamedTuple):
@@ -165,10 +154,9 @@ CRCS: Mapping[str, Crc] = {
 }
 
 
-def new_hasher(algorithm: str) -> Hasher | None:
-    """A running digest, or None for an algorithm that is not known here."""
-    known = _ALGORITHMS.get(algorithm)
-    return known.new() if known else None
+def new_hasher(algorithm: str) -> Hasher:
+    """A running digest. Raises `KeyError` for an algorithm that is not known here; `decide` gives none of these."""
+    return _ALGORITHMS[algorithm].new()
 
 
 def decide(checksums: Sequence[Checksum], size: int) -> FullObject | Composite | Unverifiable:
@@ -233,85 +221,3 @@ def raw_digest(algorithm: str, text: str) -> bytes | None:
 def text_of(digest: bytes) -> str:
     """A raw digest in the form in which S3 shows it: base64."""
     return base64.b64encode(digest).decode("ascii")
-
-
-class FullObjectVerifier:
-    """Checks a body against the one digest that S3 stores of it."""
-
-    def __init__(self, wanted: FullObject) -> None:
-        self._wanted = wanted
-        self._hasher = _ALGORITHMS[wanted.algorithm].new()
-
-    def update(self, data: Data, /) -> None:
-        self._hasher.update(data)
-
-    def finish(self) -> Mismatch | None:
-        return _compare(self._wanted.algorithm, self._wanted.expected, self._hasher.digest())
-
-
-class CompositeVerifier:
-    """Cuts a body at its part boundaries and checks part by part, then the whole.
-
-    Only `composite_verifier` makes one, since the parts must be known to fit.
-    """
-
-    def __init__(self, wanted: Composite, sizes: Sequence[int], digests: Sequence[bytes | None]) -> None:
-        self._wanted = wanted
-        self._new = _ALGORITHMS[wanted.algorithm].new
-        self._sizes = sizes
-        self._digests = digests
-        self._whole = self._new()
-        self._index = 0
-        self._part = self._new()
-        self._left = sizes[0]
-        self._mismatch: Mismatch | None = None
-
-    def update(self, data: Data, /) -> None:
-        view = memoryview(data)
-        while len(view) > self._left and self._index < len(self._sizes) - 1:
-            self._part.update(view[: self._left])
-            view = view[self._left :]
-            self._end_part()
-        # Bytes beyond the last part go into it, so that they spoil its digest.
-        self._part.update(view)
-        self._left -= len(view)
-
-    def finish(self) -> Mismatch | None:
-        while self._index < len(self._sizes):
-            self._end_part()
-        return self._mismatch or _compare(self._wanted.algorithm, self._wanted.expected, self._whole.digest())
-
-    def _end_part(self) -> None:
-        got = self._part.digest()
-        self._whole.update(got)
-        expected = self._digests[self._index] if self._digests else None
-        if expected is not None and self._mismatch is None:
-            self._mismatch = _compare(self._wanted.algorithm, expected, got, self._index + 1)
-        self._index += 1
-        self._part = self._new()
-        self._left = self._sizes[self._index] if self._index < len(self._sizes) else 0
-
-
-def composite_verifier(
-    wanted: Composite, size: int, sizes: Sequence[int], digests: Sequence[str] = ()
-) -> CompositeVerifier | Unverifiable:
-    """A verifier for an object of `size` bytes whose parts have these `sizes`, in order.
-
-    `digests` are the parts' stored digests (base64, "" where unknown, a "-N" is ignored), or nothing.
-    Parts that cannot be those of the object give `Unverifiable`: what S3 said of it is not consistent.
-    """
-    raw = [_raw(wanted.algorithm, text.partition("-")[0]) if text else None for text in digests]
-    fits = bool(sizes) and min(sizes) >= 0 and sum(sizes) == size and wanted.parts in {None, len(sizes)}
-    if not fits or (digests and len(digests) != len(sizes)):
-        return Unverifiable(
-            "unknown-parts", f"the {len(sizes)} parts that are known do not make up the stored object"
-        )
-    if any(text and one is None for text, one in zip(digests, raw, strict=True)):
-        return Unverifiable(
-            "malformed-checksum", f"the {wanted.algorithm} that S3 sends of a part is malformed"
-        )
-    return CompositeVerifier(wanted, sizes, raw)
-
-
-def _compare(algorithm: str, expected: bytes, got: bytes, part: int | None = None) -> Mismatch | None:
-    return None if got == expected else Mismatch(algorithm, text_of(expected), text_of(got), part)

@@ -1,4 +1,8 @@
-"""What the segments of an object must hash to: the rules of FULL_OBJECT and COMPOSITE, on digests. Pure."""
+"""The one verifier of bytes: a segment is what has one stored digest, the whole object or each of its parts. Pure.
+
+`Expected` says what the segments must hash to, by the rules of FULL_OBJECT and COMPOSITE. `SegmentVerifier` hashes
+bytes that come in order, from S3 or from a file; ranges hash their blocks themselves, and ask `Expected` alone.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,6 +10,7 @@ from typing import NamedTuple
 from s3haul.core.checksums import (
     CRCS,
     Composite,
+    Data,
     FullObject,
     Mismatch,
     Unverifiable,
@@ -15,6 +20,8 @@ from s3haul.core.checksums import (
 )
 
 FALLBACK = "CRC64NVME"  # hashed where S3 stores nothing that can be computed, for a later offline verify
+
+Wanted = FullObject | Composite | Unverifiable
 
 
 class Expected(NamedTuple):
@@ -45,17 +52,14 @@ class Expected(NamedTuple):
             wanted = self.segments[wrong[0]] or b""
             part = None if self.whole is None else wrong[0] + 1
             return wrong, Mismatch(self.algorithm, text_of(wanted), text_of(digests[wrong[0]]), part)
-        got = _over(self.algorithm, digests)
-        if self.whole is None or got == self.whole:
+        if self.whole is None or self.whole == (got := _digest_of_digests(self.algorithm, digests)):
             return [], None
         unknown = [number for number, wanted in enumerate(self.segments) if wanted is None]
         mismatch = Mismatch(self.algorithm, text_of(self.whole), text_of(got))
         return unknown or list(range(len(digests))), mismatch
 
 
-def expected(
-    wanted: FullObject | Composite | Unverifiable, part_digests: Sequence[str], parts: int
-) -> Expected:
+def expected(wanted: Wanted, part_digests: Sequence[str], parts: int) -> Expected:
     """What must come out. `part_digests` are base64, "" where unknown, or nothing; a "-N" is ignored."""
     match wanted:
         case FullObject():
@@ -67,9 +71,76 @@ def expected(
             return Expected(wanted.algorithm, tuple(raw), wanted.expected)
 
 
-def _over(algorithm: str, digests: Sequence[bytes]) -> bytes:
+class SegmentVerifier:
+    """Takes the bytes of one object in order. `sizes` are those of its segments; one segment takes any size.
+
+    Only bytes are compared: that as many came as were listed is for the caller to check, first.
+    """
+
+    def __init__(self, expected: Expected, sizes: Sequence[int]) -> None:
+        self._expected = expected
+        self._sizes = sizes
+        self._digests: list[bytes] = []
+        self._hasher = new_hasher(expected.algorithm)
+        self._left = sizes[0]
+
+    def update(self, data: Data) -> None:
+        """The next bytes. Those beyond the last segment go into it, so that they spoil its digest."""
+        if len(self._sizes) == 1:
+            self._hasher.update(data)
+            return
+        view = memoryview(data)
+        while len(view) > self._left and len(self._digests) < len(self._sizes) - 1:
+            self._hasher.update(view[: self._left])
+            view = view[self._left :]
+            self._end_segment()
+        self._hasher.update(view)
+        self._left -= len(view)
+
+    def digests(self) -> list[bytes]:
+        """The raw digests of all segments, once all bytes have come."""
+        while len(self._digests) < len(self._sizes):
+            self._end_segment()
+        return self._digests
+
+    def finish(self) -> Mismatch | None:
+        """What is wrong, if anything."""
+        return self._expected.validate(self.digests())[1]
+
+    def _end_segment(self) -> None:
+        self._digests.append(self._hasher.digest())
+        if len(self._digests) < len(self._sizes):
+            self._hasher = new_hasher(self._expected.algorithm)
+            self._left = self._sizes[len(self._digests)]
+
+
+def whole_verifier(wanted: FullObject | Unverifiable, size: int) -> SegmentVerifier:
+    """For an object of `size` bytes whose one digest is stored, or none."""
+    return SegmentVerifier(expected(wanted, (), 0), (size,))
+
+
+def composite_verifier(
+    wanted: Composite, size: int, sizes: Sequence[int], digests: Sequence[str] = ()
+) -> SegmentVerifier | Unverifiable:
+    """For an object of `size` bytes whose parts have these `sizes`, in order.
+
+    `digests` are the parts' stored digests (base64, "" where unknown, a "-N" is ignored), or nothing.
+    Parts that cannot be those of the object give `Unverifiable`: what S3 said of it is not consistent.
+    """
+    fits = bool(sizes) and min(sizes) >= 0 and sum(sizes) == size and wanted.parts in {None, len(sizes)}
+    if not fits or (digests and len(digests) != len(sizes)):
+        return Unverifiable(
+            "unknown-parts", f"the {len(sizes)} parts that are known do not make up the stored object"
+        )
+    if any(text and raw_digest(wanted.algorithm, text) is None for text in digests):
+        return Unverifiable(
+            "malformed-checksum", f"the {wanted.algorithm} that S3 sends of a part is malformed"
+        )
+    return SegmentVerifier(expected(wanted, digests, len(sizes)), sizes)
+
+
+def _digest_of_digests(algorithm: str, digests: Sequence[bytes]) -> bytes:
     hasher = new_hasher(algorithm)
-    assert hasher is not None, "only supported algorithms get here"
     for digest in digests:
         hasher.update(digest)
     return hasher.digest()

@@ -12,7 +12,7 @@ from s3haul.engine.context import Context
 from s3haul.engine.outcomes import done
 from s3haul.engine.part_layout import stored_parts
 from s3haul.engine.validation import demand_encryption
-from s3haul.engine.verification import Check, Parts, Proof, SizeOnly, check_for, plan
+from s3haul.engine.verification import Check, Parts, Proof, check_for, plan
 from s3haul.errors import StoreError
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, SafePath, Verdict
 from s3haul.store.retrying import GaveUpError
@@ -45,7 +45,7 @@ async def _proof(ctx: Context, ref: ObjectRef, path: SafePath, meta: ObjectMeta)
         return Proof(Verdict.SIZE_ONLY, reason="same-size-and-time") if same else None
     parts = await stored_parts(ctx, ref, wanted) if isinstance(wanted, Composite) else None
     check = check_for(wanted, ref.size, parts or Parts(), ctx.options)
-    if isinstance(check, SizeOnly):
+    if isinstance(check.wanted, Unverifiable):
         return None  # the parts are not known: fetch it
     await _hash_file(ctx, path, check)
     try:

@@ -22,7 +22,7 @@ from s3haul.engine.validation import (
     check_whole,
     demand_encryption,
 )
-from s3haul.engine.verification import Check, Parts, PartsNeededError, Proof, SizeOnly, check_for, plan
+from s3haul.engine.verification import Check, Parts, PartsNeededError, Proof, check_for, plan
 from s3haul.engine.writers import SMALL, writer_for
 from s3haul.errors import Fault, FaultKind
 from s3haul.events import Received
@@ -92,7 +92,7 @@ class WholeDownload:
         self._counter = ByteCounter(self._count)
         self._parts: Parts | None = None  # of a composite checksum, once they were asked for
         self._meta: ObjectMeta | None = None
-        self._check: Check | SizeOnly | None = None
+        self._check: Check | None = None
         self._proof: Proof | None = None
         self._received = 0  # bytes of this attempt
         self.fetched = 0

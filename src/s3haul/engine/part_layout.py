@@ -4,8 +4,9 @@ The second needs no right beyond s3:GetObject. Neither is believed: sizes that d
 as many as the checksum says, are no layout.
 """
 
-from s3haul.core.checksums import MAX_PARTS, Composite, Unverifiable, composite_verifier
+from s3haul.core.checksums import MAX_PARTS, Composite, Unverifiable
 from s3haul.core.retry import Move
+from s3haul.core.segments import composite_verifier
 from s3haul.engine.context import ReadContext
 from s3haul.engine.tasks import together
 from s3haul.engine.verification import Parts

@@ -11,11 +11,11 @@ import asyncio
 from collections.abc import Iterator
 
 from s3haul.core.block_map import BlockMap, BlockStream
-from s3haul.core.checksums import CRCS, Composite, Data, FullObject, Unverifiable
+from s3haul.core.checksums import CRCS, Composite, Data
 from s3haul.core.etags import same_etag
 from s3haul.core.ranges import RangePlan, costs_kms_call, plan
 from s3haul.core.retry import Action, Move
-from s3haul.core.segments import Expected, expected
+from s3haul.core.segments import Expected, Wanted, expected
 from s3haul.disk import ObjectPathError
 from s3haul.engine.byte_counter import ByteCounter
 from s3haul.engine.context import Context
@@ -43,8 +43,6 @@ from s3haul.threads import in_thread
 
 _OF_NO_USE = frozenset({"changed", "checksum-mismatch"})  # what has landed, for the next run
 READERS = 4  # threads that hash what an earlier run left
-
-Wanted = FullObject | Composite | Unverifiable
 
 
 async def fetch_in_ranges(

@@ -64,6 +64,4 @@ class Hashing:
         return self._block_map.landed_end(first, self._plan.segment(number)[1])
 
     def _new(self) -> Hasher:
-        hasher = new_hasher(self._algorithm)
-        assert hasher is not None, "only supported algorithms get here"
-        return hasher
+        return new_hasher(self._algorithm)

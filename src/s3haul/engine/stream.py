@@ -20,7 +20,7 @@ from s3haul.engine.validation import (
     check_whole,
     demand_encryption,
 )
-from s3haul.engine.verification import Check, Parts, PartsNeededError, SizeOnly, check_for, plan
+from s3haul.engine.verification import Check, Parts, PartsNeededError, check_for, plan
 from s3haul.errors import FaultKind, StoreError
 from s3haul.events import Finished, Listed, ListingEnded, Received, Warned
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, State
@@ -50,7 +50,7 @@ class Stream:
     def __init__(self, ctx: ReadContext, ref: ObjectRef, write: Callable[[Chunk], None]) -> None:
         self._ctx, self._ref, self._write = ctx, ref, write
         self._parts: Parts | None = None
-        self._check: Check | SizeOnly | None = None
+        self._check: Check | None = None
         self._meta: ObjectMeta | None = None
         self.written = 0
 

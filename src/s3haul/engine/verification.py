@@ -7,20 +7,8 @@ tells of it.
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from s3haul.core.checksums import (
-    Composite,
-    CompositeVerifier,
-    FullObject,
-    FullObjectVerifier,
-    Hasher,
-    Mismatch,
-    Unverifiable,
-    composite_verifier,
-    decide,
-    new_hasher,
-    text_of,
-)
-from s3haul.core.segments import FALLBACK
+from s3haul.core.checksums import Composite, FullObject, Mismatch, Unverifiable, decide, text_of
+from s3haul.core.segments import SegmentVerifier, Wanted, composite_verifier, whole_verifier
 from s3haul.engine.validation import RefusedError, wrong
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import Checksum, ObjectMeta, Verdict
@@ -40,9 +28,7 @@ class Proof(NamedTuple):
     detail: str | None = None
 
 
-def proof_of(
-    wanted: FullObject | Composite | Unverifiable, part_sizes: tuple[int, ...], digest: bytes
-) -> Proof:
+def proof_of(wanted: Wanted, part_sizes: tuple[int, ...], digest: bytes) -> Proof:
     """What is known once all is compared; `digest` is the CRC64NVME where there was nothing to compare with."""
     match wanted:
         case FullObject():
@@ -65,33 +51,21 @@ class Parts:
 class Check:
     """Takes the body in order; `prove` compares and says what is known of it."""
 
-    def __init__(self, verifier: FullObjectVerifier | CompositeVerifier, proof: Proof) -> None:
+    def __init__(self, wanted: Wanted, verifier: SegmentVerifier, part_sizes: tuple[int, ...] = ()) -> None:
         self.update = verifier.update
+        self.wanted = wanted
         self._verifier = verifier
-        self._proof = proof
+        self._part_sizes = part_sizes
 
     def prove(self) -> Proof:
         """Raises `StoreError` (a checksum fault) unless the bytes are those that S3 stores."""
         mismatch = self._verifier.finish()
         if mismatch is not None:
             raise mismatched(mismatch)
-        return self._proof
+        return proof_of(self.wanted, self._part_sizes, self._verifier.digests()[0])
 
 
-class SizeOnly:
-    """Hashes for the record what cannot be compared with anything."""
-
-    def __init__(self, why: Unverifiable) -> None:
-        self._hasher = _hasher(FALLBACK)
-        self.update = self._hasher.update
-        self._why = why
-
-    def prove(self) -> Proof:
-        """Never fails: there is nothing to compare with."""
-        return proof_of(self._why, (), self._hasher.digest())
-
-
-def plan(meta: ObjectMeta, size: int, options: TransferOptions) -> FullObject | Composite | Unverifiable:
+def plan(meta: ObjectMeta, size: int, options: TransferOptions) -> Wanted:
     """What the headers allow. Raises `StoreError` for a checksum that no honest answer carries, and
     `RefusedError` where `--require-checksum` wants more than S3 stores."""
     wanted = decide(meta.checksums, size)
@@ -116,35 +90,23 @@ class PartsNeededError(Exception):
         self.wanted = wanted
 
 
-def check_for(
-    wanted: FullObject | Composite | Unverifiable, size: int, parts: Parts | None, options: TransferOptions
-) -> Check | SizeOnly:
+def check_for(wanted: Wanted, size: int, parts: Parts | None, options: TransferOptions) -> Check:
     """What to feed the whole body to. `parts` is None while nobody has asked for them.
 
     Raises `PartsNeededError` then, if they are needed; `RefusedError` if nobody knows them and a checksum is demanded.
     """
-    match wanted:
-        case FullObject():
-            return Check(FullObjectVerifier(wanted), Proof(Verdict.VERIFIED, wanted.checksum))
-        case Unverifiable():
-            return SizeOnly(wanted)
-        case Composite():
-            parts = Parts((size,)) if wanted.parts == 1 else parts
-            if parts is None:
-                raise PartsNeededError(wanted)
-            verifier = composite_verifier(wanted, size, parts.sizes, parts.digests)
-            if isinstance(verifier, Unverifiable):
-                demand_checksum(UNKNOWN_PARTS, options)
-                return SizeOnly(UNKNOWN_PARTS)
-            return Check(verifier, Proof(Verdict.VERIFIED, wanted.checksum, parts.sizes))
+    if not isinstance(wanted, Composite):
+        return Check(wanted, whole_verifier(wanted, size))
+    parts = Parts((size,)) if wanted.parts == 1 else parts
+    if parts is None:
+        raise PartsNeededError(wanted)
+    composite = composite_verifier(wanted, size, parts.sizes, parts.digests)
+    if isinstance(composite, Unverifiable):
+        demand_checksum(UNKNOWN_PARTS, options)
+        return Check(UNKNOWN_PARTS, whole_verifier(UNKNOWN_PARTS, size))
+    return Check(wanted, composite, parts.sizes)
 
 
 def mismatched(mismatch: Mismatch) -> StoreError:
     """The fault of bytes that are not those that S3 stores."""
     return StoreError(Fault(FaultKind.CHECKSUM, str(mismatch)))
-
-
-def _hasher(algorithm: str) -> Hasher:
-    hasher = new_hasher(algorithm)
-    assert hasher is not None, "only supported algorithms get here"
-    return hasher
