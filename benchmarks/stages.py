@@ -19,7 +19,7 @@ from s3haul.cli.app import run as command
 from s3haul.core.keypath import safe_path
 from s3haul.disk import Destination
 from s3haul.engine.validation import check_complete, check_whole, demand_encryption
-from s3haul.engine.verification import check_for, plan
+from s3haul.engine.verification import check_for, wanted_checksum
 from s3haul.models import ObjectRef
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.s3.credentials import Credentials
@@ -69,7 +69,7 @@ class Work:
             meta = object_meta(200, headers, dated=False)
             check_whole(ref, meta)
             demand_encryption(meta, self._options)
-            check = check_for(plan(meta, ref.size, self._options), ref.size, None, self._options)
+            check = check_for(wanted_checksum(meta, ref.size, self._options), ref.size, None, self._options)
             check_complete(ref.size - sum(map(len, body)))
             for chunk in body:
                 check.update(chunk)

@@ -33,10 +33,11 @@ from s3haul.engine.small_objects import SmallObjectFetcher, is_plain
 from s3haul.errors import S3HaulError, StoreError
 from s3haul.models import ObjectRef, State, Verdict
 from s3haul.options import RangeOptions, SourceOptions, TransferOptions
+from s3haul.store.attempts import RetrySettings
 from s3haul.store.kms_throttling import KmsThrottling
 from s3haul.store.limiter import ConcurrencyLimiter
 from s3haul.store.protocol import GetRequest
-from s3haul.store.retrying import RetryingStore, RetrySettings
+from s3haul.store.retrying import RetryingStore
 
 LANES = ("load", "head", "layout", "listing", "whole", "ranges", "batch")
 ANSWERS = int(os.environ.get("S3HAUL_HOSTILE_ANSWERS", "420"))

@@ -2,9 +2,8 @@
 
 import json
 
-from foreign.test_hauls import s3haul
-
 from foreign.access import keys_profile, role_profile
+from foreign.test_runs import s3haul
 
 
 def checked(*arguments, cwd):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from contract.stored import digest
 from s3haul.core.block_map import BlockMap, BlockStream
-from s3haul.core.ranges import MOST_BLOCKS, REQUESTS, plan
+from s3haul.core.ranges import MOST_BLOCKS, REQUESTS, plan_ranges
 from s3haul.options import RangeOptions
 
 TERABYTE = 10**12
@@ -26,7 +26,7 @@ thresholds = st.builds(
 @given(sizes_of_parts, thresholds, st.booleans(), st.booleans())
 def test_blocks_requests_and_stretches_cover_the_object_once(parts, options, composite, costs_kms):
     size = sum(parts)
-    cut = plan(size, parts if composite else (), options, costs_kms=costs_kms)
+    cut = plan_ranges(size, parts if composite else (), options, costs_kms=costs_kms)
     if cut is None:
         assert size <= options.above or not composite or len(parts) >= 1
         return
@@ -53,7 +53,7 @@ def test_blocks_requests_and_stretches_cover_the_object_once(parts, options, com
 @given(st.integers(1, 50 * TERABYTE), st.booleans())
 def test_no_size_makes_too_many_blocks_or_costly_requests(size, costs_kms):
     options = RangeOptions()
-    cut = plan(size, (), options, costs_kms=costs_kms)
+    cut = plan_ranges(size, (), options, costs_kms=costs_kms)
     if cut is None:
         assert size <= options.above * 4
         return
@@ -73,7 +73,7 @@ def test_no_size_makes_too_many_blocks_or_costly_requests(size, costs_kms):
 )
 def test_blocks_in_any_order_and_pieces_give_the_digest_of_the_whole(body, algorithm, block, chunk, dice):
     options = RangeOptions(above=0, smallest=1, largest=1, block=block)
-    cut = plan(len(body), (), options, costs_kms=False)
+    cut = plan_ranges(len(body), (), options, costs_kms=False)
     if cut is None:
         return
     block_map = BlockMap(cut, algorithm)
@@ -94,7 +94,9 @@ def test_blocks_in_any_order_and_pieces_give_the_digest_of_the_whole(body, algor
 @given(st.integers(2, 60), st.integers(0, 2**32))
 def test_the_ledger_knows_what_is_missing(count, seed):
     dice = random.Random(seed)
-    cut = plan(count * 10 - 3, (), RangeOptions(above=0, smallest=10, largest=10, block=10), costs_kms=False)
+    cut = plan_ranges(
+        count * 10 - 3, (), RangeOptions(above=0, smallest=10, largest=10, block=10), costs_kms=False
+    )
     block_map, here = BlockMap(cut, "CRC32"), set()
     for _ in range(80):
         number = dice.randrange(count)

@@ -58,7 +58,9 @@ class RangePlan:
         return block if fits else None
 
 
-def plan(size: int, part_sizes: Sequence[int], options: RangeOptions, *, costs_kms: bool) -> RangePlan | None:
+def plan_ranges(
+    size: int, part_sizes: Sequence[int], options: RangeOptions, *, costs_kms: bool
+) -> RangePlan | None:
     """The ranges of an object of `size` bytes, or None for one plain GET.
 
     `part_sizes` are those of a COMPOSITE checksum, in order, or nothing; `dear` says that each request

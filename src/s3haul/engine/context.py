@@ -17,11 +17,12 @@ from s3haul.engine.large_limiter import LargeTransferLimiter
 from s3haul.events import Emit
 from s3haul.journal import Journal
 from s3haul.options import SourceOptions, TransferOptions
+from s3haul.store.attempts import RenewableCredentials, RetrySettings
 from s3haul.store.kms_throttling import KmsThrottling
 from s3haul.store.limited import fitting, limited
 from s3haul.store.limiter import ConcurrencyLimiter
 from s3haul.store.protocol import ObjectStore
-from s3haul.store.retrying import RenewableCredentials, RetryingStore, RetrySettings
+from s3haul.store.retrying import RetryingStore
 
 
 class RoleCredentials(RenewableCredentials, Protocol):

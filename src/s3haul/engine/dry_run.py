@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from s3haul.core.filters import selector
 from s3haul.core.keypath import ShadowFilter, safe_path
-from s3haul.core.ranges import plan
+from s3haul.core.ranges import plan_ranges
 from s3haul.core.space import SpaceEstimate
 from s3haul.engine.context import ReadContext
 from s3haul.engine.listing import batches, look_up, natural_path
@@ -48,7 +48,7 @@ class Estimate:
 
     def fetch(self, size: int, ranges: RangeOptions) -> None:
         """One object will be fetched: in ranges, if it is large."""
-        cut = plan(size, (), ranges, costs_kms=True)
+        cut = plan_ranges(size, (), ranges, costs_kms=True)
         self.needed_bytes += size
         self.get_requests += len(cut.requests) if cut else 1
         self.head_requests += size > ranges.above

@@ -12,7 +12,7 @@ from s3haul.engine.context import Context
 from s3haul.engine.outcomes import done
 from s3haul.engine.part_layout import stored_parts
 from s3haul.engine.validation import demand_encryption
-from s3haul.engine.verification import Check, Parts, Proof, check_for, plan
+from s3haul.engine.verification import Check, Parts, Proof, check_for, wanted_checksum
 from s3haul.errors import StoreError
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, SafePath, Verdict
 from s3haul.store.retrying import GaveUpError
@@ -38,7 +38,7 @@ async def verify_existing(ctx: Context, ref: ObjectRef, path: SafePath) -> Outco
 
 
 async def _proof(ctx: Context, ref: ObjectRef, path: SafePath, meta: ObjectMeta) -> Proof | None:
-    wanted = plan(meta, ref.size, ctx.options)
+    wanted = wanted_checksum(meta, ref.size, ctx.options)
     if isinstance(wanted, Unverifiable):
         stat = await in_thread(ctx.threads, ctx.destination.stat, path)
         same = stat is not None and abs(stat.mtime - ref.last_modified) <= SAME_TIME

@@ -22,7 +22,7 @@ from s3haul.engine.validation import (
     check_whole,
     demand_encryption,
 )
-from s3haul.engine.verification import Check, Parts, PartsNeededError, Proof, check_for, plan
+from s3haul.engine.verification import Check, Parts, PartsNeededError, Proof, check_for, wanted_checksum
 from s3haul.engine.writers import SMALL, writer_for
 from s3haul.errors import Fault, FaultKind
 from s3haul.events import Received
@@ -129,7 +129,7 @@ class WholeDownload:
         check_whole(ref, meta)
         demand_encryption(meta, options)
         self._meta, self._proof = meta, None
-        self._check = check_for(plan(meta, ref.size, options), ref.size, self._parts, options)
+        self._check = check_for(wanted_checksum(meta, ref.size, options), ref.size, self._parts, options)
         self._writer.restart()
         self._counter.add(-self._received)
         self._received = 0

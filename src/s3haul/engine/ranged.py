@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from s3haul.core.block_map import BlockMap, BlockStream
 from s3haul.core.checksums import CRCS, Composite, Data
 from s3haul.core.etags import same_etag
-from s3haul.core.ranges import RangePlan, costs_kms_call, plan
+from s3haul.core.ranges import RangePlan, costs_kms_call, plan_ranges
 from s3haul.core.retry import Action, Move
 from s3haul.core.segments import Expected, Wanted, expected
 from s3haul.disk import ObjectPathError
@@ -31,8 +31,8 @@ from s3haul.engine.verification import (
     demand_checksum,
     mismatched,
     proof_of,
+    wanted_checksum,
 )
-from s3haul.engine.verification import plan as plan_check
 from s3haul.engine.writers import LargeFile
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.events import Received, Resumed, Retrying
@@ -59,7 +59,7 @@ async def fetch_in_ranges(
             if not parts.sizes:
                 demand_checksum(UNKNOWN_PARTS, ctx.options)
                 wanted = UNKNOWN_PARTS
-        cut = plan(ref.size, parts.sizes, ctx.options.ranges, costs_kms=costs_kms_call(meta))
+        cut = plan_ranges(ref.size, parts.sizes, ctx.options.ranges, costs_kms=costs_kms_call(meta))
         if cut is not None:
             fetch = RangedFetch(ctx, ref._replace(etag=meta.etag), path, cut=cut, wanted=wanted, parts=parts)
     if fetch is None:
@@ -83,7 +83,7 @@ async def _look(ctx: Context, ref: ObjectRef) -> tuple[ObjectMeta, Wanted] | Non
         if not same_etag(meta.etag, ref.etag or meta.etag) or meta.size not in {ref.size, None}:
             raise StoreError(Fault(FaultKind.HTTP, "it is not the listed version any more", status=412))
         demand_encryption(meta, ctx.options)
-        plan_check(meta, ref.size, ctx.options)
+        wanted_checksum(meta, ref.size, ctx.options)
 
     try:
         meta = await ctx.store.head(ref.key, checksums=True, validate=validate)
@@ -95,7 +95,7 @@ async def _look(ctx: Context, ref: ObjectRef) -> tuple[ObjectMeta, Wanted] | Non
         raise
     if not meta.etag or meta.size is None:
         return None
-    return meta, plan_check(meta, ref.size, ctx.options)
+    return meta, wanted_checksum(meta, ref.size, ctx.options)
 
 
 class RangedFetch:

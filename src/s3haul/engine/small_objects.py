@@ -16,7 +16,7 @@ from s3haul.engine.context import Context
 from s3haul.engine.decision import Decision, Target
 from s3haul.engine.outcomes import done
 from s3haul.engine.validation import check_complete, check_whole, demand_encryption
-from s3haul.engine.verification import check_for, plan
+from s3haul.engine.verification import check_for, wanted_checksum
 from s3haul.events import Received
 from s3haul.models import ObjectRef, Outcome
 from s3haul.s3.responses import object_meta
@@ -221,7 +221,7 @@ class SmallObjectFetcher:
         meta = object_meta(200, headers, dated=False)
         check_whole(ref, meta)
         demand_encryption(meta, options)
-        check = check_for(plan(meta, ref.size, options), ref.size, None, options)
+        check = check_for(wanted_checksum(meta, ref.size, options), ref.size, None, options)
         check_complete(ref.size - sum(map(len, body)))
         for chunk in body:
             check.update(chunk)

@@ -20,7 +20,7 @@ from s3haul.engine.validation import (
     check_whole,
     demand_encryption,
 )
-from s3haul.engine.verification import Check, Parts, PartsNeededError, check_for, plan
+from s3haul.engine.verification import Check, Parts, PartsNeededError, check_for, wanted_checksum
 from s3haul.errors import FaultKind, StoreError
 from s3haul.events import Finished, Listed, ListingEnded, Received, Warned
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, State
@@ -106,7 +106,7 @@ class Stream:
         else:
             check_whole(ref, meta)
             demand_encryption(meta, options)
-            self._check = check_for(plan(meta, ref.size, options), ref.size, self._parts, options)
+            self._check = check_for(wanted_checksum(meta, ref.size, options), ref.size, self._parts, options)
         self._meta = meta
         return self._on_data
 

@@ -1,6 +1,6 @@
 """Which verifier goes with an object: from the checksums in the headers, and the parts where needed.
 
-`plan` decides once the headers are here; `Check` is what the receiving loop feeds and what the Outcome
+`wanted_checksum` decides once the headers are here; `Check` is what the receiving loop feeds and what the Outcome
 tells of it.
 """
 
@@ -65,7 +65,7 @@ class Check:
         return proof_of(self.wanted, self._part_sizes, self._verifier.digests()[0])
 
 
-def plan(meta: ObjectMeta, size: int, options: TransferOptions) -> Wanted:
+def wanted_checksum(meta: ObjectMeta, size: int, options: TransferOptions) -> Wanted:
     """What the headers allow. Raises `StoreError` for a checksum that no honest answer carries, and
     `RefusedError` where `--require-checksum` wants more than S3 stores."""
     wanted = decide(meta.checksums, size)

@@ -1,0 +1,152 @@
+"""The attempts at one request: what each failure means for the next one, and for everybody else. Sends nothing itself."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from s3haul.core.retry import Action, Move, RetryLimits, RetryState, decide, of_kms
+from s3haul.errors import Fault, FaultKind
+from s3haul.events import Emit, Retrying
+from s3haul.store.kms_throttling import KmsThrottling
+from s3haul.store.limiter import ConcurrencyLimiter
+
+LONGEST_PAGE_DELAY = 2.0  # seconds; a page is asked for by nobody else
+_DOUBTFUL = 3  # attempts, after which an object that nobody succeeds beside is compared with a good one
+_INTEGRITY = frozenset({FaultKind.PROTOCOL, FaultKind.CHECKSUM})
+_PASSING = frozenset({"network", "stalled", "server-error", "throttled"})
+
+
+class RenewableCredentials(Protocol):
+    """Credentials that can be replaced when S3 refuses them."""
+
+    @property
+    def access_key_id(self) -> str:
+        """Names the session in use, so that a stale one is renewed once and not once per worker."""
+        ...
+
+    async def renew(self, stale_access_key: str, *, in_vain: bool = False) -> None:
+        """Have the credentials that replace `stale_access_key` in place when this returns. `in_vain` says that
+        nothing was served since the last renewal."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrySettings:
+    """What retries go by. `url` is for messages. Clock, sleep and jitter are here so that tests need not wait."""
+
+    url: str
+    limits: RetryLimits
+    limiter: ConcurrencyLimiter
+    kms_throttling: KmsThrottling
+    credentials: RenewableCredentials | None
+    emit: Emit
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    jitter: Callable[[], float] = random.random
+    clock: Callable[[], float] = time.monotonic
+
+
+class Attempts:
+    """One request of a key ("" for the listing). `state` counts the attempt under way."""
+
+    def __init__(
+        self, settings: RetrySettings, key: str, try_readable_object: Callable[[str], Awaitable[None]]
+    ) -> None:
+        self.state = RetryState(attempt=1)
+        self._settings, self._key = settings, key
+        self._try_readable_object = try_readable_object
+        self._health = settings.limiter.health
+        self._served = self._health.served
+        self._since: float | None = None
+        self._outage = False  # when the last attempt failed
+        self._held_by_kms = False
+
+    @property
+    def count(self) -> int:
+        """How many attempts there were, with the one under way."""
+        return self.state.attempt
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """For the length of one attempt; if it succeeds, the limiters learn it."""
+        async with AsyncExitStack() as stack:
+            for limiter in self._limiters():
+                await limiter.acquire()
+                stack.callback(limiter.release)
+            yield
+        for limiter in self._limiters():
+            (limiter.succeeded if self._key else limiter.listed)()
+
+    def _limiters(self) -> tuple[ConcurrencyLimiter, ...]:
+        settings = self._settings
+        return (
+            (settings.kms_throttling.limiter, settings.limiter) if self._held_by_kms else (settings.limiter,)
+        )
+
+    def end(self) -> None:
+        """No further attempt will come."""
+        if self._held_by_kms:
+            self._settings.kms_throttling.leave()
+
+    async def failed(self, fault: Fault) -> Action:
+        """What to do about a failed attempt."""
+        settings, state = self._settings, self.state
+        self.state = state._replace(
+            integrity_failures=state.integrity_failures + (fault.kind in _INTEGRITY),
+            quiet=self._seconds_without_success(),
+            trusted=bool(self._key and self._health.accepted),
+        )
+        action = decide(fault, self.state, settings.limits, settings.jitter())
+        if action.move is Move.WAIT and self._key and of_kms(fault) and not self._held_by_kms:
+            self._held_by_kms = settings.kms_throttling.enter(self._key)
+        limiter = settings.kms_throttling.limiter if self._held_by_kms and of_kms(fault) else settings.limiter
+        if action.move is Move.WAIT:
+            limiter.throttled(fault.retry_after)
+        if self._key and action.reason in _PASSING:
+            limiter.failed()
+            self._outage = limiter.health.outage
+            if action.move is Move.RETRY:
+                await self._compare_with_others()
+        return action
+
+    async def _compare_with_others(self) -> None:
+        """A failure counts against the object itself where others were served since its last one."""
+        if self.state.attempt >= _DOUBTFUL and self._health.served == self._served:
+            await self._try_readable_object(self._key)
+        strikes = self.state.strikes + (self._health.served != self._served)
+        self.state, self._served = self.state._replace(strikes=strikes), self._health.served
+
+    @property
+    def waited(self) -> float:
+        """For how long nothing was served, where that is what ends the run."""
+        return self.state.quiet if self.state.quiet >= self._settings.limits.budget else 0.0
+
+    async def wait(self, action: Action, fault: Fault) -> None:
+        """Until it is time to ask again: during an outage, whenever the limiter lets us."""
+        settings, state = self._settings, self.state
+        everyone = (action.move is Move.WAIT and not self._held_by_kms) or self._outage
+        delay = action.delay if self._key else min(action.delay, LONGEST_PAGE_DELAY)
+        if self._outage:
+            delay = 0.0
+        settings.emit(Retrying(self._key, action.reason, fault.message, state.attempt, delay, everyone))
+        if delay:
+            await settings.sleep(delay)
+        self.state = state._replace(
+            attempt=state.attempt + 1, spent=state.spent + delay, looks=state.looks + self._outage
+        )
+
+    def renewed(self) -> None:
+        """The next attempt has new credentials."""
+        state = self.state
+        self.state = state._replace(attempt=state.attempt + 1, renewals=state.renewals + 1)
+
+    def _seconds_without_success(self) -> float:
+        """A page has a clock of its own: objects that are served tell nothing of the listing."""
+        now = self._settings.clock()
+        if self._key:
+            return self._health.seconds(now)
+        self._since = now if self._since is None else self._since
+        return now - self._since
