@@ -1,6 +1,6 @@
-"""Counts the bytes that a thread receives, and tells the event loop of them ten times a second.
+"""Counts the bytes that a thread receives, and reports them to the event loop ten times a second.
 
-A call into the loop for every chunk would wake it thousands of times a second, to no purpose but smoother bars.
+Waking the loop for every chunk, thousands of times a second, would only make progress bars smoother.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ EVERY = 0.1  # seconds
 
 
 class ByteCounter:
-    """`heard` is called on the loop with the bytes since the last call. Made on that loop, for one body."""
+    """`heard` is called on the event loop with the bytes since the last call. Create one for each body, on that loop."""
 
     def __init__(self, heard: Callable[[int], None], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._loop = asyncio.get_running_loop()
@@ -21,7 +21,7 @@ class ByteCounter:
         self._tell_at = clock() + EVERY
 
     def add(self, size: int) -> None:
-        """So many bytes more. Called by one thread, or by the loop."""
+        """Count bytes. Called by one thread at a time."""
         self._untold += size
         now = self._clock()
         if now >= self._tell_at:
@@ -30,6 +30,6 @@ class ByteCounter:
             self._loop.call_soon_threadsafe(self._heard, untold)
 
     def end(self) -> None:
-        """No more will come; called on the loop."""
+        """Report the rest. Called on the loop, when no thread counts any more."""
         untold, self._untold = self._untold, 0
         self._heard(untold)

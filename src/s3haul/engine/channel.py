@@ -1,8 +1,8 @@
 """A closable bounded channel between one producer and many workers.
 
-`asyncio.Queue` cannot be closed before Python 3.13, and a worker must see the end of the listing without
-a sentinel per worker. Bounded by items; waiting is by future, woken one at a time, so hundreds of
-workers cost nothing while they wait.
+`asyncio.Queue` cannot be closed before Python 3.13, and workers must learn that the listing has ended without one
+sentinel per worker. It is bounded by items. Each waiting task has a future of its own and is woken alone, so hundreds
+of waiting workers cost nothing.
 """
 
 import asyncio

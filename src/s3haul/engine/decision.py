@@ -15,16 +15,16 @@ from s3haul.options import Existing, TransferOptions
 
 
 class Decision(Enum):
-    """The one thing that happens next to an object."""
+    """What happens to an object next."""
 
-    KEEP = auto()  # done by an earlier run, unchanged on both sides
+    KEEP = auto()  # copied by an earlier run, and unchanged in the bucket and on disk
     FETCH = auto()
-    VERIFY = auto()  # a file that no journal knows: verify it where it lies, fetch if that fails
-    SKIP = auto()  # final, for `reason`
+    VERIFY = auto()  # the journal does not know the file: verify it, fetch the object if that fails
+    SKIP = auto()  # for `reason`
 
 
 class Target(NamedTuple):
-    """One object on its way through the engine; `left` is what an earlier run left of it in part."""
+    """One object on its way through the engine; `left` is the partial file of an earlier run."""
 
     ref: ObjectRef
     path: SafePath
@@ -36,7 +36,7 @@ class Target(NamedTuple):
 def decide_target(
     ref: ObjectRef, path: SafePath, row: KnownRow | None, on_disk: FileStat | None, options: TransferOptions
 ) -> Target:
-    """The target for one listing entry. `on_disk` describes whatever stands at `path` now."""
+    """The target for one entry of the listing. `on_disk` describes what `path` is now."""
     if is_done(row, ref, path) and is_intact(on_disk, ref, path):
         return Target(ref, path, Decision.KEEP)
     if same_version(row, ref) and is_intact(on_disk, ref, path):
@@ -53,24 +53,24 @@ def decide_target(
 
 
 def is_done(row: KnownRow | None, ref: ObjectRef, path: SafePath) -> bool:
-    """Whether the journal says that exactly this version landed at exactly this path."""
+    """Whether the journal says that exactly this version was copied to exactly this path."""
     return same_version(row, ref) and row is not None and row.path == str(path)
 
 
 def is_ours(row: KnownRow | None) -> bool:
-    """Whether what stands in the object's place was hauled, if only to rot since."""
+    """Whether an earlier run wrote the file at the path, even if it was damaged since."""
     return row is not None and (row.state is State.DONE or row.reason == DAMAGED)
 
 
 def same_version(row: KnownRow | None, ref: ObjectRef) -> bool:
-    """Whether the journal says that exactly this version landed somewhere."""
+    """Whether the journal says that exactly this version was copied, to whatever path."""
     return (
         row is not None and row.state is State.DONE and same_etag(row.etag, ref.etag) and row.size == ref.size
     )
 
 
 def is_intact(on_disk: FileStat | None, ref: ObjectRef, path: SafePath) -> bool:
-    """Whether what stands there can be what landed: kind and size; `verify` re-reads the bytes."""
+    """Whether type and size are those of the object. Only `verify` reads the bytes again."""
     if on_disk is None:
         return False
     return on_disk.is_directory if path.directory else on_disk.is_regular and on_disk.size == ref.size

@@ -1,6 +1,6 @@
-"""The dry run: what would be hauled, under which names, and what that would cost. Writes nothing.
+"""The dry run: what would be copied, under which names, and how many requests that takes. Writes nothing.
 
-It reads the listing as a run does, and of what an earlier run did only the journal, not the files.
+It reads the listing as a run does. Of earlier runs it reads the journal only, not the files.
 """
 
 from collections.abc import AsyncIterator, Callable, Collection
@@ -15,14 +15,14 @@ from s3haul.engine.listing import batches, look_up, natural_path
 from s3haul.models import ObjectRef, SafePath
 from s3haul.options import RangeOptions
 
-# Key, ETag and size of what is done, behind one key and up to another.
+# Key, ETag and size of the objects that are done, after one key and up to another.
 Done = Callable[[str, str], Collection[tuple[str, str, int]]]
 Entry = tuple[ObjectRef, bool]  # whether it is done
 
 
 @dataclass(slots=True)
 class Estimate:
-    """What the run would ask of S3, KMS and the disk. Without Bucket Keys every GET and HEAD is one Decrypt.
+    """What the run would need of S3, KMS and the disk. Without Bucket Keys every GET and HEAD costs one KMS Decrypt.
 
     `present` is what the journal calls done; it is part of `objects` and will not be fetched.
     """

@@ -1,7 +1,7 @@
-"""A file that no journal knows stands where an object must go: is it that object?
+"""A file that the journal does not know is already at the path of an object: is it that object?
 
-It counts as done only if its bytes match the checksum that S3 stores, or, where S3 stores none, if size
-and modification time match as `aws s3 sync` would have it. Otherwise the object is fetched.
+Yes if its bytes match the checksum that S3 stores or, where S3 stores none, if size and modification time match, as
+for `aws s3 sync`. Otherwise the object is fetched.
 """
 
 import aiofiles
@@ -19,11 +19,11 @@ from s3haul.store.retrying import GaveUpError
 from s3haul.threads import in_thread, shielded
 
 BLOCK = 4 << 20
-SAME_TIME = 1.0  # seconds; file systems keep different fractions
+SAME_TIME = 1.0  # seconds; file systems round times differently
 
 
 async def verify_existing(ctx: Context, ref: ObjectRef, path: SafePath) -> Outcome | None:
-    """The Outcome if the file is the object, None if it must be fetched. Raises as `transfer`."""
+    """The Outcome if the file is the object; None if the object must be fetched. Raises as `transfer`."""
     try:
         meta = await ctx.store.head(ref.key, checksums=True)
         if not same_etag(meta.etag, ref.etag):
@@ -31,7 +31,7 @@ async def verify_existing(ctx: Context, ref: ObjectRef, path: SafePath) -> Outco
         demand_encryption(meta, ctx.options)
         proof = await _proof(ctx, ref, path, meta)
     except (GaveUpError, StoreError):
-        return None  # HEAD tells less than GET: let the fetch say what is wrong
+        return None  # the response to a HEAD says little: let the GET report what is wrong
     if proof is None:
         return None
     return done(ref, path, meta, proof, attempts=1, fetched=0)
@@ -55,7 +55,7 @@ async def _proof(ctx: Context, ref: ObjectRef, path: SafePath, meta: ObjectMeta)
 
 
 async def _hash_file(ctx: Context, path: SafePath, check: Check) -> None:
-    """A hop to a thread for every block: cheap against the hashing, and an interruption waits for one only."""
+    """One call into a thread for every block, so that an interruption waits for one block only."""
     fd = await in_thread(ctx.threads, ctx.destination.open_read, path)
     async with aiofiles.open(fd, "rb", buffering=0, executor=ctx.threads) as file:
         while block := await shielded(file.read(BLOCK)):

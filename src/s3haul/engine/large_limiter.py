@@ -1,10 +1,11 @@
-"""Who may fetch a large body next: fair between objects, leaving room to small ones, within the memory.
+"""Limits how many large bodies are read at a time, fairly between objects.
 
-A lane is the right to one large request at a time: a whole object beyond the small ones, or a range. It is
-taken before the limiter, which is what limits requests; lanes keep a few huge objects from filling it. While
-small objects ask for the limiter too, lanes are at most half of it. A free lane goes to the object that has
-the fewest. There are a few lanes at first, and more while somebody waits for one and the machine has time: busy
-processors read no more bodies by having more of them under way.
+A large request is a range, or a whole object above the small size. It takes a place here first, then one of the
+`ConcurrencyLimiter`, which limits all requests; so a few huge objects cannot use up all requests. While small objects
+wait too, large requests get at most half of all places. A free place goes to the object that has the fewest.
+
+There are few places at first. More are added while somebody waits and the processors have idle time: a busy processor
+does not read faster with more bodies at once. The memory for buffers is the upper bound.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from s3haul.store.limiter import ConcurrencyLimiter
 
-LANE_BYTES = 1 << 20  # of one body on its way: a chunk of the SDK's; far less on our own connections
+LANE_BYTES = 1 << 20  # of buffers for one body: a chunk of the SDK; the curl transport needs far less
 FIRST = 16
 LOOK_AFTER = 0.2  # seconds
 BUSY = 0.8  # of the processors' time
@@ -21,19 +22,19 @@ PROCESSORS = Path("/proc/stat")
 
 
 class LargeTransferLimiter:
-    """`memory` is in bytes. An owner stands for one object, and has at most one `acquire` under way."""
+    """`memory` is in bytes. An owner stands for one object; it waits in at most one `acquire` at a time."""
 
     def __init__(self, limiter: ConcurrencyLimiter, memory: int) -> None:
         self._limiter = limiter
         self._most = max(1, memory // LANE_BYTES)
         self._worth = FIRST
-        self._ticks: tuple[int, int] | None = None  # of the processors, when we looked last
+        self._ticks: tuple[int, int] | None = None  # at the last look
         self._taken = 0
         self._of: Counter[object] = Counter()
         self._waiting: dict[object, asyncio.Future[None]] = {}
 
     async def acquire(self, owner: object) -> None:
-        """Take a lane; `release` gives it back."""
+        """Wait for a place and take it; `release` gives it back."""
         if not self._waiting and self._taken < self._allowed():
             self._take(owner)
             return
@@ -50,7 +51,7 @@ class LargeTransferLimiter:
             raise
 
     def release(self, owner: object) -> None:
-        """Give a lane back."""
+        """Give a place back."""
         self._taken -= 1
         self._of[owner] -= 1
         if not self._of[owner]:
@@ -58,7 +59,7 @@ class LargeTransferLimiter:
         self._give()
 
     def grow(self, busy: float) -> None:
-        """The processors were busy for this share of the time, while somebody waited for a lane."""
+        """The processors were busy for this share of the time (0 to 1), while somebody waited."""
         if busy < BUSY and self._worth < self._most:
             self._worth *= 2
             self._give()
@@ -97,9 +98,9 @@ class LargeTransferLimiter:
 
 
 def _ticks() -> tuple[int, int]:
-    """In which the machine's processors had something to do, for whomever, and all (proc(5), stat).
+    """Clock ticks in which the processors of the machine were busy, and all ticks (proc(5), /proc/stat).
 
-    Where nobody tells, they seem to be idle.
+    On systems without /proc/stat the processors count as idle.
     """
     try:
         with PROCESSORS.open() as lines:

@@ -11,11 +11,11 @@ SWITCH_INTERVAL = 5e-4  # seconds
 
 
 def run_loop(main: Coroutine[Any, Any, None]) -> None:
-    """As asyncio.run, with a collector that is not in the way.
+    """As `asyncio.run`, with settings of the interpreter for a process that only copies.
 
-    What the imports made lives for ever, and a haul makes next to no cycles: the collector need not look
-    at either every few objects. A transfer thread that comes back from a system call gets the interpreter after
-    `SWITCH_INTERVAL`; the 5 ms that are usual cost a tenth of the rate of small objects.
+    Garbage collection is rare: imported modules live for ever, and a run makes almost no reference cycles. A transfer
+    thread that returns from a system call gets the interpreter after `SWITCH_INTERVAL`; with the default of 5 ms, small
+    objects would be copied a tenth more slowly.
     """
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)

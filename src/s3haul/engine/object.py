@@ -1,9 +1,11 @@
-"""One object, from start to Outcome: this module reads top to bottom as the life of an object.
+"""The life of one object, from its target to its Outcome. Read this module from top to bottom.
 
-    GET (If-Match) -> judge the headers -> receive and hash -> compare -> publish -> Outcome
+    GET (If-Match) -> validate the headers -> receive, hash and write -> compare -> publish -> Outcome
 
-A composite checksum needs the sizes of the parts: where the headers call for them, they are asked for and the object
-is asked for again. Trouble with the object is an Outcome; only what ends the run is raised.
+Small objects take a shorter way if nothing unusual happens (`small_objects`), large ones are fetched in ranges
+(`ranged`). To verify a composite checksum one must know the sizes of the parts: if the headers show such a checksum,
+the sizes are requested and the GET is sent again. An error that concerns this object only becomes its Outcome; an
+error that ends the run is raised.
 """
 
 from s3haul.core.retry import Action, Move
@@ -35,7 +37,7 @@ MAX_CHANGES = 3
 
 
 async def transfer(ctx: Context, target: Target) -> Outcome:
-    """The one Outcome of `target`. Raises only what ends the run."""
+    """Bring `target` to its one Outcome. Raises only what ends the run."""
     try:
         return await _versions(ctx, target)
     except (GaveUpError, RefusedError, ObjectPathError) as error:
@@ -43,7 +45,7 @@ async def transfer(ctx: Context, target: Target) -> Outcome:
 
 
 async def _versions(ctx: Context, target: Target) -> Outcome:
-    """Fetch the listed version; where the object changed meanwhile, the new one, a few times over."""
+    """Fetch the listed version. If the object has changed since, fetch the new version; give up after a few changes."""
     ref = target.ref
     if target.path.directory:
         await in_thread(ctx.threads, ctx.destination.make_directory, target.path)
@@ -71,7 +73,7 @@ async def _versions(ctx: Context, target: Target) -> Outcome:
 
 
 async def _large(ctx: Context, ref: ObjectRef, path: SafePath, left: Partial | None) -> Outcome:
-    """In ranges where there is something to gain, else in one GET, for which a lane is needed too."""
+    """In ranges if the object is large enough for several, else with one GET, which counts as a large transfer too."""
     outcome = await fetch_in_ranges(ctx, ref, path, left)
     if outcome is not None:
         return outcome
@@ -84,13 +86,13 @@ async def _large(ctx: Context, ref: ObjectRef, path: SafePath, left: Partial | N
 
 
 class WholeDownload:
-    """One version of one object by a plain GET. `fetched` counts body bytes over all attempts."""
+    """Fetches one version of one object with a plain GET. `fetched` counts body bytes of all attempts."""
 
     def __init__(self, ctx: Context, ref: ObjectRef, path: SafePath) -> None:
         self._ctx, self._ref, self._path = ctx, ref, path
         self._writer = writer_for(ctx, path, ref.size, ref.last_modified)
         self._counter = ByteCounter(self._count)
-        self._parts: Parts | None = None  # of a composite checksum, once they were asked for
+        self._parts: Parts | None = None  # of a composite checksum, once they are known
         self._meta: ObjectMeta | None = None
         self._check: Check | None = None
         self._proof: Proof | None = None
@@ -124,7 +126,7 @@ class WholeDownload:
             self._counter.end()
 
     def _begin(self, meta: ObjectMeta) -> OnData:
-        """The headers are here, of the first attempt or of another one, which begins anew."""
+        """The headers have arrived. Every attempt starts again at the first byte."""
         ref, options = self._ref, self._ctx.options
         check_whole(ref, meta)
         demand_encryption(meta, options)
@@ -136,7 +138,7 @@ class WholeDownload:
         return self._on_data
 
     def _on_data(self, chunk: Chunk) -> None:
-        """Into the hash and the file; never more bytes than were listed."""
+        """Hash and write a chunk. Refuses bytes beyond the listed size."""
         assert self._check is not None, "the headers come first"
         check_not_longer(self._ref.size - self._received, chunk)
         self._check.update(chunk)
@@ -146,7 +148,7 @@ class WholeDownload:
         self._counter.add(len(chunk))
 
     def _compare(self) -> None:
-        """The body has ended: are these the bytes that S3 stores?"""
+        """The body has ended: compare its length and its checksum."""
         assert self._check is not None, "the headers come first"
         check_complete(self._ref.size - self._received)
         self._proof = self._check.prove()

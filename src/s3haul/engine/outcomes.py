@@ -16,7 +16,7 @@ _IN_THE_WAY = frozenset(
 def done(
     ref: ObjectRef, path: SafePath, meta: ObjectMeta, proof: Proof, *, attempts: int, fetched: int
 ) -> Outcome:
-    """What the row of an object says that has been fetched."""
+    """For an object whose bytes are on disk under its name."""
     return Outcome(
         ref,
         State.DONE,
@@ -36,7 +36,7 @@ def done(
 
 
 def not_done(ref: ObjectRef, path: str, error: GaveUpError | RefusedError | ObjectPathError) -> Outcome:
-    """For an object that failed or is skipped."""
+    """For an object that failed or was skipped."""
     match error:
         case GaveUpError():
             state = State.SKIPPED if error.action.move is Move.SKIP else State.FAILED

@@ -1,7 +1,7 @@
 """Where the parts of a COMPOSITE object begin: from GetObjectAttributes, else from a HEAD of every part.
 
-The second needs no right beyond s3:GetObject. Neither is believed: sizes that do not add up, or are not
-as many as the checksum says, are no layout.
+The second way needs no permission beyond s3:GetObject. Both answers are checked: sizes that do not add up, or a
+number of parts that contradicts the checksum, count as unknown.
 """
 
 from s3haul.core.checksums import MAX_PARTS, Composite, Unverifiable
@@ -17,7 +17,7 @@ AT_ONCE = 32  # requests; the limiter may allow fewer
 
 
 async def stored_parts(ctx: ReadContext, ref: ObjectRef, wanted: Composite) -> Parts | None:
-    """The parts that `wanted` was computed over, or None where the server does not tell."""
+    """The parts that `wanted` was computed over, or None if the server does not tell."""
     if wanted.parts == 1:
         return Parts((ref.size,))
     layout = await ctx.store.part_layout(ref.key, version_id=ref.version_id)
@@ -55,7 +55,7 @@ async def _ask(ctx: ReadContext, ref: ObjectRef, number: int) -> ObjectMeta:
 
 
 def _digest(meta: ObjectMeta, wanted: Composite) -> str:
-    """The checksum of a part. Some servers send that of the object with every part, which is none."""
+    """The checksum of a part. Some servers send that of the whole object with every part: it is ignored."""
     told = (one.value for one in meta.checksums if one.algorithm == wanted.algorithm)
     return next((value for value in told if value != wanted.checksum.value), "")
 

@@ -1,10 +1,10 @@
 """One large object in ranges, from start to Outcome: several requests at a time into one file.
 
-    HEAD -> plan -> what an earlier run left, hashed again -> ranges (If-Match) -> compare -> publish
+    HEAD -> plan the ranges -> hash again what an earlier run left -> GET ranges (If-Match) -> compare -> publish
 
-Bytes count once they are whole blocks: written, hashed and told to the part book. So a lost connection or a
-killed process costs the blocks under way. What does not match is fetched once more, a part if the parts
-have checksums of their own; then the object fails. An object that changed is given up as a whole.
+The unit of progress is the block: written to the file, hashed and recorded in the journal. So a lost connection or a
+killed process costs only the incomplete blocks. Segments whose checksum is wrong are fetched once more; if they are
+wrong again, the object fails. If the object changes during the download, everything fetched of it is dropped.
 """
 
 import asyncio
@@ -41,14 +41,16 @@ from s3haul.store.protocol import Chunk, GetRequest, OnData
 from s3haul.store.retrying import GaveUpError
 from s3haul.threads import in_thread
 
-_OF_NO_USE = frozenset({"changed", "checksum-mismatch"})  # what has landed, for the next run
-READERS = 4  # threads that hash what an earlier run left
+_OF_NO_USE = frozenset(
+    {"changed", "checksum-mismatch"}
+)  # reasons for which the next run cannot use the partial file
+READERS = 4  # threads that hash the blocks of an earlier run
 
 
 async def fetch_in_ranges(
     ctx: Context, ref: ObjectRef, path: SafePath, left: Partial | None
 ) -> Outcome | None:
-    """The Outcome, or None where one plain GET must do. Raises as `transfer`, and `GaveUpError`."""
+    """The Outcome, or None if the object must be fetched with one plain GET. Raises as `transfer`, and `GaveUpError`."""
     found = await _look(ctx, ref) if ref.size > ctx.options.ranges.above else None
     fetch = None
     if found is not None:
@@ -71,13 +73,13 @@ async def fetch_in_ranges(
 
 
 async def drop(ctx: Context, left: Partial) -> None:
-    """What an earlier run left is of no use any more."""
+    """Delete a partial file of an earlier run."""
     ctx.journal.forget(left.temporary)
     await in_thread(ctx.threads, ctx.destination.remove_temporary, left.temporary)
 
 
 async def _look(ctx: Context, ref: ObjectRef) -> tuple[ObjectMeta, Wanted] | None:
-    """What HEAD says of the listed version. None where it is refused: a GET names the reason."""
+    """The headers of the listed version and its checksum. None if HEAD is refused: a GET will report the reason."""
 
     def validate(meta: ObjectMeta) -> None:
         if not same_etag(meta.etag, ref.etag or meta.etag) or meta.size not in {ref.size, None}:
@@ -99,7 +101,7 @@ async def _look(ctx: Context, ref: ObjectRef) -> tuple[ObjectMeta, Wanted] | Non
 
 
 class RangedFetch:
-    """One version of one object. `fetched` counts body bytes received, `attempts` is of the worst request."""
+    """Fetches one version of one object. `fetched` counts body bytes, `attempts` is the most that one request took."""
 
     def __init__(
         self, ctx: Context, ref: ObjectRef, path: SafePath, *, cut: RangePlan, wanted: Wanted, parts: Parts
@@ -141,16 +143,16 @@ class RangedFetch:
         return proof
 
     async def _end(self, *, keep: bool) -> None:
-        """A run may be cancelled behind the rename: then there is nothing left to keep."""
+        """Keep or delete the temporary file. After the rename there is none: a run may be cancelled just behind it."""
         if keep and not self._file.has_its_name:
             await self._file.set_aside()
         else:
-            if self._booked:  # first, since a cancellation may end what follows
+            if self._booked:  # first: a cancellation may skip what follows
                 self._ctx.journal.forget(self._name)
             await self._file.discard()
 
     async def _open(self, left: Partial | None) -> None:
-        """The file that an earlier run left, if it is of this version and cut alike; else a new one."""
+        """Open the partial file of an earlier run if it belongs to this version and has the same blocks; else a new file."""
         ref = self._ref
         if left is not None:
             same = (left.etag, left.size, left.algorithm) == (ref.etag, ref.size, self._block_map.algorithm)
@@ -164,7 +166,7 @@ class RangedFetch:
         self._name = self._file.temporary.name
 
     async def _hash_again(self, blocks: tuple[Block, ...]) -> None:
-        """Count what lies in the file as it was written."""
+        """Hash the blocks of an earlier run again. Only those that are still as they were written count."""
         waiting = iter(blocks)
 
         async def work() -> None:
@@ -181,7 +183,7 @@ class RangedFetch:
         await together(work() for _ in range(READERS))
 
     async def _fetch_all(self) -> Proof:
-        """Everything that is missing, and once more what turns out wrong. Raises `GaveUpError`."""
+        """Fetch what is missing, then once more the segments that turn out to be wrong. Raises `GaveUpError`."""
         for last in (False, True):
             await self._fetch_missing()
             digests = self._digests()
@@ -212,7 +214,7 @@ class RangedFetch:
         return [self._block_map.digest(*self._plan.segment(number)) for number in segments]
 
     async def _fetch_missing(self) -> None:
-        """All requests of which something is missing, as lanes become free, and the hashing behind them."""
+        """Send all requests for missing blocks, as the large-transfer limiter allows, and hash what has arrived."""
         large_limiter = self._ctx.large_limiter
         try:
             async with asyncio.TaskGroup() as group:
@@ -221,7 +223,7 @@ class RangedFetch:
                     group.create_task(self._hashing.advance(number))  # type: ignore[union-attr] # just asked
                 for span in self._missing():
                     await large_limiter.acquire(self)
-                    # Not left by the request itself: one that is cancelled before it begins would not.
+                    # A callback, since a task that is cancelled before it starts would not release its place.
                     group.create_task(self._fetch_span(*span)).add_done_callback(self._leave)
         except BaseExceptionGroup as errors:
             raise most_telling(errors) from None
@@ -234,14 +236,14 @@ class RangedFetch:
             yield from self._block_map.missing(*self._plan.request(number))
 
     async def _fetch_span(self, first: int, end: int) -> None:
-        """Blocks that are missing, in one request, or in more where the answer breaks off."""
+        """Fetch consecutive missing blocks: with one request, or with more if a response breaks off."""
         while (begin := self._block_map.landed_end(first, end)) < end:
             self.attempts = max(self.attempts, await self._fetch_range(begin, end))
 
     async def _fetch_range(self, first: int, end: int) -> int:
-        """One request, asked again until some of it has landed; how many attempts that took.
+        """Send one request until at least one block has arrived; returns the number of attempts.
 
-        Bytes of a block that stays incomplete do not count.
+        Bytes of an incomplete block do not count as received.
         """
         ref, file, loop, counter = self._ref, self._file, asyncio.get_running_loop(), ByteCounter(self._count)
         start, stop = self._plan.start(first), self._plan.start(end)

@@ -1,10 +1,11 @@
-"""One run: the task group that holds the producer, the workers and the refresher, and how it ends.
+"""One run: which tasks it consists of, and how it ends.
 
-    outer group: credentials.run(), the journal's watchman
-        inner group: produce(listing -> batches of small objects, channel), N x work(channel -> Outcome), a tick a second
-    inner done -> outer tasks cancelled -> journal flushed and closed with the run's books
+    outer task group: the credential refresher, a task that waits for a failure of the journal
+        inner task group: the listing (small objects go to the batches, others to the channel),
+                          N workers (channel -> Outcome), a tick a second
+    inner group done -> outer tasks cancelled -> journal flushed and closed with the statistics of the run
 
-Exceptions that end a run leave here flattened: exactly one error, the most telling one.
+An exception group never leaves this module: it raises one error, the most informative one.
 """
 
 import asyncio
@@ -42,7 +43,7 @@ QUEUE = 4096  # targets that wait for a worker
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What to haul, whence, whereto. `destination` is open and locked; `run` neither opens nor closes it."""
+    """What to copy, from where, to where. `destination` is open and locked; the run neither opens nor closes it."""
 
     store: ObjectStore
     credentials: RoleCredentials | None
@@ -57,9 +58,9 @@ class Job:
 
 
 async def haul(job: Job, stats: Stats, emit: Emit) -> None:
-    """Run the job to its end; `stats` must hear what `emit` is told.
+    """Run the job to its end; `emit` must pass every event to `stats`.
 
-    Raises `S3HaulError` when something ended the run early; the journal is in order in any case.
+    Raises `S3HaulError` if something ended the run early; the journal is complete in any case.
     """
     interruption = Interruption(emit)
     with interruption.handled() if job.handle_signals else nullcontext():
@@ -82,12 +83,12 @@ async def haul(job: Job, stats: Stats, emit: Emit) -> None:
 
 
 def _clear_temporary(job: Job, journal: Journal) -> None:
-    """Only files that the journal knows can be gone on with."""
+    """Remove temporary files, except those that the journal can resume."""
     job.destination.clear_temporary(kept={partial.temporary for partial in journal.partials()})
 
 
 def _report_partials(journal: Journal, emit: Emit) -> None:
-    """What the next run goes on with, if anything."""
+    """Report what the next run can resume."""
     if partials := journal.partials():
         blocks = (block for partial in partials for block in journal.blocks(partial.temporary))
         emit(PartialsKept(len(partials), sum(block.size for block in blocks)))
@@ -211,13 +212,13 @@ async def _haul_objects(ctx: Context, interruption: Interruption) -> None:
                 workers.cancel()
 
             interruption.drain, interruption.cancel = drain, cancel
-            if interruption.number is not None:  # the signal came first
+            if interruption.number is not None:  # the signal arrived before the tasks
                 drain()
                 cancel()
 
 
 def _parked(small: SmallObjectFetcher, workers: WorkerPool, key: str) -> None:
-    """An object waits for KMS; others take its place."""
+    """An object waits for KMS: others may use its worker and its place in the batch."""
     small.ended(key)
     workers.grow()
     small.wake()
@@ -229,8 +230,8 @@ async def _close_after(
     channel: Channel[Target],
     ticker: asyncio.Task[None],
 ) -> None:
-    """Let the workers end once nothing can come any more: the listing has ended or was cut short, and so have the
-    batches, which may hand objects back until then."""
+    """Close the channel once no target can arrive any more: when the listing has ended, and the batches too, which
+    may hand objects back until then."""
     try:
         await asyncio.wait([producer])
         await small.join()
@@ -248,6 +249,6 @@ async def _tick(ctx: Context, wake: Callable[[], None]) -> None:
 
 
 def _tell_limitations(ctx: Context) -> None:
-    """What the destination's disk turned out to refuse."""
+    """Warn about operations that the file system of the destination does not support."""
     for sentence in ctx.destination.untold_limitations():
         ctx.emit(Warned(sentence, "S3H-DST-12"))

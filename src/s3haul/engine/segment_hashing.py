@@ -1,7 +1,7 @@
-"""Hashes a file behind the writes: in order within each segment, segment beside segment, in threads.
+"""Hashes the segments of a file while its ranges arrive: in order within a segment, several segments at a time.
 
-For digests that cannot be combined from those of blocks (SHA1, SHA256, SHA512, MD5): the ranges land in any
-order, and what lies ready behind the last hashed byte is read back, mostly from the page cache.
+Needed for digests that cannot be combined from those of blocks (SHA1, SHA256, SHA512, MD5, XXHASH). Ranges arrive in
+any order, so blocks are read back in order, mostly from the page cache, as soon as they follow the last hashed byte.
 """
 
 from collections.abc import Awaitable, Callable
@@ -10,12 +10,12 @@ from s3haul.core.block_map import BlockMap
 from s3haul.core.checksums import Data, Hasher, new_hasher
 from s3haul.core.ranges import RangePlan
 
-# Feeds the bytes from the first to the end (exclusive) to an update, off the event loop.
+# Passes the bytes from a first to an end (exclusive) to an update function, in a thread.
 Feed = Callable[[Callable[[Data], None], int, int], Awaitable[None]]
 
 
 class Hashing:
-    """The hashes of one file. Whoever is given a segment by `claim` or `resting` calls `advance` with it."""
+    """The running digests of one file. After `claim` or `resting` returned a segment, call `advance` with it."""
 
     def __init__(self, plan: RangePlan, block_map: BlockMap, algorithm: str, feed: Feed) -> None:
         self._plan, self._block_map, self._algorithm, self._feed = plan, block_map, algorithm, feed
@@ -27,7 +27,7 @@ class Hashing:
             self._next.append(plan.segment(number)[0])
 
     def claim(self, block: int) -> int | None:
-        """The segment that can go on because this block has landed; None if it is busy or waits for others."""
+        """The segment that can be hashed further now that this block is written; None if there is none, or it is busy."""
         number = self._plan.segment_of(block)
         if number in self._busy or self._next[number] != block:
             return None
@@ -35,14 +35,14 @@ class Hashing:
         return number
 
     def resting(self) -> list[int]:
-        """All segments that can go on, for the beginning."""
+        """All segments that can be hashed further, for the start."""
         firsts = enumerate(self._next)
         found = [number for number, first in firsts if self._landed_end(number, first) > first]
         self._busy.update(found)
         return found
 
     async def advance(self, number: int) -> None:
-        """Hash what has landed of a segment, until there is no more."""
+        """Hash the written blocks of a segment, up to the first one that is missing."""
         try:
             while (end := self._landed_end(number, first := self._next[number])) > first:
                 start, stop = self._plan.start(first), self._plan.start(end)
@@ -52,12 +52,12 @@ class Hashing:
             self._busy.discard(number)
 
     def restart(self, number: int) -> None:
-        """The bytes of a segment will be others."""
+        """Start a segment again: it will be fetched again."""
         self._hashers[number] = self._new()
         self._next[number] = self._plan.segment(number)[0]
 
     def digests(self) -> list[bytes]:
-        """Of all segments, once everything has landed and is hashed."""
+        """The digests of all segments, once everything is written and hashed."""
         return [hasher.digest() for hasher in self._hashers]
 
     def _landed_end(self, number: int, first: int) -> int:

@@ -1,9 +1,8 @@
-"""INT, TERM and HUP as an orderly end: the first drains, the second exits at once.
+"""INT, TERM and HUP end a run in order: the first signal lets work finish, the second exits at once.
 
-Python dies silently of TERM and HUP by default; a haul must leave a journal that resumes. The work
-under way gets `GRACE` seconds to finish, then it is cancelled and will be fetched again. A thread that
-hangs on a dead disk cannot be cancelled, so after `LIMIT` seconds the process ends whatever it does; the
-journal bears that as it bears a kill.
+By default Python ends at once on TERM and HUP, but a run must leave a journal that can be resumed. Work under way gets
+`GRACE` seconds to finish, then it is cancelled; the next run fetches it again. A thread that hangs on a dead disk
+cannot be cancelled, so after `LIMIT` seconds the process exits in any case; for the journal that is like a kill.
 """
 
 import asyncio
@@ -21,7 +20,7 @@ HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interruption:
-    """Which signal came first, if any, and what to do then: `drain` at once, `cancel` after the grace."""
+    """Which signal arrived first, if any, and what happens then: `drain` at once, `cancel` after the grace time."""
 
     def __init__(self, emit: Emit) -> None:
         self.number: int | None = None
@@ -32,7 +31,7 @@ class Interruption:
 
     @contextmanager
     def handled(self) -> Iterator[None]:
-        """Signals come here while the block runs, which must hold all that is to be done in order."""
+        """Handle signals while the block runs."""
         loop = asyncio.get_running_loop()
         for number in HANDLED:
             loop.add_signal_handler(number, self._on_signal, number)

@@ -1,10 +1,11 @@
-"""Small objects in batches: asked for, verified and given their names in one thread of the transport.
+"""The fast path for small objects: one thread of the transport requests, verifies and writes them, many at a time.
 
-The plain case only: a 200 that can be checked by its headers, and bytes that match. Whatever is not plain (another
-status, a checksum that needs the parts, an error of the disk) hands the target back to the general path,
-`transfer`, which owns retries and reasons. Both paths share the functions that decide.
+It handles the plain case only: status 200, a checksum that the headers alone allow to verify, bytes that match.
+In every other case (another status, a composite checksum, a disk error) it hands the target back to the general path,
+`object.transfer`, which owns retries and error reasons. Both paths use the same functions for validation.
 
-Results come back to the event loop in batches. On a slow disk the file threads help, and requests wait for them.
+Why a second path: a coroutine, a future and two thread switches for each object cost more than the object itself.
+Results go back to the event loop in batches. If the disk is slow, the file threads write too, and requests wait for them.
 """
 
 import asyncio
@@ -25,16 +26,16 @@ from s3haul.threads import settle
 
 LARGEST = 1 << 20  # bytes
 QUEUE = 4096  # targets that wait or are under way
-MOST_RETURNED = 64  # that the general path has not ended yet
-MOST_RETURNED_NOW = 8  # the same while nothing succeeds here: the general path finds out why
-BATCH = 128  # results, at which they are reported
+MOST_RETURNED = 64  # handed back, and not yet finished by the general path
+MOST_RETURNED_NOW = 8  # the same while nothing succeeds: let the general path find out why
+BATCH = 128  # results that are reported at once
 REPORT_EVERY = 0.05  # seconds
 SLOW_FILE = 2e-3  # seconds a file; beyond, the file threads help
-MOST_LANDING = 64  # files in their hands
+MOST_LANDING = 64  # files that wait for a file thread
 
 
 def is_plain(target: Target) -> bool:
-    """Whether a target may be fetched in a batch."""
+    """Whether the fast path may try this target."""
     ref = target.ref
     return (
         target.decision is Decision.FETCH
@@ -48,8 +49,9 @@ def is_plain(target: Target) -> bool:
 
 
 class SmallObjectFetcher:
-    """`store.SmallObjectWork` for one run. Without an underscore: for the event loop, or for the transport's thread
-    where they are the protocol's. `finish` puts outcomes on record, `hand_back` queues targets for the general path.
+    """`SmallObjectWork` for one run. `finish` records outcomes, `hand_back` queues a target for the general path.
+
+    The methods of `SmallObjectWork` are called by the thread of the transport, the other public ones on the event loop.
     """
 
     def __init__(
@@ -80,11 +82,11 @@ class SmallObjectFetcher:
 
     @property
     def available(self) -> bool:
-        """Whether the transport has such a thread."""
+        """Whether the transport has a thread for small objects."""
         return self._thread is not None
 
     async def submit(self, targets: Sequence[Target]) -> None:
-        """Queue plain targets; waits while too many are unfinished."""
+        """Queue plain targets; wait while too many are unfinished."""
         while self._unfinished >= QUEUE:
             await self._wait()
         self._unfinished += len(targets)
@@ -92,25 +94,25 @@ class SmallObjectFetcher:
         self.wake()
 
     async def join(self) -> None:
-        """Wait until every target has its outcome on record or was handed back."""
+        """Wait until every target was recorded or handed back."""
         while self._unfinished:
             await self._wait()
         if self._failure is not None:
             raise self._failure
 
     def ended(self, key: str) -> None:
-        """The general path has ended an object; it may be one that was handed back."""
+        """The general path has finished an object, which may be one that was handed back."""
         if key in self._returned:
             self._returned.discard(key)
-            self.wake()  # there may be room for another
+            self.wake()  # another may be handed back now
 
     def wake(self) -> None:
-        """Look for more to do; also called every second, since a pause or a slow response ends silently."""
+        """Make the thread look for work. Also called every second, because the end of a pause causes no event."""
         if self._thread is not None:
             self._thread.wake()
 
     def drain(self) -> None:
-        """Begin nothing more."""
+        """Start nothing more."""
         dropped = 0
         while self._targets:
             self._targets.pop()
@@ -118,7 +120,7 @@ class SmallObjectFetcher:
         self._ended(dropped)
 
     def close(self) -> None:
-        """Give up what is under way; it will be fetched again. Nobody waits for it any more."""
+        """Abandon what is under way; the next run fetches it again."""
         if self._thread is not None:
             self._thread.close()
         self._ended(self._unfinished)
@@ -159,7 +161,7 @@ class SmallObjectFetcher:
             return None
         try:
             target = self._targets.popleft()
-        except IndexError:  # drained meanwhile
+        except IndexError:  # `drain` was faster
             return None
         self._running[target.ref.key] = target
         return target.ref
@@ -216,7 +218,7 @@ class SmallObjectFetcher:
             self._unplain.append(target)
 
     def _verified(self, target: Target, headers: dict[str, str], body: Sequence[bytes]) -> Outcome:
-        """Check the response, then make the file. Raises whatever makes the target no plain one."""
+        """Verify the response and write the file. Any exception means that this is not a plain case."""
         ref, options = target.ref, self._ctx.options
         meta = object_meta(200, headers, dated=False)
         check_whole(ref, meta)

@@ -1,8 +1,8 @@
-"""One object into a pipe: its bytes in order, each once, hashed on the way and compared at the end.
+"""One object to standard output: its bytes in order, each once, hashed on the way and compared at the end.
 
-    HEAD -> GET (If-Match) -> write and hash -> where it breaks off, a range from there -> compare -> Outcome
+    HEAD -> GET (If-Match) -> write and hash -> if it breaks off, GET the rest -> compare -> Outcome
 
-Nothing is kept back, so bytes that turn out wrong have been written: the Outcome says so.
+Nothing is buffered, so wrong bytes have been written by the time the checksum shows it; the Outcome says so.
 """
 
 from collections.abc import Callable
@@ -32,8 +32,8 @@ _CUT = frozenset({FaultKind.BROKEN, FaultKind.STALL})
 
 
 async def stream_object(ctx: ReadContext, write: Callable[[Chunk], None]) -> None:
-    """The object that the source names, through `write`, which is called in a thread. What became of it is told
-    to `ctx.emit`; raises what ends the run, and what `write` raises."""
+    """Write the object that the source names with `write`, which is called in a thread. The Outcome goes to
+    `ctx.emit`. Raises what ends the run, and what `write` raises."""
     ref = await look_up(ctx)
     ctx.emit(Listed(1, ref.size, 0))
     ctx.emit(ListingEnded())
@@ -45,7 +45,7 @@ async def stream_object(ctx: ReadContext, write: Callable[[Chunk], None]) -> Non
 
 
 class Stream:
-    """One version of one object. `written` bytes of it have gone out."""
+    """Streams one version of one object. `written` counts its bytes that were written."""
 
     def __init__(self, ctx: ReadContext, ref: ObjectRef, write: Callable[[Chunk], None]) -> None:
         self._ctx, self._ref, self._write = ctx, ref, write
@@ -99,7 +99,7 @@ class Stream:
             self._ctx.emit(Received(self.written - start))
 
     def _begin(self, meta: ObjectMeta) -> OnData:
-        """The headers are here, of the whole object or of what is missing of it."""
+        """The headers have arrived, of the whole object or of its rest."""
         ref, options = self._ref, self._ctx.options
         if self.written:
             check_range(ref, meta, self.written, ref.size)

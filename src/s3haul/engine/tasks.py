@@ -1,4 +1,4 @@
-"""Several coroutines at a time, whose failure is one error and not a group of them."""
+"""Runs coroutines concurrently and raises one error, not a group of errors."""
 
 import asyncio
 from collections.abc import Coroutine, Iterable
@@ -21,8 +21,8 @@ async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 
 
 def most_telling(error: BaseException) -> BaseException:
-    """The one error of a group that says what happened: errors of our own before foreign ones; among ours, the
-    destination's before the source's, since a full disk also breaks connections."""
+    """The error of a group that explains the failure best: our own errors before others; among ours, those of the
+    destination before those of the source, since a full disk also breaks connections."""
     leaves = list(_leaves(error))
     ours = [leaf for leaf in leaves if isinstance(leaf, S3HaulError)]
     return min(ours, key=lambda leaf: _RANK.get(leaf.exit_code, len(_RANK))) if ours else leaves[0]
@@ -37,7 +37,7 @@ def _leaves(error: BaseException) -> Iterable[BaseException]:
 
 
 def spawn(group: asyncio.TaskGroup, work: Coroutine[Any, Any, None]) -> None:
-    """Have `work` done in `group`; by a callback, which may come when the group is being ended: then not."""
+    """Start `work` in `group`, from a callback that may run when the group is already ending: then do nothing."""
     try:
         group.create_task(work)
     except RuntimeError:

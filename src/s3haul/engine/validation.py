@@ -1,7 +1,7 @@
-"""Is this answer the one that was asked for? Pure checks of headers and lengths.
+"""Does this response belong to the request? Pure checks of status, headers and lengths.
 
-An SDK accepts a 206 with another range, a 200 to a range, a bare 204 and a short Content-Length; each
-would put wrong bytes under a good name.
+An SDK accepts a 206 with another range, a 200 for a range, an empty 204 and a short Content-Length. Each of these
+would put wrong bytes into a file that looks complete.
 """
 
 from s3haul.core.etags import same_etag
@@ -12,7 +12,7 @@ from s3haul.store.protocol import Chunk
 
 
 class RefusedError(Exception):
-    """The object is not what the user says it must be; `reason` is a slug of `diagnose.reasons`."""
+    """The object is not as the options demand; `reason` is a slug of `diagnose.reasons`."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)

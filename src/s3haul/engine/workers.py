@@ -1,7 +1,7 @@
-"""The workers: each takes a target, sees it through to its one Outcome, and reports it.
+"""The workers: each takes a target from the channel, brings it to its one Outcome, and records that.
 
-Trouble with an object is an Outcome; anything that is raised here ends the run. `DenialWatch` tells a
-few refused objects, which are theirs alone, from a role that has lost its rights.
+Whatever is raised here ends the run. `DenialWatch` distinguishes a few refused objects from a role that has lost its
+permissions.
 """
 
 import asyncio
@@ -22,24 +22,24 @@ from s3haul.threads import in_thread
 
 DENIALS_IN_A_ROW = 100
 _STATUS = {"kms-key-unusable": 400}
-MAX_BACKLOG = 20_000  # outcomes; beyond, a slow disk holds the workers back and not the memory
+MAX_BACKLOG = 20_000  # outcomes; with more, the workers wait for the disk instead of filling the memory
 
 
 class DenialWatch:
-    """Counts refusals in a row over all workers, and notes an object that the role could read."""
+    """Counts consecutive refusals over all workers, and remembers an object that the role could read."""
 
     def __init__(self, health: Health) -> None:
         self._in_a_row = 0
         self._health = health
 
     def succeeded(self, outcome: Outcome) -> None:
-        """This object, at least, could be read."""
+        """An object could be read."""
         self._in_a_row = 0
         if outcome.state is State.DONE and outcome.ref.size:
             self._health.good = outcome.ref.key
 
     async def observe(self, ctx: Context, outcome: Outcome) -> None:
-        """Raises `S3HaulError` when everything is refused now, readable objects included."""
+        """Raises `S3HaulError` if everything is refused now, including an object that could be read before."""
         if outcome.reason not in REFUSED:
             self.succeeded(outcome)
             return
@@ -55,7 +55,7 @@ class DenialWatch:
 
 
 async def _refusal(ctx: Context, key: str) -> Fault | None:
-    """Why an object that could be read cannot be read any more; None where it can, or is gone."""
+    """Why an object that could be read before is refused now; None if it can be read, or is gone."""
     try:
         await ctx.store.read_byte(key)
     except GaveUpError as gave_up:
@@ -64,15 +64,15 @@ async def _refusal(ctx: Context, key: str) -> Fault | None:
 
 
 def _of(outcome: Outcome) -> Fault:
-    """The fault that failed an object, as far as its outcome tells."""
+    """The fault behind an outcome, as far as the outcome tells."""
     code, _, message = (outcome.detail or "").partition(": ")
     return Fault(FaultKind.HTTP, message, code=code, status=_STATUS.get(outcome.reason or "", 403))
 
 
 class WorkerPool:
-    """The workers: tasks of `group`, as many as requests may be under way, until the channel is closed and empty.
+    """Tasks of `group`, as many as requests may be under way, until the channel is closed and empty.
 
-    `see_through` brings one target to its end. `parked` tells how many workers wait apart from the others.
+    `see_through` brings one target to its Outcome. `parked` returns how many workers wait for KMS: they are replaced.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class WorkerPool:
             worker.cancel()
 
     def grow(self) -> None:
-        """More workers, where more requests may be under way."""
+        """Start workers if more requests may be under way."""
         while len(self._workers) - self._parked() < self._limiter.limit:
             self._workers.append(self._group.create_task(self._work()))
 
@@ -111,13 +111,13 @@ class WorkerPool:
 
 
 async def limit_backlog(ctx: Context) -> None:
-    """Wait for the journal where outcomes come faster than the disk takes them."""
+    """Wait for the journal if outcomes arrive faster than the disk stores them."""
     if ctx.journal.backlog > MAX_BACKLOG:
         await in_thread(ctx.threads, ctx.journal.flush)
 
 
 async def conclude(ctx: Context, outcome: Outcome, watch: DenialWatch) -> None:
-    """Put an outcome on the books, and look what it says about the run."""
+    """Record an outcome, and check what it says about the run."""
     finish(ctx, (outcome,))
     await limit_backlog(ctx)
     await watch.observe(ctx, outcome)

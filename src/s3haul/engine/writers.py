@@ -1,7 +1,6 @@
-"""Where the bytes of an object wait until they are verified: memory if it is small, a temporary file if not.
+"""Where the bytes of an object are kept until they are verified: small ones in memory, others in a temporary file.
 
-Nothing stands under the final name before `publish`, and nothing is left behind when the writer is left
-without it.
+Nothing has the final name before `publish`. A writer that is left without `publish` leaves nothing behind.
 """
 
 from collections.abc import Callable
@@ -14,24 +13,24 @@ from s3haul.models import SafePath
 from s3haul.store.protocol import Chunk
 from s3haul.threads import in_thread
 
-BLOCK = 1 << 20  # bytes that are read back at a time
+BLOCK = 1 << 20  # bytes that are read at a time
 VISIT = 16 << 20
 SMALL = 1 << 20  # bytes; up to here a body is kept in memory
 
 
 class Writer(Protocol):
-    """Takes the body in order, then publishes it. Used as a context manager."""
+    """Takes the body in order, then gives it the final name. A context manager."""
 
     async def __aenter__(self) -> Self: ...
 
     async def __aexit__(self, *_error: object) -> None: ...
 
     def restart(self) -> None:
-        """What was written counts no more; the body comes anew. For the thread that receives."""
+        """Forget what was written: the body starts again. Called in the thread that receives."""
         ...
 
     def write(self, chunk: Chunk) -> None:
-        """For the thread that receives."""
+        """Take the next bytes. Called in the thread that receives."""
         ...
 
     async def publish(self) -> None:
@@ -45,7 +44,7 @@ def writer_for(ctx: Context, path: SafePath, size: int, mtime: float) -> Writer:
 
 
 class MemoryWriter:
-    """Keeps the body; a file thread makes the file of it."""
+    """Keeps the body in memory; a file thread writes the file."""
 
     def __init__(self, ctx: Context, path: SafePath, mtime: float) -> None:
         self._ctx, self._path, self._mtime = ctx, path, mtime
@@ -55,7 +54,7 @@ class MemoryWriter:
         return self
 
     async def __aexit__(self, *_error: object) -> None:
-        """Nothing is open."""
+        """Nothing to clean up."""
 
     def restart(self) -> None:
         self._chunks.clear()
@@ -95,12 +94,14 @@ class FileWriter:
 
 
 class LargeFile:
-    """A temporary file that is written by position. Raises as `Destination` does."""
+    """A temporary file that is written at positions. Raises as `Destination` does."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._disk = ctx.destination
-        self._opened: list[Temporary] = []  # survives a cancellation while a thread opens it
+        self._opened: list[
+            Temporary
+        ] = []  # a list, so that a cancellation while a thread opens the file does not lose it
 
     @property
     def temporary(self) -> Temporary:
@@ -117,11 +118,11 @@ class LargeFile:
         return bool(self._opened) and not self.temporary.name
 
     def create(self, size: int) -> None:
-        """A new file, with the space reserved; for threads."""
+        """Create the file and reserve its space. Blocks: call it in a thread."""
         self._opened.append(self._disk.create_temporary(size))
 
     async def reopen(self, name: str, size: int) -> bool:
-        """The file of an earlier run; False where it is of no use."""
+        """Open the file of an earlier run; False if it cannot be used."""
 
         def reopen() -> None:
             if found := self._disk.reopen_temporary(name, size):
@@ -131,12 +132,13 @@ class LargeFile:
         return bool(self._opened)
 
     def write(self, chunk: Chunk, offset: int) -> None:
-        """The bytes are with the operating system when this returns; for threads, since a disk may be slow."""
+        """Write to the page cache. Blocks while the disk is slow: call it in a thread."""
         self._disk.write(self.temporary, chunk, offset)
 
     async def feed(self, update: Callable[[Data], None], start: int, stop: int) -> None:
-        """What was written from `start` to `stop` (exclusive), a visit to a thread for every few blocks, so
-        that an interruption need not wait for long. Less where the file is shorter."""
+        """Read the file from `start` to `stop` (exclusive, or its end) and pass the bytes to `update`, in a thread.
+
+        One call into a thread for every few blocks, so that an interruption need not wait for long."""
         for begin in range(start, stop, VISIT):
             await in_thread(self._ctx.threads, self._read, update, begin, min(begin + VISIT, stop))
 
@@ -151,7 +153,7 @@ class LargeFile:
                 await in_thread(self._ctx.threads, self._disk.discard, temporary)
 
     async def set_aside(self) -> None:
-        """Leave the file to the next run."""
+        """Keep the file for the next run."""
         for temporary in self._opened:
             await in_thread(self._ctx.threads, self._disk.set_aside, temporary)
 
