@@ -1,4 +1,4 @@
-"""Run blocking work in threads without losing track of it.
+"""Runs blocking work in threads, without ever leaving a thread behind.
 
 A thread cannot be cancelled. A task that is cancelled while a thread works on its file waits for that
 thread, so that no descriptor is closed and no file removed under a write that is still under way.

@@ -1,10 +1,10 @@
-"""How many requests may be under way: found by trial, cut when the service says that it is too many.
+"""How many requests may be under way: found by trial, reduced when the service throttles. Pure.
 
-Pure: answers and the time come in, a limit comes out. The search doubles the limit as long as that makes
-the run faster, and settles where it does not: with a slow service or a long way to it many requests must
-be under way, with a busy processor more of them only cost memory. A throttle answer halves the limit (at
-most once a second, since answers to requests sent before the cut say nothing new) and pauses everybody.
-Where others are served all the while, the limit was too high, and the search halves its steps towards it.
+Responses and the time come in, a limit comes out. The search doubles the limit as long as that makes the run faster,
+and stops where it does not: a service with a long latency needs many requests at once, while a busy processor does not
+get faster with more of them. A throttling response halves the limit and pauses everybody; at most once a second, since
+responses to requests sent before the reduction say nothing new. If requests succeed between two reductions, the limit
+was too high, and the search then approaches it in smaller steps.
 """
 
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ FINEST = 1.06  # a smaller step towards a limit that was refused is not worth a 
 
 @dataclass(slots=True)
 class AdaptiveLimit:
-    """`ceiling` is the most that the user or the transport allows; `limit` is what holds now.
+    """`ceiling` is the most that the user or the transport allows; `limit` is the present limit.
 
-    `goal` is what the search has found, and where the limit returns to after a cut.
+    `goal` is what the search has found; the limit returns to it after a reduction.
     """
 
     ceiling: int
@@ -66,14 +66,14 @@ class AdaptiveLimit:
             self.paused_until = max(self.paused_until, now + min(retry_after, LONGEST_PAUSE))
 
     def interrupted(self, now: float) -> None:
-        """An outage begins. What comes after it begins gently."""
+        """An outage begins: start again with few requests after it."""
         if self._before:
             self.goal = self._before
         self._pause_search(now)
         self.limit = max(1.0, min(self.limit, self.goal / 4))
 
     def served(self, now: float, count: int, *, crowded: bool) -> None:
-        """So many requests were answered; `crowded` says that others wait because of the limit."""
+        """So many requests succeeded; `crowded` says that others wait because of the limit."""
         self._served_since_cut = True
         if self.limit < self.goal:
             step = max(1.0 / self.limit, 0.25)
@@ -93,7 +93,7 @@ class AdaptiveLimit:
                 self._evaluate(now, self._served / elapsed)
 
     def _evaluate(self, now: float, rate: float) -> None:
-        """A window at the full limit has passed: has the last trial paid, is it time for another?"""
+        """A window at the full limit has passed: did the last trial make the run faster, is it time for another?"""
         self._since = None
         growth = self.goal / self._before if self._before else 1.0
         paid = rate >= self._best * (1.0 + WORTHWHILE * (growth - 1.0))
@@ -112,7 +112,7 @@ class AdaptiveLimit:
                 self._rest_until = now + LONGEST_REST
 
     def _next_goal(self) -> float:
-        """Twice as much, or half the way to what was refused; the same where that is hardly more."""
+        """Twice the limit, or half the way to one that was too high; the same if that is hardly more."""
         goal = min(float(self.ceiling), self.goal * 2)
         if self._refused > self.goal:
             goal = min(goal, float(round((self.goal + self._refused) / 2)))

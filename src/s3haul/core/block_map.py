@@ -1,6 +1,6 @@
-"""Which blocks of one object have landed, with their CRCs, and what these say of longer segments. Pure.
+"""Which blocks of one object are in its file, with their CRCs, from which those of segments are combined. Pure.
 
-Compact: an object of 50 TB has 100,000 blocks.
+Compact, since an object of 50 TB has 100,000 blocks.
 """
 
 from array import array
@@ -12,53 +12,53 @@ from s3haul.models import Block
 
 
 class BlockMap:
-    """`algorithm` is one of `CRCS`; `landed` counts bytes. Spans of blocks are (first, end exclusive)."""
+    """`algorithm` is one of `CRCS`; `stored_bytes` counts bytes. A span of blocks is (first, end), the end exclusive."""
 
     def __init__(self, plan: RangePlan, algorithm: str) -> None:
         self.algorithm = algorithm
-        self.landed = 0
+        self.stored_bytes = 0
         self._plan = plan
         self._crc = CRCS[algorithm]
         self._values = array("Q", bytes(8 * len(plan.blocks)))
         self._here = bytearray(len(plan.blocks))
 
-    def land(self, number: int, value: int) -> Block:
-        """A block is in the file, with this CRC."""
+    def store(self, number: int, value: int) -> Block:
+        """Note that a block is in the file, with this CRC."""
         start = self._plan.start(number)
         size = self._plan.start(number + 1) - start
         if not self._here[number]:
             self._here[number] = 1
-            self.landed += size
+            self.stored_bytes += size
         self._values[number] = value
         return Block(start, size, value)
 
     def drop(self, first: int, end: int) -> int:
-        """These blocks have to be fetched again; how many bytes of them had landed."""
-        before = self.landed
+        """Forget the blocks of a span; returns how many bytes of them were in the file."""
+        before = self.stored_bytes
         for number in range(first, end):
             if self._here[number]:
                 self._here[number] = 0
-                self.landed -= self._plan.start(number + 1) - self._plan.start(number)
-        return before - self.landed
+                self.stored_bytes -= self._plan.start(number + 1) - self._plan.start(number)
+        return before - self.stored_bytes
 
     def missing(self, first: int, end: int) -> Iterator[tuple[int, int]]:
-        """The spans of missing blocks within a span, in order, as they are now."""
+        """The spans of missing blocks within a span, in order."""
         while (begin := self._here.find(0, first, end)) >= 0:
             first = self.missing_end(begin, end)
             yield begin, first
 
     def missing_end(self, first: int, end: int) -> int:
-        """Where the missing blocks that begin with `first` end."""
+        """The first block from `first` on that is in the file; `end` if there is none."""
         found = self._here.find(1, first, end)
         return end if found < 0 else found
 
-    def landed_end(self, first: int, end: int) -> int:
-        """Where the landed blocks that begin with `first` end; `first` if that is missing."""
+    def stored_end(self, first: int, end: int) -> int:
+        """The first block from `first` on that is missing; `end` if there is none."""
         found = self._here.find(0, first, end)
         return end if found < 0 else found
 
     def digest(self, first: int, end: int) -> bytes:
-        """The raw CRC of a span that has landed as a whole, as S3 stores it."""
+        """The raw CRC of a span whose blocks are all in the file, in the form that S3 stores."""
         value = 0
         for number in range(first, end):
             size = self._plan.start(number + 1) - self._plan.start(number)
@@ -67,9 +67,9 @@ class BlockMap:
 
 
 class BlockStream:
-    """Cuts the bytes of consecutive blocks, as they come, into these blocks.
+    """Splits a stream of bytes into consecutive blocks and computes their CRCs.
 
-    `position` is the next byte of the object, `pending` counts those of a block that is not whole yet.
+    `position` is the offset of the next byte in the object; `pending` counts the bytes of the incomplete block.
     """
 
     def __init__(self, plan: RangePlan, algorithm: str, first: int) -> None:
@@ -82,7 +82,7 @@ class BlockStream:
         self._crc = 0
 
     def add(self, data: Data) -> list[tuple[int, int]]:
-        """The blocks that are whole now, with their CRCs."""
+        """Take bytes; returns the blocks that they complete, with their CRCs."""
         whole: list[tuple[int, int]] = []
         view = memoryview(data)
         while len(view) >= (here := self._edge - self.position) > 0:

@@ -132,7 +132,7 @@ class RangedFetch:
             await self._file.publish(self._path, self._ref.last_modified)
         except (GaveUpError, ObjectPathError) as error:
             keep = isinstance(error, GaveUpError) and error.action.reason not in _OF_NO_USE
-            self._ctx.emit(Received(self._resumed - self._block_map.landed))
+            self._ctx.emit(Received(self._resumed - self._block_map.stored_bytes))
             self._ctx.emit(Resumed(-self._resumed))
             raise
         except BaseException:
@@ -176,7 +176,7 @@ class RangedFetch:
                     continue
                 crc = await self._crc(block.start, block.start + block.size)
                 if crc == block.crc:
-                    self._block_map.land(number, crc)
+                    self._block_map.store(number, crc)
                     self._resumed += block.size
                     self._ctx.emit(Resumed(block.size))
 
@@ -237,7 +237,7 @@ class RangedFetch:
 
     async def _fetch_span(self, first: int, end: int) -> None:
         """Fetch consecutive missing blocks: with one request, or with more if a response breaks off."""
-        while (begin := self._block_map.landed_end(first, end)) < end:
+        while (begin := self._block_map.stored_end(first, end)) < end:
             self.attempts = max(self.attempts, await self._fetch_range(begin, end))
 
     async def _fetch_range(self, first: int, end: int) -> int:
@@ -261,7 +261,7 @@ class RangedFetch:
             file.write(chunk, stream.position)
             counter.add(len(chunk))
             for number, crc in stream.add(chunk):
-                loop.call_soon_threadsafe(self._land, number, crc)
+                loop.call_soon_threadsafe(self._store_block, number, crc)
 
         request = GetRequest(
             ref.key, if_match=ref.etag, version_id=ref.version_id, byte_range=(start, stop - 1)
@@ -271,7 +271,7 @@ class RangedFetch:
                 request,
                 begin,
                 complete=lambda: check_complete(stop - stream.position),
-                progressed=lambda: self._block_map.landed_end(first, end) > first,
+                progressed=lambda: self._block_map.stored_end(first, end) > first,
             )
         finally:
             counter.end()
@@ -282,14 +282,14 @@ class RangedFetch:
         self.fetched += size
         self._ctx.emit(Received(size))
 
-    def _land(self, number: int, crc: int) -> None:
-        block = self._block_map.land(number, crc)
+    def _store_block(self, number: int, crc: int) -> None:
+        block = self._block_map.store(number, crc)
         journal = self._ctx.journal
         if not self._booked:
             ref, algorithm = self._ref, self._block_map.algorithm
             journal.begin(Partial(ref.key, ref.etag, ref.size, self._name, algorithm))
             self._booked = True
-        journal.landed(self._name, block)
+        journal.block_stored(self._name, block)
         if self._hashing and (segment := self._hashing.claim(number)) is not None:
             spawn(self._group, self._hashing.advance(segment))
 

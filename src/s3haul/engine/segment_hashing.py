@@ -37,14 +37,14 @@ class Hashing:
     def resting(self) -> list[int]:
         """All segments that can be hashed further, for the start."""
         firsts = enumerate(self._next)
-        found = [number for number, first in firsts if self._landed_end(number, first) > first]
+        found = [number for number, first in firsts if self._stored_end(number, first) > first]
         self._busy.update(found)
         return found
 
     async def advance(self, number: int) -> None:
         """Hash the written blocks of a segment, up to the first one that is missing."""
         try:
-            while (end := self._landed_end(number, first := self._next[number])) > first:
+            while (end := self._stored_end(number, first := self._next[number])) > first:
                 start, stop = self._plan.start(first), self._plan.start(end)
                 await self._feed(self._hashers[number].update, start, stop)
                 self._next[number] = end
@@ -60,8 +60,8 @@ class Hashing:
         """The digests of all segments, once everything is written and hashed."""
         return [hasher.digest() for hasher in self._hashers]
 
-    def _landed_end(self, number: int, first: int) -> int:
-        return self._block_map.landed_end(first, self._plan.segment(number)[1])
+    def _stored_end(self, number: int, first: int) -> int:
+        return self._block_map.stored_end(first, self._plan.segment(number)[1])
 
     def _new(self) -> Hasher:
         return new_hasher(self._algorithm)

@@ -26,7 +26,7 @@ _END = "UPDATE runs SET ended = ?, complete = ?, exit_code = ?, listed = ?, list
 
 
 class Journal:
-    """Made by `open`, ended by `close`. What only queues (`record*`, `mark_gone*`, `begin`, `landed`, `forget`) never blocks; the rest may touch the disk.
+    """Made by `open`, ended by `close`. What only queues (`record*`, `mark_gone*`, `begin`, `block_stored`, `forget`) never blocks; the rest may touch the disk.
 
     All methods may be called from any thread, and raise what ended the writer once it has ended.
     """
@@ -122,7 +122,7 @@ class Journal:
         """Queue an object that will land block by block in a temporary file of its own."""
         self._writer.submit(PUT_PARTIAL, partial_row(partial))
 
-    def landed(self, temporary: str, block: Block) -> None:
+    def block_stored(self, temporary: str, block: Block) -> None:
         """Queue a block of that file; its bytes must have been written."""
         self._writer.submit(PUT_BLOCK, block_row(temporary, block))
 

@@ -1,4 +1,4 @@
-"""The attempts at one request: what each failure means for the next one, and for everybody else. Sends nothing itself."""
+"""The attempts at one request: what a failure means for the next attempt and for other requests. Sends nothing itself."""
 
 import asyncio
 import random
@@ -14,8 +14,8 @@ from s3haul.events import Emit, Retrying
 from s3haul.store.kms_throttling import KmsThrottling
 from s3haul.store.limiter import ConcurrencyLimiter
 
-LONGEST_PAGE_DELAY = 2.0  # seconds; a page is asked for by nobody else
-_DOUBTFUL = 3  # attempts, after which an object that nobody succeeds beside is compared with a good one
+LONGEST_PAGE_DELAY = 2.0  # seconds; the listing waits for this one page
+_DOUBTFUL = 3  # attempts, after which we check whether an object that was readable still is
 _INTEGRITY = frozenset({FaultKind.PROTOCOL, FaultKind.CHECKSUM})
 _PASSING = frozenset({"network", "stalled", "server-error", "throttled"})
 
@@ -25,18 +25,18 @@ class RenewableCredentials(Protocol):
 
     @property
     def access_key_id(self) -> str:
-        """Names the session in use, so that a stale one is renewed once and not once per worker."""
+        """Identifies the session in use, so that an expired one is renewed once and not once per worker."""
         ...
 
     async def renew(self, stale_access_key: str, *, in_vain: bool = False) -> None:
-        """Have the credentials that replace `stale_access_key` in place when this returns. `in_vain` says that
-        nothing was served since the last renewal."""
+        """Return when credentials other than `stale_access_key` are in use. `in_vain` says that no request has
+        succeeded since the last renewal."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class RetrySettings:
-    """What retries go by. `url` is for messages. Clock, sleep and jitter are here so that tests need not wait."""
+    """Settings and limiters that all requests share. `url` is for messages. Tests replace clock, sleep and jitter."""
 
     url: str
     limits: RetryLimits
@@ -71,7 +71,7 @@ class Attempts:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """For the length of one attempt; if it succeeds, the limiters learn it."""
+        """Hold the places of one attempt; report its success to the limiters."""
         async with AsyncExitStack() as stack:
             for limiter in self._limiters():
                 await limiter.acquire()
@@ -87,12 +87,12 @@ class Attempts:
         )
 
     def end(self) -> None:
-        """No further attempt will come."""
+        """There will be no further attempt."""
         if self._held_by_kms:
             self._settings.kms_throttling.leave()
 
     async def failed(self, fault: Fault) -> Action:
-        """What to do about a failed attempt."""
+        """Report a failed attempt to the limiters, and decide what to do next."""
         settings, state = self._settings, self.state
         self.state = state._replace(
             integrity_failures=state.integrity_failures + (fault.kind in _INTEGRITY),
@@ -113,7 +113,7 @@ class Attempts:
         return action
 
     async def _compare_with_others(self) -> None:
-        """A failure counts against the object itself where others were served since its last one."""
+        """Count the failure against this object if other requests have succeeded since its last failure."""
         if self.state.attempt >= _DOUBTFUL and self._health.served == self._served:
             await self._try_readable_object(self._key)
         strikes = self.state.strikes + (self._health.served != self._served)
@@ -121,11 +121,11 @@ class Attempts:
 
     @property
     def waited(self) -> float:
-        """For how long nothing was served, where that is what ends the run."""
+        """For how many seconds nothing succeeded, if that is what ends the run; else 0."""
         return self.state.quiet if self.state.quiet >= self._settings.limits.budget else 0.0
 
     async def wait(self, action: Action, fault: Fault) -> None:
-        """Until it is time to ask again: during an outage, whenever the limiter lets us."""
+        """Wait before the next attempt. During an outage the limiter sets the pace instead."""
         settings, state = self._settings, self.state
         everyone = (action.move is Move.WAIT and not self._held_by_kms) or self._outage
         delay = action.delay if self._key else min(action.delay, LONGEST_PAGE_DELAY)
@@ -139,12 +139,12 @@ class Attempts:
         )
 
     def renewed(self) -> None:
-        """The next attempt has new credentials."""
+        """The next attempt uses new credentials."""
         state = self.state
         self.state = state._replace(attempt=state.attempt + 1, renewals=state.renewals + 1)
 
     def _seconds_without_success(self) -> float:
-        """A page has a clock of its own: objects that are served tell nothing of the listing."""
+        """A page has a clock of its own, since objects that can be read say nothing about the listing."""
         now = self._settings.clock()
         if self._key:
             return self._health.seconds(now)

@@ -1,7 +1,7 @@
-"""Objects that KMS holds back, kept apart: while others are served, these wait for each other and for nobody else.
+"""A limiter of their own for objects that KMS throttles, so that objects that need no KMS call go on at full speed.
 
-KMS has a quota of its own, for the keys and not for the bucket. Where next to everything is encrypted with it, there
-is nobody to keep apart from, and its refusals slow down the run as those of S3 do.
+The request quota of KMS belongs to the account of the key, not to the bucket. If nearly all objects need KMS, a second
+limiter would not help, and throttling by KMS slows the whole run down as that of S3 does.
 """
 
 from collections.abc import Callable
@@ -9,13 +9,13 @@ from collections.abc import Callable
 from s3haul.models import Outcome, State
 from s3haul.store.limiter import ConcurrencyLimiter
 
-MOST = 2000  # objects; beyond, everybody slows down
+MOST = 2000  # objects; with more, the whole run slows down
 ENOUGH = 0.05  # of the objects that were served lately
 LATELY = 1000  # objects
 
 
 class KmsThrottling:
-    """`limiter` is for the requests of parked objects; they go through the limiter of all requests as well."""
+    """`limiter` is for the requests of throttled objects; they pass the limiter of all requests as well."""
 
     def __init__(self, limiter: ConcurrencyLimiter) -> None:
         self.limiter = limiter
@@ -24,7 +24,7 @@ class KmsThrottling:
         self._plain = self._encrypted = 0.0
 
     def saw(self, outcome: Outcome) -> None:
-        """What was served lately?"""
+        """Count which kind of object was read lately."""
         if outcome.state is not State.DONE:
             return
         if outcome.sse.startswith("aws:kms"):
@@ -35,7 +35,7 @@ class KmsThrottling:
             self._plain, self._encrypted = self._plain / 2, self._encrypted / 2
 
     def enter(self, key: str) -> bool:
-        """Take a place, if it makes sense; `leave` gives it back."""
+        """Move an object to the second limiter if that helps; `leave` ends it."""
         if self._count >= MOST or self._plain <= ENOUGH * (self._plain + self._encrypted):
             return False
         self._count += 1
@@ -43,7 +43,7 @@ class KmsThrottling:
         return True
 
     def taken(self) -> int:
-        """How many objects are parked."""
+        """How many objects use the second limiter."""
         return self._count
 
     def leave(self) -> None:

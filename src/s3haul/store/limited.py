@@ -1,6 +1,6 @@
-"""What the user allows at most, of requests and of bytes a second: a store that keeps to it.
+"""A store that keeps to the rates that the user allows: requests a second and bytes a second.
 
-Bytes are counted as they come. The thread that receives them waits, so that the server is held back by TCP itself.
+Bytes are counted when they arrive. The thread that receives them sleeps, so TCP flow control slows the server down.
 """
 
 import asyncio
@@ -22,8 +22,8 @@ from s3haul.store.protocol import (
     SmallObjectWork,
 )
 
-LONGEST_BREAK = 2.0  # seconds that a thread does nothing else; an interruption waits for no more
-BYTES_A_REQUEST = 64 << 10  # a second, that a connection gets at least; else it may seem to stall
+LONGEST_BREAK = 2.0  # seconds that a thread sleeps at a time: an interruption waits for it
+BYTES_A_REQUEST = 64 << 10  # a second, the least that a connection gets; with less it would count as stalled
 BYTES_A_LANE = 512 << 10  # the same for large bodies, which come in chunks of 1 MiB
 
 
@@ -37,14 +37,14 @@ def limited(
     clock: Callable[[], float] = time.monotonic,
     sleep: Sleep = asyncio.sleep,
 ) -> ObjectStore:
-    """`store` itself where nothing is limited."""
+    """`store` itself if nothing is limited."""
     if options.max_rps is None and options.bandwidth is None:
         return store
     return LimitedStore(store, options.max_rps, options.bandwidth, clock=clock, sleep=sleep)
 
 
 def fitting(options: TransferOptions) -> TransferOptions:
-    """With no more requests at a time than the bandwidth can feed."""
+    """Options with no more requests at a time than the bandwidth can serve without stalls."""
     if options.bandwidth is None:
         return options
     concurrency = min(options.concurrency, max(1, options.bandwidth // BYTES_A_REQUEST))
@@ -53,7 +53,7 @@ def fitting(options: TransferOptions) -> TransferOptions:
 
 
 class LimitedStore:
-    """As `store.ObjectStore`, made on an event loop."""
+    """As `ObjectStore`. Create it on an event loop."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class LimitedStore:
         return held.thread
 
     def turn(self) -> float:
-        """Take a request's turn; else how many seconds are left until there is one."""
+        """Count a request and return 0; or return the seconds until one is allowed."""
         if self._requests is None:
             return 0.0
         with self._lock:
@@ -106,7 +106,7 @@ class LimitedStore:
             return wait
 
     def received(self, size: int) -> None:
-        """Wait until so many bytes may have come. Called in a thread."""
+        """Count bytes, and sleep while they are too many. Called in a thread."""
         if self._bytes is None:
             return
         with self._lock:
@@ -129,7 +129,7 @@ class LimitedStore:
 
 
 class _HeldWork:
-    """As `store.SmallObjectWork`."""
+    """As `SmallObjectWork`, within the limits."""
 
     def __init__(self, work: SmallObjectWork, limits: LimitedStore) -> None:
         self.thread: SmallObjects | None = None

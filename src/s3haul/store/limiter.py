@@ -1,7 +1,6 @@
-"""The one place that holds requests back: at most `AdaptiveLimit.limit` at a time, none during a pause, and one now and then
-during an outage.
+"""Limits the number of concurrent requests: at most `AdaptiveLimit.limit`, none in a pause, two a second in an outage.
 
-The decisions are those of `core.adaptive` and `core.health`; this only makes tasks wait for them.
+The decisions are made in `core.adaptive` and `core.health`; this module only makes tasks wait for them.
 """
 
 import asyncio
@@ -12,11 +11,11 @@ from typing import Protocol
 
 from s3haul.core.health import Health
 
-CROWDED = 0.75  # of the limit; the rest is between two requests
+CROWDED = 0.75  # of the limit; the rest of the places are between two requests
 
 
 class LimitController(Protocol):
-    """Who decides: `core.adaptive.AdaptiveLimit`, whose methods these are."""
+    """What decides the limit: `core.adaptive.AdaptiveLimit` has these methods."""
 
     @property
     def limit(self) -> float: ...
@@ -32,7 +31,7 @@ class LimitController(Protocol):
 
 
 class ConcurrencyLimiter:
-    """A semaphore whose size follows the adaptive_limit."""
+    """A semaphore with an adaptive limit."""
 
     def __init__(
         self,
@@ -49,7 +48,7 @@ class ConcurrencyLimiter:
         self._waiters: deque[asyncio.Future[None]] = deque()
 
     async def acquire(self) -> None:
-        """Take one place for the length of one request; `release` gives it back."""
+        """Wait for a place for one request; `release` gives it back."""
         loop = asyncio.get_running_loop()
         while True:
             now = self._clock()
@@ -72,26 +71,26 @@ class ConcurrencyLimiter:
             self._wake()
 
     def throttled(self, retry_after: float | None) -> None:
-        """A request inside the limiter was refused for its rate."""
+        """A request was throttled."""
         self._adaptive_limit.throttled(self._clock(), retry_after)
 
     def failed(self) -> None:
-        """A request for an object met passing trouble."""
+        """A request for an object met a transient failure."""
         now = self._clock()
         if self.health.failed(now):
             self._adaptive_limit.interrupted(now)
             self._wake_all()
 
     def listed(self) -> None:
-        """A request for a page was served, which tells nothing of objects."""
+        """A request for a page succeeded, which says nothing about objects."""
         self._served(1, crowded=self.crowded)
 
     def succeeded(self) -> None:
-        """A request for an object was served."""
+        """A request for an object succeeded."""
         self.served(1, crowded=self.crowded)
 
     def served(self, count: int, *, crowded: bool) -> None:
-        """So many objects were served, here or by others whose limit is this one."""
+        """So many requests for objects succeeded, here or in the thread for small objects."""
         self.health.succeeded(count)
         self._served(count, crowded=crowded)
 
@@ -103,17 +102,17 @@ class ConcurrencyLimiter:
 
     @property
     def crowded(self) -> bool:
-        """Whether the limit is what keeps more requests from being made."""
+        """Whether requests wait because of the limit."""
         return self._busy >= CROWDED * self._adaptive_limit.limit
 
     @property
     def busy(self) -> int:
-        """How many are inside."""
+        """How many requests are under way."""
         return self._busy
 
     @property
     def limit(self) -> int:
-        """How many may be inside now."""
+        """How many requests may be under way now."""
         return 1 if self.health.outage else int(self._adaptive_limit.limit)
 
     @property
@@ -142,7 +141,7 @@ class ConcurrencyLimiter:
                 free -= 1
 
     def _wake_all(self) -> None:
-        """To wait for their turn in the outage."""
+        """Wake every waiting task, so that it waits for the outage instead of a place."""
         while self._waiters:
             waiter = self._waiters.popleft()
             if not waiter.done():

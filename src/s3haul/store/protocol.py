@@ -1,7 +1,7 @@
-"""The seam between the engine and S3: what a transport must offer. No implementation lives here.
+"""The interface between the engine and S3: what a transport must offer. No implementation is here.
 
-Every method raises `StoreError` (one request failed) and nothing else of its own. A transport does
-not retry what it is asked; the engine owns that. It verifies TLS names and follows no redirect.
+Every method raises `StoreError` (one request failed) and no other exception of its own. A transport does not retry:
+`retrying` does. It verifies TLS names and follows no redirect.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,10 +11,10 @@ from s3haul.models import ListPage, ObjectMeta, ObjectRef, PartLayout
 
 # Bytes of a body.
 Chunk = bytes | memoryview
-# Is given the chunks of a body, in order and one at a time, each good only until it returns; what it raises
-# ends the request.
+# Takes the chunks of a body, in order, one at a time. A chunk is valid only during the call. An exception ends the
+# request.
 OnData = Callable[[Chunk], None]
-# Is given what the headers say, and returns what takes the body; what it raises ends the request.
+# Takes the headers, and returns the function that takes the body. An exception ends the request.
 Consume = Callable[[ObjectMeta], OnData]
 
 
@@ -33,38 +33,38 @@ class GetRequest(NamedTuple):
 
 
 class SmallObjectWork(Protocol):
-    """Small objects to be fetched whole, and what becomes of them. All methods are called in one thread."""
+    """Which small objects to fetch, and what to do with the responses. All methods are called in one thread."""
 
     def next(self) -> ObjectRef | None:
-        """The next object, None while there is none or no more may be under way."""
+        """The next object; None while there is none, or no more may be under way."""
         ...
 
     def answered(self, ref: ObjectRef, headers: dict[str, str], body: Sequence[bytes]) -> None:
-        """A 200 and its body came for this object. It is not checked yet."""
+        """Status 200 and the body of this object arrived. Nothing is verified yet."""
         ...
 
     def unanswered(self, ref: ObjectRef) -> None:
-        """Anything else came, or nothing."""
+        """Another response arrived, or none."""
         ...
 
     def pause(self) -> None:
-        """All that has come was handed over; the thread waits for more."""
+        """Everything received was handed over; the thread is about to wait."""
         ...
 
     def failed(self, error: BaseException) -> None:
-        """The thread ends with an error of its own: nothing more will come."""
+        """The thread ends because of an error of its own."""
         ...
 
 
 class SmallObjects(Protocol):
-    """The thread that does the work."""
+    """The thread that fetches small objects."""
 
     def wake(self) -> None:
-        """There is more to do, or more may be under way. May be called from any thread."""
+        """There may be more to do. May be called from any thread."""
         ...
 
     def close(self) -> None:
-        """Give up what is under way; no method of the work is called any more when this returns."""
+        """Abandon what is under way. When this returns, no method of the work is called any more."""
         ...
 
 
@@ -76,16 +76,15 @@ class ObjectStore(Protocol):
         ...
 
     async def load(self, request: GetRequest, consume: Consume) -> ObjectMeta:
-        """One GetObject, as stored (never decoded); returns what the headers said once the body has ended.
+        """One GetObject; the body as stored, never decoded. Returns the headers once the body has ended.
 
-        `consume` and what it returns are called in a thread. When this returns or raises, none of their calls is
-        under way. That the body was as long as announced is for the caller to check.
+        `consume` and the function that it returns are called in a thread; no call is under way when this returns or
+        raises. The caller must check the length of the body.
         """
         ...
 
     async def head(self, key: str, *, checksums: bool = False, part_number: int | None = None) -> ObjectMeta:
-        """What the headers say of the current version, or of one of its parts; with `checksums` this needs
-        kms:Decrypt too."""
+        """The headers of the current version, or of one of its parts. With `checksums` S3 demands kms:Decrypt."""
         ...
 
     async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:
@@ -93,9 +92,9 @@ class ObjectStore(Protocol):
         ...
 
     def statistics(self) -> dict[str, int]:
-        """Counters for the debugging view, such as requests by operation."""
+        """Counters such as requests by operation, for tests and debugging."""
         ...
 
     def small_objects(self, work: SmallObjectWork) -> SmallObjects | None:
-        """A thread that fetches small objects many at a time; None where this transport has no such way."""
+        """Start a thread that fetches many small objects at a time; None if this transport has none."""
         ...

@@ -1,8 +1,7 @@
-"""A store whose every request is limited, retried and signed with credentials that are renewed.
+"""A store that limits and retries every request, and renews credentials when S3 refuses them.
 
-The one owner of retries, for listing pages and objects alike. What to do about a failure is decided in `core.retry`;
-here it is done: wait, slow everybody down, renew the credentials, or give up with the reason. The engine has no other
-way to S3, so no request can be made without it.
+The engine has no other access to S3, so no request can be made without these. `core.retry` decides what to do about a
+failure; here it is done: wait, slow everybody down, renew the credentials, or give up with a reason.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,8 +17,10 @@ from s3haul.store.attempts import Attempts, RenewableCredentials, RetrySettings
 from s3haul.store.protocol import Consume, GetRequest, ObjectStore, SmallObjects, SmallObjectWork
 
 T = TypeVar("T")
-_UNEXPLAINED = frozenset({400, 403})  # refusals of a HEAD, whose response has no body that names the reason
-_EMPTY_OBJECT = 416  # the status of a GET of the first byte of an object that has none
+_UNEXPLAINED = frozenset(
+    {400, 403}
+)  # refusals of a HEAD, whose response has no body that would name the reason
+_EMPTY_OBJECT = 416  # the status of a GET of the first byte of an empty object
 
 
 class GaveUpError(Exception):
@@ -92,7 +93,7 @@ class RetryingStore:
             except StoreError as error:
                 if error.fault.status not in _UNEXPLAINED:
                     raise
-                await self._read_byte(key)  # raises what the reason is, if there still is one
+                await self._read_byte(key)  # raises the reason, if there still is one
                 meta = await head()
             validate(meta)
             return meta
@@ -106,11 +107,11 @@ class RetryingStore:
         return layout
 
     async def read_byte(self, key: str) -> None:
-        """Return if the object can be read."""
+        """Return if the object can be read; its content is ignored."""
         await self._retry(key, lambda: self._read_byte(key))
 
     def small_objects(self, work: SmallObjectWork) -> SmallObjects | None:
-        """The thread for small objects. It repeats nothing, and hands back whatever fails."""
+        """The thread for small objects. It does not retry: its work hands back what fails."""
         return self._store.small_objects(work)
 
     async def _read_byte(self, key: str) -> None:
@@ -159,9 +160,9 @@ class RetryingStore:
             raise
 
     async def _try_readable_object(self, key: str) -> None:
-        """Nothing was served since the last failure of `key`: can an object still be read that could be read before?
+        """Nothing succeeded since the last failure of `key`: read a byte of an object that could be read before.
 
-        Where only one object is left, this tells whether its trouble concerns others.
+        If only one object is left, this tells a failure of that object from an outage.
         """
         limiter = self._settings.limiter
         good = limiter.health.good
