@@ -75,7 +75,7 @@ class Work:
                 check.update(chunk)
             check.prove()
         if self._stage > 1:
-            self._destination.land(safe_path(ref.key), body, ref.last_modified)
+            self._destination.write_file(safe_path(ref.key), body, ref.last_modified)
         self._running -= 1
         self._left -= 1
         if not self._left:
