@@ -16,7 +16,7 @@ from s3haul.core.ranges import KMS_FACTOR, MOST_BLOCKS
 from s3haul.core.stats import Stats
 from s3haul.diagnose.reasons import REASONS
 from s3haul.diagnose.table import DIAGNOSES
-from s3haul.engine.large_limiter import FIRST, LANE_BYTES
+from s3haul.engine.large_limiter import FIRST, BYTES_PER_TRANSFER
 from s3haul.errors import S3HaulError, UsageError
 from s3haul.options import RangeOptions
 
@@ -32,7 +32,7 @@ def test_every_id_in_the_source_has_a_page():
 
 
 def test_no_page_describes_an_id_that_is_never_given():
-    others = [path for path in SOURCE.rglob("*.py") if path.name != "pages.py"]
+    others = [path for path in SOURCE.rglob("*.py") if path.name != "table.py"]
     used = {found for path in others for found in ID.findall(path.read_text())}
     assert set(DIAGNOSES) <= used
 
@@ -92,7 +92,7 @@ def test_the_sizes_in_the_text_on_large_objects_are_those_of_the_code():
     assert (
         f"{mebi['smallest'] * KMS_FACTOR} to {mebi['largest'] * KMS_FACTOR} MiB where every GET costs" in text
     )
-    assert f"{mebi['memory']} MiB of memory, {LANE_BYTES >> 20} MiB a range at most" in text
+    assert f"{mebi['memory']} MiB of memory, {BYTES_PER_TRANSFER >> 20} MiB a range at most" in text
     assert f"There are {FIRST} at a time at first" in text
     assert (
         f"each block ({mebi['block']} MiB, more beyond {sizes.block * MOST_BLOCKS // 10**11 * 100} GB)"
@@ -130,3 +130,18 @@ def test_the_flags_of_a_haul_are_shown_in_groups(capsys):
     headings = [line for line in lines if re.fullmatch(r"[A-Z]\w+:", line)]
     assert headings == ["Arguments:", "Access:", "Selection:", "Transfer:", "Output:", "Other:"]
     assert "--moot" not in lines
+
+
+@pytest.mark.parametrize("topic", ["how-it-works", "developing"])
+def test_every_module_that_the_help_names_exists(topic):
+    packages = "|".join(path.name for path in SOURCE.iterdir() if path.is_dir())
+    named = re.findall(rf"(?<![\w/])(?:{packages})/[a-z_0-9]+", topic_text(topic))
+    assert len(named) >= 5
+    for module in named:
+        assert (SOURCE / f"{module}.py").is_file(), module
+
+
+def test_the_help_for_developers_names_every_layer():
+    packages = {path.name for path in SOURCE.iterdir() if (path / "__init__.py").is_file()}
+    text = topic_text("developing")
+    assert {name for name in packages if re.search(rf"^  {name} ", text, re.MULTILINE)} == packages

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from s3haul.store.limiter import ConcurrencyLimiter
 
-LANE_BYTES = 1 << 20  # of buffers for one body: a chunk of the SDK; the curl transport needs far less
+BYTES_PER_TRANSFER = 1 << 20  # of buffers for one body: a chunk of the SDK; the curl transport needs far less
 FIRST = 16
 LOOK_AFTER = 0.2  # seconds
 BUSY = 0.8  # of the processors' time
@@ -26,7 +26,7 @@ class LargeTransferLimiter:
 
     def __init__(self, limiter: ConcurrencyLimiter, memory: int) -> None:
         self._limiter = limiter
-        self._most = max(1, memory // LANE_BYTES)
+        self._most = max(1, memory // BYTES_PER_TRANSFER)
         self._worth = FIRST
         self._ticks: tuple[int, int] | None = None  # at the last look
         self._taken = 0
