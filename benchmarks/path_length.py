@@ -39,7 +39,7 @@ def calls_of(scenario: Scenario, scratch: str) -> Counter[CodeType]:
             code = command(["cp", f"s3://{scenario.bucket}", f"{scratch}/{scenario.name}", *where])
         finally:
             sys.setprofile(None)
-            threading.setprofile(None)  # type: ignore[arg-type] # None ends it, as for sys
+            threading.setprofile(None)
     if code:
         raise SystemExit(code)
     return calls
@@ -67,9 +67,13 @@ def main() -> None:
             modules: Counter[str] = Counter()
             for code, calls in path.items():
                 modules[str(Path(code.co_filename).relative_to(PACKAGE))] += round(calls)
-            print(f"an object of {size:,} bytes: {len(modules)} modules, {sum(path.values()):.0f} Python calls")
+            print(
+                f"an object of {size:,} bytes: {len(modules)} modules, {sum(path.values()):.0f} Python calls"
+            )
             for module, calls in sorted(modules.items()):
-                names = ", ".join(sorted(code.co_name for code in path if code.co_filename.endswith(f"/{module}")))
+                names = ", ".join(
+                    sorted(code.co_name for code in path if code.co_filename.endswith(f"/{module}"))
+                )
                 print(f"  {calls:5} {module:34} {names[:110]}")
 
 

@@ -16,7 +16,7 @@ from s3haul.core.ranges import KMS_FACTOR, MOST_BLOCKS
 from s3haul.core.stats import Stats
 from s3haul.diagnose.reasons import REASONS
 from s3haul.diagnose.table import DIAGNOSES
-from s3haul.engine.large_limiter import FIRST, BYTES_PER_TRANSFER
+from s3haul.engine.large_limiter import BYTES_PER_TRANSFER, FIRST
 from s3haul.errors import S3HaulError, UsageError
 from s3haul.options import RangeOptions
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from s3haul.diagnose.diagnosis import exit_code, filled
 from s3haul.diagnose.symptoms import RequestKind, diagnosis_id
-from s3haul.diagnose.table import DIAGNOSES, exit_code, filled
+from s3haul.diagnose.table import DIAGNOSES
 from s3haul.errors import Fault, FaultKind
 
 WHO = "User: x is not authorized to perform:"

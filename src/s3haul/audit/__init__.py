@@ -1,0 +1,1 @@
+"""`verify`: reads copied files again and compares them with what the journal knows."""

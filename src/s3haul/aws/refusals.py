@@ -14,8 +14,9 @@ from s3haul.aws.config.chain import RoleStep
 from s3haul.aws.config.profile import Settings
 from s3haul.aws.guard import is_refused_setting, refused_setting
 from s3haul.diagnose.denial import Denial, parse_denial, which_policy
+from s3haul.diagnose.diagnosis import filled
 from s3haul.diagnose.symptoms import RequestKind, diagnosis_id
-from s3haul.diagnose.table import DIAGNOSES, filled
+from s3haul.diagnose.table import DIAGNOSES
 from s3haul.errors import (
     AssumeRoleError,
     CredentialsError,

@@ -1,6 +1,6 @@
-"""What a shell offers for a value: the profiles of the AWS configuration, the topics of the help.
+"""What a shell offers for `--profile`: the profiles of the AWS configuration.
 
-It reads the section lines of the files and nothing else: no SDK, since every TAB waits for it.
+Reads the section lines of the files and nothing else: no SDK, since every TAB waits for it.
 """
 
 import os
@@ -12,7 +12,7 @@ _SECTION = re.compile(r"^\[\s*(?:profile\s+)?[\"']?([^\]\"'\s]+)[\"']?\s*\]", re
 
 
 def profiles(incomplete: str) -> list[str]:
-    """The profiles that begin so."""
+    """The profiles whose names begin with `incomplete`."""
     found = set()
     for variable, usual in _FILES:
         try:
@@ -21,12 +21,3 @@ def profiles(incomplete: str) -> list[str]:
             continue
         found |= set(_SECTION.findall(text))
     return sorted(name for name in found if name.startswith(incomplete))
-
-
-def topics(incomplete: str) -> list[str]:
-    """What `s3haul help` can be asked for."""
-    from s3haul.cli.commands import COMMANDS  # noqa: PLC0415 - only who presses TAB pays
-    from s3haul.cli.help_topics import TOPICS  # noqa: PLC0415 - same
-    from s3haul.diagnose.table import DIAGNOSES  # noqa: PLC0415 - same
-
-    return sorted(name for name in {*TOPICS, *COMMANDS, *DIAGNOSES} if name.startswith(incomplete))

@@ -11,7 +11,6 @@ import typer
 
 from s3haul.cli import streams
 from s3haul.cli.commands import COMMANDS, load
-from s3haul.cli.completion import topics
 from s3haul.diagnose.reasons import REASONS
 from s3haul.diagnose.table import DIAGNOSES
 from s3haul.errors import UsageError
@@ -21,6 +20,11 @@ TOPICS = (
     *("compatibility", "exit-codes", "errors", "filters", "resume", "large-objects", "names"),
     *("manifest", "json", "threat-model", "how-it-works", "developing"),
 )
+
+
+def topics(incomplete: str) -> list[str]:
+    """What `s3haul help` takes that begins with `incomplete`: for the shell."""
+    return sorted(name for name in {*TOPICS, *COMMANDS, *DIAGNOSES} if name.startswith(incomplete))
 
 
 def register(app: typer.Typer) -> None:

@@ -10,9 +10,11 @@ from enum import StrEnum
 from typing import Any
 
 from s3haul.diagnose.denial import parse_denial, which_policy
+from s3haul.diagnose.diagnosis import OWNER, exit_code, filled
 from s3haul.diagnose.evidence import ErrorSummary, Evidence, Group, Sample, grouped
+from s3haul.diagnose.guards import GUARDS
 from s3haul.diagnose.symptoms import RequestKind, diagnosis_id
-from s3haul.diagnose.table import DIAGNOSES, GUARDS, OWNER, exit_code, filled
+from s3haul.diagnose.table import DIAGNOSES
 from s3haul.diagnose.trust import principal_of
 from s3haul.errors import Fault, FaultKind
 

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from s3haul.core.text import human_duration
 from s3haul.diagnose.denial import parse_denial, which_policy
+from s3haul.diagnose.diagnosis import exit_code
 from s3haul.diagnose.symptoms import RequestKind, diagnosis_id
-from s3haul.diagnose.table import DIAGNOSES, exit_code
+from s3haul.diagnose.table import DIAGNOSES
 from s3haul.errors import (
     AccessError,
     CredentialsError,

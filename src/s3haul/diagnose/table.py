@@ -1,25 +1,11 @@
-"""The one diagnosis table: what each id means, who can fix it, how. `s3haul help ID` prints a row.
+"""The one diagnosis table: what each id means, who can fix it, how. `s3haul help ID` prints an entry.
 
-The ids are stable: appended to, never renumbered. `diagnose.symptoms` and `diagnose.causes` find the row;
-errors and the reasons of objects name it. In a fix, words in capitals (BUCKET, ROLE-ARN, KEY-ARN,
-CALLER-ARN, REGION) stand for values: `filled` puts in those that are known.
+The ids are stable: appended to, never renumbered. `symptoms` and `causes` find the entry; errors and the reasons of
+objects name it. In a fix, words in capitals (BUCKET, ROLE-ARN, KEY-ARN, CALLER-ARN, REGION) stand for values:
+`diagnosis.filled` replaces those that are known.
 """
 
-from collections.abc import Mapping
-from typing import NamedTuple
-
-YOU, OWNER, BOTH = "you", "data owner", "you or the data owner"
-ADMIN, ORGANISATION = "your administrator", "an organisation admin"
-SERVICE, NOBODY = "the service", "nobody"
-
-
-class Diagnosis(NamedTuple):
-    """`title` is what happened; `fix` is an instruction to `who`."""
-
-    title: str
-    who: str
-    fix: str
-
+from s3haul.diagnose.diagnosis import ADMIN, BOTH, NOBODY, OWNER, SERVICE, YOU, Diagnosis
 
 DIAGNOSES: dict[str, Diagnosis] = {
     "S3H-CFG-01": Diagnosis(
@@ -406,52 +392,3 @@ DIAGNOSES: dict[str, Diagnosis] = {
         "A bug in s3haul.", "the authors of s3haul", "Report it with the output of --log-format json."
     ),
 }
-
-# Whose the kinds of policy are that AWS names in a refusal, and where to look; rows of S3H-S3-08.
-GUARDS: dict[str, tuple[str, str]] = {
-    "service control": (
-        ORGANISATION,
-        "Let the service control policies of the caller's account allow it, for this role at least.",
-    ),
-    "resource control": (
-        ORGANISATION,
-        "Let the resource control policies of the owner's account allow it, for this role at least.",
-    ),
-    "permissions boundary": (OWNER, "Allow it in the permissions boundary of ROLE-ARN as well."),
-    "session": (
-        YOU,
-        "Ask whoever gave you the session (a broker, an SSO permission set) for one that allows it.",
-    ),
-    "VPC endpoint": (YOU, "Allow it in the policy of the VPC endpoint, which belongs to your network."),
-    "resource-based": (
-        OWNER,
-        "Look in the bucket's policy for a Deny that meets the role: on endpoint, address or organisation.",
-    ),
-    "role trust": (OWNER, "Look in the trust policy of ROLE-ARN for a Deny that meets CALLER-ARN."),
-    "identity-based": (BOTH, "Look in the policies of the user or role that AWS names for a Deny."),
-}
-
-_OF_THE_SOURCE = frozenset(
-    {
-        *("S3H-NET-02", "S3H-NET-04", "S3H-NET-05", "S3H-NET-06", "S3H-NET-07", "S3H-NET-08", "S3H-NET-09"),
-        *("S3H-S3-01", "S3H-S3-11", "S3H-S3-12", "S3H-S3-15", "S3H-S3-16", "S3H-S3-17", "S3H-S3-18"),
-        *("S3H-S3-19", "S3H-KMS-08", "S3H-INT-01", "S3H-INT-03", "S3H-INT-05"),
-    }
-)
-
-
-def exit_code(diagnosis: str) -> int:
-    """The exit code of a run that this id ended: 2 usage, 5 destination, 6 source, 4 access."""
-    if diagnosis in {"S3H-CFG-08", "S3H-USE-01"}:
-        return 2
-    if diagnosis.startswith("S3H-DST"):
-        return 5
-    return 6 if diagnosis in _OF_THE_SOURCE else 4
-
-
-def filled(text: str, values: Mapping[str, str]) -> str:
-    """`text` with its words in capitals replaced; those without a value stay."""
-    for name, value in values.items():
-        if value:
-            text = text.replace(name, value)
-    return text
