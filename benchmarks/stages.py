@@ -18,13 +18,13 @@ from pathlib import Path
 from s3haul.cli.app import run as command
 from s3haul.core.keypath import safe_path
 from s3haul.disk import Destination
-from s3haul.engine.answers import check_end, check_whole, demand_encryption
+from s3haul.engine.validation import check_complete, check_whole, demand_encryption
 from s3haul.engine.verification import check_for, plan
 from s3haul.models import ObjectRef
 from s3haul.options import SourceOptions, TransferOptions
+from s3haul.s3.credentials import Credentials
 from s3haul.s3.endpoint import parse
 from s3haul.s3.handles import Network
-from s3haul.s3.keys import Keys
 from s3haul.s3.responses import object_meta
 from s3haul.s3.store import open_curl_store
 from scenarios import SCENARIOS
@@ -70,9 +70,9 @@ class Work:
             check_whole(ref, meta)
             demand_encryption(meta, self._options)
             check = check_for(plan(meta, ref.size, self._options), ref.size, None, self._options)
-            check_end(ref.size - sum(map(len, body)))
-            for piece in body:
-                check.update(piece)
+            check_complete(ref.size - sum(map(len, body)))
+            for chunk in body:
+                check.update(chunk)
             check.prove()
         if self._stage > 1:
             self._destination.land(safe_path(ref.key), body, ref.last_modified)
@@ -95,8 +95,8 @@ class Work:
 async def alone(server: Server, bucket: str, stage: int, root: Path) -> float:
     """Microseconds an object of the transfer thread alone."""
 
-    async def keys() -> Keys:
-        return Keys("id", "secret")
+    async def keys() -> Credentials:
+        return Credentials("id", "secret")
 
     endpoint = parse(f"{server.endpoint('https')}/{bucket}", "us-east-1")
     source, network = SourceOptions(bucket=bucket), Network(authorities=str(server.ca))

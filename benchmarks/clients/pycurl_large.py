@@ -53,11 +53,11 @@ class Copy:
         if self._at != self._range.end:
             raise SystemExit(f"{self._range.key}: a range that ends at {self._at}, not {self._range.end}")
 
-    def _take(self, piece: bytes) -> None:
-        if self._filled + len(piece) > GATHERED:
+    def _take(self, chunk: bytes) -> None:
+        if self._filled + len(chunk) > GATHERED:
             self._flush()
-        self._memory[self._filled : self._filled + len(piece)] = piece
-        self._filled += len(piece)
+        self._memory[self._filled : self._filled + len(chunk)] = chunk
+        self._filled += len(chunk)
 
     def _flush(self) -> None:
         self._at += os.pwrite(self._range.file, self._memory[: self._filled], self._at)

@@ -62,12 +62,12 @@ class Bucket:
         """Everything in the bucket, a page at a time."""
         curl, token = new_curl(), None
         while token != "":
-            pieces: list[bytes] = []
+            chunks: list[bytes] = []
             after = f"continuation-token={quote(token, safe='~')}&" if token else ""
             self.set_request(curl, query=f"{after}list-type=2")
-            curl.setopt(pycurl.WRITEFUNCTION, pieces.append)
+            curl.setopt(pycurl.WRITEFUNCTION, chunks.append)
             curl.perform()
-            page = ET.fromstring(b"".join(pieces))
+            page = ET.fromstring(b"".join(chunks))
             for entry in page.iterfind("{*}Contents"):
                 key, size, etag = (entry.findtext(f"{{*}}{name}", "") for name in ("Key", "Size", "ETag"))
                 yield Entry(key, int(size), etag)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from s3haul.options import RoleOptions
-from s3haul.store import ObjectStore
+from s3haul.store.protocol import ObjectStore
 
 
 @dataclass(frozen=True, slots=True)

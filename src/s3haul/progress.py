@@ -102,8 +102,10 @@ class Bars:
             self._line("bytes  ", reading.share, f"{size}, {human_bytes(reading.byte_rate)}/s{left}"),
             self._line("objects", _object_share(reading), f"{count}, {reading.object_rate:,.0f}/s{listing}"),
         ]
-        remarks = filter(None, (", ".join(reading.notes()), reading.stall))
-        return lines + [self._trim(f"         {remark}", self._screen.columns - 1) for remark in remarks]
+        source_warnings = filter(None, (", ".join(reading.notes()), reading.stall))
+        return lines + [
+            self._trim(f"         {remark}", self._screen.columns - 1) for remark in source_warnings
+        ]
 
     def _line(self, name: str, share: float | None, text: str) -> str:
         width = self._screen.columns - 1

@@ -14,7 +14,7 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 
-async def steadfast(work: Awaitable[T], hurry: Callable[[], None] | None = None) -> T:
+async def shielded(work: Awaitable[T], hurry: Callable[[], None] | None = None) -> T:
     """The result of `work`; when cancelled meanwhile, cancelled only after `work` has ended.
 
     `hurry` is called when that happens, to make it end soon.
@@ -49,5 +49,5 @@ def settle(future: "asyncio.Future[T]", result: T, error: BaseException | None) 
 
 
 async def in_thread(threads: Executor | None, function: Callable[[*Ts], T], *args: *Ts) -> T:
-    """`function(*args)` in a thread, steadfastly; None is the loop's own executor."""
-    return await steadfast(asyncio.get_running_loop().run_in_executor(threads, function, *args))
+    """`function(*args)` in a thread, shielded from cancellation; None is the loop's own executor."""
+    return await shielded(asyncio.get_running_loop().run_in_executor(threads, function, *args))

@@ -6,7 +6,7 @@ from check.rows import no_decrypt_right, own_policy_lacks_assume_role, second_ke
 from check.world import MFA, found, new_cloud
 from s3haul.demo import seed
 from s3haul.demo.server import DemoServer
-from s3haul.disk.trouble import FreeSpace
+from s3haul.disk.errors import FreeSpace
 
 STEPS = [
     "configuration",

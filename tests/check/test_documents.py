@@ -4,13 +4,13 @@ import copy
 
 import pytest
 
-from access.grants import demo_grant, put_in_force
 from check.rows import THIRD_ACCOUNT
 from check.world import World, found
-from s3haul.access import documents
-from s3haul.access.documents import Document
+from policies.grants import demo_grant, put_in_force
 from s3haul.demo import seed
 from s3haul.demo.model import KmsKey
+from s3haul.policies import documents
+from s3haul.policies.documents import Document
 
 THIRD_KEY = KmsKey(THIRD_ACCOUNT, seed.REGION, "99999999-12ab-34cd-56ef-1234567890ab", {})
 BOTH_KEYS = (seed.KMS_KEY_ARN, THIRD_KEY.arn)

@@ -14,7 +14,7 @@ from s3haul.demo.server import DemoServer
 from s3haul.errors import S3HaulError
 from s3haul.events import Warned
 from s3haul.options import AccessOptions, RoleOptions, SourceOptions, TransferOptions
-from s3haul.store import GetRequest
+from s3haul.store.protocol import GetRequest
 from surroundings import aws_variables
 
 CONFIG = """

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from s3haul.models import ObjectMeta
-from s3haul.store import GetRequest, ObjectStore
+from s3haul.store.protocol import GetRequest, ObjectStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,18 +13,18 @@ class Loaded:
     """What came of one request."""
 
     meta: ObjectMeta
-    pieces: list[bytes]
+    chunks: list[bytes]
 
     @property
     def body(self) -> bytes:
-        return b"".join(self.pieces)
+        return b"".join(self.chunks)
 
 
 async def load(store: ObjectStore, request: GetRequest) -> Loaded:
     """Raises what `store.load` raises."""
-    pieces: list[bytes] = []
-    meta = await store.load(request, lambda _meta: lambda piece: pieces.append(bytes(piece)))
-    return Loaded(meta, pieces)
+    chunks: list[bytes] = []
+    meta = await store.load(request, lambda _meta: lambda chunk: chunks.append(bytes(chunk)))
+    return Loaded(meta, chunks)
 
 
 @asynccontextmanager

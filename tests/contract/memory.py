@@ -13,7 +13,7 @@ from itertools import islice
 from contract.stored import StoredObject, answer, digest, meta_of, one_part, refused, stored, text
 from s3haul.errors import StoreError
 from s3haul.models import ListPage, ObjectMeta, Part, PartLayout
-from s3haul.store import Consume, GetRequest, SmallObjectWork, Take
+from s3haul.store.protocol import Consume, GetRequest, OnData, SmallObjectWork
 from s3haul.threads import in_thread
 
 __all__ = ["Call", "MemoryStore", "StoredObject", "digest", "refused", "stored", "text"]
@@ -21,15 +21,15 @@ __all__ = ["Call", "MemoryStore", "StoredObject", "digest", "refused", "stored",
 PIECE = 64 * 1024
 
 Pause = Callable[[], Awaitable[object]]
-Piece = bytes | Exception | Pause  # sent, raised, or awaited, in order
+Chunk = bytes | Exception | Pause  # sent, raised, or awaited, in order
 
 
 @dataclass(slots=True)
 class Call:
-    """One call, as the fault hook sees it before it is answered: raise, or change `answer` and `pieces`.
+    """One call, as the fault hook sees it before it is answered: raise, or change `answer` and `chunks`.
 
     `n` counts from 1 the calls of this operation for this key (for "list": this prefix). `answer` is the
-    ListPage, ObjectMeta or PartLayout that would be given; `pieces` the body of a "get".
+    ListPage, ObjectMeta or PartLayout that would be given; `chunks` the body of a "get".
     """
 
     operation: str  # list, get, head, parts
@@ -37,7 +37,7 @@ class Call:
     n: int
     answer: object
     request: GetRequest | None = None
-    pieces: list[Piece] = field(default_factory=list)
+    chunks: list[Chunk] = field(default_factory=list)
 
 
 FaultHook = Callable[[Call], Awaitable[None] | None]
@@ -88,23 +88,23 @@ class MemoryStore:
             self.most_open = max(self.most_open, self.open_bodies)
             try:
                 meta, data = answer(self._find(request.key, request.version_id), request)
-                pieces: list[Piece] = [data[at : at + PIECE] for at in range(0, len(data), PIECE)]
-                call = await self._called("get", request.key, meta, request=request, pieces=pieces)
+                chunks: list[Chunk] = [data[at : at + PIECE] for at in range(0, len(data), PIECE)]
+                call = await self._called("get", request.key, meta, request=request, chunks=chunks)
                 assert isinstance(call.answer, ObjectMeta)
                 take = await in_thread(None, consume, call.answer)
-                for piece in call.pieces:
-                    await self._deliver(piece, take)
+                for chunk in call.chunks:
+                    await self._deliver(chunk, take)
             finally:
                 self.open_bodies -= 1
         return call.answer
 
-    async def _deliver(self, piece: Piece, take: Take) -> None:
-        if isinstance(piece, bytes):
-            await in_thread(None, take, piece)
-        elif isinstance(piece, Exception):
-            raise piece
+    async def _deliver(self, chunk: Chunk, take: OnData) -> None:
+        if isinstance(chunk, bytes):
+            await in_thread(None, take, chunk)
+        elif isinstance(chunk, Exception):
+            raise chunk
         else:
-            await piece()
+            await chunk()
 
     def small_objects(self, work: SmallObjectWork) -> None:
         return None

@@ -13,7 +13,7 @@ import awscrt.checksums
 
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import Checksum, ObjectMeta
-from s3haul.store import GetRequest
+from s3haul.store.protocol import GetRequest
 
 ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 
@@ -78,7 +78,7 @@ def stored(
     checksums: tuple[Checksum, ...] = ()
     digests: tuple[str, ...] = ()
     if algorithm and composite:
-        raw = [digest(algorithm, piece) for piece in cut(body, parts)]
+        raw = [digest(algorithm, chunk) for chunk in cut(body, parts)]
         digests = tuple(text(one) for one in raw)
         checksums = (Checksum(algorithm, "COMPOSITE", text(digest(algorithm, b"".join(raw))) + suffix),)
     elif algorithm:

@@ -15,7 +15,7 @@ from s3haul.aws.session import open_store
 from s3haul.demo import seed
 from s3haul.demo.server import DemoServer
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
-from s3haul.store import ObjectStore
+from s3haul.store.protocol import ObjectStore
 
 MAY_SEE_PARTS = {
     "Version": "2012-10-17",

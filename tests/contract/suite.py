@@ -18,7 +18,7 @@ from contract.loading import loaded
 from contract.memory import digest, text
 from s3haul.errors import FaultKind, StoreError
 from s3haul.models import Checksum
-from s3haul.store import GetRequest, ObjectStore
+from s3haul.store.protocol import GetRequest, ObjectStore
 
 ALGORITHMS = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256")
 COMPOSITE_ALGORITHMS = ("CRC32", "CRC32C", "SHA1", "SHA256")
@@ -160,9 +160,9 @@ class ObjectStoreContract:
         data = noise(3 * MEBIBYTE + 7)
         async with bucket({"big": Upload(data)}) as store, loaded(store, GetRequest("big")) as body:
             meta = body.meta
-            pieces = body.pieces
-        assert b"".join(pieces) == data
-        assert 0 < min(map(len, pieces)) <= max(map(len, pieces)) <= MEBIBYTE
+            chunks = body.chunks
+        assert b"".join(chunks) == data
+        assert 0 < min(map(len, chunks)) <= max(map(len, chunks)) <= MEBIBYTE
         assert (meta.status, meta.length, meta.size, meta.range_start) == (200, len(data), len(data), None)
 
     async def test_a_body_comes_in_order_and_not_on_the_event_loop(self, bucket):
@@ -173,8 +173,8 @@ class ObjectStoreContract:
             threads.add(threading.get_ident())
             return take
 
-        def take(piece):
-            got.extend(piece)
+        def take(chunk):
+            got.extend(chunk)
             threads.add(threading.get_ident())
 
         async with bucket({"big": Upload(data), "empty": Upload(b"")}) as store:
@@ -222,7 +222,7 @@ class ObjectStoreContract:
 
     async def test_an_empty_object_has_no_pieces(self, bucket):
         async with bucket({"empty": Upload(b"")}) as store, loaded(store, GetRequest("empty")) as body:
-            assert body.pieces == []
+            assert body.chunks == []
             assert (body.meta.status, body.meta.length, body.meta.size) == (200, 0, 0)
 
     async def test_a_range_gives_just_these_bytes_and_says_where_they_are(self, bucket):
@@ -285,7 +285,7 @@ class ObjectStoreContract:
             async with loaded(store, GetRequest("a")) as body:
                 (whole,) = body.meta.checksums
             layout = await store.part_layout("a")
-        raw = [digest(algorithm, piece) for piece in (data[:10], data[10:22], data[22:])]
+        raw = [digest(algorithm, chunk) for chunk in (data[:10], data[10:22], data[22:])]
         assert whole == Checksum(algorithm, "COMPOSITE", text(digest(algorithm, b"".join(raw))) + "-3")
         assert layout.algorithm == algorithm
         assert [(part.number, part.start, part.size) for part in layout.parts] == [

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from s3haul.aws import sdk_settings
+from s3haul.aws.config import sdk_settings
 from s3haul.cli.help_topics import topic_text
 
 TESTS = Path(__file__).parent.parent

@@ -12,11 +12,11 @@ from s3haul.cli.help_topics import TOPICS, topic_text
 from s3haul.cli.manifest import COLUMNS
 from s3haul.cli.render import Ending
 from s3haul.core.keypath import safe_path
-from s3haul.core.pages import PAGES
-from s3haul.core.plan import DEARER, MOST_BLOCKS
-from s3haul.core.reasons import REASONS
+from s3haul.core.ranges import KMS_FACTOR, MOST_BLOCKS
 from s3haul.core.stats import Stats
-from s3haul.engine.lanes import FIRST, LANE_BYTES
+from s3haul.diagnose.reasons import REASONS
+from s3haul.diagnose.table import DIAGNOSES
+from s3haul.engine.large_limiter import FIRST, LANE_BYTES
 from s3haul.errors import S3HaulError, UsageError
 from s3haul.options import RangeOptions
 
@@ -34,7 +34,7 @@ def test_every_id_in_the_source_has_a_page():
 def test_no_page_describes_an_id_that_is_never_given():
     others = [path for path in SOURCE.rglob("*.py") if path.name != "pages.py"]
     used = {found for path in others for found in ID.findall(path.read_text())}
-    assert set(PAGES) <= used
+    assert set(DIAGNOSES) <= used
 
 
 def test_every_error_class_has_an_id_and_an_exit_code_that_the_help_lists():
@@ -42,7 +42,7 @@ def test_every_error_class_has_an_id_and_an_exit_code_that_the_help_lists():
     classes = [S3HaulError]
     for each in classes:
         classes += each.__subclasses__()
-        assert each.default_id in PAGES, each
+        assert each.default_id in DIAGNOSES, each
         assert re.search(rf"^  {each.exit_code} ", codes, re.MULTILINE), each
 
 
@@ -89,7 +89,9 @@ def test_the_sizes_in_the_text_on_large_objects_are_those_of_the_code():
     mebi = {name: getattr(sizes, name) >> 20 for name in ("above", "smallest", "largest", "block", "memory")}
     assert f"Up to {mebi['above']} MiB an object comes in one GET" in text
     assert f"A range is {mebi['smallest']} to {mebi['largest']} MiB" in text
-    assert f"{mebi['smallest'] * DEARER} to {mebi['largest'] * DEARER} MiB where every GET costs" in text
+    assert (
+        f"{mebi['smallest'] * KMS_FACTOR} to {mebi['largest'] * KMS_FACTOR} MiB where every GET costs" in text
+    )
     assert f"{mebi['memory']} MiB of memory, {LANE_BYTES >> 20} MiB a range at most" in text
     assert f"There are {FIRST} at a time at first" in text
     assert (

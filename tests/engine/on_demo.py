@@ -17,7 +17,7 @@ from s3haul.engine.run import Job, haul
 from s3haul.events import Event
 from s3haul.journal import SourceIdentity
 from s3haul.options import AccessOptions, RangeOptions, SourceOptions, TransferOptions
-from s3haul.store import ObjectStore
+from s3haul.store.protocol import ObjectStore
 
 TINY = RangeOptions(above=2_000, smallest=250, largest=250, block=400)
 QUICK = TransferOptions(concurrency=8, max_attempts=4, ranges=TINY)

@@ -54,7 +54,7 @@ async def test_a_hanging_body_is_let_go_on_cancellation(tmp_path):
 
     def stall(call):
         if call.operation == "get":
-            call.pieces = [b"z" * 10, hang]
+            call.chunks = [b"z" * 10, hang]
 
     store = MemoryStore({"k": stored(b"z" * 2 * MIB)}, fault=stall)
     task = asyncio.create_task(run_once(store, tmp_path))

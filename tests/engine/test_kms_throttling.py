@@ -4,10 +4,10 @@ import pytest
 
 from contract.memory import MemoryStore, refused, stored
 from engine.harness import DONE, VirtualClock, run_once, states
-from s3haul.core.tuner import Tuner
-from s3haul.engine.gate import Gate
-from s3haul.engine.parking import MOST, Parking
+from s3haul.core.adaptive import AdaptiveLimit
 from s3haul.models import ObjectRef, Outcome, State
+from s3haul.store.kms_throttling import MOST, KmsThrottling
+from s3haul.store.limiter import ConcurrencyLimiter
 
 
 def objects(count: int, *, plain: int):
@@ -55,15 +55,15 @@ def served(sse: str) -> Outcome:
 
 @pytest.mark.parametrize(("plain", "makes_sense"), [(0, False), (3, False), (20, True), (100, True)])
 def test_objects_are_parked_where_others_are_served_that_need_no_kms(plain, makes_sense):
-    parking = Parking(Gate(Tuner(ceiling=8)))
+    kms_throttling = KmsThrottling(ConcurrencyLimiter(AdaptiveLimit(ceiling=8)))
     for number in range(100):
-        parking.saw(served("AES256" if number < plain else "aws:kms"))
-    assert parking.enter("k") is makes_sense
+        kms_throttling.saw(served("AES256" if number < plain else "aws:kms"))
+    assert kms_throttling.enter("k") is makes_sense
 
 
 def test_so_many_are_parked_and_no_more():
-    parking = Parking(Gate(Tuner(ceiling=8)))
-    parking.saw(served(""))
-    assert [parking.enter("k") for _ in range(MOST + 1)] == [True] * MOST + [False]
-    parking.leave()
-    assert parking.enter("k")
+    kms_throttling = KmsThrottling(ConcurrencyLimiter(AdaptiveLimit(ceiling=8)))
+    kms_throttling.saw(served(""))
+    assert [kms_throttling.enter("k") for _ in range(MOST + 1)] == [True] * MOST + [False]
+    kms_throttling.leave()
+    assert kms_throttling.enter("k")

@@ -6,10 +6,10 @@ import pytest
 
 from contract.memory import MemoryStore, stored
 from engine.harness import DONE, VirtualClock, run_once, states
-from s3haul.engine.limits import LimitedStore, fitting, limited
 from s3haul.models import ObjectRef
 from s3haul.options import TransferOptions
-from s3haul.store import GetRequest
+from s3haul.store.limited import LimitedStore, fitting, limited
+from s3haul.store.protocol import GetRequest
 
 
 async def test_a_run_asks_no_more_often_than_it_may(tmp_path):

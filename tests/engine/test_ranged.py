@@ -10,8 +10,8 @@ from contract.memory import MemoryStore, stored
 from contract.suite import noise
 from engine.harness import leftovers, manifest, run_once, states, tree
 from s3haul.disk import Destination
-from s3haul.disk.trouble import FreeSpace
-from s3haul.engine.lanes import LANE_BYTES
+from s3haul.disk.errors import FreeSpace
+from s3haul.engine.large_limiter import LANE_BYTES
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.events import Resumed, Retrying
 from s3haul.options import RangeOptions
@@ -37,8 +37,8 @@ def cut_behind(limit):
         if call.operation == "get" and call.request.byte_range:
             first, last = call.request.byte_range
             if last >= limit:
-                body = b"".join(call.pieces)
-                call.pieces = [body[: max(0, limit - first)], CUT]
+                body = b"".join(call.chunks)
+                call.chunks = [body[: max(0, limit - first)], CUT]
 
     return fault
 
@@ -190,7 +190,7 @@ async def test_an_object_that_changes_under_way_is_never_mixed(tmp_path):
 async def test_a_line_that_breaks_often_costs_no_attempt_while_blocks_land(tmp_path):
     def fault(call):
         if call.operation == "get":
-            call.pieces = [b"".join(call.pieces)[:450], CUT]
+            call.chunks = [b"".join(call.chunks)[:450], CUT]
 
     store = MemoryStore({"k": stored(BODY)}, fault=fault)
     done = await run_once(store, tmp_path, ranges=TINY, max_attempts=1)
@@ -202,7 +202,7 @@ async def test_a_line_that_breaks_often_costs_no_attempt_while_blocks_land(tmp_p
 async def test_only_the_part_that_does_not_match_is_fetched_again(tmp_path):
     def flip_once(call):
         if call.operation == "get" and call.request.byte_range[0] == 3_000 and call.n <= 10:
-            call.pieces = [b"".join(call.pieces)[::-1]]
+            call.chunks = [b"".join(call.chunks)[::-1]]
 
     store = MemoryStore(
         {"k": stored(BODY, algorithm="SHA256", part_sizes=(3_000, 3_000, 4_000), composite=True)},
@@ -220,7 +220,7 @@ async def test_only_the_part_that_does_not_match_is_fetched_again(tmp_path):
 async def test_a_second_mismatch_fails_the_object_and_leaves_nothing(tmp_path):
     def flip(call):
         if call.operation == "get":
-            call.pieces = [b"X" + b"".join(call.pieces)[1:]]
+            call.chunks = [b"X" + b"".join(call.chunks)[1:]]
 
     store = MemoryStore({"k": stored(BODY)}, fault=flip)
     done = await run_once(store, tmp_path, ranges=TINY)

@@ -4,21 +4,21 @@ from contextlib import asynccontextmanager
 
 from s3haul.aws.carrier import authorities
 from s3haul.options import SourceOptions, TransferOptions
+from s3haul.s3.credentials import Credentials
 from s3haul.s3.endpoint import parse
 from s3haul.s3.handles import Network
-from s3haul.s3.keys import Keys
 from s3haul.s3.store import CurlStore, open_curl_store
 
-KEYS = Keys("AK", "the-secret-key", "the-session-token")
+KEYS = Credentials("AK", "the-secret-key", "the-session-token")
 QUICK = TransferOptions(stall_timeout=1.0, minimum_rate=10_000, concurrency=1)
 
 
-async def fetch_keys() -> Keys:
+async def fetch_credentials() -> Credentials:
     return KEYS
 
 
 @asynccontextmanager
-async def curl_on(url, *, ca=None, source=None, transfer=QUICK, fetch=fetch_keys, bucket="b"):
+async def curl_on(url, *, ca=None, source=None, transfer=QUICK, fetch=fetch_credentials, bucket="b"):
     """The store of one bucket, path style."""
     endpoint = parse(f"{url}/{bucket}", "us-east-1")
     network = Network(

@@ -15,13 +15,13 @@ from faults.hostile_changes import BODIES, DELIVERIES, HEADS, Draft, Ending
 
 SIZES = (0, 1, 700, 5000, 40_000)
 LARGE = 60_000  # bytes; of an object that is fetched in ranges
-LONGEST_PAUSE = 0.004  # seconds between two pieces of a trickle
+LONGEST_PAUSE = 0.004  # seconds between two chunks of a trickle
 
 
 class Answer(NamedTuple):
-    """What goes over the wire, piece by piece. `spoiled` says that its bytes are not the stored ones."""
+    """What goes over the wire, chunk by chunk. `spoiled` says that its bytes are not the stored ones."""
 
-    pieces: tuple[bytes, ...]
+    chunks: tuple[bytes, ...]
     ending: Ending
     pause: float
     spoiled: bool
@@ -78,9 +78,9 @@ def hostile(name: str, draft: Draft) -> Answer:
     if kind == "delivery" or (kind != "sound" and dice.random() < 0.2):
         dice.choice(DELIVERIES)(dice, draft)
     sent = draft.wire()
-    cuts = sorted(dice.randrange(len(sent) + 1) for _ in range(draft.pieces - 1))
-    pieces = tuple(sent[start:end] for start, end in zip([0, *cuts], [*cuts, len(sent)], strict=True))
-    return Answer(pieces, draft.ending, dice.random() * LONGEST_PAUSE, draft.spoiled)
+    cuts = sorted(dice.randrange(len(sent) + 1) for _ in range(draft.chunks - 1))
+    chunks = tuple(sent[start:end] for start, end in zip([0, *cuts], [*cuts, len(sent)], strict=True))
+    return Answer(chunks, draft.ending, dice.random() * LONGEST_PAUSE, draft.spoiled)
 
 
 def honest(draft: Draft) -> Answer:

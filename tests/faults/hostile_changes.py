@@ -32,7 +32,7 @@ class Draft:
     behind: bytes = b""
     line_end: bytes = b"\r\n"
     cut: float | None = None  # the share that is sent
-    pieces: int = 1
+    chunks: int = 1
     ending: Ending = Ending.NEXT
     spoiled: bool = False
 
@@ -216,10 +216,10 @@ def _chunks(dice: random.Random, draft: Draft) -> None:
     draft.replace(b"Transfer-Encoding", dice.choice((b"chunked", b"chunked", b"Chunked", b"gzip, chunked")))
     sent, left = b"", draft.body
     while left:
-        piece, left = left[: (size := dice.randint(1, len(left)))], left[size:]
+        chunk, left = left[: (size := dice.randint(1, len(left)))], left[size:]
         told = b"%x" % (size if dice.random() < 0.7 else dice.randrange(1 << 20))
         garbage = dice.choice((b"", b"", b"", b";x=" + b"y" * 20_000, b" ", b"\0", b"zz", b"-", b"f" * 30))
-        sent += told + garbage + dice.choice((b"\r\n", b"\r\n", b"\r\n", b"\n")) + piece
+        sent += told + garbage + dice.choice((b"\r\n", b"\r\n", b"\r\n", b"\n")) + chunk
         sent += dice.choice((b"\r\n", b"\r\n", b"\r\n", b"", b"\n", b"xx"))
     trailer = dice.choice(
         (b"\r\n", b"\r\n", b"X: y\r\n" * 3000 + b"\r\n", b'ETag: "x"\r\n\r\n', b"\0", b"nonsense\r\n\r\n")
@@ -246,7 +246,7 @@ def _silence(dice: random.Random, draft: Draft) -> None:
 
 
 def _trickle(dice: random.Random, draft: Draft) -> None:
-    draft.pieces = dice.randint(2, 9)
+    draft.chunks = dice.randint(2, 9)
 
 
 def _extra(dice: random.Random, draft: Draft) -> None:

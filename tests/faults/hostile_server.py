@@ -1,4 +1,4 @@
-"""The server that answers as `hostile` says, over real sockets: pieces, pauses, resets."""
+"""The server that answers as `hostile` says, over real sockets: chunks, pauses, resets."""
 
 import asyncio
 import random
@@ -61,10 +61,10 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
         except TimeoutError:
             return
         answer = answer_to(head)
-        for piece in answer.pieces:
-            writer.write(piece)
+        for chunk in answer.chunks:
+            writer.write(chunk)
             await writer.drain()
-            if len(answer.pieces) > 1:
+            if len(answer.chunks) > 1:
                 await asyncio.sleep(answer.pause)
         ending = answer.ending
     if ending is Ending.SILENCE:

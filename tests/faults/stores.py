@@ -10,7 +10,7 @@ from faults.canned import canned
 from s3haul.aws.session import open_store
 from s3haul.errors import Fault, StoreError
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
-from s3haul.store import GetRequest, ObjectStore
+from s3haul.store.protocol import GetRequest, ObjectStore
 
 QUICK = TransferOptions(stall_timeout=1.0, minimum_rate=10_000)
 

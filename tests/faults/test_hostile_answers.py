@@ -22,17 +22,17 @@ from faults.curl import curl_on
 from faults.hostile import hostile, sound, stored
 from faults.hostile_server import hostile_server
 from s3haul.core.keypath import safe_path
-from s3haul.core.listing import ListingJudge
+from s3haul.core.listing import ListingValidator
 from s3haul.disk import Destination
-from s3haul.engine.admission import Target, Verb
 from s3haul.engine.context import Context
-from s3haul.engine.gate import Gate
+from s3haul.engine.decision import Decision, Target
+from s3haul.engine.object import transfer
 from s3haul.engine.small_objects import SmallObjectFetcher, is_plain
-from s3haul.engine.transfer import transfer
 from s3haul.errors import S3HaulError, StoreError
 from s3haul.models import ObjectRef, State, Verdict
 from s3haul.options import RangeOptions, SourceOptions, TransferOptions
-from s3haul.store import GetRequest
+from s3haul.store.limiter import ConcurrencyLimiter
+from s3haul.store.protocol import GetRequest
 
 LANES = ("load", "head", "layout", "listing", "whole", "ranges", "batch")
 ANSWERS = int(os.environ.get("S3HAUL_HOSTILE_ANSWERS", "420"))
@@ -88,7 +88,7 @@ class Bench:
         self.landed: set[str] = set()
         self.ended: Counter[str] = Counter()
 
-    async def judged(self, name: str, work) -> None:
+    async def checked(self, name: str, work) -> None:
         """`work` ends in an error of our own or keeps its promises."""
         try:
             async with asyncio.timeout(30):
@@ -121,7 +121,7 @@ class Bench:
 
     async def listing(self, name: str) -> None:
         page = await self.store.list_page(name)
-        ListingJudge().accept(page)
+        ListingValidator().accept(page)
         for ref in page.entries:
             assert 0 <= ref.size < 1 << 63
             assert safe_path(ref.key).parts
@@ -153,7 +153,7 @@ class Bench:
 
             def finish(outcomes) -> None:
                 for outcome in outcomes:
-                    group.create_task(self.judged(outcome.ref.key, checked(outcome)))
+                    group.create_task(self.checked(outcome.ref.key, checked(outcome)))
 
             def checked(outcome):
                 async def check(name: str) -> None:
@@ -162,7 +162,7 @@ class Bench:
                 return check
 
             async def see_through(returned: Target) -> None:
-                await self.judged(returned.ref.key, self.whole)
+                await self.checked(returned.ref.key, self.whole)
                 fetcher.ended(returned.ref.key)
                 fetcher.wake()
 
@@ -182,14 +182,14 @@ class Bench:
 
         async def work() -> None:
             for name in waiting:
-                await self.judged(name, getattr(self, lane))
+                await self.checked(name, getattr(self, lane))
 
         await asyncio.gather(*[work() for _ in range(AT_ONCE)])
 
 
 def target(name: str) -> Target:
     body, etag = stored(name)
-    made = Target(ObjectRef(name, len(body), etag, 1e9), safe_path(name), Verb.FETCH)
+    made = Target(ObjectRef(name, len(body), etag, 1e9), safe_path(name), Decision.FETCH)
     assert is_plain(made)
     return made
 
@@ -205,7 +205,7 @@ async def bench(root: Path):
                     credentials=None,
                     source=SourceOptions(bucket="b"),
                     options=OPTIONS,
-                    gate=Gate(Steady()),
+                    limiter=ConcurrencyLimiter(Steady()),
                     emit=lambda _: None,
                     sleep=nap,
                     destination=destination,

@@ -15,7 +15,7 @@ from faults.stores import fault_of, read
 from s3haul.aws.carrier import authorities
 from s3haul.aws.tls import tls_context
 from s3haul.errors import FaultKind, StoreError
-from s3haul.store import GetRequest
+from s3haul.store.protocol import GetRequest
 
 BODY = b"the object"
 OBJECT = answer("200 OK", BODY, ETag='"e"', Last_Modified="Mon, 01 Jan 2024 00:00:00 GMT")
@@ -304,7 +304,7 @@ async def test_a_key_or_prefix_that_is_no_text_is_never_sent():
 
 async def test_a_handle_that_is_idle_keeps_nothing_of_its_last_object():
     class Receiver:
-        def take(self, piece): ...
+        def take(self, chunk): ...
 
     receiver = Receiver()
     gone = weakref.ref(receiver)

@@ -11,7 +11,7 @@ from s3haul.demo import seed
 from s3haul.demo.server import DemoServer
 from s3haul.errors import FaultKind
 from s3haul.options import AccessOptions, SourceOptions
-from s3haul.store import GetRequest
+from s3haul.store.protocol import GetRequest
 
 BODY = bytes(range(256)) * 4096
 MAY_SEE_PARTS = {

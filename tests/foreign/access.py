@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from contract.demo_access import CONFIG, only_this_aws
-from foreign.clients import Keys
+from foreign.clients import Credentials
 from foreign.ministack_server import MiniStack
 from foreign.seaweedfs_server import SeaweedFS
 
@@ -43,7 +43,7 @@ def role_profile(server: MiniStack, directory: Path, **changes: str) -> Iterator
 
 
 @contextmanager
-def keys_profile(server: SeaweedFS, directory: Path, keys: Keys) -> Iterator[Path]:
+def keys_profile(server: SeaweedFS, directory: Path, keys: Credentials) -> Iterator[Path]:
     """Static or session `keys` in the profile itself."""
     text = STATIC.format(
         region=server.region,

@@ -17,7 +17,7 @@ REGION = "us-east-1"
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
+class Credentials:
     """What one principal signs with."""
 
     access_key: str
@@ -31,9 +31,9 @@ class Clients:
     def __init__(self, endpoint: str, ca_bundle: Path) -> None:
         self._endpoint = endpoint
         self._ca_bundle = ca_bundle
-        self._made: dict[tuple[str, Keys], Any] = {}
+        self._made: dict[tuple[str, Credentials], Any] = {}
 
-    def get(self, service: str, keys: Keys) -> Any:
+    def get(self, service: str, keys: Credentials) -> Any:
         """A client that sends what it is told: own checksums only, short sessions too."""
         if (service, keys) not in self._made:
             self._made[service, keys] = self._make(service, keys)
@@ -44,7 +44,7 @@ class Clients:
             client.close()
         self._made.clear()
 
-    def _make(self, service: str, keys: Keys) -> Any:
+    def _make(self, service: str, keys: Credentials) -> Any:
         variables = {
             "profile": (None, None, None, None),
             "config_file": (None, None, os.devnull, None),

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from foreign.clients import Keys
+from foreign.clients import Credentials
 from foreign.installed import installed
 from foreign.process import ServerProcess, request
 from foreign.servers import MINISTACK, ForeignServer, allow, plain_environment
@@ -33,7 +33,7 @@ class MiniStack(ForeignServer):
     def _start(self, stack: ExitStack) -> int:
         python = installed(self.name, MINISTACK) / "python"
         self._root_secret = secrets.token_hex(20)
-        self.owner = Keys(self.account_a, self._root_secret)
+        self.owner = Credentials(self.account_a, self._root_secret)
         environment = {
             **plain_environment(self.directory),
             "AUTH": "true",
@@ -90,15 +90,15 @@ class MiniStack(ForeignServer):
         )
         iam.put_role_policy(RoleName="exporter", PolicyName="reads", PolicyDocument=reads)
 
-    def _make_caller(self) -> Keys:
-        iam = self.client("iam", Keys(self.account_b, self._root_secret))
+    def _make_caller(self) -> Credentials:
+        iam = self.client("iam", Credentials(self.account_b, self._root_secret))
         iam.create_user(UserName="hauler")
         assumes = allow("sts:AssumeRole", Resource=self.role_arn)
         iam.put_user_policy(UserName="hauler", PolicyName="assumes", PolicyDocument=assumes)
         made = iam.create_access_key(UserName="hauler")["AccessKey"]
-        return Keys(made["AccessKeyId"], made["SecretAccessKey"])
+        return Credentials(made["AccessKeyId"], made["SecretAccessKey"])
 
-    def assume(self, duration: int = 3600, **arguments: Any) -> Keys:
+    def assume(self, duration: int = 3600, **arguments: Any) -> Credentials:
         """A session of the role for the caller, with the External ID unless `arguments` say otherwise.
 
         `duration` may be a few seconds. `keys` assumes as somebody else.

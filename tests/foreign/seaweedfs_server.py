@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from foreign.clients import Keys
+from foreign.clients import Credentials
 from foreign.installed import installed
 from foreign.process import ServerDiedError, ServerProcess, free_ports, request
 from foreign.servers import SEAWEEDFS, ForeignServer, allow, plain_environment
@@ -29,8 +29,8 @@ class SeaweedFS(ForeignServer):
     name = "seaweedfs"
     kms_key_id = "export-key"
     role_arn = "arn:aws:iam::222222222222:role/Reader"
-    owner = Keys("OWNERKEY", "owner-secret")
-    reader = Keys("READERKEY", "reader-secret")
+    owner = Credentials("OWNERKEY", "owner-secret")
+    reader = Credentials("READERKEY", "reader-secret")
 
     _PORTS = (
         "s3.port.https", "s3.port", "s3.port.grpc", "master.port", "master.port.grpc", "volume.port",
@@ -124,7 +124,7 @@ class SeaweedFS(ForeignServer):
             "policies": [{"name": "Reads", "document": reads}],
         }
 
-    def assume(self, duration: int = 3600) -> Keys:
+    def assume(self, duration: int = 3600) -> Credentials:
         """A session of the role for the reader, of at least 900 s. It may list and read."""
         return self._assume(self.reader, duration)
 
@@ -144,7 +144,7 @@ class SeaweedFS(ForeignServer):
         assert self.holds_at_rest(needle), "the search does not find what is stored in the clear"
 
 
-def _identity(name: str, keys: Keys, actions: list[str]) -> dict[str, Any]:
+def _identity(name: str, keys: Credentials, actions: list[str]) -> dict[str, Any]:
     credentials = {"accessKey": keys.access_key, "secretKey": keys.secret_key}
     return {"name": name, "credentials": [credentials], "actions": actions}
 

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Self
 
 import trustme
 
-from foreign.clients import REGION, Clients, Keys, checksum_of
+from foreign.clients import REGION, Clients, Credentials, checksum_of
 from foreign.process import ServerProcess
 
 MINISTACK = "ministack==1.5.33"
@@ -34,7 +34,7 @@ class ForeignServer(ABC):
     region = REGION
     bucket = "haul-source"
 
-    owner: Keys
+    owner: Credentials
     role_arn: str
     ca_bundle: Path
     endpoint: str
@@ -71,7 +71,7 @@ class ForeignServer(ABC):
     def _put(self) -> dict[str, str]:
         """The arguments of PutObject that make an object SSE-KMS."""
 
-    def client(self, service: str, keys: Keys | None = None) -> Any:
+    def client(self, service: str, keys: Credentials | None = None) -> Any:
         """A botocore client; without `keys` the owner's."""
         return self._clients.get(service, keys or self.owner)
 
@@ -123,12 +123,12 @@ class ForeignServer(ABC):
             **upload, MultipartUpload={"Parts": finished}, ChecksumType=checksum_type, **whole
         )
 
-    def _assume(self, keys: Keys, duration: int, **arguments: Any) -> Keys:
+    def _assume(self, keys: Credentials, duration: int, **arguments: Any) -> Credentials:
         answer = self.client("sts", keys).assume_role(
             RoleArn=self.role_arn, RoleSessionName="test", DurationSeconds=duration, **arguments
         )
         said = answer["Credentials"]
-        return Keys(said["AccessKeyId"], said["SecretAccessKey"], said["SessionToken"])
+        return Credentials(said["AccessKeyId"], said["SecretAccessKey"], said["SessionToken"])
 
 
 def plain_environment(directory: Path) -> dict[str, str]:

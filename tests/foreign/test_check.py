@@ -3,7 +3,7 @@
 import json
 
 from foreign.access import keys_profile, role_profile
-from foreign.test_hauls import s3haul
+from foreign.test_runs import s3haul
 
 
 def checked(*arguments, cwd):

@@ -11,7 +11,7 @@ from foreign.access import keys_profile, role_profile
 from foreign.servers import ForeignServer
 from s3haul.aws.session import open_store
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
-from s3haul.store import ObjectStore
+from s3haul.store.protocol import ObjectStore
 
 # What a server cannot do, in the words of `contract.suite.StoreCase`, and why. The rest is tested.
 MINISTACK_LACKS = {

@@ -9,7 +9,7 @@ import pytest
 
 from contract.suite import ODD_KEYS
 from foreign.asking import body_of, listed, refusal
-from foreign.clients import Keys
+from foreign.clients import Credentials
 
 MORE_ODD_KEYS = (
     ".",
@@ -54,7 +54,7 @@ def test_a_wrong_or_missing_external_id_is_refused(ministack, external_id):
 
 
 def test_the_right_external_id_does_not_help_another_account(ministack):
-    stranger = Keys("333333333333", "any")
+    stranger = Credentials("333333333333", "any")
     assert refusal(ministack.assume, keys=stranger) == (403, "AccessDenied")
 
 

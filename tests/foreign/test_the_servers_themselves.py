@@ -14,7 +14,7 @@ from botocore.compat import get_current_datetime
 from contract.stored import digest, text
 from contract.suite import ALGORITHMS, COMPOSITE_ALGORITHMS
 from foreign.asking import body_of, listed, refusal
-from foreign.clients import Keys
+from foreign.clients import Credentials
 from foreign.process import listening
 
 FIRST_PART = bytes(range(256)) * (5 * 1024 * 1024 // 256)
@@ -113,7 +113,7 @@ def test_a_listing_comes_in_pages_and_in_utf8_order_where_no_directory_has_a_sib
 
 def test_a_wrong_signature_is_refused(ministack, seaweedfs):
     for server, keys in ((ministack, ministack.caller), (seaweedfs, seaweedfs.reader)):
-        forged = server.client("s3", Keys(keys.access_key, "not the secret"))
+        forged = server.client("s3", Credentials(keys.access_key, "not the secret"))
         assert refusal(forged.list_objects_v2, Bucket=server.bucket) == (403, "SignatureDoesNotMatch")
 
 

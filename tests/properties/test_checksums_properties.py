@@ -35,9 +35,9 @@ def cut(body, places):
     return [body[start:end] for start, end in pairwise(edges)] or [b""]
 
 
-def feed(verifier, pieces):
-    for piece in pieces:
-        verifier.update(memoryview(piece))
+def feed(verifier, chunks):
+    for chunk in chunks:
+        verifier.update(memoryview(chunk))
     return verifier.finish()
 
 

@@ -13,11 +13,11 @@ from contract.loading import load
 from faults.canned import listening
 from fuzzing import EXAMPLES
 from s3haul.aws.session import open_store
-from s3haul.cli.trouble import error_lines
-from s3haul.core.diagnosis import listing_of, run_error
+from s3haul.cli.errors import error_lines
+from s3haul.diagnose.run_errors import listing_of, run_error
 from s3haul.errors import S3HaulError, StoreError
 from s3haul.options import AccessOptions, RoleOptions, SourceOptions, TransferOptions
-from s3haul.store import GetRequest
+from s3haul.store.protocol import GetRequest
 
 ACCOUNT = "111111111111"
 SESSION = (

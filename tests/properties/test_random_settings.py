@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from contract.demo_access import only_this_aws
 from fuzzing import EXAMPLES
 from s3haul.aws.clients import s3_client, sts_client
-from s3haul.aws.effective import effective
+from s3haul.aws.config.effective import effective
+from s3haul.aws.config.sdk_settings import KNOWN
 from s3haul.aws.guard import guarded
-from s3haul.aws.sdk_settings import KNOWN
 from s3haul.aws.session import checked_settings
 from s3haul.aws.transport import choose
+from s3haul.cli.errors import error_lines
 from s3haul.cli.parsing import parse_role, parse_source
-from s3haul.cli.trouble import error_lines
 from s3haul.errors import S3HaulError
 from s3haul.options import AccessOptions
-from s3haul.s3.keys import Keys
+from s3haul.s3.credentials import Credentials
 
 SECRET = "hunter2hunter2"
 ROLE = "arn:aws:iam::111111111111:role/R"
@@ -203,7 +203,7 @@ def settle(flags, role, bucket) -> None:
     found = checked_settings(access)
     assert SECRET not in repr(found)
     assert all(isinstance(row.name, str) for row in effective(access))
-    keys = Keys("AK", "SK")
+    keys = Credentials("AK", "SK")
     sts_client(found, keys)
     client = s3_client(found, keys, bucket=source.bucket, region=found.region.value)
     with guarded(found.given):

@@ -8,11 +8,11 @@ from itertools import accumulate, pairwise
 import pytest
 
 from journals import done, failed, written
+from s3haul.audit.file_check import BLOCK
+from s3haul.audit.files import AuditCounts, audit
 from s3haul.core.checksums import new_hasher, text_of
 from s3haul.core.keypath import safe_path
 from s3haul.disk import Destination
-from s3haul.engine.audit import AuditCounts, audit
-from s3haul.engine.recheck import BLOCK
 from s3haul.errors import JournalError
 from s3haul.journal import Reader
 from s3haul.models import Checksum, Verdict
@@ -244,8 +244,8 @@ def test_progress_tells_of_a_large_file_while_it_is_read(tree, monkeypatch):
         if counts.bytes == BLOCK:
             heard.set()
 
-    monkeypatch.setattr("s3haul.engine.audit.TICK", 0.001)
-    monkeypatch.setattr("s3haul.engine.recheck.os.read", read_on_when_heard)
+    monkeypatch.setattr("s3haul.audit.files.TICK", 0.001)
+    monkeypatch.setattr("s3haul.audit.file_check.os.read", read_on_when_heard)
     tree.note_progress = note_progress
     tree.add("a", bytes(2 * BLOCK))
     assert tree.audit() == (AuditCounts(verified=1, bytes=2 * BLOCK), {})
@@ -261,7 +261,7 @@ def test_an_unreadable_block_is_a_finding_and_not_the_end(tree, monkeypatch):
             raise OSError(5, "Input/output error")
         return read(fd, n)
 
-    monkeypatch.setattr("s3haul.engine.recheck.os.read", failing)
+    monkeypatch.setattr("s3haul.audit.file_check.os.read", failing)
     counts, problems = tree.audit()
     assert problems == {"base/a": "unreadable"}
     assert counts == AuditCounts(verified=1, damaged=1, bytes=len(BODY))

@@ -9,7 +9,7 @@ from s3haul.aws.renewal import advisory_window, mandatory_window
 from s3haul.aws.sts import RoleSession
 from s3haul.errors import AssumeRoleError, CredentialsError
 from s3haul.events import CredentialsRenewed, Warned
-from s3haul.s3.keys import Keys
+from s3haul.s3.credentials import Credentials
 
 START = 1_000_000.0
 
@@ -48,7 +48,7 @@ async def settle() -> None:
 
 
 class Sts:
-    """Gives sessions of `duration` seconds, unless `trouble` is set; `gate` holds answers back."""
+    """Gives sessions of `duration` seconds, unless `trouble` is set; `limiter` holds answers back."""
 
     def __init__(self, timeline: Timeline, duration: float = 3600.0) -> None:
         self.timeline = timeline
@@ -56,18 +56,18 @@ class Sts:
         self.calls = 0
         self.times: list[float] = []
         self.trouble: Exception | None = None
-        self.gate = asyncio.Event()
-        self.gate.set()
+        self.limiter = asyncio.Event()
+        self.limiter.set()
 
     async def __call__(self) -> RoleSession:
         self.calls += 1
         self.times.append(self.timeline.now - START)
         number = self.calls
-        await self.gate.wait()
+        await self.limiter.wait()
         if self.trouble:
             raise self.trouble
         ends = self.timeline.now + self.duration
-        keys = Keys(f"ASIA{number}", f"secret-{number}", f"token-{number}", ends)
+        keys = Credentials(f"ASIA{number}", f"secret-{number}", f"token-{number}", ends)
         return RoleSession(keys, "arn:aws:sts::111111111111:assumed-role/r/s", ends, self.duration)
 
 
@@ -152,10 +152,10 @@ async def test_keys_are_given_at_once_while_they_are_valid():
 async def test_sixty_four_workers_with_the_same_stale_key_cause_one_call():
     rig = Rig()
     task = await rig.running()
-    rig.sts.gate.clear()
+    rig.sts.limiter.clear()
     renewals = [asyncio.create_task(rig.credentials.renew("ASIA1")) for _ in range(64)]
     await settle()
-    rig.sts.gate.set()
+    rig.sts.limiter.set()
     await asyncio.gather(*renewals)
     assert rig.sts.calls == 2
     await rig.credentials.renew("ASIA1")
@@ -166,11 +166,11 @@ async def test_sixty_four_workers_with_the_same_stale_key_cause_one_call():
 async def test_a_cancelled_worker_does_not_take_the_renewal_with_it():
     rig = Rig()
     await rig.credentials.start()
-    rig.sts.gate.clear()
+    rig.sts.limiter.clear()
     first, second = (asyncio.create_task(rig.credentials.renew("ASIA1")) for _ in range(2))
     await settle()
     await ended(first)
-    rig.sts.gate.set()
+    rig.sts.limiter.set()
     await second
     assert (await rig.credentials.current()).access_key == "ASIA3"
 

@@ -6,11 +6,11 @@ import pytest
 
 from contract.demo_access import only_this_aws
 from s3haul.aws.clients import quiet_loggers, s3_client, sts_client
+from s3haul.aws.config.profile import resolve
 from s3haul.aws.endpoints import check_endpoint
-from s3haul.aws.profile import resolve
 from s3haul.errors import UsageError
 from s3haul.options import AccessOptions
-from s3haul.s3.keys import Keys
+from s3haul.s3.credentials import Credentials
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_requests_go_to_the_right_address_and_are_signed_with_version_4(tmp_path
     config.write_text("[profile p]\ns3 = signature_version = s3v4\n")
     with only_this_aws(AWS_CONFIG_FILE=str(config), AWS_SHARED_CREDENTIALS_FILE="/nowhere"):
         settings = resolve(AccessOptions(profile="p", endpoint_url=endpoint))
-        s3 = s3_client(settings, Keys("AK", "SK", "TOKEN"), bucket=bucket, region="eu-west-1")
+        s3 = s3_client(settings, Credentials("AK", "SK", "TOKEN"), bucket=bucket, region="eu-west-1")
         sent = first_request(s3, bucket)
     assert sent.url == url
     assert sent.headers["Authorization"].startswith(b"AWS4-HMAC-SHA256 Credential=AK/")
@@ -113,6 +113,6 @@ def test_requests_go_to_the_right_address_and_are_signed_with_version_4(tmp_path
 
 def test_sts_is_asked_in_the_region():
     with only_this_aws(AWS_CONFIG_FILE="/nowhere", AWS_SHARED_CREDENTIALS_FILE="/nowhere"):
-        sts = sts_client(resolve(AccessOptions(region="eu-west-1")), Keys("AK", "SK"))
+        sts = sts_client(resolve(AccessOptions(region="eu-west-1")), Credentials("AK", "SK"))
     assert sts.meta.endpoint_url == "https://sts.eu-west-1.amazonaws.com"
     assert sts.meta.config.retries["total_max_attempts"] == 3

@@ -11,8 +11,8 @@ from s3haul.aws import sdk
 from s3haul.aws.sdk import SdkStore
 from s3haul.errors import CredentialsError, FaultKind, StoreError
 from s3haul.options import SourceOptions, TransferOptions
-from s3haul.s3.keys import Keys
-from s3haul.store import GetRequest
+from s3haul.s3.credentials import Credentials
+from s3haul.store.protocol import GetRequest
 
 
 async def test_headers_that_drip_in_for_ever_are_a_stall(monkeypatch):
@@ -42,17 +42,17 @@ class Client:
 async def test_waiting_for_credentials_is_not_a_stall(monkeypatch):
     monkeypatch.setattr(sdk, "CONNECT_TIMEOUT", 0)
 
-    async def slow() -> Keys:
+    async def slow() -> Credentials:
         for _ in range(100):
             await asyncio.sleep(0)
-        return Keys("AK", "SK")
+        return Credentials("AK", "SK")
 
     store = SdkStore(Client(), SourceOptions(bucket="b"), TransferOptions(stall_timeout=0.0), slow)
     assert (await store.head("k")).length == 3
 
 
 async def test_credentials_that_are_gone_for_good_are_a_fault_that_keeps_its_cause():
-    async def gone() -> Keys:
+    async def gone() -> Credentials:
         raise CredentialsError("expired", id="S3H-STS-02")
 
     store = SdkStore(Client(), SourceOptions(bucket="b"), TransferOptions(), gone)
@@ -67,30 +67,30 @@ class Stream:
 
     connection = None
 
-    def __init__(self, clock: list[float], seconds: float, pieces: list[bytes]) -> None:
-        self._clock, self._seconds, self._pieces = clock, seconds, pieces
+    def __init__(self, clock: list[float], seconds: float, chunks: list[bytes]) -> None:
+        self._clock, self._seconds, self._chunks = clock, seconds, chunks
 
     async def read(self, _: int) -> bytes:
         self._clock[0] += self._seconds
-        return self._pieces.pop(0) if self._pieces else b""
+        return self._chunks.pop(0) if self._chunks else b""
 
     def close(self) -> None:
         pass
 
 
-async def received(clock: list[float], seconds: float, pieces: list[bytes], *, pause: float = 0.0) -> int:
-    """The bytes that come through when each read takes `seconds` and each piece is worked on for `pause`."""
+async def received(clock: list[float], seconds: float, chunks: list[bytes], *, pause: float = 0.0) -> int:
+    """The bytes that come through when each read takes `seconds` and each chunk is worked on for `pause`."""
 
     class Getting(Client):
         async def get_object(self, **_):
             answer = {"ResponseMetadata": {"HTTPStatusCode": 200, "HTTPHeaders": {"etag": '"e"'}}}
-            return {**answer, "Body": Stream(clock, seconds, pieces)}
+            return {**answer, "Body": Stream(clock, seconds, chunks)}
 
     got = []
 
-    def take(piece) -> None:
+    def take(chunk) -> None:
         clock[0] += pause
-        got.append(len(piece))
+        got.append(len(chunk))
 
     transfer = TransferOptions(stall_timeout=10.0, minimum_rate=1000)
     store = SdkStore(Getting(), SourceOptions(bucket="b"), transfer, keys, clock=lambda: clock[0])
@@ -98,8 +98,8 @@ async def received(clock: list[float], seconds: float, pieces: list[bytes], *, p
     return sum(got)
 
 
-async def keys() -> Keys:
-    return Keys("AK", "SK")
+async def keys() -> Credentials:
+    return Credentials("AK", "SK")
 
 
 async def test_a_slow_reader_is_not_taken_for_a_slow_network():

@@ -3,16 +3,16 @@
 import pytest
 
 from contract.demo_access import only_this_aws
-from s3haul.access.buckets import check_bucket
 from s3haul.aws.carrier import proxy_for
 from s3haul.aws.clients import s3_client
+from s3haul.aws.config.profile import Origin, Setting
 from s3haul.aws.guard import guarded
-from s3haul.aws.profile import Origin, Setting
 from s3haul.aws.session import checked_settings
 from s3haul.aws.transport import choose
 from s3haul.errors import ProfileError, UsageError
 from s3haul.options import AccessOptions, RoleOptions
-from s3haul.s3.keys import Keys
+from s3haul.policies.buckets import check_bucket
+from s3haul.s3.credentials import Credentials
 
 MULTI_REGION = "arn:aws:s3::111111111111:accesspoint/mfzwi23gnjvgw.mrap"
 
@@ -163,7 +163,7 @@ def test_a_role_without_a_region_is_asked_for_in_its_partition(config, arn, regi
 def address(config, bucket, lines="", access=None, *, region="us-east-1", asked="auto", **variables):
     settings = config(f"[default]\n{lines}", access, **variables)
     with only_this_aws(AWS_CONFIG_FILE=str(config.path), AWS_SHARED_CREDENTIALS_FILE="/nowhere", **variables):
-        client = s3_client(settings, Keys("AK", "SK"), bucket=bucket, region=region)
+        client = s3_client(settings, Credentials("AK", "SK"), bucket=bucket, region=region)
         with guarded(settings.given):
             found = choose(client, bucket, asked).endpoint
     return found and found.origin + found.base

@@ -10,9 +10,9 @@ from botocore.exceptions import ConfigParseError
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from s3haul.aws import configwrite, recipe
-from s3haul.aws.configtext import edited
-from s3haul.aws.configwrite import SUFFIX, diff, plan, save
+from s3haul.aws.config import config_edit, recipe
+from s3haul.aws.config.config_edit import SUFFIX, diff, plan, save
+from s3haul.aws.config.config_text import edited
 from s3haul.errors import DestinationError, ProfileError, UsageError
 
 ROLE = "arn:aws:iam::111111111111:role/export-role"
@@ -217,7 +217,7 @@ def test_a_file_that_cannot_be_written_stays_whole(file, monkeypatch):
     def full(_descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(configwrite.os, "fsync", full)
+    monkeypatch.setattr(config_edit.os, "fsync", full)
     with pytest.raises(DestinationError) as caught:
         save(edit)
     assert "No space left" in caught.value.seen

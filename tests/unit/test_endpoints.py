@@ -4,13 +4,13 @@ import pytest
 
 from contract.demo_access import Entry, only_this_aws
 from s3haul.aws.clients import s3_client
-from s3haul.aws.profile import resolve
+from s3haul.aws.config.profile import resolve
 from s3haul.aws.transport import Choice, choose
 from s3haul.demo.server import DemoServer
 from s3haul.errors import UsageError
 from s3haul.options import AccessOptions
+from s3haul.s3.credentials import Credentials
 from s3haul.s3.endpoint import Endpoint, parse
-from s3haul.s3.keys import Keys
 
 NOWHERE = {"AWS_CONFIG_FILE": "/nowhere", "AWS_SHARED_CREDENTIALS_FILE": "/nowhere"}
 
@@ -18,7 +18,7 @@ NOWHERE = {"AWS_CONFIG_FILE": "/nowhere", "AWS_SHARED_CREDENTIALS_FILE": "/nowhe
 def chosen(bucket, endpoint=None, asked="auto", **variables) -> Choice:
     with only_this_aws(**NOWHERE, **variables):
         settings = resolve(AccessOptions(endpoint_url=endpoint, region="eu-west-1"))
-        client = s3_client(settings, Keys("AK", "SK"), bucket=bucket, region="eu-west-1")
+        client = s3_client(settings, Credentials("AK", "SK"), bucket=bucket, region="eu-west-1")
         return choose(client, bucket, asked)
 
 

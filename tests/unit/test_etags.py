@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3haul.core.etags import same_etag
-from s3haul.engine.answers import check_range, check_whole
+from s3haul.engine.validation import check_range, check_whole
 from s3haul.errors import StoreError
 from s3haul.models import ObjectRef
 from s3haul.s3.responses import object_meta

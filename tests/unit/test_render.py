@@ -5,7 +5,7 @@ import pytest
 from s3haul.cli.render import Ending, estimate_lines
 from s3haul.core.stats import Stats
 from s3haul.core.text import colour_mark, quote
-from s3haul.engine.preview import Estimate
+from s3haul.engine.dry_run import Estimate
 from s3haul.events import AlreadyDone, Finished, Listed, ListingEnded, PartialsKept
 from s3haul.models import Checksum, ObjectRef, Outcome, State, Verdict
 

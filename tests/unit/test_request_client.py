@@ -13,14 +13,14 @@ from s3haul.demo.server import DemoServer
 from s3haul.errors import CredentialsError, Fault, FaultKind, StoreError
 from s3haul.options import SourceOptions
 from s3haul.s3.clock import ServerClock
-from s3haul.s3.keys import Keys
+from s3haul.s3.credentials import Credentials
 
 OBJECT = answer("200 OK", b"the object", ETag='"e"')
-OWNER = Keys(seed.OWNER_KEY_ID, seed.OWNER_SECRET)
+OWNER = Credentials(seed.OWNER_KEY_ID, seed.OWNER_SECRET)
 HOUR = 3600.0
 
 
-async def owner() -> Keys:
+async def owner() -> Credentials:
     return OWNER
 
 
@@ -91,9 +91,9 @@ async def test_a_server_that_refuses_every_clock_is_asked_only_twice(drift):
 
 
 async def test_new_keys_sign_the_next_request():
-    keys = [Keys("FIRST", "s1", "t1"), Keys("FIRST", "s1", "t1"), Keys("SECOND", "s2")]
+    keys = [Credentials("FIRST", "s1", "t1"), Credentials("FIRST", "s1", "t1"), Credentials("SECOND", "s2")]
 
-    async def fetch() -> Keys:
+    async def fetch() -> Credentials:
         return keys.pop(0)
 
     async with (
@@ -119,7 +119,7 @@ async def test_an_expired_token_is_the_engines_to_renew():
 
 
 async def test_credentials_that_are_gone_for_good_are_a_fault_that_keeps_its_cause():
-    async def gone() -> Keys:
+    async def gone() -> Credentials:
         raise CredentialsError("expired", id="S3H-STS-02")
 
     async with curl_on("http://127.0.0.1:1", fetch=gone) as store:
@@ -132,7 +132,7 @@ async def test_credentials_that_are_gone_for_good_are_a_fault_that_keeps_its_cau
 async def test_a_wait_for_credentials_is_no_stall_and_holds_no_connection():
     release = asyncio.Event()
 
-    async def slow() -> Keys:
+    async def slow() -> Credentials:
         await release.wait()
         return OWNER
 

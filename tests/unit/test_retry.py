@@ -2,12 +2,12 @@
 
 import pytest
 
-from s3haul.core.reasons import REASONS
-from s3haul.core.retry import LONGEST_DELAY, RENEWALS, STRIKES, Effort, Move, RetryLimits, backoff, decide
+from s3haul.core.retry import LONGEST_DELAY, RENEWALS, STRIKES, Move, RetryLimits, RetryState, backoff, decide
+from s3haul.diagnose.reasons import REASONS
 from s3haul.errors import Fault, FaultKind
 
 LIMITS = RetryLimits(attempts=5, budget=60.0)
-FIRST = Effort(attempt=1, spent=0.0, integrity_failures=1)
+FIRST = RetryState(attempt=1, spent=0.0, integrity_failures=1)
 
 
 def http(status, code, message=""):
@@ -79,37 +79,38 @@ TIME_ALONE = RetryLimits(attempts=None, budget=60.0)
 
 @pytest.mark.parametrize("fault", PASSING)
 def test_passing_trouble_is_waited_out_for_a_time_however_many_attempts_that_takes(fault):
-    patient = Effort(attempt=400, quiet=59.0)
+    patient = RetryState(attempt=400, quiet=59.0)
     assert decide(fault, patient, TIME_ALONE, 0.5).move in {Move.RETRY, Move.WAIT}
     assert decide(fault, patient._replace(quiet=60.0), TIME_ALONE, 0.5).move is Move.ABORT
 
 
 @pytest.mark.parametrize("fault", PASSING)
 def test_attempts_are_the_bound_where_the_user_sets_them(fault):
-    assert decide(fault, Effort(attempt=4), LIMITS, 0.5).move in {Move.RETRY, Move.WAIT}
-    assert decide(fault, Effort(attempt=5), LIMITS, 0.5).move is Move.FAIL
+    assert decide(fault, RetryState(attempt=4), LIMITS, 0.5).move in {Move.RETRY, Move.WAIT}
+    assert decide(fault, RetryState(attempt=5), LIMITS, 0.5).move is Move.FAIL
 
 
 @pytest.mark.parametrize("fault", PASSING)
 def test_an_object_that_waits_while_others_are_served_fails_in_the_end(fault):
-    assert decide(fault, Effort(attempt=9, spent=60.0), TIME_ALONE, 0.5).move is Move.FAIL
+    assert decide(fault, RetryState(attempt=9, spent=60.0), TIME_ALONE, 0.5).move is Move.FAIL
 
 
 def test_an_object_that_fails_again_and_again_beside_others_fails_but_a_throttled_one_waits():
-    unlucky = Effort(attempt=11, strikes=STRIKES)
+    unlucky = RetryState(attempt=11, strikes=STRIKES)
     assert decide(http(500, "InternalError"), unlucky, TIME_ALONE, 0.5).move is Move.FAIL
     assert decide(Fault(FaultKind.BROKEN, "reset"), unlucky, TIME_ALONE, 0.5).move is Move.FAIL
     assert decide(http(503, "SlowDown"), unlucky, TIME_ALONE, 0.5).move is Move.WAIT
 
 
 def test_bytes_that_are_wrong_three_times_are_wrong():
-    effort = Effort(attempt=3, integrity_failures=3)
+    effort = RetryState(attempt=3, integrity_failures=3)
     assert decide(Fault(FaultKind.CHECKSUM, "crc"), effort, TIME_ALONE, 0.5).move is Move.FAIL
 
 
 def test_credentials_that_stay_bad_end_the_run():
     assert (
-        decide(http(400, "ExpiredToken"), Effort(attempt=4, renewals=RENEWALS), LIMITS, 0).move is Move.ABORT
+        decide(http(400, "ExpiredToken"), RetryState(attempt=4, renewals=RENEWALS), LIMITS, 0).move
+        is Move.ABORT
     )
 
 
@@ -127,6 +128,6 @@ def test_backoff_is_full_jitter_under_a_doubling_bound():
 
 
 def test_attempts_during_an_outage_make_nobody_wait_longer_after_it():
-    fresh, tried = Effort(attempt=2), Effort(attempt=102, looks=100)
+    fresh, tried = RetryState(attempt=2), RetryState(attempt=102, looks=100)
     fault = http(500, "InternalError")
     assert decide(fault, tried, TIME_ALONE, 0.5).delay == decide(fault, fresh, TIME_ALONE, 0.5).delay

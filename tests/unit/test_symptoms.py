@@ -2,8 +2,8 @@
 
 import pytest
 
-from s3haul.core.pages import PAGES, exit_code, filled
-from s3haul.core.symptoms import Asked, row_of
+from s3haul.diagnose.symptoms import RequestKind, diagnosis_id
+from s3haul.diagnose.table import DIAGNOSES, exit_code, filled
 from s3haul.errors import Fault, FaultKind
 
 WHO = "User: x is not authorized to perform:"
@@ -22,135 +22,143 @@ SCP = "arn:aws:organizations::1:policy/o-1/service_control_policy/p-1"
 
 
 TABLE = [
-    (Asked.ROLE, http(403, "ExpiredToken"), "S3H-STS-02"),
-    (Asked.ROLE, http(403, "InvalidClientTokenId"), "S3H-STS-01"),
-    (Asked.ROLE, http(403, "SignatureDoesNotMatch"), "S3H-NET-01"),
-    (Asked.ROLE, http(403, "RegionDisabledException"), "S3H-STS-12"),
-    (Asked.ROLE, http(400, "ValidationError", "the 1 hour session limit … role chaining."), "S3H-STS-11"),
-    (Asked.ROLE, http(400, "ValidationError", "exceeds the MaxSessionDuration set"), "S3H-STS-10"),
-    (Asked.ROLE, http(400, "ValidationError", "'5' at 'durationSeconds' failed"), "S3H-STS-10"),
-    (Asked.ROLE, http(400, "ValidationError", "'x' at 'externalId' failed"), "S3H-STS-09"),
-    (Asked.ROLE, http(400, "ValidationError", "'x' at 'roleArn' failed"), "S3H-STS-07"),
-    (Asked.ROLE, denied("MultiFactorAuthentication failed with invalid code"), "S3H-STS-08"),
-    (Asked.ROLE, denied(f"{WHO} sts:AssumeRole on resource: arn:aws:iam::1:role/r"), "S3H-STS-03"),
+    (RequestKind.ROLE, http(403, "ExpiredToken"), "S3H-STS-02"),
+    (RequestKind.ROLE, http(403, "InvalidClientTokenId"), "S3H-STS-01"),
+    (RequestKind.ROLE, http(403, "SignatureDoesNotMatch"), "S3H-NET-01"),
+    (RequestKind.ROLE, http(403, "RegionDisabledException"), "S3H-STS-12"),
     (
-        Asked.ROLE,
+        RequestKind.ROLE,
+        http(400, "ValidationError", "the 1 hour session limit … role chaining."),
+        "S3H-STS-11",
+    ),
+    (RequestKind.ROLE, http(400, "ValidationError", "exceeds the MaxSessionDuration set"), "S3H-STS-10"),
+    (RequestKind.ROLE, http(400, "ValidationError", "'5' at 'durationSeconds' failed"), "S3H-STS-10"),
+    (RequestKind.ROLE, http(400, "ValidationError", "'x' at 'externalId' failed"), "S3H-STS-09"),
+    (RequestKind.ROLE, http(400, "ValidationError", "'x' at 'roleArn' failed"), "S3H-STS-07"),
+    (RequestKind.ROLE, denied("MultiFactorAuthentication failed with invalid code"), "S3H-STS-08"),
+    (RequestKind.ROLE, denied(f"{WHO} sts:AssumeRole on resource: arn:aws:iam::1:role/r"), "S3H-STS-03"),
+    (
+        RequestKind.ROLE,
         denied(
             f"{WHO} sts:AssumeRole on resource: r because no identity-based policy allows the sts:AssumeRole action"
         ),
         "S3H-STS-04",
     ),
     (
-        Asked.ROLE,
+        RequestKind.ROLE,
         denied(
             f"{WHO} sts:AssumeRole on resource: arn:aws:iam::1:role/r with an explicit deny in a service control policy"
         ),
         "S3H-S3-08",
     ),
-    (Asked.ROLE, http(503, "ServiceUnavailable"), "S3H-NET-05"),
-    (Asked.BUCKET, http(404, "404"), "S3H-S3-01"),
-    (Asked.BUCKET, http(301, "301"), "S3H-NET-02"),
-    (Asked.BUCKET, denied(), "S3H-S3-02"),
-    (Asked.LISTING, http(404, "NoSuchBucket"), "S3H-S3-01"),
-    (Asked.LISTING, http(400, "AuthorizationHeaderMalformed"), "S3H-NET-02"),
-    (Asked.LISTING, denied(), "S3H-S3-02"),
-    (Asked.LISTING, http(503, "SlowDown"), "S3H-S3-11"),
-    (Asked.LISTING, http(500, "InternalError"), "S3H-S3-17"),
-    (Asked.OBJECT, denied(), "S3H-S3-04"),
-    (Asked.OBJECT, http(404, "NoSuchKey"), "S3H-S3-16"),
+    (RequestKind.ROLE, http(503, "ServiceUnavailable"), "S3H-NET-05"),
+    (RequestKind.BUCKET, http(404, "404"), "S3H-S3-01"),
+    (RequestKind.BUCKET, http(301, "301"), "S3H-NET-02"),
+    (RequestKind.BUCKET, denied(), "S3H-S3-02"),
+    (RequestKind.LISTING, http(404, "NoSuchBucket"), "S3H-S3-01"),
+    (RequestKind.LISTING, http(400, "AuthorizationHeaderMalformed"), "S3H-NET-02"),
+    (RequestKind.LISTING, denied(), "S3H-S3-02"),
+    (RequestKind.LISTING, http(503, "SlowDown"), "S3H-S3-11"),
+    (RequestKind.LISTING, http(500, "InternalError"), "S3H-S3-17"),
+    (RequestKind.OBJECT, denied(), "S3H-S3-04"),
+    (RequestKind.OBJECT, http(404, "NoSuchKey"), "S3H-S3-16"),
     (
-        Asked.OBJECT,
+        RequestKind.OBJECT,
         denied(
             f'{WHO} s3:ListBucket on resource: "arn:aws:s3:::b" because no identity-based policy allows the '
             "s3:ListBucket action"
         ),
         "S3H-S3-05",
     ),
-    (Asked.OBJECT, http(403, "InvalidObjectState"), "S3H-S3-10"),
-    (Asked.OBJECT, http(412, "PreconditionFailed"), "S3H-S3-12"),
-    (Asked.OBJECT, http(416, "InvalidRange"), "S3H-S3-14"),
-    (Asked.OBJECT, http(503, "SlowDown", "… for operations involving AWS KMS."), "S3H-KMS-08"),
-    (Asked.OBJECT, http(400, "KMS.ThrottlingException"), "S3H-KMS-08"),
-    (Asked.OBJECT, http(400, "KMS.DisabledException"), "S3H-KMS-07"),
-    (Asked.OBJECT, http(400, "KMS.NotFoundException"), "S3H-KMS-07"),
-    (Asked.OBJECT, http(400, "InvalidArgument", "… require AWS Signature Version 4."), "S3H-NET-03"),
-    (Asked.OBJECT, http(400, "InvalidArgument", "… over a secure connection."), "S3H-NET-03"),
-    (Asked.OBJECT, http(400, "InvalidArgument", "x-amz-server-side-encryption …"), "S3H-S3-06"),
+    (RequestKind.OBJECT, http(403, "InvalidObjectState"), "S3H-S3-10"),
+    (RequestKind.OBJECT, http(412, "PreconditionFailed"), "S3H-S3-12"),
+    (RequestKind.OBJECT, http(416, "InvalidRange"), "S3H-S3-14"),
+    (RequestKind.OBJECT, http(503, "SlowDown", "… for operations involving AWS KMS."), "S3H-KMS-08"),
+    (RequestKind.OBJECT, http(400, "KMS.ThrottlingException"), "S3H-KMS-08"),
+    (RequestKind.OBJECT, http(400, "KMS.DisabledException"), "S3H-KMS-07"),
+    (RequestKind.OBJECT, http(400, "KMS.NotFoundException"), "S3H-KMS-07"),
+    (RequestKind.OBJECT, http(400, "InvalidArgument", "… require AWS Signature Version 4."), "S3H-NET-03"),
+    (RequestKind.OBJECT, http(400, "InvalidArgument", "… over a secure connection."), "S3H-NET-03"),
+    (RequestKind.OBJECT, http(400, "InvalidArgument", "x-amz-server-side-encryption …"), "S3H-S3-06"),
     (
-        Asked.OBJECT,
+        RequestKind.OBJECT,
         denied(f"{KMS} because no identity-based policy allows the kms:Decrypt action"),
         "S3H-KMS-01",
     ),
     (
-        Asked.OBJECT,
+        RequestKind.OBJECT,
         denied(f"{KMS} because no resource-based policy allows the kms:Decrypt action"),
         "S3H-KMS-02",
     ),
     (
-        Asked.OBJECT,
+        RequestKind.OBJECT,
         denied("The ciphertext refers to a customer master key that does not exist, …"),
         "S3H-KMS-03",
     ),
-    (Asked.OBJECT, denied(f"{KMS} because … no resource-based policies allow access, or …"), "S3H-KMS-03"),
-    (Asked.OBJECT, denied(f"{KMS} with an explicit deny in a resource-based policy"), "S3H-KMS-04"),
-    (Asked.OBJECT, denied(f"{KMS} with an explicit deny in a service control policy"), "S3H-S3-08"),
     (
-        Asked.OBJECT,
+        RequestKind.OBJECT,
+        denied(f"{KMS} because … no resource-based policies allow access, or …"),
+        "S3H-KMS-03",
+    ),
+    (RequestKind.OBJECT, denied(f"{KMS} with an explicit deny in a resource-based policy"), "S3H-KMS-04"),
+    (RequestKind.OBJECT, denied(f"{KMS} with an explicit deny in a service control policy"), "S3H-S3-08"),
+    (
+        RequestKind.OBJECT,
         denied(f"{KMS} with an explicit deny in a service control policy: {SCP} (name)"),
         "S3H-S3-08",
     ),
     (
-        Asked.OBJECT,
+        RequestKind.OBJECT,
         denied(f"{KMS} because no identity-based policy allows the kms:Decrypt action: {SCP}"),
         "S3H-KMS-01",
     ),
     (
-        Asked.OBJECT,
+        RequestKind.OBJECT,
         denied(
             f'{WHO} s3:GetObject on resource: "r" with an explicit deny in a resource control policy: {SCP}'
         ),
         "S3H-S3-08",
     ),
     (
-        Asked.LISTING,
+        RequestKind.LISTING,
         denied(
             f'{WHO} s3:ListBucket on resource: "r" because no permissions boundary allows the s3:ListBucket action: {SCP}'
         ),
         "S3H-S3-08",
     ),
     (
-        Asked.ROLE,
+        RequestKind.ROLE,
         denied(
             f"{WHO} sts:AssumeRole on resource: arn:aws:iam::1:role/r with an explicit deny in a session policy: {SCP}"
         ),
         "S3H-S3-08",
     ),
     (
-        Asked.ROLE,
+        RequestKind.ROLE,
         denied(
             f"{WHO} sts:AssumeRole on resource: arn:aws:iam::1:role/r because no identity-based policy allows the sts:AssumeRole action: {SCP}"
         ),
         "S3H-STS-04",
     ),
-    (Asked.OBJECT, http(400, "SomethingNew"), "S3H-S3-18"),
-    (Asked.OBJECT, Fault(FaultKind.REDIRECT, "x", status=307), "S3H-NET-07"),
-    (Asked.BUCKET, Fault(FaultKind.REDIRECT, "x", code="PermanentRedirect", status=301), "S3H-NET-02"),
-    (Asked.OBJECT, Fault(FaultKind.TLS, "x"), "S3H-NET-06"),
-    (Asked.OBJECT, Fault(FaultKind.CREDENTIALS, "x", code="S3H-STS-08"), "S3H-STS-08"),
-    (Asked.OBJECT, Fault(FaultKind.CREDENTIALS, "x"), "S3H-CFG-05"),
+    (RequestKind.OBJECT, http(400, "SomethingNew"), "S3H-S3-18"),
+    (RequestKind.OBJECT, Fault(FaultKind.REDIRECT, "x", status=307), "S3H-NET-07"),
+    (RequestKind.BUCKET, Fault(FaultKind.REDIRECT, "x", code="PermanentRedirect", status=301), "S3H-NET-02"),
+    (RequestKind.OBJECT, Fault(FaultKind.TLS, "x"), "S3H-NET-06"),
+    (RequestKind.OBJECT, Fault(FaultKind.CREDENTIALS, "x", code="S3H-STS-08"), "S3H-STS-08"),
+    (RequestKind.OBJECT, Fault(FaultKind.CREDENTIALS, "x"), "S3H-CFG-05"),
 ]
 
 
 @pytest.mark.parametrize(("asked", "fault", "row"), TABLE, ids=lambda value: str(value)[:40])
 def test_each_refusal_has_its_row(asked, fault, row):
-    assert row_of(fault, asked) == row
+    assert diagnosis_id(fault, asked) == row
 
 
 def test_every_kind_of_fault_has_a_row_with_a_page_whatever_was_asked():
     for kind in FaultKind:
-        for asked in Asked:
+        for asked in RequestKind:
             for status in (0, 200, 301, 400, 403, 404, 412, 416, 429, 500, 503):
-                assert row_of(Fault(kind, "words", status=status), asked) in PAGES
+                assert diagnosis_id(Fault(kind, "words", status=status), asked) in DIAGNOSES
 
 
 @pytest.mark.parametrize(

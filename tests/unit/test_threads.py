@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from s3haul.engine.tasks import spawn
-from s3haul.threads import in_thread, steadfast
+from s3haul.threads import in_thread, shielded
 
 
 async def test_a_cancelled_task_waits_for_its_thread_and_an_error_of_that_is_no_loose_end():
@@ -65,7 +65,7 @@ async def test_work_is_hurried_when_nobody_wants_it_any_more():
     async def work():
         await hurried.wait()
 
-    task = asyncio.create_task(steadfast(work(), hurried.set))
+    task = asyncio.create_task(shielded(work(), hurried.set))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from s3haul.core.trust import principal_of, row_of_trust
+from s3haul.diagnose.trust import principal_of, trust_diagnosis_id
 from s3haul.options import RoleOptions
 
 USER = "arn:aws:iam::222222222222:user/b"
@@ -34,20 +34,23 @@ def trust(principal, **condition):
     ],
 )
 def test_the_policy_shows_why_the_user_is_refused(policy, row):
-    assert row_of_trust(policy, USER, ROLE) == row
+    assert trust_diagnosis_id(policy, USER, ROLE) == row
 
 
 def test_a_missing_external_id_is_a_different_one():
     bare = RoleOptions(role_arn=ROLE.role_arn)
-    assert row_of_trust(trust(USER, StringEquals={"sts:ExternalId": "id-1"}), USER, bare) == "S3H-STS-03"
+    assert (
+        trust_diagnosis_id(trust(USER, StringEquals={"sts:ExternalId": "id-1"}), USER, bare) == "S3H-STS-03"
+    )
 
 
 def test_a_session_is_trusted_by_its_roles_name_or_its_account():
     for principal in ("arn:aws:iam::222222222222:role/worker", "arn:aws:iam::222222222222:root"):
         assert (
-            row_of_trust(trust(principal, StringEquals={"sts:ExternalId": "x"}), WORKER, ROLE) == "S3H-STS-03"
+            trust_diagnosis_id(trust(principal, StringEquals={"sts:ExternalId": "x"}), WORKER, ROLE)
+            == "S3H-STS-03"
         )
-    assert row_of_trust(trust(USER), WORKER, ROLE) == "S3H-STS-05"
+    assert trust_diagnosis_id(trust(USER), WORKER, ROLE) == "S3H-STS-05"
 
 
 def test_a_policy_calls_a_session_by_its_role():

@@ -2,8 +2,8 @@
 
 import pytest
 
-from s3haul.core.retry import Effort, Move, RetryLimits, decide
-from s3haul.core.symptoms import Asked, row_of
+from s3haul.core.retry import Move, RetryLimits, RetryState, decide
+from s3haul.diagnose.symptoms import RequestKind, diagnosis_id
 from s3haul.errors import FaultKind
 from s3haul.s3.web_pages import interception
 
@@ -60,5 +60,5 @@ def test_whose_page_it_is_can_be_read_from_a_heading_and_the_senders_name():
 
 def test_it_is_the_networks_row_for_everything_asked_and_is_not_asked_again():
     fault = interception(403, HTML, PAGE)
-    assert {row_of(fault, asked) for asked in Asked} == {"S3H-NET-09"}
-    assert decide(fault, Effort(1, 0.0), RetryLimits(9, 900.0), 0.5).move is Move.FAIL
+    assert {diagnosis_id(fault, asked) for asked in RequestKind} == {"S3H-NET-09"}
+    assert decide(fault, RetryState(1, 0.0), RetryLimits(9, 900.0), 0.5).move is Move.FAIL

@@ -1,12 +1,12 @@
 """What a dry run and a stream ask S3 with: the store within its limits, a limiter of its own, no destination."""
 
 from s3haul.aws.session import OpenStore
-from s3haul.core.tuner import Tuner
+from s3haul.core.adaptive import AdaptiveLimit
 from s3haul.engine.context import Calls
-from s3haul.engine.gate import Gate
-from s3haul.engine.limits import fitting, limited
 from s3haul.events import Emit
 from s3haul.options import SourceOptions
+from s3haul.store.limited import fitting, limited
+from s3haul.store.limiter import ConcurrencyLimiter
 
 
 def calls_for(bucket: OpenStore, source: SourceOptions, emit: Emit) -> Calls:
@@ -17,6 +17,6 @@ def calls_for(bucket: OpenStore, source: SourceOptions, emit: Emit) -> Calls:
         credentials=bucket.credentials,
         source=source,
         options=options,
-        gate=Gate(Tuner(ceiling=options.concurrency)),
+        limiter=ConcurrencyLimiter(AdaptiveLimit(ceiling=options.concurrency)),
         emit=emit,
     )

@@ -6,14 +6,14 @@ from typing import NamedTuple
 from s3haul.aws.probes import AwsProbes
 from s3haul.aws.session import ask_mfa
 from s3haul.aws.sts import AskMfa
-from s3haul.core.evidence import Evidence, StepResult
 from s3haul.core.filters import literal_prefixes, selector
-from s3haul.core.judgement import Finding, ending, judge, trouble_finding
+from s3haul.diagnose.causes import Finding, ending, find_causes, finding_of_error
+from s3haul.diagnose.evidence import Evidence, StepResult
 from s3haul.options import AccessOptions, DestinationOptions, SourceOptions, TransferOptions
-from s3haul.preflight.climb import SAMPLES, Climb, Report
-from s3haul.preflight.ladder import climb
-from s3haul.preflight.place import look_at
+from s3haul.preflight.destination import look_at
+from s3haul.preflight.state import SAMPLES, CheckState, Report
 from s3haul.preflight.statements import with_statements
+from s3haul.preflight.steps import climb
 
 _DEFAULT_ACCESS = AccessOptions()
 _DEFAULT_TRANSFER = TransferOptions()
@@ -56,7 +56,7 @@ async def check(
         steps.append(step)
         report(step)
 
-    ladder = Climb(
+    ladder = CheckState(
         AwsProbes(access, source, transfer, on_event=_ignore, ask_mfa=ask_mfa),
         source,
         told,
@@ -66,9 +66,9 @@ async def check(
         sample_size=samples,
     )
     await climb(ladder)
-    found = with_statements(judge(ladder.evidence, source.bucket), ladder.evidence, source)
+    found = with_statements(find_causes(ladder.evidence, source.bucket), ladder.evidence, source)
     if destination is not None:
         place = look_at(destination, ladder.listed, base=source.base, complete=ladder.evidence.complete)
         told(place.step)
-        found = (*found, *map(trouble_finding, place.troubles))
+        found = (*found, *map(finding_of_error, place.troubles))
     return CheckReport(tuple(steps), found, ladder.evidence)

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from s3haul.audit.damage import DamageRecorder
+from s3haul.audit.file_check import Finding, Grade
+from s3haul.audit.files import AuditCounts, audit
 from s3haul.disk import Tree
-from s3haul.engine.audit import AuditCounts, audit
-from s3haul.engine.marking import Marker
-from s3haul.engine.recheck import Finding, Grade
 from s3haul.errors import S3HaulError
 from s3haul.journal import Reader
 from s3haul.journal.location import existing_journal
@@ -42,6 +42,6 @@ def verify(
     with (
         Reader(existing_journal(root)) as reader,
         Tree.open(root) as tree,
-        Marker(root, reader.source, unmarked) as marker,
+        DamageRecorder(root, reader.source, unmarked) as marker,
     ):
         return audit(reader, tree, found=damaged, mended=mended, progress=progress)

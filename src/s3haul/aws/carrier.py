@@ -22,7 +22,7 @@ from s3haul.aws.endpoints import check_proxy
 from s3haul.errors import Fault, FaultKind
 from s3haul.s3.limits import CONNECT_TIMEOUT, REDIRECTS
 from s3haul.s3.web_pages import interception
-from s3haul.threads import steadfast
+from s3haul.threads import shielded
 
 _SOCKS = re.compile(r"socks(4|4a|5|5h)://")
 READ_TIMEOUT = 30
@@ -225,4 +225,4 @@ async def call(function: Callable[[], T]) -> T:
                 f"the answer cannot be read ({type(error).__name__}: {error})"
             ) from error
 
-    return await steadfast(asyncio.get_running_loop().run_in_executor(None, work), hurry=stopped.set)
+    return await shielded(asyncio.get_running_loop().run_in_executor(None, work), hurry=stopped.set)

@@ -17,14 +17,14 @@ from botocore.config import Config
 from botocore.session import Session
 
 from s3haul import __version__
-from s3haul.access.buckets import is_multi_region
 from s3haul.aws.carrier import authorities, carried_by, carrier
-from s3haul.aws.chain import BaseKind
-from s3haul.aws.configfile import tame
+from s3haul.aws.config.chain import BaseKind
+from s3haul.aws.config.config_file import tame
+from s3haul.aws.config.profile import Settings
 from s3haul.aws.guard import guarded
-from s3haul.aws.profile import Settings
 from s3haul.aws.shared import event_handlers, service_models
-from s3haul.s3.keys import Keys
+from s3haul.policies.buckets import is_multi_region
+from s3haul.s3.credentials import Credentials
 from s3haul.s3.limits import CONNECT_TIMEOUT
 
 ATTEMPTS = 3
@@ -48,7 +48,7 @@ def core_session(profile: str | None, ca_bundle: str | None) -> Session:
     return tame(session)
 
 
-def sts_client(settings: Settings, keys: Keys, clock: Callable[[], float] = time.time) -> Any:
+def sts_client(settings: Settings, keys: Credentials, clock: Callable[[], float] = time.time) -> Any:
     """A client of the regional STS endpoint that signs with `keys`, by this clock."""
     client = _client("sts", settings, keys, settings.region.value, settings.sts_endpoint_url.value)
     client.meta.events.register("before-sign.sts", partial(_date, clock))
@@ -72,14 +72,14 @@ _DATED = "s3haul-v4"
 AUTH_TYPE_MAPS[_DATED] = _DatedAuth
 
 
-def iam_client(settings: Settings, keys: Keys) -> Any:
+def iam_client(settings: Settings, keys: Credentials) -> Any:
     """A client of IAM, at AWS or at the one server that is configured for everything."""
     endpoint = settings.sts_endpoint_url.value
     shared = endpoint if endpoint == settings.endpoint_url.value else None
     return _client("iam", settings, keys, settings.region.value, shared)
 
 
-def s3_client(settings: Settings, keys: Keys, *, bucket: str, region: str | None) -> Any:
+def s3_client(settings: Settings, keys: Credentials, *, bucket: str, region: str | None) -> Any:
     """A client of the bucket's region."""
     options = s3_options(settings, bucket)
     return _client("s3", settings, keys, region, settings.endpoint_url.value, **options)
@@ -102,7 +102,12 @@ def s3_options(settings: Settings, bucket: str) -> dict[str, Any]:
 
 
 def _client(
-    service: str, settings: Settings, keys: Keys, region: str | None, endpoint: str | None, **options: Any
+    service: str,
+    settings: Settings,
+    keys: Credentials,
+    region: str | None,
+    endpoint: str | None,
+    **options: Any,
 ) -> Any:
     config = Config(
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},

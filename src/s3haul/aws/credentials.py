@@ -14,10 +14,10 @@ from collections.abc import Awaitable, Callable
 
 from s3haul.aws.renewal import advisory_window, mandatory_window
 from s3haul.aws.sts import Assume, RoleSession
-from s3haul.core.pages import PAGES
+from s3haul.diagnose.table import DIAGNOSES
 from s3haul.errors import CredentialsError, S3HaulError
 from s3haul.events import CredentialsRenewed, Emit, Warned
-from s3haul.s3.keys import Keys
+from s3haul.s3.credentials import Credentials
 
 LONGEST_HOLD = 900.0
 FIRST_RETRY = 2.0
@@ -81,7 +81,7 @@ class RoleCredentials:
             self._warn(message, "S3H-STS-08")
         return session
 
-    async def current(self) -> Keys:
+    async def current(self) -> Credentials:
         """Keys that are valid now. Raises `S3HaulError` once renewal has failed for good."""
         if self._expired():
             await self.renew(self.access_key_id)
@@ -121,7 +121,7 @@ class RoleCredentials:
     def _refused_for_good(self) -> S3HaulError:
         return CredentialsError(
             f"STS gives sessions of {self.session.arn}, and S3 refused each of them for {self._waited:.0f} s",
-            hint=f"{PAGES[UNKNOWN].fix} The same command resumes.",
+            hint=f"{DIAGNOSES[UNKNOWN].fix} The same command resumes.",
             id=UNKNOWN,
         )
 

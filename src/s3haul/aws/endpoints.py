@@ -5,7 +5,7 @@ import re
 import socket
 from urllib.parse import SplitResult, urlsplit
 
-from s3haul.aws.validate import UNUSABLE
+from s3haul.aws.config.validation import UNUSABLE
 from s3haul.errors import UsageError
 
 _METADATA_V4 = ipaddress.ip_network("169.254.0.0/16")

@@ -11,7 +11,7 @@ from botocore import exceptions as boto
 from botocore.exceptions import BotoCoreError
 
 from s3haul.aws.carrier import NoResponse, RedirectRefused
-from s3haul.aws.validate import UNUSABLE
+from s3haul.aws.config.validation import UNUSABLE
 from s3haul.errors import S3HaulError, UsageError
 
 # What botocore raises about servers, answers and credentials; anything else is about settings and parameters.

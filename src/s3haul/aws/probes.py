@@ -8,23 +8,23 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from s3haul.access.names import Arn
 from s3haul.aws import refusals
 from s3haul.aws.carrier import call
 from s3haul.aws.clients import iam_client, s3_client, sts_client
-from s3haul.aws.effective import effective
+from s3haul.aws.config.effective import effective
+from s3haul.aws.config.profile import Settings
+from s3haul.aws.config.validation import SHORTEST_SESSION
 from s3haul.aws.guard import guarded
-from s3haul.aws.profile import Settings
 from s3haul.aws.session import ask_mfa, checked_settings, open_bucket
 from s3haul.aws.sources import load_source
 from s3haul.aws.sts import AskMfa, RoleChain, constant
 from s3haul.aws.translate import FOREIGN, translate
-from s3haul.aws.validate import SHORTEST_SESSION
 from s3haul.errors import AccessError, CredentialsError, FaultKind, S3HaulError, StoreError
 from s3haul.events import Emit
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
+from s3haul.policies.names import Arn
 from s3haul.probes import Configuration, Identity, Reached, TrustView
-from s3haul.s3.keys import FetchKeys
+from s3haul.s3.credentials import FetchCredentials
 
 
 class AwsProbes:
@@ -45,7 +45,7 @@ class AwsProbes:
         self._on_event = on_event
         self._ask_mfa = ask_mfa
         self._settings: Settings | None = None
-        self._fetch: FetchKeys | None = None
+        self._fetch: FetchCredentials | None = None
 
     def configuration(self) -> Configuration:
         settings = self._settings = checked_settings(self._access)
@@ -158,7 +158,7 @@ class AwsProbes:
             raise refusals.unreachable("S3", fault, error, self._configured.given) from None
         return answer
 
-    async def _owner_keys(self, owner: Settings) -> FetchKeys:
+    async def _owner_keys(self, owner: Settings) -> FetchCredentials:
         if not owner.roles:
             return await load_source(owner)
         chain = RoleChain(owner, ask_mfa=self._ask_mfa, on_event=_unheard)
@@ -170,12 +170,12 @@ class AwsProbes:
         return self._settings
 
     @property
-    def _keys(self) -> FetchKeys:
+    def _keys(self) -> FetchCredentials:
         assert self._fetch is not None, "caller() comes first"
         return self._fetch
 
 
-async def _identity(settings: Settings, fetch: FetchKeys) -> Identity:
+async def _identity(settings: Settings, fetch: FetchCredentials) -> Identity:
     try:
         keys = await fetch()
         answer = await call(lambda: sts_client(settings, keys).get_caller_identity())

@@ -10,12 +10,12 @@ from dataclasses import replace
 
 from botocore.exceptions import ClientError
 
-from s3haul.aws.chain import RoleStep
+from s3haul.aws.config.chain import RoleStep
+from s3haul.aws.config.profile import Settings
 from s3haul.aws.guard import is_refused_setting, refused_setting
-from s3haul.aws.profile import Settings
-from s3haul.core.denial import Denial, parse_denial, which_policy
-from s3haul.core.pages import PAGES, filled
-from s3haul.core.symptoms import Asked, row_of
+from s3haul.diagnose.denial import Denial, parse_denial, which_policy
+from s3haul.diagnose.symptoms import RequestKind, diagnosis_id
+from s3haul.diagnose.table import DIAGNOSES, filled
 from s3haul.errors import (
     AssumeRoleError,
     CredentialsError,
@@ -43,16 +43,16 @@ def explain(fault: Fault, error: BaseException, step: RoleStep | None, settings:
     said = _redacted(fault.message, step.role) if step else fault.message
     if fault.kind is not FaultKind.HTTP:
         return unreachable("STS", replace(fault, message=said), error, settings.given)
-    row = row_of(fault, Asked.ROLE)
+    row = diagnosis_id(fault, RequestKind.ROLE)
     match row:
         case "S3H-STS-02":
             return CredentialsError(
-                f"the credentials of {settings.base} have expired", hint=PAGES[row].fix, said=said, id=row
+                f"the credentials of {settings.base} have expired", hint=DIAGNOSES[row].fix, said=said, id=row
             )
         case "S3H-STS-01":
             return CredentialsError(
                 f"STS does not know the access key of {settings.base}",
-                hint=PAGES[row].fix,
+                hint=DIAGNOSES[row].fix,
                 said=said,
                 id=row,
             )
@@ -61,7 +61,7 @@ def explain(fault: Fault, error: BaseException, step: RoleStep | None, settings:
         case "S3H-NET-05":
             return SourceError("STS cannot serve the request now", hint="run again", said=said, id=row)
     if step is None:
-        return AssumeRoleError("STS does not say who calls", hint=PAGES[row].fix, said=said, id=row)
+        return AssumeRoleError("STS does not say who calls", hint=DIAGNOSES[row].fix, said=said, id=row)
     where = f" of profile {step.profile!r}" if step.profile else ""
     message = f"STS refused the role {step.role.role_arn}{where}"
     return AssumeRoleError(message, hint=_hint(row, step.role, parse_denial(said)), said=said, id=row)
@@ -81,7 +81,7 @@ def unreachable(what: str, fault: Fault, error: BaseException, given: Sequence[s
         hint = "check --endpoint-url and --region; the session token follows no redirect"
         return RedirectRefusedError(f"{what} sent us to another address", hint=hint, seen=seen)
     if kind is FaultKind.INTERCEPTED:
-        page = PAGES["S3H-NET-09"]
+        page = DIAGNOSES["S3H-NET-09"]
         return SourceError(
             f"not {what} answered, but somebody in between", hint=page.fix, seen=seen, id="S3H-NET-09"
         )
@@ -105,7 +105,7 @@ def _clock(fault: Fault, said: str) -> S3HaulError:
         skew = f" (the server's clock is {fault.skew:+.0f} s from ours)"
     return CredentialsError(
         f"STS refused the signature{skew}",
-        hint=PAGES["S3H-NET-01"].fix,
+        hint=DIAGNOSES["S3H-NET-01"].fix,
         said=said,
         id="S3H-NET-01",
     )
@@ -114,7 +114,7 @@ def _clock(fault: Fault, said: str) -> S3HaulError:
 def _hint(row: str, role: RoleOptions, denial: Denial | None) -> str:
     if row == "S3H-STS-03":
         return _likely_causes(role)
-    fix = filled(PAGES[row].fix, {"ROLE-ARN": role.role_arn}) + which_policy(denial)
+    fix = filled(DIAGNOSES[row].fix, {"ROLE-ARN": role.role_arn}) + which_policy(denial)
     return f"{fix} (asked for: {role.duration_seconds} seconds)" if row == "S3H-STS-10" else fix
 
 

@@ -19,10 +19,10 @@ from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import ListPage, ObjectMeta, PartLayout
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.s3 import responses
-from s3haul.s3.keys import FetchKeys
+from s3haul.s3.credentials import FetchCredentials
 from s3haul.s3.layout import ATTRIBUTES, PARTS_PER_PAGE, read_layout
 from s3haul.s3.limits import CONNECT_TIMEOUT
-from s3haul.store import Consume, GetRequest, SmallObjectWork, Take
+from s3haul.store.protocol import Consume, GetRequest, OnData, SmallObjectWork
 from s3haul.threads import in_thread
 
 LARGEST_CHUNK = 1024 * 1024
@@ -42,7 +42,7 @@ class SdkStore:
         client: Any,
         source: SourceOptions,
         transfer: TransferOptions,
-        fetch: FetchKeys,
+        fetch: FetchCredentials,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -96,8 +96,8 @@ class SdkStore:
             stream.close()
         return meta
 
-    async def _receive(self, stream: Any, take: Take) -> None:
-        """The body to `take`. Its rate is judged only over the time that we wait for the network."""
+    async def _receive(self, stream: Any, take: OnData) -> None:
+        """The body to `take`. Its rate is checked only over the time that we wait for the network."""
         waited, received = 0.0, 0
         while True:
             began = self._clock()

@@ -13,19 +13,19 @@ from botocore.credentials import ReadOnlyCredentials
 
 from s3haul import __version__
 from s3haul.aws.clients import s3_options
-from s3haul.aws.configfile import tame
-from s3haul.aws.profile import Settings
+from s3haul.aws.config.config_file import tame
+from s3haul.aws.config.profile import Settings
 from s3haul.aws.shared import service_models
 from s3haul.aws.strict import StrictConfig
 from s3haul.options import TransferOptions
-from s3haul.s3.keys import FetchKeys
+from s3haul.s3.credentials import FetchCredentials
 from s3haul.s3.limits import CONNECT_TIMEOUT, SPARE_CONNECTIONS
 
 
 class LiveCredentials(AioCredentials):  # type: ignore[misc]
     """botocore's view of credentials that somebody else keeps fresh: it asks before every signature."""
 
-    def __init__(self, fetch: FetchKeys) -> None:
+    def __init__(self, fetch: FetchCredentials) -> None:
         super().__init__("", "", method="s3haul")
         self._fetch = fetch
 
@@ -40,7 +40,7 @@ class _OnlyProvider:
     METHOD = "s3haul"
     CANONICAL_NAME = None
 
-    def __init__(self, fetch: FetchKeys) -> None:
+    def __init__(self, fetch: FetchCredentials) -> None:
         self._fetch = fetch
 
     async def load(self) -> LiveCredentials:
@@ -48,7 +48,7 @@ class _OnlyProvider:
 
 
 def sdk_client(
-    settings: Settings, fetch: FetchKeys, bucket: str, region: str, transfer: TransferOptions
+    settings: Settings, fetch: FetchCredentials, bucket: str, region: str, transfer: TransferOptions
 ) -> AbstractAsyncContextManager[Any]:
     """A client of the bucket's region that tries once: the engine owns the retries."""
     session = AioSession(profile=settings.profile.value)

@@ -12,13 +12,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from s3haul.access.names import Arn
 from s3haul.aws import refusals
 from s3haul.aws.carrier import authorities, call
 from s3haul.aws.clients import quiet_loggers, s3_client
+from s3haul.aws.config.profile import Settings, resolve
 from s3haul.aws.credentials import RoleCredentials
 from s3haul.aws.guard import guarded
-from s3haul.aws.profile import Settings, resolve
 from s3haul.aws.sources import load_source
 from s3haul.aws.sts import AskMfa, RoleChain
 from s3haul.aws.translate import FOREIGN, translate
@@ -26,8 +25,9 @@ from s3haul.aws.transport import Choice, choose
 from s3haul.errors import CredentialsError, FaultKind, SourceError
 from s3haul.events import Emit
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
-from s3haul.s3.keys import FetchKeys
-from s3haul.store import ObjectStore
+from s3haul.policies.names import Arn
+from s3haul.s3.credentials import FetchCredentials
+from s3haul.store.protocol import ObjectStore
 
 _REGION = re.compile(r"[a-z0-9-]{1,40}", re.ASCII)
 _MFA_CODE = re.compile(r"\d{6}", re.ASCII)
@@ -124,7 +124,7 @@ class OpenBucket(NamedTuple):
 @asynccontextmanager
 async def open_bucket(
     settings: Settings,
-    fetch: FetchKeys,
+    fetch: FetchCredentials,
     region: str,
     source: SourceOptions,
     transfer: TransferOptions,
@@ -169,7 +169,7 @@ async def open_bucket(
 
 async def _credentials(
     settings: Settings, on_event: Emit, ask_mfa: AskMfa, patience: float
-) -> tuple[RoleCredentials | None, FetchKeys]:
+) -> tuple[RoleCredentials | None, FetchCredentials]:
     if not settings.roles:
         fetch = await load_source(settings)
         await fetch()
@@ -181,7 +181,7 @@ async def _credentials(
 
 
 async def _bucket_region(
-    settings: Settings, fetch: FetchKeys, source: SourceOptions
+    settings: Settings, fetch: FetchCredentials, source: SourceOptions
 ) -> tuple[str, Any | None]:
     """Where the bucket is, from the header that S3 sends with 200, 301, 400 and 403 alike.
 
@@ -199,7 +199,7 @@ async def _bucket_region(
 
 
 async def _ask_region(
-    settings: Settings, fetch: FetchKeys, source: SourceOptions, region: str
+    settings: Settings, fetch: FetchCredentials, source: SourceOptions, region: str
 ) -> tuple[str, Any]:
     request: dict[str, Any] = {"Bucket": source.bucket}
     if source.expected_bucket_owner:

@@ -14,15 +14,15 @@ from botocore.exceptions import ClientError
 
 from s3haul.aws import advice
 from s3haul.aws.carrier import call
-from s3haul.aws.chain import Base, BaseKind
 from s3haul.aws.clients import core_session
-from s3haul.aws.configfile import read
+from s3haul.aws.config.chain import Base, BaseKind
+from s3haul.aws.config.config_file import read
+from s3haul.aws.config.profile import Settings
 from s3haul.aws.guard import guarded
-from s3haul.aws.profile import Settings
 from s3haul.aws.renewal import advisory_window, mandatory_window
 from s3haul.aws.translate import translate
 from s3haul.errors import NO_THREAD, CredentialsError, FaultKind, S3HaulError
-from s3haul.s3.keys import FetchKeys, Keys
+from s3haul.s3.credentials import Credentials, FetchCredentials
 
 _UNANSWERED = frozenset({FaultKind.CONNECT, FaultKind.TLS, FaultKind.STALL, FaultKind.BROKEN})
 _MOST_WORDS = 300  # characters; a helper may print pages
@@ -37,15 +37,15 @@ class _Source(NamedTuple):
     keys: dict[str, Any]
 
 
-async def load_source(settings: Settings) -> FetchKeys:
+async def load_source(settings: Settings) -> FetchCredentials:
     """A function that gives the source's current keys; botocore refreshes those that it can refresh.
 
     Raises `CredentialsError`: S3H-CFG-05 where there are none, S3H-STS-02 where they cannot be fetched.
     """
     if settings.base.kind is BaseKind.NOBODY:
 
-        async def nobody() -> Keys:
-            return Keys("", "")
+        async def nobody() -> Credentials:
+            return Credentials("", "")
 
         return nobody
     with guarded(settings.given):
@@ -60,7 +60,7 @@ async def load_source(settings: Settings) -> FetchKeys:
             id="S3H-CFG-02" if base.kind is BaseKind.PROFILE else "S3H-CFG-05",
         )
 
-    async def fetch() -> Keys:
+    async def fetch() -> Credentials:
         if isinstance(credentials, RefreshableCredentials) and credentials.refresh_needed():
             frozen = await _guarded(source, credentials.method, lambda: _refreshed(credentials))
         else:
@@ -135,11 +135,11 @@ def _failed(source: _Source, method: str, error: Exception) -> CredentialsError:
     )
 
 
-def _sound(source: _Source, method: str, frozen: Any) -> Keys:
+def _sound(source: _Source, method: str, frozen: Any) -> Credentials:
     """The keys, if they can be signed with and sent. Their values are never told."""
     needed, token = (frozen.access_key, frozen.secret_key), frozen.token or None
     if all(isinstance(one, str) and _SOUND.fullmatch(one) for one in (*needed, token or "none")):
-        return Keys(frozen.access_key, frozen.secret_key, token)
+        return Credentials(frozen.access_key, frozen.secret_key, token)
     what, hint = advice.failed(method, source.profile, source.keys, os.environ)
     raise CredentialsError(
         f"{what} cannot be used: a key is empty, no text, or has spaces in it", hint=hint, id="S3H-STS-02"

@@ -14,19 +14,19 @@ from botocore.exceptions import ClientError
 
 from s3haul.aws import refusals
 from s3haul.aws.carrier import call
-from s3haul.aws.chain import RoleStep
 from s3haul.aws.clients import sts_client
-from s3haul.aws.profile import Settings
+from s3haul.aws.config.chain import RoleStep
+from s3haul.aws.config.profile import Settings
+from s3haul.aws.config.validation import account_of
 from s3haul.aws.sources import load_source
 from s3haul.aws.translate import FOREIGN, translate
-from s3haul.aws.validate import account_of
 from s3haul.core.text import human_duration
 from s3haul.errors import AssumeRoleError
 from s3haul.events import Emit, Warned
 from s3haul.options import RoleOptions
 from s3haul.s3.clock import ServerClock
+from s3haul.s3.credentials import Credentials, FetchCredentials
 from s3haul.s3.faults import clock_skew
-from s3haul.s3.keys import FetchKeys, Keys
 
 CHAINED_DURATION = 3600
 _NOTABLE_SKEW = 5.0
@@ -38,7 +38,7 @@ AskMfa = Callable[[str], Awaitable[str]]
 class RoleSession:
     """One assumed session: its keys, who they are, and how long they last in seconds."""
 
-    keys: Keys = field(repr=False)
+    keys: Credentials = field(repr=False)
     arn: str
     expires_at: float
     duration: float
@@ -76,7 +76,7 @@ class RoleChain:
         assert session is not None, "a chain of roles has at least one"
         return session
 
-    async def _assume(self, index: int, step: RoleStep, fetch: FetchKeys) -> RoleSession:
+    async def _assume(self, index: int, step: RoleStep, fetch: FetchCredentials) -> RoleSession:
         request = assume_request(step.role, self._durations[index])
         if step.role.mfa_serial:
             request |= {
@@ -95,7 +95,7 @@ class RoleChain:
             raise refusals.explain(translate(error), error, step, self._settings) from None
         return _session(answer, step.role, self._clock.ours())
 
-    async def _ask(self, fetch: FetchKeys, request: dict[str, Any]) -> dict[str, Any]:
+    async def _ask(self, fetch: FetchCredentials, request: dict[str, Any]) -> dict[str, Any]:
         """Once more where the server has put our clock right."""
         keys = await fetch()
         for last in (False, True):
@@ -162,14 +162,14 @@ def _session(answer: dict[str, Any], role: RoleOptions, now: float) -> RoleSessi
         raise AssumeRoleError(
             "STS gave a session that has already ended", hint="check this machine's clock", id="S3H-NET-01"
         )
-    keys = Keys(said["AccessKeyId"], said["SecretAccessKey"], said["SessionToken"], expires_at)
+    keys = Credentials(said["AccessKeyId"], said["SecretAccessKey"], said["SessionToken"], expires_at)
     return RoleSession(keys, arn, expires_at, expires_at - now)
 
 
-def constant(keys: Keys) -> FetchKeys:
+def constant(keys: Credentials) -> FetchCredentials:
     """Always these keys, which nobody renews."""
 
-    async def fetch() -> Keys:
+    async def fetch() -> Credentials:
         return keys
 
     return fetch

@@ -15,7 +15,7 @@ import typer
 from s3haul import __version__
 from s3haul.cli import streams
 from s3haul.cli.commands import Commands
-from s3haul.cli.trouble import error_lines, exit_code_of, machine_limit, resume_line
+from s3haul.cli.errors import error_lines, exit_code_of, machine_limit, resume_line
 from s3haul.errors import InterruptedRunError, S3HaulError
 
 BUG = 70

@@ -71,7 +71,7 @@ def configure(
     if context.invoked_subcommand is not None:
         return 0
     with quick_imports():
-        from s3haul.aws import configwrite, recipe  # noqa: PLC0415 - start-up stays fast
+        from s3haul.aws.config import config_edit, recipe  # noqa: PLC0415 - start-up stays fast
 
     wanted = {
         "role_arn": role_arn,
@@ -93,9 +93,9 @@ def configure(
     if not edit.changes:
         streams.tell(f"{where} is as asked: nothing to change")
     elif dryrun:
-        streams.put("\n".join(shown(line) for line in configwrite.diff(edit)))
+        streams.put("\n".join(shown(line) for line in config_edit.diff(edit)))
     else:
-        kept = configwrite.save(edit)
+        kept = config_edit.save(edit)
         before = f"; what it was before is in {shown(str(kept))}" if kept else ""
         streams.tell(f"{where} is written{before}")
     return 0
@@ -121,8 +121,8 @@ def show(
     Takes the access flags of cp, and tells the S3HAUL_ variables of all its flags. Nothing is sent; the External ID is told by its length.
     """
     with quick_imports():
-        from s3haul.aws.effective import Row, effective  # noqa: PLC0415 - start-up stays fast
-        from s3haul.aws.places import Origin  # noqa: PLC0415 - same
+        from s3haul.aws.config.effective import Row, effective  # noqa: PLC0415 - start-up stays fast
+        from s3haul.aws.config.origins import Origin  # noqa: PLC0415 - same
 
     access = AccessOptions(
         profile=profile,

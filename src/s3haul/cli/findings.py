@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from s3haul.core.evidence import StepResult
-from s3haul.core.judgement import Finding, Level
 from s3haul.core.text import show
+from s3haul.diagnose.causes import Finding, Level
+from s3haul.diagnose.evidence import StepResult
 
 _MARKS = {True: "ok", False: "x", None: "-"}
 _SIGNS = {Level.NOTE: "-", Level.WARNING: "!", Level.ERROR: "x"}

@@ -12,17 +12,17 @@ from s3haul.api.calls import calls_for
 from s3haul.api.download import download
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.cli import render, streams
+from s3haul.cli.errors import machine_limit
 from s3haul.cli.logfile import LogFile, summarise, with_log
-from s3haul.cli.remarks import remarks
 from s3haul.cli.render import Ending
-from s3haul.cli.trouble import machine_limit
+from s3haul.cli.source_warnings import source_warnings
 from s3haul.core.filters import nothing_selected
 from s3haul.core.stats import Stats
 from s3haul.core.text import human_bytes, human_count, show
 from s3haul.disk import free_space_for
+from s3haul.engine.dry_run import Done, Estimate
+from s3haul.engine.dry_run import preview as foresee
 from s3haul.engine.loop import run_loop
-from s3haul.engine.preview import Done, Estimate
-from s3haul.engine.preview import preview as foresee
 from s3haul.errors import S3HaulError, SourceError
 from s3haul.events import Event, Noted, Warned
 from s3haul.journal import Reader
@@ -31,7 +31,7 @@ from s3haul.options import AccessOptions, DestinationOptions, OutputOptions, Sou
 from s3haul.progress import Bars, JsonLines, Lines, Listener, Quiet, Status
 
 if TYPE_CHECKING:  # as in `render`
-    from s3haul.core.judgement import Finding
+    from s3haul.diagnose.causes import Finding
 
 
 def run(
@@ -53,7 +53,7 @@ def run(
 
     def opened(store: OpenStore) -> None:
         tell(Noted(_access_note(store, verbose=output.verbose)))
-        for remark in remarks(source, transfer.filters):
+        for remark in source_warnings(source, transfer.filters):
             stats.observe(remark)
             tell(remark)
 
@@ -175,7 +175,7 @@ def preview(
 
     async def main(done: Done) -> None:
         async with open_store(access, source, transfer, on_event=listener.observe) as opened:
-            for remark in remarks(source, transfer.filters):
+            for remark in source_warnings(source, transfer.filters):
                 listener.observe(remark)
             calls = calls_for(opened, source, listener.observe)
             async for ref, path in foresee(calls, estimate, done):

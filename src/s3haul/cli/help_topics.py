@@ -12,8 +12,8 @@ import typer
 from s3haul.cli import streams
 from s3haul.cli.commands import COMMANDS, load
 from s3haul.cli.completion import topics
-from s3haul.core.pages import PAGES
-from s3haul.core.reasons import REASONS
+from s3haul.diagnose.reasons import REASONS
+from s3haul.diagnose.table import DIAGNOSES
 from s3haul.errors import UsageError
 from s3haul.preflight.statements import EXAMPLE, statement_of
 
@@ -53,14 +53,14 @@ def topic_text(topic: str) -> str:
     if topic.upper().startswith("S3H-"):
         return _page(topic.upper())
     if topic == "errors":
-        return "\n\n".join(_page(each) for each in sorted(PAGES))
+        return "\n\n".join(_page(each) for each in sorted(DIAGNOSES))
     if topic not in TOPICS:
         raise UsageError(f"There is no help on {topic!r}.", hint=f"topics: {', '.join(TOPICS)}")
     return (resources.files("s3haul.cli") / "topics" / f"{topic}.md").read_text("utf-8").rstrip()
 
 
 def _page(error_id: str) -> str:
-    page = PAGES.get(error_id)
+    page = DIAGNOSES.get(error_id)
     if page is None:
         raise UsageError(f"There is no page on {error_id}.", hint="s3haul help errors lists the ids")
     lines = [f"{error_id}  {page.title}", f"  who fixes it: {page.who}", f"  fix: {page.fix}"]

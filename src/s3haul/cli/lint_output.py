@@ -1,4 +1,4 @@
-"""How `s3haul policy lint` reads its files and shows what it found. The rules are in `s3haul.access`."""
+"""How `s3haul policy lint` reads its files and shows what it found. The rules are in `s3haul.policies`."""
 
 import json as jsonlib
 import sys
@@ -7,12 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from s3haul.access.findings import Finding
-from s3haul.access.lint import documents_in, lint
-from s3haul.access.names import check_account, check_region
 from s3haul.cli import streams
 from s3haul.core.text import show
 from s3haul.errors import UsageError
+from s3haul.policies.findings import Finding
+from s3haul.policies.lint import documents_in, lint
+from s3haul.policies.names import check_account, check_region
 
 LARGEST = 1 << 20  # bytes; IAM's largest policy has 10,240 characters
 

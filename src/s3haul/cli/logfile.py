@@ -17,8 +17,8 @@ from typing import Any
 
 from s3haul import __version__
 from s3haul.cli import streams
+from s3haul.cli.errors import error_lines, pasteable
 from s3haul.cli.render import Ending, error_object
-from s3haul.cli.trouble import error_lines, pasteable
 from s3haul.core.stats import Stats
 from s3haul.core.text import show
 from s3haul.errors import S3HaulError, UsageError

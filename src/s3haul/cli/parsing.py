@@ -7,11 +7,11 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from s3haul.access.buckets import check_bucket
 from s3haul.cli.spellings import meant
 from s3haul.core.rate import parse_rate
 from s3haul.errors import UsageError
 from s3haul.options import DestinationOptions, Existing, RoleOptions, SourceOptions
+from s3haul.policies.buckets import check_bucket
 
 _URL = re.compile(r"s3://(?P<bucket>arn:[^/]+[:/]accesspoint[:/][^/]+|[^/]+)(?:/(?P<key>.*))?", re.DOTALL)
 

@@ -1,6 +1,6 @@
 """`s3haul policy`: the documents of both accounts, and `s3haul policy lint`: what is wrong with those that exist.
 
-Flags into a grant, one call, text on stdout. What the documents say is decided in `s3haul.access`.
+Flags into a grant, one call, text on stdout. What the documents say is decided in `s3haul.policies`.
 """
 
 import json as jsonlib
@@ -12,12 +12,12 @@ from typing import Annotated
 
 import typer
 
-from s3haul.access.documents import Document, Grant, documents
-from s3haul.access.grant import check_grant, compact
-from s3haul.access.names import Arn, caller_arn, role_arn
-from s3haul.access.parts import Part, by_part
 from s3haul.cli import flags, streams
 from s3haul.errors import UsageError
+from s3haul.policies.documents import Document, Grant, documents
+from s3haul.policies.grant import check_grant, compact
+from s3haul.policies.names import Arn, caller_arn, role_arn
+from s3haul.policies.parts import Part, by_part
 
 EPILOG = """\b
 Examples:
@@ -222,8 +222,8 @@ def _partition(texts: Iterable[str]) -> str:
 def _rendered(
     form: Formats, grant: Grant, chosen: dict[Part, Document], *, alone: bool, request_payer: str | None
 ) -> str:
-    from s3haul.access.commands import commands  # noqa: PLC0415 - start-up stays fast
-    from s3haul.access.terraform import terraform  # noqa: PLC0415 - same
+    from s3haul.policies.commands import commands  # noqa: PLC0415 - start-up stays fast
+    from s3haul.policies.terraform import terraform  # noqa: PLC0415 - same
 
     match form:
         case Formats.TERRAFORM:

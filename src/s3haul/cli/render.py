@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from s3haul.cli.trouble import exit_code_of
-from s3haul.core.reasons import REASONS, UNEXPLAINED
+from s3haul.cli.errors import exit_code_of
 from s3haul.core.stats import Cause, Stats
 from s3haul.core.text import human_bytes, human_count, human_duration, quote, show
-from s3haul.engine.preview import Estimate
+from s3haul.diagnose.reasons import REASONS, UNEXPLAINED
+from s3haul.engine.dry_run import Estimate
 from s3haul.errors import S3HaulError
 from s3haul.models import Verdict
 
 if TYPE_CHECKING:  # a run without refusals needs none of it, and it takes 5 ms
-    from s3haul.core.judgement import Finding
+    from s3haul.diagnose.causes import Finding
 
 SUMMARY_SCHEMA = 1
 

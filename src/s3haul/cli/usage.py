@@ -9,9 +9,9 @@ from typing import Any
 import typer
 
 from s3haul.cli.commands import COMMANDS
+from s3haul.cli.errors import error_lines, pasteable
 from s3haul.cli.habits import COMMANDS as FOREIGN_COMMANDS
 from s3haul.cli.habits import FLAGS as FOREIGN_FLAGS
-from s3haul.cli.trouble import error_lines, pasteable
 from s3haul.core.text import show
 from s3haul.errors import UsageError
 

@@ -14,7 +14,7 @@ from s3haul.core.text import colour_mark, human_bytes, human_count, show
 from s3haul.errors import S3HaulError
 
 if TYPE_CHECKING:  # help stays fast
-    from s3haul.engine.audit import AuditCounts
+    from s3haul.audit.files import AuditCounts
     from s3haul.journal import SourceIdentity
 
 
@@ -29,7 +29,7 @@ def verify(dest: flags.State, *, json: flags.Json = False) -> int:
     What is damaged is marked, so that the next `s3haul cp` fetches it again. Exit code 0: every file is as it was verified. 1: some file is damaged, missing or replaced.
     """
     from s3haul.api.verify import verify as verify_files  # noqa: PLC0415 - help stays fast
-    from s3haul.engine.recheck import Finding, Grade  # noqa: PLC0415 - same
+    from s3haul.audit.file_check import Finding, Grade  # noqa: PLC0415 - same
     from s3haul.journal import Reader  # noqa: PLC0415 - same
     from s3haul.journal.location import existing_journal  # noqa: PLC0415 - same
     from s3haul.models import State  # noqa: PLC0415 - same

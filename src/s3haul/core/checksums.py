@@ -39,7 +39,7 @@ class Hasher(Protocol):
 class Verifier(Protocol):
     """Takes the bytes of one object in order; `finish` says whether they are the stored ones.
 
-    Only bytes are judged: that as many came as were listed is for the caller to check, first.
+    Only bytes are checked: that as many came as were listed is for the caller to check, first.
     """
 
     def update(self, data: Data, /) -> None: ...
@@ -151,7 +151,7 @@ _ALGORITHMS: Mapping[str, _Algorithm] = {
 
 
 class Crc(NamedTuple):
-    """A CRC as a function that goes on from a value, and the value of two stretches, one behind the other."""
+    """A CRC as a function that goes on from a value, and the value of two segments, one behind the other."""
 
     update: Callable[[Data, int], int]
     combine: Callable[[int, int, int], int]  # of the first, of the second, length of the second
@@ -181,17 +181,17 @@ def decide(checksums: Sequence[Checksum], size: int) -> FullObject | Composite |
     if not checksums:
         return Unverifiable("no-checksum", "S3 stores no checksum of the object")
     if len(checksums) == 1 and checksums[0].algorithm in _ALGORITHMS:
-        return _judge(checksums[0], size)
+        return _classify(checksums[0], size)
     by_algorithm = {one.algorithm: one for one in checksums}
     supported = [by_algorithm[name] for name in _ALGORITHMS if name in by_algorithm]
     if not supported:
         names = ", ".join(sorted(by_algorithm))
         return Unverifiable("unsupported-algorithm", f"S3 stores a checksum that cannot be computed: {names}")
-    judged = [_judge(checksum, size) for checksum in supported]
-    return next((one for one in judged if not isinstance(one, Unverifiable)), judged[0])
+    checked = [_classify(checksum, size) for checksum in supported]
+    return next((one for one in checked if not isinstance(one, Unverifiable)), checked[0])
 
 
-def _judge(checksum: Checksum, size: int) -> FullObject | Composite | Unverifiable:
+def _classify(checksum: Checksum, size: int) -> FullObject | Composite | Unverifiable:
     kind = checksum.type or ("FULL_OBJECT" if checksum.algorithm == "CRC64NVME" else "")
     if kind not in _TYPES:
         return Unverifiable(

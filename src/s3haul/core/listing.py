@@ -19,7 +19,7 @@ def unusable(entry: UnusableEntry) -> Outcome:
     return Outcome(ref, State.FAILED, reason="unusable-entry", detail=entry.detail, attempts=0)
 
 
-class ListingJudge:
+class ListingValidator:
     """Accepts pages in order; remembers the last key and the token that led here."""
 
     def __init__(self) -> None:

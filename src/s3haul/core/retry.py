@@ -31,14 +31,14 @@ class Move(Enum):
 
 
 class Action(NamedTuple):
-    """`reason` is a slug of `core.reasons`; `delay` is in seconds."""
+    """`reason` is a slug of `diagnose.reasons`; `delay` is in seconds."""
 
     move: Move
     reason: str
     delay: float = 0.0
 
 
-class Effort(NamedTuple):
+class RetryState(NamedTuple):
     """What one object or page has cost so far, in requests and seconds. `attempt` counts from 1.
 
     `spent` was waited while others were served, `strikes` are failures while they were. `quiet` is how long nobody
@@ -102,7 +102,7 @@ _ABORT = {
 }
 
 
-def decide(fault: Fault, effort: Effort, limits: RetryLimits, jitter: float) -> Action:
+def decide(fault: Fault, effort: RetryState, limits: RetryLimits, jitter: float) -> Action:
     """The action for `fault`; `jitter` is uniform in [0, 1) and spreads the delay from zero up."""
     match fault.kind:
         case FaultKind.HTTP:
@@ -125,7 +125,7 @@ def decide(fault: Fault, effort: Effort, limits: RetryLimits, jitter: float) -> 
             return Action(Move.ABORT, "network" if fault.kind is FaultKind.TLS else "credentials")
 
 
-def _decide_http(fault: Fault, effort: Effort, limits: RetryLimits, jitter: float) -> Action:
+def _decide_http(fault: Fault, effort: RetryState, limits: RetryLimits, jitter: float) -> Action:
     code, status = fault.code, fault.status
     if code in _TOKEN or code == "InvalidAccessKeyId":
         return Action(Move.RENEW if effort.renewals < RENEWALS else Move.ABORT, "credentials")
@@ -166,20 +166,20 @@ def about_kms(message: str) -> bool:
     return "kms:" in message or "ciphertext" in message.lower() or "AWS KMS" in message
 
 
-def _retry(reason: str, fault: Fault, effort: Effort, limits: RetryLimits, jitter: float) -> Action:
+def _retry(reason: str, fault: Fault, effort: RetryState, limits: RetryLimits, jitter: float) -> Action:
     """Trouble that can be the object's own: it ends when others are served again and again meanwhile."""
     if effort.strikes >= STRIKES:
         return Action(Move.FAIL, reason)
     return _passing(Action(Move.RETRY, reason, _delay(fault, effort, jitter)), effort, limits)
 
 
-def _retry_integrity(reason: str, effort: Effort, jitter: float) -> Action:
+def _retry_integrity(reason: str, effort: RetryState, jitter: float) -> Action:
     if effort.integrity_failures >= INTEGRITY_TRIES:
         return Action(Move.FAIL, reason)
     return Action(Move.RETRY, reason, backoff(effort.integrity_failures, jitter))
 
 
-def _passing(again: Action, effort: Effort, limits: RetryLimits) -> Action:
+def _passing(again: Action, effort: RetryState, limits: RetryLimits) -> Action:
     """`again`, as long as there is patience left."""
     if limits.attempts is not None and effort.attempt >= limits.attempts:
         return Action(Move.FAIL, again.reason)
@@ -190,7 +190,7 @@ def _passing(again: Action, effort: Effort, limits: RetryLimits) -> Action:
     return again
 
 
-def _delay(fault: Fault, effort: Effort, jitter: float) -> float:
+def _delay(fault: Fault, effort: RetryState, jitter: float) -> float:
     asked = min(fault.retry_after or 0.0, MAX_RETRY_AFTER)
     return max(asked, backoff(max(1, effort.attempt - effort.looks), jitter))
 

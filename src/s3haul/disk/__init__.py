@@ -5,9 +5,9 @@ Synchronous throughout; the engine calls it in threads. It knows nothing of S3, 
 """
 
 from s3haul.disk.destination import Destination
+from s3haul.disk.errors import OBJECT_REASONS, ObjectPathError
 from s3haul.disk.staging import Temporary
 from s3haul.disk.tree import FileStat, Tree, free_space_for
-from s3haul.disk.trouble import OBJECT_REASONS, ObjectPathError
 
 __all__ = [
     "OBJECT_REASONS",

@@ -14,6 +14,12 @@ from pathlib import Path
 from typing import Self
 
 from s3haul.core.keypath import STATE_DIRECTORY
+from s3haul.disk.errors import (
+    ObjectPathError,
+    object_error,
+    refuse_irregular,
+    run_error,
+)
 from s3haul.disk.limitations import SYNC, Limitations
 from s3haul.disk.linux import reserve, sync_file_system
 from s3haul.disk.lock import take_lock
@@ -22,12 +28,6 @@ from s3haul.disk.probe import folds_names
 from s3haul.disk.root import open_private, open_root, refuse_unwritable
 from s3haul.disk.staging import Buffer, Staging, Temporary, write_all, write_at
 from s3haul.disk.tree import Tree, leaf_name
-from s3haul.disk.trouble import (
-    ObjectPathError,
-    object_trouble,
-    refuse_irregular,
-    run_trouble,
-)
 from s3haul.errors import DestinationError
 from s3haul.models import SafePath
 
@@ -103,7 +103,7 @@ class Destination(Tree):
         try:
             return self._staging.clear(prefix, kept)
         except OSError as error:
-            raise run_trouble(error, f"clean {self.state_path / 'tmp'}") from error
+            raise run_error(error, f"clean {self.state_path / 'tmp'}") from error
 
     def land(self, path: SafePath, body: Sequence[Buffer] | Buffer, mtime: float) -> None:
         """Make the file `path` of these bytes, in one call: for what fits into memory."""
@@ -127,7 +127,7 @@ class Destination(Tree):
         free = self.free_space()
         if size > free.bytes:
             full = OSError(errno.ENOSPC, "")
-            raise run_trouble(full, f"write to {self.root}", free=free, needed=size)
+            raise run_error(full, f"write to {self.root}", free=free, needed=size)
         temporary = self._create(size)
         try:
             reserve(temporary.fd, size)
@@ -223,7 +223,7 @@ class Destination(Tree):
 
     def trouble(self, error: OSError, *, needed: int = 0) -> ObjectPathError | DestinationError:
         """What an error means that was met while writing a temporary file of `needed` bytes."""
-        if error.errno == errno.EFBIG and (one_object := object_trouble(error)):
+        if error.errno == errno.EFBIG and (one_object := object_error(error)):
             return one_object
         return self._run_trouble(error, needed)
 

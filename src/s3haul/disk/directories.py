@@ -11,7 +11,7 @@ from collections import OrderedDict
 from threading import Lock
 
 from s3haul.core.keypath import STATE_DIRECTORY
-from s3haul.disk.trouble import ObjectPathError
+from s3haul.disk.errors import ObjectPathError
 
 LIMIT = 64  # directories kept open
 

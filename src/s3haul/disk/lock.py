@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from s3haul.core.text import show
-from s3haul.disk.trouble import name_of, run_trouble
+from s3haul.disk.errors import name_of, run_error
 from s3haul.errors import DestinationError, DestinationLockedError
 
 _OPEN = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -24,7 +24,7 @@ def take_lock(root: Path, state_fd: int) -> int:
     try:
         fd = os.open("lock", _OPEN, 0o600, dir_fd=state_fd)
     except OSError as error:
-        raise run_trouble(error, f"lock the destination {root}") from error
+        raise run_error(error, f"lock the destination {root}") from error
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.ftruncate(fd, 0)
@@ -35,7 +35,7 @@ def take_lock(root: Path, state_fd: int) -> int:
         if error.errno in _NO_LOCKS:
             raise _no_locks(root, error) from error
         if error.errno != errno.EWOULDBLOCK:
-            raise run_trouble(error, f"lock the destination {root}") from error
+            raise run_error(error, f"lock the destination {root}") from error
         raise DestinationLockedError(
             f"another run works on {root}: {show(owner) or 'its process is not known'}",
             hint="wait until it ends, or stop it",
@@ -52,7 +52,7 @@ def try_lock(root: Path, fd: int) -> None:
     except OSError as error:
         if error.errno in _NO_LOCKS:
             raise _no_locks(root, error) from error
-        raise run_trouble(error, f"lock the destination {root}") from error
+        raise run_error(error, f"lock the destination {root}") from error
 
 
 def _no_locks(root: Path, error: OSError) -> DestinationError:

@@ -7,8 +7,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from s3haul.disk.errors import run_error
 from s3haul.disk.limitations import MODES, Limitations
-from s3haul.disk.trouble import run_trouble
 from s3haul.errors import DestinationError
 
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -27,7 +27,7 @@ def open_root(root: Path, *, force: bool) -> tuple[Path, int]:
     except (FileExistsError, NotADirectoryError):
         raise DestinationError(f"{root} is not a directory", hint="name a directory, or a new one") from None
     except OSError as error:
-        raise run_trouble(error, f"use the destination {root}") from error
+        raise run_error(error, f"use the destination {root}") from error
     try:
         if not force:
             _refuse_risky(root, os.fstat(fd))
@@ -49,7 +49,7 @@ def open_private(root: Path, parent_fd: int, name: str, limitations: Limitations
             f"{name} in {root} is not a directory", hint="remove it, or choose another destination"
         ) from None
     except OSError as error:
-        raise run_trouble(error, f"keep s3haul's state in {root}") from error
+        raise run_error(error, f"keep s3haul's state in {root}") from error
     try:
         status = os.fstat(fd)
         if not force:

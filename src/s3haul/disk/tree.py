@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from s3haul.disk.directories import Directories, name_bytes
-from s3haul.disk.trouble import (
+from s3haul.disk.errors import (
     FULL,
     FreeSpace,
     ObjectPathError,
-    object_trouble,
+    object_error,
     refuse_irregular,
-    run_trouble,
+    run_error,
 )
 from s3haul.errors import DestinationError
 from s3haul.models import SafePath
@@ -53,7 +53,7 @@ class Tree:
         try:
             return cls(root, os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
         except OSError as error:
-            raise run_trouble(error, f"read {root}") from error
+            raise run_error(error, f"read {root}") from error
 
     def __enter__(self) -> Self:
         return self
@@ -118,7 +118,7 @@ class Tree:
         try:
             return _free_space(os.fstatvfs(self._root_fd))
         except OSError as error:
-            raise run_trouble(error, f"use the destination {self.root}") from error
+            raise run_error(error, f"use the destination {self.root}") from error
 
     def check_alive(self) -> None:
         """Raise `DestinationError` unless the root's path still names the directory that was opened.
@@ -128,7 +128,7 @@ class Tree:
         try:
             same = os.path.samestat(self.root.stat(), os.fstat(self._root_fd))
         except OSError as error:
-            raise run_trouble(error, f"find the destination {self.root} any more") from error
+            raise run_error(error, f"find the destination {self.root} any more") from error
         if not same:
             raise DestinationError(
                 f"the destination {self.root} was moved, unmounted or replaced",
@@ -140,13 +140,13 @@ class Tree:
         """What an error means that was met on the way to an object's place."""
         if error.errno == errno.ENOENT:
             self.check_alive()
-        return object_trouble(error) or self._run_trouble(error)
+        return object_error(error) or self._run_trouble(error)
 
     def _run_trouble(self, error: OSError, needed: int = 0) -> DestinationError:
         if error.errno == errno.ENOENT:
             self.check_alive()
         free = self.free_space() if error.errno in FULL else None
-        return run_trouble(error, f"use {self.root}", free=free, needed=needed)
+        return run_error(error, f"use {self.root}", free=free, needed=needed)
 
 
 def free_space_for(root: Path) -> FreeSpace:
@@ -156,7 +156,7 @@ def free_space_for(root: Path) -> FreeSpace:
     try:
         return _free_space(os.statvfs(there))
     except OSError as error:
-        raise run_trouble(error, f"use the destination {root}") from error
+        raise run_error(error, f"use the destination {root}") from error
 
 
 def _free_space(space: os.statvfs_result) -> FreeSpace:

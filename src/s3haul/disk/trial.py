@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from s3haul.disk.errors import FreeSpace, run_error
 from s3haul.disk.limitations import MODES, SYNC, TIMES, Limitations
 from s3haul.disk.linux import sync_file_system
 from s3haul.disk.lock import try_lock
 from s3haul.disk.root import open_root
 from s3haul.disk.tree import Tree
-from s3haul.disk.trouble import FreeSpace, run_trouble
 from s3haul.errors import DestinationError
 
 LONGEST_NAME = 255  # bytes of one component; longer keys are encoded anyhow
@@ -51,7 +51,7 @@ def try_out(root: Path, *, force: bool = False) -> Trial:
     except NotADirectoryError:
         raise DestinationError(f"{place} is not a directory", hint="name a directory, or a new one") from None
     except OSError as error:
-        raise run_trouble(error, f"write to {place}") from error
+        raise run_error(error, f"write to {place}") from error
 
 
 def _write_and_rename(directory: Path, root: Path, limitations: Limitations) -> bool:

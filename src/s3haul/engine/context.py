@@ -15,20 +15,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
-from s3haul.core.diagnosis import Purpose, listing_of, reading_of
+from s3haul.core.adaptive import AdaptiveLimit
 from s3haul.core.retry import RetryLimits
-from s3haul.core.tuner import Tuner
+from s3haul.diagnose.run_errors import Purpose, listing_of, reading_of
 from s3haul.disk import Destination
-from s3haul.engine.gate import Gate
-from s3haul.engine.lanes import Lanes
-from s3haul.engine.parking import Parking
+from s3haul.engine.large_limiter import LargeTransferLimiter
 from s3haul.events import Emit
 from s3haul.journal import Journal
 from s3haul.options import SourceOptions, TransferOptions
-from s3haul.store import ObjectStore
+from s3haul.store.kms_throttling import KmsThrottling
+from s3haul.store.limiter import ConcurrencyLimiter
+from s3haul.store.protocol import ObjectStore
 
 
-class Credentials(Protocol):
+class RenewableCredentials(Protocol):
     """Credentials that can be replaced when S3 refuses them."""
 
     @property
@@ -42,7 +42,7 @@ class Credentials(Protocol):
         ...
 
 
-class RoleCredentials(Credentials, Protocol):
+class RoleCredentials(RenewableCredentials, Protocol):
     """The credentials of a role, with one owner of refreshing: the task that runs `run`."""
 
     async def run(self) -> None:
@@ -55,10 +55,10 @@ class Calls:
     """What it takes to ask S3 for something with patience."""
 
     store: ObjectStore
-    credentials: Credentials | None
+    credentials: RenewableCredentials | None
     source: SourceOptions
     options: TransferOptions
-    gate: Gate
+    limiter: ConcurrencyLimiter
     emit: Emit
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     jitter: Callable[[], float] = random.random
@@ -69,9 +69,13 @@ class Calls:
         return RetryLimits(attempts=self.options.max_attempts, budget=self.options.retry_budget)
 
     @cached_property
-    def parking(self) -> Parking:
+    def kms_throttling(self) -> KmsThrottling:
         """Where objects wait for KMS."""
-        return Parking(Gate(Tuner(ceiling=self.options.concurrency), clock=self.clock, sleep=self.sleep))
+        return KmsThrottling(
+            ConcurrencyLimiter(
+                AdaptiveLimit(ceiling=self.options.concurrency), clock=self.clock, sleep=self.sleep
+            )
+        )
 
     @property
     def url(self) -> str:
@@ -98,6 +102,6 @@ class Context(Calls):
     file_name: str | None = None
 
     @cached_property
-    def lanes(self) -> Lanes:
+    def large_limiter(self) -> LargeTransferLimiter:
         """Who may fetch a large body next."""
-        return Lanes(self.gate, self.options.ranges.memory)
+        return LargeTransferLimiter(self.limiter, self.options.ranges.memory)

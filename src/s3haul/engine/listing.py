@@ -1,6 +1,6 @@
 """The producer: reads the listing page by page and sends what is to be done to be fetched.
 
-Each page is judged (is the listing complete so far?), merged with the journal's rows of the same key
+Each page is checked (is the listing complete so far?), merged with the journal's rows of the same key
 range and with the disk, and turned into targets. One page is looked at in one hop to a thread. Keys
 whose path depends on keys still to come are held back by `ShadowFilter`, at most one per prefix.
 """
@@ -9,18 +9,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from s3haul.core.diagnosis import run_error
 from s3haul.core.filters import nothing_selected, selector
 from s3haul.core.keypath import ShadowFilter, safe_path
-from s3haul.core.listing import ListingJudge, unusable
-from s3haul.core.room import Room
-from s3haul.engine.admission import Target, Verb, admit, same_version
+from s3haul.core.listing import ListingValidator, unusable
+from s3haul.core.space import SpaceEstimate
+from s3haul.diagnose.run_errors import run_error
 from s3haul.engine.context import Calls, Context
-from s3haul.engine.patience import GaveUpError, persist
+from s3haul.engine.decision import Decision, Target, decide_target, same_version
 from s3haul.errors import S3HaulError, SourceError
 from s3haul.events import AlreadyDone, Finished, Listed, ListingEnded, Warned
 from s3haul.journal import KnownRow
 from s3haul.models import ObjectRef, Outcome, Partial, SafePath, State, UnusableEntry
+from s3haul.store.retrying import GaveUpError, persist
 from s3haul.threads import in_thread
 
 Entry = tuple[ObjectRef, KnownRow | None]
@@ -51,7 +51,7 @@ Queue = Callable[[Sequence[Target]], Awaitable[None]]
 
 async def produce(ctx: Context, queue: Queue) -> None:
     """List everything, and queue what is to be fetched."""
-    room = Room(*ctx.destination.free_space())
+    room = SpaceEstimate(*ctx.destination.free_space())
     if ctx.source.recursive:
         selected, filtered = await _list_all(ctx, queue, room)
     else:
@@ -61,7 +61,7 @@ async def produce(ctx: Context, queue: Queue) -> None:
     ctx.emit(ListingEnded())
 
 
-async def _look_up(ctx: Context, queue: Queue, room: Room) -> tuple[int, int]:
+async def _look_up(ctx: Context, queue: Queue, room: SpaceEstimate) -> tuple[int, int]:
     """As `_list_all`, for the one object."""
     ref = await look_up(ctx)
     row = (await in_thread(ctx.threads, ctx.journal.known, "", ref.key)).get(ref.key)
@@ -109,7 +109,7 @@ class Batch:
 
 async def batches(ctx: Calls) -> AsyncIterator[Batch]:
     """The whole listing, page by page. Raises `ListingIncompleteError` or what ends the run."""
-    judge, token, what = ListingJudge(), None, ctx.listing
+    validator, token, what = ListingValidator(), None, ctx.listing
     while True:
         try:
             page, _ = await persist(
@@ -117,17 +117,17 @@ async def batches(ctx: Calls) -> AsyncIterator[Batch]:
             )
         except GaveUpError as gave_up:
             raise run_error(gave_up.fault, what) from None
-        after, repeated = judge.last_key or "", judge.repeated
-        refs = judge.accept(page)
-        if judge.repeated and not repeated:
+        after, repeated = validator.last_key or "", validator.repeated
+        refs = validator.accept(page)
+        if validator.repeated and not repeated:
             ctx.emit(Warned("The listing names keys more than once; each counts once.", "S3H-INT-04"))
-        yield Batch(refs, after, judge.last_key or "", final=not page.truncated, unusable=page.unusable)
+        yield Batch(refs, after, validator.last_key or "", final=not page.truncated, unusable=page.unusable)
         if not page.truncated:
             return
         token = page.token
 
 
-async def _list_all(ctx: Context, queue: Queue, room: Room) -> tuple[int, int]:
+async def _list_all(ctx: Context, queue: Queue, room: SpaceEstimate) -> tuple[int, int]:
     """Queue everything; returns how many objects are selected and how many the filters left out."""
     selected = filtered = 0
     shadows: ShadowFilter[Entry] = ShadowFilter(key=lambda entry: entry[0].key)
@@ -202,14 +202,14 @@ def _survey(ctx: Context, placed: Sequence[Placed], left: dict[str, Partial]) ->
             continue
         path = _settle(ctx, ref, row, absent, shadowed=shadowed)
         on_disk = ctx.destination.stat(path, absent)
-        target = admit(ref, path, row, on_disk, ctx.options)
-        if target.verb is Verb.KEEP:
+        target = decide_target(ref, path, row, on_disk, ctx.options)
+        if target.decision is Decision.KEEP:
             survey.kept += 1
             survey.kept_bytes += ref.size
             if partial:
                 _drop(ctx, partial)
         else:
-            if target.verb is Verb.FETCH:
+            if target.decision is Decision.FETCH:
                 survey.files += on_disk is None
                 survey.replacing += on_disk is not None and not path.directory
                 survey.space += ref.size - (on_disk.size if on_disk and on_disk.is_regular else 0)
@@ -253,7 +253,7 @@ def natural_path(ref: ObjectRef, base: str, *, shadowed: bool) -> SafePath:
     return safe_path(ref.key, base=base, shadowed=shadowed, directory=directory)
 
 
-async def _send(ctx: Context, queue: Queue, room: Room, survey: Survey) -> None:
+async def _send(ctx: Context, queue: Queue, room: SpaceEstimate, survey: Survey) -> None:
     room.need(survey.space, survey.files)
     if said := room.warning():
         ctx.emit(Warned(said, "S3H-DST-02"))
@@ -264,10 +264,10 @@ async def _send(ctx: Context, queue: Queue, room: Room, survey: Survey) -> None:
     skipped = [
         Outcome(target.ref, State.SKIPPED, str(target.path), reason=target.reason)
         for target in survey.targets
-        if target.verb is Verb.SKIP
+        if target.decision is Decision.SKIP
     ]
     finish(ctx, survey.unusable + skipped)
-    await queue([target for target in survey.targets if target.verb is not Verb.SKIP])
+    await queue([target for target in survey.targets if target.decision is not Decision.SKIP])
 
 
 def finish(ctx: Context, outcomes: Sequence[Outcome]) -> None:

@@ -11,21 +11,19 @@ import asyncio
 from collections.abc import Iterator
 from functools import partial
 
+from s3haul.core.block_map import BlockMap, BlockStream
 from s3haul.core.checksums import CRCS, Composite, Data, FullObject, Unverifiable
 from s3haul.core.etags import same_etag
-from s3haul.core.ledger import BlockStream, Ledger
-from s3haul.core.plan import RangePlan, is_dear, plan
+from s3haul.core.ranges import RangePlan, costs_kms_call, plan
 from s3haul.core.retry import Action, Move
-from s3haul.core.stretches import Expected, expected
+from s3haul.core.segments import Expected, expected
 from s3haul.disk import ObjectPathError
-from s3haul.engine.answers import check_end, check_range, check_room, demand_encryption
-from s3haul.engine.arrivals import Arrivals
+from s3haul.engine.byte_counter import ByteCounter
 from s3haul.engine.context import Context
-from s3haul.engine.hashing import Hashing
-from s3haul.engine.layout import stored_parts
-from s3haul.engine.patience import GaveUpError, persist, read_byte
-from s3haul.engine.sink import LargeFile
+from s3haul.engine.part_layout import stored_parts
+from s3haul.engine.segment_hashing import Hashing
 from s3haul.engine.tasks import most_telling, spawn, together
+from s3haul.engine.validation import check_complete, check_not_longer, check_range, demand_encryption
 from s3haul.engine.verification import (
     UNKNOWN_PARTS,
     Parts,
@@ -36,10 +34,12 @@ from s3haul.engine.verification import (
     proof_of,
 )
 from s3haul.engine.verification import plan as plan_check
+from s3haul.engine.writers import LargeFile
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.events import Received, Resumed, Retrying
 from s3haul.models import Block, ObjectMeta, ObjectRef, Outcome, Partial, SafePath
-from s3haul.store import GetRequest, Piece, Take
+from s3haul.store.protocol import Chunk, GetRequest, OnData
+from s3haul.store.retrying import GaveUpError, persist, read_byte
 from s3haul.threads import in_thread
 
 _OF_NO_USE = frozenset({"changed", "checksum-mismatch"})  # what has landed, for the next run
@@ -63,7 +63,7 @@ async def fetch_in_ranges(
             if not parts.sizes:
                 demand_checksum(UNKNOWN_PARTS, ctx.options)
                 wanted = UNKNOWN_PARTS
-        cut = plan(ref.size, parts.sizes, ctx.options.ranges, dear=is_dear(meta))
+        cut = plan(ref.size, parts.sizes, ctx.options.ranges, costs_kms=costs_kms_call(meta))
         if cut is not None:
             fetch = RangedFetch(ctx, ref._replace(etag=meta.etag), path, cut=cut, wanted=wanted, parts=parts)
     if fetch is None:
@@ -116,13 +116,13 @@ class RangedFetch:
         self._ctx, self._ref, self._path, self._plan, self._wanted = ctx, ref, path, cut, wanted
         self._parts = parts
         self._expected: Expected = expected(wanted, parts.digests, len(parts.sizes))
-        self._ledger = Ledger(cut, self._expected.block_algorithm)
-        self._update = CRCS[self._ledger.algorithm].update
+        self._block_map = BlockMap(cut, self._expected.block_algorithm)
+        self._update = CRCS[self._block_map.algorithm].update
         self._file = LargeFile(ctx)
         self._hashing = (
             None
             if self._expected.combines
-            else Hashing(cut, self._ledger, self._expected.algorithm, self._file.feed)
+            else Hashing(cut, self._block_map, self._expected.algorithm, self._file.feed)
         )
         self._name = ""  # of the temporary file
         self._booked = False
@@ -139,7 +139,7 @@ class RangedFetch:
             await self._file.publish(self._path, self._ref.last_modified)
         except (GaveUpError, ObjectPathError) as error:
             keep = isinstance(error, GaveUpError) and error.action.reason not in _OF_NO_USE
-            self._ctx.emit(Received(self._resumed - self._ledger.landed))
+            self._ctx.emit(Received(self._resumed - self._block_map.landed))
             self._ctx.emit(Resumed(-self._resumed))
             raise
         except BaseException:
@@ -162,7 +162,7 @@ class RangedFetch:
         """The file that an earlier run left, if it is of this version and cut alike; else a new one."""
         ref = self._ref
         if left is not None:
-            same = (left.etag, left.size, left.algorithm) == (ref.etag, ref.size, self._ledger.algorithm)
+            same = (left.etag, left.size, left.algorithm) == (ref.etag, ref.size, self._block_map.algorithm)
             self._name, self._booked = left.temporary, same
             if same and await self._file.reopen(left.temporary, ref.size):
                 await self._hash_again(left.blocks)
@@ -183,7 +183,7 @@ class RangedFetch:
                     continue
                 crc = await self._crc(block.start, block.start + block.size)
                 if crc == block.crc:
-                    self._ledger.land(number, crc)
+                    self._block_map.land(number, crc)
                     self._resumed += block.size
                     self._ctx.emit(Resumed(block.size))
 
@@ -202,11 +202,11 @@ class RangedFetch:
                 raise GaveUpError(Action(Move.FAIL, "checksum-mismatch"), fault, 2)
             self._ctx.emit(Retrying(self._ref.key, "checksum-mismatch", fault.message, 1, 0.0))
             for number in again:
-                self._forget_stretch(number)
+                self._forget_segment(number)
         raise AssertionError("unreachable")
 
-    def _forget_stretch(self, number: int) -> None:
-        dropped = self._ledger.drop(*self._plan.stretch(number))
+    def _forget_segment(self, number: int) -> None:
+        dropped = self._block_map.drop(*self._plan.segment(number))
         of_earlier_runs = min(dropped, self._resumed)
         self._resumed -= of_earlier_runs
         self._ctx.emit(Resumed(-of_earlier_runs))
@@ -217,41 +217,41 @@ class RangedFetch:
     def _digests(self) -> list[bytes]:
         if self._hashing:
             return self._hashing.digests()
-        stretches = range(len(self._plan.stretches))
-        return [self._ledger.digest(*self._plan.stretch(number)) for number in stretches]
+        segments = range(len(self._plan.segments))
+        return [self._block_map.digest(*self._plan.segment(number)) for number in segments]
 
     async def _fetch_missing(self) -> None:
         """All requests of which something is missing, as lanes become free, and the hashing behind them."""
-        lanes = self._ctx.lanes
+        large_limiter = self._ctx.large_limiter
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 for number in self._hashing.resting() if self._hashing else ():
                     group.create_task(self._hashing.advance(number))  # type: ignore[union-attr] # just asked
                 for span in self._missing():
-                    await lanes.enter(self)
+                    await large_limiter.acquire(self)
                     # Not left by the request itself: one that is cancelled before it begins would not.
                     group.create_task(self._fetch_span(*span)).add_done_callback(self._leave)
         except BaseExceptionGroup as errors:
             raise most_telling(errors) from None
 
     def _leave(self, _: object) -> None:
-        self._ctx.lanes.leave(self)
+        self._ctx.large_limiter.release(self)
 
     def _missing(self) -> Iterator[tuple[int, int]]:
         for number in range(len(self._plan.requests)):
-            yield from self._ledger.missing(*self._plan.request(number))
+            yield from self._block_map.missing(*self._plan.request(number))
 
     async def _fetch_span(self, first: int, end: int) -> None:
         """Blocks that are missing, in one request, or in more where the answer breaks off."""
-        while (begin := self._ledger.landed_end(first, end)) < end:
+        while (begin := self._block_map.landed_end(first, end)) < end:
             attempt = partial(self._attempt, begin, end)
             _, attempts = await persist(self._ctx, self._ref.key, self._ctx.reading, attempt)
             self.attempts = max(self.attempts, attempts)
 
     async def _attempt(self, first: int, end: int) -> None:
         """One request. Where it breaks off behind a block, that is progress and no failure."""
-        begin = self._ledger.landed_end(first, end)
+        begin = self._block_map.landed_end(first, end)
         start, stop = self._plan.start(begin), self._plan.start(end)
         request = GetRequest(
             self._ref.key,
@@ -262,33 +262,33 @@ class RangedFetch:
         try:
             await self._receive(request, begin, end)
         except StoreError as error:
-            landed = self._ledger.landed_end(begin, end) > begin
+            landed = self._block_map.landed_end(begin, end) > begin
             if error.fault.kind is not FaultKind.BROKEN or not landed:
                 raise
             self._ctx.emit(Retrying(self._ref.key, "network", error.fault.message, 1, 0.0))
 
     async def _receive(self, request: GetRequest, block: int, end: int) -> None:
         """The body of blocks up to `end`. Bytes of a block that stays incomplete do not count."""
-        file, loop, arrivals = self._file, asyncio.get_running_loop(), Arrivals(self._heard)
-        stream, stop = BlockStream(self._plan, self._ledger.algorithm, block), self._plan.start(end)
+        file, loop, counter = self._file, asyncio.get_running_loop(), ByteCounter(self._heard)
+        stream, stop = BlockStream(self._plan, self._block_map.algorithm, block), self._plan.start(end)
         start = stream.position
 
-        def consume(meta: ObjectMeta) -> Take:
+        def consume(meta: ObjectMeta) -> OnData:
             check_range(self._ref, meta, start, stop)
             return take
 
-        def take(piece: Piece) -> None:
-            check_room(stop - stream.position, piece)
-            file.write(piece, stream.position)
-            arrivals.add(len(piece))
-            for number, crc in stream.take(piece):
+        def take(chunk: Chunk) -> None:
+            check_not_longer(stop - stream.position, chunk)
+            file.write(chunk, stream.position)
+            counter.add(len(chunk))
+            for number, crc in stream.take(chunk):
                 loop.call_soon_threadsafe(self._land, number, crc)
 
         try:
             await self._ctx.store.load(request, consume)
-            check_end(stop - stream.position)
+            check_complete(stop - stream.position)
         finally:
-            arrivals.end()
+            counter.end()
             if stream.pending:
                 self._ctx.emit(Received(-stream.pending))
 
@@ -297,15 +297,15 @@ class RangedFetch:
         self._ctx.emit(Received(size))
 
     def _land(self, number: int, crc: int) -> None:
-        block = self._ledger.land(number, crc)
+        block = self._block_map.land(number, crc)
         journal = self._ctx.journal
         if not self._booked:
-            ref, algorithm = self._ref, self._ledger.algorithm
+            ref, algorithm = self._ref, self._block_map.algorithm
             journal.begin(Partial(ref.key, ref.etag, ref.size, self._name, algorithm))
             self._booked = True
         journal.landed(self._name, block)
-        if self._hashing and (stretch := self._hashing.claim(number)) is not None:
-            spawn(self._group, self._hashing.advance(stretch))
+        if self._hashing and (segment := self._hashing.claim(number)) is not None:
+            spawn(self._group, self._hashing.advance(segment))
 
     async def _crc(self, start: int, stop: int) -> int:
         value = 0

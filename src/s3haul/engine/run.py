@@ -15,28 +15,28 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
+from s3haul.core.adaptive import AdaptiveLimit
 from s3haul.core.stats import Stats
-from s3haul.core.tuner import Tuner
 from s3haul.disk import Destination
-from s3haul.engine.admission import Target
 from s3haul.engine.channel import Channel
 from s3haul.engine.context import Context, RoleCredentials
-from s3haul.engine.gate import Gate
-from s3haul.engine.limits import fitting, limited
+from s3haul.engine.decision import Target
 from s3haul.engine.listing import finish, produce
-from s3haul.engine.pool import DenialWatch, WorkerPool, conclude, limit_backlog
+from s3haul.engine.object import transfer
 from s3haul.engine.signals import Interruption
 from s3haul.engine.small_objects import SmallObjectFetcher, is_plain
 from s3haul.engine.tasks import most_telling
-from s3haul.engine.transfer import transfer
+from s3haul.engine.workers import DenialWatch, WorkerPool, conclude, limit_backlog
 from s3haul.errors import InterruptedRunError
 from s3haul.events import Emit, PartialsKept, Tick, Warned
 from s3haul.journal import Journal, SourceIdentity
 from s3haul.journal.location import journal_path
 from s3haul.models import Outcome
 from s3haul.options import SourceOptions, TransferOptions
-from s3haul.store import ObjectStore
-from s3haul.threads import steadfast
+from s3haul.store.limited import fitting, limited
+from s3haul.store.limiter import ConcurrencyLimiter
+from s3haul.store.protocol import ObjectStore
+from s3haul.threads import shielded
 
 FILE_THREADS = 8
 QUEUE = 4096  # targets that wait for a worker
@@ -68,19 +68,19 @@ async def haul(job: Job, stats: Stats, emit: Emit) -> None:
         failure: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         journal = _open_journal(job, failure)
         try:
-            await steadfast(asyncio.to_thread(_clear_temporary, job, journal))
-            number = await steadfast(asyncio.to_thread(journal.begin_run))
+            await shielded(asyncio.to_thread(_clear_temporary, job, journal))
+            number = await shielded(asyncio.to_thread(journal.begin_run))
             with ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="s3haul-file") as threads:
                 ctx = _context(job, journal, threads, emit)
                 try:
                     await _work_through(ctx, job, failure, interruption)
                 finally:
-                    await steadfast(asyncio.to_thread(journal.flush))
+                    await shielded(asyncio.to_thread(journal.flush))
                     _tell_limitations(ctx)
-                    await steadfast(asyncio.to_thread(_report_partials, journal, emit))
-            await steadfast(asyncio.to_thread(_end_run, journal, number, stats))
+                    await shielded(asyncio.to_thread(_report_partials, journal, emit))
+            await shielded(asyncio.to_thread(_end_run, journal, number, stats))
         finally:
-            await steadfast(asyncio.to_thread(journal.close))
+            await shielded(asyncio.to_thread(journal.close))
 
 
 def _clear_temporary(job: Job, journal: Journal) -> None:
@@ -131,7 +131,9 @@ def _context(job: Job, journal: Journal, threads: ThreadPoolExecutor, emit: Emit
         journal=journal,
         source=job.source,
         options=options,
-        gate=Gate(Tuner(ceiling=options.concurrency), clock=job.clock, sleep=job.sleep),
+        limiter=ConcurrencyLimiter(
+            AdaptiveLimit(ceiling=options.concurrency), clock=job.clock, sleep=job.sleep
+        ),
         threads=threads,
         emit=emit,
         file_name=job.file_name,
@@ -163,19 +165,19 @@ async def _watch(failure: asyncio.Future[BaseException]) -> None:
 
 async def _haul_objects(ctx: Context, interruption: Interruption) -> None:
     channel: Channel[Target] = Channel(QUEUE)
-    watch = DenialWatch(ctx.gate.health)
+    watch = DenialWatch(ctx.limiter.health)
 
     def record(outcomes: Sequence[Outcome]) -> None:
         finish(ctx, outcomes)
         for outcome in outcomes:
-            ctx.parking.saw(outcome)
+            ctx.kms_throttling.saw(outcome)
         watch.succeeded(outcomes[-1])
 
     small = SmallObjectFetcher(ctx, record, channel.push)
 
     async def see_through(target: Target) -> None:
         outcome = await transfer(ctx, target)
-        ctx.parking.saw(outcome)
+        ctx.kms_throttling.saw(outcome)
         await conclude(ctx, outcome, watch)
         small.ended(target.ref.key)
 
@@ -191,8 +193,8 @@ async def _haul_objects(ctx: Context, interruption: Interruption) -> None:
     with closing(small):
         async with asyncio.TaskGroup() as inner:
             producer = inner.create_task(produce(ctx, queue))
-            workers = WorkerPool(inner, ctx.gate, channel, see_through, ctx.parking.taken)
-            ctx.parking.on_entry = partial(_parked, small, workers)
+            workers = WorkerPool(inner, ctx.limiter, channel, see_through, ctx.kms_throttling.taken)
+            ctx.kms_throttling.on_entry = partial(_parked, small, workers)
             ticker = inner.create_task(_tick(ctx, small.wake))
             inner.create_task(_close_after(producer, small, channel, ticker))
 

@@ -1,6 +1,6 @@
 """Small objects in batches: asked for, verified and given their names in one thread of the transport.
 
-The plain case only: a 200 that can be judged by its headers, and bytes that match. Whatever is not plain (another
+The plain case only: a 200 that can be checked by its headers, and bytes that match. Whatever is not plain (another
 status, a checksum that needs the parts, an error of the disk) hands the target back to the general path,
 `transfer`, which owns retries and reasons. Both paths share the functions that decide.
 
@@ -12,14 +12,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from s3haul.engine.admission import Target, Verb
-from s3haul.engine.answers import check_end, check_whole, demand_encryption
 from s3haul.engine.context import Context
-from s3haul.engine.gate import CROWDED
+from s3haul.engine.decision import Decision, Target
+from s3haul.engine.validation import check_complete, check_whole, demand_encryption
 from s3haul.engine.verification import check_for, done, plan
 from s3haul.events import Received
 from s3haul.models import ObjectRef, Outcome
 from s3haul.s3.responses import object_meta
+from s3haul.store.limiter import CROWDED
 from s3haul.threads import settle
 
 LARGEST = 1 << 20  # bytes
@@ -36,7 +36,7 @@ def is_plain(target: Target) -> bool:
     """Whether a target may be fetched in a batch."""
     ref = target.ref
     return (
-        target.verb is Verb.FETCH
+        target.decision is Decision.FETCH
         and ref.size <= LARGEST
         and bool(ref.etag)
         and ref.version_id is None
@@ -143,7 +143,7 @@ class SmallObjectFetcher:
             if outcomes:
                 self._ctx.emit(Received(sum([outcome.fetched for outcome in outcomes])))
                 self._finish(outcomes)
-                self._ctx.gate.served(len(outcomes), crowded=crowded)
+                self._ctx.limiter.served(len(outcomes), crowded=crowded)
             for target in unplain:
                 self._returned.add(target.ref.key)
                 self._hand_back(target)
@@ -185,21 +185,21 @@ class SmallObjectFetcher:
             self._reported = now
             outcomes = [self._outcomes.popleft() for _ in range(len(self._outcomes))]
             unplain = [self._unplain.popleft() for _ in range(len(self._unplain))]
-            gate = self._ctx.gate
-            crowded = bool(self._targets) and len(self._running) >= CROWDED * (gate.limit - gate.busy)
+            limiter = self._ctx.limiter
+            crowded = bool(self._targets) and len(self._running) >= CROWDED * (limiter.limit - limiter.busy)
             self._loop.call_soon_threadsafe(self._receive, outcomes, unplain, crowded)
 
     def failed(self, error: BaseException) -> None:
         self._loop.call_soon_threadsafe(self._fail, error)
 
     def _may_begin(self) -> bool:
-        gate = self._ctx.gate
+        limiter = self._ctx.limiter
         return (
-            len(self._running) < max(1, gate.limit - gate.busy)
+            len(self._running) < max(1, limiter.limit - limiter.busy)
             and len(self._returned) + len(self._unplain)
             < (MOST_RETURNED if self._works else MOST_RETURNED_NOW)
             and len(self._landing) < MOST_LANDING
-            and time.monotonic() >= gate.paused_until
+            and time.monotonic() >= limiter.paused_until
         )
 
     def _land_beside(self, target: Target, headers: dict[str, str], body: Sequence[bytes]) -> None:
@@ -221,9 +221,9 @@ class SmallObjectFetcher:
         check_whole(ref, meta)
         demand_encryption(meta, options)
         check = check_for(plan(meta, ref.size, options), ref.size, None, options)
-        check_end(ref.size - sum(map(len, body)))
-        for piece in body:
-            check.update(piece)
+        check_complete(ref.size - sum(map(len, body)))
+        for chunk in body:
+            check.update(chunk)
         proof = check.prove()
         began = time.monotonic()
         self._ctx.destination.land(target.path, body, ref.last_modified)

@@ -9,29 +9,29 @@ from collections.abc import Callable
 
 from s3haul.core.keypath import safe_path
 from s3haul.core.retry import Move
-from s3haul.engine.answers import (
+from s3haul.engine.context import Calls
+from s3haul.engine.listing import look_up
+from s3haul.engine.part_layout import stored_parts
+from s3haul.engine.validation import (
     RefusedError,
-    check_end,
+    check_complete,
+    check_not_longer,
     check_range,
-    check_room,
     check_whole,
     demand_encryption,
 )
-from s3haul.engine.context import Calls
-from s3haul.engine.layout import stored_parts
-from s3haul.engine.listing import look_up
-from s3haul.engine.patience import GaveUpError, persist
 from s3haul.engine.verification import Parts, PartsNeededError, Proving, check_for, done, plan
 from s3haul.errors import FaultKind, StoreError
 from s3haul.events import Finished, Listed, ListingEnded, Received, Retrying, Warned
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, State
-from s3haul.store import GetRequest, Piece, Take
+from s3haul.store.protocol import Chunk, GetRequest, OnData
+from s3haul.store.retrying import GaveUpError, persist
 
 NAME = "-"
 _CUT = frozenset({FaultKind.BROKEN, FaultKind.STALL})
 
 
-async def stream_object(ctx: Calls, write: Callable[[Piece], None]) -> None:
+async def stream_object(ctx: Calls, write: Callable[[Chunk], None]) -> None:
     """The object that the source names, through `write`, which is called in a thread. What became of it is told
     to `ctx.emit`; raises what ends the run, and what `write` raises."""
     ref = await look_up(ctx)
@@ -47,7 +47,7 @@ async def stream_object(ctx: Calls, write: Callable[[Piece], None]) -> None:
 class Stream:
     """One version of one object. `written` bytes of it have gone out."""
 
-    def __init__(self, ctx: Calls, ref: ObjectRef, write: Callable[[Piece], None]) -> None:
+    def __init__(self, ctx: Calls, ref: ObjectRef, write: Callable[[Chunk], None]) -> None:
         self._ctx, self._ref, self._write = ctx, ref, write
         self._parts: Parts | None = None
         self._check: Proving | None = None
@@ -96,7 +96,7 @@ class Stream:
     async def _receive(self, begin: int) -> ObjectMeta:
         ref, options = self._ref, self._ctx.options
 
-        def consume(meta: ObjectMeta) -> Take:
+        def consume(meta: ObjectMeta) -> OnData:
             if begin:
                 check_range(ref, meta, begin, ref.size)
             else:
@@ -113,14 +113,14 @@ class Stream:
         )
         try:
             meta = await self._ctx.store.load(request, consume)
-            check_end(ref.size - self.written)
+            check_complete(ref.size - self.written)
         finally:
             self._ctx.emit(Received(self.written - begin))
         return meta
 
-    def _take(self, piece: Piece) -> None:
-        check_room(self._ref.size - self.written, piece)
+    def _take(self, chunk: Chunk) -> None:
+        check_not_longer(self._ref.size - self.written, chunk)
         assert self._check is not None, "the headers come first"
-        self._check.update(piece)
-        self._write(piece)
-        self.written += len(piece)
+        self._check.update(chunk)
+        self._write(chunk)
+        self.written += len(chunk)

@@ -20,8 +20,8 @@ from s3haul.core.checksums import (
     new_hasher,
     text_of,
 )
-from s3haul.core.stretches import FALLBACK
-from s3haul.engine.answers import RefusedError, wrong
+from s3haul.core.segments import FALLBACK
+from s3haul.engine.validation import RefusedError, wrong
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import Checksum, ObjectMeta, ObjectRef, Outcome, SafePath, State, Verdict
 from s3haul.options import TransferOptions

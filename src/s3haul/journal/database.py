@@ -19,10 +19,10 @@ from urllib.parse import quote
 
 from s3haul.errors import JournalError
 from s3haul.journal import version2
+from s3haul.journal.errors import damaged, translated
 from s3haul.journal.kinds import KINDS_TABLE
 from s3haul.journal.parts import PARTS_TABLES
 from s3haul.journal.rows import OBJECTS_TABLE
-from s3haul.journal.trouble import damaged, translated
 
 APPLICATION_ID = 0x73334861  # "s3Ha", as `file` shows it
 VERSION = 3  # 2 had no kinds (`version2`), 1 no tables of objects that are here in part

@@ -13,11 +13,11 @@ from typing import Self
 
 from s3haul.errors import DestinationError
 from s3haul.journal.database import SourceIdentity, open_for_writing
+from s3haul.journal.errors import translated
 from s3haul.journal.kinds import PUT_KIND, KindNumbers
 from s3haul.journal.parts import DROP_BLOCKS, DROP_PARTIAL, PUT_BLOCK, PUT_PARTIAL, block_row, partial_row
 from s3haul.journal.reader import KnownRow, Reader
 from s3haul.journal.rows import GONE, GONE_AFTER, PUT, to_row
-from s3haul.journal.trouble import translated
 from s3haul.journal.writer import Writer
 from s3haul.models import Block, Outcome, Partial
 

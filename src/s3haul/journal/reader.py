@@ -15,10 +15,10 @@ from typing import Any, NamedTuple, Self
 
 from s3haul.journal import version2
 from s3haul.journal.database import SourceIdentity, open_for_reading, source_of, version_of
+from s3haul.journal.errors import damaged, translated
 from s3haul.journal.kinds import KIND, LATEST_KINDS, REMEMBERED, NumberedKind, numbered
 from s3haul.journal.parts import BLOCKS, PARTIALS, to_block
 from s3haul.journal.rows import Row, is_sound, path_of, to_outcome
-from s3haul.journal.trouble import damaged, translated
 from s3haul.models import Block, Outcome, Partial, State
 
 PAGE = 1000

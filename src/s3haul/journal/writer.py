@@ -15,7 +15,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from s3haul.journal.trouble import translated
+from s3haul.journal.errors import translated
 
 Parameters = tuple[Any, ...]
 Statements = tuple[str, list[Parameters]]  # one text, executed with each of the parameters

@@ -2,25 +2,25 @@
 
 from dataclasses import replace
 
-from s3haul.core.denial import parse_denial
-from s3haul.core.evidence import Step, Trouble
-from s3haul.core.symptoms import Asked, row_of
 from s3haul.core.text import human_duration
+from s3haul.diagnose.denial import parse_denial
+from s3haul.diagnose.evidence import ErrorSummary, Step
+from s3haul.diagnose.symptoms import RequestKind, diagnosis_id
 from s3haul.errors import Fault, SourceError, StoreError
 from s3haul.models import ListPage
-from s3haul.preflight.climb import Climb
 from s3haul.preflight.objects import read_objects
 from s3haul.preflight.sample import first_object
-from s3haul.store import ObjectStore
+from s3haul.preflight.state import CheckState
+from s3haul.store.protocol import ObjectStore
 
 
-async def reach_bucket(ladder: Climb) -> None:
+async def reach_bucket(ladder: CheckState) -> None:
     """As far as the objects, where nothing stops before. Raises `UsageError` for a transport that cannot serve."""
     try:
         region = await _find_bucket(ladder)
     except SourceError as error:
         ladder.say(Step.BUCKET, False, error.message)
-        ladder.evidence = replace(ladder.evidence, refused=Trouble.of(error))
+        ladder.evidence = replace(ladder.evidence, refused=ErrorSummary.of(error))
         return
     fault = ladder.evidence.bucket
     if ladder.evidence.foreign_bucket or (fault and fault.status == 404):
@@ -49,10 +49,10 @@ async def reach_bucket(ladder: Climb) -> None:
         ladder.evidence = replace(ladder.evidence, listing=error.fault)
 
 
-async def _find_bucket(ladder: Climb) -> str:
+async def _find_bucket(ladder: CheckState) -> str:
     """The bucket's region, "" where the server does not tell. Raises `SourceError` where nobody answers."""
     try:
-        region = await ladder.patience.ask(Asked.BUCKET, ladder.probes.head_bucket)
+        region = await ladder.patience.ask(RequestKind.BUCKET, ladder.probes.head_bucket)
     except StoreError as error:
         fault = error.fault
     else:
@@ -69,7 +69,7 @@ async def _find_bucket(ladder: Climb) -> str:
     return fault.region
 
 
-async def _is_foreign(ladder: Climb) -> bool:
+async def _is_foreign(ladder: CheckState) -> bool:
     try:
         await ladder.probes.head_bucket(owner=False)
     except StoreError:
@@ -77,13 +77,13 @@ async def _is_foreign(ladder: Climb) -> bool:
     return True
 
 
-async def _list(ladder: Climb, store: ObjectStore) -> ListPage | None:
+async def _list(ladder: CheckState, store: ObjectStore) -> ListPage | None:
     """The first page, or the one object; None where that is refused."""
     source = ladder.source
     if not source.recursive:
         return await first_object(ladder.patience, store, source.prefix)
     try:
-        page = await ladder.patience.ask(Asked.LISTING, lambda: store.list_page(source.prefix))
+        page = await ladder.patience.ask(RequestKind.LISTING, lambda: store.list_page(source.prefix))
     except StoreError as error:
         ladder.evidence = replace(ladder.evidence, listing=error.fault)
         ladder.say(Step.LISTING, False, f"s3:ListBucket at {source.prefix or 'the root'} is refused")
@@ -94,10 +94,10 @@ async def _list(ladder: Climb, store: ObjectStore) -> ListPage | None:
     return page
 
 
-async def _explain_listing(ladder: Climb, store: ObjectStore, region: str) -> None:
+async def _explain_listing(ladder: CheckState, store: ObjectStore, region: str) -> None:
     """Other ways to ask, which tell a condition or the requester's payment from a missing right."""
     fault = ladder.evidence.listing
-    if fault is None or row_of(fault, Asked.LISTING) != "S3H-S3-02":
+    if fault is None or diagnosis_id(fault, RequestKind.LISTING) != "S3H-S3-02":
         return
     prefix = ladder.source.prefix
     await _offer_to_pay(ladder, region, fault)
@@ -120,7 +120,7 @@ async def _may_list(store: ObjectStore, prefix: str) -> bool:
     return True
 
 
-async def _offer_to_pay(ladder: Climb, region: str, fault: Fault) -> None:
+async def _offer_to_pay(ladder: CheckState, region: str, fault: Fault) -> None:
     """The same request once more, paid for, where the refusal names no policy."""
     source = ladder.source
     if source.request_payer is not None or parse_denial(fault.message) is not None:
@@ -134,7 +134,7 @@ async def _offer_to_pay(ladder: Climb, region: str, fault: Fault) -> None:
     ladder.evidence = replace(ladder.evidence, requester_pays=True)
 
 
-async def _explain_reading(ladder: Climb, region: str) -> None:
+async def _explain_reading(ladder: CheckState, region: str) -> None:
     faults = [one.read for one in ladder.evidence.samples]
     if not ladder.source.recursive and (fault := faults[0]) and fault.status == 403:
         await _offer_to_pay(ladder, region, fault)

@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from s3haul.core.evidence import Step, grouped
-from s3haul.core.symptoms import Asked
 from s3haul.core.text import human_bytes
+from s3haul.diagnose.evidence import Step, grouped
+from s3haul.diagnose.symptoms import RequestKind
 from s3haul.errors import StoreError
 from s3haul.models import ListPage, ObjectMeta, ObjectRef
-from s3haul.preflight.climb import Climb
 from s3haul.preflight.sample import ask_for, choose, first_byte, spread_keys
-from s3haul.store import ObjectStore
+from s3haul.preflight.state import CheckState
+from s3haul.store.protocol import ObjectStore
 
 
-async def read_objects(ladder: Climb, store: ObjectStore, page: ListPage) -> None:
+async def read_objects(ladder: CheckState, store: ObjectStore, page: ListPage) -> None:
     """One object step by step, then a sample of all."""
     seen, complete = await spread_keys(ladder.patience, store, ladder.source, page)
     base = ladder.source.base
@@ -33,7 +33,7 @@ async def read_objects(ladder: Climb, store: ObjectStore, page: ListPage) -> Non
     ladder.say(Step.SAMPLE, len(readable) == len(samples), text, tuple(map(str, grouped(samples))))
 
 
-async def _read_one(ladder: Climb, store: ObjectStore, listed: Sequence[ObjectRef]) -> None:
+async def _read_one(ladder: CheckState, store: ObjectStore, listed: Sequence[ObjectRef]) -> None:
     ref = next((one for one in listed if one.size and not one.archived), listed[0])
     if await _head(ladder, store, ref.key):
         ladder.say(Step.HEAD, True, f"s3:GetObject is allowed ({ref.key}, {human_bytes(ref.size)})")
@@ -52,9 +52,11 @@ async def _read_one(ladder: Climb, store: ObjectStore, listed: Sequence[ObjectRe
         ladder.say(Step.READ, False, f"GET of {ref.key} is refused")
 
 
-async def _head(ladder: Climb, store: ObjectStore, key: str, *, checksums: bool = False) -> ObjectMeta | None:
+async def _head(
+    ladder: CheckState, store: ObjectStore, key: str, *, checksums: bool = False
+) -> ObjectMeta | None:
     """The headers, or None where they are refused."""
     try:
-        return await ladder.patience.ask(Asked.OBJECT, lambda: store.head(key, checksums=checksums))
+        return await ladder.patience.ask(RequestKind.OBJECT, lambda: store.head(key, checksums=checksums))
     except StoreError:
         return None

@@ -2,18 +2,18 @@
 
 from dataclasses import replace
 
-from s3haul.core.evidence import Step, Trouble
-from s3haul.core.trust import row_of_trust
+from s3haul.diagnose.evidence import ErrorSummary, Step
+from s3haul.diagnose.trust import trust_diagnosis_id
 from s3haul.errors import S3HaulError, UsageError
 from s3haul.options import RoleOptions
-from s3haul.preflight.climb import Climb
+from s3haul.preflight.state import CheckState
 from s3haul.probes import Identity
 
 CHAINED_SESSION = 3600  # seconds; longer ones are clamped where the caller is a role
 _UNTOLD = "S3H-STS-03"
 
 
-async def reach_role(ladder: Climb) -> bool:
+async def reach_role(ladder: CheckState) -> bool:
     """Configuration, caller, role. False where one of them breaks. Raises `UsageError`."""
     step = Step.CONFIGURATION
     role: RoleOptions | None = None
@@ -38,7 +38,7 @@ async def reach_role(ladder: Climb) -> bool:
         raise
     except S3HaulError as error:
         ladder.say(step, False, error.message)
-        ladder.evidence = replace(ladder.evidence, refused=Trouble.of(error))
+        ladder.evidence = replace(ladder.evidence, refused=ErrorSummary.of(error))
         if step is Step.ROLE and role is not None and error.id == _UNTOLD:
             await _ask_owner(ladder, role)
         return False
@@ -46,7 +46,7 @@ async def reach_role(ladder: Climb) -> bool:
     return True
 
 
-def _note_caller(ladder: Climb, caller: Identity | None, *, clamped: bool) -> None:
+def _note_caller(ladder: CheckState, caller: Identity | None, *, clamped: bool) -> None:
     if caller is None:
         ladder.say(Step.CALLER, None, "the server has no STS to say who calls")
         return
@@ -54,7 +54,7 @@ def _note_caller(ladder: Climb, caller: Identity | None, *, clamped: bool) -> No
     ladder.say(Step.CALLER, True, f"the source credentials are those of {caller.arn}")
 
 
-async def _ask_owner(ladder: Climb, role: RoleOptions) -> None:
+async def _ask_owner(ladder: CheckState, role: RoleOptions) -> None:
     """Only the trust policy tells why STS refused: read it where the owner's profile was given."""
     try:
         view = await ladder.probes.trust()
@@ -64,12 +64,12 @@ async def _ask_owner(ladder: Climb, role: RoleOptions) -> None:
     if view is None:
         return
     same = view.arn == role.role_arn
-    row = row_of_trust(view.policy, ladder.evidence.caller_arn, role) if same else "S3H-STS-07"
+    row = trust_diagnosis_id(view.policy, ladder.evidence.caller_arn, role) if same else "S3H-STS-07"
     ladder.evidence = replace(ladder.evidence, trust_row=row)
     ladder.say(Step.ROLE, None, "the trust policy was read in the owner's account")
 
 
-async def _try_without_external_id(ladder: Climb, role: RoleOptions | None) -> None:
+async def _try_without_external_id(ladder: CheckState, role: RoleOptions | None) -> None:
     if role is None or role.external_id is None:
         return
     needless = await ladder.probes.assumes_without_external_id()

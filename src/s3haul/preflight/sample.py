@@ -8,17 +8,17 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from s3haul.core.evidence import Sample
 from s3haul.core.sampling import jumps, representative
-from s3haul.core.symptoms import Asked
+from s3haul.diagnose.evidence import Sample
+from s3haul.diagnose.symptoms import RequestKind
 from s3haul.errors import Fault, SourceError, StoreError
 from s3haul.models import ListPage, ObjectMeta, ObjectRef
 from s3haul.options import SourceOptions
-from s3haul.preflight.patience import Patience
+from s3haul.preflight.retry import Patience
 from s3haul.probes import Probes
-from s3haul.store import GetRequest, ObjectStore, Take
+from s3haul.store.protocol import GetRequest, ObjectStore, OnData
 
-PAGES = 16
+DIAGNOSES = 16
 AT_A_TIME = 16
 OWNERS = 8  # refused objects whose owner is asked for, and as many readable ones
 
@@ -26,7 +26,7 @@ OWNERS = 8  # refused objects whose owner is asked for, and as many readable one
 async def first_object(patience: Patience, store: ObjectStore, key: str) -> ListPage:
     """The one object that the source names, as a listing would show it; a refusal shows when it is read."""
     try:
-        meta = await patience.ask(Asked.OBJECT, lambda: store.head(key))
+        meta = await patience.ask(RequestKind.OBJECT, lambda: store.head(key))
     except StoreError:
         entry = ObjectRef(key, 1, "", 0.0)
     else:
@@ -37,17 +37,17 @@ async def first_object(patience: Patience, store: ObjectStore, key: str) -> List
 async def spread_keys(
     patience: Patience, store: ObjectStore, source: SourceOptions, page: ListPage
 ) -> tuple[tuple[ObjectRef, ...], bool]:
-    """Objects from all over the listing, at most `PAGES` pages of it, and whether these are all."""
+    """Objects from all over the listing, at most `DIAGNOSES` pages of it, and whether these are all."""
     if not page.truncated:
         return page.entries, True
     found = {ref.key: ref for ref in page.entries}
     ahead = list(jumps(source.prefix, page.entries[-1].key))
-    for _ in range(PAGES - 1):
+    for _ in range(DIAGNOSES - 1):
         if not ahead:
             break
         after = ahead.pop(0)
         following = await patience.ask(
-            Asked.LISTING,
+            RequestKind.LISTING,
             lambda after=after: store.list_page(source.prefix, start_after=after),  # type: ignore[misc]
         )
         found |= {ref.key: ref for ref in following.entries}
@@ -89,7 +89,7 @@ async def _ask(patience: Patience, store: ObjectStore, ref: ObjectRef) -> Sample
     head: Fault | None = None
     if meta is None:
         try:
-            meta = await patience.ask(Asked.OBJECT, lambda: store.head(ref.key))
+            meta = await patience.ask(RequestKind.OBJECT, lambda: store.head(ref.key))
         except StoreError as error:
             head = error.fault
     return Sample(
@@ -111,7 +111,7 @@ class _HeadersSeenError(Exception):
         self.meta = meta
 
 
-def _only_headers(meta: ObjectMeta) -> Take:
+def _only_headers(meta: ObjectMeta) -> OnData:
     raise _HeadersSeenError(meta)
 
 
@@ -128,7 +128,7 @@ async def first_byte(
             return seen.meta
 
     try:
-        return None, await patience.ask(Asked.OBJECT, once)
+        return None, await patience.ask(RequestKind.OBJECT, once)
     except StoreError as error:
         return error.fault, None
 

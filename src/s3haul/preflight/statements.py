@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from s3haul.access import documents
-from s3haul.access.documents import Grant, Statement
-from s3haul.core.evidence import Evidence
-from s3haul.core.judgement import Finding
-from s3haul.core.trust import principal_of
+from s3haul.diagnose.causes import Finding
+from s3haul.diagnose.evidence import Evidence
+from s3haul.diagnose.trust import principal_of
 from s3haul.options import SourceOptions
+from s3haul.policies import documents
+from s3haul.policies.documents import Grant, Statement
 
 # Placeholders, for the pages.
 EXAMPLE = Grant(

@@ -13,15 +13,15 @@ from s3haul.core.sigv4 import Shape, Signer
 from s3haul.errors import Fault, FaultKind, S3HaulError, StoreError
 from s3haul.s3 import documents
 from s3haul.s3.clock import ServerClock
+from s3haul.s3.credentials import Credentials, FetchCredentials
 from s3haul.s3.endpoint import Endpoint
 from s3haul.s3.exchange import OnHead, RequestExchange, Response
 from s3haul.s3.faults import own_fault, redirect_fault, service_fault
 from s3haul.s3.handles import Network
-from s3haul.s3.keys import FetchKeys, Keys
 from s3haul.s3.limits import REDIRECTS
 from s3haul.s3.transfers import TransferThread
 from s3haul.s3.web_pages import interception
-from s3haul.threads import steadfast
+from s3haul.threads import shielded
 
 BUSY = 4  # transfers of a thread, beyond which another one is started
 
@@ -48,10 +48,10 @@ class SigningKeys:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._keys: Keys | None = None
+        self._keys: Credentials | None = None
         self._signer: Signer | None = None
 
-    def signer(self, keys: Keys) -> Signer:
+    def signer(self, keys: Credentials) -> Signer:
         if self._signer is None or (keys is not self._keys and keys != self._keys):
             self._signer = Signer(
                 region=self._endpoint.region,
@@ -72,12 +72,12 @@ class RequestClient:
     """
 
     def __init__(
-        self, endpoint: Endpoint, network: Network, fetch: FetchKeys, *, connections: int, threads: int
+        self, endpoint: Endpoint, network: Network, fetch: FetchCredentials, *, connections: int, threads: int
     ) -> None:
         self.endpoint = endpoint
         self.network = network
         self.clock = ServerClock()
-        self.keys: Keys | None = None  # as they were last fetched
+        self.keys: Credentials | None = None  # as they were last fetched
         self._fetch = fetch
         self._signing = SigningKeys(endpoint)
         self.connections = connections
@@ -125,7 +125,7 @@ class RequestClient:
         exchange = RequestExchange(url, headers, on_head, method=shape.method)
         thread = self._thread()
         thread.submit(exchange)
-        return await steadfast(exchange.ended, lambda: thread.cancel(exchange))
+        return await shielded(exchange.ended, lambda: thread.cancel(exchange))
 
     def _thread(self) -> TransferThread:
         """The thread with the least to do; another one as long as all are busy."""

@@ -12,7 +12,7 @@ import pycurl
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.s3.failures import curl_fault
 from s3haul.s3.headers import ViolationError, parse_head
-from s3haul.store import Piece, Take
+from s3haul.store.protocol import Chunk, OnData
 from s3haul.threads import settle
 
 LONGEST_ERROR = 64 << 10  # bytes of an error document
@@ -20,7 +20,7 @@ GATHERED = 1 << 20
 _ABORT = -1  # what a callback returns to end the transfer
 
 # Is given status and headers, and returns what takes the body.
-OnHead = Callable[[int, dict[str, str]], Take]
+OnHead = Callable[[int, dict[str, str]], OnData]
 
 
 class Response:
@@ -45,7 +45,7 @@ class RequestExchange:
         self._url, self._headers, self._on_head, self._method = url, headers, on_head, method
         self._response = Response()
         self._lines: list[bytes] = []
-        self._take: Take | None = None
+        self._take: OnData | None = None
         self._gather: _Gather | None = None
         self._error: BaseException | None = None
         self._endless = False
@@ -86,18 +86,18 @@ class RequestExchange:
             return False
         return status >= 300 and self._lines[-1] == b"\r\n"
 
-    def _write(self, piece: bytes) -> int:
+    def _write(self, chunk: bytes) -> int:
         try:
             self._head()
             assert self._take is not None
-            self._take(piece)
+            self._take(chunk)
         except _EndlessDocumentError:
             self._response.document, self._endless = b"", True
             return _ABORT
         except BaseException as error:  # noqa: BLE001 - handed to the task that waits
             self._error = error
             return _ABORT
-        return len(piece)
+        return len(chunk)
 
     def _head(self) -> None:
         """Once the headers are complete: who takes the body?"""
@@ -120,8 +120,8 @@ class RequestExchange:
             take = self._gather.add
         self._take = take
 
-    def _keep_document(self, piece: Piece) -> None:
-        self._response.document += piece
+    def _keep_document(self, chunk: Chunk) -> None:
+        self._response.document += chunk
         if len(self._response.document) > LONGEST_ERROR:
             raise _EndlessDocumentError
 
@@ -133,17 +133,17 @@ class _EndlessDocumentError(Exception):
 class _Gather:
     """Pieces of a large body, handed on 1 MiB at a time."""
 
-    def __init__(self, take: Take) -> None:
+    def __init__(self, take: OnData) -> None:
         self._take = take
         self._memory = memoryview(bytearray(GATHERED))
         self._filled = 0
 
-    def add(self, piece: Piece) -> None:
-        end = self._filled + len(piece)
+    def add(self, chunk: Chunk) -> None:
+        end = self._filled + len(chunk)
         if end > GATHERED:
             self.flush()
-            end = len(piece)
-        self._memory[self._filled : end] = piece
+            end = len(chunk)
+        self._memory[self._filled : end] = chunk
         self._filled = end
 
     def flush(self) -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from s3haul.access.partitions import region_in_host
 from s3haul.errors import Fault, FaultKind, S3HaulError, StoreError
+from s3haul.policies.partitions import region_in_host
 
 NO_ADDRESS = "NoAddress"  # the code of a fault: the name of a server or proxy does not resolve
 

@@ -1,6 +1,6 @@
 """Small objects fetched whole, many at a time, in one transfer thread: signed, sent and handed on without the loop.
 
-Nothing is judged or retried here: what is not a 200 with its body goes back as it came, and the general path asks
+Nothing is checked or retried here: what is not a 200 with its body goes back as it came, and the general path asks
 again. One object costs no coroutine, no future and no call into the event loop.
 """
 
@@ -14,7 +14,7 @@ from s3haul.models import ObjectRef
 from s3haul.s3.client import RequestClient, SigningKeys
 from s3haul.s3.headers import ViolationError, parse_head
 from s3haul.s3.transfers import TransferThread
-from s3haul.store import SmallObjectWork
+from s3haul.store.protocol import SmallObjectWork
 
 LARGEST_BODY = 1 << 20  # bytes; a server that sends more is cut off
 

@@ -16,16 +16,16 @@ from s3haul.models import ListPage, ObjectMeta, PartLayout
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.s3 import documents, list_pages, responses
 from s3haul.s3.client import Request, RequestClient
+from s3haul.s3.credentials import FetchCredentials
 from s3haul.s3.endpoint import Endpoint
 from s3haul.s3.exchange import Response
 from s3haul.s3.faults import service_fault
 from s3haul.s3.handles import Network
-from s3haul.s3.keys import FetchKeys
 from s3haul.s3.layout import ATTRIBUTES, PARTS_PER_PAGE, read_layout
 from s3haul.s3.limits import SPARE_CONNECTIONS
 from s3haul.s3.small_objects import SmallObjectThread
 from s3haul.s3.web_pages import interception
-from s3haul.store import Consume, GetRequest, Piece, SmallObjectWork, Take
+from s3haul.store.protocol import Chunk, Consume, GetRequest, OnData, SmallObjectWork
 
 MOST_THREADS = 4  # that receive bodies; they share one interpreter
 LONGEST_PAGE = 16 * 1024 * 1024  # bytes of XML; 1,000 of the longest keys, encoded, are 4 MB
@@ -76,7 +76,7 @@ class CurlStore:
         self._calls["get_object"] += 1
         meta: ObjectMeta | None = None
 
-        def on_head(status: int, headers: dict[str, str]) -> Take:
+        def on_head(status: int, headers: dict[str, str]) -> OnData:
             nonlocal meta
             meta = responses.object_meta(status, headers)
             return consume(meta)
@@ -147,10 +147,10 @@ class CurlStore:
     async def _body(
         self, shape: Shape, path: str, query: Iterable[tuple[str, str]], values: tuple[str, ...] = ()
     ) -> tuple[bytes, Response]:
-        pieces: list[Piece] = []
+        chunks: list[Chunk] = []
         request = Request(shape=shape, path=path, query=_query(query), values=values)
-        response = await self._client.send(request, lambda _status, _headers: _limited(pieces))
-        body = b"".join(pieces)
+        response = await self._client.send(request, lambda _status, _headers: _limited(chunks))
+        body = b"".join(chunks)
         if page := interception(response.status, response.headers, body):
             raise StoreError(page)
         return body, response
@@ -164,7 +164,11 @@ class CurlStore:
 
 @asynccontextmanager
 async def open_curl_store(
-    endpoint: Endpoint, network: Network, source: SourceOptions, transfer: TransferOptions, fetch: FetchKeys
+    endpoint: Endpoint,
+    network: Network,
+    source: SourceOptions,
+    transfer: TransferOptions,
+    fetch: FetchCredentials,
 ) -> AsyncIterator[CurlStore]:
     """A store with a client of its own, which is closed in the end."""
     client = RequestClient(
@@ -180,20 +184,20 @@ async def open_curl_store(
         client.close()
 
 
-def _no_body(_status: int, _headers: dict[str, str]) -> Take:
+def _no_body(_status: int, _headers: dict[str, str]) -> OnData:
     return lambda _piece: None
 
 
-def _limited(pieces: list[Piece]) -> Take:
+def _limited(chunks: list[Chunk]) -> OnData:
     """Keeps a document, as far as one can be expected to go."""
     size = 0
 
-    def take(piece: Piece) -> None:
+    def take(chunk: Chunk) -> None:
         nonlocal size
-        size += len(piece)
+        size += len(chunk)
         if size > LONGEST_PAGE:
             raise _unusable(f"a document of more than {LONGEST_PAGE} bytes")
-        pieces.append(bytes(piece))
+        chunks.append(bytes(chunk))
 
     return take
 

@@ -1,0 +1,197 @@
+"""The user's AWS configuration file, changed on disk: planned first, shown or saved after.
+
+No secret is ever written, and none is shown: values of such options are told by their length. A save
+keeps the previous version beside the file, its mode and its owner, and replaces it in one step.
+"""
+
+import configparser
+import difflib
+import os
+import re
+import stat
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from s3haul.aws.config.config_file import UNUSABLE
+from s3haul.aws.config.config_text import Changes, edited, profile_of
+from s3haul.errors import DestinationError, ProfileError, UsageError
+
+SUFFIX = ".before-s3haul"
+
+_SECRET = re.compile(r"aws_access_key_id|credential_process|.*(secret|token|password).*")
+_ACCESS_KEY = re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{12,}")
+_PROFILE = re.compile(r"[^\s\[\]'\"\\#;=]+( [^\s\[\]'\"\\#;=]+)*")
+_SHOWN = re.compile(r"(?P<before>[-+]\s*(?P<name>[^=:]*?)\s*[=:]\s*)(?P<value>.*?)\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A file as it is and as it will be; `before` is None where there is none. Holds secrets: never print it."""
+
+    path: Path
+    before: str | None = field(repr=False)
+    after: str = field(repr=False)
+
+    @property
+    def changes(self) -> bool:
+        return self.before != self.after
+
+
+def plan(path: Path, profile: str, changes: Changes) -> Edit:
+    """What the file will be. Raises `UsageError` for what is never written, `ProfileError` for a file that
+    cannot be read or edited."""
+    _check(profile, changes)
+    before = _read(path)
+    unsafe = ProfileError(
+        f"profile {profile!r} in {path} is written in a way that cannot be changed safely",
+        hint="look for indented lines below its options; or change it by hand",
+        id=UNUSABLE,
+    )
+    try:
+        after = edited(before or "", profile, changes)
+    except ValueError:
+        raise unsafe from None
+    if not _as_asked(before or "", after, profile, changes):
+        raise unsafe
+    return Edit(path, before, after)
+
+
+def diff(edit: Edit) -> list[str]:
+    """The lines that change, without their neighbours and without secrets."""
+    old, new = (edit.before or "").splitlines(), edit.after.splitlines()
+    return [
+        _hidden(line)
+        for line in difflib.unified_diff(old, new, str(edit.path), str(edit.path), "", "", 0, "")
+    ]
+
+
+def save(edit: Edit) -> Path | None:
+    """Write the file; returns where the previous version is. Raises `DestinationError`, and
+    `ProfileError` for a file that changed since it was planned.
+
+    A symbolic link stays: what it points to is replaced.
+    """
+    target = Path(os.path.realpath(edit.path))
+    try:
+        if edit.before is None:
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _replace(target, edit.after, None)
+            return None
+        if _read(edit.path) != edit.before:
+            raise ProfileError(
+                f"{edit.path} was changed by somebody else meanwhile",
+                hint="run the same command again",
+                id=UNUSABLE,
+            )
+        status = target.stat()
+        kept = target.with_name(target.name + SUFFIX)
+        _replace(kept, edit.before, status)
+        _replace(target, edit.after, status)
+    except OSError as error:
+        raise DestinationError(f"{edit.path} cannot be written", seen=str(error)) from error
+    return kept
+
+
+def hidden(value: str) -> str:
+    """What is told of a value that is not shown."""
+    return f"({len(value)} characters)"
+
+
+def is_secret(name: str) -> bool:
+    """Whether an option's value is never written by s3haul."""
+    return _SECRET.fullmatch(name.lower()) is not None
+
+
+def _check(profile: str, changes: Changes) -> None:
+    if not _PROFILE.fullmatch(profile):
+        raise UsageError(f"{profile!r} cannot be the name of a profile.")
+    for name, value in changes.items():
+        if is_secret(name) or _ACCESS_KEY.search(value or ""):
+            raise UsageError(
+                f"{name} is or holds a secret, and s3haul writes none.",
+                hint="keep keys in the credentials file, or better log in with SSO; name that profile here",
+            )
+        if value is not None and (not value.isprintable() or not value or value != value.strip()):
+            raise UsageError(f"The value of {name} cannot stand in a configuration file.")
+
+
+def _read(path: Path) -> str | None:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ProfileError(f"{path} is not a regular file", id=UNUSABLE)
+        return path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError:
+        raise ProfileError(f"{path} is not text in UTF-8", id=UNUSABLE) from None
+    except OSError as error:
+        raise ProfileError(f"{path} cannot be read", seen=str(error), id=UNUSABLE) from error
+
+
+def _as_asked(before: str, after: str, profile: str, changes: Changes) -> bool:
+    """Whether another parser finds the changes in `after`, and all else as it was."""
+    old, new = _parsed(before), _parsed(after)
+    mine = [section for section in new if profile_of(section) == profile][-1:]
+    if not mine:
+        return False
+    now, was = new.pop(mine[0]), old.pop(mine[0], {})
+    for name, value in changes.items():
+        outer, _, inner = name.partition(".")
+        held, held_before = now.pop(outer, None), was.pop(outer, None)
+        if inner:
+            nested, nested_before = _nested(held), _nested(held_before)
+            if nested != nested_before | {inner: value} or None in nested.values():
+                return False
+        elif held != value:
+            return False
+    return now == was and old == new
+
+
+def _nested(value: str | None) -> dict[str, str | None]:
+    """The options below an option; None for a line that is none, which botocore refuses."""
+    pairs = (line.partition("=") for line in (value or "").splitlines() if line.strip())
+    return {name.strip(): inner.strip() if equals else None for name, equals, inner in pairs}
+
+
+def _parsed(text: str) -> dict[str, dict[str, str]]:
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read_string(re.sub(r"\r\n?", "\n", text))
+    except configparser.Error:
+        raise ProfileError("the AWS configuration file cannot be parsed", id=UNUSABLE) from None
+    return {section: dict(parser.items(section)) for section in parser.sections()}
+
+
+def _hidden(line: str) -> str:
+    words = _SHOWN.fullmatch(line)
+    if words is None or line.startswith(("---", "+++")):
+        return line
+    if is_secret(words["name"]) or words["name"].lower() == "external_id":
+        return words["before"] + hidden(words["value"])
+    return line
+
+
+def _replace(target: Path, text: str, like: os.stat_result | None) -> None:
+    """Put a file with this text in the place of another in one step, durably; 0600 where there was none."""
+    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(text.encode())
+            if like is not None:
+                os.fchmod(descriptor, stat.S_IMODE(like.st_mode))
+                if (like.st_uid, like.st_gid) != (os.geteuid(), os.getegid()):
+                    with suppress(PermissionError):
+                        os.fchown(descriptor, like.st_uid, like.st_gid)
+            stream.flush()
+            os.fsync(descriptor)
+        Path(temporary).replace(target)
+    except BaseException:
+        Path(temporary).unlink()
+        raise
+    directory = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

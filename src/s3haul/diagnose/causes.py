@@ -1,0 +1,246 @@
+"""From everything that a check has seen to its findings: rows of the diagnosis table, and how much each affects.
+
+Pure. The links are checked in order, and the first broken one is the answer: what lies behind it fails for no
+other reason. `symptoms` reads one refusal; here several are read together.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from s3haul.diagnose.denial import parse_denial, which_policy
+from s3haul.diagnose.evidence import ErrorSummary, Evidence, Group, Sample, grouped
+from s3haul.diagnose.symptoms import RequestKind, diagnosis_id
+from s3haul.diagnose.table import DIAGNOSES, GUARDS, OWNER, exit_code, filled
+from s3haul.diagnose.trust import principal_of
+from s3haul.errors import Fault, FaultKind
+
+EXAMPLES = 3
+
+
+class Level(StrEnum):
+    """A note changes nothing, a warning means skipped objects, an error means that a run cannot do its work."""
+
+    NOTE = "note"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One row, found. `affected` of `sampled` objects, `complete` where the samples are all there are."""
+
+    id: str
+    level: Level
+    title: str
+    said: str = ""  # by AWS
+    seen: str = ""  # by a library, or from something in between
+    who: str = ""
+    fix: str = ""
+    statement: Mapping[str, Any] | None = None  # of a policy, where one statement is what is missing
+    affected: int = 0
+    sampled: int = 0
+    complete: bool = False
+    groups: tuple[Group, ...] = ()
+    examples: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        if self.level is Level.ERROR:
+            return exit_code(self.id)
+        return 3 if self.level is Level.WARNING else 0
+
+
+_LEVELS = {
+    "S3H-DST-12": Level.NOTE,
+    "S3H-S3-10": Level.WARNING,
+    "S3H-S3-12": Level.WARNING,
+    "S3H-S3-14": Level.NOTE,
+    "S3H-DST-10": Level.WARNING,
+}
+_KMS_DENIED = frozenset({"S3H-KMS-01", "S3H-KMS-02", "S3H-KMS-03"})
+_CANNOT_TELL = frozenset({400, 403})  # of a HEAD, which has no body
+
+
+def find_causes(evidence: Evidence, bucket: str) -> tuple[Finding, ...]:
+    """The findings, worst link first; empty where everything is fine."""
+    found = tuple(_broken(evidence, bucket))
+    if evidence.keys_win and any(one.level is Level.ERROR for one in found):
+        words = found[0].said or found[0].title
+        found = (_finding("S3H-CFG-06", {}, said=words),)
+    return (*found, *_notes(evidence, bucket))
+
+
+def ending(findings: Iterable[Finding]) -> int:
+    """The exit code of a check: that of the worst finding; access comes before everything else."""
+    codes = [finding.exit_code for finding in findings]
+    return min((code for code in codes if code > 3), default=max(codes, default=0))
+
+
+def finding_of_error(trouble: ErrorSummary) -> Finding:
+    """A finding for an error that brings its own words."""
+    page = DIAGNOSES[trouble.id]
+    return Finding(
+        id=trouble.id,
+        level=_LEVELS.get(trouble.id, Level.ERROR),
+        title=trouble.message,
+        said=trouble.said,
+        seen=trouble.seen,
+        who=page.who,
+        fix=trouble.hint or page.fix,
+    )
+
+
+def _broken(evidence: Evidence, bucket: str) -> Iterator[Finding]:
+    values = _values(evidence, bucket)
+    if evidence.refused is not None:
+        yield _refused(evidence, evidence.refused, values)
+    elif evidence.bucket is not None and (row := _bucket_row(evidence, evidence.bucket)):
+        yield _finding(row, values, fault=evidence.bucket)
+    elif evidence.requester_pays:
+        yield _finding("S3H-S3-09", values, fault=evidence.listing)
+    elif evidence.listing is not None:
+        yield _finding(_listing_row(evidence, evidence.listing), values, fault=evidence.listing)
+    else:
+        yield from _objects(evidence, values)
+
+
+def _refused(evidence: Evidence, trouble: ErrorSummary, values: Mapping[str, str]) -> Finding:
+    if evidence.trust_row and evidence.trust_row != trouble.id:
+        return _finding(evidence.trust_row, values, said=trouble.said)
+    return finding_of_error(trouble)
+
+
+def _bucket_row(evidence: Evidence, fault: Fault) -> str:
+    """A HEAD without a body may mean anything: then the listing tells."""
+    if evidence.foreign_bucket:
+        return "S3H-S3-13"
+    if fault.status in _CANNOT_TELL:
+        return ""
+    return diagnosis_id(fault, RequestKind.BUCKET)
+
+
+def _listing_row(evidence: Evidence, fault: Fault) -> str:
+    row = diagnosis_id(fault, RequestKind.LISTING)
+    return "S3H-S3-03" if row == "S3H-S3-02" and evidence.listable is not None else row
+
+
+def _objects(evidence: Evidence, values: Mapping[str, str]) -> Iterator[Finding]:
+    rows: dict[str, list[Sample]] = {}
+    fine = [one for one in evidence.samples if one.read is None and not one.archived]
+    for sample in evidence.samples:
+        if sample not in fine:
+            rows.setdefault(_object_row(sample, fine, evidence.role_arn), []).append(sample)
+    for row, samples in rows.items():
+        keys = ", ".join(sorted({one.kms_key for one in samples} - {""}))
+        first = next((one.read for one in samples if one.read is not None), None)
+        finding = _finding(row, {**values, "KEY-ARN": keys}, fault=first)
+        yield _with_extent(finding, samples, evidence)
+
+
+def _object_row(sample: Sample, fine: Iterable[Sample], role_arn: str) -> str:
+    if sample.read is None:
+        return "S3H-S3-10"
+    row = diagnosis_id(sample.read, RequestKind.OBJECT)
+    if row == "S3H-S3-04" and parse_denial(sample.read.message) is None:
+        row = _unexplained_row(sample, fine, role_arn)
+    return _kms_row(row, sample, [one for one in fine if one.kms_key]) if row in _KMS_DENIED else row
+
+
+def _unexplained_row(sample: Sample, fine: Iterable[Sample], role_arn: str) -> str:
+    """A plain "Access Denied": HEAD needs the same right as GET, but no key."""
+    if sample.head is None and sample.kms_key:
+        return "S3H-KMS-01" if _account(sample.kms_key) == _account(role_arn) else "S3H-KMS-03"
+    return "S3H-S3-07" if sample.head is not None and _others_own(sample, fine) else "S3H-S3-04"
+
+
+def _account(arn: str) -> str:
+    return "".join(arn.split(":")[4:5])
+
+
+def _kms_row(row: str, sample: Sample, fine: Iterable[Sample]) -> str:
+    """Other objects that can be decrypted tell more: under another key, or in the other form of context.
+
+    A key whose own policy refuses is that key's trouble, whatever other keys there are.
+    """
+    keys = {one.kms_key for one in fine}
+    if not keys or not sample.kms_key:
+        return row
+    if sample.kms_key not in keys:
+        return "S3H-KMS-06" if row == "S3H-KMS-01" else row
+    forms = {one.bucket_key for one in fine if one.kms_key == sample.kms_key}
+    return row if sample.bucket_key in forms else "S3H-KMS-05"
+
+
+def _others_own(sample: Sample, fine: Iterable[Sample]) -> bool:
+    """A refusal that names no policy, among objects that can be read: by owner, as far as that is known."""
+    owners = {one.owner for one in fine}
+    return bool(owners) and (not sample.owner or sample.owner not in owners)
+
+
+def _notes(evidence: Evidence, bucket: str) -> Iterator[Finding]:
+    values = _values(evidence, bucket)
+    if evidence.needless_external_id:
+        yield _finding("S3H-STS-13", values, level=Level.NOTE)
+    if evidence.chained:
+        yield _finding("S3H-STS-11", values, level=Level.NOTE)
+    for row in sorted(evidence.slowed):
+        yield _finding(row, values, level=Level.NOTE)
+    asked = [one for one in evidence.samples if not one.archived]
+    if asked and not any(one.size for one in asked):
+        yield _with_extent(_finding("S3H-S3-14", values), asked, evidence)
+
+
+def _values(evidence: Evidence, bucket: str) -> dict[str, str]:
+    return {
+        "BUCKET": bucket,
+        "ROLE-ARN": evidence.role_arn,
+        "CALLER-ARN": principal_of(evidence.caller_arn),
+        "REGION": evidence.region,
+        "PREFIX": evidence.listable or "",
+    }
+
+
+def _finding(
+    row: str,
+    values: Mapping[str, str],
+    *,
+    fault: Fault | None = None,
+    said: str = "",
+    level: Level | None = None,
+) -> Finding:
+    page = DIAGNOSES[row]
+    denial = parse_denial(fault.message) if fault else None
+    guard = denial.policy if denial is not None and row == "S3H-S3-08" else ""
+    who, fix = GUARDS.get(guard, (page.who, page.fix))
+    seen = ""
+    if fault is not None and fault.kind is FaultKind.HTTP:
+        said = f"{fault.code or fault.status}: {fault.message}"
+    elif fault is not None:
+        seen = fault.message
+    return Finding(
+        id=row,
+        level=level or _LEVELS.get(row, Level.ERROR),
+        title=f"{page.title.removesuffix('.')} ({guard})." if guard else page.title,
+        said=said,
+        seen=seen,
+        who=_with_account(who, values.get("ROLE-ARN", "")),
+        fix=filled(fix, values) + which_policy(denial),
+    )
+
+
+def _with_account(who: str, role_arn: str) -> str:
+    """The role lies in the data owner's account."""
+    return f"{who} (account {_account(role_arn)})" if who == OWNER and role_arn else who
+
+
+def _with_extent(finding: Finding, samples: list[Sample], evidence: Evidence) -> Finding:
+    return replace(
+        finding,
+        affected=len(samples),
+        sampled=len(evidence.samples),
+        complete=evidence.complete,
+        groups=grouped(samples),
+        examples=tuple(one.key for one in samples[:EXAMPLES]),
+    )

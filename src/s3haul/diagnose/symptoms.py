@@ -1,0 +1,148 @@
+"""From one failed request to its row of the diagnosis table: the first matching symptom names it.
+
+Pure. Codes and sentences: STS and S3 API references, IAM User Guide "Troubleshoot access denied error
+messages", and recorded answers; texts only refine what codes leave open. What several requests together
+tell (some keys only, another prefix) is for `causes`.
+"""
+
+import re
+from collections.abc import Callable
+from enum import StrEnum
+
+from s3haul.core.retry import THROTTLE, TRANSIENT, about_kms
+from s3haul.diagnose.denial import Denial, parse_denial
+from s3haul.errors import Fault, FaultKind
+
+
+class RequestKind(StrEnum):
+    """What was asked for: the same answer means different things."""
+
+    ROLE = "role"
+    BUCKET = "bucket"
+    LISTING = "listing"
+    OBJECT = "object"
+
+
+UNKNOWN = "S3H-S3-18"
+
+_KINDS = {
+    FaultKind.CONNECT: "S3H-NET-05",
+    FaultKind.BROKEN: "S3H-NET-05",
+    FaultKind.STALL: "S3H-NET-08",
+    FaultKind.TLS: "S3H-NET-06",
+    FaultKind.REDIRECT: "S3H-NET-07",
+    FaultKind.INTERCEPTED: "S3H-NET-09",
+    FaultKind.CREDENTIALS: "S3H-CFG-05",
+    FaultKind.LOCAL: "S3H-DST-08",
+    FaultKind.PROTOCOL: "S3H-INT-03",
+    FaultKind.CHECKSUM: "S3H-INT-01",
+}
+_CODES = {
+    **dict.fromkeys(("ExpiredToken", "ExpiredTokenException", "RequestExpired"), "S3H-STS-02"),
+    **dict.fromkeys(
+        (
+            "InvalidClientTokenId",
+            "UnrecognizedClientException",
+            "InvalidAccessKeyId",
+            "InvalidToken",
+            "TokenRefreshRequired",
+        ),
+        "S3H-STS-01",
+    ),
+    **dict.fromkeys(
+        ("SignatureDoesNotMatch", "RequestTimeTooSkewed", "InvalidSignatureException"), "S3H-NET-01"
+    ),
+    "RegionDisabledException": "S3H-STS-12",
+    "NoSuchBucket": "S3H-S3-01",
+    **dict.fromkeys(
+        ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
+        "S3H-NET-02",
+    ),
+    "InvalidObjectState": "S3H-S3-10",
+    "PreconditionFailed": "S3H-S3-12",
+    "InvalidRange": "S3H-S3-14",
+}
+_UNSHARED = re.compile(r"ciphertext refers to|no resource-based policies allow access", re.ASCII)
+
+Matcher = Callable[[Fault, RequestKind, Denial | None], bool]
+
+
+def diagnosis_id(fault: Fault, asked: RequestKind) -> str:
+    """The id of the row that `fault` is a symptom of."""
+    if fault.kind is FaultKind.REDIRECT and fault.code in _CODES:
+        return _CODES[fault.code]
+    if fault.kind is not FaultKind.HTTP:
+        # Credentials that could not be fetched bring the id of what stopped them.
+        return fault.code if fault.code.startswith("S3H-") else _KINDS[fault.kind]
+    denial = parse_denial(fault.message)
+    for row, matches in _ROWS:
+        if matches(fault, asked, denial):
+            return row
+    return _CODES.get(fault.code, UNKNOWN)
+
+
+def _says(words: str, *, asked: RequestKind | None = None) -> Matcher:
+    return lambda fault, what, _denial: words in fault.message and asked in {None, what}
+
+
+def _refused(asked: RequestKind) -> Matcher:
+    return lambda fault, what, _denial: fault.status == 403 and what is asked and fault.code not in _CODES
+
+
+def _kms(test: Callable[[Denial], bool]) -> Matcher:
+    return lambda fault, _asked, denial: about_kms(fault.message) and denial is not None and test(denial)
+
+
+def _throttled(fault: Fault) -> bool:
+    return fault.code in THROTTLE or fault.status in {429, 503}
+
+
+def _busy(fault: Fault) -> bool:
+    return _throttled(fault) or fault.code in TRANSIENT or fault.status >= 500
+
+
+# In order; codes of `_CODES` and the last rows catch what no sentence refines.
+_ROWS: tuple[tuple[str, Matcher], ...] = (
+    ("S3H-STS-11", _says("role chaining", asked=RequestKind.ROLE)),
+    ("S3H-STS-10", _says("MaxSessionDuration", asked=RequestKind.ROLE)),
+    ("S3H-STS-10", _says("'durationSeconds'", asked=RequestKind.ROLE)),
+    ("S3H-STS-09", _says("'externalId'", asked=RequestKind.ROLE)),
+    ("S3H-STS-08", _says("MultiFactorAuthentication", asked=RequestKind.ROLE)),
+    ("S3H-KMS-08", lambda fault, _asked, _denial: _throttled(fault) and about_kms(fault.message)),
+    ("S3H-KMS-08", lambda fault, _asked, _denial: _throttled(fault) and fault.code.startswith("KMS.")),
+    ("S3H-NET-05", lambda fault, asked, _denial: asked is RequestKind.ROLE and _busy(fault)),
+    ("S3H-S3-11", lambda fault, _asked, _denial: _throttled(fault)),
+    ("S3H-S3-17", lambda fault, _asked, _denial: _busy(fault)),
+    ("S3H-KMS-07", lambda fault, _asked, _denial: fault.code.startswith("KMS.")),
+    ("S3H-NET-03", _says("secure connection")),
+    ("S3H-NET-03", _says("Signature Version 4")),
+    ("S3H-S3-06", _says("x-amz-server-side-encryption")),
+    ("S3H-KMS-03", lambda fault, _asked, _denial: _UNSHARED.search(fault.message) is not None),
+    ("S3H-KMS-04", _kms(lambda denial: denial.explicit and denial.policy == "resource-based")),
+    ("S3H-S3-08", lambda _fault, _asked, denial: denial is not None and denial.guarded),
+    ("S3H-KMS-02", _kms(lambda denial: denial.policy == "resource-based")),
+    ("S3H-KMS-01", lambda fault, _asked, _denial: fault.status == 403 and about_kms(fault.message)),
+    (
+        "S3H-STS-04",
+        lambda _fault, asked, denial: (
+            asked is RequestKind.ROLE and denial is not None and denial.policy == "identity-based"
+        ),
+    ),
+    ("S3H-STS-03", _refused(RequestKind.ROLE)),
+    ("S3H-STS-07", lambda fault, asked, _denial: asked is RequestKind.ROLE and fault.code not in _CODES),
+    (
+        "S3H-S3-05",
+        lambda _fault, asked, denial: (
+            asked is RequestKind.OBJECT and denial is not None and denial.action == "s3:ListBucket"
+        ),
+    ),
+    ("S3H-S3-04", _refused(RequestKind.OBJECT)),
+    ("S3H-S3-02", _refused(RequestKind.LISTING)),
+    ("S3H-S3-02", _refused(RequestKind.BUCKET)),
+    ("S3H-S3-12", lambda fault, _asked, _denial: fault.status == 412),
+    ("S3H-S3-14", lambda fault, _asked, _denial: fault.status == 416),
+    ("S3H-NET-02", lambda fault, _asked, _denial: 300 <= fault.status < 400),
+    ("S3H-S3-01", lambda fault, _asked, _denial: fault.code == "NoSuchBucket"),
+    ("S3H-S3-01", lambda fault, asked, _denial: fault.status == 404 and asked is RequestKind.BUCKET),
+    ("S3H-S3-16", lambda fault, asked, _denial: fault.status == 404 and asked is RequestKind.OBJECT),
+)

@@ -1,0 +1,76 @@
+"""What to do with one listed object, given what an earlier run wrote and what the disk holds now.
+
+Pure decisions over values; `listing` gathers the values and acts on them.
+"""
+
+from enum import Enum, auto
+from typing import NamedTuple
+
+from s3haul.core.etags import same_etag
+from s3haul.diagnose.reasons import DAMAGED
+from s3haul.disk import FileStat
+from s3haul.journal import KnownRow
+from s3haul.models import ObjectRef, Partial, SafePath, State
+from s3haul.options import Existing, TransferOptions
+
+
+class Decision(Enum):
+    """The one thing that happens next to an object."""
+
+    KEEP = auto()  # done by an earlier run, unchanged on both sides
+    FETCH = auto()
+    VERIFY = auto()  # a file that no journal knows: verify it where it lies, fetch if that fails
+    SKIP = auto()  # final, for `reason`
+
+
+class Target(NamedTuple):
+    """One object on its way through the engine; `left` is what an earlier run left of it in part."""
+
+    ref: ObjectRef
+    path: SafePath
+    decision: Decision
+    reason: str = ""
+    left: Partial | None = None
+
+
+def decide_target(
+    ref: ObjectRef, path: SafePath, row: KnownRow | None, on_disk: FileStat | None, options: TransferOptions
+) -> Target:
+    """The target for one listing entry. `on_disk` describes whatever stands at `path` now."""
+    if is_done(row, ref, path) and is_intact(on_disk, ref, path):
+        return Target(ref, path, Decision.KEEP)
+    if same_version(row, ref) and is_intact(on_disk, ref, path):
+        return Target(ref, path, Decision.FETCH if path.directory else Decision.VERIFY)
+    if ref.archived and not options.force_glacier_transfer:
+        return Target(ref, path, Decision.SKIP, "archived")
+    if path.directory or on_disk is None or is_ours(row):
+        return Target(ref, path, Decision.FETCH)
+    if options.existing is Existing.SKIP:
+        return Target(ref, path, Decision.SKIP, "kept-existing")
+    if options.existing is Existing.VERIFY and on_disk.is_regular and on_disk.size == ref.size:
+        return Target(ref, path, Decision.VERIFY)
+    return Target(ref, path, Decision.FETCH)
+
+
+def is_done(row: KnownRow | None, ref: ObjectRef, path: SafePath) -> bool:
+    """Whether the journal says that exactly this version landed at exactly this path."""
+    return same_version(row, ref) and row is not None and row.path == str(path)
+
+
+def is_ours(row: KnownRow | None) -> bool:
+    """Whether what stands in the object's place was hauled, if only to rot since."""
+    return row is not None and (row.state is State.DONE or row.reason == DAMAGED)
+
+
+def same_version(row: KnownRow | None, ref: ObjectRef) -> bool:
+    """Whether the journal says that exactly this version landed somewhere."""
+    return (
+        row is not None and row.state is State.DONE and same_etag(row.etag, ref.etag) and row.size == ref.size
+    )
+
+
+def is_intact(on_disk: FileStat | None, ref: ObjectRef, path: SafePath) -> bool:
+    """Whether what stands there can be what landed: kind and size; `verify` re-reads the bytes."""
+    if on_disk is None:
+        return False
+    return on_disk.is_directory if path.directory else on_disk.is_regular and on_disk.size == ref.size

@@ -1,0 +1,109 @@
+"""Who may fetch a large body next: fair between objects, leaving room to small ones, within the memory.
+
+A lane is the right to one large request at a time: a whole object beyond the small ones, or a range. It is
+taken before the limiter, which is what limits requests; lanes keep a few huge objects from filling it. While
+small objects ask for the limiter too, lanes are at most half of it. A free lane goes to the object that has
+the fewest. There are a few lanes at first, and more while somebody waits for one and the machine has time: busy
+processors read no more bodies by having more of them under way.
+"""
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+from s3haul.store.limiter import ConcurrencyLimiter
+
+LANE_BYTES = 1 << 20  # of one body on its way: a chunk of the SDK's; far less on our own connections
+FIRST = 16
+LOOK_AFTER = 0.2  # seconds
+BUSY = 0.8  # of the processors' time
+PROCESSORS = Path("/proc/stat")
+
+
+class LargeTransferLimiter:
+    """`memory` is in bytes. An owner stands for one object, and has at most one `acquire` under way."""
+
+    def __init__(self, limiter: ConcurrencyLimiter, memory: int) -> None:
+        self._limiter = limiter
+        self._most = max(1, memory // LANE_BYTES)
+        self._worth = FIRST
+        self._ticks: tuple[int, int] | None = None  # of the processors, when we looked last
+        self._taken = 0
+        self._of: Counter[object] = Counter()
+        self._waiting: dict[object, asyncio.Future[None]] = {}
+
+    async def acquire(self, owner: object) -> None:
+        """Take a lane; `release` gives it back."""
+        if not self._waiting and self._taken < self._allowed():
+            self._take(owner)
+            return
+        loop = asyncio.get_running_loop()
+        waiter = self._waiting[owner] = loop.create_future()
+        self._look_later(loop)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                self.release(owner)
+            else:
+                self._waiting.pop(owner, None)
+            raise
+
+    def release(self, owner: object) -> None:
+        """Give a lane back."""
+        self._taken -= 1
+        self._of[owner] -= 1
+        if not self._of[owner]:
+            del self._of[owner]
+        self._give()
+
+    def grow(self, busy: float) -> None:
+        """The processors were busy for this share of the time, while somebody waited for a lane."""
+        if busy < BUSY and self._worth < self._most:
+            self._worth *= 2
+            self._give()
+
+    def _look_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._ticks is None and self._worth < self._most:
+            self._ticks = _ticks()
+            loop.call_later(LOOK_AFTER, self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        assert self._ticks is not None
+        (busy, every), (busy_now, every_now) = self._ticks, _ticks()
+        self._ticks = None
+        if self._waiting:
+            self.grow((busy_now - busy) / max(1, every_now - every))
+        if self._waiting:
+            self._look_later(loop)
+
+    def _give(self) -> None:
+        while self._waiting and self._taken < self._allowed():
+            poorest = min(self._waiting, key=self._of.__getitem__)
+            waiter = self._waiting.pop(poorest)
+            if not waiter.done():
+                self._take(poorest)
+                waiter.set_result(None)
+
+    def _take(self, owner: object) -> None:
+        self._taken += 1
+        self._of[owner] += 1
+
+    def _allowed(self) -> int:
+        limiter = self._limiter.statistics()
+        limit = int(limiter["limit"])
+        small = int(limiter["busy"] + limiter["waiting"]) - self._taken
+        return max(1, min(self._most, self._worth, limit - max(0, min(small, limit // 2))))
+
+
+def _ticks() -> tuple[int, int]:
+    """In which the machine's processors had something to do, for whomever, and all (proc(5), stat).
+
+    Where nobody tells, they seem to be idle.
+    """
+    try:
+        with PROCESSORS.open() as lines:
+            ticks = [int(word) for word in next(lines).split()[1:9]]
+    except OSError:
+        return 0, 0
+    return sum(ticks) - ticks[3] - ticks[4], sum(ticks)

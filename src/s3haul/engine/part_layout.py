@@ -1,0 +1,68 @@
+"""Where the parts of a COMPOSITE object begin: from GetObjectAttributes, else from a HEAD of every part.
+
+The second needs no right beyond s3:GetObject. Neither is believed: sizes that do not add up, or are not
+as many as the checksum says, are no layout.
+"""
+
+from functools import partial
+
+from s3haul.core.checksums import MAX_PARTS, Composite, Unverifiable, composite_verifier
+from s3haul.core.retry import Move
+from s3haul.engine.context import Calls
+from s3haul.engine.tasks import together
+from s3haul.engine.verification import Parts
+from s3haul.models import ObjectMeta, ObjectRef
+from s3haul.store.retrying import GaveUpError, persist
+
+AT_ONCE = 32  # requests; the limiter may allow fewer
+
+
+async def stored_parts(ctx: Calls, ref: ObjectRef, wanted: Composite) -> Parts | None:
+    """The parts that `wanted` was computed over, or None where the server does not tell."""
+    if wanted.parts == 1:
+        return Parts((ref.size,))
+    ask = partial(ctx.store.part_layout, ref.key, version_id=ref.version_id)
+    layout, _ = await persist(ctx, ref.key, ctx.reading, ask)
+    if layout is not None:
+        told = tuple(part.digest for part in layout.parts) if layout.algorithm == wanted.algorithm else ()
+        parts = Parts(tuple(part.size for part in layout.parts), told)
+        if _fits(parts, wanted, ref.size):
+            return parts
+    try:
+        return await _ask_every_part(ctx, ref, wanted)
+    except GaveUpError as gave_up:
+        if gave_up.action.move is Move.REFRESH:
+            raise
+        return None
+
+
+async def _ask_every_part(ctx: Calls, ref: ObjectRef, wanted: Composite) -> Parts | None:
+    first = await _ask(ctx, ref, 1)
+    count = first.parts_count or wanted.parts or 0
+    if first.status != 206 or not 1 < count <= MAX_PARTS:
+        return None
+    metas = [first]
+    while len(metas) < count:
+        numbers = range(len(metas) + 1, min(len(metas) + AT_ONCE, count) + 1)
+        metas += await together([_ask(ctx, ref, number) for number in numbers])
+    parts = Parts(
+        tuple(meta.length or 0 for meta in metas),
+        tuple(_digest(meta, wanted) for meta in metas),
+    )
+    return parts if _fits(parts, wanted, ref.size) else None
+
+
+async def _ask(ctx: Calls, ref: ObjectRef, number: int) -> ObjectMeta:
+    ask = partial(ctx.store.head, ref.key, checksums=True, part_number=number)
+    meta, _ = await persist(ctx, ref.key, ctx.reading, ask)
+    return meta
+
+
+def _digest(meta: ObjectMeta, wanted: Composite) -> str:
+    """The checksum of a part. Some servers send that of the object with every part, which is none."""
+    told = (one.value for one in meta.checksums if one.algorithm == wanted.algorithm)
+    return next((value for value in told if value != wanted.checksum.value), "")
+
+
+def _fits(parts: Parts, wanted: Composite, size: int) -> bool:
+    return not isinstance(composite_verifier(wanted, size, parts.sizes, parts.digests), Unverifiable)

@@ -1,0 +1,123 @@
+"""The workers: each takes a target, sees it through to its one Outcome, and reports it.
+
+Trouble with an object is an Outcome; anything that is raised here ends the run. `DenialWatch` tells a
+few refused objects, which are theirs alone, from a role that has lost its rights.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from s3haul.core.health import Health
+from s3haul.diagnose.reasons import REFUSED
+from s3haul.diagnose.run_errors import run_error
+from s3haul.engine.channel import Channel, ChannelClosedError
+from s3haul.engine.context import Context
+from s3haul.engine.decision import Target
+from s3haul.engine.listing import finish
+from s3haul.errors import Fault, FaultKind
+from s3haul.models import Outcome, State
+from s3haul.store.limiter import ConcurrencyLimiter
+from s3haul.store.retrying import GaveUpError, persist, read_byte
+from s3haul.threads import in_thread
+
+DENIALS_IN_A_ROW = 100
+_STATUS = {"kms-key-unusable": 400}
+MAX_BACKLOG = 20_000  # outcomes; beyond, a slow disk holds the workers back and not the memory
+
+
+class DenialWatch:
+    """Counts refusals in a row over all workers, and notes an object that the role could read."""
+
+    def __init__(self, health: Health) -> None:
+        self._in_a_row = 0
+        self._health = health
+
+    def succeeded(self, outcome: Outcome) -> None:
+        """This object, at least, could be read."""
+        self._in_a_row = 0
+        if outcome.state is State.DONE and outcome.ref.size:
+            self._health.good = outcome.ref.key
+
+    async def observe(self, ctx: Context, outcome: Outcome) -> None:
+        """Raises `S3HaulError` when everything is refused now, readable objects included."""
+        if outcome.reason not in REFUSED:
+            self.succeeded(outcome)
+            return
+        self._in_a_row += 1
+        if self._in_a_row < DENIALS_IN_A_ROW:
+            return
+        self._in_a_row = 0
+        fault: Fault | None = _of(outcome)
+        if self._health.good:
+            fault = await _refusal(ctx, self._health.good)
+        if fault is not None:
+            raise run_error(fault, ctx.reading)
+
+
+async def _refusal(ctx: Context, key: str) -> Fault | None:
+    """Why an object that could be read cannot be read any more; None where it can, or is gone."""
+    try:
+        await persist(ctx, key, ctx.reading, lambda: read_byte(ctx, key))
+    except GaveUpError as gave_up:
+        return gave_up.fault if gave_up.action.reason in REFUSED else None
+    return None
+
+
+def _of(outcome: Outcome) -> Fault:
+    """The fault that failed an object, as far as its outcome tells."""
+    code, _, message = (outcome.detail or "").partition(": ")
+    return Fault(FaultKind.HTTP, message, code=code, status=_STATUS.get(outcome.reason or "", 403))
+
+
+class WorkerPool:
+    """The workers: tasks of `group`, as many as requests may be under way, until the channel is closed and empty.
+
+    `see_through` brings one target to its end. `parked` tells how many workers wait apart from the others.
+    """
+
+    def __init__(
+        self,
+        group: asyncio.TaskGroup,
+        limiter: ConcurrencyLimiter,
+        channel: Channel[Target],
+        see_through: Callable[[Target], Awaitable[None]],
+        parked: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self._group = group
+        self._limiter = limiter
+        self._channel = channel
+        self._see_through = see_through
+        self._parked = parked
+        self._workers: list[asyncio.Task[None]] = []
+        self.grow()
+
+    def cancel(self) -> None:
+        for worker in self._workers:
+            worker.cancel()
+
+    def grow(self) -> None:
+        """More workers, where more requests may be under way."""
+        while len(self._workers) - self._parked() < self._limiter.limit:
+            self._workers.append(self._group.create_task(self._work()))
+
+    async def _work(self) -> None:
+        while True:
+            try:
+                target = await self._channel.receive()
+            except ChannelClosedError:
+                return
+            await self._see_through(target)
+            self.grow()
+
+
+async def limit_backlog(ctx: Context) -> None:
+    """Wait for the journal where outcomes come faster than the disk takes them."""
+    if ctx.journal.backlog > MAX_BACKLOG:
+        await in_thread(ctx.threads, ctx.journal.flush)
+
+
+async def conclude(ctx: Context, outcome: Outcome, watch: DenialWatch) -> None:
+    """Put an outcome on the books, and look what it says about the run."""
+    finish(ctx, (outcome,))
+    await limit_backlog(ctx)
+    await watch.observe(ctx, outcome)

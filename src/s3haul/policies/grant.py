@@ -1,0 +1,87 @@
+"""Whether a grant can be meant: each value by its rule, and all of them together. Pure; raises `UsageError`."""
+
+import json
+from collections.abc import Collection
+
+from s3haul.errors import UsageError
+from s3haul.policies import names
+from s3haul.policies.documents import Grant, documents
+from s3haul.policies.names import parsed
+from s3haul.policies.parts import Part, by_part
+
+# Quotas of IAM, STS and KMS, in characters without whitespace. A key policy is measured in bytes.
+LONGEST = {
+    Part.TRUST: 2_048,
+    Part.PERMISSIONS: 10_240,
+    Part.KEY: 32_768,
+    Part.CALLER: 2_048,
+    Part.SESSION: 2_048,
+}
+
+
+def check_grant(grant: Grant, parts: Collection[Part] = tuple(Part)) -> None:
+    """Raises `UsageError` for the first thing that is wrong; only `parts` need what they are made of."""
+    names.check_role_arn(grant.role_arn)
+    partition = parsed(grant.role_arn).partition
+    if not grant.callers and {Part.TRUST, Part.CALLER} & set(parts):
+        raise UsageError(
+            "No caller is named.", hint="--caller takes the ARN of a user or role, or an account id"
+        )
+    for caller in grant.callers:
+        names.caller_arn(caller, partition)
+    if grant.external_id or Part.TRUST in parts:
+        trouble = names.external_id_trouble(grant.external_id)
+        if trouble is not None:
+            raise UsageError(f"--external-id {trouble}.", id="S3H-STS-09")
+    names.check_bucket(grant.bucket)
+    names.check_prefix(grant.prefix)
+    for key in grant.key_arns:
+        names.check_key_arn(key)
+    _check_partitions(grant, partition)
+    _check_regions(grant)
+    _check_run_prefix(grant)
+    _check_lengths(grant, parts)
+
+
+def compact(document: object) -> str:
+    """A document as JSON without whitespace, which is how its length counts."""
+    return json.dumps(document, separators=(",", ":"))
+
+
+def _check_partitions(grant: Grant, partition: str) -> None:
+    for arn in (*grant.callers, *grant.key_arns):
+        if parsed(arn).partition != partition:
+            raise UsageError(
+                f"{arn} is in partition {parsed(arn).partition}, the role in {partition}.",
+                hint="no role can be assumed and no key used across partitions",
+            )
+
+
+def _check_regions(grant: Grant) -> None:
+    regions = sorted({parsed(arn).region for arn in grant.key_arns})
+    if len(regions) > 1:
+        raise UsageError(
+            f"The keys lie in several regions: {', '.join(regions)}.",
+            hint="S3 encrypts with keys of the bucket's own region; name those",
+        )
+
+
+def _check_run_prefix(grant: Grant) -> None:
+    if grant.run_prefix is None:
+        return
+    names.check_prefix(grant.run_prefix)
+    if not grant.run_prefix.startswith(grant.prefix):
+        raise UsageError(
+            f"The run's prefix {grant.run_prefix!r} is not below the role's, {grant.prefix!r}.",
+            hint="a session policy can only narrow what the role may do",
+        )
+
+
+def _check_lengths(grant: Grant, parts: Collection[Part]) -> None:
+    for part, document in by_part(documents(grant)).items():
+        length, longest = len(compact(document)), LONGEST[part]
+        if part in parts and length > longest:
+            raise UsageError(
+                f"The {part} document would have {length} characters; AWS takes {longest}.",
+                hint="name fewer callers or keys, or a shorter prefix",
+            )

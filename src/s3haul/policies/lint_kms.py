@@ -1,0 +1,177 @@
+"""Lint rules for kms:Decrypt, in the role's policy and in the key's: what can never match when S3 asks KMS."""
+
+import re
+
+from s3haul.policies.documents import Statement
+from s3haul.policies.findings import OWNER, Problem, Rule, Scope
+from s3haul.policies.lint_s3 import LIST, denied, names_bucket, names_objects
+from s3haul.policies.names import Arn, via_service
+from s3haul.policies.statements import (
+    Clause,
+    allows,
+    clauses,
+    covers,
+    like,
+    resources,
+    shortest,
+    with_clauses,
+)
+
+DECRYPT = "kms:Decrypt"
+CONTEXT = "kms:encryptioncontext:aws:s3:arn"
+VIA = "kms:viaservice"
+
+_NETWORK = frozenset({"aws:sourceip", "aws:sourcevpc", "aws:sourcevpce", "aws:vpcsourceip"})
+_THROUGH_A_SERVICE = frozenset({"aws:viaawsservice", VIA})
+_VIA_S3 = re.compile(r"s3\.([A-Za-z0-9-]+)\.amazonaws\.com(\.cn)?")
+
+
+def alias_in_decrypt(statement: Statement, scope: Scope) -> Problem | None:
+    """A policy matches kms:Decrypt by the key's ARN only."""
+    aliases = [each for each in resources(statement) if ":alias/" in each]
+    if not (aliases and covers(statement, DECRYPT)):
+        return None
+    kept = [_key_of(each) for each in resources(statement)]
+    return Problem(
+        f"kms:Decrypt names an alias ({aliases[0]}); aws kms describe-key --key-id {aliases[0]} tells the key's ARN",
+        _denied(scope),
+        (statement | {"Resource": shortest(list(dict.fromkeys(kept)))},),
+    )
+
+
+def one_context_form(statement: Statement, scope: Scope) -> Problem | None:
+    """The encryption context is the object's ARN, or the bucket's for objects under a Bucket Key."""
+    found = _clause(statement, CONTEXT)
+    if found is None or not (allows(statement) and covers(statement, DECRYPT)):
+        return None
+    bucket = any(names_bucket(value) for value in found.values)
+    objects = any(names_objects(value) for value in found.values)
+    if bucket and objects:
+        return None
+    missing = [value.partition("/")[0] if objects else f"{value}/*" for value in found.values]
+    both = list(dict.fromkeys([*found.values, *missing]))
+    lost = "objects under a Bucket Key" if objects else "objects without a Bucket Key"
+    return Problem(
+        f"the encryption context has one form only, which shuts out {lost}",
+        _denied(scope),
+        (_with_like(statement, found, "kms:EncryptionContext:aws:s3:arn", both),),
+    )
+
+
+def wildcard_in_equals(statement: Statement, scope: Scope) -> Problem | None:
+    """StringEquals takes * for itself, so the test never holds."""
+    if not allows(statement):
+        return None
+    for clause in clauses(statement):
+        if clause.base != "StringEquals" or clause.key not in _WILD:
+            continue
+        if any("*" in value or "?" in value for value in clause.values):
+            name, diagnosis = _WILD[clause.key]
+            said = _denied(scope) if clause.key.startswith("kms:") else denied(LIST, "arn:aws:s3:::BUCKET")
+            mended = _with_like(statement, clause, name, clause.values)
+            return Problem(
+                f"{name} is compared by {clause.operator}, which knows no wildcards",
+                said,
+                (mended,),
+                diagnosis,
+            )
+    return None
+
+
+def wrong_via_service(statement: Statement, scope: Scope) -> Problem | None:
+    """kms:ViaService must be S3 of the region in which the bucket and its key are."""
+    found = _clause(statement, VIA)
+    if found is None or not (allows(statement) and covers(statement, DECRYPT)):
+        return None
+    # A statement for other services is none of ours.
+    about_s3 = any(value.startswith("s3") for value in found.values)
+    regions = _key_regions(statement) or ({scope.region} if scope.region else set())
+    if not about_s3 or any(_is_via_s3(value, regions) for value in found.values):
+        return None
+    wanted = via_service(min(regions, default="REGION"))
+    mended = with_clauses(
+        statement, (found.operator, found.key, None), ("StringEquals", "kms:ViaService", wanted)
+    )
+    return Problem(
+        f"kms:ViaService is {found.values[0]}; S3 asks KMS as {wanted[0]}", _denied(scope), (mended,)
+    )
+
+
+def network_condition(statement: Statement, scope: Scope) -> Problem | None:
+    """S3 makes the call to KMS: there is no address, VPC or endpoint of the caller to compare."""
+    found = _network(statement)
+    if not found or not covers(statement, DECRYPT):
+        return None
+    text = (
+        f"{found[0].key} is tested for kms:Decrypt, but S3 makes the call, and from no address of the caller"
+    )
+    if not allows(statement):
+        if _THROUGH_A_SERVICE & {clause.key for clause in clauses(statement)}:
+            return None
+        mended = with_clauses(statement, ("Bool", "aws:ViaAWSService", ["false"]))
+        return Problem(text, _denied(scope, explicit=True), (mended,))
+    others = (each for each in scope.others(statement) if allows(each) and covers(each, DECRYPT))
+    if any(not _network(each) for each in others):
+        return None
+    mended = with_clauses(statement, *((clause.operator, clause.key, None) for clause in found))
+    if _clause(mended, VIA) is None:
+        region = min(_key_regions(statement), default=scope.region or "REGION")
+        mended = with_clauses(mended, ("StringEquals", "kms:ViaService", via_service(region)))
+    return Problem(text, _denied(scope), (mended,))
+
+
+RULES = (
+    Rule("alias-in-decrypt", "S3H-KMS-01", OWNER, alias_in_decrypt),
+    Rule("one-context-form", "S3H-KMS-05", OWNER, one_context_form),
+    Rule("wildcard-in-equals", "S3H-KMS-05", OWNER, wildcard_in_equals),
+    Rule("wrong-via-service", "S3H-KMS-01", OWNER, wrong_via_service),
+    Rule("network-condition", "S3H-KMS-04", OWNER, network_condition),
+)
+
+# The conditions that people write wildcards for: the name as AWS writes it, the id of what comes of it.
+_WILD = {
+    CONTEXT: ("kms:EncryptionContext:aws:s3:arn", "S3H-KMS-05"),
+    VIA: ("kms:ViaService", "S3H-KMS-01"),
+    "s3:prefix": ("s3:prefix", "S3H-S3-03"),
+}
+
+
+def _denied(scope: Scope, right: str = DECRYPT, *, explicit: bool = False) -> str:
+    kind = "a resource-based policy" if scope.attached else "an identity-based policy"
+    why = (
+        f"with an explicit deny in {kind}"
+        if explicit
+        else f"because no {kind.split(' ', 1)[1]} allows the {right} action"
+    )
+    return f"AccessDenied: ... is not authorized to perform: {right} on the resource associated with this ciphertext {why}"
+
+
+def _network(statement: Statement) -> list[Clause]:
+    return [clause for clause in clauses(statement) if clause.key in _NETWORK]
+
+
+def _key_regions(statement: Statement) -> set[str]:
+    """The regions of the keys that the statement names."""
+    keys = (Arn.parse(each) for each in resources(statement))
+    return {arn.region for arn in keys if arn and arn.service == "kms" and "*" not in arn.region}
+
+
+def _clause(statement: Statement, key: str) -> Clause | None:
+    return next((clause for clause in clauses(statement) if clause.key == key), None)
+
+
+def _key_of(resource: str) -> str:
+    head, is_alias, _ = resource.partition(":alias/")
+    return f"{head}:key/KEY-ID" if is_alias else resource
+
+
+def _with_like(statement: Statement, clause: Clause, name: str, values: list[str]) -> Statement:
+    """The same test with StringLike and these values."""
+    return with_clauses(statement, (clause.operator, clause.key, None), ("StringLike", name, values))
+
+
+def _is_via_s3(value: str, regions: set[str]) -> bool:
+    """Whether the value names S3 of one of the regions, or of any where none is known."""
+    if not regions:
+        return "*" in value or _VIA_S3.fullmatch(value) is not None
+    return any(like(name, value) for region in regions for name in via_service(region))

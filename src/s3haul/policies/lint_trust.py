@@ -1,0 +1,172 @@
+"""Lint rules for who may assume the role: the trust policy's principals and External ID, the caller's policy.
+
+The rules on principals hold for key and bucket policies too. Nothing at run time tells that a trust
+policy is too wide: then `said` says so.
+"""
+
+import re
+
+from s3haul.policies.documents import Statement
+from s3haul.policies.findings import OWNER, YOU, Problem, Rule, Scope
+from s3haul.policies.names import ACCOUNT, Arn, external_id_trouble
+from s3haul.policies.statements import (
+    Clause,
+    actions,
+    allows,
+    clauses,
+    covers,
+    principals,
+    resources,
+    shortest,
+    with_clauses,
+)
+
+ASSUME = "sts:AssumeRole"
+_SAID = "AccessDenied: User: ... is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::ACCOUNT-ID:role/ROLE"
+_ANYBODY = "arn:aws:iam::ACCOUNT-ID:root"
+_NARROWING = frozenset(
+    {
+        "aws:principalarn",
+        "aws:principalaccount",
+        "aws:principalorgid",
+        "aws:principalorgpaths",
+        "kms:calleraccount",
+    }
+)
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::[\w*?-]+:role/.+|\*", re.ASCII)
+_ORPHAN = re.compile(r"A(ID|RO)A[A-Z0-9]{12,}")
+
+
+def no_external_id(statement: Statement, scope: Scope) -> Problem | None:
+    """A role for another account, without an External ID: who knows the ARN can have it used for him."""
+    if not (allows(statement) and covers(statement, ASSUME) and _strangers(statement, scope)):
+        return None
+    if any(
+        clause.base in {"StringEquals", "StringLike"} and "*" not in clause.values
+        for clause in _external_id(statement)
+    ):
+        return None
+    found = [(clause.operator, clause.key, None) for clause in _external_id(statement)]
+    mended = with_clauses(statement, *found, ("StringEquals", "sts:ExternalId", ["EXTERNAL-ID"]))
+    return Problem(
+        "another account may assume the role without an External ID",
+        "nothing: the role is given to everybody who makes the trusted account ask for it (the confused deputy)",
+        (mended,),
+    )
+
+
+def unusable_external_id(statement: Statement, scope: Scope) -> Problem | None:
+    """An External ID that no request can carry."""
+    del scope
+    for clause in _external_id(statement):
+        troubles = [external_id_trouble(value) for value in clause.values if clause.base == "StringEquals"]
+        if any(troubles):
+            own = ("StringEquals", "sts:ExternalId", ["EXTERNAL-ID"])
+            return Problem(
+                f"the External ID {next(filter(None, troubles))}",
+                f"{_SAID}; or ValidationError to who sends that value",
+                (with_clauses(statement, (clause.operator, clause.key, None), own),),
+            )
+    return None
+
+
+def anybody(statement: Statement, scope: Scope) -> Problem | None:
+    """Principal "*" without a condition that says whose."""
+    if "*" not in principals(statement) or not allows(statement):
+        return None
+    if _NARROWING & {clause.key for clause in clauses(statement)}:
+        return None
+    named = (
+        f"arn:aws:iam::{scope.account}:root" if scope.account and not covers(statement, ASSUME) else _ANYBODY
+    )
+    return Problem(
+        'Principal "*" means every account of AWS',
+        "nothing: everybody is let in",
+        (statement | {"Principal": {"AWS": named}},),
+    )
+
+
+def session_as_principal(statement: Statement, scope: Scope) -> Problem | None:
+    """A session is trusted instead of its role; the next session has another name."""
+    del scope
+    if not any(":assumed-role/" in each for each in principals(statement)):
+        return None
+    roles = [_role_of(each) for each in principals(statement)]
+    return Problem(
+        "one session of a role is named as principal, not the role",
+        _SAID,
+        (statement | {"Principal": statement["Principal"] | {"AWS": shortest(list(dict.fromkeys(roles)))}},),
+    )
+
+
+def orphaned_principal(statement: Statement, scope: Scope) -> Problem | None:
+    """What IAM leaves of a user or role that was deleted; one made again under its name is another."""
+    del scope
+    if not any(_ORPHAN.fullmatch(each) for each in principals(statement)):
+        return None
+    named = [_ANYBODY if _ORPHAN.fullmatch(each) else each for each in principals(statement)]
+    return Problem(
+        "a principal is the id of a user or role that was deleted",
+        _SAID,
+        (statement | {"Principal": statement["Principal"] | {"AWS": shortest(list(dict.fromkeys(named)))}},),
+    )
+
+
+def assume_no_role(statement: Statement, scope: Scope) -> Problem | None:
+    """The caller's policy must name the role by its own ARN."""
+    if scope.attached or not (allows(statement) and covers(statement, ASSUME)) or not _mainly_sts(statement):
+        return None
+    if not resources(statement) or any(_ROLE.fullmatch(each) for each in resources(statement)):
+        return None
+    named = [
+        _role_of(each) if ":assumed-role/" in each else _placeholder(each) for each in resources(statement)
+    ]
+    return Problem(
+        f"sts:AssumeRole is allowed on {resources(statement)[0]}, which is no role's ARN",
+        f"{_SAID} because no identity-based policy allows the sts:AssumeRole action",
+        (statement | {"Resource": shortest(list(dict.fromkeys(named)))},),
+    )
+
+
+RULES = (
+    Rule("no-external-id", "S3H-STS-03", OWNER, no_external_id),
+    Rule("unusable-external-id", "S3H-STS-09", OWNER, unusable_external_id),
+    Rule("anybody", "S3H-STS-05", OWNER, anybody),
+    Rule("session-as-principal", "S3H-STS-05", OWNER, session_as_principal),
+    Rule("orphaned-principal", "S3H-STS-06", OWNER, orphaned_principal),
+    Rule("assume-no-role", "S3H-STS-04", YOU, assume_no_role),
+)
+
+
+def _external_id(statement: Statement) -> list[Clause]:
+    return [clause for clause in clauses(statement) if clause.key == "sts:externalid"]
+
+
+def _strangers(statement: Statement, scope: Scope) -> list[str]:
+    """AWS principals of other accounts, as far as the role's account is known."""
+    return [
+        each for each in principals(statement) if scope.account is None or _account(each) != scope.account
+    ]
+
+
+def _account(principal: str) -> str:
+    if ACCOUNT.fullmatch(principal):
+        return principal
+    arn = Arn.parse(principal)
+    return arn.account if arn else ""
+
+
+def _mainly_sts(statement: Statement) -> bool:
+    return any(action.lower().startswith("sts:") for action in actions(statement))
+
+
+def _role_of(text: str) -> str:
+    """The role of a session's ARN; any other principal as it is."""
+    arn = Arn.parse(text)
+    if arn is None or not arn.resource.startswith("assumed-role/"):
+        return text
+    return f"arn:{arn.partition}:iam::{arn.account}:role/{arn.resource.split('/')[1]}"
+
+
+def _placeholder(text: str) -> str:
+    return f"arn:aws:iam::{_account(text) or 'ACCOUNT-ID'}:role/ROLE"

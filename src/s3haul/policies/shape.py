@@ -1,0 +1,131 @@
+"""Whether a JSON value is a policy at all: elements, their types, and what goes with what. Pure.
+
+What is wrong here AWS refuses when the policy is saved (MalformedPolicyDocument), so it never gets to a run;
+the grammar is that of the IAM guide. The other rules only see documents that pass.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from s3haul.policies.documents import VERSION, Statement
+from s3haul.policies.statements import listed
+
+
+class Flaw(NamedTuple):
+    """`statement` counts from 1; 0 is the document itself."""
+
+    statement: int
+    text: str
+    corrected: Statement | None = None
+
+
+_VERSIONS = (VERSION, "2008-10-17")
+_SID = re.compile(r"[A-Za-z0-9]*")
+_DOCUMENT = frozenset({"Version", "Id", "Statement"})
+_STATEMENT = (
+    "Sid",
+    "Effect",
+    "Principal",
+    "NotPrincipal",
+    "Action",
+    "NotAction",
+    "Resource",
+    "NotResource",
+    "Condition",
+)
+
+
+def flaws(document: Any) -> Iterator[Flaw]:
+    """Everything that keeps the value from being a policy."""
+    if not isinstance(document, dict) or "Statement" not in document:
+        yield Flaw(0, "it is no policy: there is no Statement")
+        return
+    for name in document.keys() - _DOCUMENT:
+        yield Flaw(0, f"a policy has no element {name!r}")
+    if document.get("Version", VERSION) not in _VERSIONS:
+        yield Flaw(0, f"Version is {document['Version']!r}; it is a fixed word, {VERSION!r}")
+    found = listed(document["Statement"])
+    if not found:
+        yield Flaw(0, "there is no statement in it")
+    attached = any(isinstance(each, dict) and {"Principal", "NotPrincipal"} & each.keys() for each in found)
+    for number, statement in enumerate(found, 1):
+        if not isinstance(statement, dict):
+            yield Flaw(number, "a statement is an object")
+            continue
+        for text in _statement_flaws(statement, attached=attached):
+            yield Flaw(number, text, _mended(statement, attached=attached))
+
+
+def _statement_flaws(statement: Statement, *, attached: bool) -> Iterator[str]:
+    for name in statement.keys() - set(_STATEMENT):
+        yield f"a statement has no element {name!r}"
+    if statement.get("Effect") not in {"Allow", "Deny"}:
+        yield "Effect must be Allow or Deny"
+    if not attached and not _SID.fullmatch(str(statement.get("Sid", ""))):
+        yield "Sid takes A-Z a-z 0-9 only"
+    yield from _missing(statement, attached=attached)
+    yield from _mistyped(statement)
+
+
+def _missing(statement: Statement, *, attached: bool) -> Iterator[str]:
+    """Elements that are missing, excluded by another, or out of place."""
+    for name in ("Action", "Resource", "Principal"):
+        if {name, f"Not{name}"} <= statement.keys():
+            yield f"{name} and Not{name} exclude each other"
+    if not {"Action", "NotAction"} & statement.keys():
+        yield "there is no Action"
+    if attached and not {"Principal", "NotPrincipal"} & statement.keys():
+        yield "there is no Principal, as the other statements have"
+    if not attached and not {"Resource", "NotResource"} & statement.keys():
+        yield "there is no Resource"
+    if attached and "Resource" in statement and _about_sts(statement):
+        yield "a trust policy takes no Resource: it is the role itself"
+
+
+def _mistyped(statement: Statement) -> Iterator[str]:
+    for name in ("Action", "NotAction", "Resource", "NotResource"):
+        if name in statement and not _texts(statement[name]):
+            yield f"{name} must be a text or a list of texts"
+    for name in ("Principal", "NotPrincipal"):
+        if name in statement and not _is_principal(statement[name]):
+            yield f'{name} must be "*" or an object such as {{"AWS": "arn:..."}}'
+    if "Condition" in statement and not _is_condition(statement["Condition"]):
+        yield "Condition must be {operator: {key: value or values}}"
+
+
+def _about_sts(statement: Statement) -> bool:
+    return all(str(action).lower().startswith("sts:") for action in listed(statement.get("Action", "")))
+
+
+def _texts(value: Any) -> bool:
+    return bool(listed(value)) and all(isinstance(each, str) for each in listed(value))
+
+
+def _is_principal(value: Any) -> bool:
+    if isinstance(value, dict):
+        return bool(value) and all(_texts(each) for each in value.values())
+    return bool(value == "*")
+
+
+def _is_condition(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(block, dict)
+        and all(
+            isinstance(each, str | bool | int | float) for values in block.values() for each in listed(values)
+        )
+        for block in value.values()
+    )
+
+
+def _mended(statement: Statement, *, attached: bool) -> Statement | None:
+    """The statement with its words spelled as AWS spells them and without what is out of place, if that helps."""
+    spelled = {name.lower(): name for name in _STATEMENT} | {f"{name.lower()}s": name for name in _STATEMENT}
+    renamed = {spelled.get(name.lower(), name): value for name, value in statement.items()}
+    if isinstance(renamed.get("Effect"), str):
+        renamed["Effect"] = renamed["Effect"].capitalize()
+    if attached and _about_sts(renamed):
+        renamed.pop("Resource", None)
+    elif "Sid" in renamed:
+        renamed["Sid"] = re.sub(r"[^A-Za-z0-9]", "", str(renamed["Sid"]))
+    return renamed if not list(_statement_flaws(renamed, attached=attached)) else None

@@ -1,0 +1,80 @@
+"""The destination's step: can it take what was listed? Space, inodes, names, renames, open files."""
+
+import resource
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from s3haul.core.keypath import safe_path
+from s3haul.core.space import SpaceEstimate
+from s3haul.core.text import human_bytes
+from s3haul.diagnose.evidence import ErrorSummary, Step, StepResult
+from s3haul.disk import Tree
+from s3haul.disk.trial import LONGEST_NAME, Trial, try_out
+from s3haul.errors import DestinationError
+from s3haul.models import ObjectRef
+from s3haul.options import DestinationOptions
+
+FEWEST_FILES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceResult:
+    """The line of the report, and what is wrong."""
+
+    step: StepResult
+    troubles: tuple[ErrorSummary, ...]
+
+
+def look_at(
+    where: DestinationOptions, listed: Sequence[ObjectRef], *, base: str, complete: bool
+) -> PlaceResult:
+    """Try out the destination of a run. `listed` is what was seen of the listing, all of it if `complete`."""
+    try:
+        trial = try_out(where.root, force=where.force)
+        missing = _missing(where, listed, base)
+    except DestinationError as error:
+        return PlaceResult(StepResult(Step.DESTINATION, False, error.message), (ErrorSummary.of(error),))
+    room = SpaceEstimate(trial.free.bytes, trial.free.inodes)
+    room.need(sum(ref.size for ref in missing), len(missing))
+    troubles = tuple(_troubles(where, listed, trial, room))
+    text = f"{trial.place} takes files and renames them; {human_bytes(trial.free.bytes)} are free"
+    if missing:
+        text += f", {human_bytes(room.needed_bytes)}{'' if complete else ' or more'} are to come"
+    return PlaceResult(StepResult(Step.DESTINATION, not troubles, text), troubles)
+
+
+def _troubles(
+    where: DestinationOptions, listed: Sequence[ObjectRef], trial: Trial, room: SpaceEstimate
+) -> Iterable[ErrorSummary]:
+    if said := room.warning():
+        yield ErrorSummary("S3H-DST-02", said)
+    if trial.folds_case and (pairs := _same_but_for_case(listed)):
+        message = (
+            f"{where.root} does not tell upper from lower case, and {pairs} listed keys differ in that alone."
+        )
+        yield ErrorSummary("S3H-DST-10", message)
+    for sentence in trial.limitations:
+        yield ErrorSummary("S3H-DST-12", sentence)
+    if not trial.takes_long_names:
+        yield ErrorSummary("S3H-DST-05", f"{where.root} does not take names of {LONGEST_NAME} bytes.")
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard != resource.RLIM_INFINITY and hard < FEWEST_FILES:
+        yield ErrorSummary("S3H-DST-08", f"This process may open {hard} files only.")
+
+
+def _missing(where: DestinationOptions, listed: Sequence[ObjectRef], base: str) -> Sequence[ObjectRef]:
+    """The objects of which no file of the same size stands there already."""
+    if not where.root.is_dir():
+        return listed
+    with Tree.open(where.root) as tree:
+        return [ref for ref in listed if not _stands(tree, where.name, ref, base)]
+
+
+def _stands(tree: Tree, name: str | None, ref: ObjectRef, base: str) -> bool:
+    found = tree.stat(safe_path(name) if name else safe_path(ref.key, base=base))
+    return found is not None and found.is_regular and found.size == ref.size
+
+
+def _same_but_for_case(listed: Iterable[ObjectRef]) -> int:
+    keys = [ref.key for ref in listed]
+    return len(keys) - len({key.casefold() for key in keys})

@@ -1,0 +1,153 @@
+"""The one place that holds requests back: at most `AdaptiveLimit.limit` at a time, none during a pause, and one now and then
+during an outage.
+
+The decisions are those of `core.adaptive` and `core.health`; this only makes tasks wait for them.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from s3haul.core.health import Health
+
+CROWDED = 0.75  # of the limit; the rest is between two requests
+
+
+class LimitController(Protocol):
+    """Who decides: `core.adaptive.AdaptiveLimit`, whose methods these are."""
+
+    @property
+    def limit(self) -> float: ...
+
+    @property
+    def paused_until(self) -> float: ...
+
+    def throttled(self, now: float, retry_after: float | None = None) -> None: ...
+
+    def served(self, now: float, count: int, *, crowded: bool) -> None: ...
+
+    def interrupted(self, now: float) -> None: ...
+
+
+class ConcurrencyLimiter:
+    """A semaphore whose size follows the adaptive_limit."""
+
+    def __init__(
+        self,
+        adaptive_limit: LimitController,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.health = Health()
+        self._adaptive_limit = adaptive_limit
+        self._clock = clock
+        self._sleep = sleep
+        self._busy = 0
+        self._waiters: deque[asyncio.Future[None]] = deque()
+
+    async def acquire(self) -> None:
+        """Take one place for the length of one request; `release` gives it back."""
+        loop = asyncio.get_running_loop()
+        while True:
+            now = self._clock()
+            if (pause := self.paused_until - now) > 0:
+                await self._sleep(pause)
+            elif self.health.outage:
+                self.health.asked(now)
+                self._busy += 1
+                return
+            elif self._busy < int(self._adaptive_limit.limit):
+                self._busy += 1
+                return
+            else:
+                await self._queue(loop)
+
+    def release(self) -> None:
+        """Give the place back."""
+        self._busy -= 1
+        if self._waiters:
+            self._wake()
+
+    def throttled(self, retry_after: float | None) -> None:
+        """A request inside the limiter was refused for its rate."""
+        self._adaptive_limit.throttled(self._clock(), retry_after)
+
+    def failed(self) -> None:
+        """A request for an object met passing trouble."""
+        now = self._clock()
+        if self.health.failed(now):
+            self._adaptive_limit.interrupted(now)
+            self._wake_all()
+
+    def listed(self) -> None:
+        """A request for a page was served, which tells nothing of objects."""
+        self._served(1, crowded=self.crowded)
+
+    def succeeded(self) -> None:
+        """A request for an object was served."""
+        self.served(1, crowded=self.crowded)
+
+    def served(self, count: int, *, crowded: bool) -> None:
+        """So many objects were served, here or by others whose limit is this one."""
+        self.health.succeeded(count)
+        self._served(count, crowded=crowded)
+
+    def _served(self, count: int, *, crowded: bool) -> None:
+        self.health.accepted += count
+        self._adaptive_limit.served(self._clock(), count, crowded=crowded)
+        if self._waiters:
+            self._wake()
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the limit is what keeps more requests from being made."""
+        return self._busy >= CROWDED * self._adaptive_limit.limit
+
+    @property
+    def busy(self) -> int:
+        """How many are inside."""
+        return self._busy
+
+    @property
+    def limit(self) -> int:
+        """How many may be inside now."""
+        return 1 if self.health.outage else int(self._adaptive_limit.limit)
+
+    @property
+    def paused_until(self) -> float:
+        """When the next request may be made, by the limiter's clock."""
+        if self.health.outage:
+            return max(self._adaptive_limit.paused_until, self.health.next_request)
+        return self._adaptive_limit.paused_until
+
+    async def _queue(self, loop: asyncio.AbstractEventLoop) -> None:
+        waiter = loop.create_future()
+        self._waiters.append(waiter)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                self._wake()
+            raise
+
+    def _wake(self) -> None:
+        free = int(self._adaptive_limit.limit) - self._busy
+        while free > 0 and self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                free -= 1
+
+    def _wake_all(self) -> None:
+        """To wait for their turn in the outage."""
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def statistics(self) -> dict[str, float]:
+        """The debugging view."""
+        return {"busy": self._busy, "limit": self._adaptive_limit.limit, "waiting": len(self._waiters)}

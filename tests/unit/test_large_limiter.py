@@ -1,0 +1,122 @@
+"""Who may fetch a large body next."""
+
+import asyncio
+
+import pytest
+
+from s3haul.core.adaptive import AdaptiveLimit
+from s3haul.engine import large_limiter as limiter_module
+from s3haul.engine.large_limiter import FIRST, LANE_BYTES, LargeTransferLimiter
+from s3haul.store.limiter import ConcurrencyLimiter
+
+PLENTY = 1 << 40
+
+
+def lanes_of(requests, memory=PLENTY):
+    limiter = ConcurrencyLimiter(AdaptiveLimit(ceiling=requests))
+    return limiter, LargeTransferLimiter(limiter, memory)
+
+
+async def settle():
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def held(large_limiter, owner, most):
+    """How many of `most` large_limiter an owner gets without anybody giving one back."""
+    got = 0
+
+    async def take():
+        nonlocal got
+        for _ in range(most):
+            await large_limiter.acquire(owner)
+            got += 1
+
+    task = asyncio.create_task(take())
+    await settle()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return got
+
+
+async def test_one_object_alone_takes_every_request():
+    _, large_limiter = lanes_of(FIRST)
+    assert await held(large_limiter, "a", 20) == FIRST
+
+
+async def test_memory_bounds_the_lanes_whatever_the_requests():
+    _, large_limiter = lanes_of(1000, memory=3 * LANE_BYTES)
+    assert await held(large_limiter, "a", 20) == 3
+
+
+async def test_there_are_more_lanes_only_while_the_processors_have_time():
+    _, large_limiter = lanes_of(100)
+    got = []
+
+    async def take():
+        while True:
+            await large_limiter.acquire("a")
+            got.append("a")
+
+    task = asyncio.create_task(take())
+    await settle()
+    assert len(got) == FIRST
+    large_limiter.grow(busy=0.95)
+    await settle()
+    assert len(got) == FIRST
+    large_limiter.grow(busy=0.1)
+    await settle()
+    assert len(got) == 2 * FIRST
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_an_idle_machine_gives_every_lane_in_time(monkeypatch, tmp_path):
+    stat = tmp_path / "stat"
+    stat.write_text("cpu 1 1 1 7 1 1 1 1 0 0\n")  # the same at every look
+    monkeypatch.setattr(limiter_module, "PROCESSORS", stat)
+    _, large_limiter = lanes_of(32)
+    async with asyncio.timeout(10):
+        for _ in range(32):
+            await large_limiter.acquire("a")
+
+
+async def test_small_objects_keep_half_of_the_limit():
+    limiter, large_limiter = lanes_of(8)
+    for _ in range(8):
+        await limiter.acquire()
+    assert await held(large_limiter, "a", 20) == 4
+
+
+async def test_a_free_lane_goes_to_the_object_that_has_the_fewest():
+    _, large_limiter = lanes_of(4)
+    for _ in range(4):
+        await large_limiter.acquire("huge")
+    got = []
+
+    async def take(owner):
+        await large_limiter.acquire(owner)
+        got.append(owner)
+
+    tasks = [asyncio.create_task(take(owner)) for owner in ("huge", "other")]
+    await settle()
+    large_limiter.release("huge")
+    await settle()
+    assert got == ["other"]
+    large_limiter.release("huge")
+    await settle()
+    assert got == ["other", "huge"]
+    await asyncio.gather(*tasks)
+
+
+async def test_a_lane_given_to_a_task_that_was_cancelled_is_not_lost():
+    _, large_limiter = lanes_of(1)
+    await large_limiter.acquire("a")
+    waiting = asyncio.create_task(large_limiter.acquire("b"))
+    await settle()
+    large_limiter.release("a")
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    async with asyncio.timeout(5):
+        await large_limiter.acquire("c")

@@ -1,0 +1,111 @@
+"""No more requests at a time than the adaptive_limit allows, and none during a pause."""
+
+import asyncio
+from itertools import pairwise
+
+import pytest
+
+from engine.harness import VirtualClock
+from s3haul.core.adaptive import AdaptiveLimit
+from s3haul.core.health import IN_A_ROW, INTERVAL
+from s3haul.store.limiter import ConcurrencyLimiter
+
+
+async def settle():
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def hold(limiter, release):
+    await limiter.acquire()
+    try:
+        await release.wait()
+    finally:
+        limiter.release()
+
+
+async def test_at_most_the_limit_is_inside_and_the_rest_follows():
+    limiter, release = ConcurrencyLimiter(AdaptiveLimit(ceiling=3)), asyncio.Event()
+    tasks = [asyncio.create_task(hold(limiter, release)) for _ in range(10)]
+    await settle()
+    assert limiter.statistics() == {"busy": 3, "limit": 3.0, "waiting": 7}
+    release.set()
+    await asyncio.gather(*tasks)
+    assert limiter.statistics() == {"busy": 0, "limit": 3.0, "waiting": 0}
+
+
+async def test_a_cancelled_waiter_does_not_keep_its_place():
+    limiter, release = ConcurrencyLimiter(AdaptiveLimit(ceiling=1)), asyncio.Event()
+    holder = asyncio.create_task(hold(limiter, release))
+    await settle()
+    waiters = [asyncio.create_task(hold(limiter, release)) for _ in range(2)]
+    await settle()
+    waiters[0].cancel()
+    release.set()
+    await holder
+    await waiters[1]
+    assert limiter.statistics()["busy"] == 0
+
+
+async def test_everybody_waits_during_a_pause():
+    adaptive_limit = AdaptiveLimit(ceiling=4)
+    limiter, release = ConcurrencyLimiter(adaptive_limit), asyncio.Event()
+    adaptive_limit.paused_until = asyncio.get_running_loop().time() + 3600
+    task = asyncio.create_task(hold(limiter, release))
+    await settle()
+    assert limiter.statistics()["busy"] == 0
+    task.cancel()
+
+
+async def test_after_throttling_fewer_enter_and_success_brings_them_back():
+    adaptive_limit = AdaptiveLimit(ceiling=8)
+    limiter, release = ConcurrencyLimiter(adaptive_limit), asyncio.Event()
+    limiter.throttled(None)
+    adaptive_limit.paused_until = 0.0
+    tasks = [asyncio.create_task(hold(limiter, release)) for _ in range(8)]
+    await settle()
+    assert limiter.statistics()["busy"] == 4
+    for _ in range(40):
+        limiter.succeeded()
+    await settle()
+    assert limiter.statistics()["busy"] == 8
+    release.set()
+    await asyncio.gather(*tasks)
+
+
+async def test_during_an_outage_requests_are_made_one_by_one_until_one_succeeds():
+    clock = VirtualClock()
+    limiter, release, entered = (
+        ConcurrencyLimiter(AdaptiveLimit(ceiling=8), clock=clock, sleep=clock.sleep),
+        asyncio.Event(),
+        [],
+    )
+
+    async def ask():
+        await limiter.acquire()
+        entered.append(clock.now)
+        await release.wait()
+        limiter.release()
+
+    for _ in range(IN_A_ROW):
+        limiter.failed()
+    tasks = [asyncio.create_task(ask()) for _ in range(20)]
+    while len(entered) < 4:
+        await clock.sleep(0.01)
+    assert [later - earlier for earlier, later in pairwise(entered)] == pytest.approx(
+        [INTERVAL] * 3, abs=0.02
+    )
+    assert limiter.limit == 1
+    limiter.succeeded()
+    assert limiter.limit > 1
+    release.set()
+    await asyncio.gather(*tasks)
+    assert entered[-1] - entered[3] <= INTERVAL
+
+
+async def test_a_page_that_is_served_ends_no_outage_of_objects():
+    limiter = ConcurrencyLimiter(AdaptiveLimit(ceiling=8))
+    for _ in range(IN_A_ROW):
+        limiter.failed()
+    limiter.listed()
+    assert limiter.health.outage

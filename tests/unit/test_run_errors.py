@@ -1,0 +1,73 @@
+"""A fault that ends the run becomes an error with the right class, id and hint."""
+
+import pytest
+
+from s3haul.diagnose.run_errors import listing_of, reading_of, run_error
+from s3haul.errors import (
+    AccessError,
+    CredentialsError,
+    DestinationError,
+    Fault,
+    FaultKind,
+    RedirectRefusedError,
+    SourceError,
+    TlsError,
+)
+
+KMS = "User: x is not authorized to perform: kms:Decrypt on resource: y because no identity-based policy allows it"
+
+
+def http(status, code, message="said", **more):
+    return Fault(FaultKind.HTTP, message, code=code, status=status, **more)
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "id_", "words"),
+    [
+        (http(404, "NoSuchBucket"), SourceError, "S3H-S3-01", "does not exist"),
+        (http(403, "RequestTimeTooSkewed", skew=-1200.0), AccessError, "S3H-NET-01", "off by 20 min"),
+        (http(403, "SignatureDoesNotMatch"), AccessError, "S3H-NET-01", "signature"),
+        (http(400, "ExpiredToken"), CredentialsError, "S3H-STS-02", "expired"),
+        (http(403, "InvalidAccessKeyId"), CredentialsError, "S3H-STS-01", "unknown"),
+        (http(301, "PermanentRedirect", region="eu-west-1"), SourceError, "S3H-NET-02", "eu-west-1"),
+        (http(400, "AuthorizationHeaderMalformed"), SourceError, "S3H-NET-02", "another region"),
+        (http(403, "AccessDenied", region="us-east-1"), AccessError, "S3H-S3-02", "s3:ListBucket"),
+        (http(403, "AccessDenied", KMS), AccessError, "S3H-KMS-01", "kms:Decrypt"),
+        (http(500, "InternalError"), SourceError, "S3H-S3-17", "failed"),
+        (Fault(FaultKind.TLS, "x"), TlsError, "S3H-NET-06", "certificate"),
+        (
+            Fault(FaultKind.REDIRECT, "x", region="eu-west-1", status=307),
+            RedirectRefusedError,
+            "S3H-NET-07",
+            "eu-west-1",
+        ),
+        (Fault(FaultKind.CREDENTIALS, "x"), CredentialsError, "S3H-CFG-05", "credentials"),
+        (Fault(FaultKind.LOCAL, "x"), DestinationError, "S3H-DST-08", "descriptors"),
+        (Fault(FaultKind.CONNECT, "x"), SourceError, "S3H-NET-05", "reached"),
+        (Fault(FaultKind.STALL, "x"), SourceError, "S3H-NET-08", "too long"),
+    ],
+)
+def test_each_fault_is_named(fault, kind, id_, words):
+    error = run_error(fault, listing_of("s3://bucket/"))
+    assert (type(error), error.id) == (kind, id_)
+    assert words in error.message
+    assert "s3://bucket/" in error.message
+    assert error.hint
+
+
+def test_a_refused_read_is_about_getobject():
+    error = run_error(http(403, "AccessDenied"), reading_of("s3://bucket/"))
+    assert (error.id, error.exit_code) == ("S3H-S3-04", 4)
+    assert "s3:GetObject" in error.message
+
+
+def test_the_policy_that_aws_names_is_in_the_hint():
+    arn = "arn:aws:organizations::3:policy/o-1/resource_control_policy/p-1"
+    said = f'User: x is not authorized to perform: s3:ListBucket on resource: "b" with an explicit deny in a resource control policy: {arn}'
+    error = run_error(http(403, "AccessDenied", said), listing_of("s3://bucket/"))
+    assert error.id == "S3H-S3-08"
+    assert arn in error.hint
+
+
+def test_what_was_asked_for_decides_and_not_how_the_bucket_is_called():
+    assert run_error(http(403, "AccessDenied"), reading_of("s3://list/list")).id == "S3H-S3-04"
