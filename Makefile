@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test torture fuzz check format bench clean
+.PHONY: demo test torture fuzz check format bench readme plots man clean
 
 demo: $(STAMP)            ## the whole job against an embedded S3 + STS + KMS, no AWS account
 	$(BIN)/s3haul demo
@@ -32,10 +32,19 @@ format: $(STAMP)
 bench: $(STAMP)           ## the baseline figures in benchmarks/
 	$(BIN)/python benchmarks/baseline.py
 
+readme: $(STAMP) plots man ## what is generated: transcript, tables, pictures, man page
+	PYTHONPATH=tests $(BIN)/python -m docs.readme
+
+man: $(STAMP)             ## the man page, from the command line
+	$(BIN)/python tools/man_page.py
+
+plots: $(STAMP)           ## tables and pictures of the recorded figures, made anew
+	$(BIN)/python benchmarks/baseline.py --tables
+
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable '.[demo]' --group test --group check
+	$(BIN)/python -m pip install --quiet --editable '.[demo,metrics]' --group test --group check
 	touch $@
 
 clean:

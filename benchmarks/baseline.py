@@ -25,7 +25,7 @@ import tables
 from contender import Contender, Task, base_environment, installed, version
 from corpus import differences
 from measure import Finished, machine_cpu_seconds, measure, warm
-from plot import plot
+from plot import HERO, plot
 from rivals import CONTENDERS, OURS, of_revision, with_flags
 from scenarios import SCENARIOS, Scenario, part, quick
 from server import Server, memory_directory
@@ -194,6 +194,7 @@ def publish() -> None:
     for scheme, results in recorded.items():
         (RESULTS / f"{scheme}.md").write_text(tables.details(results, scheme))
         (RESULTS / f"{scheme}.svg").write_text(plot(results, scheme))
+    (RESULTS / "hero.svg").write_text(plot(recorded["https"], "https", HERO))
     README.write_text(tables.into(README.read_text(), recorded))
     FRONT.write_text(tables.brief_into(FRONT.read_text(), recorded["https"]))
 

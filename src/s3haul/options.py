@@ -119,3 +119,5 @@ class OutputOptions:
     progress: bool = True
     json: bool = False
     json_log: bool = False
+    metrics_port: int | None = None  # of the Prometheus metrics; 0 is any free one
+    metrics_address: str = "127.0.0.1"

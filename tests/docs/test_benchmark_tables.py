@@ -137,8 +137,44 @@ def test_the_plot_orders_by_speed_escapes_names_and_shows_s3haul_apart():
     widths = [
         (each.get("class"), each.get("width")) for each in root.iter("{http://www.w3.org/2000/svg}rect")
     ]
-    assert widths == [("other", "260.0"), ("ours", "130.0"), ("other", "260.0"), ("ours", "65.0")]
+    bars = [(kinds.split()[0], width) for kinds, width in widths[3:]]
+    assert bars == [("other", "260.0"), ("ours", "130.0"), ("other", "260.0"), ("ours", "65.0")]
     assert "prefers-color-scheme: dark" in picture
+
+
+@pytest.mark.parametrize(
+    ("checks", "kinds"),
+    [
+        ("CRC64NVME, before the rename", "other"),
+        ("CRC64NVME, of objects fetched whole", "other partly"),
+        ("no", "other unchecked"),
+        ("no (CRC64NVME only with awscrt)", "other unchecked"),
+    ],
+)
+def test_the_plot_shows_who_checks_what_was_copied(checks, kinds):
+    results = results_of([run_of("other", 0, 1.0, 1.0)])
+    results["contenders"][1]["checks"] = checks
+    root = ET.fromstring(plot.plot(results, "https"))
+    bars = [each.get("class") for each in root.iter("{http://www.w3.org/2000/svg}rect")]
+    assert bars[3:] == [kinds, kinds]
+
+
+def test_the_plot_says_when_and_on_what_it_was_measured_and_shows_the_spread():
+    picture = plot.plot(
+        results_of([run_of("other", n, wall, 1.0) for n, wall in enumerate((1.0, 2.0))]), "https"
+    )
+    assert "2026-01-01 00:00 UTC, revision abc1234, 2 cores P" in picture
+    lines = list(ET.fromstring(picture).iter("{http://www.w3.org/2000/svg}line"))
+    assert [float(each.get("x2")) - float(each.get("x1")) for each in lines] == [130.0, 0.0]
+
+
+def test_the_picture_of_the_readme_shows_some_scenarios_of_the_recorded_runs():
+    results = baseline.recorded_results()["https"]
+    picture = plot.plot(results, "https", plot.HERO)
+    assert (baseline.RESULTS / "hero.svg").read_text() == picture
+    heads = [each for each in ET.fromstring(picture).iter() if each.get("class") == "head"]
+    assert [each.text.partition(":")[0] for each in heads] == list(plot.HERO)
+    assert "benchmarks/results/hero.svg" in baseline.FRONT.read_text()
 
 
 def test_a_scenario_is_described_with_its_pace():

@@ -7,7 +7,7 @@ import pytest
 
 import s3haul
 from s3haul.cli.app import run
-from s3haul.cli.commands import COMMANDS
+from s3haul.cli.commands import COMMANDS, load
 from s3haul.cli.help_topics import TOPICS, topic_text
 from s3haul.cli.manifest import COLUMNS
 from s3haul.cli.render import Ending
@@ -145,3 +145,26 @@ def test_the_help_for_developers_names_every_layer():
     packages = {path.name for path in SOURCE.iterdir() if (path / "__init__.py").is_file()}
     text = topic_text("developing")
     assert {name for name in packages if re.search(rf"^  {name} ", text, re.MULTILINE)} == packages
+
+
+def test_the_table_of_conventions_names_flags_of_s3haul_that_exist():
+    lines = topic_text("conventions").splitlines()
+    (head,) = [line for line in lines if line.startswith("  wish ")]
+    first, end = head.index("s3haul"), head.index("aws s3")
+    at = lines.index(head) + 1
+    cells = [line[first:end] for line in lines[at : lines.index("", at)]]
+    named = {flag for cell in cells for flag in re.findall(r"(?<![a-z])--?[a-z][a-z-]*", cell)}
+    known = {flag for param in load("cp").params for flag in (*param.opts, *param.secondary_opts)}
+    assert len(named) > 10
+    assert named <= known
+
+
+def test_the_table_of_conventions_begins_each_cell_in_its_column():
+    lines = topic_text("conventions").splitlines()
+    (at,) = [number for number, line in enumerate(lines) if line.startswith("  wish ")]
+    columns = [lines[at].index(name) for name in ("s3haul", "aws s3", "s5cmd", "rclone")]
+    rows = lines[at + 1 : lines.index("", at + 2)]
+    assert len(rows) > 20
+    for row in rows:
+        for column in columns:
+            assert row[column - 1 : column].strip() == "", row

@@ -17,7 +17,8 @@ def test_the_embedded_cloud_stays_up_and_what_it_prints_can_be_typed(machine, tm
         export, *commands = [line.strip() for line in lines if line.startswith("  ")]
         name, *variables = shlex.split(export)
         assert name == "export"
-        environment = {"PATH": os.environ["PATH"]} | dict(each.split("=", 1) for each in variables)
+        there = {"PATH": os.environ["PATH"], "AWS_CA_BUNDLE": "/of/somebody/else.pem"}
+        environment = there | dict(each.split("=", 1) for each in variables)
         assert [command.split()[1] for command in commands] == ["check", "cp", "status", "verify"]
         codes = [typed(command, tmp_path, environment) for command in commands]
         assert codes == [0, 3, 0, 0]  # one archived object is skipped and said

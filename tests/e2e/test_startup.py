@@ -4,19 +4,32 @@ import pytest
 
 from e2e.harness import SOURCE, TRANSPORT
 
-SPARED = {"aioboto3", "boto3", "s3transfer", "tqdm", "pydantic", "rich"}
+SPARED = {"aioboto3", "boto3", "s3transfer", "tqdm", "pydantic", "rich", "prometheus_client"}
+OTHER_COMMANDS = (
+    "s3haul.api.bench",
+    "s3haul.bench",
+    "s3haul.cli.bench",
+    "s3haul.metrics",
+    "s3haul.cli.policy",
+)
 
 
 def loaded(machine, dest, *arguments: str) -> set[str]:
-    """The top-level packages that a haul loads."""
+    """The modules that a haul loads."""
     ran = machine.run("cp", SOURCE, str(dest), "--profile", "export", *arguments, PYTHONPROFILEIMPORTTIME="1")
     assert ran.code == 0
     lines = [line for line in ran.err.splitlines() if line.startswith("import time:")]
-    return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+    return {line.rpartition("|")[2].strip() for line in lines}
 
 
 @pytest.mark.skipif(TRANSPORT == "sdk", reason="all hauls of this session go through the sdk")
 def test_a_haul_over_libcurl_loads_neither_boto3_nor_bars_nor_a_second_command_line_parser(machine, dest):
-    packages = loaded(machine, dest)
+    packages = {name.partition(".")[0] for name in loaded(machine, dest)}
     assert {"botocore", "pycurl", "sqlite3"} <= packages
     assert not packages & SPARED
+
+
+def test_a_haul_loads_nothing_of_other_commands(machine, dest):
+    modules = loaded(machine, dest)
+    assert "s3haul.cli.haul" in modules
+    assert not [name for name in modules if name.startswith(OTHER_COMMANDS)]

@@ -30,14 +30,14 @@ def test_profiles_come_from_both_files_and_nothing_else_does():
     assert profiles("ex") == ["export"]
 
 
-@pytest.mark.parametrize("command", ["cp", "check", "configure show"])
+@pytest.mark.parametrize("command", ["cp", "check", "bench", "configure show"])
 @pytest.mark.parametrize("flag", ["--profile", "--source-profile"])
 def test_a_shell_completes_profiles(monkeypatch, capsys, command, flag):
     assert offered(monkeypatch, capsys, f"s3haul {command} {flag} u") == ["user-b"]
 
 
 def test_a_shell_completes_topics_commands_and_error_ids(monkeypatch, capsys):
-    assert offered(monkeypatch, capsys, "s3haul help m") == ["manifest"]
+    assert offered(monkeypatch, capsys, "s3haul help m") == ["manifest", "measuring", "metrics"]
     assert offered(monkeypatch, capsys, "s3haul help ch") == ["check"]
     assert offered(monkeypatch, capsys, "s3haul help com") == ["compatibility"]
     assert "S3H-KMS-01" in offered(monkeypatch, capsys, "s3haul help S3H-KMS")

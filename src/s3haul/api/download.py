@@ -52,7 +52,7 @@ async def download(
         stats.observe(event)
         on_event(event)
 
-    transfer = _within_open_files(transfer, emit)
+    transfer = within_open_files(transfer, emit)
     with closing(Destination.open(destination.root, force=destination.force)) as opened:
         opened.lock()  # before any request: a destination in use costs none
         async with open_store(access, source, transfer, on_event=emit) as bucket:
@@ -94,7 +94,7 @@ async def download_events(
         await asyncio.wait([running])
 
 
-def _within_open_files(transfer: TransferOptions, emit: Emit) -> TransferOptions:
+def within_open_files(transfer: TransferOptions, emit: Emit) -> TransferOptions:
     """Raise the soft limit of open files as far as it goes; lower the concurrency if that is too little.
 
     A connection that finds no descriptor fails as if the server could not be reached.

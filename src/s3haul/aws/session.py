@@ -27,7 +27,7 @@ from s3haul.events import Emit
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
 from s3haul.policies.names import Arn
 from s3haul.s3.credentials import FetchCredentials
-from s3haul.store.protocol import ObjectStore
+from s3haul.store.protocol import ObjectStore, OnTiming
 
 _REGION = re.compile(r"[a-z0-9-]{1,40}", re.ASCII)
 _MFA_CODE = re.compile(r"\d{6}", re.ASCII)
@@ -89,8 +89,9 @@ async def open_store(
     *,
     on_event: Emit,
     ask_mfa: AskMfa = ask_mfa,
+    on_timing: OnTiming | None = None,
 ) -> AsyncIterator[OpenStore]:
-    """The store of `source.bucket`, ready to use.
+    """The store of `source.bucket`, ready to use. Only the curl transport tells `on_timing` of its requests.
 
     Raises `UsageError`, `AccessError` or `SourceError` before anything is yielded.
     """
@@ -100,7 +101,16 @@ async def open_store(
         on_event(warning)
     credentials, fetch = await _credentials(settings, on_event, ask_mfa, access.credential_patience)
     region, asked = await _bucket_region(settings, fetch, source)
-    opening = open_bucket(settings, fetch, region, source, transfer, transport=access.transport, asked=asked)
+    opening = open_bucket(
+        settings,
+        fetch,
+        region,
+        source,
+        transfer,
+        transport=access.transport,
+        asked=asked,
+        on_timing=on_timing,
+    )
     async with opening as bucket:
         effective = _effective(settings, credentials, bucket.client)
         choice = bucket.choice
@@ -131,6 +141,7 @@ async def open_bucket(
     *,
     transport: str,
     asked: Any = None,
+    on_timing: OnTiming | None = None,
 ) -> AsyncIterator[OpenBucket]:
     """The bucket through the transport that suits it, for credentials and region that are known.
 
@@ -160,6 +171,7 @@ async def open_bucket(
                 stall_timeout=transfer.stall_timeout,
                 minimum_rate=transfer.minimum_rate,
                 maximum_rate=transfer.bandwidth or 0,
+                on_timing=on_timing,
             )
             store = await stack.enter_async_context(
                 open_curl_store(choice.endpoint, network, source, transfer, fetch)

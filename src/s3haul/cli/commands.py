@@ -37,6 +37,7 @@ COMMANDS = {
         "verify",
         "Re-read every hauled file and compare it with the checksum that S3 stored. Needs no network.",
     ),
+    "bench": Listed("bench", "Measure how fast a bucket can be hauled here, and name what holds it up."),
     "demo": Listed(
         "demo", "Haul a KMS-encrypted bucket of an embedded AWS through a role with an External ID."
     ),

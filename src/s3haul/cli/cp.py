@@ -20,6 +20,7 @@ Examples:
   s3haul cp s3://BUCKET/2024/ ./data --role-arn arn:aws:iam::111111111111:role/export-role
   s3haul cp s3://BUCKET ./data --exclude '*' --include '*.parquet' --dryrun
   s3haul cp s3://BUCKET/KEY - --profile export | gunzip | head
+  s3haul cp s3://BUCKET ./data --profile export --metrics-port 9177
 
 The same command again goes on where an earlier one ended. Every flag can be given by a variable, too:
 --role-arn as S3HAUL_ROLE_ARN, --json as S3HAUL_JSON=1; s3haul configure show tells what is in effect.
@@ -76,6 +77,8 @@ def cp(
     json: flags.Json = False,
     log_format: flags.LogFormat = LogFormats.TEXT,
     log_file: flags.LogFile = None,
+    metrics_port: flags.MetricsPort = None,
+    metrics_address: flags.MetricsAddress = "127.0.0.1",
     no_overwrite: flags.NoOverwrite = False,
     moot: flags.Moot = False,  # noqa: ARG001 - accepted, and that is all
     moot_value: flags.MootValue = None,  # noqa: ARG001 - same
@@ -125,6 +128,8 @@ def cp(
         fail_if_empty=fail_if_empty,
     )
     to_stdout = dest == "-"
+    if metrics_port is not None and (to_stdout or dryrun):
+        raise UsageError("--metrics-port serves the metrics of a haul into files.")
     if to_stdout:
         parsing.demand_one_object(what, other_output=json or dryrun, filters=bool(transfer.filters))
     where = None if to_stdout else parsing.parse_destination(dest, what, force=force)
@@ -134,6 +139,8 @@ def cp(
         progress=not no_progress,
         json=json,
         json_log=log_format is LogFormats.JSON,
+        metrics_port=metrics_port,
+        metrics_address=metrics_address,
     )
     with quick_imports():
         from s3haul.cli import haul, stdout  # noqa: PLC0415 - help and usage errors stay fast

@@ -98,7 +98,9 @@ def _to_type(directory: Path, cloud: dict[str, Any]) -> Iterator[str]:
     source = f"s3://{cloud['bucket']}"
     yield f"An embedded AWS with {source} ({cloud['objects']} objects) is up until Ctrl-C. In another terminal:"
     yield ""
-    variables = " ".join(f"{name}={shlex.quote(value)}" for name, value in _variables(directory).items())
+    # A variable of this name may be there already, and would win over the profile.
+    told = _variables(directory) | {"AWS_CA_BUNDLE": cloud["ca_path"]}
+    variables = " ".join(f"{name}={shlex.quote(value)}" for name, value in told.items())
     yield f"  export {variables}"
     for arguments in (
         f"check {source} ./demo-data --profile export",

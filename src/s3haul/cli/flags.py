@@ -214,6 +214,16 @@ LogFile = Annotated[
     typer.Option(help="Add what is said of the run to this file, with times.", rich_help_panel=_OUT),
 ]
 
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(
+        min=0, max=65535, help="Serve Prometheus metrics of the run on this port.", rich_help_panel=_OUT
+    ),
+]
+MetricsAddress = Annotated[
+    str, typer.Option(help="The address to serve them at; anybody there can read.", rich_help_panel=_OUT)
+]
+
 # Flags of `aws s3 cp` and `aws` that change nothing here: what they ask for is done anyway, or is not done at all.
 Moot = Annotated[
     bool,

@@ -12,6 +12,7 @@ from s3haul.api.download import download
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.cli import render, streams
 from s3haul.cli.errors import machine_limit
+from s3haul.cli.exporting import exporter
 from s3haul.cli.logfile import LogFile, summarise, with_log
 from s3haul.cli.render import Ending
 from s3haul.cli.source_warnings import source_warnings
@@ -45,7 +46,10 @@ def run(
 ) -> int:
     """Haul; prints the summary on stdout and returns the exit code. Raises what ended the run early."""
     stats, started = Stats(), time.monotonic()
+    exported = exporter(stats, source, output)
     listener = with_log(_listener(stats, output), log, stats)
+    if exported is not None:
+        listener = exported.beside(listener)
 
     def tell(event: Event) -> None:
         with streams.unheard(sys.stderr):

@@ -18,7 +18,8 @@ from s3haul.preflight.statements import EXAMPLE, statement_of
 
 TOPICS = (
     *("compatibility", "exit-codes", "errors", "filters", "resume", "large-objects", "names"),
-    *("manifest", "json", "threat-model", "how-it-works", "developing"),
+    *("manifest", "json", "threat-model", "conventions", "measuring", "metrics", "dashboard"),
+    *("how-it-works", "developing"),
 )
 
 
@@ -60,7 +61,8 @@ def topic_text(topic: str) -> str:
         return "\n\n".join(_page(each) for each in sorted(DIAGNOSES))
     if topic not in TOPICS:
         raise UsageError(f"There is no help on {topic!r}.", hint=f"topics: {', '.join(TOPICS)}")
-    return (resources.files("s3haul.cli") / "topics" / f"{topic}.md").read_text("utf-8").rstrip()
+    name = "dashboard.json" if topic == "dashboard" else f"{topic}.md"
+    return (resources.files("s3haul.cli") / "topics" / name).read_text("utf-8").rstrip()
 
 
 def _page(error_id: str) -> str:

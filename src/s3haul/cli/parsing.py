@@ -114,6 +114,14 @@ def parse_bwlimit(text: str | None) -> int | None:
     return rate
 
 
+def parse_size(text: str, flag: str) -> int:
+    """A number of bytes. Raises `UsageError`, which names the flag."""
+    size = None if text.endswith("/s") else parse_rate(text)
+    if size is None:
+        raise UsageError(f"{flag} {text!r} is no size.", hint="write 8M, 8MiB or 4GiB; a K is 1,024")
+    return size
+
+
 def parse_destination(dest: str, source: SourceOptions, *, force: bool) -> DestinationOptions:
     """Where the objects go: a directory, or for one object also a file name, as `aws s3 cp` has it."""
     if not dest:

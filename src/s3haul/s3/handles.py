@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pycurl
 
 from s3haul.s3.limits import CONNECT_TIMEOUT
+from s3haul.store.protocol import OnTiming, RequestTiming
 
 IDLE_SECONDS = (
     30  # an idle connection is not used again after that; servers close theirs at about the same age
@@ -31,6 +32,15 @@ class Network:
     stall_timeout: float = 60.0
     minimum_rate: int = 1024
     maximum_rate: int = 0  # of one connection; 0 is no limit
+    on_timing: OnTiming | None = None
+
+
+def timing_of(handle: pycurl.Curl) -> RequestTiming:
+    """Of the request that the handle has just ended."""
+    sent = handle.getinfo(pycurl.PRETRANSFER_TIME)
+    connected = sent if handle.getinfo(pycurl.NUM_CONNECTS) else None
+    first = max(0.0, handle.getinfo(pycurl.STARTTRANSFER_TIME) - sent)
+    return RequestTiming(connected, first, handle.getinfo(pycurl.TOTAL_TIME))
 
 
 def new_handle(network: Network) -> pycurl.Curl:

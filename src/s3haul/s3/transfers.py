@@ -16,7 +16,7 @@ from typing import Protocol
 
 import pycurl
 
-from s3haul.s3.handles import Network, new_handle
+from s3haul.s3.handles import Network, new_handle, timing_of
 
 _LONGEST_WAIT = 60.0  # seconds; submissions and timers end it
 _ENDED = "the transfer thread has ended"
@@ -179,6 +179,8 @@ class TransferThread:
 
     def _finish(self, handle: pycurl.Curl, code: int, message: str) -> None:
         self._multi.remove_handle(handle)
+        if self._network.on_timing is not None and not code:
+            self._network.on_timing(timing_of(handle))
         exchange = self._running.pop(handle)
         exchange.end(handle, code, message)
         self._idle.append(handle)

@@ -18,6 +18,22 @@ OnData = Callable[[Chunk], None]
 Consume = Callable[[ObjectMeta], OnData]
 
 
+class RequestTiming(NamedTuple):
+    """How long one request that was answered took, in seconds.
+
+    `connect` is what a new connection cost, TLS included, None on one that was there already; `first_byte` is from
+    the request on its way to the first byte of the answer, `total` all of it.
+    """
+
+    connect: float | None
+    first_byte: float
+    total: float
+
+
+# Is told of each request that was answered, in a thread of the transport; it must return at once and not raise.
+OnTiming = Callable[[RequestTiming], None]
+
+
 class GetRequest(NamedTuple):
     """One GetObject. At most one of `byte_range` (first, last, both inclusive) and `part_number`.
 

@@ -1,0 +1,168 @@
+"""What holds a haul up, checked by what a benchmark measured, and why. Pure: figures in, one finding out.
+
+The questions are asked in this order, and the first yes decides: is it throttled, does the listing come more slowly
+than the objects, is the disk slower than memory, is the processor busy? What is left is the network.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from s3haul.bench.plan import SinkKind
+from s3haul.bench.result import Listing, Row
+from s3haul.core.text import human_bytes
+
+THROTTLED = 0.01  # of all requests that were refused for their rate
+SLOWER = 0.8  # of the rate to another sink; a disk that reaches less, in every run, holds the haul up
+BUSY = 0.9  # of the processor time that there is
+GAIN = 1.15  # times as fast with more requests at a time: still more would help
+SMALL = 1 << 20  # bytes; such objects are handled by Python, which uses one core
+
+
+class Limit(StrEnum):
+    """What a faster haul would need more of."""
+
+    S3_THROTTLING = "S3 throttling"
+    KMS_THROTTLING = "KMS throttling"
+    LISTING = "listing"
+    DISK = "disk"
+    CPU = "CPU"
+    LATENCY = "network (latency)"
+    NETWORK = "network (bandwidth)"
+
+
+class Bottleneck(NamedTuple):
+    """`why` gives the figures that decided, `advice` what can be done."""
+
+    limit: Limit
+    why: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What is checked: all rows, of which `scan` are those of the scan over concurrency, in its order."""
+
+    rows: Sequence[Row]
+    scan: Sequence[Row]
+    listing: Listing
+    mean_size: float
+    processors: int
+
+
+def bottleneck(evidence: Evidence) -> Bottleneck:
+    """The one thing that holds up a haul of such objects."""
+    return (
+        _throttling(evidence.rows)
+        or _listing(evidence)
+        or _disk(evidence.rows)
+        or _processor(evidence)
+        or _network(evidence)
+    )
+
+
+def fastest(rows: Sequence[Row]) -> Row:
+    """By objects a second, which for the same sample is also by time."""
+    return max(rows, key=lambda row: row.objects_per_second.median)
+
+
+def _throttling(rows: Sequence[Row]) -> Bottleneck | None:
+    by_s3, by_kms = sum(row.throttled_s3 for row in rows), sum(row.throttled_kms for row in rows)
+    requests = max(1, sum(row.requests for row in rows))
+    if by_s3 + by_kms < THROTTLED * requests:
+        return None
+    if by_kms > by_s3:
+        return Bottleneck(
+            Limit.KMS_THROTTLING,
+            f"KMS refused {by_kms:,} of {requests:,} requests for their rate",
+            "ask the data owner for a Bucket Key, or for a higher KMS quota of their account",
+        )
+    return Bottleneck(
+        Limit.S3_THROTTLING,
+        f"S3 refused {by_s3:,} of {requests:,} requests for their rate",
+        "S3 allows more for each prefix as it sees the load; haul several prefixes side by side",
+    )
+
+
+def _listing(evidence: Evidence) -> Bottleneck | None:
+    best, listing = fastest(_real(evidence.rows)), evidence.listing
+    rate = best.objects_per_second.median
+    if listing.rate is None or listing.rate >= rate:
+        return None
+    return Bottleneck(
+        Limit.LISTING,
+        f"the listing brings {listing.rate:,.0f} keys/s ({listing.pages} pages), objects come at {rate:,.0f}/s",
+        "haul several prefixes side by side, each by a command of its own",
+    )
+
+
+def _disk(rows: Sequence[Row]) -> Bottleneck | None:
+    on_disk = [row for row in rows if row.setting.sink is SinkKind.DISK]
+    others = [row for row in rows if row.setting.sink is not SinkKind.DISK]
+    if not on_disk or not others:
+        return None
+    disk, other = fastest(on_disk), fastest(others)
+    share = disk.objects_per_second.median / max(other.objects_per_second.median, 1e-9)
+    if share >= SLOWER or disk.objects_per_second.most >= other.objects_per_second.least:
+        return None
+    return Bottleneck(
+        Limit.DISK,
+        f"to the disk the run reaches {share:.0%} of its speed to {other.setting.sink.value}: {_rate(disk)}"
+        f" against {_rate(other)}",
+        "another disk, or another file system, for DEST",
+    )
+
+
+def _processor(evidence: Evidence) -> Bottleneck | None:
+    best = fastest(evidence.rows)
+    cores, there = best.cores.median, evidence.processors
+    if cores >= BUSY * there:
+        return Bottleneck(
+            Limit.CPU,
+            f"{cores:.1f} of {there} processors were busy at {_rate(best)}",
+            "a machine with more processors, or several machines with a prefix each",
+        )
+    if evidence.mean_size <= SMALL and cores >= BUSY:
+        return Bottleneck(
+            Limit.CPU,
+            f"{cores:.1f} processors were busy at {_rate(best)}, and small objects (here"
+            f" {human_bytes(evidence.mean_size)} on average) are handled by one at a time",
+            f"{there} processors are here: haul several prefixes side by side, each by a command of its own",
+        )
+    return None
+
+
+def _network(evidence: Evidence) -> Bottleneck:
+    best, scan = fastest(evidence.rows), sorted(evidence.scan, key=lambda row: row.setting.concurrency)
+    idle = f"{best.cores.median:.1f} of {evidence.processors} processors were busy"
+    if len(scan) > 1:
+        before, last = scan[-2], scan[-1]
+        gain = last.objects_per_second.median / max(before.objects_per_second.median, 1e-9)
+        more = f"{_rate(before)} at {before.setting.concurrency}, {_rate(last)} at {last.setting.concurrency}"
+        if gain >= GAIN:
+            first = last.first_byte.p50
+            waits = (
+                "" if first is None else f"; half of the requests wait {first * 1000:.0f} ms for a first byte"
+            )
+            return Bottleneck(
+                Limit.LATENCY,
+                f"more requests at a time made it faster to the end: {more}{waits}",
+                "measure with a higher --concurrency; a machine in the bucket's region waits less",
+            )
+        why = f"more requests at a time made it no faster ({more}), and {idle}"
+    else:
+        why = f"nothing else was busy: {idle} at {_rate(best)}; one concurrency only was measured"
+    return Bottleneck(
+        Limit.NETWORK, why, "a machine with a faster connection to S3, best in the bucket's region"
+    )
+
+
+def _real(rows: Sequence[Row]) -> Sequence[Row]:
+    """Those of a haul as it will be: to the disk, if that was measured."""
+    return [row for row in rows if row.setting.sink is SinkKind.DISK] or rows
+
+
+def _rate(row: Row) -> str:
+    gigabits = row.bytes_per_second.median * 8 / 1e9
+    return f"{row.objects_per_second.median:,.0f} objects/s, {gigabits:.2f} Gb/s"

@@ -1,0 +1,156 @@
+"""`s3haul bench`: how fast this bucket can be hauled to this machine, and what holds it up.
+
+Turns flags into records and shows what comes; `api.bench` measures. Two results are compared without any network.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from s3haul.cli import flags, parsing
+from s3haul.cli.commands import Grouped
+from s3haul.cli.flags import Transports
+from s3haul.cli.loading import quick_imports
+from s3haul.errors import UsageError
+from s3haul.options import AccessOptions
+
+EPILOG = """\b
+Examples:
+  s3haul bench s3://BUCKET --profile export
+  s3haul bench s3://BUCKET/2024/ --profile export --dir /data --max-bytes 8GiB
+  s3haul bench s3://BUCKET --profile export --concurrency 32,128,512 --sinks null --json > before.json
+  s3haul bench --compare before.json after.json
+  s3haul bench s3://BUCKET --profile export --dryrun
+
+It says beforehand how many requests and bytes it will ask for, and leaves nothing behind. More: s3haul help measuring.
+"""
+_MEASURE = "Measurement"
+
+Source = Annotated[
+    str | None, typer.Argument(metavar="s3://BUCKET[/PREFIX]", help="What to haul for the measurement.")
+]
+Compare = Annotated[
+    tuple[Path, Path] | None,
+    typer.Option(metavar="A.json B.json", help="Compare two results of --json.", rich_help_panel=_MEASURE),
+]
+Sinks = Annotated[str, typer.Option(help="Where the bytes go: null, memory, disk.", rich_help_panel=_MEASURE)]
+Concurrency = Annotated[
+    str, typer.Option(metavar="N,...", help="Requests at a time to try.", rich_help_panel=_MEASURE)
+]
+PartSize = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE,...", help="Sizes of ranges to try, for large objects.", rich_help_panel=_MEASURE
+    ),
+]
+Repetitions = Annotated[
+    int, typer.Option(min=1, max=100, help="Runs with each setting.", rich_help_panel=_MEASURE)
+]
+Directory = Annotated[
+    Path, typer.Option("--dir", help="A directory on the disk to measure.", rich_help_panel=_MEASURE)
+]
+MaxObjects = Annotated[
+    int, typer.Option(min=1, help="Objects of one run, at most.", rich_help_panel=_MEASURE)
+]
+MaxBytes = Annotated[
+    str, typer.Option(metavar="SIZE", help="Bytes of all runs, at most.", rich_help_panel=_MEASURE)
+]
+MaxTime = Annotated[
+    float, typer.Option(min=1, metavar="SECONDS", help="Time of all runs, at most.", rich_help_panel=_MEASURE)
+]
+Dryrun = Annotated[
+    bool,
+    typer.Option("--dryrun", "--dry-run", help="Say what it would cost, and stop.", rich_help_panel="Output"),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="The result as one JSON object on stdout.", rich_help_panel="Output")
+]
+Markdown = Annotated[
+    bool, typer.Option("--markdown", help="The result as Markdown on stdout.", rich_help_panel="Output")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("bench", cls=Grouped, epilog=EPILOG)(bench)
+
+
+def bench(
+    source: Source = None,
+    *,
+    compare: Compare = None,
+    sinks: Sinks = "null,memory,disk",
+    concurrency: Concurrency = "16,64,256",
+    part_size: PartSize = None,
+    repetitions: Repetitions = 3,
+    dir: Directory = Path(),  # noqa: A002 - the flag's name
+    max_objects: MaxObjects = 5000,
+    max_bytes: MaxBytes = "4GiB",
+    max_time: MaxTime = 120.0,
+    profile: flags.Profile = None,
+    role_arn: flags.RoleArn = None,
+    external_id: flags.ExternalId = None,
+    source_profile: flags.SourceProfile = None,
+    role_session_name: flags.SessionName = None,
+    duration_seconds: flags.Duration = None,
+    mfa_serial: flags.MfaSerial = None,
+    region: flags.Region = None,
+    endpoint_url: flags.EndpointUrl = None,
+    sts_endpoint_url: flags.StsEndpointUrl = None,
+    ca_bundle: flags.CaBundle = None,
+    allow_plain_http: flags.PlainHttp = False,
+    no_sign_request: flags.NoSignRequest = False,
+    recursive: flags.Recursive = False,
+    request_payer: flags.RequestPayer = None,
+    expected_bucket_owner: flags.BucketOwner = None,
+    transport: flags.Transport = Transports.AUTO,
+    dryrun: Dryrun = False,
+    quiet: flags.Quiet = False,
+    json: Json = False,
+    markdown: Markdown = False,
+) -> int:
+    """Measure how fast a bucket can be hauled here, and name what holds it up."""
+    if json and markdown:
+        raise UsageError("--json and --markdown are two forms of one result.", hint="leave one out")
+    form = "json" if json else "markdown" if markdown else "text"
+    if compare is not None:
+        if source is not None:
+            raise UsageError("--compare takes two results and no source.")
+        from s3haul.cli import bench_compare  # noqa: PLC0415 - help stays fast
+
+        return bench_compare.run(*compare, form=form)
+    if source is None:
+        raise UsageError("bench needs a source.", hint="s3haul bench s3://BUCKET/PREFIX --profile PROFILE")
+    what = parsing.parse_source(
+        source,
+        recursive=recursive,
+        request_payer=request_payer,
+        expected_bucket_owner=expected_bucket_owner,
+    )
+    access = AccessOptions(
+        profile=profile,
+        source_profile=source_profile,
+        external_id=external_id,
+        role=parsing.parse_role(role_arn, external_id, role_session_name, duration_seconds, mfa_serial),
+        region=region,
+        endpoint_url=endpoint_url,
+        sts_endpoint_url=sts_endpoint_url,
+        ca_bundle=ca_bundle,
+        allow_plain_http=allow_plain_http,
+        transport=transport.value,
+        no_sign_request=no_sign_request,
+    )
+    with quick_imports():
+        from s3haul.cli import bench_run  # noqa: PLC0415 - help and usage errors stay fast
+
+    options = bench_run.options_of(
+        sinks=sinks,
+        concurrency=concurrency,
+        part_size=part_size,
+        repetitions=repetitions,
+        max_objects=max_objects,
+        max_bytes=max_bytes,
+        max_time=max_time,
+    )
+    return bench_run.run(access, what, dir, options, form=form, quiet=quiet, dryrun=dryrun)

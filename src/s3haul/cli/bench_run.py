@@ -1,0 +1,172 @@
+"""One benchmark from the command line: its options, what is said on the way, and the result."""
+
+import json
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from s3haul.api.bench import Planned, RunEnded, bench
+from s3haul.bench.plan import BenchOptions, SinkKind
+from s3haul.bench.report import Report
+from s3haul.bench.result import Run
+from s3haul.bench.sinks import available
+from s3haul.cli import bench_tables, streams
+from s3haul.cli.parsing import parse_size
+from s3haul.core.text import human_bytes, human_count, human_duration
+from s3haul.engine.loop import run_loop
+from s3haul.errors import UsageError
+from s3haul.options import AccessOptions, SourceOptions
+
+MOST_CONCURRENT = 1024
+LEAST_PART = 1 << 20  # bytes
+
+
+def options_of(
+    *,
+    sinks: str,
+    concurrency: str,
+    part_size: str | None,
+    repetitions: int,
+    max_objects: int,
+    max_bytes: str,
+    max_time: float,
+) -> BenchOptions:
+    """The options of these flags. Raises `UsageError`."""
+    sizes = () if part_size is None else tuple(_part_size(word) for word in _words(part_size))
+    return BenchOptions(
+        sinks=_sinks(sinks),
+        concurrency=tuple(_requests(word) for word in _words(concurrency)),
+        part_sizes=sizes or (None,),
+        repetitions=repetitions,
+        max_objects=max_objects,
+        max_bytes=parse_size(max_bytes, "--max-bytes"),
+        max_seconds=max_time,
+    )
+
+
+def run(
+    access: AccessOptions,
+    source: SourceOptions,
+    directory: Path,
+    options: BenchOptions,
+    *,
+    form: str,
+    quiet: bool,
+    dryrun: bool,
+) -> int:
+    """Measure and show; messages go to stderr, the result to stdout. Raises `S3HaulError`."""
+    found: list[Report] = []
+
+    def planned(plan: Planned) -> bool:
+        if dryrun or not quiet:
+            streams.tell("\n".join(plan_lines(plan, options)))
+        return not dryrun
+
+    def ended(last: RunEnded) -> None:
+        if not quiet:
+            streams.tell(run_line(last, options))
+
+    async def main() -> None:
+        report = await bench(source, directory, options, access=access, on_plan=planned, on_run=ended)
+        if report is not None:
+            found.append(report)
+
+    with _cleaned_up_on_sigterm() as terminated:
+        try:
+            run_loop(main())
+        except KeyboardInterrupt:
+            if terminated:
+                return 128 + signal.SIGTERM
+            raise
+    for report in found:
+        _show(report, form)
+    return 0
+
+
+def plan_lines(plan: Planned, options: BenchOptions) -> Iterator[str]:
+    """What will be asked for, before it is."""
+    sample, cost = plan.sample, plan.cost
+    objects, size = human_count(len(sample.refs), "object"), human_bytes(sample.bytes)
+    yield f"Measuring with {objects}, {size}, in {cost.runs} runs, for {human_duration(options.max_seconds)} at most."
+    yield (
+        f"  requests, about: {cost.get_requests:,} GET, {cost.head_requests:,} HEAD ({cost.list_requests:,} LIST"
+        f" were made), and up to {cost.get_requests + cost.head_requests:,} KMS Decrypt (fewer with Bucket Keys)"
+    )
+    yield f"  transfer at most: {human_bytes(cost.bytes)}; the bucket's owner pays, unless --request-payer says otherwise"
+    if sample.too_large:
+        yield f"  left out: {human_count(sample.too_large, 'object')} too large for a run (see --max-bytes)"
+    if sample.archived:
+        yield f"  left out: {human_count(sample.archived, 'object')} archived"
+
+
+def run_line(last: RunEnded, options: BenchOptions) -> str:
+    """One run, as it ended."""
+    run, setting = last.run, last.setting
+    name = "warming up" if setting is None else bench_tables.setting_text(setting)
+    return f"  run {last.number} of {options.runs}: {name}: {_rates(run)}"
+
+
+def _rates(run: Run) -> str:
+    gigabits = run.byte_rate * 8 / 1e9
+    cut = ", cut short: time is over" if run.cut_short else ""
+    failed = f", {run.failed:,} failed" if run.failed else ""
+    return f"{run.object_rate:,.0f} objects/s, {gigabits:.2f} Gb/s, {run.cores:.1f} cores{failed}{cut}"
+
+
+def _show(report: Report, form: str) -> None:
+    if form == "json":
+        streams.put(json.dumps(report.as_object()))
+    else:
+        streams.put_report("\n".join(bench_tables.report_lines(report, markdown=form == "markdown")))
+    streams.flush()
+
+
+@contextmanager
+def _cleaned_up_on_sigterm() -> Iterator[Sequence[int]]:
+    """SIGTERM ends the run as Ctrl-C does: directories that fill memory must not stay. Gives what came."""
+    came: list[int] = []
+
+    def end(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        signal.default_int_handler(number, frame)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",")]
+
+
+def _sinks(text: str) -> tuple[SinkKind, ...]:
+    known = [kind.value for kind in SinkKind]
+    words = list(dict.fromkeys(_words(text)))
+    for word in words:
+        if word not in known:
+            raise UsageError(f"--sinks: {word!r} is no sink.", hint=f"known are {', '.join(known)}")
+    kinds = tuple(SinkKind(word) for word in words)
+    there = tuple(kind for kind in kinds if available(kind))
+    if not there:
+        raise UsageError(f"--sinks {text}: this system has no files in memory.", hint="--sinks disk")
+    return there
+
+
+def _requests(word: str) -> int:
+    if not (word.isascii() and word.isdecimal() and 1 <= int(word) <= MOST_CONCURRENT):
+        raise UsageError(
+            f"--concurrency {word!r} is no number of requests.",
+            hint=f"write numbers from 1 to {MOST_CONCURRENT}: 16,64,256",
+        )
+    return int(word)
+
+
+def _part_size(word: str) -> int:
+    size = parse_size(word, "--part-size")
+    if size < LEAST_PART:
+        raise UsageError(f"--part-size {word} is too small.", hint="1MiB is the least")
+    return size

@@ -1,0 +1,61 @@
+"""`--metrics-port`: a listener that serves the counts of the run to Prometheus while it lasts."""
+
+from typing import TYPE_CHECKING
+
+from s3haul.core.stats import Stats
+from s3haul.errors import UsageError
+from s3haul.events import Event, Noted
+from s3haul.options import OutputOptions, SourceOptions
+from s3haul.progress import Listener
+
+if TYPE_CHECKING:  # the extra may not be installed
+    from s3haul.metrics import Endpoint, RunCollector
+
+
+class Exporter:
+    """The server and what feeds it; both end with `close`."""
+
+    def __init__(self, collector: "RunCollector", endpoint: "Endpoint") -> None:
+        self.collector, self.endpoint = collector, endpoint
+
+    def beside(self, listener: Listener) -> Listener:
+        """The listener, and the metrics, which hear everything first."""
+        listener.observe(Noted(f"Metrics at {self.endpoint.url}"))
+        return _Beside(self, listener)
+
+
+class _Beside:
+    def __init__(self, exporter: Exporter, listener: Listener) -> None:
+        self._exporter, self._listener = exporter, listener
+
+    def observe(self, event: Event) -> None:
+        self._exporter.collector.observe(event)
+        self._listener.observe(event)
+
+    def close(self) -> None:
+        try:
+            self._listener.close()
+        finally:
+            self._exporter.endpoint.close()
+
+
+def exporter(stats: Stats, source: SourceOptions, output: OutputOptions) -> Exporter | None:
+    """Listens from now on; None where no port is given. Raises `UsageError`."""
+    if output.metrics_port is None:
+        return None
+    try:
+        from s3haul.metrics import Endpoint, RunCollector  # noqa: PLC0415 - an extra, and 100 ms
+    except ImportError:
+        raise UsageError(
+            "--metrics-port needs the Prometheus client library, which is not installed.",
+            hint="pip install 's3haul[metrics]'",
+        ) from None
+    collector = RunCollector(stats, source)
+    where = f"{output.metrics_address} port {output.metrics_port}"
+    try:
+        return Exporter(collector, Endpoint(collector, output.metrics_address, output.metrics_port))
+    except OSError as error:
+        raise UsageError(
+            f"The metrics cannot be served at {where}: {error.strerror or error}.",
+            hint="another --metrics-port, 0 for any free one; --metrics-address names an address of this machine",
+        ) from None

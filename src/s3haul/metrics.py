@@ -1,0 +1,114 @@
+"""The counts of a run as Prometheus metrics, over HTTP, for as long as the run lasts.
+
+A scrape reads the counts; nothing is computed in between. It needs the extra `metrics`, and is imported only where a
+port is given. `s3haul help metrics` lists the metrics.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+
+from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from s3haul import __version__
+from s3haul.core.stats import Cause, Stats
+from s3haul.events import CredentialsRenewed, Event, Finished, Received
+from s3haul.options import SourceOptions
+
+
+class RunCollector(Collector):
+    """What Prometheus asks. `observe` is for what the counts do not keep: bytes that come back when an attempt is
+    thrown away would make a counter go down, and the times of events."""
+
+    def __init__(self, stats: Stats, source: SourceOptions) -> None:
+        self._stats = stats
+        self._source = source
+        self._received = 0
+        self._discarded = 0
+        self._progress = time.time()
+        self._session_ends: float | None = None
+
+    def observe(self, event: Event) -> None:
+        """On the event loop."""
+        match event:
+            case Received(size) if size < 0:
+                self._discarded -= size
+            case Received(size):
+                self._received += size
+                self._progress = time.time()
+            case Finished():
+                self._progress = time.time()
+            case CredentialsRenewed():
+                self._session_ends = event.expires
+            case _:
+                pass
+
+    def collect(self) -> Iterator[Metric]:
+        """In a thread of the server."""
+        stats, source = self._stats, self._source
+        labels = {"version": __version__, "bucket": source.bucket, "prefix": source.prefix}
+        info = GaugeMetricFamily("s3haul_run_info", "What is hauled.", labels=list(labels))
+        info.add_metric(list(labels.values()), 1)
+        yield info
+        yield _gauge("listing_complete", "1 once the totals are known.", float(stats.listing_complete))
+        yield _gauge("selected_objects", "Objects listed so far and not filtered out.", stats.selected)
+        yield _gauge("selected_bytes", "Bytes of these objects.", stats.selected_bytes)
+        yield _counter("filtered_objects", "Objects that the filters left out.", stats.filtered)
+        states = {
+            "done": stats.done,
+            "unchanged": stats.already,
+            "skipped": stats.skipped_count,
+            "failed": stats.failed_count,
+        }
+        yield _by("objects", "Objects that reached their end in this run.", "state", states)
+        yield _by("verdicts", "Done objects by what is known of their bytes.", "verdict", stats.verdicts)
+        yield _by("failed_objects", "Failed objects.", "reason", _counts(stats.failed))
+        yield _by("skipped_objects", "Skipped objects.", "reason", _counts(stats.skipped))
+        yield _counter("received_bytes", "Bytes of bodies that came in.", self._received)
+        yield _counter("discarded_bytes", "Of these, bytes of attempts that failed.", self._discarded)
+        yield _by("retries", "Requests that were made again.", "reason", stats.retries)
+        yield _counter("warnings", "Warnings that were given.", len(stats.warnings))
+        yield _counter("credential_renewals", "Sessions of the role.", stats.renewals)
+        if self._session_ends is not None:
+            yield _gauge("session_end_timestamp_seconds", "When the role's session ends.", self._session_ends)
+        yield _gauge(
+            "last_progress_timestamp_seconds", "When anything came in or ended, at last.", self._progress
+        )
+
+
+class Endpoint:
+    """The server of one run: `url` is where it listens, until `close`."""
+
+    def __init__(self, collector: RunCollector, address: str, port: int) -> None:
+        """Port 0 is any free one. Raises `OSError` where it cannot listen."""
+        registry = CollectorRegistry()
+        registry.register(collector)
+        ProcessCollector(namespace="s3haul", registry=registry)
+        self._server, self._thread = start_http_server(port, address, registry)
+        shown = f"[{address}]" if ":" in address else address
+        self.url = f"http://{shown}:{self._server.server_port}/metrics"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"s3haul_{name}", text, value=value)
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    return CounterMetricFamily(f"s3haul_{name}", text, value=value)
+
+
+def _by(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = CounterMetricFamily(f"s3haul_{name}", text, labels=[label])
+    for key, value in dict(values).items():  # a copy: the run goes on meanwhile
+        family.add_metric([key], value)
+    return family
+
+
+def _counts(causes: Mapping[str, Cause]) -> dict[str, int]:
+    return {reason: cause.count for reason, cause in dict(causes).items()}

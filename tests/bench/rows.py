@@ -1,0 +1,27 @@
+"""Measurements to be checked, with the figures that matter and sound ones for the rest."""
+
+from s3haul.bench.plan import Setting, SinkKind
+from s3haul.bench.result import Quantiles, Row, Spread
+
+
+def spread(middle: float) -> Spread:
+    return Spread(middle, 0.95 * middle, 1.05 * middle)
+
+
+def row(sink: str, rate: float, *, concurrency: int = 64, cores: float = 0.5, **others) -> Row:
+    fields = {
+        "setting": Setting(SinkKind(sink), concurrency),
+        "objects_per_second": spread(rate),
+        "bytes_per_second": spread(rate * 4096),
+        "cores": spread(cores),
+        "connect": Quantiles(0.02, 0.05),
+        "first_byte": Quantiles(0.03, 0.2),
+        "total": Quantiles(0.03, 0.3),
+        "requests": 1000,
+        "failed": 0,
+        "retries": 0,
+        "throttled_s3": 0,
+        "throttled_kms": 0,
+        "cut_short": False,
+    }
+    return Row(**(fields | others))

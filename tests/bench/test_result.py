@@ -1,0 +1,133 @@
+"""Results: rates and quantiles of runs, the way through JSON, and two of them side by side."""
+
+import json
+
+import pytest
+
+from bench.rows import row, spread
+from s3haul.bench.bottleneck import Bottleneck, Limit
+from s3haul.bench.compare import Verdict, compare, differences
+from s3haul.bench.plan import Setting, SinkKind
+from s3haul.bench.report import Report
+from s3haul.bench.result import Listing, Quantiles, Row, Run
+from s3haul.cli.app import run as s3haul
+from s3haul.store.protocol import RequestTiming
+
+
+def report(*rows: Row, source: str = "s3://b/") -> Report:
+    return Report(
+        source=source,
+        endpoint="https://s3.us-east-1.amazonaws.com",
+        region="us-east-1",
+        transport="curl",
+        version="1",
+        time=1.0,
+        processors=2,
+        objects=10,
+        bytes=100,
+        listing=Listing(pages=1, keys=10, seconds=0.1),
+        planned=9,
+        made=9,
+        rows=rows,
+        bottleneck=Bottleneck(Limit.DISK, "because of 3", "another disk"),
+    )
+
+
+def test_a_row_holds_the_medians_and_extremes_of_its_runs_and_the_quantiles_of_all_their_requests():
+    timings = [RequestTiming(None, 0.001 * n, 0.002 * n) for n in range(1, 101)]
+    timings.append(RequestTiming(0.5, 0.1, 0.2))
+    runs = [
+        Run(
+            seconds=1.0, cpu_seconds=0.5, objects=rate, bytes=10 * rate, timings=timings if rate == 20 else ()
+        )
+        for rate in (10, 20, 40)
+    ]
+    found = Row.of(Setting(SinkKind.NULL, 8), runs)
+    assert found.objects_per_second == (20, 10, 40)
+    assert found.bytes_per_second == (200, 100, 400)
+    assert found.cores.median == 0.5
+    assert found.connect == Quantiles(0.5, 0.5)
+    assert found.first_byte == pytest.approx((0.051, 0.1))
+    assert found.requests == 101
+
+
+def test_without_timings_there_are_no_quantiles():
+    found = Row.of(Setting(SinkKind.NULL, 8), [Run(seconds=1.0, cpu_seconds=0.1, objects=1, bytes=1)])
+    assert found.total == Quantiles(None, None)
+
+
+def test_a_report_comes_back_from_json_as_it_went():
+    before = report(row("null", 100), row("disk", 90, connect=Quantiles(None, None)))
+    again = Report.from_object(json.loads(json.dumps(before.as_object())))
+    assert again.as_object() == before.as_object()
+
+
+@pytest.mark.parametrize(
+    ("after", "verdict", "ratio"),
+    [(150, Verdict.FASTER, 1.5), (50, Verdict.SLOWER, 0.5), (104, Verdict.SAME, 1.04)],
+)
+def test_a_change_counts_only_beyond_the_spread(after, verdict, ratio):
+    (change,) = compare(report(row("null", 100)), report(row("null", after), row("disk", 5)))
+    assert (change.verdict, round(change.ratio, 4)) == (verdict, ratio)
+    assert change.before == spread(100)
+
+
+def test_a_comparison_tells_what_else_differs():
+    assert list(differences(report(), report())) == []
+    assert list(differences(report(), report(source="s3://c/"))) == ["source: s3://b/, then s3://c/"]
+
+
+@pytest.fixture
+def results(tmp_path):
+    paths = []
+    for name, rate in (("a", 100), ("b", 200)):
+        paths.append(tmp_path / f"{name}.json")
+        paths[-1].write_text(json.dumps(report(row("null", rate)).as_object()))
+    return [str(path) for path in paths]
+
+
+def test_the_command_compares_two_results_in_every_form(results, capsys):
+    assert s3haul(["bench", "--compare", *results]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split()[-2:] == ["2.00", "faster"]
+    assert all(len(line) <= 80 for line in lines)
+    assert s3haul(["bench", "--compare", *results, "--markdown"]) == 0
+    head, rule, cells = capsys.readouterr().out.splitlines()
+    assert head.count("|") == rule.count("|") == cells.count("|") == 8
+    assert s3haul(["bench", "--compare", *results, "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["results"]
+    assert (found["verdict"], found["ratio"]) == ("faster", 2.0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", "nothing", '{"schema": 1, "kind": "s3haul-bench"}', "[" * 100_000, '{"a": NaN}', "\0"],
+)
+def test_a_file_that_is_no_result_is_refused(results, tmp_path, capsys, text):
+    (tmp_path / "bad.json").write_text(text)
+    assert s3haul(["bench", "--compare", results[0], str(tmp_path / "bad.json")]) == 2
+    assert "is no result of s3haul bench --json" in capsys.readouterr().err
+
+
+def test_results_that_measured_different_settings_are_refused(results, tmp_path, capsys):
+    (tmp_path / "c.json").write_text(json.dumps(report(row("disk", 1)).as_object()))
+    assert s3haul(["bench", "--compare", results[0], str(tmp_path / "c.json")]) == 2
+    assert "no setting in common" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["s3://bucket", "--sinks", "tape"], "no sink"),
+        (["s3://bucket", "--concurrency", "8,no"], "no number of requests"),
+        (["s3://bucket", "--concurrency", "5000"], "from 1 to 1024"),
+        (["s3://bucket", "--part-size", "1K"], "1MiB is the least"),
+        (["s3://bucket", "--max-bytes", "much"], "--max-bytes 'much' is no size"),
+        (["s3://bucket", "--json", "--markdown"], "leave one out"),
+        ([], "needs a source"),
+        (["s3://bucket", "--compare", "a", "b"], "no source"),
+    ],
+)
+def test_a_command_line_that_cannot_be_meant_is_refused(capsys, arguments, said):
+    assert s3haul(["bench", *arguments]) == 2
+    assert said in capsys.readouterr().err
