@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from s3haul.aws.config import sdk_settings
 from s3haul.cli.help_topics import topic_text
 
 TESTS = Path(__file__).parent.parent
@@ -44,7 +43,14 @@ HELD = {
     "access point ARN": "unit/test_flags.py::test_a_typo_in_a_bucket_or_an_access_point_is_told_at_once",
     "multi-region access point ARN": "faults/test_multi_region.py::"
     "test_the_bucket_and_its_objects_are_asked_for_with_version_4a",
-    "directory bucket (--x-s3)": "unit/test_flags.py::test_a_directory_bucket_is_refused",
+    **dict.fromkeys(
+        ("access point of an Outpost", "access point of FSx or AWS Backup"),
+        "faults/test_access_points.py::test_what_is_no_bucket_is_read_through_its_access_point",
+    ),
+    **dict.fromkeys(
+        ("Object Lambda access point", "directory bucket (--x-s3, --xa-s3)", "table bucket, vector bucket"),
+        "unit/test_access_points.py::test_what_holds_no_objects_to_haul_is_refused_with_a_way_on",
+    ),
     "- as DEST": "e2e/test_stdout.py::test_what_cannot_go_to_standard_output_is_refused",
     "a web page in place of an answer": "faults/test_transports.py::"
     "test_a_page_of_a_proxy_is_no_refusal_of_the_owner",
@@ -75,14 +81,3 @@ def test_every_row_is_held_to_a_test_and_every_test_has_a_row():
 def test_the_test_of_a_row_exists(node):
     file, _, name = node.partition("::")
     assert re.search(rf"^(async )?def {name}\(", (TESTS / file).read_text(), re.MULTILINE)
-
-
-def test_the_settings_without_effect_are_those_that_the_warning_tells():
-    text = " ".join(topic_text("compatibility").split())
-    listed = text[text.index("is told once: ") : text.index("; and names below s3")]
-    names = {word.strip(",.: ") for word in listed.removeprefix("is told once: ").split()} - {
-        "and",
-        "below",
-        "s3",
-    }
-    assert names == {key.removeprefix("s3.") for key in sdk_settings.WITHOUT_EFFECT}

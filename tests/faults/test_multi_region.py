@@ -1,13 +1,10 @@
 """A multi-region access point is asked at its global host, with Signature Version 4A, all the way from the ARN."""
 
-import asyncio
-from contextlib import asynccontextmanager
-
 import pytest
-import trustme
 
 from contract.demo_access import only_this_aws
-from faults.canned import ConnectProxy, answer, canned, listening, pump, server_context
+from faults.canned import answer
+from faults.hosts import hosted
 from faults.stores import QUICK, read
 from s3haul.aws.session import open_store
 from s3haul.options import AccessOptions, SourceOptions
@@ -16,37 +13,14 @@ ARN = "arn:aws:s3::111111111111:accesspoint/mfzwi23gnjvgw.mrap"
 HOST = "mfzwi23gnjvgw.mrap.accesspoint.s3-global.amazonaws.com"
 
 
-class LeadingProxy(ConnectProxy):
-    """Leads every tunnel to one port of this machine."""
-
-    def __init__(self, port: int) -> None:
-        super().__init__()
-        self._to = port
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        self.tunnels.append(head.split()[1].decode())
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._to)
-        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
-
-
-@asynccontextmanager
-async def global_host(script, ca_file):
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(ca_file))
-    async with canned(script, server_context(authority, HOST)) as server:
-        proxy = LeadingProxy(server.port)
-        async with listening(proxy.serve) as port:
-            yield server, proxy, f"http://127.0.0.1:{port}"
-
-
-async def test_the_bucket_and_its_objects_are_asked_for_with_version_4a(tmp_path):
+@pytest.mark.parametrize("regions", ["*", "us-east-1,eu-west-1"])
+async def test_the_bucket_and_its_objects_are_asked_for_with_version_4a(tmp_path, regions):
     data = answer("200 OK", b"data", etag='"e"')
-    async with global_host(lambda _: data, tmp_path / "ca.pem") as (server, proxy, url):
+    async with hosted(HOST, lambda _: data, tmp_path / "ca.pem") as (server, proxy, url):
         keys = {"AWS_ACCESS_KEY_ID": "AK", "AWS_SECRET_ACCESS_KEY": "SK", "AWS_SESSION_TOKEN": "TOKEN"}
         nowhere = {"AWS_CONFIG_FILE": "/nowhere", "AWS_SHARED_CREDENTIALS_FILE": "/nowhere"}
-        with only_this_aws(**keys, **nowhere), pytest.MonkeyPatch.context() as patch:
+        named = {} if regions == "*" else {"AWS_SIGV4A_SIGNING_REGION_SET": regions}
+        with only_this_aws(**keys, **nowhere, **named), pytest.MonkeyPatch.context() as patch:
             patch.setenv("HTTPS_PROXY", url)
             patch.delenv("https_proxy", raising=False)
             access = AccessOptions(region="eu-west-1", ca_bundle=str(tmp_path / "ca.pem"))
@@ -59,5 +33,5 @@ async def test_the_bucket_and_its_objects_are_asked_for_with_version_4a(tmp_path
     for head in server.requests:
         lines = head.decode().lower()
         assert "authorization: aws4-ecdsa-p256-sha256 credential=ak/" in lines
-        assert "x-amz-region-set: *" in lines
+        assert f"x-amz-region-set: {regions}\r\n" in lines
         assert "x-amz-security-token: token" in lines

@@ -10,6 +10,7 @@ from pathlib import Path
 from contract.demo_access import CONFIG, only_this_aws
 from foreign.clients import Credentials
 from foreign.ministack_server import MiniStack
+from foreign.moto_server import Moto
 from foreign.seaweedfs_server import SeaweedFS
 
 STATIC = """
@@ -23,8 +24,8 @@ aws_secret_access_key = {secret}
 
 
 @contextmanager
-def role_profile(server: MiniStack, directory: Path, **changes: str) -> Iterator[Path]:
-    """Account B's user assumes account A's role with the External ID, as the recipe writes it.
+def role_profile(server: MiniStack | Moto, directory: Path, **changes: str) -> Iterator[Path]:
+    """The user assumes the role (of account A; moto has one account only) with the External ID, as the recipe writes it.
 
     `changes` replace values of `contract.demo_access.CONFIG`.
     """

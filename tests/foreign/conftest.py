@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from foreign.ministack_server import MiniStack
+from foreign.moto_server import Moto
 from foreign.seaweedfs_server import SeaweedFS
 
 FIRST_INSTALL = 1200.0
@@ -19,6 +20,12 @@ def ministack():
 @pytest.fixture(scope="session")
 def seaweedfs():
     with SeaweedFS() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def moto():
+    with Moto() as server:
         yield server
 
 

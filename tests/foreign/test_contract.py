@@ -26,6 +26,13 @@ SEAWEEDFS_LACKS = {
     "small-parts": "parts below 5 MiB are refused, as S3 does",
 }
 
+MOTO_LACKS = {
+    "layout": "GetObjectAttributes gives no parts",
+    "odd-keys": "a key with a line break cannot be stored",
+    "parts": "partNumber is ignored: the whole object comes",
+    "small-parts": "parts below 5 MiB are refused, as S3 does",
+}
+
 
 def upload(server: ForeignServer, bucket: str, key: str, one: Upload) -> None:
     more = {"ContentEncoding": one.content_encoding} if one.content_encoding else {}
@@ -78,3 +85,9 @@ class TestOnSeaweedFS(ObjectStoreContract):
     def case(self, seaweedfs, tmp_path, request):
         keys = keys_profile(seaweedfs, tmp_path, seaweedfs.assume())
         return case_of(seaweedfs, keys, SEAWEEDFS_LACKS, request.param)
+
+
+class TestOnMoto(ObjectStoreContract):
+    @BOTH
+    def case(self, moto, tmp_path, request):
+        return case_of(moto, role_profile(moto, tmp_path), MOTO_LACKS, request.param)

@@ -14,6 +14,9 @@ SMALL = RangeOptions(above=2 * MIB, smallest=MIB, largest=MIB, block=MIB // 2)
 PARTS = (5 * MIB, 5 * MIB, MIB + 1)
 SHA, CRC, WHOLE = noise(sum(PARTS)), noise(sum(PARTS) + 7)[7:], noise(9 * MIB + 5)
 
+# moto gives neither the number of the parts nor their places: nobody can tell what the checksum is of.
+COMPOSITE = {"moto": "size-only"}
+
 
 def fill(server):
     bucket = server.fresh_bucket()
@@ -26,14 +29,14 @@ def fill(server):
 
 
 @pytest.mark.parametrize("transport", ["curl", "sdk"])
-@pytest.mark.parametrize("name", ["ministack", "seaweedfs"])
+@pytest.mark.parametrize("name", ["ministack", "seaweedfs", "moto"])
 async def test_large_objects_of_every_kind_are_verified(request, tmp_path, name, transport):
     server = request.getfixturevalue(name)
     source = SourceOptions(bucket=fill(server))
     home = tmp_path / "home"
     home.mkdir()
     profile = (
-        role_profile(server, home) if name == "ministack" else keys_profile(server, home, server.assume())
+        role_profile(server, home) if name != "seaweedfs" else keys_profile(server, home, server.assume())
     )
     access = AccessOptions(profile="export", transport=transport)
     with profile:
@@ -42,6 +45,7 @@ async def test_large_objects_of_every_kind_are_verified(request, tmp_path, name,
             requests = opened.store.statistics()["get_object"]
     assert tree(tmp_path / "dest") == {"composite/sha": SHA, "composite/crc": CRC, "whole": WHOLE}
     verdicts = {key: line["verdict"] for key, line in manifest(tmp_path / "dest").items()}
-    assert verdicts == dict.fromkeys(["composite/crc", "composite/sha", "whole"], "verified")
+    composite = COMPOSITE.get(name, "verified")
+    assert verdicts == {"composite/crc": composite, "composite/sha": composite, "whole": "verified"}
     assert (leftovers(tmp_path / "dest"), done.stats.exit_code) == ([], 0)
     assert requests > 6

@@ -68,6 +68,24 @@ def test_the_recipe_verbatim_hauls_the_other_accounts_bucket(ministack, tmp_path
     assert (again[0], verified[0]) == (0, 0)
 
 
+def test_a_server_that_closes_each_connection_and_keeps_one_account_is_hauled(moto, tmp_path):
+    bucket = moto.fresh_bucket()
+    printable = [key for key in HOSTILE if key.isprintable()]
+    objects = {f"data/{n:03}": os.urandom(n * 50) for n in range(40)} | {k: k.encode() for k in printable}
+    moto.seed(objects, bucket=bucket)
+    moto.seed_checksummed("checked", b"body", "SHA256", bucket=bucket)
+    parts = [os.urandom(5 * MIB), b"last"]
+    moto.seed_multipart("parts", parts, "SHA256", "COMPOSITE", bucket=bucket)
+    with role_profile(moto, tmp_path):
+        code, out, err = s3haul("cp", f"s3://{bucket}", "data", "--profile", "export", cwd=tmp_path)
+        assert code == 0, (out, err)
+        lines = manifest(tmp_path, "data")
+        verified = s3haul("verify", "data", cwd=tmp_path)
+    assert contents(tmp_path / "data", lines) == objects | {"checked": b"body", "parts": b"".join(parts)}
+    assert (lines["checked"]["verdict"], lines["parts"]["verdict"]) == ("verified", "size-only")
+    assert verified[0] == 0
+
+
 def test_sessions_that_end_in_the_middle_of_a_run_are_renewed_and_nothing_fails(ministack, tmp_path):
     bucket = ministack.fresh_bucket()
     ministack.seed({f"k{n:04}": os.urandom(2000) for n in range(400)}, bucket=bucket)
@@ -95,13 +113,17 @@ def test_sessions_that_end_in_the_middle_of_a_run_are_renewed_and_nothing_fails(
     assert summary["credential_renewals"] < 10
 
 
-@pytest.mark.parametrize("external_id", ["wrong-id", ""])
-def test_a_wrong_external_id_is_named(ministack, tmp_path, external_id):
-    with role_profile(ministack, tmp_path) as config:
+# moto does not mind where it is missing.
+@pytest.mark.parametrize(
+    ("name", "external_id"), [("ministack", "wrong-id"), ("ministack", ""), ("moto", "wrong-id")]
+)
+def test_a_wrong_external_id_is_named(request, tmp_path, name, external_id):
+    server = request.getfixturevalue(name)
+    with role_profile(server, tmp_path) as config:
         text = config.read_text()
         line = f"external_id = {external_id}\n" if external_id else ""
         config.write_text(re.sub(r"external_id *=.*\n", line, text))
-        code, _, err = s3haul("cp", f"s3://{ministack.bucket}", "data", "--profile", "export", cwd=tmp_path)
+        code, _, err = s3haul("cp", f"s3://{server.bucket}", "data", "--profile", "export", cwd=tmp_path)
     assert code == 4
     assert "S3H-STS-03" in err
     assert "External ID" in err

@@ -1,4 +1,4 @@
-"""What both foreign servers do as S3 does it, as far as the other tests of this directory rely on it.
+"""What the foreign servers do as S3 does it, as far as the other tests of this directory rely on it.
 
 Plain botocore asks; nothing of s3haul takes part.
 """
@@ -21,8 +21,14 @@ FIRST_PART = bytes(range(256)) * (5 * 1024 * 1024 // 256)
 LAST_PART = b"the last part"
 
 
-@pytest.fixture(params=["ministack", "seaweedfs"])
+@pytest.fixture(params=["ministack", "seaweedfs", "moto"])
 def server(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=["ministack", "seaweedfs"])
+def strict_server(request):
+    """One that refuses what is wrong; moto takes it."""
     return request.getfixturevalue(request.param)
 
 
@@ -45,11 +51,11 @@ def test_an_object_says_that_it_is_encrypted_with_kms(server):
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_every_kind_of_checksum_is_checked_kept_and_given_when_asked_for(server, algorithm):
-    bucket = server.bucket
+def test_every_kind_of_checksum_is_checked_kept_and_given_when_asked_for(strict_server, algorithm):
+    bucket = strict_server.bucket
     key = f"checksums/{algorithm}"
-    server.seed_checksummed(key, b"body", algorithm)
-    s3 = server.client("s3")
+    strict_server.seed_checksummed(key, b"body", algorithm)
+    s3 = strict_server.client("s3")
     field = f"Checksum{algorithm}"
     whole = s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
     assert whole[field] == text(digest(algorithm, b"body"))
@@ -60,10 +66,12 @@ def test_every_kind_of_checksum_is_checked_kept_and_given_when_asked_for(server,
 
 
 @pytest.mark.parametrize("algorithm", COMPOSITE_ALGORITHMS)
-def test_an_object_in_parts_has_a_checksum_of_checksums(server, algorithm):
+def test_an_object_in_parts_has_a_checksum_of_checksums(strict_server, algorithm):
     key = f"composite/{algorithm}"
-    server.seed_multipart(key, [FIRST_PART, LAST_PART], algorithm, "COMPOSITE")
-    answer = server.client("s3").head_object(Bucket=server.bucket, Key=key, ChecksumMode="ENABLED")
+    strict_server.seed_multipart(key, [FIRST_PART, LAST_PART], algorithm, "COMPOSITE")
+    answer = strict_server.client("s3").head_object(
+        Bucket=strict_server.bucket, Key=key, ChecksumMode="ENABLED"
+    )
     digests = digest(algorithm, FIRST_PART) + digest(algorithm, LAST_PART)
     assert answer[f"Checksum{algorithm}"] == text(digest(algorithm, digests)) + "-2"
     assert answer["ChecksumType"] == "COMPOSITE"
@@ -111,18 +119,22 @@ def test_a_listing_comes_in_pages_and_in_utf8_order_where_no_directory_has_a_sib
     assert listed(s3, bucket) == listed(s3, bucket, page_size=4) == in_order
 
 
-def test_a_wrong_signature_is_refused(ministack, seaweedfs):
-    for server, keys in ((ministack, ministack.caller), (seaweedfs, seaweedfs.reader)):
+def test_a_wrong_signature_is_refused(ministack, seaweedfs, moto):
+    for server, keys in (
+        (ministack, ministack.caller),
+        (seaweedfs, seaweedfs.reader),
+        (moto, moto.owner),
+    ):
         forged = server.client("s3", Credentials(keys.access_key, "not the secret"))
         assert refusal(forged.list_objects_v2, Bucket=server.bucket) == (403, "SignatureDoesNotMatch")
 
 
-def test_a_clock_that_is_twenty_minutes_late_is_refused(server, monkeypatch):
+def test_a_clock_that_is_twenty_minutes_late_is_refused(strict_server, monkeypatch):
     def late(**options):
         return get_current_datetime(**options) - timedelta(minutes=20)
 
     for signer in (botocore.auth, botocore.crt.auth):
         monkeypatch.setattr(signer, "get_current_datetime", late)
-    keys = server.caller if server.name == "ministack" else server.reader
-    skewed = refusal(server.client("s3", keys).list_objects_v2, Bucket=server.bucket)
+    keys = strict_server.caller if strict_server.name == "ministack" else strict_server.reader
+    skewed = refusal(strict_server.client("s3", keys).list_objects_v2, Bucket=strict_server.bucket)
     assert skewed == (403, "RequestTimeTooSkewed")

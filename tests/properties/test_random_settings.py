@@ -137,8 +137,19 @@ names = st.sampled_from(
         *("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"),
     ]
 )
-every_value = st.sampled_from(sorted({one for values in SANE.values() for one in values})) | junk
-variables = st.dictionaries(names, every_value, max_size=4)
+every_value = st.sampled_from(
+    sorted({one for values in SANE.values() for one in values if SECRET not in one})
+)
+secrets = st.fixed_dictionaries(
+    {},
+    optional={
+        "AWS_SECRET_ACCESS_KEY": st.sampled_from([SECRET, f"{SECRET}\x07", f"{SECRET} "]),
+        "AWS_SESSION_TOKEN": st.sampled_from([SECRET, f"{SECRET}\n"]),
+        "HTTPS_PROXY": st.sampled_from([f"http://u:{SECRET}@proxy.example:3128", f"http://u:{SECRET}@[::1"]),
+        "AWS_ENDPOINT_URL": st.sampled_from([f"https://u:{SECRET}@store.example"]),
+    },
+)
+variables = st.builds(dict.__or__, st.dictionaries(names, every_value | junk, max_size=4), secrets)
 flags = st.fixed_dictionaries(
     {},
     optional={

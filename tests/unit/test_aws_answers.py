@@ -25,6 +25,11 @@ from s3haul.s3 import responses
             (Checksum("SHA256", "COMPOSITE", "abc"),),
         ),
         ({"x-amz-checksum-sha1": "abc=-12"}, (Checksum("SHA1", "COMPOSITE", "abc=-12"),)),
+        # What moto sends beside it.
+        (
+            {"x-amz-checksum-sha256": "abc=", "x-amz-checksum-algorithm": "SHA256"},
+            (Checksum("SHA256", "FULL_OBJECT", "abc="),),
+        ),
         ({"x-amz-checksum-sha1": "abc="}, (Checksum("SHA1", "FULL_OBJECT", "abc="),)),
         ({"x-amz-checksum-xxhash128": "v"}, (Checksum("XXHASH128", "FULL_OBJECT", "v"),)),
         (

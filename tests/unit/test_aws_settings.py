@@ -253,7 +253,6 @@ def test_a_name_or_arn_that_cannot_be_meant_is_told_at_once(bucket, words):
         "arn:aws:s3:us-east-1:111111111111:accesspoint/door",
         "arn:aws:s3:us-east-1:111111111111:accesspoint:door",
         "arn:aws-cn:s3:cn-north-1:111111111111:accesspoint/door",
-        "arn:aws:s3-object-lambda:us-east-1:111111111111:accesspoint/door",
         MULTI_REGION,
     ],
 )

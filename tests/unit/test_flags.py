@@ -51,8 +51,3 @@ def test_the_key_begins_behind_the_arn():
     source = parse_source("s3://arn:aws:s3:us-east-1:111111111111:accesspoint/door/a/key", recursive=False)
     assert source.bucket == "arn:aws:s3:us-east-1:111111111111:accesspoint/door"
     assert source.prefix == "a/key"
-
-
-def test_a_directory_bucket_is_refused():
-    with pytest.raises(UsageError, match="Directory buckets"):
-        parse_source("s3://b--use1-az4--x-s3", recursive=False)

@@ -43,7 +43,8 @@ def core_session(profile: str | None, ca_bundle: str | None) -> Session:
     hooks = copy.copy(event_handlers())
     session = Session(profile=profile, event_hooks=hooks, include_builtin_handlers=False)
     session.register_component("data_loader", service_models())
-    session.set_default_client_config(Config(connect_timeout=CONNECT_TIMEOUT))
+    # With the mode "auto" botocore would ask instance metadata for the region, for each client.
+    session.set_default_client_config(Config(connect_timeout=CONNECT_TIMEOUT, defaults_mode="legacy"))
     session.register("before-send", carried_by(carrier(authorities(ca_bundle))))
     return tame(session)
 

@@ -54,7 +54,7 @@ def sdk_client(
     session = AioSession(profile=settings.profile.value)
     session.register_component("data_loader", service_models())
     session.register_component("credential_provider", AioCredentialResolver([_OnlyProvider(fetch)]))
-    session.set_default_client_config(StrictConfig())
+    session.set_default_client_config(StrictConfig(defaults_mode="legacy"))  # as in `clients`
     config = StrictConfig(
         max_pool_connections=transfer.concurrency + SPARE_CONNECTIONS,
         connect_timeout=CONNECT_TIMEOUT,

@@ -16,13 +16,14 @@ from s3haul.aws import refusals
 from s3haul.aws.carrier import authorities, call
 from s3haul.aws.clients import quiet_loggers, s3_client
 from s3haul.aws.config.profile import Settings, resolve
+from s3haul.aws.config.validation import UNUSABLE
 from s3haul.aws.credentials import RoleCredentials
 from s3haul.aws.guard import guarded
 from s3haul.aws.sources import load_source
 from s3haul.aws.sts import AskMfa, RoleChain
 from s3haul.aws.translate import FOREIGN, translate
 from s3haul.aws.transport import Choice, choose
-from s3haul.errors import CredentialsError, FaultKind, SourceError
+from s3haul.errors import CredentialsError, FaultKind, SourceError, UsageError
 from s3haul.events import Emit
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
 from s3haul.policies.names import Arn
@@ -204,6 +205,12 @@ async def _bucket_region(
     if source.bucket.endswith("--x-s3"):
         return configured, None
     arn = Arn.parse(source.bucket)
+    if arn and arn.region not in {"", configured} and not settings.use_arn_region:
+        raise UsageError(
+            f"the access point is in {arn.region}, not in {configured}, and use_arn_region is false",
+            hint=f"name its region, or change one of these: {', '.join(settings.given)}",
+            id=UNUSABLE,
+        )
     asked = (arn.region if arn else "") or configured
     found, client = await _ask_region(settings, fetch, source, asked)
     region = found if arn is None and _REGION.fullmatch(found) else asked

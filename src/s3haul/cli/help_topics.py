@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from s3haul.aws.setting_effects import EFFECTS
 from s3haul.cli import streams
 from s3haul.cli.commands import COMMANDS, load
 from s3haul.diagnose.reasons import REASONS
@@ -16,11 +17,8 @@ from s3haul.diagnose.table import DIAGNOSES
 from s3haul.errors import UsageError
 from s3haul.preflight.statements import EXAMPLE, statement_of
 
-TOPICS = (
-    *("compatibility", "exit-codes", "errors", "filters", "resume", "large-objects", "names"),
-    *("manifest", "json", "threat-model", "conventions", "measuring", "metrics", "dashboard"),
-    *("how-it-works", "developing"),
-)
+_TEXTS = {text.name.partition(".")[0]: text for text in (resources.files("s3haul.cli") / "topics").iterdir()}
+TOPICS = sorted({*_TEXTS, "errors", "settings"})  # these two are generated
 
 
 def topics(incomplete: str) -> list[str]:
@@ -59,10 +57,27 @@ def topic_text(topic: str) -> str:
         return _page(topic.upper())
     if topic == "errors":
         return "\n\n".join(_page(each) for each in sorted(DIAGNOSES))
+    if topic == "settings":
+        return _settings()
     if topic not in TOPICS:
         raise UsageError(f"There is no help on {topic!r}.", hint=f"topics: {', '.join(TOPICS)}")
-    name = "dashboard.json" if topic == "dashboard" else f"{topic}.md"
-    return (resources.files("s3haul.cli") / "topics" / name).read_text("utf-8").rstrip()
+    return _TEXTS[topic].read_text("utf-8").rstrip()
+
+
+def _settings() -> str:
+    lines = [_ABOUT_SETTINGS]
+    for one in EFFECTS:
+        variable = f" ({one.variable})" if one.variable else ""
+        lines += [f"  {one.key}{variable}", f"      {one.does}"]
+    return "\n".join(lines)
+
+
+_ABOUT_SETTINGS = """What becomes of each setting of the AWS SDKs and the AWS CLI (its variable in brackets)
+
+A flag goes before a variable, a variable before the profile; an empty variable is none. A value that a setting
+cannot have ends the run before anything is sent. What is not used is told once a run (S3H-CFG-09). s3.NAME stands
+below s3 =, indented. `s3haul configure show` tells the values in effect and where they come from.
+"""
 
 
 def _page(error_id: str) -> str:

@@ -13,7 +13,8 @@ from s3haul.errors import UsageError
 from s3haul.options import DestinationOptions, Existing, RoleOptions, SourceOptions
 from s3haul.policies.buckets import check_bucket
 
-_URL = re.compile(r"s3://(?P<bucket>arn:[^/]+[:/]accesspoint[:/][^/]+|[^/]+)(?:/(?P<key>.*))?", re.DOTALL)
+_POINT = r"arn:[^/]+(?:(?<=outpost)/[^/]+)?[:/]accesspoint[:/][^/]+"
+_URL = re.compile(rf"s3://(?P<bucket>{_POINT}|[^/]+)(?:/(?P<key>.*))?", re.DOTALL)
 
 
 def parse_source(
@@ -32,11 +33,6 @@ def parse_source(
         raise UsageError("--request-payer takes one value: requester.")
     if expected_bucket_owner is not None and not re.fullmatch(r"\d{12}", expected_bucket_owner, re.ASCII):
         raise UsageError("--expected-bucket-owner takes an account number of 12 digits.")
-    if match["bucket"].endswith("--x-s3"):
-        raise UsageError(
-            "Directory buckets (--x-s3) list their keys without order, which s3haul cannot resume yet.",
-            hint="copy the objects to a general purpose bucket first",
-        )
     check_bucket(match["bucket"])
     prefix = match["key"] or ""
     recursive = recursive or not prefix or prefix.endswith("/")

@@ -1,10 +1,12 @@
 """What may stand for a bucket in s3://…: a name, or the ARN of an access point. Pure.
 
-Names of other stores go beyond AWS's rules, so only what no request can hold is refused. ARNs: S3 User Guide,
-"Referencing access points" and "Multi-Region Access Points".
+Names of other stores go beyond AWS's rules, so only what no request can hold is refused, and what AWS keeps for
+other things than buckets of objects. ARNs: S3 User Guide, "Referencing access points", "Multi-Region Access Points",
+and the guides of S3 on Outposts, Object Lambda and AWS Backup.
 """
 
 import re
+from typing import NamedTuple
 
 from s3haul.errors import UsageError
 from s3haul.policies.names import ACCOUNT, Arn
@@ -13,19 +15,77 @@ from s3haul.policies.partitions import partition_of_region, partitions
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,255}", re.ASCII)
 _POINT = re.compile(r"accesspoint[:/](?P<name>[A-Za-z0-9.-]{1,63})", re.ASCII)
 _MULTI_REGION = re.compile(r"[a-z0-9]{1,50}\.mrap", re.ASCII)
+_ON_OUTPOST = re.compile(r"outpost[:/]op-[a-z0-9]{1,63}[:/]accesspoint[:/][A-Za-z0-9-]{1,63}", re.ASCII)
 _FORM = "arn:aws:s3:REGION:ACCOUNT-ID:accesspoint/NAME, or arn:aws:s3::ACCOUNT-ID:accesspoint/ALIAS.mrap"
+
+
+class _Refused(NamedTuple):
+    """What cannot be hauled, although a request could name it; `hint` is what can be done."""
+
+    what: str
+    hint: str
+
+
+_DIRECTORY = _Refused(
+    "Directory buckets (--x-s3) list their keys without order, which s3haul cannot resume yet.",
+    "copy the objects to a general purpose bucket first",
+)
+_LAMBDA = _Refused(
+    "What an Object Lambda access point gives is made as it is read: no size, ETag or checksum can be held against it.",
+    "name the access point or the bucket behind it",
+)
+_TABLES = _Refused(
+    "A table bucket holds tables, and no objects to list.", "export the table to a general purpose bucket"
+)
+_BY_SUFFIX = {
+    "--x-s3": _DIRECTORY,
+    "--xa-s3": _DIRECTORY,
+    "--ol-s3": _LAMBDA,
+    "--table-s3": _TABLES,
+    ".mrap": _Refused(
+        "A multi-region access point has to be named by its ARN.",
+        "write s3://arn:aws:s3::ACCOUNT-ID:accesspoint/ALIAS.mrap/",
+    ),
+}
+_BY_SERVICE = {
+    "s3express": _DIRECTORY,
+    "s3-object-lambda": _LAMBDA,
+    "s3tables": _TABLES,
+    "s3vectors": _Refused(
+        "A vector bucket holds vectors, and no objects to list.", "name a general purpose bucket"
+    ),
+    "backup": _Refused(
+        "A backup is read through the access point of S3 that AWS Backup makes for it.",
+        "aws backup describe-backup-access-point tells its S3AccessPointArn; write s3:// and that",
+    ),
+    "fsx": _Refused(
+        "A file system is read through an access point of S3 that is attached to one of its volumes.",
+        "aws fsx describe-s3-access-point-attachments tells its ARN and alias; write s3:// and either",
+    ),
+}
 
 
 def check_bucket(bucket: str) -> None:
     """Raises `UsageError` for what is neither a name nor a sound ARN."""
     if not bucket.lower().startswith("arn:"):
+        _refuse(next((one for suffix, one in _BY_SUFFIX.items() if bucket.endswith(suffix)), None))
         if not _NAME.fullmatch(bucket):
             hint = "a name has letters, digits, hyphens and dots; an access point is named by its whole ARN"
             raise UsageError(f"{bucket!r} is not the name of a bucket", hint=hint)
         return
-    defect = _defect(Arn.parse(bucket))
+    arn = Arn.parse(bucket)
+    if arn is not None:
+        _refuse(_BY_SERVICE.get(arn.service))
+    if arn is not None and (arn.service, arn.region, arn.account) == ("s3", "", ""):
+        raise UsageError("A bucket is named without its ARN.", hint=f"write s3://{arn.resource}")
+    defect = _defect(arn)
     if defect:
         raise UsageError(f"{bucket!r} is not the ARN of an access point: {defect}", hint=f"write {_FORM}")
+
+
+def _refuse(refused: _Refused | None) -> None:
+    if refused is not None:
+        raise UsageError(refused.what, hint=refused.hint)
 
 
 def is_multi_region(bucket: str) -> bool:
@@ -45,7 +105,12 @@ def _defect(arn: Arn | None) -> str:
     if not ACCOUNT.fullmatch(arn.account):
         return f"its account {arn.account!r} does not have 12 digits"
     if arn.service == "s3-outposts":
-        return ""
+        sound = _ON_OUTPOST.fullmatch(arn.resource)
+        return (
+            _defect_of_region(arn)
+            if sound
+            else f"{arn.resource!r} is not outpost/OUTPOST-ID/accesspoint/NAME"
+        )
     return _defect_of_point(arn)
 
 
@@ -56,8 +121,12 @@ def _defect_of_point(arn: Arn) -> str:
     multi_region = _MULTI_REGION.fullmatch(point["name"]) is not None
     if arn.region and multi_region:
         return "that of a multi-region access point has no region (two colons)"
+    return "" if multi_region else _defect_of_region(arn)
+
+
+def _defect_of_region(arn: Arn) -> str:
     if not arn.region:
-        return "" if multi_region else "its region is missing"
+        return "its region is missing"
     partition = partition_of_region(arn.region)
     if partition is None:
         return f"there is no region {arn.region!r}"

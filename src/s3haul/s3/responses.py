@@ -15,7 +15,8 @@ from s3haul.s3.faults import http_date
 from s3haul.s3.list_pages import decoded_key
 
 _PREFIX = "x-amz-checksum-"
-_NO_CHECKSUM = frozenset({_PREFIX + "type", _PREFIX + "mode"})
+# The last one is a parameter of uploads that some servers send back.
+_NO_CHECKSUM = frozenset({_PREFIX + "type", _PREFIX + "mode", _PREFIX + "algorithm"})
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCII)
 _MOST_DIGITS = 19  # of a number that fits into 64 bits
 _COMPOSITE = re.compile(r".+-\d+", re.ASCII)

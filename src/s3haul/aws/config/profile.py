@@ -42,6 +42,7 @@ class Settings:
     roles: tuple[RoleStep, ...] = ()
     addressing_style: str = "auto"
     us_east_1_regional: bool = True
+    use_arn_region: bool = True  # whether an access point of another region than the configured one is asked
     given: tuple[str, ...] = ()  # what decides about endpoints, with its places, for messages
     warnings: tuple[Warned, ...] = ()
 
@@ -83,7 +84,8 @@ def resolve(access: AccessOptions, environ: Mapping[str, str] = os.environ) -> S
         addressing_style=_nested(keys, "addressing_style") or "auto",
         us_east_1_regional=_us_east_1_regional(keys, environ),
         given=(*named, *sdk_settings.of_endpoints(keys, place)),
-        warnings=tuple(_warnings(profile, keys, place)),
+        use_arn_region=_use_arn_region(keys, environ),
+        warnings=tuple(_warnings(profile, keys, place, files)),
     )
 
 
@@ -135,6 +137,12 @@ def _us_east_1_regional(keys: dict[str, Any], environ: Mapping[str, str]) -> boo
     variable = environ.get("AWS_S3_US_EAST_1_REGIONAL_ENDPOINT")
     found = variable or keys.get(f"s3_{name}") or _nested(keys, name)
     return str(found).lower() != "legacy"
+
+
+def _use_arn_region(keys: dict[str, Any], environ: Mapping[str, str]) -> bool:
+    variable = environ.get("AWS_S3_USE_ARN_REGION")
+    found = variable or keys.get("s3_use_arn_region") or _nested(keys, "use_arn_region")
+    return str(found).lower() != "false"
 
 
 def _max_attempts(session: Session) -> int | None:
@@ -202,11 +210,11 @@ def _check_ca_bundle(path: str, where: str, refusal: type[S3HaulError]) -> None:
         ) from None
 
 
-def _warnings(profile: Setting, keys: dict[str, Any], place: Place) -> Iterator[Warned]:
+def _warnings(profile: Setting, keys: dict[str, Any], place: Place, files: ConfigFile) -> Iterator[Warned]:
     if profile.origin is Origin.ENVIRONMENT and place.environ.get("AWS_ACCESS_KEY_ID"):
         advice = f"unset it, or pass --profile {profile.value}"
         yield Warned(
             f"AWS_ACCESS_KEY_ID is set and wins over AWS_PROFILE={profile.value}; {advice}", "S3H-CFG-06"
         )
-    if sentence := sdk_settings.unused(keys, place):
+    if sentence := sdk_settings.unused(keys, place, files.everything.get("services")):
         yield Warned(sentence, sdk_settings.UNUSED)

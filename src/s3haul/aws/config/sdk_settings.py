@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from s3haul.aws.config.origins import Place
 from s3haul.aws.config.validation import unusable
+from s3haul.aws.setting_effects import EFFECTS, Effect
 
 UNUSED = "S3H-CFG-09"
 
@@ -74,6 +75,7 @@ KNOWN = (
     Known("imds_use_ipv6", "AWS_IMDS_USE_IPV6", _SWITCH),
     Known("csm_enabled", "AWS_CSM_ENABLED", _SWITCH),
     Known("csm_port", "AWS_CSM_PORT"),
+    Known("tcp_keepalive", "", _SWITCH),
 )
 
 # Keys of a profile that hold text and lead to something that is sent or opened.
@@ -102,31 +104,11 @@ _SECRET = frozenset(
     | {"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"}
 )
 
-# What the AWS CLI paces its transfers with, and what does it here.
-WITHOUT_EFFECT = {
-    "retry_mode": "waiting is bounded by time, not by attempts",
-    "s3.max_concurrent_requests": "--concurrency caps the requests",
-    "s3.max_queue_size": "",
-    "s3.multipart_threshold": "part sizes adapt",
-    "s3.multipart_chunksize": "part sizes adapt",
-    "s3.target_bandwidth": "",
-    "s3.preferred_transfer_client": "--transport chooses",
-    "s3.payload_signing_enabled": "a download has no payload",
-}
-_NAMES = frozenset(
-    {*_TEXTS, *_SECTIONS, *(known.key for known in KNOWN if "." not in known.key), *WITHOUT_EFFECT}
-)
+_NAMES = frozenset({*_TEXTS, *_SECTIONS, *(one.key for one in (*KNOWN, *EFFECTS) if "." not in one.key)})
 _OF_OTHERS = frozenset({"aws_account_id", "login_session", "output"})
 _NESTED = frozenset(
-    {known.key.removeprefix("s3.") for known in KNOWN if known.key.startswith("s3.")}
-    | {key.removeprefix("s3.") for key in WITHOUT_EFFECT if key.startswith("s3.")}
-    | {
-        "signature_version",
-        "max_bandwidth",
-        "us_east_1_regional_endpoint",
-        "s3_disable_multiregion_access_points",
-        "endpoint_url",
-    }
+    {one.key.removeprefix("s3.") for one in (*KNOWN, *EFFECTS) if one.key.startswith("s3.")}
+    | {"signature_version"}
 )
 
 
@@ -151,15 +133,46 @@ def check(keys: Mapping[str, Any], place: Place) -> None:
             raise unusable(given[1], repr(given[0]), given[2], f"it takes {known.wanted()}")
 
 
-def unused(keys: Mapping[str, Any], place: Place) -> str:
-    """A sentence about the settings of the profile that change nothing here, and why; "" where there are none."""
+def unused(keys: Mapping[str, Any], place: Place, services: Mapping[str, Any] | None = None) -> str:
+    """A sentence about what is set and changes nothing here, and why; "" where there is nothing of the kind.
+
+    `services` are the sections of that kind in the config file.
+    """
     section = keys.get("s3")
     nested = section if isinstance(section, Mapping) else {}
-    found = [_told(key) for key in WITHOUT_EFFECT if _value(key, keys) is not None]
+    found = [f"{one.key} ({one.unused})" for one in EFFECTS if _is_unused(one, _held(one.key, keys))]
     found += [f"s3.{name} (it is unknown)" for name in nested if name not in _NESTED]
     found += [f"{name} (it belongs below s3, indented)" for name in keys if _is_misplaced(name)]
     found += [f"{name} (is {close[0]} meant?)" for name in keys if (close := _near(name))]
-    return f"not used from profile {place.profile!r}: {', '.join(found)}" if found else ""
+    named = str(keys.get("services"))
+    found += [f"{name} of services {named}" for name in _unused_of_services((services or {}).get(named))]
+    sources = {
+        f"profile {place.profile!r}": found,
+        "the environment": [
+            f"{one.variable} ({one.unused})"
+            for one in EFFECTS
+            if _is_unused(one, place.environ.get(one.variable))
+        ],
+    }
+    return "; ".join(f"not used from {source}: {', '.join(told)}" for source, told in sources.items() if told)
+
+
+def _is_unused(effect: Effect, value: Any) -> bool:
+    return effect.unused is not None and bool(value) and str(value).lower() not in effect.fine
+
+
+def _unused_of_services(section: Any) -> Iterator[str]:
+    """What a section of services says beside the endpoints of S3 and STS; other services are nobody's business."""
+    for name, value in section.items() if isinstance(section, Mapping) else ():
+        if not isinstance(value, Mapping):
+            yield f"{name} (it belongs below s3 or sts, indented)"
+        elif name in {"s3", "sts"}:
+            yield from (f"{name}.{key} (it is unknown)" for key in value if key != "endpoint_url")
+
+
+def _held(key: str, keys: Mapping[str, Any]) -> Any:
+    """The value of a key of the profile, of a nested one, or what stands below it."""
+    return _value(key, keys) if "." in key else keys.get(key)
 
 
 def _is_misplaced(name: str) -> bool:
@@ -188,10 +201,6 @@ def of_endpoints(keys: Mapping[str, Any], place: Place) -> Iterator[str]:
         given = _given(known, keys, place)
         if given is not None and _ENDPOINT.search(known.key):
             yield f"{given[1]} = {given[0]}" + (f" ({given[2]})" if given[2] != given[1] else "")
-
-
-def _told(key: str) -> str:
-    return f"{key} ({WITHOUT_EFFECT[key]})" if WITHOUT_EFFECT[key] else key
 
 
 def _texts(keys: Mapping[str, Any], place: Place) -> Iterator[tuple[str, Any, str]]:

@@ -1,0 +1,72 @@
+"""Each row of `s3haul help settings` is held to a test."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from s3haul.aws.setting_effects import EFFECTS
+from s3haul.cli.help_topics import topic_text
+
+TESTS = Path(__file__).parent.parent / "unit"
+HOSTS = "test_aws_setting_effects.py::test_the_settings_of_endpoints_lead_to_hosts_of_their_own"
+METADATA = "test_aws_setting_effects.py::test_the_settings_of_instance_metadata_are_obeyed"
+NOT_USED = "test_aws_setting_effects.py::test_what_is_not_used_is_told_once_with_the_reason"
+NO_NEWS = "test_aws_setting_effects.py::test_what_is_obeyed_is_no_news"
+OF_POINTS = "test_aws_setting_effects.py::test_an_access_point_of_another_region_is_refused_where_its_region_may_not_be_used"
+OBEYED = {
+    "region": "test_aws_profile.py::test_flags_beat_the_environment_which_beats_the_profile",
+    "endpoint_url": "test_aws_profile.py::test_flags_beat_the_environment_which_beats_the_profile",
+    "services": "test_aws_setting_effects.py::test_each_service_has_a_variable_for_its_endpoint",
+    "ignore_configured_endpoint_urls": "test_aws_setting_effects.py::"
+    "test_each_service_has_a_variable_for_its_endpoint",
+    **dict.fromkeys(("use_fips_endpoint", "use_dualstack_endpoint", "sts_regional_endpoints"), HOSTS),
+    "ca_bundle": "test_aws_profile.py::test_a_ca_bundle_that_cannot_be_used_is_named_before_any_call",
+    "signature_version": "test_aws_profile.py::test_the_recipes_signature_line_is_accepted_however_it_was_pasted",
+    "max_attempts": "test_aws_profile.py::test_attempts_are_bounded_only_where_the_user_says_so",
+    "api_versions": "test_aws_setting_effects.py::test_a_version_of_the_api_that_is_unknown_is_refused",
+    "metadata_service_num_attempts": METADATA,
+    "ec2_metadata_service_endpoint": METADATA,
+    "ec2_metadata_v1_disabled": METADATA,
+    "s3.addressing_style": "test_aws_settings.py::"
+    "test_the_profiles_addressing_style_holds_everywhere_and_path_is_for_those_that_have_none",
+    "s3.use_accelerate_endpoint": HOSTS,
+    "s3.use_dualstack_endpoint": HOSTS,
+    "s3.us_east_1_regional_endpoint": "test_aws_settings.py::"
+    "test_us_east_1_has_its_own_host_unless_the_old_one_is_asked_for",
+    "s3.use_arn_region": OF_POINTS,
+    "s3.s3_disable_multiregion_access_points": "test_aws_setting_effects.py::"
+    "test_multi_region_access_points_can_be_disabled",
+    "s3.max_bandwidth": "test_aws_profile.py::test_the_bandwidth_of_the_profile_is_read_as_the_aws_cli_reads_it",
+    "tcp_keepalive": "test_aws_setting_effects.py::test_idle_connections_are_kept_alive",
+    "response_checksum_validation": "test_aws_setting_effects.py::"
+    "test_stored_checksums_are_asked_for_whatever_the_sdk_is_told",
+    "sdk_ua_app_id": "test_aws_setting_effects.py::test_the_identifier_of_an_application_goes_to_sts",
+    "defaults_mode": "test_aws_setting_effects.py::"
+    "test_the_mode_auto_asks_no_instance_metadata_for_the_region",
+    "sigv4a_signing_region_set": "../faults/test_multi_region.py::"
+    "test_the_bucket_and_its_objects_are_asked_for_with_version_4a",
+}
+
+
+def test_every_setting_has_its_row():
+    text = topic_text("settings")
+    for one in EFFECTS:
+        variable = f" ({one.variable})" if one.variable else ""
+        assert f"  {one.key}{variable}\n      {one.does}" in text
+
+
+@pytest.mark.parametrize("effect", EFFECTS, ids=lambda one: one.key)
+def test_the_test_of_a_row_exists(effect):
+    """What is not used is told, what asks for nothing is no news; whatever is obeyed has a test of its own."""
+    node = OBEYED.get(effect.key, NOT_USED if effect.unused else NO_NEWS)
+    file, _, name = node.partition("::")
+    assert re.search(rf"^(async )?def {name}\(", (TESTS / file).read_text(), re.MULTILINE)
+
+
+def test_what_is_said_to_be_obeyed_has_a_test_of_its_own():
+    obeyed = {one.key for one in EFFECTS if one.does.startswith("obeyed")}
+    # The same reading of instance metadata, with values that only time or the machine's network would show.
+    assert obeyed - OBEYED.keys() == {
+        "metadata_service_timeout", "ec2_metadata_service_endpoint_mode", "imds_use_ipv6"
+    }  # fmt: skip
