@@ -99,7 +99,7 @@ def run(command: str, home: Path, server: DemoServer) -> subprocess.CompletedPro
 
 def test_every_command_of_the_readme_does_what_it_says(cloud, home):
     commands = tutorial() + [line for block in blocks("sh run") for line in block.splitlines()]
-    assert len(commands) == 15
+    assert len(commands) == 16
     for command in commands:
         done = run(command, home, cloud)
         assert done.returncode == 0, (command, done.stdout, done.stderr)

@@ -4,7 +4,7 @@ import pytest
 
 from e2e.harness import SOURCE, TRANSPORT
 
-SPARED = {"aioboto3", "boto3", "s3transfer", "tqdm", "pydantic", "rich"}
+SPARED = {"aioboto3", "boto3", "s3transfer", "tqdm", "pydantic", "rich", "jinja2", "markupsafe", "pyarrow"}
 
 
 def loaded(machine, dest, *arguments: str) -> set[str]:
