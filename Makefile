@@ -4,13 +4,17 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test torture fuzz check format bench readme plots man clean
+.PHONY: demo test test-browser torture fuzz check format bench readme plots man clean
 
 demo: $(STAMP)            ## the whole job against an embedded S3 + STS + KMS, no AWS account
 	$(BIN)/s3haul demo
 
 test: $(STAMP)            ## every test, the foreign servers included
 	$(BIN)/python -m pytest
+
+test-browser: $(STAMP)    ## the report in Chromium, which the system must have (apt-get install chromium)
+	$(BIN)/python -m pip install --quiet --group browser
+	$(BIN)/python -m pytest tests/browser
 
 torture: $(STAMP)         ## 10,000 hostile answers; S3HAUL_HOSTILE_ANSWERS and S3HAUL_HOSTILE_SEED: other ones
 	S3HAUL_HOSTILE_ANSWERS=$${S3HAUL_HOSTILE_ANSWERS:-10000} $(BIN)/python -m pytest tests/faults/test_hostile_answers.py
@@ -44,7 +48,7 @@ plots: $(STAMP)           ## tables and pictures of the recorded figures, made a
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable '.[demo,metrics]' --group test --group check
+	$(BIN)/python -m pip install --quiet --editable '.[demo,metrics,parquet]' --group test --group check
 	touch $@
 
 clean:

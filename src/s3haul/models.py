@@ -78,6 +78,8 @@ class ObjectMeta(NamedTuple):
     bucket_key: bool = False
     storage_class: str = "STANDARD"
     restored: bool = False
+    content_type: str = ""
+    user_metadata: str = ""  # as JSON, see `s3.responses`
 
     def ref(self, key: str) -> ObjectRef:
         """The entry that a listing would hold for `key`, from a whole-object answer."""
@@ -164,7 +166,8 @@ class Outcome(NamedTuple):
     `reason` is a stable slug (`access-denied`, `archived`), `detail` a sentence that may hold the
     service's own words. `fetched` counts body bytes received over all attempts. `part_sizes` are those
     of a COMPOSITE checksum, so that the file can be hashed again offline; `computed` is the base64
-    CRC64NVME of the received bytes where S3 stores no checksum that we can compute.
+    CRC64NVME of the received bytes where S3 stores no checksum that we can compute. `user_metadata` is a JSON
+    object of names and values, "" where there is none.
     """
 
     ref: ObjectRef
@@ -181,3 +184,5 @@ class Outcome(NamedTuple):
     version_id: str | None = None
     attempts: int = 1
     fetched: int = 0
+    content_type: str = ""
+    user_metadata: str = ""

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 
+import pyarrow.parquet
 import pytest
 
 from e2e.harness import SOURCE, bucket, expected, tree
@@ -70,6 +71,34 @@ def test_the_manifest_lists_some_states_only_and_comes_as_csv(server, machine, d
     lines = [json.loads(line) for line in machine.run("manifest", str(dest)).out.splitlines()]
     assert [row["checksum_value"] for row in table[1:]] == [line["checksum"]["value"] for line in lines[1:]]
     assert not any(set(line) - set(table[0]) - {"checksum", "part_sizes"} for line in lines)
+
+
+def test_the_manifest_is_a_table_with_what_is_known_of_every_object(server, machine, dest, tmp_path):
+    owner = (("owner", "team-é"), ("stage", "raw"))
+    server.cloud.put(
+        seed.BUCKET, "a.csv", b"1", content_type="text/csv", metadata=owner, storage_class="STANDARD_IA"
+    )
+    server.cloud.put(seed.BUCKET, "b.csv", b"cold", storage_class="GLACIER")
+    assert machine.haul(dest).code == 3
+    line = json.loads(machine.run("manifest", str(dest)).out.splitlines()[0])
+    assert (line["storage_class"], line["content_type"]) == ("STANDARD_IA", "text/csv")
+    assert set(line["user_metadata"]) == {"owner", "stage"}
+    table = list(csv.DictReader(io.StringIO(machine.run("manifest", str(dest), "--format", "csv").out)))
+    file = tmp_path / "m.parquet"
+    with file.open("wb") as stdout:
+        assert machine.run("manifest", str(dest), "--format", "parquet", stdout=stdout).code == 0
+    rows = pyarrow.parquet.read_table(file).to_pylist()
+    assert len(rows) == len(table) == 62
+    assert list(rows[0]) == list(table[0])
+    assert rows[0]["size"] == 1
+    assert rows[0]["last_modified"].tzinfo is not None
+    assert (
+        json.loads(rows[0]["user_metadata"]) == json.loads(table[0]["user_metadata"]) == line["user_metadata"]
+    )
+    assert (rows[1]["state"], rows[1]["content_type"], table[1]["content_type"]) == ("skipped", None, "")
+    same = set(table[0]) - {"last_modified"}
+    spelled = [{name: "" if row[name] is None else str(row[name]) for name in same} for row in rows]
+    assert spelled == [{name: row[name] for name in same} for row in table]
 
 
 def test_a_key_that_stdout_cannot_spell_is_shown_escaped(server, machine, dest):

@@ -4,7 +4,18 @@ import pytest
 
 from e2e.harness import SOURCE, TRANSPORT
 
-SPARED = {"aioboto3", "boto3", "s3transfer", "tqdm", "pydantic", "rich", "prometheus_client"}
+SPARED = {
+    "aioboto3",
+    "boto3",
+    "s3transfer",
+    "tqdm",
+    "pydantic",
+    "rich",
+    "prometheus_client",
+    "jinja2",
+    "markupsafe",
+    "pyarrow",
+}
 OTHER_COMMANDS = (
     "s3haul.api.bench",
     "s3haul.bench",

@@ -1,5 +1,6 @@
 """Headers and parsed bodies become records, whatever the SDK's model knows of them."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -159,3 +160,17 @@ def test_parts_of_several_pages_make_one_layout():
 )
 def test_parts_that_do_not_account_for_the_object_are_no_layout(pages):
     assert responses.part_layout(pages) is None
+
+
+def test_what_the_owner_stored_with_an_object_is_kept_by_its_name():
+    headers = {"content-type": "text/csv", "x-amz-meta-b": "2", "x-amz-meta-a": "é\udc80", "x-amz-meta": "no"}
+    meta = responses.object_meta(200, headers)
+    assert meta.content_type == "text/csv"
+    assert json.loads(meta.user_metadata) == {"a": "é\udc80", "b": "2"}
+    assert meta.user_metadata.isascii()
+
+
+def test_more_metadata_than_s3_takes_is_left_out():
+    kept = responses.object_meta(200, {"x-amz-meta-a": "x" * (responses.MOST_METADATA - 20)}).user_metadata
+    left = responses.object_meta(200, {"x-amz-meta-a": "x" * responses.MOST_METADATA}).user_metadata
+    assert (len(kept) > 8000, left, responses.object_meta(200, {}).user_metadata) == (True, "", "")

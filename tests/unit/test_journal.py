@@ -473,9 +473,9 @@ def test_the_journal_of_another_source_is_refused_by_name(path, other):
 def test_a_journal_of_a_newer_version_is_refused(path):
     written(path, done("a"))
     with closing(sqlite3.connect(path)) as other:
-        other.execute("PRAGMA user_version=4")
+        other.execute(f"PRAGMA user_version={database.VERSION + 1}")
     for opening in (open_journal, Reader):
-        with pytest.raises(JournalError, match="version 4") as caught:
+        with pytest.raises(JournalError, match=f"version {database.VERSION + 1}") as caught:
             opening(path)
         assert caught.value.hint == "use a newer s3haul"
 
@@ -539,7 +539,7 @@ def test_the_journal_is_recognisable(path):
     written(path, done("a"))
     with closing(sqlite3.connect(path)) as other:
         assert other.execute("PRAGMA application_id").fetchone() == (0x73334861,)
-        assert other.execute("PRAGMA user_version").fetchone() == (3,)
+        assert other.execute("PRAGMA user_version").fetchone() == (database.VERSION,)
         assert dict(other.execute("SELECT * FROM meta")) == {
             "bucket": "bucket",
             "base": "base/",

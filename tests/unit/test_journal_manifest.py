@@ -21,7 +21,8 @@ def entries(path):
 
 
 def test_a_verified_object_has_a_complete_line(path):
-    written(path, done("a/b", 9, kms_key_id="arn:key", version_id="v1", attempts=3, fetched=27))
+    more = {"content_type": "text/csv", "user_metadata": '{"owner": "\\u00e9"}'}
+    written(path, done("a/b", 9, kms_key_id="arn:key", version_id="v1", attempts=3, fetched=27, **more))
     assert entries(path) == [
         {
             "key": "a/b",
@@ -36,6 +37,9 @@ def test_a_verified_object_has_a_complete_line(path):
             "checksum": {"algorithm": "CRC64NVME", "type": "FULL_OBJECT", "value": CRC.value},
             "sse": "aws:kms",
             "kms_key_id": "arn:key",
+            "storage_class": "STANDARD",
+            "content_type": "text/csv",
+            "user_metadata": {"owner": "é"},
         }
     ]
 

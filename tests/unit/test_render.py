@@ -38,6 +38,7 @@ def test_a_run_again_says_that_there_is_nothing_new():
     assert lines == [
         "  unchanged nothing new: 20,000 objects already here and unchanged, 19.5 GiB, seen in 2.0 s",
         "  manifest  s3haul manifest './my data'",
+        "  report    s3haul report './my data'",
     ]
     assert found["unchanged"] == {"objects": 20_000, "bytes": 20_000 * MIB}
 

@@ -64,6 +64,7 @@ async def download(
                 source=source,
                 identity=SourceIdentity(source.bucket, source.base, bucket.effective.endpoint),
                 options=bucket.transfer,
+                timings=bucket.timings,
                 file_name=destination.name,
                 handle_signals=handle_signals,
             )

@@ -23,6 +23,7 @@ from s3haul.aws.sources import load_source
 from s3haul.aws.sts import AskMfa, RoleChain
 from s3haul.aws.translate import FOREIGN, translate
 from s3haul.aws.transport import Choice, choose
+from s3haul.core.timings import Timings
 from s3haul.errors import CredentialsError, FaultKind, SourceError, UsageError
 from s3haul.events import Emit
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
@@ -57,6 +58,7 @@ class OpenStore(NamedTuple):
     effective: Effective
     credentials: RoleCredentials | None
     transfer: TransferOptions
+    timings: Timings
     transport: str = "sdk"
     transport_reason: str = ""
 
@@ -115,7 +117,15 @@ async def open_store(
     async with opening as bucket:
         effective = _effective(settings, credentials, bucket.client)
         choice = bucket.choice
-        yield OpenStore(bucket.store, effective, credentials, transfer, choice.transport, choice.reason)
+        yield OpenStore(
+            bucket.store,
+            effective,
+            credentials,
+            transfer,
+            bucket.timings,
+            choice.transport,
+            choice.reason,
+        )
 
 
 def _configured(transfer: TransferOptions, settings: Settings) -> TransferOptions:
@@ -125,11 +135,12 @@ def _configured(transfer: TransferOptions, settings: Settings) -> TransferOption
 
 
 class OpenBucket(NamedTuple):
-    """A store and what it was made of."""
+    """A store and what it was made of. The sdk does not time its requests: its `timings` are those of others."""
 
     store: ObjectStore
     client: Any
     choice: Choice
+    timings: Timings
 
 
 @asynccontextmanager
@@ -162,6 +173,7 @@ async def open_bucket(
             with guarded(settings.given):
                 sdk = await stack.enter_async_context(made)
             store: ObjectStore = SdkStore(sdk, source, transfer, fetch)
+            timings = Timings()
         else:
             from s3haul.s3.handles import Network  # noqa: PLC0415 - pycurl may not be installed
             from s3haul.s3.store import open_curl_store  # noqa: PLC0415
@@ -174,10 +186,11 @@ async def open_bucket(
                 maximum_rate=transfer.bandwidth or 0,
                 on_timing=on_timing,
             )
-            store = await stack.enter_async_context(
+            curl = await stack.enter_async_context(
                 open_curl_store(choice.endpoint, network, source, transfer, fetch)
             )
-        yield OpenBucket(store, client, choice)
+            store, timings = curl, curl.timings
+        yield OpenBucket(store, client, choice, timings)
 
 
 async def _credentials(

@@ -32,12 +32,18 @@ COMMANDS = {
     "status": Listed(
         "status", "Tell how far the run on DEST is, also while it goes on, or how the last one ended."
     ),
-    "manifest": Listed("manifest", "Print what became of every listed key, as JSON lines on stdout."),
+    "manifest": Listed(
+        "manifest", "Print what became of every listed key, as JSON lines, CSV or Parquet on stdout."
+    ),
     "verify": Listed(
         "verify",
         "Re-read every hauled file and compare it with the checksum that S3 stored. Needs no network.",
     ),
     "bench": Listed("bench", "Measure how fast a bucket can be hauled here, and name what holds it up."),
+    "report": Listed(
+        "report",
+        "Make a page about DEST: what is here, how it was checked, what is missing and why, and how the runs went.",
+    ),
     "demo": Listed(
         "demo", "Haul a KMS-encrypted bucket of an embedded AWS through a role with an External ID."
     ),

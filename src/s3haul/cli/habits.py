@@ -38,7 +38,7 @@ COMMANDS: dict[str, Instead | str] = {
     "version": "s3haul --version",
     **dict.fromkeys(("doctor", "whoami", "login", "auth", "test", "ping"), "s3haul check s3://BUCKET"),
     **dict.fromkeys(("config", "init", "setup"), "s3haul configure"),
-    **dict.fromkeys(("report", "log", "audit"), "s3haul manifest DEST"),
+    **dict.fromkeys(("log", "audit"), "s3haul manifest DEST"),
     **dict.fromkeys(("completion", "autocomplete"), "s3haul --install-completion"),
 }
 

@@ -1,7 +1,9 @@
-"""`s3haul manifest`: one line per key of the latest listing, read from the journal, as JSON or flat CSV."""
+"""`s3haul manifest`: one row per key of the latest listing, read from the journal, as JSON lines, flat CSV or Parquet."""
 
 import csv
 import io
+import json
+import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated, Any
@@ -9,12 +11,20 @@ from typing import Annotated, Any
 import typer
 
 from s3haul.cli import flags, streams
+from s3haul.errors import UsageError
 
-# A column for every field, those of the checksum by themselves; `part_sizes` is only in JSON.
+# A column for every field, those of the checksum by themselves, user metadata as JSON; `part_sizes` is only in JSON.
 COLUMNS = (
     *("key", "version_id", "etag", "size", "last_modified", "path", "state", "reason", "verdict"),
-    *("checksum_algorithm", "checksum_type", "checksum_value", "sse", "kms_key_id", "detail", "computed"),
+    *("checksum_algorithm", "checksum_type", "checksum_value", "sse", "kms_key_id", "storage_class"),
+    *("content_type", "user_metadata", "detail", "computed"),
 )
+EPILOG = """\b
+Examples:
+  s3haul manifest ./data --state failed | jq -r .key
+  s3haul manifest ./data --format csv > manifest.csv
+  s3haul manifest ./data --format parquet > manifest.parquet
+"""
 
 
 class States(StrEnum):
@@ -30,24 +40,30 @@ class Formats(StrEnum):
 
     JSONL = "jsonl"
     CSV = "csv"
+    PARQUET = "parquet"
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command("manifest")(manifest)
+    app.command("manifest", epilog=EPILOG)(manifest)
 
 
 def manifest(
     dest: flags.State,
     *,
     state: Annotated[list[States] | None, typer.Option(help="Only keys that ended so.")] = None,
-    form: Annotated[Formats, typer.Option("--format", help="JSON lines, or flat CSV.")] = Formats.JSONL,
+    form: Annotated[
+        Formats, typer.Option("--format", help="JSON lines; or one flat table, as CSV or Parquet.")
+    ] = Formats.JSONL,
 ) -> int:
-    """Print what became of every listed key, as JSON lines on stdout."""
+    """Print what became of every listed key, as JSON lines, CSV or Parquet on stdout."""
     from s3haul.journal import manifest_entries, manifest_lines  # noqa: PLC0415 - start-up stays fast
     from s3haul.journal.location import existing_journal  # noqa: PLC0415 - same
 
     path, states = existing_journal(dest), frozenset(state or States)
+    if form is Formats.PARQUET:
+        _put_parquet(manifest_entries(path, states))
+        return 0
     csv_wanted = form is Formats.CSV
     lines = _csv_lines(manifest_entries(path, states)) if csv_wanted else manifest_lines(path, states)
     for line in lines:
@@ -55,12 +71,31 @@ def manifest(
     return 0
 
 
+def flat(entry: dict[str, Any]) -> dict[str, Any]:
+    """The entry as a row of `COLUMNS`."""
+    checksum, metadata = entry.get("checksum") or {}, entry.get("user_metadata")
+    row = {column: entry.get(column) for column in COLUMNS}
+    row |= {f"checksum_{name}": value for name, value in checksum.items()}
+    return row | {"user_metadata": metadata and json.dumps(metadata)}
+
+
+def _put_parquet(entries: Iterator[dict[str, Any]]) -> None:
+    if sys.stdout.isatty():
+        raise UsageError("Parquet is not for a terminal.", hint="send it to a file: > manifest.parquet")
+    try:
+        from s3haul.cli.parquet import put_parquet  # noqa: PLC0415 - a large library, which is optional
+    except ModuleNotFoundError as missing:
+        raise UsageError(
+            f"--format parquet needs {missing.name}, which is not installed.",
+            hint="pip install 's3haul[parquet]', or take --format csv",
+        ) from None
+    put_parquet(map(flat, entries))
+
+
 def _csv_lines(entries: Iterator[dict[str, Any]]) -> Iterator[str]:
     """RFC 4180 but for the line ends; a key with a line break is quoted."""
     yield ",".join(COLUMNS)
     for entry in entries:
-        for name, value in (entry.pop("checksum") or {}).items():
-            entry[f"checksum_{name}"] = value
         line = io.StringIO()
-        csv.writer(line, lineterminator="").writerow(entry.get(column) for column in COLUMNS)
+        csv.writer(line, lineterminator="").writerow(flat(entry).values())
         yield line.getvalue()

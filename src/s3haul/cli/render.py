@@ -79,6 +79,7 @@ class Ending:
             if count:
                 yield f"  list them {manifest} --state {state}"
         yield f"  manifest  {manifest}"
+        yield f"  report    s3haul report {show(shlex.quote(self.root))}"
 
     def as_object(self) -> dict[str, Any]:
         """The same for programs; `schema` changes only when a field changes its meaning."""

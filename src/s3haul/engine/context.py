@@ -43,6 +43,7 @@ class ReadContext:
     limiter: ConcurrencyLimiter
     kms_throttling: KmsThrottling
     emit: Emit
+    clock: Callable[[], float] = time.monotonic
 
     @property
     def url(self) -> str:
@@ -93,4 +94,5 @@ def read_context(
         limiter=settings.limiter,
         kms_throttling=settings.kms_throttling,
         emit=emit,
+        clock=clock,
     )

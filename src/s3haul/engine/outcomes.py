@@ -32,6 +32,8 @@ def done(
         version_id=meta.version_id,
         attempts=attempts,
         fetched=fetched,
+        content_type=meta.content_type,
+        user_metadata=meta.user_metadata,
     )
 
 

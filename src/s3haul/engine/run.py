@@ -1,6 +1,6 @@
 """One run: which tasks it consists of, and how it ends.
 
-    outer task group: the credential refresher, a task that waits for a failure of the journal
+    outer task group: the credential refresher, a task that waits for a failure of the journal, the recorder
         inner task group: the listing (small objects go to the batches, others to the channel),
                           N workers (channel -> Outcome), a tick a second
     inner group done -> outer tasks cancelled -> journal flushed and closed with the statistics of the run
@@ -13,10 +13,11 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from s3haul.core.stats import Stats
+from s3haul.core.timings import Timings
 from s3haul.disk import Destination
 from s3haul.engine.channel import Channel
 from s3haul.engine.context import Context, RoleCredentials, read_context
@@ -24,6 +25,7 @@ from s3haul.engine.decision import Target
 from s3haul.engine.large_limiter import LargeTransferLimiter
 from s3haul.engine.listing import finish, produce
 from s3haul.engine.object import transfer
+from s3haul.engine.recorder import Recorder
 from s3haul.engine.signals import Interruption
 from s3haul.engine.small_objects import SmallObjectFetcher, is_plain
 from s3haul.engine.tasks import most_telling
@@ -51,6 +53,7 @@ class Job:
     source: SourceOptions
     identity: SourceIdentity
     options: TransferOptions
+    timings: Timings = field(default_factory=Timings)
     file_name: str | None = None
     handle_signals: bool = True  # INT, TERM and HUP end the run in order; for the main thread only
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -71,9 +74,11 @@ async def haul(job: Job, stats: Stats, emit: Emit) -> None:
             number = await shielded(asyncio.to_thread(journal.begin_run))
             with ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="s3haul-file") as threads:
                 ctx = _context(job, journal, threads, emit)
+                recorder = Recorder(ctx, number, stats, job.timings)
                 try:
-                    await _work_through(ctx, job, failure, interruption)
+                    await _work_through(ctx, job, failure, interruption, recorder)
                 finally:
+                    recorder.end()
                     await shielded(asyncio.to_thread(journal.flush))
                     _tell_limitations(ctx)
                     await shielded(asyncio.to_thread(_report_partials, journal, emit))
@@ -138,6 +143,7 @@ def _context(job: Job, journal: Journal, threads: ThreadPoolExecutor, emit: Emit
         limiter=reading.limiter,
         kms_throttling=reading.kms_throttling,
         emit=emit,
+        clock=job.clock,
         large_limiter=LargeTransferLimiter(reading.limiter, reading.options.ranges.memory),
         destination=job.destination,
         journal=journal,
@@ -147,14 +153,18 @@ def _context(job: Job, journal: Journal, threads: ThreadPoolExecutor, emit: Emit
 
 
 async def _work_through(
-    ctx: Context, job: Job, failure: asyncio.Future[BaseException], interruption: Interruption
+    ctx: Context,
+    job: Job,
+    failure: asyncio.Future[BaseException],
+    interruption: Interruption,
+    recorder: Recorder,
 ) -> None:
     try:
         async with asyncio.TaskGroup() as outer:
-            helpers = [outer.create_task(_watch(failure))]
+            helpers = [outer.create_task(_watch(failure)), outer.create_task(recorder.watch())]
             if job.credentials is not None:
                 helpers.append(outer.create_task(job.credentials.run()))
-            await _haul_objects(ctx, interruption)
+            await _haul_objects(ctx, interruption, recorder)
             for helper in helpers:
                 helper.cancel()
     except BaseExceptionGroup as group:
@@ -167,7 +177,7 @@ async def _watch(failure: asyncio.Future[BaseException]) -> None:
     raise await failure
 
 
-async def _haul_objects(ctx: Context, interruption: Interruption) -> None:
+async def _haul_objects(ctx: Context, interruption: Interruption, recorder: Recorder) -> None:
     channel: Channel[Target] = Channel(QUEUE)
     watch = DenialWatch(ctx.limiter.health)
 
@@ -180,7 +190,9 @@ async def _haul_objects(ctx: Context, interruption: Interruption) -> None:
     small = SmallObjectFetcher(ctx, record, channel.push)
 
     async def see_through(target: Target) -> None:
+        began = ctx.clock()
         outcome = await transfer(ctx, target)
+        recorder.ended(target.ref.key, target.ref.size, began)
         ctx.kms_throttling.saw(outcome)
         await conclude(ctx, outcome, watch)
         small.ended(target.ref.key)

@@ -20,12 +20,13 @@ from urllib.parse import quote
 from s3haul.errors import JournalError
 from s3haul.journal import version2
 from s3haul.journal.errors import damaged, translated
-from s3haul.journal.kinds import KINDS_TABLE
+from s3haul.journal.kinds import ADD_CONTENT_TYPE, KINDS_TABLE
 from s3haul.journal.parts import PARTS_TABLES
-from s3haul.journal.rows import OBJECTS_TABLE
+from s3haul.journal.rows import ADD_METADATA, OBJECTS_TABLE
+from s3haul.journal.series import SERIES_TABLES
 
 APPLICATION_ID = 0x73334861  # "s3Ha", as `file` shows it
-VERSION = 3  # 2 had no kinds (`version2`), 1 no tables of objects that are here in part
+VERSION = 4  # 3 had no `series` and neither content types nor user metadata, 2 no kinds (`version2`), 1 no tables of objects that are here in part
 BUSY_TIMEOUT = 30.0  # seconds to wait for another process's lock
 
 _TABLES = (
@@ -35,6 +36,7 @@ _TABLES = (
     KINDS_TABLE,
     OBJECTS_TABLE,
     *PARTS_TABLES,
+    *SERIES_TABLES,
 )
 
 
@@ -172,7 +174,13 @@ def _bring_up_to_date(connection: sqlite3.Connection, base: str, path: Path) -> 
     if version < 2:
         for table in PARTS_TABLES:
             connection.execute(table)
-    version2.bring_up_to_date(connection, base, path)
+    if version < 3:
+        version2.bring_up_to_date(connection, base, path)
+    else:
+        connection.execute(ADD_CONTENT_TYPE)
+        connection.execute(ADD_METADATA)
+    for table in SERIES_TABLES:
+        connection.execute(table)
     connection.execute(f"PRAGMA user_version={VERSION}")
     connection.execute("COMMIT")
 

@@ -18,6 +18,7 @@ from s3haul.journal.kinds import PUT_KIND, KindNumbers
 from s3haul.journal.parts import DROP_BLOCKS, DROP_PARTIAL, PUT_BLOCK, PUT_PARTIAL, block_row, partial_row
 from s3haul.journal.reader import KnownRow, Reader
 from s3haul.journal.rows import GONE, GONE_AFTER, PUT, to_row
+from s3haul.journal.series import Course, statements
 from s3haul.journal.writer import Writer
 from s3haul.models import Block, Outcome, Partial
 
@@ -26,7 +27,7 @@ _END = "UPDATE runs SET ended = ?, complete = ?, exit_code = ?, listed = ?, list
 
 
 class Journal:
-    """Made by `open`, ended by `close`. What only queues (`record*`, `mark_gone*`, `begin`, `block_stored`, `forget`) never blocks; the rest may touch the disk.
+    """Made by `open`, ended by `close`. What only queues (`record*`, `mark_gone*`, `begin`, `block_stored`, `forget`, `put_course`) never blocks; the rest may touch the disk.
 
     All methods may be called from any thread, and raise what ended the writer once it has ended.
     """
@@ -146,6 +147,11 @@ class Journal:
     def mark_gone_after(self, key: str) -> None:
         """The listing ended with `key` ("" for an empty one): all greater keys are gone."""
         self._writer.submit(GONE_AFTER, (key,))
+
+    def put_course(self, number: int, course: Course) -> None:
+        """Queue how a run goes, in place of what was said of it before."""
+        for sql, parameters in statements(number, course):
+            self._writer.submit(sql, *parameters)
 
     def flush(self) -> None:
         """Return when everything recorded so far is committed."""

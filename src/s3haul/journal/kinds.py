@@ -15,9 +15,13 @@ from s3haul.models import Outcome, State, Verdict
 
 KINDS_TABLE = """CREATE TABLE kinds (
     number INTEGER PRIMARY KEY, state TEXT NOT NULL, reason TEXT, verdict TEXT, algorithm TEXT,
-    checksum_type TEXT, storage_class TEXT NOT NULL, sse TEXT NOT NULL, kms_key_id TEXT NOT NULL
+    checksum_type TEXT, storage_class TEXT NOT NULL, sse TEXT NOT NULL, kms_key_id TEXT NOT NULL,
+    content_type TEXT NOT NULL DEFAULT ''
 )"""
-PUT_KIND = "INSERT INTO kinds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+ADD_CONTENT_TYPE = (
+    "ALTER TABLE kinds ADD COLUMN content_type TEXT NOT NULL DEFAULT ''"  # to a table of version 3
+)
+PUT_KIND = "INSERT INTO kinds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 KIND = "SELECT * FROM kinds WHERE number = ?"
 REMEMBERED = 4096  # kinds; there are a few, unless every object has a key of its own
 LATEST_KINDS = f"SELECT * FROM kinds ORDER BY number DESC LIMIT {REMEMBERED}"  # noqa: S608 - a constant
@@ -34,6 +38,7 @@ class Kind(NamedTuple):
     storage_class: str
     sse: str
     kms_key_id: str
+    content_type: str = ""
 
 
 class NumberedKind(NamedTuple):
@@ -61,9 +66,10 @@ class KindNumbers:
 
     def of(self, outcome: Outcome) -> NumberedKind:
         """The kind of an outcome."""
-        ref, state, _, reason, _, verdict, checksum, _, _, sse, kms_key_id, _, _, _ = outcome
+        ref, state, _, reason, _, verdict, checksum, _, _, sse, kms_key_id, _, _, _, content_type, _ = outcome
         algorithm, checksum_type = checksum[:2] if checksum else (None, None)
-        kind = (state, reason, verdict, algorithm, checksum_type, ref.storage_class, sse, kms_key_id)
+        stored = (ref.storage_class, sse, kms_key_id, content_type)
+        kind = (state, reason, verdict, algorithm, checksum_type, *stored)
         return self._known.get(kind) or self._new(kind)
 
     def _new(self, kind: tuple[Any, ...]) -> NumberedKind:
@@ -79,10 +85,14 @@ class KindNumbers:
 
 
 def numbered(row: tuple[Any, ...], base: str) -> NumberedKind:
-    """A row of the table, read. Raises ValueError for what is no kind."""
+    """A row of the table, read. Raises ValueError for what is no kind.
+
+    Without a content type it is sealed as in version 3, which knew of none.
+    """
     number, state, reason, verdict, *rest = row
     kind = Kind(State(state), reason, verdict and Verdict(verdict), *rest)
-    return NumberedKind(number, kind, zlib.crc32(ascii((base, *row)).encode("ascii")))
+    sealed = row if kind.content_type else row[: len(Kind._fields)]
+    return NumberedKind(number, kind, zlib.crc32(ascii((base, *sealed)).encode("ascii")))
 
 
 def _readable(rows: Sequence[tuple[Any, ...]], base: str) -> Iterator[NumberedKind]:

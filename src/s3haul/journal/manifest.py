@@ -34,7 +34,7 @@ def manifest_entries(
 
 
 def manifest_entry(outcome: Outcome) -> dict[str, Any]:
-    """One line as a dict. `detail`, `computed` and `part_sizes` are there only where they say something.
+    """One line as a dict. `user_metadata`, `detail`, `computed` and `part_sizes` are there only where they say something.
 
     `part_sizes` is a list of [size, how many in a row]; `computed` is the base64 CRC64NVME of the bytes
     that were received, where S3 stores no checksum that can be computed.
@@ -54,7 +54,11 @@ def manifest_entry(outcome: Outcome) -> dict[str, Any]:
         and {"algorithm": checksum.algorithm, "type": checksum.type, "value": checksum.value},
         "sse": outcome.sse or None,
         "kms_key_id": outcome.kms_key_id or None,
+        "storage_class": ref.storage_class,
+        "content_type": outcome.content_type or None,
     }
+    if outcome.user_metadata:
+        entry["user_metadata"] = json.loads(outcome.user_metadata)
     if outcome.detail:
         entry["detail"] = outcome.detail
     if outcome.computed:

@@ -6,6 +6,7 @@ a run sees every row as of some moment, not all as of one moment.
 """
 
 import contextlib
+import itertools
 import threading
 from collections.abc import Iterator
 from functools import cached_property
@@ -19,18 +20,18 @@ from s3haul.journal.errors import damaged, translated
 from s3haul.journal.kinds import KIND, LATEST_KINDS, REMEMBERED, NumberedKind, numbered
 from s3haul.journal.parts import BLOCKS, PARTIALS, to_block
 from s3haul.journal.rows import Row, is_sound, path_of, to_outcome
+from s3haul.journal.series import Course, read_course
 from s3haul.models import Block, Outcome, Partial, State
 
 PAGE = 1000
 
 _ANY = "SELECT 1 FROM objects LIMIT 1"
 _LISTED_BETWEEN = "SELECT * FROM objects WHERE key > ? AND key <= ? AND listed = 1 ORDER BY key"
-_KIND = Row._fields.index("kind")
 _AFTER = "SELECT * FROM objects WHERE key > ? ORDER BY key LIMIT ?"
 _COUNTS = """SELECT state, reason, verdict, count(*), sum(size), sum(fetched)
     FROM objects LEFT JOIN kinds ON kind = number WHERE listed = 1
     GROUP BY state, reason, verdict ORDER BY state, reason, verdict"""
-_RUNS = "SELECT number, started, ended, exit_code, complete, listed, listed_bytes FROM runs ORDER BY number"
+RUNS = "SELECT number, started, ended, exit_code, complete, listed, listed_bytes FROM runs ORDER BY number"
 
 
 class Count(NamedTuple):
@@ -103,7 +104,8 @@ class Reader:
         """What is known of the listed keys with first < key <= last. Only of a journal that is up to date."""
         base, known = self.source.base, dict[str, KnownRow]()
         for found in self._query(_LISTED_BETWEEN, (first, last)):
-            kind, row = self._checked(found), Row._make(found)
+            row = Row(*found)
+            kind = self._checked(row)
             known[row.key] = KnownRow(
                 row.etag, row.size, path_of(row, base), kind.kind.state, kind.kind.reason
             )
@@ -136,7 +138,13 @@ class Reader:
 
     def runs(self) -> list[Run]:
         """All runs, the oldest first."""
-        return [Run._make(found) for found in self._query(_RUNS)]
+        return [Run._make(found) for found in self._query(RUNS)]
+
+    def course(self, run: int) -> Course:
+        """How a run went, as far as it was written down; earlier versions did not."""
+        with self._lock, translated(self._path):
+            known = version_of(self._connection) > 3
+            return read_course(self._connection, run) if known else Course()
 
     def partials(self) -> list[Partial]:
         """The objects that are here in part, without their blocks."""
@@ -152,14 +160,14 @@ class Reader:
             old = [version2.checked(found, self._path) for found in rows]
             return [version2.to_outcome(row) for row in old if row.listed]
         base = self.source.base
-        checked = [(Row._make(found), self._checked(found)) for found in rows]
+        checked = [(row, self._checked(row)) for row in itertools.starmap(Row, rows)]
         return [to_outcome(row, kind, base) for row, kind in checked if row.listed]
 
-    def _checked(self, row: tuple[Any, ...]) -> NumberedKind:
+    def _checked(self, row: Row) -> NumberedKind:
         """The kind of a row. Raises `JournalError` unless both are as they were written."""
-        kind = self._kinds.get(row[_KIND]) or self._read_kind(row[_KIND])
+        kind = self._kinds.get(row.kind) or self._read_kind(row.kind)
         if kind is None or not is_sound(row, kind):
-            raise damaged(self._path, f"the row of {row[0]!a} is not as it was written")
+            raise damaged(self._path, f"the row of {row.key!a} is not as it was written")
         return kind
 
     def _read_kind(self, number: int) -> NumberedKind | None:

@@ -24,8 +24,11 @@ OBJECTS_TABLE = """CREATE TABLE objects (
     version_id TEXT NOT NULL, detail TEXT NOT NULL, part_sizes TEXT NOT NULL, computed TEXT NOT NULL,
     size INTEGER NOT NULL, last_modified REAL NOT NULL, kind INTEGER NOT NULL, attempts INTEGER NOT NULL,
     fetched INTEGER NOT NULL, run INTEGER NOT NULL, updated REAL NOT NULL,
-    listed INTEGER NOT NULL, crc INTEGER NOT NULL
+    listed INTEGER NOT NULL, crc INTEGER NOT NULL, user_metadata TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID"""
+ADD_METADATA = (
+    "ALTER TABLE objects ADD COLUMN user_metadata TEXT NOT NULL DEFAULT ''"  # to a table of version 3
+)
 
 MAX_DETAIL = 2000  # characters
 _MAX_INTEGER = 2**63 - 1
@@ -61,6 +64,7 @@ class Row(NamedTuple):
     updated: float
     listed: int
     crc: int
+    user_metadata: str = ""  # version 3 had none
 
 
 PUT = f"INSERT OR REPLACE INTO objects VALUES ({', '.join('?' * len(Row._fields))})"  # noqa: S608 - constants
@@ -68,7 +72,9 @@ PUT = f"INSERT OR REPLACE INTO objects VALUES ({', '.join('?' * len(Row._fields)
 
 def to_row(outcome: Outcome, kind: NumberedKind, base: str, run: int, now: float) -> tuple[Any, ...]:
     """The row of an outcome of this kind. Raises `JournalError` for a key or size that no journal can hold."""
-    ref, _, path, _, detail, _, checksum, part_sizes, computed, _, _, version_id, attempts, fetched = outcome
+    ref, _, path, _, detail, _, checksum, part_sizes, computed, _, _, version_id, *counts, _, metadata = (
+        outcome
+    )
     key, size = ref.key, ref.size
     if not 0 <= size <= _MAX_INTEGER or storable(key) != key:
         raise JournalError(f"the journal cannot hold an object of {size} bytes with the key {key!a}")
@@ -85,24 +91,24 @@ def to_row(outcome: Outcome, kind: NumberedKind, base: str, run: int, now: float
         size,
         ref.last_modified + 0.0,  # never an int, never -0.0: SQLite would change both
         kind.number,
-        attempts,
-        fetched,
+        *counts,
         run,
         now // 1 + 0.0,
     )
-    return *content, 1, _seal(content, kind)
+    return *content, 1, _seal(content, kind, metadata), metadata
 
 
 def gone(row: tuple[Any, ...]) -> tuple[Any, ...]:
     """A row of `to_row` as `GONE` would leave it."""
-    return *row[:-2], 0, _ONES - row[-1]
+    *content, _, crc, metadata = row
+    return *content, 0, _ONES - crc, metadata
 
 
-def is_sound(row: tuple[Any, ...], kind: NumberedKind) -> bool:
+def is_sound(row: Row, kind: NumberedKind) -> bool:
     """Whether a row, and the kind that it names, are as they were written."""
-    listed, crc = row[-2:]
+    *content, listed, crc, metadata = row
     try:
-        seal = _seal(row[:-2], kind)
+        seal = _seal(content, kind, metadata)
     except (TypeError, struct.error):  # a value of another type than was written
         return False
     return bool(crc == seal if listed == 1 else listed == 0 and crc == _ONES - seal)
@@ -110,9 +116,14 @@ def is_sound(row: tuple[Any, ...], kind: NumberedKind) -> bool:
 
 def path_of(row: Row, base: str) -> str | None:
     """The path that a row tells, relative to the destination."""
-    if row.path == _OWN_PATH:
-        return row.key[len(base) :]
-    return {_NO_PATH: None, _ROOT: ""}.get(row.path, row.path)
+    return path_of_column(row.path, row.key, base)
+
+
+def path_of_column(column: str, key: str, base: str) -> str | None:
+    """The same of the two columns that tell it."""
+    if column == _OWN_PATH:
+        return key[len(base) :]
+    return {_NO_PATH: None, _ROOT: ""}.get(column, column)
 
 
 def to_outcome(row: Row, numbered: NumberedKind, base: str) -> Outcome:
@@ -138,6 +149,8 @@ def to_outcome(row: Row, numbered: NumberedKind, base: str) -> Outcome:
         version_id=version_id,
         attempts=row.attempts,
         fetched=row.fetched,
+        content_type=kind.content_type,
+        user_metadata=row.user_metadata,
     )
 
 
@@ -156,6 +169,8 @@ def unpack(text: str) -> tuple[int, ...]:
     return tuple(chain.from_iterable(repeat(int(size), int(count)) for size, count in runs))
 
 
-def _seal(content: tuple[Any, ...], kind: NumberedKind) -> int:
+def _seal(content: Sequence[Any], kind: NumberedKind, metadata: str) -> int:
     texts, numbers = "\0".join(content[:_TEXTS]), _NUMBERS.pack(*content[_TEXTS:])
+    if metadata != "":  # else sealed as in version 3
+        texts += f"\0{metadata}"
     return zlib.crc32(texts.encode(), zlib.crc32(numbers, kind.seal))

@@ -10,6 +10,7 @@ from http.client import responses
 
 from s3haul import __version__
 from s3haul.core.sigv4 import Shape, Signer
+from s3haul.core.timings import Timings
 from s3haul.errors import Fault, FaultKind, S3HaulError, StoreError
 from s3haul.s3 import documents
 from s3haul.s3.clock import ServerClock
@@ -84,6 +85,7 @@ class RequestClient:
         self._most_threads = threads
         self._threads: list[TransferThread] = []
         self.repeated = 0
+        self.timings = Timings()
 
     async def send(self, request: Request, on_head: OnHead) -> Response:
         """The response with 200 or 206, once its body has ended. Raises `StoreError`, or what `on_head` and the
@@ -131,7 +133,8 @@ class RequestClient:
         """The thread with the least to do; another one as long as all are busy."""
         least = min(self._threads, key=lambda thread: thread.load, default=None)
         if least is None or (least.load >= BUSY and len(self._threads) < self._most_threads):
-            least = TransferThread(self.network, self.connections, f"s3haul-curl-{len(self._threads)}")
+            name = f"s3haul-curl-{len(self._threads)}"
+            least = TransferThread(self.network, self.connections, name, self.timings)
             self._threads.append(least)
         return least
 

@@ -20,7 +20,8 @@ _PLAIN = frozenset(
         "transfer-encoding",
     }
 )
-_UNREAD = ("x-amz-meta-", "x-amz-id-2")
+_UNREAD = "x-amz-id-2"
+_METADATA = "x-amz-meta-"  # the owner's own, which nothing depends on: of two the first counts
 _MAY_DIFFER = frozenset({"date", "content-type"})
 # Headers that a server sends alike with many objects.
 _REPEATED = frozenset(
@@ -81,11 +82,15 @@ def _kept(lines: Sequence[bytes]) -> dict[str, str]:
     headers: dict[str, str] = {}
     for line in lines:
         name, text = _lines.get(line) or _read(line)
-        if name and headers.setdefault(name, text) != text and name not in _MAY_DIFFER:
+        if name and headers.setdefault(name, text) != text and not _may_differ(name):
             raise ViolationError(f"two different {name} headers")
     if "transfer-encoding" in headers:
         _check_coding(headers)
     return headers
+
+
+def _may_differ(name: str) -> bool:
+    return name in _MAY_DIFFER or name.startswith(_METADATA)
 
 
 def _read(line: bytes) -> tuple[str, str]:

@@ -4,19 +4,22 @@ Pure. Checksums are read from the raw headers, because the SDK's model knows onl
 algorithms. Facts: S3 service model 2006-03-01 and recorded answers.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from s3haul.models import Checksum, ListPage, ObjectMeta, ObjectRef, Part, PartLayout, UnusableEntry
 from s3haul.s3.faults import http_date
 from s3haul.s3.list_pages import decoded_key
 
+MOST_METADATA = 8192  # characters that are kept of one object; S3 takes 2 KB
 _PREFIX = "x-amz-checksum-"
 # The last one is a parameter of uploads that some servers send back.
 _NO_CHECKSUM = frozenset({_PREFIX + "type", _PREFIX + "mode", _PREFIX + "algorithm"})
+_METADATA = "x-amz-meta-"
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCII)
 _MOST_DIGITS = 19  # of a number that fits into 64 bits
 _COMPOSITE = re.compile(r".+-\d+", re.ASCII)
@@ -47,21 +50,40 @@ def object_meta(status: int, headers: Mapping[str, str], *, dated: bool = True) 
         bucket_key=headers.get("x-amz-server-side-encryption-bucket-key-enabled", "").lower() == "true",
         storage_class=headers.get("x-amz-storage-class", "STANDARD"),
         restored='ongoing-request="false"' in headers.get("x-amz-restore", ""),
+        content_type=headers.get("content-type", ""),
+        user_metadata=user_metadata(headers),
     )
+
+
+def user_metadata(headers: Mapping[str, str]) -> str:
+    """What the owner has stored with the object, by name without `x-amz-meta-`, as JSON; "" for nothing or too much."""
+    names = _names(tuple(headers)).metadata
+    if not names:
+        return ""
+    text = json.dumps({name.removeprefix(_METADATA): headers[name] for name in names})
+    return text if len(text) <= MOST_METADATA else ""
 
 
 def checksums(headers: Mapping[str, str]) -> tuple[Checksum, ...]:
     """Every checksum header. Where no type is sent (some servers), "-N" at the end means COMPOSITE."""
     kind = headers.get(_PREFIX + "type", "")
-    names = _checksum_names(tuple(headers))
+    names = _names(tuple(headers)).checksums
     return tuple([_checksum(algorithm, headers[name], kind) for name, algorithm in names])
 
 
+class _Names(NamedTuple):
+    """Which of some headers hold a checksum, and of which algorithm; and which hold user metadata."""
+
+    checksums: tuple[tuple[str, str], ...]
+    metadata: tuple[str, ...]
+
+
 @lru_cache(maxsize=256)
-def _checksum_names(headers: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """Which of these headers hold a checksum, and of which algorithm: a server sends the same ones each time."""
-    names = sorted(name for name in headers if name.startswith(_PREFIX) and name not in _NO_CHECKSUM)
-    return tuple((name, name.removeprefix(_PREFIX).upper()) for name in names)
+def _names(headers: tuple[str, ...]) -> _Names:
+    """A server sends the same ones each time."""
+    found = sorted(name for name in headers if name.startswith(_PREFIX) and name not in _NO_CHECKSUM)
+    metadata = tuple(sorted(name for name in headers if name.startswith(_METADATA)))
+    return _Names(tuple((name, name.removeprefix(_PREFIX).upper()) for name in found), metadata)
 
 
 def _checksum(algorithm: str, value: str, kind: str) -> Checksum:

@@ -40,7 +40,8 @@ class _SmallExchange:
 
     def end(self, handle: pycurl.Curl | None, code: int, message: str) -> None:  # noqa: ARG002 - the protocol's
         lines, body, ref = self._lines, self._body, self.ref
-        self._owner.ended(ref, code, lines, body)
+        seconds = 0.0 if handle is None else handle.getinfo(pycurl.TOTAL_TIME)
+        self._owner.ended(ref, code, lines, body, seconds)
         lines.clear()
         body.clear()
         self._owner.spare.append(self)
@@ -59,7 +60,10 @@ class SmallObjectThread:
         self._work = work
         self._origin = client.endpoint.origin
         self._signing = SigningKeys(client.endpoint)
-        self._thread = TransferThread(client.network, client.connections, "s3haul-small", self)
+        self._timings = client.timings
+        self._thread = TransferThread(
+            client.network, client.connections, "s3haul-small", client.timings, self
+        )
 
     def wake(self) -> None:
         self._thread.wake()
@@ -90,7 +94,7 @@ class SmallObjectThread:
         """As `transfers.Feed`."""
         self._work.failed(error)
 
-    def ended(self, ref: ObjectRef, code: int, lines: list[bytes], body: list[bytes]) -> None:
+    def ended(self, ref: ObjectRef, code: int, lines: list[bytes], body: list[bytes], seconds: float) -> None:
         """One object came, or did not."""
         if not code:
             try:
@@ -98,6 +102,7 @@ class SmallObjectThread:
             except ViolationError:
                 status, headers = 0, {}
             if status == 200:
+                self._timings.ended(ref.key, ref.size, seconds)
                 self._work.answered(ref, headers, body)
                 return
         self._work.unanswered(ref)

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from s3haul.core.sigv4 import Pairs, Shape, encode_path, encode_query
+from s3haul.core.timings import Timings
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import ListPage, ObjectMeta, PartLayout
 from s3haul.options import SourceOptions, TransferOptions
@@ -123,6 +124,11 @@ class CurlStore:
 
     def small_objects(self, work: SmallObjectWork) -> SmallObjectThread | None:
         return SmallObjectThread(self._client, self._matching_get, self._path, work)
+
+    @property
+    def timings(self) -> Timings:
+        """How long its requests and small objects take."""
+        return self._client.timings
 
     def statistics(self) -> dict[str, int]:
         return {**self._calls, "requests-repeated": self._client.repeated}

@@ -16,9 +16,11 @@ from typing import Protocol
 
 import pycurl
 
+from s3haul.core.timings import Timings
 from s3haul.s3.handles import Network, new_handle, timing_of
 
 _LONGEST_WAIT = 60.0  # seconds; submissions and timers end it
+_TIMED = 8  # one response in so many has its first byte timed
 _ENDED = "the transfer thread has ended"
 _EVENTS = {
     pycurl.POLL_IN: select.POLLIN,
@@ -56,9 +58,13 @@ class Feed(Protocol):
 class TransferThread:
     """Started when it is made; `close` ends it. `submit`, `cancel` and `wake` may be called from any thread."""
 
-    def __init__(self, network: Network, connections: int, name: str, feed: Feed | None = None) -> None:
+    def __init__(
+        self, network: Network, connections: int, name: str, timings: Timings, feed: Feed | None = None
+    ) -> None:
         self._network = network
         self._feed = feed
+        self._timings = timings
+        self._answered = 0
         self._waiting: deque[Exchange] = deque()
         self._cancelled: deque[Exchange] = deque()
         self._closing = False
@@ -173,6 +179,9 @@ class TransferThread:
         while more:
             more, done, failed = self._multi.info_read()
             for handle in done:
+                if self._answered % _TIMED == 0:
+                    self._timings.first_byte(handle.getinfo(pycurl.STARTTRANSFER_TIME))
+                self._answered += 1
                 self._finish(handle, 0, "")
             for handle, code, message in failed:
                 self._finish(handle, code, message)

@@ -1,0 +1,109 @@
+"""`s3haul report`: one page about a destination, from its journal: for people, or as JSON for programs."""
+
+import json
+import os
+import secrets
+from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from s3haul.cli import flags, streams
+from s3haul.core.text import human_bytes, show
+from s3haul.errors import UsageError
+
+if TYPE_CHECKING:  # help stays fast
+    from s3haul.report.content import Report
+
+EPILOG = """\b
+Examples:
+  s3haul report ./data -o report.html
+  s3haul report ./data -o - --format json | jq .objects
+  s3haul report ./data -o report.md
+"""
+
+
+class Formats(StrEnum):
+    """What the report is."""
+
+    HTML = "html"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+SUFFIXES = {".html": Formats.HTML, ".htm": Formats.HTML, ".json": Formats.JSON, ".md": Formats.MARKDOWN}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("report", epilog=EPILOG)(report)
+
+
+def report(
+    dest: flags.State,
+    *,
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="Where to write it; - is stdout.")
+    ] = "report.html",
+    form: Annotated[
+        Formats | None, typer.Option("--format", help="Else as FILE is named; html where that tells nothing.")
+    ] = None,
+) -> int:
+    """Make a page about DEST: what is here, how it was checked, what is missing and why, and how the runs went.
+
+    It is one file, which asks nothing of the network and can be read without JavaScript. Works during a run, too.
+    """
+    from s3haul.disk.holder import holder_of  # noqa: PLC0415 - help stays fast
+    from s3haul.report.content import gather  # noqa: PLC0415 - same
+
+    form = form or SUFFIXES.get(Path(output).suffix.lower(), Formats.HTML)
+    found = gather(dest, under_way=holder_of(dest) is not None)
+    text = _written_as(form, found)
+    if output == "-":
+        streams.put(text.removesuffix("\n"))
+        return 0
+    _replace(Path(output), text)
+    streams.put(f"{show(output)}: {_said(found)}; {human_bytes(len(text.encode()))}")
+    return 0
+
+
+def _written_as(form: Formats, found: "Report") -> str:
+    match form:
+        case Formats.HTML:
+            from s3haul.report.page import html  # noqa: PLC0415 - only what is asked for
+
+            return html(found)
+        case Formats.JSON:
+            from s3haul.report.document import as_object  # noqa: PLC0415 - same
+
+            return json.dumps(as_object(found)) + "\n"
+        case Formats.MARKDOWN:
+            from s3haul.report.markdown import markdown  # noqa: PLC0415 - same
+
+            return "\n".join(markdown(found)) + "\n"
+
+
+def _said(found: "Report") -> str:
+    return ", ".join(
+        f"{amount.objects:,} {state}"
+        for state, amount in found.states.items()
+        if amount.objects or state == "done"
+    )
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write the file whole, for its owner only: it names keys. A reader sees the old one or the new one."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    flags_of_open = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        with open(os.open(temporary, flags_of_open, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123
+            file.write(text)
+        temporary.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        raise UsageError(
+            f"The report cannot be written to {path}: {error.strerror}.", hint="name another file by -o"
+        ) from None

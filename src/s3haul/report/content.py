@@ -1,0 +1,228 @@
+"""What a report says: gathered from one journal, in plain values. How it looks is decided by `page` and `markdown`."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from s3haul.core.text import human_bytes
+from s3haul.diagnose.reasons import REASONS
+from s3haul.journal.location import existing_journal
+from s3haul.journal.reader import Run
+from s3haul.journal.series import Course
+from s3haul.journal.survey import SIZE_CLASSES, Group, Listed, Survey
+
+ROWS = 1500  # objects named one by one, over all causes
+LEAST_ROWS = 50  # of a cause
+ENCODED_ROWS = 100
+STATES = ("done", "skipped", "failed")
+
+
+class Amount(NamedTuple):
+    """Objects, and their bytes."""
+
+    objects: int = 0
+    bytes: int = 0
+
+
+class Share(NamedTuple):
+    """Objects that have something in common."""
+
+    name: str
+    amount: Amount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """Why objects were skipped or failed, who can change that and how. `rows` are the first of them."""
+
+    state: str
+    reason: str
+    id: str
+    sentence: str
+    who: str
+    fix: str
+    amount: Amount
+    rows: Sequence[Listed]
+
+    @property
+    def detail(self) -> str:
+        """What was said of the first object that something was said of."""
+        return next((row.detail for row in self.rows if row.detail), "")
+
+
+class Key(NamedTuple):
+    """Objects that are stored under one key. `encryption` is that of S3, "" where it is not known."""
+
+    kms_key_id: str
+    encryption: str
+    amount: Amount
+    failed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One destination at one moment. `states` has an amount for each of `STATES`.
+
+    `course` is that of run `course_run`, the one that received most; None where no run wrote one down.
+    """
+
+    source: str
+    endpoint: str
+    destination: str
+    generated: float
+    under_way: bool
+    runs: Sequence[Run]
+    states: dict[str, Amount]
+    verdicts: Sequence[Share]
+    causes: Sequence[Cause]
+    sizes: Sequence[Share]
+    keys: Sequence[Key]
+    storage: Sequence[Share]
+    repeated: int
+    fetched: int
+    encoded: int
+    encoded_rows: Sequence[Listed]
+    course_run: Run | None
+    course: Course
+
+    @property
+    def all(self) -> Amount:
+        """Every listed object."""
+        return _sum(self.states.values())
+
+    @property
+    def seconds(self) -> float:
+        """How long the runs took that have ended."""
+        return sum(run.ended - run.started for run in self.runs if run.ended is not None)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last run saw every object to its end."""
+        return bool(self.runs) and bool(self.runs[-1].complete) and not self.under_way
+
+
+def gather(root: Path, *, under_way: bool, clock: Callable[[], float] = time.time) -> Report:
+    """The report on the destination `root`. Raises `JournalError` where nothing was hauled to it."""
+    with Survey(existing_journal(root)) as survey:
+        groups, runs = survey.groups(), survey.runs()
+        courses = [(survey.course(run.number), run) for run in runs]
+        course, course_run = max(
+            ((course, run) for course, run in courses if course.samples),
+            key=lambda pair: sum(sample.bytes for sample in pair[0].samples),
+            default=(Course(), None),
+        )
+        return Report(
+            source=f"s3://{survey.source.bucket}/{survey.source.base}",
+            endpoint=survey.source.endpoint,
+            destination=str(root),
+            generated=clock(),
+            under_way=under_way,
+            runs=runs,
+            states={state: _sum(_amount(g) for g in groups if g.state == state) for state in STATES},
+            verdicts=_verdicts(groups),
+            causes=_causes(groups, survey),
+            sizes=_sizes(groups),
+            keys=_keys(groups),
+            storage=_shares(groups, lambda group: group.storage_class),
+            repeated=sum(group.repeated for group in groups),
+            fetched=sum(group.fetched for group in groups),
+            encoded=sum(group.encoded for group in groups),
+            encoded_rows=survey.encoded(ENCODED_ROWS),
+            course_run=course_run,
+            course=course,
+        )
+
+
+def _amount(group: Group) -> Amount:
+    return Amount(group.objects, group.bytes)
+
+
+def _sum(amounts: Iterable[Amount]) -> Amount:
+    objects, size = 0, 0
+    for amount in amounts:
+        objects, size = objects + amount.objects, size + amount.bytes
+    return Amount(objects, size)
+
+
+def _shares(groups: Iterable[Group], name: Callable[[Group], str]) -> list[Share]:
+    """The groups by a name, the most objects first."""
+    found: dict[str, list[Amount]] = defaultdict(list)
+    for group in groups:
+        found[name(group)].append(_amount(group))
+    shares = [Share(name, _sum(amounts)) for name, amounts in found.items()]
+    return sorted(shares, key=lambda share: (-share.amount.objects, share.name))
+
+
+def _verdicts(groups: Sequence[Group]) -> list[Share]:
+    """How the bytes of done objects were checked."""
+    return _shares((group for group in groups if group.state == "done"), _verdict)
+
+
+def _verdict(group: Group) -> str:
+    if group.verdict == "verified":
+        whole = {"FULL_OBJECT": "of the whole object", "COMPOSITE": "part by part"}
+        return f"{group.algorithm} {whole.get(group.checksum_type or '', group.checksum_type or '')}"
+    if group.verdict == "size-only":
+        return f"by size alone ({group.reason})" if group.reason else "by size alone"
+    return "directories"
+
+
+def _causes(groups: Sequence[Group], survey: Survey) -> list[Cause]:
+    """Failures first, and of these what befell the most objects."""
+    found: dict[tuple[str, str | None], list[Amount]] = defaultdict(list)
+    for group in groups:
+        if group.state != "done":
+            found[group.state, group.reason].append(_amount(group))
+    limit = max(LEAST_ROWS, ROWS // max(1, len(found)))
+    causes = []
+    for (state, reason), amounts in found.items():
+        known = REASONS.get(reason or "")
+        causes.append(
+            Cause(
+                state=state,
+                reason=reason or "",
+                id=known.id if known else "",
+                sentence=known.sentence if known else reason or "",
+                who=known.who if known else "",
+                fix=known.fix if known else "",
+                amount=_sum(amounts),
+                rows=survey.ended_so(state, reason, limit),
+            )
+        )
+    return sorted(causes, key=lambda cause: (cause.state, -cause.amount.objects))
+
+
+def _sizes(groups: Sequence[Group]) -> list[Share]:
+    """A share for every class from the smallest to the largest that occurs."""
+    last = max((group.size_class for group in groups), default=-1)
+    return [
+        Share(_size_class(number), _sum(_amount(g) for g in groups if g.size_class == number))
+        for number in range(last + 1)
+    ]
+
+
+def _size_class(number: int) -> str:
+    if number == 0:
+        return "empty"
+    if number == len(SIZE_CLASSES):
+        return f"{_short(SIZE_CLASSES[-1])} or more"
+    return f"below {_short(SIZE_CLASSES[number])}"
+
+
+def _short(size: int) -> str:
+    return human_bytes(size).replace(".0 ", " ")
+
+
+def _keys(groups: Sequence[Group]) -> list[Key]:
+    """By KMS key, and what has none by its encryption."""
+    found: dict[tuple[str, str], list[Group]] = defaultdict(list)
+    for group in groups:
+        found[group.kms_key_id, group.sse].append(group)
+    keys = [
+        Key(*name, _sum(map(_amount, some)), sum(group.objects for group in some if group.state == "failed"))
+        for name, some in found.items()
+    ]
+    return sorted(keys, key=lambda key: -key.amount.objects)
