@@ -18,7 +18,7 @@ from s3haul.errors import UsageError
 from s3haul.preflight.statements import EXAMPLE, statement_of
 
 TOPICS = (
-    *("compatibility", "exit-codes", "errors", "filters", "resume", "large-objects", "names"),
+    *("compatibility", "exit-codes", "errors", "filters", "listing", "resume", "large-objects", "names"),
     *("manifest", "json", "threat-model"),
 )
 
