@@ -90,6 +90,7 @@ class TransferOptions:
     require_checksum: bool = False
     existing: Existing = Existing.VERIFY
     concurrency: int = 256  # requests at a time, at most
+    list_concurrency: int = 32  # of these, for the listing
     max_rps: float | None = None  # requests a second
     bandwidth: int | None = None
     max_attempts: int | None = None  # for one object or page; without it, time alone is the bound

@@ -35,7 +35,8 @@ CONCURRENCY = 8
 OBJECTS_PER_ROUND = 40
 LARGE = 1_500_000  # bytes: beyond what is written in one go
 DONE_ROWS = "SELECT count(*) FROM objects JOIN kinds ON kind = number WHERE state = 'done'"
-COMMAND = ("cp", SOURCE, ".", "--profile", "export", "--concurrency", str(CONCURRENCY))
+# Small pages: the listing is read by several at a time, too.
+COMMAND = ("cp", SOURCE, ".", "--profile", "export", "--concurrency", str(CONCURRENCY), "--page-size", "20")
 
 
 @pytest.fixture

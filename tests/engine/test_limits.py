@@ -22,10 +22,11 @@ async def test_a_run_asks_no_more_often_than_it_may(tmp_path):
     )
     await run_once(store, tmp_path, clock=clock, max_rps=5)
     assert set(states(tmp_path).values()) == {DONE}
-    assert len(asked) == 63
+    assert store.count("get") == 60
+    assert len(asked) == 60 + store.count("list")
     for first, sixth in zip(asked, asked[5:], strict=False):
         assert sixth - first >= 0.99
-    assert asked[-1] - asked[0] == pytest.approx(62 / 5, abs=0.5)
+    assert asked[-1] - asked[0] == pytest.approx((len(asked) - 1) / 5, abs=0.5)
 
 
 @pytest.mark.parametrize("size", [100, 100_000])

@@ -24,7 +24,7 @@ thresholds = st.builds(
 
 
 @given(sizes_of_parts, thresholds, st.booleans(), st.booleans())
-def test_blocks_requests_and_stretches_cover_the_object_once(parts, options, composite, costs_kms):
+def test_blocks_requests_and_segments_cover_the_object_once(parts, options, composite, costs_kms):
     size = sum(parts)
     cut = plan_ranges(size, parts if composite else (), options, costs_kms=costs_kms)
     if cut is None:
@@ -83,16 +83,16 @@ def test_blocks_in_any_order_and_pieces_give_the_digest_of_the_whole(body, algor
         stream = BlockStream(cut, algorithm, first)
         data = body[cut.start(first) : cut.start(end)]
         for at in range(0, len(data), chunk):
-            for number, crc in stream.take(data[at : at + chunk]):
-                block_map.land(number, crc)
+            for number, crc in stream.add(data[at : at + chunk]):
+                block_map.store(number, crc)
         assert stream.pending == 0
-    assert block_map.landed == len(body)
+    assert block_map.stored_bytes == len(body)
     assert list(block_map.missing(0, len(cut.blocks))) == []
     assert block_map.digest(0, len(cut.blocks)) == digest(algorithm, body)
 
 
 @given(st.integers(2, 60), st.integers(0, 2**32))
-def test_the_ledger_knows_what_is_missing(count, seed):
+def test_the_block_map_knows_what_is_missing(count, seed):
     dice = random.Random(seed)
     cut = plan_ranges(
         count * 10 - 3, (), RangeOptions(above=0, smallest=10, largest=10, block=10), costs_kms=False
@@ -101,7 +101,7 @@ def test_the_ledger_knows_what_is_missing(count, seed):
     for _ in range(80):
         number = dice.randrange(count)
         if dice.random() < 0.7:
-            block_map.land(number, 1)
+            block_map.store(number, 1)
             here.add(number)
         else:
             end = dice.randrange(number, count) + 1
@@ -109,4 +109,4 @@ def test_the_ledger_knows_what_is_missing(count, seed):
             here -= set(range(number, end))
         missing = {block for first, end in block_map.missing(0, count) for block in range(first, end)}
         assert missing == set(range(count)) - here
-        assert block_map.landed == sum(7 if number == count - 1 else 10 for number in here)
+        assert block_map.stored_bytes == sum(7 if number == count - 1 else 10 for number in here)

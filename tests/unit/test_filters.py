@@ -1,9 +1,11 @@
 """`--include` and `--exclude` decide as `aws s3 cp` does."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from s3haul.cli.parsing import filters_in_order
-from s3haul.core.filters import idle, nothing_selected, selector
+from s3haul.core.filters import MOST_PREFIXES, idle, nothing_selected, prefixes_to_list, selector
 
 
 @pytest.mark.parametrize(
@@ -30,6 +32,38 @@ def test_the_order_of_both_flags_is_taken_from_the_command_line():
     assert filters_in_order(argv) == ((False, "*"), (True, "*.txt"), (False, "--include"))
 
 
+ALL_OUT = (False, "*")
+
+
+@pytest.mark.parametrize(
+    ("filters", "prefixes"),
+    [
+        ((), [""]),
+        (((True, "x*"),), [""]),
+        (((False, "x*"),), [""]),
+        ((ALL_OUT,), [""]),
+        ((ALL_OUT, (True, "x*")), ["x"]),
+        ((ALL_OUT, (True, "x*"), (False, "xa*")), ["x"]),
+        ((ALL_OUT, (True, "b/x?"), (True, "a[0-9]"), (True, "b/xy*"), (True, "c")), ["a", "b/x", "c"]),
+        ((ALL_OUT, (True, "x*"), (True, "*.txt")), [""]),
+        (((True, "x*"), ALL_OUT, (True, "y*")), ["y"]),
+        (((False, "**"), (True, "y*")), ["y"]),
+        ((ALL_OUT, *((True, f"{number:03}*") for number in range(MOST_PREFIXES + 1))), [""]),
+    ],
+)
+def test_only_prefixes_that_can_match_are_listed(filters, prefixes):
+    assert prefixes_to_list(filters, "") == tuple(prefixes)
+    assert prefixes_to_list(filters, "p/") == tuple(f"p/{prefix}" for prefix in prefixes)
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.text("ab*?[]", max_size=3)), max_size=5), st.text("ab", max_size=4)
+)
+def test_a_key_that_is_selected_is_listed(filters, key):
+    if selector(tuple(filters))(key):
+        assert key.startswith(prefixes_to_list(tuple(filters), ""))
+
+
 @pytest.mark.parametrize(
     ("filters", "said"),
     [
@@ -47,6 +81,7 @@ def test_filters_that_cannot_do_what_they_look_like_are_told(filters, said):
 
 def test_an_empty_selection_is_explained_by_the_filters_or_by_the_source():
     assert nothing_selected((), 0).startswith("Nothing is there")
+    assert "--include asks for" in nothing_selected((ALL_OUT, (True, "x*")), 0)
     assert nothing_selected(((False, "*"),), 20_000).startswith(
         "The filters leave nothing of 20,000 objects: "
     )

@@ -72,12 +72,14 @@ def test_rows_that_are_gone_are_not_even_looked_at(path):
         assert list(journal.known("", LAST)) == ["a"]
 
 
-def test_a_range_excludes_its_first_key_and_includes_its_last(journal):
+def test_a_range_includes_its_first_key_and_excludes_its_end(journal):
     for key in "abcd":
         journal.record(done(key))
     journal.flush()
-    assert list(journal.known("a", "c")) == ["b", "c"]
+    assert list(journal.known("b", "d")) == ["b", "c"]
     assert journal.known("c", "c") == {}
+    assert list(journal.known("c", "c\0")) == ["c"]
+    assert list(journal.known("c", None)) == ["c", "d"]
 
 
 def test_keys_are_ordered_by_their_utf8_bytes(journal):
@@ -85,15 +87,15 @@ def test_keys_are_ordered_by_their_utf8_bytes(journal):
     for key in keys:
         journal.record(done(key))
     journal.flush()
-    assert list(journal.known("", LAST)) == sorted(keys, key=str.encode)
-    assert "😀" in journal.known("ﬁ", "😀")
+    assert list(journal.known("", None)) == sorted(keys, key=str.encode)
+    assert "😀" in journal.known("ﬁ", "😀\0")
 
 
 def test_a_later_outcome_of_a_key_replaces_the_earlier(journal):
     journal.record(failed("a"))
     journal.record(done("a"))
     journal.flush()
-    assert journal.known("", "a")["a"].state is State.DONE
+    assert journal.known("", "b")["a"].state is State.DONE
 
 
 def test_a_batch_is_recorded_in_its_order_and_at_one_time(path):
@@ -362,10 +364,18 @@ def test_gone_keys_leave_the_manifest_and_are_unknown(path, journal):
     for key in "abcde":
         journal.record(done(key))
     journal.mark_gone(["b", "no such key"])
-    journal.mark_gone_after("d")
+    journal.mark_gone_between("d\0", None)
     journal.mark_gone(["b"])
     journal.flush()
     assert list(journal.known("", LAST)) == ["a", "c", "d"]
+    assert keys_on_disk(path) == ["a", "c", "d"]
+
+
+def test_a_range_is_gone_without_its_neighbours(path, journal):
+    for key in ("a", "b", "b\0", "c", "d"):
+        journal.record(done(key))
+    journal.mark_gone_between("b", "c")
+    journal.flush()
     assert keys_on_disk(path) == ["a", "c", "d"]
 
 
@@ -379,7 +389,7 @@ def test_a_key_that_comes_back_is_recorded_anew(path, journal):
 
 def test_an_empty_listing_leaves_nothing(path, journal):
     journal.record(done("a"))
-    journal.mark_gone_after("")
+    journal.mark_gone_between("", None)
     journal.flush()
     assert keys_on_disk(path) == []
 

@@ -1,5 +1,7 @@
 """Pages of the listing: every field, every server's spelling, and the same page by pattern and by parser."""
 
+from urllib.parse import quote
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -264,3 +266,17 @@ def test_pattern_and_parser_agree_on_a_page_with_any_character_changed(data):
     end = start + data.draw(st.integers(0, 2))
     text = text[:start] + data.draw(st.text('<>/&;"a1\r\n ]é%+', max_size=2)) + text[end:]
     assert outcome(page_of, text) == outcome(by_parser, text)
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.text(alphabet="%+0fFeE9 ab", max_size=12),
+            st.text(max_size=6).map(lambda text: quote(text, errors="surrogatepass")),
+            st.binary(max_size=6).map(quote),
+        ),
+        max_size=5,
+    )
+)
+def test_keys_are_decoded_together_as_they_are_one_by_one(texts):
+    assert list_pages.decoded_keys(texts) == [list_pages.decoded_key(text) for text in texts]

@@ -16,6 +16,7 @@ OTHER = {
     "credential_patience": "5",
     "max_rps": "5",
     "metrics_port": "9177",
+    "list_concurrency": "4",
 }
 
 

@@ -6,6 +6,7 @@ Fetches no more than its options allow, and leaves nothing behind.
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +21,8 @@ from s3haul.bench.report import Report
 from s3haul.bench.result import Listing, Row, Run
 from s3haul.core.text import human_bytes
 from s3haul.engine.context import ReadContext, read_context
-from s3haul.engine.listing import batches, look_up
+from s3haul.engine.listing import look_up
+from s3haul.engine.parallel_listing import ParallelListing
 from s3haul.errors import SourceError
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
 
@@ -135,17 +137,18 @@ class Bench:
         return run
 
 
-async def _sample(calls: ReadContext, options: BenchOptions) -> tuple[Sample, Listing]:
+async def _sample(ctx: ReadContext, options: BenchOptions) -> tuple[Sample, Listing]:
     """The first objects of the listing that fit, and what that listing took."""
     sample, pages, keys, began = Sample(), 0, 0, time.monotonic()
-    if not calls.source.recursive:
-        sample.add([await look_up(calls)], options)
+    if not ctx.source.recursive:
+        sample.add([await look_up(ctx)], options)
         return sample, Listing(pages=0, keys=0, seconds=0.0)
-    async for batch in batches(calls):
-        pages, keys = pages + 1, keys + len(batch.refs)
-        sample.add([ref for ref in batch.refs if not ref.key.endswith("/")], options)
-        if sample.full:
-            break
+    async with aclosing(ParallelListing(ctx, (ctx.source.prefix,), 1).batches()) as batches:
+        async for batch in batches:
+            pages, keys = pages + 1, keys + len(batch.refs)
+            sample.add([ref for ref in batch.refs if not ref.key.endswith("/")], options)
+            if sample.full:
+                break
     return sample, Listing(pages=pages, keys=keys, seconds=time.monotonic() - began)
 
 

@@ -161,6 +161,15 @@ FailIfEmpty = Annotated[
 Concurrency = Annotated[
     int, typer.Option(min=1, max=1024, help="Requests at a time, at most.", rich_help_panel=_HOW)
 ]
+ListConcurrency = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        max=1024,
+        help="List requests at a time, at most; 1: in the order of keys.",
+        rich_help_panel=_WHAT,
+    ),
+]
 MaxRps = Annotated[
     float | None,
     typer.Option(

@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Coroutine, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, aclosing, contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from s3haul.disk import free_space_for
 from s3haul.engine.context import read_context
 from s3haul.engine.dry_run import Done, Estimate
 from s3haul.engine.dry_run import preview as foresee
+from s3haul.engine.listing import natural_path
 from s3haul.engine.loop import run_loop
 from s3haul.errors import S3HaulError, SourceError
 from s3haul.events import Event, Noted, Warned
@@ -184,12 +185,17 @@ def preview(
             ctx = read_context(
                 opened.store, source, opened.transfer, listener.observe, credentials=opened.credentials
             )
-            async for ref, path in foresee(ctx, estimate, done):
-                if not (output.quiet or output.json):
-                    name = f"{where.root}/{where.name or path}"
-                    streams.put(f"(dryrun) download: s3://{source.bucket}/{show(ref.key)} to {show(name)}")
-                with streams.unheard(sys.stderr):
-                    status.update(seen)
+            async with aclosing(foresee(ctx, estimate, done)) as pages:
+                async for page in pages:
+                    for ref, shadowed in () if output.quiet or output.json else page:
+                        name = (
+                            f"{where.root}/{where.name or natural_path(ref, source.base, shadowed=shadowed)}"
+                        )
+                        streams.put(
+                            f"(dryrun) download: s3://{source.bucket}/{show(ref.key)} to {show(name)}"
+                        )
+                    with streams.unheard(sys.stderr):
+                        status.update(seen)
 
     def seen(_seconds: float) -> str:
         return f"listed {human_count(estimate.objects, 'object')}, {human_bytes(estimate.bytes)}"
@@ -202,7 +208,7 @@ def preview(
             past_rate = _past_rate(reader)
             run_loop(main(reader.done))
         else:
-            run_loop(main(lambda _first, _last: ()))
+            run_loop(main(lambda _first, _end: ()))
     if not estimate.objects:
         with streams.unheard(sys.stderr):
             listener.observe(Warned(nothing_selected(transfer.filters, estimate.filtered), "S3H-S3-19"))

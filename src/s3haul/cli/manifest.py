@@ -89,7 +89,7 @@ def _put_parquet(entries: Iterator[dict[str, Any]]) -> None:
             f"--format parquet needs {missing.name}, which is not installed.",
             hint="pip install 's3haul[parquet]', or take --format csv",
         ) from None
-    put_parquet(map(flat, entries))
+    put_parquet(COLUMNS, map(flat, entries))
 
 
 def _csv_lines(entries: Iterator[dict[str, Any]]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 Imported only when it is asked for: pyarrow is large, and comes with the extra `parquet`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -12,11 +12,9 @@ import pyarrow as pa
 from pyarrow.parquet import ParquetWriter
 
 from s3haul.cli import streams
-from s3haul.cli.manifest import COLUMNS
 
 GROUP = 50_000  # rows
 _TYPES = {"size": pa.int64(), "last_modified": pa.timestamp("ms", tz="UTC")}
-SCHEMA = pa.schema([(column, _TYPES.get(column, pa.string())) for column in COLUMNS])
 
 
 class _Stdout:
@@ -42,11 +40,12 @@ class _Stdout:
         """Stdout stays open."""
 
 
-def put_parquet(rows: Iterator[dict[str, Any]]) -> None:
-    """Write rows of `COLUMNS`. Raises as `streams.put`."""
-    with ParquetWriter(_Stdout(), SCHEMA, compression="zstd") as writer:
+def put_parquet(columns: Sequence[str], rows: Iterator[dict[str, Any]]) -> None:
+    """Write rows of these columns. Raises as `streams.put`."""
+    schema = pa.schema([(column, _TYPES.get(column, pa.string())) for column in columns])
+    with ParquetWriter(_Stdout(), schema, compression="zstd") as writer:
         while group := [_typed(row) for row in islice(rows, GROUP)]:
-            writer.write_table(pa.Table.from_pylist(group, schema=SCHEMA))
+            writer.write_table(pa.Table.from_pylist(group, schema=schema))
 
 
 def _typed(row: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from fnmatch import translate
 
 from s3haul.core.text import human_count
 
+MOST_PREFIXES = 100  # that are listed one by one; with more of them, everything is
+
 Filters = tuple[tuple[bool, str], ...]  # (include?, pattern), in the order of the command line
 
 
@@ -26,10 +28,33 @@ def selector(filters: Filters) -> Callable[[str], bool]:
     return selected
 
 
+def prefixes_to_list(filters: Filters, prefix: str) -> tuple[str, ...]:
+    """What the keys below `prefix` begin with that can be selected at all: nothing else needs to be listed. None
+    begins with another one."""
+    taken: list[str] | None = None  # None: everything that was not left out
+    for include, pattern in filters:
+        if not include and pattern and not pattern.strip("*"):
+            taken = []
+        elif include and taken is not None:
+            taken.append(_literal(pattern))
+    wanted: list[str] = []
+    for begin in sorted(set(taken or ())):
+        if not wanted or not begin.startswith(wanted[-1]):
+            wanted.append(begin)
+    if not wanted or len(wanted) > MOST_PREFIXES:
+        return (prefix,)
+    return tuple(prefix + begin for begin in wanted)
+
+
 def literal_prefixes(filters: Filters) -> tuple[str, ...]:
     """What the patterns of `--include` begin with, before their first wildcard, where that is anything."""
-    literal = (re.split(r"[*?\[]", pattern, maxsplit=1)[0] for include, pattern in filters if include)
+    literal = (_literal(pattern) for include, pattern in filters if include)
     return tuple(prefix for prefix in literal if prefix)
+
+
+def _literal(pattern: str) -> str:
+    """What a pattern begins with before its first wildcard."""
+    return re.split(r"[*?\[]", pattern, maxsplit=1)[0]
 
 
 def idle(filters: Filters) -> str | None:
@@ -43,6 +68,8 @@ def idle(filters: Filters) -> str | None:
 
 def nothing_selected(filters: Filters, filtered: int) -> str:
     """Why a run has nothing to do: the filters, or there is nothing."""
+    if not filtered and prefixes_to_list(filters, "") != ("",):
+        return "No key begins with what --include asks for: keys are case-sensitive, and a pattern sees them without the prefix."
     if not filtered:
         return "Nothing is there: the bucket is empty, or no key begins with the prefix."
     hint = (

@@ -49,6 +49,7 @@ MARK = "~s3haul~"
 STATE_DIRECTORY = ".s3haul"
 NAME_MAX = 255  # bytes; Linux and macOS
 
+_FIRST_OF_OURS = {"", MARK[0], STATE_DIRECTORY[0]}
 _ROOM = NAME_MAX - len(MARK) - 1
 _PART, _LAST, _SHADOWED = "+", "=", "@"
 _APART = {_LAST: "^", _SHADOWED: "#"}
@@ -158,19 +159,25 @@ class ShadowFilter(Generic[T]):
 
     def push(self, item: T) -> list[tuple[T, bool]]:
         """Take the next item; return those that it settles. Raises ValueError when it is out of order."""
-        key = self._key(item)
+        return self.push_all((item,))
+
+    def push_all(self, items: Iterable[T]) -> list[tuple[T, bool]]:
+        """`push` for each of these."""
         settled: list[tuple[T, bool]] = []
-        chain = self._chain
-        while chain:
-            open_key, open_item = chain[-1]
-            if key < open_key:
-                raise ValueError("the listing is not in UTF-8 order")
-            below = key.startswith(open_key + "/")
-            if not below and key.startswith(open_key):
-                break
-            settled.append((open_item, below))
-            chain.pop()
-        chain.append((key, item))
+        chain, key_of_item = self._chain, self._key
+        for item in items:
+            key = key_of_item(item)
+            while chain:
+                open_key, open_item = chain[-1]
+                if key < open_key:
+                    raise ValueError("the listing is not in UTF-8 order")
+                within = key.startswith(open_key)
+                below = within and key.startswith("/", len(open_key))
+                if within and not below:
+                    break
+                settled.append((open_item, below))
+                chain.pop()
+            chain.append((key, item))
         return settled
 
     def flush(self) -> list[tuple[T, bool]]:
@@ -193,6 +200,9 @@ def _names(components: list[str], *, shadowed: bool) -> Iterator[str]:
 
 def _is_ordinary(component: str, *, first: bool) -> bool:
     """Whether `component` can be a file name as it is, and none of ours."""
+    # Nearly all can, and are told by a look: all of our own names begin with one of these two.
+    if component.isascii() and component[:1] not in _FIRST_OF_OURS and "\0" not in component:
+        return len(component) <= NAME_MAX
     if component in {"", ".", ".."} or _UNSTORABLE.search(component):
         return False
     if component.isascii():

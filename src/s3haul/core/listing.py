@@ -20,12 +20,13 @@ def unusable(entry: UnusableEntry) -> Outcome:
 
 
 class ListingValidator:
-    """Accepts pages in order; remembers the last key and the token that led here."""
+    """Accepts pages in order; remembers the last key and the token that led here. `after`: where the first page
+    begins, if that is not the first key of all."""
 
-    def __init__(self) -> None:
-        self.last_key: str | None = None  # of all entries so far, in the order of their bytes
+    def __init__(self, after: str | None = None) -> None:
+        self.last_key = after  # of all entries so far, in the order of their bytes
         self.repeated = 0  # entries that named a key again
-        self._last: str | None = None  # of the usable entries
+        self._last = after  # of the usable entries
         self._named: set[str] = set()  # by the last page; a key further back would mean that it starts again
         self._token: str | None = None
         self._barren = 0
@@ -39,7 +40,7 @@ class ListingValidator:
         for ref in page.entries:
             if last is not None and ref.key <= last:
                 if ref.key not in named and ref.key not in self._named:
-                    raise _incomplete("keys are not in ascending order", after=last)
+                    raise incomplete("keys are not in ascending order", after=last)
                 self.repeated += 1
                 continue
             fresh.append(ref)
@@ -49,21 +50,21 @@ class ListingValidator:
         self.last_key = _greatest(last, self.last_key, *(entry.key for entry in page.unusable))
         self._barren = 0 if fresh or page.unusable else self._barren + 1
         if page.truncated and self._barren > MAX_BARREN_PAGES:
-            raise _incomplete(f"{self._barren} pages in a row brought no new key", after=last)
+            raise incomplete(f"{self._barren} pages in a row brought no new key", after=last)
         return fresh
 
     def _check_frame(self, page: ListPage) -> None:
         if page.empty_answer:
-            raise _incomplete("the answer has no listing in it", after=self.last_key)
+            raise incomplete("the answer has no listing in it", after=self.last_key)
         if page.key_count is not None and page.key_count != len(page.entries) + len(page.unusable):
-            raise _incomplete(
+            raise incomplete(
                 f"the page announces {page.key_count} keys and holds {len(page.entries) + len(page.unusable)}",
                 after=self.last_key,
             )
         if page.truncated and not page.token:
-            raise _incomplete("the page says that more follows, but not where", after=self.last_key)
+            raise incomplete("the page says that more follows, but not where", after=self.last_key)
         if page.truncated and page.token == self._token:
-            raise _incomplete("the continuation token repeats itself", after=self.last_key)
+            raise incomplete("the continuation token repeats itself", after=self.last_key)
 
 
 def _greatest(*keys: str | None) -> str | None:
@@ -75,6 +76,7 @@ def _greatest(*keys: str | None) -> str | None:
     )
 
 
-def _incomplete(what: str, *, after: str | None) -> ListingIncompleteError:
+def incomplete(what: str, *, after: str | None) -> ListingIncompleteError:
+    """The error that ends the run; `after` is the last key that was seen."""
     place = "on the first page" if after is None else f"after key {after!a}"
     return ListingIncompleteError(f"The listing is incomplete: {what} ({place}).", hint=_HINT)

@@ -3,21 +3,25 @@
 It reads the listing as a run does. Of earlier runs it reads the journal only, not the files.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
-from s3haul.core.filters import selector
-from s3haul.core.keypath import ShadowFilter, safe_path
+from s3haul.core.filters import prefixes_to_list, selector
+from s3haul.core.key_ranges import just_after
 from s3haul.core.ranges import plan_ranges
 from s3haul.core.space import SpaceEstimate
 from s3haul.engine.context import ReadContext
-from s3haul.engine.listing import batches, look_up, natural_path
-from s3haul.models import ObjectRef, SafePath
+from s3haul.engine.listing import list_limit, look_up
+from s3haul.engine.parallel_listing import ParallelListing
+from s3haul.engine.shadowing import Shadows
+from s3haul.models import ObjectRef
 from s3haul.options import RangeOptions
 
-# Key, ETag and size of the objects that are done, after one key and up to another.
-Done = Callable[[str, str], Collection[tuple[str, str, int]]]
+# Key, ETag and size of what is done, from one key on and before another.
+Done = Callable[[str, str | None], Collection[tuple[str, str, int]]]
 Entry = tuple[ObjectRef, bool]  # whether it is done
+Fetched = list[tuple[ObjectRef, bool]]  # whether the key is a directory of others
 
 
 @dataclass(slots=True)
@@ -46,50 +50,55 @@ class Estimate:
         room.need(self.needed_bytes, self.objects - self.archived - self.present)
         return room
 
-    def fetch(self, size: int, ranges: RangeOptions) -> None:
+    def add(self, ref: ObjectRef, ranges: RangeOptions) -> None:
         """One object will be fetched: in ranges, if it is large."""
-        cut = plan_ranges(size, (), ranges, costs_kms=True)
-        self.needed_bytes += size
+        self.needed_bytes += ref.size
+        if ref.size <= ranges.above:
+            self.get_requests += 1
+            return
+        cut = plan_ranges(ref.size, (), ranges, costs_kms=True)
         self.get_requests += len(cut.requests) if cut else 1
-        self.head_requests += size > ranges.above
+        self.head_requests += 1
 
 
-async def preview(
-    ctx: ReadContext, estimate: Estimate, done: Done
-) -> AsyncIterator[tuple[ObjectRef, SafePath]]:
-    """Every object that would be fetched, with its path; adds up `estimate` on the way."""
+async def preview(ctx: ReadContext, estimate: Estimate, done: Done) -> AsyncGenerator[Fetched, None]:
+    """The objects that would be fetched, page by page; adds up `estimate`. Close the iterator (`contextlib.aclosing`)."""
     if not ctx.source.recursive:
         ref = await look_up(ctx)
-        estimate.objects, estimate.bytes = 1, ref.size
-        if _count(ctx, estimate, ref, present=(ref.key, ref.etag, ref.size) in done("", ref.key)):
-            yield ref, safe_path(ref.key, base=ctx.source.base)
+        present = (ref.key, ref.etag, ref.size) in done(ref.key, just_after(ref.key))
+        yield _fetched(ctx, estimate, [((ref, present), False)])
         return
-    shadows: ShadowFilter[Entry] = ShadowFilter(key=lambda entry: entry[0].key)
+    shadows: Shadows[Entry] = Shadows(ctx, key=lambda entry: entry[0].key)
     base, selected = ctx.source.base, selector(ctx.options.filters)
-    async for batch in batches(ctx):
-        estimate.list_requests += 1
-        known = done(batch.after, batch.refs[-1].key) if batch.refs else ()
-        entries = ((ref, (ref.key, ref.etag, ref.size) in known) for ref in batch.refs)
-        placed = [each for entry in entries for each in shadows.push(entry)]
-        if batch.final:
-            placed += shadows.flush()
-        for (ref, present), shadowed in placed:
-            if not selected(ref.key[len(base) :]):
-                estimate.filtered += 1
-                continue
-            estimate.objects += 1
-            estimate.bytes += ref.size
-            if _count(ctx, estimate, ref, present=present):
-                yield ref, natural_path(ref, base, shadowed=shadowed)
+    prefixes = prefixes_to_list(ctx.options.filters, ctx.source.prefix)
+    listing = ParallelListing(ctx, prefixes, list_limit(ctx))
+    async with aclosing(listing.batches()) as batches:
+        async for batch in batches:
+            refs = batch.refs
+            known = done(refs[0].key, just_after(refs[-1].key)) if refs else ()
+            if known:
+                entries = [(ref, (ref.key, ref.etag, ref.size) in known) for ref in refs]
+            else:
+                entries = [(ref, False) for ref in refs]
+            placed = shadows.push(batch.range, entries, ended=batch.ended) + await shadows.asked()
+            chosen = [each for each in placed if selected(each[0][0].key[len(base) :])]
+            estimate.filtered += len(placed) - len(chosen)
+            yield _fetched(ctx, estimate, chosen)
+    estimate.list_requests = listing.requests + shadows.requests
 
 
-def _count(ctx: ReadContext, estimate: Estimate, ref: ObjectRef, *, present: bool) -> bool:
-    """Whether the object would be fetched."""
-    if ref.archived and not ctx.options.force_glacier_transfer:
-        estimate.archived += 1
-    elif present:
-        estimate.present += 1
-    else:
-        estimate.fetch(ref.size, ctx.options.ranges)
-        return True
-    return False
+def _fetched(ctx: ReadContext, estimate: Estimate, placed: Sequence[tuple[Entry, bool]]) -> Fetched:
+    """Which of these objects would be fetched."""
+    fetched: Fetched = []
+    ranges, force = ctx.options.ranges, ctx.options.force_glacier_transfer
+    estimate.objects += len(placed)
+    for (ref, present), shadowed in placed:
+        estimate.bytes += ref.size
+        if ref.archived and not force:
+            estimate.archived += 1
+        elif present:
+            estimate.present += 1
+        else:
+            estimate.add(ref, ranges)
+            fetched.append((ref, shadowed))
+    return fetched

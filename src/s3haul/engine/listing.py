@@ -1,20 +1,25 @@
 """The producer: reads the listing page by page and sends what is to be done to be fetched.
 
-Each page is checked (is the listing complete so far?), merged with the journal's rows of the same key
-range and with the disk, and turned into targets. One page is looked at in one hop to a thread. Keys
-whose path depends on keys still to come are held back by `ShadowFilter`, at most one per prefix.
+Pages come from `parallel_listing`. Each is merged with the journal's rows of the same keys and with the disk,
+and turned into targets. One page is looked at in one hop to a thread. Keys whose path depends on keys still to
+come are held back by `Shadows`, mostly one in each range.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 
-from s3haul.core.filters import nothing_selected, selector
-from s3haul.core.keypath import ShadowFilter, safe_path
-from s3haul.core.listing import ListingValidator, unusable
+from s3haul.core.filters import nothing_selected, prefixes_to_list, selector
+from s3haul.core.key_ranges import Interval, ancestors_across, just_after
+from s3haul.core.keypath import safe_path
+from s3haul.core.listing import unusable
 from s3haul.core.space import SpaceEstimate
 from s3haul.diagnose.run_errors import run_error
 from s3haul.engine.context import Context, ReadContext
 from s3haul.engine.decision import Decision, Target, decide_target, same_version
+from s3haul.engine.parallel_listing import Batch, ParallelListing
+from s3haul.engine.shadowing import Shadows
 from s3haul.errors import S3HaulError, SourceError
 from s3haul.events import AlreadyDone, Finished, Listed, ListingEnded, Warned
 from s3haul.journal import KnownRow
@@ -93,60 +98,58 @@ async def _no_such_object(ctx: ReadContext) -> SourceError:
     return SourceError(f"There is no object {ctx.url}.", hint=hint, id="S3H-S3-16")
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """The new entries of one page. `after` is the last key of the pages before it ("" at first), `last` the
-    last one with it; `unusable` is what of it names no object."""
-
-    refs: list[ObjectRef]
-    after: str
-    last: str
-    final: bool
-    unusable: tuple[UnusableEntry, ...] = ()
-
-
-async def batches(ctx: ReadContext) -> AsyncIterator[Batch]:
-    """The whole listing, page by page. Raises `ListingIncompleteError` or what ends the run."""
-    validator, token = ListingValidator(), None
-    while True:
-        try:
-            page = await ctx.store.list_page(ctx.source.prefix, token=token)
-        except GaveUpError as gave_up:
-            raise run_error(gave_up.fault, ctx.store.listing) from None
-        after, repeated = validator.last_key or "", validator.repeated
-        refs = validator.accept(page)
-        if validator.repeated and not repeated:
-            ctx.emit(Warned("The listing names keys more than once; each counts once.", "S3H-INT-04"))
-        yield Batch(refs, after, validator.last_key or "", final=not page.truncated, unusable=page.unusable)
-        if not page.truncated:
-            return
-        token = page.token
-
-
 async def _list_all(ctx: Context, queue: Queue, room: SpaceEstimate) -> tuple[int, int]:
     """Queue everything; returns how many objects are selected and how many the filters left out."""
     selected = filtered = 0
-    shadows: ShadowFilter[Entry] = ShadowFilter(key=lambda entry: entry[0].key)
+    shadows: Shadows[Entry] = Shadows(ctx, key=lambda entry: entry[0].key)
     left = await in_thread(ctx.threads, _left_over, ctx)
-    async for batch in batches(ctx):
-        survey = await in_thread(ctx.threads, _look_at, ctx, shadows, left, batch)
-        await _send(ctx, queue, room, survey)
-        selected, filtered = selected + survey.selected, filtered + survey.filtered
+    # A disk that folds names gives them to who comes first: that must not depend on the order of answers.
+    limit = 1 if ctx.destination.folds_names else list_limit(ctx)
+    prefixes = prefixes_to_list(ctx.options.filters, ctx.source.prefix)
+    listing = ParallelListing(ctx, prefixes, limit, partial(_may_split, ctx, shadows))
+    async with aclosing(listing.batches()) as batches:
+        async for batch in batches:
+            surveys = [await in_thread(ctx.threads, _look_at, ctx, shadows, left, batch)]
+            if held := await shadows.asked():
+                surveys.append(await in_thread(ctx.threads, _survey, ctx, held, left))
+            for survey in surveys:
+                await _send(ctx, queue, room, survey)
+                selected, filtered = selected + survey.selected, filtered + survey.filtered
+    await in_thread(ctx.threads, _drop_listed, ctx, left, listing.prefixes)
     return selected, filtered
 
 
-def _look_at(ctx: Context, shadows: ShadowFilter[Entry], left: dict[str, Partial], batch: Batch) -> Survey:
+def list_limit(ctx: ReadContext) -> int:
+    """How many list requests there may be at a time."""
+    return min(ctx.options.list_concurrency, ctx.options.concurrency)
+
+
+async def _may_split(ctx: Context, shadows: Shadows[Entry], point: str) -> bool:
+    """What landed under a key that has become a directory moves aside when that key is looked at: not after the
+    keys below it, which a range that begins after `point` may bring at once."""
+    for key in await in_thread(ctx.threads, _files_across, ctx, point):
+        if await shadows.has_keys_below(key, ctx.source.prefix):
+            return False
+    return True
+
+
+def _files_across(ctx: Context, point: str) -> list[str]:
+    """The keys up to `point` that may have keys below them behind it, and are files here."""
+    found = []
+    for key in ancestors_across(point):
+        if not key.startswith(ctx.source.base):
+            continue
+        row = ctx.journal.known(key, just_after(key)).get(key)
+        if row is not None and row.path != str(safe_path(key, base=ctx.source.base, shadowed=True)):
+            found.append(key)
+    return found
+
+
+def _look_at(ctx: Context, shadows: Shadows[Entry], left: dict[str, Partial], batch: Batch) -> Survey:
     """One page against the journal and the disk. Runs in a thread."""
-    placed = _place(ctx, shadows, batch)
-    if batch.final:
-        placed += shadows.flush()
-        ctx.journal.mark_gone_after(batch.last)
-    survey = _survey(ctx, placed, left)
+    survey = _survey(ctx, _place(ctx, shadows, batch), left)
     survey.unusable = [unusable(entry) for entry in batch.unusable if _is_selected(ctx, entry)]
     survey.filtered += len(batch.unusable) - len(survey.unusable)
-    if batch.final:
-        for forgotten in left.values():  # nobody will ask for these again
-            _drop(ctx, forgotten)
     return survey
 
 
@@ -170,16 +173,27 @@ def _drop(ctx: Context, partial: Partial) -> None:
     ctx.journal.forget(partial.temporary)
 
 
-def _place(ctx: Context, shadows: ShadowFilter[Entry], batch: Batch) -> list[Placed]:
-    """Join a page with the journal's rows of the same range; rows without an entry are gone."""
-    rows = ctx.journal.known(batch.after, batch.last)
-    placed: list[Placed] = []
-    for ref in batch.refs:
-        placed += shadows.push((ref, rows.pop(ref.key, None)))
+def _drop_listed(ctx: Context, left: dict[str, Partial], prefixes: tuple[str, ...]) -> None:
+    """Nobody will ask again for objects that are not listed any more."""
+    for key, forgotten in left.items():
+        if key.startswith(prefixes):
+            _drop(ctx, forgotten)
+
+
+def _place(ctx: Context, shadows: Shadows[Entry], batch: Batch) -> list[Placed]:
+    """Join a page with the journal's rows of the same keys; rows without an entry are gone."""
+    first, end = batch.interval
+    behind = just_after(batch.refs[-1].key) if batch.refs else first
+    rows = ctx.journal.known(first, behind)
+    entries = [(ref, rows.pop(ref.key, None)) for ref in batch.refs]
+    placed = shadows.push(batch.range, entries, ended=batch.ended)
     for entry in batch.unusable:
         rows.pop(entry.key, None)
     if rows:
         ctx.journal.mark_gone(list(rows))
+    for interval in (Interval(behind, end), *batch.empty):
+        if interval.first != interval.end:
+            ctx.journal.mark_gone_between(*interval)
     return placed
 
 
@@ -190,10 +204,11 @@ def _survey(ctx: Context, placed: Sequence[Placed], left: dict[str, Partial]) ->
     new file and its commit must not leave a row that vouches for another file.
     """
     survey, replaced, absent = Survey(), list[str](), set[tuple[str, ...]]()
-    base, selected = ctx.source.base, selector(ctx.options.filters)
+    base, filters = ctx.source.base, ctx.options.filters
+    selected = selector(filters)
     for (ref, row), shadowed in placed:
         partial = left.pop(ref.key, None) if left else None
-        if not selected(ref.key[len(base) :]):
+        if filters and not selected(ref.key[len(base) :]):
             survey.filtered += 1
             continue
         path = _settle(ctx, ref, row, absent, shadowed=shadowed)

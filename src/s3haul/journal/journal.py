@@ -17,7 +17,7 @@ from s3haul.journal.errors import translated
 from s3haul.journal.kinds import PUT_KIND, KindNumbers
 from s3haul.journal.parts import DROP_BLOCKS, DROP_PARTIAL, PUT_BLOCK, PUT_PARTIAL, block_row, partial_row
 from s3haul.journal.reader import KnownRow, Reader
-from s3haul.journal.rows import GONE, GONE_AFTER, PUT, to_row
+from s3haul.journal.rows import GONE, GONE_BETWEEN, PUT, end_of_keys, to_row
 from s3haul.journal.series import Course, statements
 from s3haul.journal.writer import Writer
 from s3haul.models import Block, Outcome, Partial
@@ -112,12 +112,12 @@ class Journal:
         self._empty = False
         self._writer.submit(PUT, *rows)
 
-    def known(self, first_key: str, last_key: str) -> dict[str, KnownRow]:
-        """The committed rows with first_key < key <= last_key, without keys that are marked gone.
+    def known(self, first: str, end: str | None) -> dict[str, KnownRow]:
+        """The committed rows with first <= key < end (None: without end), without keys that are marked gone.
 
         A key that comes back after it was gone is unknown, so that its file is verified first.
         """
-        return {} if self._empty else self._reader.known(first_key, last_key)
+        return {} if self._empty else self._reader.known(first, end)
 
     def begin(self, partial: Partial) -> None:
         """Queue an object that will land block by block in a temporary file of its own."""
@@ -144,9 +144,9 @@ class Journal:
         """These keys are no longer listed: their rows stay, but out of the manifest."""
         self._writer.submit(GONE, *[(key,) for key in keys])
 
-    def mark_gone_after(self, key: str) -> None:
-        """The listing ended with `key` ("" for an empty one): all greater keys are gone."""
-        self._writer.submit(GONE_AFTER, (key,))
+    def mark_gone_between(self, first: str, end: str | None) -> None:
+        """No key is listed any more with first <= key < end (None: without end)."""
+        self._writer.submit(GONE_BETWEEN, (first, end_of_keys(end)))
 
     def put_course(self, number: int, course: Course) -> None:
         """Queue how a run goes, in place of what was said of it before."""

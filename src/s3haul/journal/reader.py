@@ -19,14 +19,14 @@ from s3haul.journal.database import SourceIdentity, open_for_reading, source_of,
 from s3haul.journal.errors import damaged, translated
 from s3haul.journal.kinds import KIND, LATEST_KINDS, REMEMBERED, NumberedKind, numbered
 from s3haul.journal.parts import BLOCKS, PARTIALS, to_block
-from s3haul.journal.rows import Row, is_sound, path_of, to_outcome
+from s3haul.journal.rows import Row, end_of_keys, is_sound, path_of, to_outcome
 from s3haul.journal.series import Course, read_course
 from s3haul.models import Block, Outcome, Partial, State
 
 PAGE = 1000
 
 _ANY = "SELECT 1 FROM objects LIMIT 1"
-_LISTED_BETWEEN = "SELECT * FROM objects WHERE key > ? AND key <= ? AND listed = 1 ORDER BY key"
+_LISTED_BETWEEN = "SELECT * FROM objects WHERE key >= ? AND key < ? AND listed = 1 ORDER BY key"
 _AFTER = "SELECT * FROM objects WHERE key > ? ORDER BY key LIMIT ?"
 _COUNTS = """SELECT state, reason, verdict, count(*), sum(size), sum(fetched)
     FROM objects LEFT JOIN kinds ON kind = number WHERE listed = 1
@@ -100,20 +100,19 @@ class Reader:
         """Whether there is no row of any object."""
         return not self._query(_ANY)
 
-    def known(self, first: str, last: str) -> dict[str, KnownRow]:
-        """What is known of the listed keys with first < key <= last. Only of a journal that is up to date."""
+    def known(self, first: str, end: str | None) -> dict[str, KnownRow]:
+        """What is known of the listed keys with first <= key < end (None: without end). Only of a journal that is
+        up to date."""
         base, known = self.source.base, dict[str, KnownRow]()
-        for found in self._query(_LISTED_BETWEEN, (first, last)):
-            row = Row(*found)
-            kind = self._checked(row)
-            known[row.key] = KnownRow(
-                row.etag, row.size, path_of(row, base), kind.kind.state, kind.kind.reason
-            )
+        for found in self._query(_LISTED_BETWEEN, (first, end_of_keys(end))):
+            row = Row._make(found)
+            kind, path = self._checked(row).kind, path_of(row.key, row.path, base)
+            known[row.key] = KnownRow(row.etag, row.size, path, kind.state, kind.reason)
         return known
 
-    def done(self, first: str, last: str) -> set[tuple[str, str, int]]:
-        """Key, ETag and size of what is done and listed, with first < key <= last."""
-        outcomes = self._listed(self._query(_LISTED_BETWEEN, (first, last)))
+    def done(self, first: str, end: str | None) -> set[tuple[str, str, int]]:
+        """Key, ETag and size of what is done and listed, with first <= key < end (None: without end)."""
+        outcomes = self._listed(self._query(_LISTED_BETWEEN, (first, end_of_keys(end))))
         return {(ref.key, ref.etag, ref.size) for ref, state, *_ in outcomes if state is State.DONE}
 
     def outcomes(self) -> Iterator[Outcome]:
@@ -189,6 +188,6 @@ class Reader:
         finally:
             self._connection.rollback()
 
-    def _query(self, sql: str, parameters: tuple[str | int, ...] = ()) -> list[Any]:
+    def _query(self, sql: str, parameters: tuple[str | int | bytes, ...] = ()) -> list[Any]:
         with self._lock, translated(self._path):
             return self._connection.execute(sql, parameters).fetchall()

@@ -41,7 +41,12 @@ _TEXTS, _NUMBERS = 8, Struct("<qdqqqqd")  # the columns that the CRC is of, in t
 # can change it.
 _GONE = f"UPDATE objects SET listed = 0, crc = {_ONES} - crc WHERE listed = 1 AND"  # noqa: S608 - a constant
 GONE = f"{_GONE} key = ?"
-GONE_AFTER = f"{_GONE} key > ?"
+GONE_BETWEEN = f"{_GONE} key >= ? AND key < ?"
+
+
+def end_of_keys(end: str | None) -> str | bytes:
+    """The exclusive end of a range of keys, as a parameter: to SQLite every text is less than any blob."""
+    return b"" if end is None else end
 
 
 class Row(NamedTuple):
@@ -114,16 +119,11 @@ def is_sound(row: Row, kind: NumberedKind) -> bool:
     return bool(crc == seal if listed == 1 else listed == 0 and crc == _ONES - seal)
 
 
-def path_of(row: Row, base: str) -> str | None:
+def path_of(key: str, path: str, base: str) -> str | None:
     """The path that a row tells, relative to the destination."""
-    return path_of_column(row.path, row.key, base)
-
-
-def path_of_column(column: str, key: str, base: str) -> str | None:
-    """The same of the two columns that tell it."""
-    if column == _OWN_PATH:
+    if path == _OWN_PATH:
         return key[len(base) :]
-    return {_NO_PATH: None, _ROOT: ""}.get(column, column)
+    return {_NO_PATH: None, _ROOT: ""}.get(path, path)
 
 
 def to_outcome(row: Row, numbered: NumberedKind, base: str) -> Outcome:
@@ -137,7 +137,7 @@ def to_outcome(row: Row, numbered: NumberedKind, base: str) -> Outcome:
             row.key, row.size, row.etag, row.last_modified, kind.storage_class, version_id=version_id
         ),
         state=kind.state,
-        path=path_of(row, base),
+        path=path_of(row.key, row.path, base),
         reason=kind.reason,
         detail=row.detail or None,
         verdict=kind.verdict,

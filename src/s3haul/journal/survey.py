@@ -13,7 +13,7 @@ from s3haul.core.keypath import MARK
 from s3haul.journal.database import SourceIdentity, open_for_reading, source_of, version_of
 from s3haul.journal.errors import translated
 from s3haul.journal.reader import RUNS, Run
-from s3haul.journal.rows import path_of_column
+from s3haul.journal.rows import path_of
 from s3haul.journal.series import Course, read_course
 
 # The first size beyond each class but the last: powers of four from 1 KiB on.
@@ -123,7 +123,7 @@ class Survey:
         )
         if self._version <= 2:
             return list(found)
-        return [each._replace(path=path_of_column(each.path or "", each.key, base)) for each in found]
+        return [each._replace(path=path_of(each.key, each.path or "", base)) for each in found]
 
     def _query(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
         with translated(self._path):

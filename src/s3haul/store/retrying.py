@@ -34,7 +34,7 @@ class GaveUpError(Exception):
 
 
 class RetryingStore:
-    """As `ObjectStore`. Every method raises `GaveUpError`, or the `S3HaulError` that ends the run."""
+    """As `ObjectStore`. A method raises `GaveUpError`, or the `S3HaulError` that ends the run."""
 
     def __init__(self, store: ObjectStore, settings: RetrySettings) -> None:
         self._store = store
@@ -43,10 +43,13 @@ class RetryingStore:
         self.reading = reading_of(settings.url)
 
     async def list_page(self, prefix: str, *, token: str | None = None, start_after: str = "") -> ListPage:
-        """One page of the listing."""
-        page, _ = await self._retry(
-            "", lambda: self._store.list_page(prefix, token=token, start_after=start_after)
-        )
+        """One page of the listing. Raises only what ends the run: no listing can do without one of its pages."""
+        try:
+            page, _ = await self._retry(
+                "", lambda: self._store.list_page(prefix, token=token, start_after=start_after)
+            )
+        except GaveUpError as gave_up:
+            raise run_error(gave_up.fault, self.listing) from None
         return page
 
     async def load(

@@ -1,0 +1,69 @@
+"""Which keys are directories of other keys ("a" beside "a/b"), in a listing whose ranges come in any order.
+
+Within a range `ShadowFilter` tells. Where a range ends between a key and the keys that may lie below it, S3 is
+asked whether there are any: for a handful of keys in a whole listing, mostly none.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+from s3haul.core.key_ranges import KeyRange, may_have_keys_below
+from s3haul.core.keypath import ShadowFilter
+from s3haul.engine.context import ReadContext
+
+T = TypeVar("T")
+
+
+class Shadows(Generic[T]):
+    """Items with the verdict "shadowed?"; `key` tells an item's key."""
+
+    def __init__(self, ctx: ReadContext, key: Callable[[T], str]) -> None:
+        self._ctx = ctx
+        self._key = key
+        self._filters: dict[KeyRange, ShadowFilter[T]] = {}
+        self._open: list[tuple[T, str]] = []  # items, each with the prefix of its listing
+        self._below: dict[str, bool] = {}  # keys that S3 was asked about
+
+    @property
+    def requests(self) -> int:
+        """How many there were, mostly of one page."""
+        return len(self._below)
+
+    def push(self, range_: KeyRange, items: Iterable[T], *, ended: bool) -> list[tuple[T, bool]]:
+        """The next items of a range, the last ones if it has ended; returns those that are settled now."""
+        shadows = self._filters.get(range_)
+        if shadows is None:
+            shadows = self._filters[range_] = ShadowFilter(key=self._key)
+        settled = shadows.push_all(items)
+        if ended:
+            del self._filters[range_]
+            for item, _ in shadows.flush():
+                if may_have_keys_below(self._key(item), range_.upto):
+                    self._open.append((item, range_.prefix))
+                else:
+                    settled.append((item, False))
+        return settled
+
+    async def asked(self) -> list[tuple[T, bool]]:
+        """The items of ranges that have ended that only S3 can settle."""
+        open_, self._open = self._open, []
+        return [(item, await self.has_keys_below(self._key(item), prefix)) for item, prefix in open_]
+
+    async def has_keys_below(self, key: str, prefix: str) -> bool:
+        """Whether keys begin with `key` and "/", by a request for the same prefix as all others."""
+        if key not in self._below:
+            self._below[key] = await _has_keys_below(self._ctx, key, prefix)
+        return self._below[key]
+
+
+async def _has_keys_below(ctx: ReadContext, key: str, prefix: str) -> bool:
+    """No key is the last one before `key` + "/", so that the answer may begin with some that are less."""
+    directory, token, before = key + "/", None, key + ".\U0010ffff"
+    while True:
+        page = await ctx.store.list_page(prefix, token=token, start_after=before)
+        keys = [entry.key for entry in page.entries] + [entry.key for entry in page.unusable]
+        if any(found.startswith(directory) for found in keys):
+            return True
+        if not page.truncated or any(found > directory for found in keys):
+            return False
+        token = page.token
