@@ -13,7 +13,7 @@ from collections import Counter
 from functools import cache
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from keyspaces import Credentials, keys_of
+from keyspaces import Keys, keys_of
 
 ETAG = "0123456789abcdef0123456789abcdef"
 OPEN = "<Contents><Key>"
@@ -85,7 +85,7 @@ def page(bucket: str, query: dict[str, str]) -> bytes:
     ).encode()
 
 
-def _entries(keys: Credentials, first: int, last: int) -> str:
+def _entries(keys: Keys, first: int, last: int) -> str:
     if last <= first:
         return ""
     return OPEN + (CLOSE + OPEN).join(keys.encoded(first, last)) + CLOSE

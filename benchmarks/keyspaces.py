@@ -13,7 +13,7 @@ _UNICODE = "\x01\x1f aZ09-_/~éßабвгдежзий日本語漢字中文数据
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
+class Keys:
     """`count` keys in the order of UTF-8; `one` makes the key at a place. `encoded` is as a listing sends it."""
 
     count: int
@@ -49,11 +49,11 @@ class PlainKeys(Keys):
         return list(map(self.one, range(first, end)))
 
 
-def sequential(count: int) -> Credentials:
+def sequential(count: int) -> Keys:
     return PlainKeys(count, "obj-{:012d}".format)
 
 
-def hexadecimal(count: int) -> Credentials:
+def hexadecimal(count: int) -> Keys:
     """32 digits each, spread evenly, with some noise."""
     step = _SPACE // count
 
@@ -64,12 +64,12 @@ def hexadecimal(count: int) -> Credentials:
     return PlainKeys(count, one)
 
 
-def prefixes(count: int) -> Credentials:
+def prefixes(count: int) -> Keys:
     """Ten keys in each."""
     return PlainKeys(count, lambda place: f"p{place // 10:06d}/{place % 10:06d}.json")
 
 
-def hot(count: int) -> Credentials:
+def hot(count: int) -> Keys:
     """Most below one prefix, the rest below a thousand others before it."""
     few = round(count * (1 - HOT))
     each = max(1, few // 1000)
@@ -82,16 +82,16 @@ def hot(count: int) -> Credentials:
     return PlainKeys(count, one)
 
 
-def unicode_keys(count: int) -> Credentials:
+def unicode_keys(count: int) -> Keys:
     dice = random.Random(17)
     keys: set[str] = set()
     while len(keys) < count:
         keys.update("".join(dice.choices(_UNICODE, k=dice.randint(3, 20))) for _ in range(count - len(keys)))
     ordered: Sequence[str] = sorted(keys)
-    return Credentials(count, ordered.__getitem__)
+    return Keys(count, ordered.__getitem__)
 
 
-KEYSPACES: dict[str, Callable[[int], Credentials]] = {
+KEYSPACES: dict[str, Callable[[int], Keys]] = {
     "sequential": sequential,
     "hex": hexadecimal,
     "hot": hot,
@@ -100,7 +100,7 @@ KEYSPACES: dict[str, Callable[[int], Credentials]] = {
 }
 
 
-def keys_of(bucket: str) -> Credentials:
+def keys_of(bucket: str) -> Keys:
     """The keys of a bucket by its name, such as `hex-1000000`."""
     kind, _, count = bucket.partition("-")
     return KEYSPACES[kind](int(count))
