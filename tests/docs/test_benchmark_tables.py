@@ -18,6 +18,8 @@ import baseline
 import canned
 import corpus
 import figures
+import listing
+import listing_tables
 import plot
 import server
 import tables
@@ -420,3 +422,30 @@ def test_a_command_that_takes_too_long_is_ended_with_its_children(tmp_path):
     os.set_blocking(reader, True)
     with os.fdopen(reader, "rb") as until_the_child_is_gone:
         assert until_the_child_is_gone.read() == b"alive"
+
+
+def test_the_figures_of_listings_are_the_recorded_ones():
+    readme, recorded = listing.README.read_text(), json.loads(listing.RESULTS.read_text())
+    assert readme == listing_tables.into(readme, recorded)
+    assert all(run["exact"] for run in recorded["runs"])
+
+
+def test_a_small_benchmark_of_listings_works(tmp_path, capsys):
+    output = tmp_path / "listing.json"
+    sizes = ["--count", "3000", "--sizes", "2000", "--again", "50", "--keyspaces", "hex", "--rivals"]
+    assert listing.main([*sizes, "--output", str(output)]) == 0
+    runs = json.loads(output.read_text())["runs"]
+    assert [run["scenario"] for run in runs] == [
+        "keyspaces",
+        "keyspaces",
+        "printed",
+        "memory",
+        "again",
+        "again",
+    ]
+    assert all(run["exact"] for run in runs)
+    table = listing_tables.into(
+        f"{listing_tables.BEGIN}\n{listing_tables.END}", json.loads(output.read_text())
+    )
+    assert "| hex | 3,000 | s3haul, one at a time |" in table
+    assert capsys.readouterr().out.count("hex") == 3

@@ -14,6 +14,7 @@ from s3haul.events import Warned
 from s3haul.models import UnusableEntry
 
 MANY = [f"k{number:05}" for number in range(3000)]
+TURNS = 200  # of the event loop
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -207,6 +208,27 @@ async def test_who_may_list_the_whole_prefix_only_has_it_listed():
 # --- runs ---
 
 
+class FarStore(MemoryStore):
+    """Pages take longer than what is done with them, so that they are waited for."""
+
+    def __init__(self, objects, **more):
+        super().__init__(objects, fault=self._far, **more)
+        self._now = self.most = 0
+        self.fails_at = 0  # so many list requests
+        self.slow = ""  # the page with this key takes longer still
+
+    async def _far(self, call):
+        if call.operation == "list":
+            if call.n == self.fails_at:
+                raise refused(404, "NoSuchBucket", "gone")
+            self._now += 1
+            self.most = max(self.most, self._now)
+            slow = any(entry.key == self.slow for entry in call.answer.entries)
+            for _ in range(10 * TURNS if slow else TURNS):
+                await asyncio.sleep(0)
+            self._now -= 1
+
+
 def objects(*keys):
     return {key: stored(key.encode()) for key in keys}
 
@@ -223,8 +245,9 @@ def family():
 
 async def test_a_key_that_is_a_directory_is_placed_beside_it_wherever_its_range_ends(tmp_path):
     keys = family()
-    store = MemoryStore(objects(*keys), page_size=5)
+    store = FarStore(objects(*keys), page_size=5)
     done = await run_once(store, tmp_path, list_concurrency=8)
+    assert store.most > 4
     assert (done.stats.exit_code, done.stats.done) == (0, len(keys))
     assert {key: line["path"] for key, line in manifest(tmp_path).items()} == {
         key: "~s3haul~@p" if key == "p" else key for key in keys
@@ -235,9 +258,10 @@ async def test_a_key_that_is_a_directory_is_placed_beside_it_wherever_its_range_
 
 async def test_a_file_moves_aside_before_the_keys_below_it_come_from_another_range(tmp_path):
     below = [key for key in family() if key.startswith("p/")]
-    store = MemoryStore(objects(*(key for key in family() if key not in below)), page_size=5)
+    store = FarStore(objects(*(key for key in family() if key not in below)), page_size=5)
     await run_once(store, tmp_path, list_concurrency=8)
     store.objects |= objects(*below)
+    store.slow = "p-019"  # of the range that "p" is in
     again = await run_once(store, tmp_path, list_concurrency=8)
     assert again.stats.failed == {}
     assert set(tree(tmp_path)) == {"~s3haul~@p", *family()} - {"p"}
@@ -247,16 +271,28 @@ async def test_a_file_moves_aside_before_the_keys_below_it_come_from_another_ran
 async def test_keys_that_are_gone_leave_the_manifest_in_every_range(tmp_path):
     dice = random.Random(7)
     keys = ["".join(dice.choices("abc-/", k=6)) + "x" for _ in range(400)]
-    store = MemoryStore(objects(*keys), page_size=7)
+    store = FarStore(objects(*keys), page_size=7)
     await run_once(store, tmp_path, list_concurrency=8)
     for key in dice.sample(sorted(store.objects), 250):
         del store.objects[key]
     done = await run_once(store, tmp_path, list_concurrency=8)
     assert set(states(tmp_path)) == set(store.objects)
     assert done.stats.already == len(store.objects)
+    assert store.most > 4
     store.objects.clear()
     await run_once(store, tmp_path, list_concurrency=8)
     assert states(tmp_path) == {}
+
+
+async def test_keys_that_are_gone_leave_the_manifest_where_nobody_had_to_ask(tmp_path):
+    staying = [f"k{number:03}" for number in range(200)]
+    store = FarStore(objects(*staying, "~", "é", "日", "😀"), page_size=10)
+    await run_once(store, tmp_path)
+    store.objects = objects(*staying)
+    before = store.count("list")
+    await run_once(store, tmp_path, list_concurrency=3)
+    assert set(states(tmp_path)) == set(staying)
+    assert store.count("list") - before < 40
 
 
 async def test_filters_ask_for_what_can_match_and_leave_the_rest_as_it_is(tmp_path):
@@ -276,14 +312,11 @@ async def test_filters_ask_for_what_can_match_and_leave_the_rest_as_it_is(tmp_pa
 async def test_a_run_that_ends_at_any_page_is_taken_up_exactly(tmp_path, at):
     keys = [f"k{number:04}" for number in range(300)]
 
-    def fail(call):
-        if call.operation == "list" and call.n == at:
-            raise refused(404, "NoSuchBucket", "gone")
-
-    store = MemoryStore(objects(*keys), page_size=10, fault=fail)
+    store = FarStore(objects(*keys), page_size=10)
+    store.fails_at = at
     with pytest.raises(SourceError):
         await run_once(store, tmp_path, list_concurrency=8)
-    store.fault = None
+    store.fails_at = 0
     done = await run_once(store, tmp_path, list_concurrency=8)
     assert states(tmp_path) == dict.fromkeys(keys, DONE)
     assert done.stats.already + done.stats.done == len(keys)

@@ -175,6 +175,25 @@ def test_a_certificate_of_an_unknown_authority_ends_the_run(seaweedfs, tmp_path)
     assert "--ca-bundle" in err
 
 
+@pytest.mark.parametrize("name", ["ministack", "seaweedfs"])
+def test_many_pages_are_one_listing_on_servers_of_others(name, request, tmp_path):
+    server = request.getfixturevalue(name)
+    bucket = server.fresh_bucket()
+    objects = {f"k{n:03}": b"%d" % n for n in range(150)} | {"é": b"e", "日本": b"j", "~": b"t"}
+    server.seed(objects, bucket=bucket)
+    profile = (
+        role_profile(server, tmp_path)
+        if name == "ministack"
+        else keys_profile(server, tmp_path, server.reader)
+    )
+    with profile:
+        command = ("cp", f"s3://{bucket}", "data", "--profile", "export", "--page-size", "5")
+        code, out, err = s3haul(*command, cwd=tmp_path)
+        assert code == 0, (out, err)
+        lines = manifest(tmp_path, "data")
+    assert contents(tmp_path / "data", lines) == objects
+
+
 def test_a_listing_out_of_order_is_refused_and_not_taken_for_complete(seaweedfs, tmp_path):
     bucket = seaweedfs.fresh_bucket()
     seaweedfs.seed({"logs/a": b"1", "logs.txt": b"2"}, bucket=bucket)

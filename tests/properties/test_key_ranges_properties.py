@@ -3,6 +3,7 @@ every key exactly once, and what they account for leaves no gap."""
 
 import bisect
 import random
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -120,6 +121,25 @@ def test_of_a_bucket_that_changes_meanwhile_every_key_that_stays_is_listed_once(
     found = listed(bucket, [prefix], dice, dice.choice([2, 5, 16]), between)
     assert len(found) == len(set(found))
     assert staying <= set(found)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32))
+def test_two_keys_that_follow_each_other_are_read_by_one_reader(seed):
+    """Which is what shows that a server has another order, wherever the ranges were split."""
+    dice = random.Random(seed)
+    prefix, keys = keyspace(dice)
+    read = set()
+
+    class Watched(Bucket):
+        def page(self, prefix, after):
+            page, more = super().page(prefix, after)
+            seen = ([after] if after in self.keys else []) + page
+            read.update(pairwise(seen))
+            return page, more
+
+    listed(Watched(keys, dice.choice([1, 2, 7, 20])), [prefix], dice, 5)
+    assert read == set(pairwise(keys))
 
 
 def test_many_listers_waste_few_requests():

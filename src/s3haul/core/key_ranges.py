@@ -5,6 +5,10 @@ neighbours the left one owns a key that equals the split point. A range is read 
 limit; whatever lies before its cursor is accounted for. It can be split behind the cursor at any time, also
 while a page of it is under way: what that page holds beyond the new end is thrown away.
 
+A range ends where a key behind it is seen, not where its last one is. So of two keys that a server sends one after
+the other, whoever read the first reads the second, and a server with another order is found out as surely as
+by one reader.
+
 What was accounted for is told as intervals from one key, inclusive, to another, exclusive. `Coverage` proves
 that these are adjacent and leave nothing out.
 """
@@ -79,7 +83,7 @@ class OpenRanges:
         if own:
             range_.cursor, range_.page = keys[own - 1], (keys[0], keys[own - 1])
         range_.pages += 1
-        range_.ended = not more or own < len(keys) or (upto is not None and range_.cursor >= upto)
+        range_.ended = not more or own < len(keys)
         first, end = range_.covered, range_.end if range_.ended else just_after(range_.cursor)
         if not range_.ended and not range_.cursor:  # nothing was read yet
             end = first

@@ -13,6 +13,7 @@ MOST_CHARACTERS = 400  # of an alphabet: more of them only cost time
 SAMPLES = 16  # keys of a page that are looked at
 DEEPER = 8  # positions; a page that varies so far behind the limits of its range tells nothing of the range
 _DIGITS, _FINE_DIGITS = 8, 12
+_ENOUGH_DIGITS = 3
 _SPARSE = 6  # characters seen between two code points, with fewer of which their middle is the better guess
 
 # First code points of scripts, or what lies between them.
@@ -52,8 +53,12 @@ class Alphabet:
         else:
             below, above = self._number(low, at, _DIGITS), self._number(high, at, _DIGITS)
             tail = self._text((below + above) // 2, _DIGITS)
-        point = high[:at] + tail
-        return point if low < point < high and len(point.encode()) <= LONGEST else None
+        # The shorter, the less likely it is a key, of which S3 must be asked whether it is a directory too.
+        for length in range(_ENOUGH_DIGITS, _DIGITS + 1):
+            point = high[:at] + tail[:length]
+            if low < point < high:
+                return point if len(point.encode()) <= LONGEST else None
+        return None
 
     def pages_between(self, first: str, last: str, low: str, high: str) -> float | None:
         """How many pages lie between two keys, if all are as dense as the one from `first` to `last`; None
