@@ -17,7 +17,8 @@ from s3haul.journal.errors import translated
 from s3haul.journal.kinds import PUT_KIND, KindNumbers
 from s3haul.journal.parts import DROP_BLOCKS, DROP_PARTIAL, PUT_BLOCK, PUT_PARTIAL, block_row, partial_row
 from s3haul.journal.reader import KnownRow, Reader
-from s3haul.journal.rows import GONE, GONE_AFTER, PUT, to_row
+from s3haul.journal.rows import GONE, GONE_AFTER, GONE_RAW, PUT, PUT_RAW, to_row
+from s3haul.journal.storable import key_bytes
 from s3haul.journal.writer import Writer
 from s3haul.models import Block, Outcome, Partial
 
@@ -109,7 +110,8 @@ class Journal:
         kind_of, base, run, now = self._kinds.of, self._base, self._run, self._clock()
         rows = [to_row(outcome, kind_of(outcome), base, run, now) for outcome in outcomes]
         self._empty = False
-        self._writer.submit(PUT, *rows)
+        self._writer.submit(PUT, *[row for row in rows if type(row[0]) is str])
+        self._writer.submit(PUT_RAW, *[row for row in rows if type(row[0]) is bytes])
 
     def known(self, first_key: str, last_key: str) -> dict[str, KnownRow]:
         """The committed rows with first_key < key <= last_key, without keys that are marked gone.
@@ -141,11 +143,12 @@ class Journal:
 
     def mark_gone(self, keys: Iterable[str]) -> None:
         """These keys are no longer listed: their rows stay, but out of the manifest."""
-        self._writer.submit(GONE, *[(key,) for key in keys])
+        for key in map(key_bytes, keys):
+            self._writer.submit(GONE if isinstance(key, str) else GONE_RAW, (key,))
 
     def mark_gone_after(self, key: str) -> None:
         """The listing ended with `key` ("" for an empty one): all greater keys are gone."""
-        self._writer.submit(GONE_AFTER, (key,))
+        self._writer.submit(GONE_AFTER, (key_bytes(key),))
 
     def flush(self) -> None:
         """Return when everything recorded so far is committed."""
