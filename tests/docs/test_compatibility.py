@@ -64,6 +64,32 @@ HELD = {
     "test_keys_that_are_no_utf8_stay_two_keys_and_show_their_bytes",
     "LastModified in other forms": "unit/test_list_pages.py::"
     "test_a_time_in_another_form_costs_the_time_and_not_the_listing",
+    "quotes, comments in a value": "unit/test_aws_slips.py::test_quotes_and_comments_in_a_value_are_named",
+    "blanks, line ends, BOM in the XML": "e2e/test_odd_stores.py::"
+    "test_a_store_that_differs_where_it_does_not_matter_is_hauled",
+    "an entry without a usable size": "e2e/test_odd_stores.py::"
+    "test_an_entry_that_names_no_object_costs_that_entry_and_is_accounted_for",
+    "a listing of version 1": "e2e/test_odd_stores.py::"
+    "test_a_store_that_cannot_be_hauled_is_told_so_in_words_that_lead_on",
+    "a header that a server refuses": "e2e/test_odd_stores.py::"
+    "test_a_header_that_a_server_does_not_know_is_left_out_from_then_on",
+    "no TLS where https:// is asked for": "unit/test_aws_refusals.py::"
+    "test_a_server_without_tls_is_not_told_to_have_a_bad_certificate",
+    "has no modes or times, no syncfs": "unit/test_disk_limitations.py::test_a_check_tries_all_of_it",
+    "has no locks": "unit/test_disk_limitations.py::test_a_disk_without_locks_is_refused_with_the_cause",
+    "does not rename or remove": "unit/test_disk_limitations.py::"
+    "test_a_disk_on_which_nothing_can_be_renamed_or_removed_is_refused_before_anything_is_fetched",
+    "counts nothing (statvfs)": "unit/test_disk_limitations.py::test_a_disk_that_does_not_count_has_no_limit",
+    "syncs no directories": "unit/test_disk_limitations.py::"
+    "test_a_directory_that_cannot_be_synced_holds_a_journal",
+    "folds names (A and a)": "unit/test_disk_names.py::test_the_first_name_stays_and_the_others_are_spelled_apart",
+    "names the policy that refuses": "unit/test_denial.py::test_the_arn_of_the_policy_changes_nothing_but_is_read",
+    **dict.fromkeys(
+        ("Block Public Access", "an SSE-C object", "an access point that is not there"),
+        "unit/test_symptoms.py::test_each_refusal_has_its_row",
+    ),
+    "an account or bucket that is closed": "e2e/test_odd_stores.py::"
+    "test_a_store_that_cannot_be_hauled_is_told_so_in_words_that_lead_on",
     "any random answer": "properties/test_random_answers.py::test_any_answers_end_in_results_or_in_one_error",
 }
 

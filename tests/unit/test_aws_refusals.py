@@ -110,6 +110,26 @@ async def test_sts_that_stays_down_is_an_error_of_the_way_there(entry, server):
     assert server.count("AssumeRole") == 3
 
 
+@pytest.mark.parametrize(
+    ("status", "code"), [(404, "NoSuchBucket"), (405, "MethodNotAllowed"), (501, "NotImplemented")]
+)
+async def test_a_store_without_sts_is_no_wrong_role(entry, server, status, code):
+    server.faults.add("error", operation="AssumeRole", status=status, code=code)
+    error = await entry.refused()
+    assert (error.exit_code, error.id, error.said) == (4, "S3H-STS-15", None)
+    assert "--sts-endpoint-url" in error.hint
+    assert str(status) in error.seen
+
+
+async def test_a_server_without_tls_is_not_told_to_have_a_bad_certificate(entry):
+    with DemoServer(tls=False) as plain:
+        url = plain.endpoint_url.replace("http://", "https://")
+        error = await entry.refused(endpoint=url)
+    assert (error.exit_code, error.id) == (6, "S3H-NET-06")
+    assert "without TLS" in error.message
+    assert "--ca-bundle" not in error.hint
+
+
 async def test_a_short_trouble_of_sts_is_overcome(entry, server):
     server.faults.add("error", operation="AssumeRole", first=1, status=500)
     async with entry.open() as opened:

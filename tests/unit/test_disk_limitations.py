@@ -3,6 +3,8 @@
 import errno
 import fcntl
 import os
+import stat
+import sys
 
 import pytest
 
@@ -11,8 +13,10 @@ from s3haul.disk import Destination
 from s3haul.disk import destination as destination_module
 from s3haul.disk import trial as trial_module
 from s3haul.disk.limitations import MODES, SYNC, TIMES
+from s3haul.disk.tree import free_space_for
 from s3haul.disk.trial import try_out
 from s3haul.errors import DestinationError
+from s3haul.journal import Journal, SourceIdentity
 
 REFUSED = [errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP]
 
@@ -86,3 +90,45 @@ def test_a_check_tries_all_of_it(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "utime", refusing(errno.EPERM))
     monkeypatch.setattr(trial_module, "sync_file_system", refusing(errno.ENOSYS))
     assert try_out(tmp_path).limitations == (MODES, TIMES, SYNC)
+
+
+@pytest.mark.parametrize("name", ["rename", "unlink"])
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EXDEV, errno.EBUSY])
+def test_a_disk_on_which_nothing_can_be_renamed_or_removed_is_refused_before_anything_is_fetched(
+    tmp_path, monkeypatch, name, number
+):
+    monkeypatch.setattr(os, name, refusing(number))
+    with pytest.raises(DestinationError, match="rename and remove") as caught:
+        Destination.open(tmp_path)
+    assert "another file system" in caught.value.hint
+    assert errno.errorcode[number] in caught.value.message
+
+
+def test_the_probe_of_renames_leaves_nothing_behind(tmp_path):
+    with Destination.open(tmp_path):
+        assert {path.name for path in (tmp_path / ".s3haul").rglob("*")} == {"tmp"}
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_disk_that_does_not_count_has_no_limit(tmp_path, monkeypatch, number):
+    for name in ("fstatvfs", "statvfs"):
+        monkeypatch.setattr(os, name, refusing(number))
+    with Destination.open(tmp_path) as destination:
+        assert destination.free_space() == (sys.maxsize, sys.maxsize)
+        destination.land(safe_path("a"), b"x", 0.0)
+    assert free_space_for(tmp_path / "new").bytes == sys.maxsize
+
+
+def test_a_directory_that_cannot_be_synced_holds_a_journal(tmp_path, monkeypatch):
+    sync = os.fsync
+
+    def refuse_directories(fd):
+        if stat.S_ISDIR(os.fstat(fd).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        sync(fd)
+
+    monkeypatch.setattr(os, "fsync", refuse_directories)
+    Journal.open(tmp_path / "journal", SourceIdentity("b", "", "e"), sync=lambda: None).close()
+    monkeypatch.setattr(os, "fsync", refusing(errno.EIO))
+    with pytest.raises(DestinationError, match="EIO"):
+        Journal.open(tmp_path / "other", SourceIdentity("b", "", "e"), sync=lambda: None)

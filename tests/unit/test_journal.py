@@ -172,6 +172,20 @@ def test_a_key_that_is_no_unicode_text_is_refused_and_the_writer_lives_on(journa
     assert list(journal.known("", LAST)) == ["b"]
 
 
+def test_keys_that_are_no_utf8_are_kept_apart_and_in_their_place(journal):
+    keys = ["a", "a\udc80", "a\udcff", "a\udcff\udcfe", "aé", "b"]
+    for key in keys:
+        journal.record(done(key, path="a"))
+    journal.flush()
+    in_order = sorted(keys, key=lambda key: key.encode("utf-8", "surrogateescape"))
+    assert list(journal.known("", LAST)) == [key for key in in_order if key != "b"] + ["b"]
+    assert list(journal.known("aé", "a\udcff\udcfe")) == ["aé", "a\udcff"]
+    journal.mark_gone(["a\udcff", "aé"])
+    journal.mark_gone_between("a\udcff", None)
+    journal.flush()
+    assert list(journal.known("", LAST)) == ["a", "a\udc80"]
+
+
 @pytest.mark.parametrize("size", [-1, 2**63])
 def test_a_size_that_is_none_is_refused(journal, size):
     with pytest.raises(JournalError, match="cannot hold"):

@@ -34,6 +34,11 @@ def http(status, code, message="said", **more):
         (http(403, "AccessDenied", region="us-east-1"), AccessError, "S3H-S3-02", "s3:ListBucket"),
         (http(403, "AccessDenied", KMS), AccessError, "S3H-KMS-01", "kms:Decrypt"),
         (http(500, "InternalError"), SourceError, "S3H-S3-17", "failed"),
+        (http(501, "NotImplemented"), SourceError, "S3H-S3-20", "does not know"),
+        (http(405, "MethodNotAllowed"), SourceError, "S3H-S3-20", "does not know"),
+        (http(403, "AllAccessDisabled"), SourceError, "S3H-S3-21", "closed by AWS"),
+        (http(403, "AccountProblem"), SourceError, "S3H-S3-21", "closed by AWS"),
+        (http(503, "SlowDown"), SourceError, "S3H-S3-11", ": S3 refuses requests"),
         (Fault(FaultKind.TLS, "x"), TlsError, "S3H-NET-06", "certificate"),
         (
             Fault(FaultKind.REDIRECT, "x", region="eu-west-1", status=307),

@@ -141,6 +141,29 @@ TABLE = [
         ),
         "S3H-STS-04",
     ),
+    *(
+        (RequestKind.LISTING, http(404, code), "S3H-S3-01")
+        for code in ("NoSuchBucket", "NoSuchAccessPoint", "NoSuchMultiRegionAccessPoint")
+    ),
+    (
+        RequestKind.OBJECT,
+        http(
+            400,
+            "InvalidRequest",
+            "The object was stored using a form of Server Side Encryption. The correct …",
+        ),
+        "S3H-KMS-10",
+    ),
+    (
+        RequestKind.OBJECT,
+        denied(f"{WHO} s3:GetObject on resource: x because public access is prevented by the … setting"),
+        "S3H-S3-22",
+    ),
+    (RequestKind.LISTING, denied(f"{WHO} s3:ListBucket because public access is blocked by …"), "S3H-S3-22"),
+    (RequestKind.LISTING, http(501, "NotImplemented"), "S3H-S3-20"),
+    (RequestKind.LISTING, http(405, "MethodNotAllowed"), "S3H-S3-20"),
+    (RequestKind.OBJECT, http(405, "MethodNotAllowed"), "S3H-S3-18"),
+    (RequestKind.ROLE, http(404, "NoSuchBucket"), "S3H-STS-15"),
     (RequestKind.OBJECT, http(400, "SomethingNew"), "S3H-S3-18"),
     (RequestKind.OBJECT, Fault(FaultKind.REDIRECT, "x", status=307), "S3H-NET-07"),
     (RequestKind.BUCKET, Fault(FaultKind.REDIRECT, "x", code="PermanentRedirect", status=301), "S3H-NET-02"),

@@ -47,6 +47,9 @@ def failed(method: str, profile: str, keys: Mapping[str, Any], environ: Mapping[
             return Advice("the container's credentials", _ELSEWHERE["EcsContainer"])
         case "iam-role":
             return Advice("the instance's credentials", _ELSEWHERE["Ec2InstanceMetadata"])
+        case "boto-config":
+            hint = "complete or remove the section [Credentials] of ~/.boto or /etc/boto.cfg"
+            return Advice("the credentials of boto's old file", hint)
         case "env":
             return Advice("the credentials of the environment", _ELSEWHERE["Environment"])
     hint = "the profile needs both aws_access_key_id and aws_secret_access_key"
@@ -57,10 +60,20 @@ def missing(credential_source: str | None, profile: str | None, keys: Mapping[st
     """What to do where no provider had anything."""
     if credential_source:
         return _ELSEWHERE.get(credential_source, "")
+    if missing := _missing_of_sso(keys):
+        return f"the profile's SSO login needs {' and '.join(missing)}, too"
     if "login_session" in keys:
         way = _EXPORT.format(shlex.quote(profile or "default"))
         return f"sessions of `aws login` are not known here: make another profile with {way}"
     return "log in, or name a --profile that holds credentials"
+
+
+def _missing_of_sso(keys: Mapping[str, Any]) -> list[str]:
+    """What a profile lacks that names an SSO session."""
+    if not {"sso_session", "sso_start_url"} & keys.keys():
+        return []
+    needed = ["sso_account_id", "sso_role_name", *([] if "sso_session" in keys else ["sso_region"])]
+    return [name for name in needed if name not in keys]
 
 
 def _program(command: str) -> str:

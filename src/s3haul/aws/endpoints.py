@@ -7,6 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from s3haul.aws.config.validation import UNUSABLE
 from s3haul.errors import UsageError
+from s3haul.policies.names import slip
 
 _METADATA_V4 = ipaddress.ip_network("169.254.0.0/16")
 _METADATA_V6 = ipaddress.ip_address("fd00:ec2::254")
@@ -27,7 +28,7 @@ def check_endpoint(url: str | None, *, allow_plain_http: bool, where: str = "") 
         shown = repr(url.rpartition("@")[2])  # what stands before it may be a password
         raise UsageError(
             f"the endpoint {shown}{source} is not the URL of a server",
-            hint="write https://HOST or https://HOST:PORT",
+            hint=slip(url) or "write https://HOST or https://HOST:PORT",
         )
     host = parts.hostname or ""
     address = _address(host)

@@ -31,6 +31,7 @@ from s3haul.options import RoleOptions
 from s3haul.s3.faults import NO_ADDRESS, causes
 
 _TOLERABLE_SKEW = 60.0
+_NO_TLS = "wrong version number"  # what OpenSSL says of an answer that is plain HTTP
 
 
 def is_chaining_limit(error: ClientError) -> bool:
@@ -59,6 +60,9 @@ def explain(fault: Fault, error: BaseException, step: RoleStep | None, settings:
             )
         case "S3H-NET-01":
             return _clock(fault, said)
+        case "S3H-STS-15":
+            seen = f"HTTP status {fault.status} {fault.code}".strip()
+            return AssumeRoleError(DIAGNOSES[row].title, hint=DIAGNOSES[row].fix, seen=seen, id=row)
         case "S3H-NET-05":
             return SourceError("STS cannot serve the request now", hint="run again", said=said, id=row)
     if step is None:
@@ -75,6 +79,11 @@ def unreachable(what: str, fault: Fault, error: BaseException, given: Sequence[s
     if is_refused_setting(error):
         return refused_setting(error, given)
     kind, seen = fault.kind, fault.message
+    if kind is FaultKind.TLS and _NO_TLS in seen:
+        hint = (
+            "write http:// in its URL if it is yours and on this machine; else look for the port that has TLS"
+        )
+        return TlsError(f"{what} answered without TLS", hint=hint, seen=seen)
     if kind is FaultKind.TLS:
         hint = "name the certificate authority with --ca-bundle if the server is yours; a proxy may intercept"
         return TlsError(f"the certificate of {what} was refused", hint=hint, seen=seen)

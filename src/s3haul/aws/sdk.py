@@ -20,6 +20,7 @@ from s3haul.models import ListPage, ObjectMeta, PartLayout
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.s3 import responses
 from s3haul.s3.credentials import FetchCredentials
+from s3haul.s3.faults import refuses_a_header
 from s3haul.s3.layout import ATTRIBUTES, PARTS_PER_PAGE, read_layout
 from s3haul.s3.limits import CONNECT_TIMEOUT
 from s3haul.store.protocol import Consume, GetRequest, OnData, SmallObjectWork
@@ -57,19 +58,25 @@ class SdkStore:
             "ExpectedBucketOwner": source.expected_bucket_owner,
             "RequestPayer": source.request_payer,
         }
+        # What a listing is asked for beside its entries.
+        self._restores = None if source.bucket.endswith("--x-s3") else ["RestoreStatus"]
         client.meta.events.register("before-call.s3.GetObject", _leave_checksums_to_us)
 
     async def list_page(self, prefix: str, *, token: str | None = None, start_after: str = "") -> ListPage:
-        directory_bucket = self._source.bucket.endswith("--x-s3")
-        answer = await self._call(
-            "list_objects_v2",
-            Prefix=prefix,
-            EncodingType="url",  # asked for here, it is decoded here: botocore merges keys that are no UTF-8
-            MaxKeys=self._source.page_size,
-            ContinuationToken=token,
-            StartAfter=start_after if start_after and token is None else None,
-            OptionalObjectAttributes=None if directory_bucket else ["RestoreStatus"],
-        )
+        request = {
+            "Prefix": prefix,
+            "EncodingType": "url",  # asked for here, it is decoded here: botocore merges keys that are no UTF-8
+            "MaxKeys": self._source.page_size,
+            "ContinuationToken": token,
+            "StartAfter": start_after if start_after and token is None else None,
+        }
+        try:
+            answer = await self._call("list_objects_v2", OptionalObjectAttributes=self._restores, **request)
+        except StoreError as error:
+            if self._restores is None or not refuses_a_header(error.fault):
+                raise
+            answer = await self._call("list_objects_v2", **request)
+            self._restores = None  # so that restored objects count as archived
         return responses.list_page(answer)
 
     async def load(self, request: GetRequest, consume: Consume) -> ObjectMeta:

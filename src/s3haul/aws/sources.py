@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from botocore.credentials import ProfileProviderBuilder, RefreshableCredentials, create_credential_resolver
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, InvalidConfigError
 
 from s3haul.aws import advice
 from s3haul.aws.carrier import call
@@ -26,7 +26,7 @@ from s3haul.s3.credentials import Credentials, FetchCredentials
 
 _UNANSWERED = frozenset({FaultKind.CONNECT, FaultKind.TLS, FaultKind.STALL, FaultKind.BROKEN})
 _MOST_WORDS = 300  # characters; a helper may print pages
-_SOUND = re.compile(r"[!-~]+", re.ASCII)
+_SOUND = re.compile(r"(?![\"'])[!-~]+", re.ASCII)
 
 
 class _Source(NamedTuple):
@@ -123,7 +123,9 @@ async def _guarded(source: _Source, method: str, fetching: Callable[[], Any]) ->
 
 def _failed(source: _Source, method: str, error: Exception) -> CredentialsError:
     what, hint = advice.failed(method, source.profile, source.keys, os.environ)
-    if translate(error).kind in _UNANSWERED and not isinstance(error, FileNotFoundError | PermissionError):
+    if isinstance(error, InvalidConfigError):
+        hint = "mend the profile: what is wrong with it stands above"
+    elif translate(error).kind in _UNANSWERED and getattr(error, "filename", None) is None:
         hint = f"nobody answered: check the network and the proxy settings; else {hint}"
     words = " ".join(str(error).split())[:_MOST_WORDS]
     if isinstance(error, ClientError):
@@ -142,5 +144,7 @@ def _sound(source: _Source, method: str, frozen: Any) -> Credentials:
         return Credentials(frozen.access_key, frozen.secret_key, token)
     what, hint = advice.failed(method, source.profile, source.keys, os.environ)
     raise CredentialsError(
-        f"{what} cannot be used: a key is empty, no text, or has spaces in it", hint=hint, id="S3H-STS-02"
+        f"{what} cannot be used: a key is empty, no text, or has quotes or spaces in it",
+        hint=hint,
+        id="S3H-STS-02",
     )

@@ -10,6 +10,10 @@ from s3haul.errors import ListingIncompleteError
 from s3haul.models import ListPage, ObjectRef, Outcome, State, UnusableEntry
 
 MAX_BARREN_PAGES = 1000
+_VERSION_1 = (
+    "Ask the server's operator for ListObjectsV2: an answer without NextContinuationToken and KeyCount is one of"
+    " ListObjects, version 1, which gives no sure place to go on from."
+)
 _HINT = "Nothing was lost: run the same command again. If it repeats, the server's listing is faulty."
 
 
@@ -62,7 +66,10 @@ class ListingValidator:
                 after=self.last_key,
             )
         if page.truncated and not page.token:
-            raise incomplete("the page says that more follows, but not where", after=self.last_key)
+            what = "the page says that more follows, but not where"
+            raise incomplete(
+                what, after=self.last_key, hint=_HINT if page.key_count is not None else _VERSION_1
+            )
         if page.truncated and page.token == self._token:
             raise incomplete("the continuation token repeats itself", after=self.last_key)
 
@@ -76,7 +83,7 @@ def _greatest(*keys: str | None) -> str | None:
     )
 
 
-def incomplete(what: str, *, after: str | None) -> ListingIncompleteError:
+def incomplete(what: str, *, after: str | None, hint: str = _HINT) -> ListingIncompleteError:
     """The error that ends the run; `after` is the last key that was seen."""
     place = "on the first page" if after is None else f"after key {after!a}"
-    return ListingIncompleteError(f"The listing is incomplete: {what} ({place}).", hint=_HINT)
+    return ListingIncompleteError(f"The listing is incomplete: {what} ({place}).", hint=hint)

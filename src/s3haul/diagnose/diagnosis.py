@@ -20,6 +20,7 @@ _OF_THE_SOURCE = frozenset(
     {
         *("S3H-NET-02", "S3H-NET-04", "S3H-NET-05", "S3H-NET-06", "S3H-NET-07", "S3H-NET-08", "S3H-NET-09"),
         *("S3H-S3-01", "S3H-S3-11", "S3H-S3-12", "S3H-S3-15", "S3H-S3-16", "S3H-S3-17", "S3H-S3-18"),
+        *("S3H-S3-20", "S3H-S3-21"),
         *("S3H-S3-19", "S3H-KMS-08", "S3H-INT-01", "S3H-INT-03", "S3H-INT-05"),
     }
 )

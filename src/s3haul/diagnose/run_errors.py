@@ -4,6 +4,7 @@ Pure. `symptoms` finds the row of a failed request, `pages` has its words; here 
 class that has the row's exit code.
 """
 
+import string
 from typing import NamedTuple
 
 from s3haul.core.text import human_duration
@@ -59,13 +60,13 @@ def run_error(fault: Fault, purpose: Purpose, *, waited: float = 0.0) -> S3HaulE
     """The error for a fault that no retry can mend, or has mended within the seconds that were `waited`."""
     row = diagnosis_id(fault, purpose.asked)
     answered = fault.kind is FaultKind.HTTP
-    title = DIAGNOSES[row].title.removesuffix(".")
+    title = _within_a_sentence(DIAGNOSES[row].title.removesuffix("."))
     elsewhere = row in {"S3H-NET-02", "S3H-NET-07"}
     hint = f"Use --region {fault.region}." if fault.region and elsewhere else DIAGNOSES[row].fix
     if waited:
         hint += f" Nothing was served for {human_duration(waited)}; the same command resumes."
     return error_of(row)(
-        f"Cannot {purpose.verb} {purpose.url}: {title[:1].lower()}{title[1:]}{_detail(fault)}.",
+        f"Cannot {purpose.verb} {purpose.url}: {title}{_detail(fault)}.",
         hint=hint + which_policy(parse_denial(fault.message)),
         said=f"{fault.code or fault.status}: {fault.message}" if answered else None,
         seen=None if answered else fault.message,
@@ -76,6 +77,11 @@ def run_error(fault: Fault, purpose: Purpose, *, waited: float = 0.0) -> S3HaulE
 def error_of(row: str) -> type[S3HaulError]:
     """The class of error that has this row's exit code."""
     return _CLASSES.get(row) or _BY_EXIT_CODE[exit_code(row)]
+
+
+def _within_a_sentence(title: str) -> str:
+    """With a small letter, unless it begins with a name (S3, KMS)."""
+    return title[:1].lower() + title[1:] if title[1:2] in {" ", *string.ascii_lowercase} else title
 
 
 def _detail(fault: Fault) -> str:

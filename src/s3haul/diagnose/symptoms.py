@@ -53,16 +53,26 @@ _CODES = {
         ("SignatureDoesNotMatch", "RequestTimeTooSkewed", "InvalidSignatureException"), "S3H-NET-01"
     ),
     "RegionDisabledException": "S3H-STS-12",
-    "NoSuchBucket": "S3H-S3-01",
+    **dict.fromkeys(
+        (
+            *("NoSuchBucket", "NoSuchAccessPoint", "NoSuchMultiRegionAccessPoint"),
+            "InvalidAccessPointAliasError",
+        ),
+        "S3H-S3-01",
+    ),
     **dict.fromkeys(
         ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
         "S3H-NET-02",
     ),
     "InvalidObjectState": "S3H-S3-10",
+    **dict.fromkeys(
+        ("AllAccessDisabled", "AccountProblem", "NotSignedUp", "OptInRequired", "InvalidPayer"), "S3H-S3-21"
+    ),
     "PreconditionFailed": "S3H-S3-12",
     "InvalidRange": "S3H-S3-14",
 }
 _UNSHARED = re.compile(r"ciphertext refers to|no resource-based policies allow access", re.ASCII)
+_NOT_PUBLIC = re.compile(r"because public access is (?:prevented|blocked|denied)", re.ASCII)
 
 Matcher = Callable[[Fault, RequestKind, Denial | None], bool]
 
@@ -101,6 +111,15 @@ def _busy(fault: Fault) -> bool:
     return _throttled(fault) or fault.code in TRANSIENT or fault.status >= 500
 
 
+def _is_unknown(fault: Fault, asked: RequestKind) -> bool:
+    """Whether the server does not know such requests. A 405 for an object is that of a delete marker."""
+    if asked is RequestKind.ROLE and fault.status == 404:
+        return True  # STS has one path, and so nothing that is not found
+    if fault.status == 405 or fault.code == "MethodNotAllowed":
+        return asked is not RequestKind.OBJECT
+    return fault.status in {501, 505} or fault.code == "NotImplemented"
+
+
 # In order; codes of `_CODES` and the last rows catch what no sentence refines.
 _ROWS: tuple[tuple[str, Matcher], ...] = (
     ("S3H-STS-11", _says("role chaining", asked=RequestKind.ROLE)),
@@ -110,13 +129,17 @@ _ROWS: tuple[tuple[str, Matcher], ...] = (
     ("S3H-STS-08", _says("MultiFactorAuthentication", asked=RequestKind.ROLE)),
     ("S3H-KMS-08", lambda fault, _asked, _denial: _throttled(fault) and about_kms(fault.message)),
     ("S3H-KMS-08", lambda fault, _asked, _denial: _throttled(fault) and fault.code.startswith("KMS.")),
+    ("S3H-STS-15", lambda fault, asked, _denial: asked is RequestKind.ROLE and _is_unknown(fault, asked)),
     ("S3H-NET-05", lambda fault, asked, _denial: asked is RequestKind.ROLE and _busy(fault)),
     ("S3H-S3-11", lambda fault, _asked, _denial: _throttled(fault)),
+    ("S3H-S3-20", lambda fault, asked, _denial: _is_unknown(fault, asked)),
     ("S3H-S3-17", lambda fault, _asked, _denial: _busy(fault)),
     ("S3H-KMS-07", lambda fault, _asked, _denial: fault.code.startswith("KMS.")),
     ("S3H-NET-03", _says("secure connection")),
     ("S3H-NET-03", _says("Signature Version 4")),
     ("S3H-S3-06", _says("x-amz-server-side-encryption")),
+    ("S3H-KMS-10", _says("stored using a form of Server Side Encryption")),
+    ("S3H-S3-22", lambda fault, _asked, _denial: _NOT_PUBLIC.search(fault.message) is not None),
     ("S3H-KMS-03", lambda fault, _asked, _denial: _UNSHARED.search(fault.message) is not None),
     ("S3H-KMS-04", _kms(lambda denial: denial.explicit and denial.policy == "resource-based")),
     ("S3H-S3-08", lambda _fault, _asked, denial: denial is not None and denial.guarded),

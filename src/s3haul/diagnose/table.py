@@ -123,8 +123,8 @@ DIAGNOSES: dict[str, Diagnosis] = {
     "S3H-STS-14": Diagnosis(
         "STS gives sessions of the role, and S3 refuses them.",
         SERVICE,
-        "The source credentials are fine. Wait, then check that STS and S3 are of one service and one region, that "
-        "--endpoint-url is right, and that no proxy removes the header x-amz-security-token.",
+        "The source credentials are fine. Wait, then check that STS and S3 are of one service and one region (sessions of the "
+        "global sts.amazonaws.com are refused in opt-in regions), that --endpoint-url is right, and that no proxy removes the header x-amz-security-token.",
     ),
     "S3H-NET-01": Diagnosis(
         "A signature was refused: the clock is off, the secret is wrong, or a proxy rewrites requests.",
@@ -171,8 +171,14 @@ DIAGNOSES: dict[str, Diagnosis] = {
         "Open the endpoint in a browser to see whose page it is; have its host let through, or name the right"
         " proxy in HTTPS_PROXY (NO_PROXY for none). No policy of the bucket or the role is at fault.",
     ),
+    "S3H-STS-15": Diagnosis(
+        "The STS endpoint does not know AssumeRole.",
+        YOU,
+        "Name the endpoint of STS: --sts-endpoint-url, or sts in a services section. A store without STS is read"
+        " with keys of its own, without a role.",
+    ),
     "S3H-S3-01": Diagnosis(
-        "The bucket does not exist.", YOU, "Check its name, the account and the endpoint."
+        "The bucket or access point does not exist.", YOU, "Check its name, the account and the endpoint."
     ),
     "S3H-S3-02": Diagnosis(
         "The role may not list the bucket (s3:ListBucket).",
@@ -262,6 +268,23 @@ DIAGNOSES: dict[str, Diagnosis] = {
         YOU,
         "Check bucket, prefix and filters; keys are case-sensitive. With --fail-if-empty this is exit code 6.",
     ),
+    "S3H-S3-20": Diagnosis(
+        "The server does not know this kind of request.",
+        SERVICE,
+        "s3haul needs ListObjectsV2, HeadObject, and GetObject with Range, If-Match and x-amz-checksum-mode. Look"
+        " whether the endpoint is the right one, and ask its operator for a release that has them.",
+    ),
+    "S3H-S3-21": Diagnosis(
+        "The account or the bucket was closed by AWS.",
+        OWNER,
+        "Ask AWS Support to open it again (unpaid bills, a suspended account, a report of abuse).",
+    ),
+    "S3H-S3-22": Diagnosis(
+        "S3 Block Public Access refuses what only a public policy allows.",
+        OWNER,
+        "Name ROLE-ARN or its account as the Principal of the bucket's policy in place of *, or allow it in the"
+        " role's own policy. Block Public Access may stay on.",
+    ),
     "S3H-KMS-01": Diagnosis(
         "The role may not decrypt the objects (kms:Decrypt).",
         OWNER,
@@ -308,6 +331,11 @@ DIAGNOSES: dict[str, Diagnosis] = {
         "The object is not stored with the encryption that --sse or --sse-kms-key-id states.",
         OWNER,
         "Re-encrypt the object, or drop the flag.",
+    ),
+    "S3H-KMS-10": Diagnosis(
+        "The object is encrypted with a key that only its uploader has (SSE-C).",
+        OWNER,
+        "Whoever has that key copies the object in place with SSE-KMS or SSE-S3; S3 cannot read it otherwise.",
     ),
     "S3H-INT-01": Diagnosis(
         "The bytes received do not match the checksum that S3 stores.",

@@ -1,4 +1,5 @@
-"""Does a disk tell apart the names that differ in case, Unicode form or a dot at the end? Found out by asking it."""
+"""What a disk does with names, found out by asking it: does it rename files, and does it tell apart the names that
+differ in case, Unicode form or a dot at the end?"""
 
 import contextlib
 import os
@@ -45,3 +46,19 @@ def _is_there(directory_fd: int, name: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def try_to_rename(temporary_fd: int, state_fd: int, prefix: str) -> None:
+    """Rename a file from one directory to another, as every object is. Raises OSError where the disk refuses
+    that; nothing is said of a disk that takes no file now."""
+    name = (prefix + "probe").encode()
+    try:
+        os.close(os.open(name, _NEW, 0o600, dir_fd=temporary_fd))
+    except OSError:
+        return
+    where = temporary_fd
+    try:
+        os.rename(name, b"probe", src_dir_fd=temporary_fd, dst_dir_fd=state_fd)
+        name, where = b"probe", state_fd  # one name for all runs: what a crash leaves is overwritten
+    finally:
+        os.unlink(name, dir_fd=where)

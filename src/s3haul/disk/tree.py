@@ -22,6 +22,7 @@ from s3haul.disk.errors import (
 from s3haul.errors import DestinationError
 from s3haul.models import SafePath
 
+_NOT_COUNTED = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})  # there is no statvfs
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
@@ -118,6 +119,8 @@ class Tree:
         try:
             return _free_space(os.fstatvfs(self._root_fd))
         except OSError as error:
+            if error.errno in _NOT_COUNTED:
+                return FreeSpace(sys.maxsize, sys.maxsize)
             raise run_error(error, f"use the destination {self.root}") from error
 
     def check_alive(self) -> None:
@@ -156,6 +159,8 @@ def free_space_for(root: Path) -> FreeSpace:
     try:
         return _free_space(os.statvfs(there))
     except OSError as error:
+        if error.errno in _NOT_COUNTED:
+            return FreeSpace(sys.maxsize, sys.maxsize)
         raise run_error(error, f"use the destination {root}") from error
 
 

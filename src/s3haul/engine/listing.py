@@ -46,7 +46,7 @@ class Survey:
 
     @property
     def selected(self) -> int:
-        return len(self.targets) + self.kept
+        return len(self.targets) + len(self.unusable) + self.kept
 
 
 # Queues targets that are to be fetched; waits while too many are queued.

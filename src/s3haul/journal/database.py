@@ -8,6 +8,7 @@ neither covers (a row that vanished whole) makes an object unknown, which is the
 """
 
 import contextlib
+import errno
 import os
 import sqlite3
 import stat
@@ -28,6 +29,8 @@ from s3haul.journal.series import SERIES_TABLES
 APPLICATION_ID = 0x73334861  # "s3Ha", as `file` shows it
 VERSION = 4  # 3 had no `series` and neither content types nor user metadata, 2 no kinds (`version2`), 1 no tables of objects that are here in part
 BUSY_TIMEOUT = 30.0  # seconds to wait for another process's lock
+# Directories of FUSE and SMB mounts have no fsync: there the server keeps them.
+_UNSYNCED = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF})
 
 _TABLES = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -221,6 +224,9 @@ def _sync_directory(directory: Path) -> None:
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
+    except OSError as error:
+        if error.errno not in _UNSYNCED:
+            raise
     finally:
         os.close(fd)
 

@@ -17,8 +17,9 @@ from s3haul.journal.errors import translated
 from s3haul.journal.kinds import PUT_KIND, KindNumbers
 from s3haul.journal.parts import DROP_BLOCKS, DROP_PARTIAL, PUT_BLOCK, PUT_PARTIAL, block_row, partial_row
 from s3haul.journal.reader import KnownRow, Reader
-from s3haul.journal.rows import GONE, GONE_BETWEEN, PUT, end_of_keys, to_row
+from s3haul.journal.rows import GONE, GONE_BETWEEN, GONE_RAW, PUT, PUT_RAW, end_of_keys, to_row
 from s3haul.journal.series import Course, statements
+from s3haul.journal.storable import key_bytes
 from s3haul.journal.writer import Writer
 from s3haul.models import Block, Outcome, Partial
 
@@ -110,7 +111,8 @@ class Journal:
         kind_of, base, run, now = self._kinds.of, self._base, self._run, self._clock()
         rows = [to_row(outcome, kind_of(outcome), base, run, now) for outcome in outcomes]
         self._empty = False
-        self._writer.submit(PUT, *rows)
+        self._writer.submit(PUT, *[row for row in rows if type(row[0]) is str])
+        self._writer.submit(PUT_RAW, *[row for row in rows if type(row[0]) is bytes])
 
     def known(self, first: str, end: str | None) -> dict[str, KnownRow]:
         """The committed rows with first <= key < end (None: without end), without keys that are marked gone.
@@ -142,11 +144,12 @@ class Journal:
 
     def mark_gone(self, keys: Iterable[str]) -> None:
         """These keys are no longer listed: their rows stay, but out of the manifest."""
-        self._writer.submit(GONE, *[(key,) for key in keys])
+        for key in map(key_bytes, keys):
+            self._writer.submit(GONE if isinstance(key, str) else GONE_RAW, (key,))
 
     def mark_gone_between(self, first: str, end: str | None) -> None:
         """No key is listed any more with first <= key < end (None: without end)."""
-        self._writer.submit(GONE_BETWEEN, (first, end_of_keys(end)))
+        self._writer.submit(GONE_BETWEEN, (key_bytes(first), end_of_keys(end)))
 
     def put_course(self, number: int, course: Course) -> None:
         """Queue how a run goes, in place of what was said of it before."""

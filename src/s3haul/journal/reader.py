@@ -7,9 +7,10 @@ a run sees every row as of some moment, not all as of one moment.
 
 import contextlib
 import itertools
+import sqlite3
 import threading
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -21,13 +22,15 @@ from s3haul.journal.kinds import KIND, LATEST_KINDS, REMEMBERED, NumberedKind, n
 from s3haul.journal.parts import BLOCKS, PARTIALS, to_block
 from s3haul.journal.rows import Row, end_of_keys, is_sound, path_of, to_outcome
 from s3haul.journal.series import Course, read_course
+from s3haul.journal.storable import key_bytes
 from s3haul.models import Block, Outcome, Partial, State
 
 PAGE = 1000
 
 _ANY = "SELECT 1 FROM objects LIMIT 1"
-_LISTED_BETWEEN = "SELECT * FROM objects WHERE key >= ? AND key < ? AND listed = 1 ORDER BY key"
-_AFTER = "SELECT * FROM objects WHERE key > ? ORDER BY key LIMIT ?"
+_LISTED_BETWEEN = """SELECT * FROM objects
+    WHERE key >= CAST(? AS TEXT) AND key < CAST(? AS TEXT) AND listed = 1 ORDER BY key"""
+_AFTER = "SELECT * FROM objects WHERE key > CAST(? AS TEXT) ORDER BY key LIMIT ?"
 _COUNTS = """SELECT state, reason, verdict, count(*), sum(size), sum(fetched)
     FROM objects LEFT JOIN kinds ON kind = number WHERE listed = 1
     GROUP BY state, reason, verdict ORDER BY state, reason, verdict"""
@@ -104,7 +107,7 @@ class Reader:
         """What is known of the listed keys with first <= key < end (None: without end). Only of a journal that is
         up to date."""
         base, known = self.source.base, dict[str, KnownRow]()
-        for found in self._query(_LISTED_BETWEEN, (first, end_of_keys(end))):
+        for found in self._query(_LISTED_BETWEEN, (key_bytes(first), end_of_keys(end))):
             row = Row._make(found)
             kind, path = self._checked(row).kind, path_of(row.key, row.path, base)
             known[row.key] = KnownRow(row.etag, row.size, path, kind.state, kind.reason)
@@ -112,13 +115,13 @@ class Reader:
 
     def done(self, first: str, end: str | None) -> set[tuple[str, str, int]]:
         """Key, ETag and size of what is done and listed, with first <= key < end (None: without end)."""
-        outcomes = self._listed(self._query(_LISTED_BETWEEN, (first, end_of_keys(end))))
+        outcomes = self._listed(self._query(_LISTED_BETWEEN, (key_bytes(first), end_of_keys(end))))
         return {(ref.key, ref.etag, ref.size) for ref, state, *_ in outcomes if state is State.DONE}
 
     def outcomes(self) -> Iterator[Outcome]:
         """What became of every listed key, in key order."""
         key = ""
-        while found := self._query(_AFTER, (key, PAGE)):
+        while found := self._query(_AFTER, (key_bytes(key), PAGE)):
             yield from self._listed(found)
             key = found[-1][0]
 
@@ -190,4 +193,17 @@ class Reader:
 
     def _query(self, sql: str, parameters: tuple[str | int | bytes, ...] = ()) -> list[Any]:
         with self._lock, translated(self._path):
+            try:
+                return self._connection.execute(sql, parameters).fetchall()
+            except sqlite3.OperationalError as error:
+                if "UTF-8" not in str(error):  # what sqlite3 says of text that it cannot decode
+                    raise
+                return self._read_raw(sql, parameters)
+
+    def _read_raw(self, sql: str, parameters: tuple[str | bytes | int, ...]) -> list[Any]:
+        """For rows of keys that are no UTF-8; a text that is damaged shows in the CRC."""
+        self._connection.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
+        try:
             return self._connection.execute(sql, parameters).fetchall()
+        finally:
+            self._connection.text_factory = str

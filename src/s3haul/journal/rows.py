@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from s3haul.errors import JournalError
 from s3haul.journal.kinds import NumberedKind
-from s3haul.journal.storable import storable
+from s3haul.journal.storable import key_bytes, storable
 from s3haul.models import Checksum, ObjectRef, Outcome
 
 # No column is NULL: to bind None costs as much as to bind five texts, and an empty text takes no more room. SQLite
@@ -41,12 +41,14 @@ _TEXTS, _NUMBERS = 8, Struct("<qdqqqqd")  # the columns that the CRC is of, in t
 # can change it.
 _GONE = f"UPDATE objects SET listed = 0, crc = {_ONES} - crc WHERE listed = 1 AND"  # noqa: S608 - a constant
 GONE = f"{_GONE} key = ?"
-GONE_BETWEEN = f"{_GONE} key >= ? AND key < ?"
+GONE_RAW = f"{_GONE} key = CAST(? AS TEXT)"  # for a key that is no UTF-8, as its bytes
+GONE_BETWEEN = f"{_GONE} key >= CAST(? AS TEXT) AND key < CAST(? AS TEXT)"
+_BEYOND_ALL_KEYS = b"\xff" * 1025  # S3 allows 1,024 bytes; SQLite compares bytes
 
 
 def end_of_keys(end: str | None) -> str | bytes:
-    """The exclusive end of a range of keys, as a parameter: to SQLite every text is less than any blob."""
-    return b"" if end is None else end
+    """The exclusive end of a range of keys, as a parameter that stands in CAST(? AS TEXT)."""
+    return _BEYOND_ALL_KEYS if end is None else key_bytes(end)
 
 
 class Row(NamedTuple):
@@ -73,15 +75,26 @@ class Row(NamedTuple):
 
 
 PUT = f"INSERT OR REPLACE INTO objects VALUES ({', '.join('?' * len(Row._fields))})"  # noqa: S608 - constants
+PUT_RAW = PUT.replace("(?", "(CAST(? AS TEXT)", 1)  # as GONE_RAW
 
 
 def to_row(outcome: Outcome, kind: NumberedKind, base: str, run: int, now: float) -> tuple[Any, ...]:
-    """The row of an outcome of this kind. Raises `JournalError` for a key or size that no journal can hold."""
+    """The row of an outcome of this kind; its key is bytes where these are no UTF-8. Raises `JournalError` for a
+    key or size that no journal can hold."""
+    ref, _, path, _, detail, _, checksum, part_sizes, computed, _, _, version_id, *counts, _, metadata = (
+        outcome
+    )
+    """The row of an outcome of this kind; its key is bytes where these are no UTF-8. Raises `JournalError` for a
+    key or size that no journal can hold."""
     ref, _, path, _, detail, _, checksum, part_sizes, computed, _, _, version_id, *counts, _, metadata = (
         outcome
     )
     key, size = ref.key, ref.size
-    if not 0 <= size <= _MAX_INTEGER or storable(key) != key:
+    try:
+        kept_key: str | bytes | None = key_bytes(key)
+    except ValueError:
+        kept_key = None
+    if not 0 <= size <= _MAX_INTEGER or kept_key is None:
         raise JournalError(f"the journal cannot hold an object of {size} bytes with the key {key!a}")
     own_path = key[len(base) :]
     content = (
@@ -100,7 +113,7 @@ def to_row(outcome: Outcome, kind: NumberedKind, base: str, run: int, now: float
         run,
         now // 1 + 0.0,
     )
-    return *content, 1, _seal(content, kind, metadata), metadata
+    return kept_key, *content[1:], 1, _seal(content, kind, metadata), metadata
 
 
 def gone(row: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -173,4 +186,4 @@ def _seal(content: Sequence[Any], kind: NumberedKind, metadata: str) -> int:
     texts, numbers = "\0".join(content[:_TEXTS]), _NUMBERS.pack(*content[_TEXTS:])
     if metadata != "":  # else sealed as in version 3
         texts += f"\0{metadata}"
-    return zlib.crc32(texts.encode(), zlib.crc32(numbers, kind.seal))
+    return zlib.crc32(texts.encode("utf-8", "surrogateescape"), zlib.crc32(numbers, kind.seal))

@@ -24,6 +24,7 @@ _REGION = re.compile(r"[a-z]{2,8}(-[a-z]+)+-\d+", re.ASCII)
 # IAM takes documents of tab, line ends and U+0020 to U+00FF; the others are wildcards and variables in it.
 _PLAIN = re.compile(r"[ -~\xa0-\xff]*")
 _MEANINGFUL = frozenset("*?$")
+_COMMENT = re.compile(r"\s[#;]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +161,20 @@ def check_prefix(text: str) -> None:
         )
 
 
+def slip(text: str) -> str:
+    """What is wrong with how a value is written in an AWS configuration file, as advice; "" where nothing shows."""
+    if text[:1] in {'"', "'"}:
+        return "values stand without quotes there"
+    return "a comment needs a line of its own" if _COMMENT.search(text) else ""
+
+
 def external_id_trouble(text: str) -> str | None:
     """What STS would have against an External ID. The value is never repeated: only its length is."""
     if not 2 <= len(text) <= 1224:
         return f"has {len(text)} characters; STS takes 2 to 1224"
     if not _EXTERNAL_ID.fullmatch(text):
-        return f"({len(text)} characters) has a character outside A-Z a-z 0-9 _ + = , . @ : / - (a space?)"
+        likely = slip(text) or "a space?"
+        return f"({len(text)} characters) has a character outside A-Z a-z 0-9 _ + = , . @ : / - ({likely})"
     return None
 
 

@@ -36,7 +36,7 @@ def sound(body: bytes) -> str:
     # Given as text, so that no declared encoding, and without NUL no guessed one, makes it mean something else.
     if "<!DOCTYPE" in text or "<!ENTITY" in text or "\0" in text:
         raise ValueError("a document with a DOCTYPE or NUL")
-    return text
+    return text.lstrip()  # some servers send a line end before the declaration
 
 
 def parse(text: str) -> ET.Element:
@@ -87,7 +87,8 @@ def _texts(element: ET.Element, space: str) -> dict[str, str]:
 
 
 def count(text: str) -> int:
-    """A number without a sign. Raises ValueError for anything else."""
+    """A number without a sign, blanks around it apart. Raises ValueError for anything else."""
+    text = text.strip()
     if not (text.isascii() and text.isdecimal()):
         raise ValueError(f"{text[:40]!r} is no count")
     return int(text)

@@ -28,6 +28,7 @@ _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d", re.ASCII)
 
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _SPARE_DESCRIPTORS = 2
+_OF_A_HEADER = frozenset({"InvalidArgument", "InvalidRequest", "BadRequest", "NotImplemented"})
 
 
 def own_fault(error: S3HaulError) -> Fault:
@@ -101,6 +102,11 @@ def service_fault(
         retry_after=_retry_after(headers, now),
         skew=clock_skew(headers, now),
     )
+
+
+def refuses_a_header(fault: Fault) -> bool:
+    """Whether the server may have refused a request for a header that it does not know; AWS ignores those."""
+    return fault.status == 501 or (fault.status == 400 and fault.code in _OF_A_HEADER)
 
 
 def clock_skew(headers: Mapping[str, str], now: float) -> float | None:

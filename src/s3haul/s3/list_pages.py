@@ -137,7 +137,7 @@ def _from_elements(page: PageDocument, *, encoded: bool) -> Entries:
 
 def _entry(element: ET.Element, space: str, *, encoded: bool) -> ObjectRef | UnusableEntry:
     text = element.findtext
-    given, digits = text(space + "Key"), text(space + "Size", "0")
+    given, digits = text(space + "Key"), text(space + "Size", "")
     if given is None:
         raise ValueError("an entry without a key")
     key, wrong = decoded_key(given) if encoded else (given, "")
@@ -161,7 +161,7 @@ def _entry(element: ET.Element, space: str, *, encoded: bool) -> ObjectRef | Unu
 
 
 def _wrong_size(digits: str) -> str:
-    return f"the listing gives {digits[:40]!a} as its size"
+    return f"the listing gives {digits[:40]!a} as its size" if digits else "the listing gives no size"
 
 
 def _restored(status: ET.Element, space: str) -> bool:
@@ -206,6 +206,7 @@ def _unescaped(run: re.Match[str]) -> str:
 def epoch(text: str) -> float:
     """ISO 8601 as S3 sends it (UTC where no zone is named), or else epoch seconds or an HTTP date; 0.0 for
     what is none of these."""
+    text = text.strip()
     if text.isascii() and text.isdecimal():
         return float(text) if len(text) <= _MOST_DIGITS else 0.0
     try:

@@ -101,8 +101,8 @@ def list_page(answer: Mapping[str, Any]) -> ListPage:
     encoded = answer.get("EncodingType") == "url"
     for one in answer.get("Contents", ()):
         key, wrong = decoded_key(one["Key"]) if encoded else (one["Key"], "")
-        if wrong:
-            unusable.append(UnusableEntry(key, wrong))
+        if wrong or "Size" not in one:
+            unusable.append(UnusableEntry(key, wrong or "the listing gives no size"))
         else:
             entries.append(_entry(key, one))
     token = answer.get("NextContinuationToken")
@@ -120,7 +120,7 @@ def _entry(key: str, one: Mapping[str, Any]) -> ObjectRef:
     restore = one.get("RestoreStatus", {})
     return ObjectRef(
         key=key,
-        size=one.get("Size", 0),
+        size=one["Size"],
         etag=one.get("ETag", ""),
         last_modified=_epoch(one.get("LastModified")),
         storage_class=one.get("StorageClass", "STANDARD"),

@@ -20,7 +20,7 @@ from s3haul.s3.client import Request, RequestClient
 from s3haul.s3.credentials import FetchCredentials
 from s3haul.s3.endpoint import Endpoint
 from s3haul.s3.exchange import Response
-from s3haul.s3.faults import service_fault
+from s3haul.s3.faults import refuses_a_header, service_fault
 from s3haul.s3.handles import Network
 from s3haul.s3.layout import ATTRIBUTES, PARTS_PER_PAGE, read_layout
 from s3haul.s3.limits import SPARE_CONNECTIONS
@@ -53,6 +53,7 @@ class CurlStore:
         self._matching_range_get = Shape("GET", (_CHECKSUMS, *common), ("if-match", "range"))
         self._head = Shape("HEAD", common)
         self._checked_head = Shape("HEAD", (_CHECKSUMS, *common))
+        self._plain_list = Shape("GET", common)
         self._list = Shape("GET", (("x-amz-optional-object-attributes", "RestoreStatus"), *common))
         asked = (("x-amz-max-parts", str(PARTS_PER_PAGE)), ("x-amz-object-attributes", ",".join(ATTRIBUTES)))
         self._attributes = Shape("GET", (*asked, *common))
@@ -66,7 +67,14 @@ class CurlStore:
         elif start_after:
             query.append(("start-after", start_after))
         self._calls["list_objects_v2"] += 1
-        body, response = await self._body(self._list, self._base or "/", query)
+        path = self._base or "/"
+        try:
+            body, response = await self._body(self._list, path, query)
+        except StoreError as error:
+            if self._list is self._plain_list or not refuses_a_header(error.fault):
+                raise
+            body, response = await self._body(self._plain_list, path, query)
+            self._list = self._plain_list  # so that restored objects count as archived
         if not body.strip():
             return _EMPTY
         page = _parsed(list_pages.read, body)

@@ -11,8 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.configloader import raw_config_parse
 from botocore.configprovider import ConfiguredEndpointProvider
-from botocore.exceptions import ConfigParseError, InvalidConfigError
+from botocore.exceptions import BotoCoreError, ConfigParseError, InvalidConfigError
 from botocore.session import Session
 
 from s3haul.errors import ProfileError
@@ -40,11 +41,25 @@ class ConfigFile:
             )
         return self.profiles[name]
 
+    def _raw_names(self) -> list[str]:
+        """The sections of the config file as they are written, without the word profile."""
+        with suppress(BotoCoreError, OSError):
+            return [section.removeprefix("profile ") for section in raw_config_parse(self.paths[0])]
+        return []
+
     def _hint(self, name: str) -> str:
         if name in self.everything:
             return f"in {self.paths[0]} rename the section [{name}] to [profile {name}]"
+        if " " in name and name in self._raw_names():
+            return f'in {self.paths[0]} write the section as [profile "{name}"], with quotes'
         known = ", ".join(sorted(self.profiles)) or "none"
         return f"profiles that exist in {' and '.join(self.paths)}: {known}"
+
+
+def refuse_directory(path: str, variable: str) -> None:
+    """botocore takes a directory for a file that is not there, and goes on without."""
+    if os.path.isdir(path):  # noqa: PTH112 - botocore's paths are text
+        raise ProfileError(f"{path} is a directory", hint=f"{variable} names a file", id=UNUSABLE)
 
 
 def read(session: Session) -> ConfigFile:
@@ -53,6 +68,8 @@ def read(session: Session) -> ConfigFile:
         os.path.expanduser(session.get_config_variable("config_file")),  # noqa: PTH111 - botocore's own way
         os.path.expanduser(session.get_config_variable("credentials_file")),  # noqa: PTH111
     )
+    for path, variable in zip(paths, ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), strict=True):
+        refuse_directory(path, variable)
     try:
         everything = tame(session).full_config
     except ConfigParseError as error:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from s3haul.errors import ProfileError, UsageError
 from s3haul.options import RoleOptions
-from s3haul.policies.names import ROLE_ARN, external_id_trouble
+from s3haul.policies.names import ROLE_ARN, external_id_trouble, slip
 from s3haul.policies.partitions import region_of_title
 
 SHORTEST_SESSION = 900
@@ -45,7 +45,10 @@ def check_region(region: str, where: str) -> None:
 def unusable(name: str, shown: str, where: str, hint: str) -> UsageError:
     """The error for a setting that has a value which nobody can use."""
     source = f" ({where})" if where and where != name else ""
-    return UsageError(f"{name}{source} cannot be {shown}", hint=hint, id=UNUSABLE)
+    written = slip(shown[1:-1])
+    return UsageError(
+        f"{name}{source} cannot be {shown}", hint=f"{written}; {hint}" if written else hint, id=UNUSABLE
+    )
 
 
 def account_of(arn: str) -> str:
@@ -59,7 +62,8 @@ def _troubles(role: RoleOptions) -> Iterator[tuple[str, str, str]]:
         yield (
             "S3H-STS-07",
             "role-arn",
-            f"{role.role_arn!r} is not a role's ARN (arn:aws:iam::ACCOUNT-ID:role/NAME)",
+            f"{role.role_arn!r} is not a role's ARN (arn:aws:iam::ACCOUNT-ID:role/NAME)"
+            + (f": {slip(role.role_arn)}" if slip(role.role_arn) else ""),
         )
     trouble = None if role.external_id is None else external_id_trouble(role.external_id)
     if trouble is not None:
