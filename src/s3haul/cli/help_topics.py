@@ -23,9 +23,18 @@ TOPICS = (
 )
 
 
+EPILOG = """\b
+Examples:
+  s3haul help
+  s3haul help names
+  s3haul help cp
+  s3haul help S3H-KMS-01
+"""
+
+
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command("help")(help_topic)
+    app.command("help", epilog=EPILOG)(help_topic)
 
 
 def help_topic(

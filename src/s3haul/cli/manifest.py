@@ -32,9 +32,17 @@ class Formats(StrEnum):
     CSV = "csv"
 
 
+EPILOG = """\b
+Examples:
+  s3haul manifest ./data
+  s3haul manifest ./data --state failed --format csv > failed.csv
+  s3haul manifest ./data | jq -r 'select(.state == "failed") | .key'
+"""
+
+
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command("manifest")(manifest)
+    app.command("manifest", epilog=EPILOG)(manifest)
 
 
 def manifest(
