@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test test-browser torture fuzz check format bench readme plots man clean
+.PHONY: demo test test-browser torture fuzz check format bench readme plots man dist test-wheel constraints clean
 
 demo: $(STAMP)            ## the whole job against an embedded S3 + STS + KMS, no AWS account
 	$(BIN)/s3haul demo
@@ -35,6 +35,30 @@ format: $(STAMP)
 
 bench: $(STAMP)           ## the baseline figures in benchmarks/
 	$(BIN)/python benchmarks/baseline.py
+
+dist: $(STAMP)            ## wheel and sdist of the commit, built twice: they must be the same bytes
+	$(BIN)/python -m pip install --quiet --group release
+	$(BIN)/python tools/distribution.py
+
+# The tests that what is installed must pass, each in an environment of its own: the wheel with the newest
+# dependencies, with the oldest that pyproject.toml allows, and with those that it was tested with.
+SMOKE := tests/unit/test_imports.py tests/unit/test_checksums.py tests/unit/test_metrics.py tests/contract \
+  tests/docs/test_help.py tests/docs/test_man_page.py tests/bench tests/e2e/test_recipe.py tests/e2e/test_metrics.py
+
+test-wheel: test-wheel-newest test-wheel-oldest test-wheel-tested
+
+test-wheel-%: dist        ## the wheel, installed: newest, oldest, tested
+	$(PYTHON) -m venv --clear .venvs/$*
+	.venvs/$*/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	.venvs/$*/bin/python -m pip install --quiet $(if $(wildcard constraints/$*.txt),-c constraints/$*.txt) \
+	  "$$(ls dist/*.whl)[demo,metrics]" --group test
+	cd .venvs && $*/bin/python -c "import s3haul, sys; sys.exit('site-packages' not in s3haul.__file__)"
+	test -s .venvs/$*/share/man/man1/s3haul.1
+	.venvs/$*/bin/python -m pytest -q $(SMOKE)
+	.venvs/$*/bin/s3haul demo > /dev/null
+
+constraints: $(STAMP)     ## what is tested here, as a constraints file for those who install
+	$(BIN)/python tools/constraints.py
 
 readme: $(STAMP) plots man ## what is generated: transcript, tables, pictures, man page
 	PYTHONPATH=tests $(BIN)/python -m docs.readme

@@ -14,6 +14,7 @@ def row(sink: str, rate: float, *, concurrency: int = 64, cores: float = 0.5, **
         "objects_per_second": spread(rate),
         "bytes_per_second": spread(rate * 4096),
         "cores": spread(cores),
+        "machine_busy": 0.5,
         "connect": Quantiles(0.02, 0.05),
         "first_byte": Quantiles(0.03, 0.2),
         "total": Quantiles(0.03, 0.3),

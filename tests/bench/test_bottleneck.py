@@ -28,6 +28,8 @@ SOUND = [row("null", 1000), row("memory", 980), row("disk", 950)]
         (Limit.DISK, {"rows": [row("null", 1000), row("memory", 980), row("disk", 600)]}),
         (Limit.CPU, {"rows": [row("null", 1000, cores=3.8)], "mean_size": 1e8}),
         (Limit.CPU, {"rows": [row("null", 1000, cores=1.0)]}),
+        (Limit.CPU, {"rows": [row("null", 1000, machine_busy=0.97)], "mean_size": 1e8}),
+        (Limit.NETWORK, {"rows": [row("null", 1000, machine_busy=None)]}),
         (Limit.LATENCY, {"rows": [row("null", 500, concurrency=32), row("null", 1000, concurrency=64)]}),
         (Limit.NETWORK, {"rows": [row("null", 990, concurrency=32), row("null", 1000, concurrency=64)]}),
         (Limit.NETWORK, {"rows": [row("disk", 1000)], "scan": [row("disk", 1000)]}),

@@ -1,16 +1,19 @@
 """Results: rates and quantiles of runs, the way through JSON, and two of them side by side."""
 
 import json
+import re
 
 import pytest
 
 from bench.rows import row, spread
 from s3haul.bench.bottleneck import Bottleneck, Limit
 from s3haul.bench.compare import Verdict, compare, differences
+from s3haul.bench.measure import busy_share, machine_ticks
 from s3haul.bench.plan import Setting, SinkKind
 from s3haul.bench.report import Report
 from s3haul.bench.result import Listing, Quantiles, Row, Run
 from s3haul.cli.app import run as s3haul
+from s3haul.cli.help_topics import topic_text
 from s3haul.store.protocol import RequestTiming
 
 
@@ -51,6 +54,14 @@ def test_a_row_holds_the_medians_and_extremes_of_its_runs_and_the_quantiles_of_a
     assert found.requests == 101
 
 
+def test_requests_that_were_refused_count_and_do_not_make_the_others_look_quick():
+    timings = [RequestTiming(None, 0.5, 0.6), RequestTiming(None, 0.001, 0.001, 503)]
+    found = Row.of(
+        Setting(SinkKind.NULL, 8), [Run(seconds=1.0, cpu_seconds=0.1, objects=1, bytes=1, timings=timings)]
+    )
+    assert (found.requests, found.first_byte) == (2, Quantiles(0.5, 0.5))
+
+
 def test_without_timings_there_are_no_quantiles():
     found = Row.of(Setting(SinkKind.NULL, 8), [Run(seconds=1.0, cpu_seconds=0.1, objects=1, bytes=1)])
     assert found.total == Quantiles(None, None)
@@ -60,6 +71,16 @@ def test_a_report_comes_back_from_json_as_it_went():
     before = report(row("null", 100), row("disk", 90, connect=Quantiles(None, None)))
     again = Report.from_object(json.loads(json.dumps(before.as_object())))
     assert again.as_object() == before.as_object()
+
+
+def test_the_help_names_every_field_of_the_result_and_every_limit():
+    text = topic_text("measuring")
+    found = report(row("null", 100)).as_object()
+    (result,) = found["results"]
+    for name in [*found, *found["sample"], *found["listing"], *found["runs"], *result, *found["bottleneck"]]:
+        assert re.search(rf"\b{name}\b", text), name
+    for limit in Limit:
+        assert limit.value in text
 
 
 @pytest.mark.parametrize(
@@ -75,6 +96,18 @@ def test_a_change_counts_only_beyond_the_spread(after, verdict, ratio):
 def test_a_comparison_tells_what_else_differs():
     assert list(differences(report(), report())) == []
     assert list(differences(report(), report(source="s3://c/"))) == ["source: s3://b/, then s3://c/"]
+
+
+def test_the_share_of_busy_processors_is_that_between_two_looks(tmp_path):
+    looks = []
+    for user, idle, steal in ((100, 900, 0), (150, 930, 20)):
+        stat = tmp_path / f"{user}"
+        stat.write_text(f"cpu  {user} 0 0 {idle} 0 0 0 {steal} 7 7\ncpu0 1 1 1 1 1 1 1 1 0 0\n")
+        looks.append(machine_ticks(stat))
+    assert busy_share(*looks) == pytest.approx(0.7)
+    assert busy_share(looks[0], looks[0]) is None
+    assert machine_ticks(tmp_path / "none") is None
+    assert busy_share(None, looks[0]) is None
 
 
 @pytest.fixture

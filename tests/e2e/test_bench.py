@@ -82,12 +82,24 @@ def test_a_bucket_without_an_object_that_fits_is_told_what_to_do(machine):
     assert "--max-bytes" in ran.err
 
 
-def test_throttling_is_recognised(machine, server):
-    message = "Please reduce your request rate."
-    server.faults.add("error", operation="GetObject", every=3, status=503, code="SlowDown", message=message)
+@pytest.mark.parametrize(
+    ("status", "code", "limit"),
+    [(503, "SlowDown", "S3 throttling"), (400, "KMS.ThrottlingException", "KMS throttling")],
+)
+def test_throttling_is_recognised(machine, server, status, code, limit):
+    message = "Please reduce the rate."
+    server.faults.add("error", operation="GetObject", every=3, status=status, code=code, message=message)
     ran = bench(machine, *QUICK, "--sinks", "null", "--json")
     assert ran.code == 0, ran.err
-    assert json.loads(ran.out)["bottleneck"]["limit"] == "S3 throttling"
+    assert json.loads(ran.out)["bottleneck"]["limit"] == limit
+
+
+def test_a_sample_of_which_nothing_can_be_read_is_no_measurement(machine, server):
+    server.faults.add("error", operation="GetObject", status=403, code="AccessDenied", message="no")
+    ran = bench(machine, *QUICK, "--sinks", "null", "--json")
+    assert (ran.code, ran.out) == (6, "")
+    assert "s3haul check says why" in ran.err
+    assert not left_behind(machine)
 
 
 def test_one_object_can_be_measured(machine):

@@ -17,6 +17,7 @@ HEAVY = {
     "awscrt",
     "boto3",
     "botocore",
+    "prometheus_client",
     "pycurl",
     "pydantic",
     "rich",
@@ -84,6 +85,9 @@ def run(*arguments: str) -> str:
             "permissions",
         ),
         ("configure", "--help"),
+        ("bench", "--help"),
+        ("bench", "no-source"),
+        ("bench", "--compare", "a.json", "b.json"),
     ],
 )
 def test_what_needs_no_haul_loads_neither_the_sdk_nor_an_event_loop(arguments):

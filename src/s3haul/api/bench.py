@@ -3,6 +3,7 @@
 Fetches no more than its options allow, and leaves nothing behind.
 """
 
+import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -16,14 +17,15 @@ from s3haul.api.download import within_open_files
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.bench.bottleneck import Evidence, bottleneck, fastest
 from s3haul.bench.measure import Stopwatch, measure
-from s3haul.bench.plan import BenchOptions, Cost, Sample, Setting, cost_of
+from s3haul.bench.plan import BenchOptions, Cost, Sample, Setting, SinkKind, cost_of
 from s3haul.bench.report import Report
 from s3haul.bench.result import Listing, Row, Run
+from s3haul.bench.sinks import MEMORY, has_room
 from s3haul.core.text import human_bytes
 from s3haul.engine.context import ReadContext, read_context
 from s3haul.engine.listing import look_up
 from s3haul.engine.parallel_listing import ParallelListing
-from s3haul.errors import SourceError
+from s3haul.errors import DestinationError, SourceError
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
 
 _DEFAULT_ACCESS = AccessOptions()
@@ -36,9 +38,10 @@ def _ignore(_told: object) -> None:
 
 
 class RunEnded(NamedTuple):
-    """One run more, for whoever watches; `setting` is None for the one that warms up."""
+    """Run `number` of `planned`, for whoever watches; `setting` is None for the one that warms up."""
 
     number: int
+    planned: int
     setting: Setting | None
     run: Run
 
@@ -48,6 +51,7 @@ class Planned(NamedTuple):
 
     sample: Sample
     cost: Cost
+    options: BenchOptions  # as they were given, but without sinks that have no room
 
 
 async def bench(
@@ -64,6 +68,8 @@ async def bench(
 
     `on_plan` may return False, which ends it there: then the result is None. Raises `S3HaulError`.
     """
+    if SinkKind.DISK in options.sinks and not await asyncio.to_thread(directory.is_dir):
+        raise DestinationError(f"{directory} is no directory.", hint="name one on the disk to measure")
     transfer = within_open_files(replace(transfer, concurrency=max(options.concurrency)), _ignore)
     stopwatch = Stopwatch()
     async with open_store(access, source, transfer, on_event=_ignore, on_timing=stopwatch.observe) as opened:
@@ -73,7 +79,9 @@ async def bench(
         )
         if not sample.refs:
             raise _nothing_to_measure(source, sample, options)
-        if on_plan(Planned(sample, cost_of(sample, listing.pages, options, transfer.ranges))) is False:
+        options = _with_room(options, sample)
+        cost = cost_of(sample, listing.pages, options, transfer.ranges)
+        if on_plan(Planned(sample, cost, options)) is False:
             return None
         bench = Bench(opened, source, options, sample, stopwatch, directory, on_run)
         await bench.run()
@@ -102,7 +110,13 @@ class Bench:
         """Warm up, scan, then the other sinks with what was fastest. Ends when time is over."""
         options = self.options
         first, *others = options.sinks
-        await self._one(Setting(first, max(options.concurrency), options.part_sizes[0]), warm_up=True)
+        warm_up = Setting(first, max(options.concurrency), options.part_sizes[0])
+        run = await self._one(warm_up, warm_up=True)
+        if run.failed and not run.objects:
+            raise SourceError(
+                "No object of the sample could be fetched: there is nothing to measure.",
+                hint="s3haul check says why",
+            )
         part_size = options.part_sizes[0]
         self.scan = await self._measured([Setting(first, each, part_size) for each in options.concurrency])
         best = fastest(self.scan).setting
@@ -133,7 +147,7 @@ class Bench:
             seconds=max(1.0, self._until - time.monotonic()),
         )
         self.made += 1
-        self.on_run(RunEnded(self.made, None if warm_up else setting, run))
+        self.on_run(RunEnded(self.made, self.options.runs, None if warm_up else setting, run))
         return run
 
 
@@ -150,6 +164,17 @@ async def _sample(ctx: ReadContext, options: BenchOptions) -> tuple[Sample, List
             if sample.full:
                 break
     return sample, Listing(pages=pages, keys=keys, seconds=time.monotonic() - began)
+
+
+def _with_room(options: BenchOptions, sample: Sample) -> BenchOptions:
+    """Raises `DestinationError` where no sink has room."""
+    sinks = tuple(kind for kind in options.sinks if has_room(kind, sample.bytes))
+    if not sinks:
+        raise DestinationError(
+            f"The sample, {human_bytes(sample.bytes)}, does not fit into {MEMORY}.",
+            hint="a lower --max-bytes, or another of --sinks",
+        )
+    return replace(options, sinks=sinks)
 
 
 def _nothing_to_measure(source: SourceOptions, sample: Sample, options: BenchOptions) -> SourceError:

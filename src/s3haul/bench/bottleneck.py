@@ -123,6 +123,13 @@ def _processor(evidence: Evidence) -> Bottleneck | None:
             f"{cores:.1f} of {there} processors were busy at {_rate(best)}",
             "a machine with more processors, or several machines with a prefix each",
         )
+    if best.machine_busy is not None and best.machine_busy >= BUSY:
+        return Bottleneck(
+            Limit.CPU,
+            f"the processors of this machine were busy for {best.machine_busy:.0%} of the time at {_rate(best)}, and"
+            f" the haul used {cores:.1f} of {there}: other programs use the rest",
+            "measure again when the machine is idle, or haul from another one",
+        )
     if evidence.mean_size <= SMALL and cores >= BUSY:
         return Bottleneck(
             Limit.CPU,

@@ -17,10 +17,14 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One repetition. `failed` counts objects that did not arrive, `cut_short` says that time was over."""
+    """One repetition. `failed` counts objects that did not arrive, `cut_short` says that time was over.
+
+    `machine_busy` is the share of all processors that was busy, with whatever program; None where nobody tells.
+    """
 
     seconds: float
     cpu_seconds: float
+    machine_busy: float | None = None
     objects: int
     bytes: int
     failed: int = 0
@@ -77,6 +81,7 @@ class Row:
     objects_per_second: Spread
     bytes_per_second: Spread
     cores: Spread
+    machine_busy: float | None
     connect: Quantiles
     first_byte: Quantiles
     total: Quantiles
@@ -90,16 +95,19 @@ class Row:
     @classmethod
     def of(cls, setting: Setting, runs: Sequence[Run]) -> Self:
         """`runs` is not empty."""
-        timings = [timing for run in runs for timing in run.timings]
+        all_timings = [timing for run in runs for timing in run.timings]
+        timings = [timing for timing in all_timings if timing.status < 300]
+        shares = [run.machine_busy for run in runs if run.machine_busy is not None]
         return cls(
             setting=setting,
             objects_per_second=Spread.of([run.object_rate for run in runs]),
             bytes_per_second=Spread.of([run.byte_rate for run in runs]),
             cores=Spread.of([run.cores for run in runs]),
+            machine_busy=median(shares) if shares else None,
             connect=Quantiles.of([each.connect for each in timings if each.connect is not None]),
             first_byte=Quantiles.of([each.first_byte for each in timings]),
             total=Quantiles.of([each.total for each in timings]),
-            requests=len(timings),
+            requests=len(all_timings),
             failed=sum(run.failed for run in runs),
             retries=sum(run.retries for run in runs),
             throttled_s3=sum(run.throttled_s3 for run in runs),
@@ -116,6 +124,7 @@ class Row:
             "objects_per_second": self.objects_per_second._asdict(),
             "bytes_per_second": self.bytes_per_second._asdict(),
             "cpu_cores": self.cores._asdict(),
+            "machine_busy": self.machine_busy,
             "connect_seconds": self.connect._asdict(),
             "first_byte_seconds": self.first_byte._asdict(),
             "total_seconds": self.total._asdict(),
@@ -140,6 +149,7 @@ class Row:
             objects_per_second=_spread(found["objects_per_second"]),
             bytes_per_second=_spread(found["bytes_per_second"]),
             cores=_spread(found["cpu_cores"]),
+            machine_busy=None if found["machine_busy"] is None else _number(found["machine_busy"]),
             connect=_quantiles(found["connect_seconds"]),
             first_byte=_quantiles(found["first_byte_seconds"]),
             total=_quantiles(found["total_seconds"]),

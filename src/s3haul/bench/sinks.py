@@ -12,17 +12,23 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from s3haul.bench.plan import SinkKind
-from s3haul.disk import Destination
+from s3haul.disk import Destination, free_space_for
 from s3haul.disk.staging import Buffer, Temporary
 from s3haul.errors import DestinationError
 from s3haul.models import SafePath
 
+SPARE = 32 << 20  # bytes, for the journal and what else lies there
 MEMORY = Path("/dev/shm")  # noqa: S108 - a directory of our own is made in it
 
 
 def available(kind: SinkKind) -> bool:
     """Whether this system has it: files in memory are Linux's."""
     return kind is SinkKind.DISK or (sys.platform == "linux" and MEMORY.is_dir())
+
+
+def has_room(kind: SinkKind, size: int) -> bool:
+    """Whether so many bytes fit. Of the disk nothing is said here: a haul says so itself, and how much is free."""
+    return kind is not SinkKind.MEMORY or size + SPARE < free_space_for(MEMORY).bytes
 
 
 @contextmanager

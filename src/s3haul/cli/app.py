@@ -20,12 +20,21 @@ from s3haul.errors import InterruptedRunError, S3HaulError
 
 BUG = 70
 
+EPILOG = """\b
+Examples:
+  s3haul demo
+  s3haul check s3://BUCKET ./data --profile export
+  s3haul cp s3://BUCKET ./data --profile export
+  s3haul verify ./data
+  s3haul help conventions
+"""
+
 app = typer.Typer(
     name="s3haul",
     cls=Commands,
     help="Haul an SSE-KMS bucket out of another account: role assumed, every byte verified, resumable.",
-    no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=EPILOG,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -57,7 +66,8 @@ def run(argv: Sequence[str]) -> int:
     """Run one command line; returns the exit code."""
     _forget_empty_variables()
     try:
-        result = app(args=list(argv), prog_name="s3haul", standalone_mode=False, obj=tuple(argv))
+        words = list(argv) or ["--help"]
+        result = app(args=words, prog_name="s3haul", standalone_mode=False, obj=tuple(argv))
         streams.flush()
     except typer.TyperException as error:
         from s3haul.cli.usage import refusal  # noqa: PLC0415 - only a mistake needs the tables of what is meant

@@ -11,7 +11,7 @@ from s3haul.api.bench import Planned, RunEnded, bench
 from s3haul.bench.plan import BenchOptions, SinkKind
 from s3haul.bench.report import Report
 from s3haul.bench.result import Run
-from s3haul.bench.sinks import available
+from s3haul.bench.sinks import MEMORY, available
 from s3haul.cli import bench_tables, streams
 from s3haul.cli.parsing import parse_size
 from s3haul.core.text import human_bytes, human_count, human_duration
@@ -66,7 +66,7 @@ def run(
 
     def ended(last: RunEnded) -> None:
         if not quiet:
-            streams.tell(run_line(last, options))
+            streams.tell(run_line(last))
 
     async def main() -> None:
         report = await bench(source, directory, options, access=access, on_plan=planned, on_run=ended)
@@ -92,20 +92,23 @@ def plan_lines(plan: Planned, options: BenchOptions) -> Iterator[str]:
     yield f"Measuring with {objects}, {size}, in {cost.runs} runs, for {human_duration(options.max_seconds)} at most."
     yield (
         f"  requests, about: {cost.get_requests:,} GET, {cost.head_requests:,} HEAD ({cost.list_requests:,} LIST"
-        f" were made), and up to {cost.get_requests + cost.head_requests:,} KMS Decrypt (fewer with Bucket Keys)"
+        f" so far), and up to {cost.get_requests + cost.head_requests:,} KMS Decrypt (fewer with Bucket Keys)"
     )
     yield f"  transfer at most: {human_bytes(cost.bytes)}; the bucket's owner pays, unless --request-payer says otherwise"
     if sample.too_large:
         yield f"  left out: {human_count(sample.too_large, 'object')} too large for a run (see --max-bytes)"
     if sample.archived:
         yield f"  left out: {human_count(sample.archived, 'object')} archived"
+    for kind in options.sinks:
+        if kind not in plan.options.sinks:
+            yield f"  left out: {kind.value}, since {MEMORY} has no room for {size}"
 
 
-def run_line(last: RunEnded, options: BenchOptions) -> str:
+def run_line(last: RunEnded) -> str:
     """One run, as it ended."""
     run, setting = last.run, last.setting
     name = "warming up" if setting is None else bench_tables.setting_text(setting)
-    return f"  run {last.number} of {options.runs}: {name}: {_rates(run)}"
+    return f"  run {last.number} of {last.planned}: {name}: {_rates(run)}"
 
 
 def _rates(run: Run) -> str:

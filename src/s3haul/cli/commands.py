@@ -81,6 +81,11 @@ class Commands(TyperGroup):
         super().__init__(**attributes)
         self.commands = {name: TyperCommand(name, help=listed.summary) for name, listed in COMMANDS.items()}
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - the base's
+        """Each summary whole, over several lines where it is long."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.help) for name, command in self.commands.items()])
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, command, rest = super().resolve_command(ctx, args)
         return name, load(name) if name in COMMANDS else command, rest

@@ -51,9 +51,17 @@ aws_secret_access_key = {secret_access_key}
 _AMBIENT = ("AWS_", "S3HAUL_")
 
 
+EPILOG = """\b
+Examples:
+  s3haul demo
+  s3haul demo --keep ./demo-data
+  s3haul demo --serve
+"""
+
+
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command("demo")(demo)
+    app.command("demo", epilog=EPILOG)(demo)
 
 
 def demo(

@@ -26,9 +26,18 @@ def topics(incomplete: str) -> list[str]:
     return sorted(name for name in {*TOPICS, *COMMANDS, *DIAGNOSES} if name.startswith(incomplete))
 
 
+EPILOG = """\b
+Examples:
+  s3haul help
+  s3haul help names
+  s3haul help cp
+  s3haul help S3H-KMS-01
+"""
+
+
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command("help")(help_topic)
+    app.command("help", epilog=EPILOG)(help_topic)
 
 
 def help_topic(

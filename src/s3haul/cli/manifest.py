@@ -43,6 +43,14 @@ class Formats(StrEnum):
     PARQUET = "parquet"
 
 
+EPILOG = """\b
+Examples:
+  s3haul manifest ./data
+  s3haul manifest ./data --state failed --format csv > failed.csv
+  s3haul manifest ./data | jq -r 'select(.state == "failed") | .key'
+"""
+
+
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     app.command("manifest", epilog=EPILOG)(manifest)

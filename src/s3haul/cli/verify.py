@@ -18,9 +18,16 @@ if TYPE_CHECKING:  # help stays fast
     from s3haul.journal import SourceIdentity
 
 
+EPILOG = """\b
+Examples:
+  s3haul verify ./data
+  s3haul verify ./data --json
+"""
+
+
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command("verify")(verify)
+    app.command("verify", epilog=EPILOG)(verify)
 
 
 def verify(dest: flags.State, *, json: flags.Json = False) -> int:

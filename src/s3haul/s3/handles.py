@@ -40,7 +40,8 @@ def timing_of(handle: pycurl.Curl) -> RequestTiming:
     sent = handle.getinfo(pycurl.PRETRANSFER_TIME)
     connected = sent if handle.getinfo(pycurl.NUM_CONNECTS) else None
     first = max(0.0, handle.getinfo(pycurl.STARTTRANSFER_TIME) - sent)
-    return RequestTiming(connected, first, handle.getinfo(pycurl.TOTAL_TIME))
+    total, status = handle.getinfo(pycurl.TOTAL_TIME), handle.getinfo(pycurl.RESPONSE_CODE)
+    return RequestTiming(connected, first, total, status)
 
 
 def new_handle(network: Network) -> pycurl.Curl:

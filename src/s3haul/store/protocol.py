@@ -19,7 +19,7 @@ Consume = Callable[[ObjectMeta], OnData]
 
 
 class RequestTiming(NamedTuple):
-    """How long one request that was answered took, in seconds.
+    """How long one request that was answered took, in seconds, and with which status it was.
 
     `connect` is what a new connection cost, TLS included, None on one that was there already; `first_byte` is from
     the request on its way to the first byte of the answer, `total` all of it.
@@ -28,6 +28,7 @@ class RequestTiming(NamedTuple):
     connect: float | None
     first_byte: float
     total: float
+    status: int = 200
 
 
 # Is told of each request that was answered, in a thread of the transport; it must return at once and not raise.
