@@ -26,7 +26,9 @@ def profiles(incomplete: str) -> list[str]:
 def topics(incomplete: str) -> list[str]:
     """What `s3haul help` can be asked for."""
     from s3haul.cli.commands import COMMANDS  # noqa: PLC0415 - only who presses TAB pays
-    from s3haul.cli.help_topics import TOPICS  # noqa: PLC0415 - same
+    from s3haul.cli.help_topics import SCHEMA_TOPICS, TOPICS  # noqa: PLC0415 - same
     from s3haul.diagnose.table import DIAGNOSES  # noqa: PLC0415 - same
 
-    return sorted(name for name in {*TOPICS, *COMMANDS, *DIAGNOSES} if name.startswith(incomplete))
+    return sorted(
+        name for name in {*TOPICS, *SCHEMA_TOPICS, *COMMANDS, *DIAGNOSES} if name.startswith(incomplete)
+    )

@@ -19,8 +19,11 @@ from s3haul.preflight.statements import EXAMPLE, statement_of
 
 TOPICS = (
     *("compatibility", "exit-codes", "errors", "filters", "resume", "large-objects", "names"),
-    *("manifest", "json", "threat-model"),
+    *("manifest", "json", "schemas", "threat-model"),
 )
+SCHEMAS = ("summary", "events", "manifest", "report", "status", "verify")
+_SCHEMA = "schema-"
+SCHEMA_TOPICS = tuple(_SCHEMA + name for name in SCHEMAS)
 
 
 def register(app: typer.Typer) -> None:
@@ -54,9 +57,15 @@ def topic_text(topic: str) -> str:
         return _page(topic.upper())
     if topic == "errors":
         return "\n\n".join(_page(each) for each in sorted(DIAGNOSES))
+    if topic in SCHEMA_TOPICS:
+        return _text("schemas", f"{topic.removeprefix(_SCHEMA)}.json")
     if topic not in TOPICS:
         raise UsageError(f"There is no help on {topic!r}.", hint=f"topics: {', '.join(TOPICS)}")
-    return (resources.files("s3haul.cli") / "topics" / f"{topic}.md").read_text("utf-8").rstrip()
+    return _text("topics", f"{topic}.md")
+
+
+def _text(directory: str, name: str) -> str:
+    return (resources.files("s3haul.cli") / directory / name).read_text("utf-8").rstrip()
 
 
 def _page(error_id: str) -> str:
