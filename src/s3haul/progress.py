@@ -9,6 +9,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Sequence
+from textwrap import wrap
 from typing import Protocol, TextIO
 
 from s3haul.core.meter import SILENCE, Meter, Reading, retry_note
@@ -21,6 +22,7 @@ DRAW_INTERVAL = 0.25
 LINE_INTERVAL = 10.0
 RETRY_INTERVAL = 60.0  # between two summaries of retries of a quiet run
 LOG_SCHEMA = 1
+_INDENT = " " * 9  # below the bars
 Clock = Callable[[], float]
 
 
@@ -87,25 +89,38 @@ class Bars:
         now = self._clock()
         if isinstance(event, Warned | Noted):
             self._screen.say(_message(event, colour=self._colour))
-        due = now >= self._next or isinstance(event, Tick)
-        if due and (self._stats.selected or self._stats.retries):
+        tick = isinstance(event, Tick)
+        if tick or (now >= self._next and self._stats.selected):
             self._next = now + DRAW_INTERVAL
             self._screen.draw(self._lines(self._meter.read(now)))
 
     def _lines(self, reading: Reading) -> list[str]:
+        source_warnings = filter(
+            None, (", ".join(reading.notes()), ", ".join(reading.savings()), reading.stall)
+        )
+        below = [line for remark in source_warnings for line in self._below(remark)]
+        if not reading.selected and not reading.listing_complete:
+            return [f"listing  nothing found yet, {human_duration(reading.elapsed)}", *below]
         more = reading.more
-        size = f"{human_bytes(reading.bytes)} of {human_bytes(reading.to_fetch)}{more}"
+        size = f"{human_bytes(reading.here)} of {human_bytes(reading.wanted)}{more}"
         left = f", {human_duration(reading.remaining)} left" if reading.remaining else ""
         count = f"{human_count(reading.objects)} of {human_count(reading.selected)}{more}"
         listing = "" if reading.listing_complete else ", listing"
-        lines = [
-            self._line("bytes  ", reading.share, f"{size}, {human_bytes(reading.byte_rate)}/s{left}"),
-            self._line("objects", _object_share(reading), f"{count}, {reading.object_rate:,.0f}/s{listing}"),
+        arriving = f"{size}, {human_bytes(reading.byte_rate)}/s{left}"
+        if reading.listing_complete and not reading.to_fetch:
+            arriving = "nothing to fetch"
+        ended = f"{count}, {reading.object_rate:,.0f}/s{listing}"
+        return [
+            self._line("bytes  ", reading.share, arriving),
+            self._line("objects", _object_share(reading), ended),
+            *below,
         ]
-        source_warnings = filter(None, (", ".join(reading.notes()), reading.stall))
-        return lines + [
-            self._trim(f"         {remark}", self._screen.columns - 1) for remark in source_warnings
-        ]
+
+    def _below(self, remark: str) -> list[str]:
+        """Two lines at most."""
+        width = self._screen.columns - 1
+        lines = wrap(remark, max(20, width - len(_INDENT)), max_lines=2, placeholder=" ...")
+        return [self._trim(_INDENT + line, width) for line in lines]
 
     def _line(self, name: str, share: float | None, text: str) -> str:
         width = self._screen.columns - 1
@@ -299,9 +314,9 @@ def progress_line(reading: Reading) -> str:
     more = reading.more
     return (
         f"{human_duration(reading.elapsed)}: {human_count(reading.objects)} of "
-        f"{human_count(reading.selected)}{more} objects, {human_bytes(reading.bytes)} of "
-        f"{human_bytes(reading.to_fetch)}{more}{share}, {human_bytes(reading.byte_rate)}/s{left}"
-        + "".join(f", {note}" for note in (*reading.notes(), reading.stall) if note)
+        f"{human_count(reading.selected)}{more} objects, {human_bytes(reading.here)} of "
+        f"{human_bytes(reading.wanted)}{more}{share}, {human_bytes(reading.byte_rate)}/s{left}"
+        + "".join(f", {note}" for note in (*reading.notes(), *reading.savings(), reading.stall) if note)
     )
 
 

@@ -36,7 +36,7 @@ def summary(*events, ended=True):
 def test_a_run_again_says_that_there_is_nothing_new():
     lines, found = summary(Listed(20_000, 20_000 * MIB, 0), AlreadyDone(20_000, 20_000 * MIB))
     assert lines == [
-        "  unchanged nothing new: 20,000 objects already here and unchanged, 19.5 GiB, seen in 2.0 s",
+        "  unchanged nothing new: 20,000 objects already here, 19.5 GiB, seen in 2.0 s",
         "  manifest  s3haul manifest './my data'",
         "  report    s3haul report './my data'",
     ]

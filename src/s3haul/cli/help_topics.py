@@ -17,13 +17,18 @@ from s3haul.diagnose.table import DIAGNOSES
 from s3haul.errors import UsageError
 from s3haul.preflight.statements import EXAMPLE, statement_of
 
-_TEXTS = {text.name.partition(".")[0]: text for text in (resources.files("s3haul.cli") / "topics").iterdir()}
+_FILES = resources.files("s3haul.cli")
+_TEXTS = {text.name.partition(".")[0]: text for text in (_FILES / "topics").iterdir()}
+_SCHEMAS = {f"schema-{text.name.partition('.')[0]}": text for text in (_FILES / "schemas").iterdir()}
+SCHEMA_TOPICS = sorted(_SCHEMAS)
 TOPICS = sorted({*_TEXTS, "errors", "settings"})  # these two are generated
 
 
 def topics(incomplete: str) -> list[str]:
     """What `s3haul help` takes that begins with `incomplete`: for the shell."""
-    return sorted(name for name in {*TOPICS, *COMMANDS, *DIAGNOSES} if name.startswith(incomplete))
+    return sorted(
+        name for name in {*TOPICS, *SCHEMA_TOPICS, *COMMANDS, *DIAGNOSES} if name.startswith(incomplete)
+    )
 
 
 EPILOG = """\b
@@ -68,9 +73,10 @@ def topic_text(topic: str) -> str:
         return "\n\n".join(_page(each) for each in sorted(DIAGNOSES))
     if topic == "settings":
         return _settings()
-    if topic not in TOPICS:
+    text = _TEXTS.get(topic) or _SCHEMAS.get(topic)
+    if text is None:
         raise UsageError(f"There is no help on {topic!r}.", hint=f"topics: {', '.join(TOPICS)}")
-    return _TEXTS[topic].read_text("utf-8").rstrip()
+    return text.read_text("utf-8").rstrip()
 
 
 def _settings() -> str:

@@ -163,7 +163,7 @@ def _done_lines(stats: Stats, seconds: float) -> Iterator[str]:
         nothing = "" if stats.done or stats.failed or stats.skipped else "nothing new: "
         objects = human_count(stats.already, "object")
         yield (
-            f"  unchanged {nothing}{objects} already here and unchanged, {human_bytes(stats.already_bytes)}"
+            f"  unchanged {nothing}{objects} already here, {human_bytes(stats.already_bytes)}"
             f"{'' if fetched else f', seen in {human_duration(seconds)}'}"
         )
 

@@ -74,10 +74,16 @@ def verify(dest: flags.State, *, json: flags.Json = False) -> int:
         )
     else:
         streams.put(
-            f"{show(str(dest))}: {counts.verified:,} files match the checksum that S3 stores, "
-            f"{counts.unchanged:,} match what was received, {counts.size_only:,} were checked by size, "
-            f"{counts.damaged:,} are damaged; {human_bytes(counts.bytes)} read"
+            f"{show(str(dest))}: {human_count(counts.verified, 'file')} verified against the checksum that S3 stores"
         )
+        for count, what in (
+            (counts.unchanged, "verified against what was received, since S3 stores no checksum"),
+            (counts.size_only, "checked by size alone"),
+            (counts.not_done, "without a file: skipped or failed"),
+        ):
+            if count:
+                streams.put(f"  {count:,} {what}")
+        streams.put(f"  {counts.damaged:,} damaged; {human_bytes(counts.bytes)} read")
         if counts.damaged:
             streams.put(
                 f"To fetch what is damaged again: {show(repair)} (with the profile or role of the run)"

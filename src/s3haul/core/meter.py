@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from s3haul.core.stats import Stats
-from s3haul.core.text import human_count, human_duration, show
+from s3haul.core.text import human_bytes, human_count, human_duration, show
 
 WINDOW = 10.0  # seconds that the rates look back
 HORIZON = 60.0  # seconds that the estimate of the time left looks back
@@ -23,9 +23,10 @@ _CAUSE_LENGTH = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """The run at one moment. Bytes are those of bodies that this run fetches, rates are per second.
+    """The run at one moment. Bytes are those of bodies that this run fetches, rates are per second. `here` are the
+    bytes that came or were found in place, of the `wanted` ones that will not be lost.
 
-    `share` (0 to 1) and `remaining` (seconds) are None as long as nobody can know them; `silent` counts the
+    `resumed` are bytes of earlier runs in objects that this one goes on with; `share` (0 to 1) and `remaining` (seconds) are None as long as nobody can know them; `silent` counts the
     seconds since anything ended, arrived or was listed.
     """
 
@@ -35,8 +36,14 @@ class Reading:
     selected: int
     failed: int
     skipped: int
+    unchanged: int
+    found_in_place: int
+    resumed: int
+    encoded: int
     bytes: int
     to_fetch: int
+    here: int
+    wanted: int
     byte_rate: float
     object_rate: float
     share: float | None
@@ -59,6 +66,14 @@ class Reading:
         notes += [retry_note(self.retries)] if self.retries else []
         return notes
 
+    def savings(self) -> list[str]:
+        """What need not be fetched, and which names are not the keys' own."""
+        savings = [f"{human_count(self.unchanged)} unchanged"] if self.unchanged else []
+        savings += [f"{human_count(self.found_in_place)} in place"] if self.found_in_place else []
+        savings += [f"{human_bytes(self.resumed)} resumed"] if self.resumed else []
+        savings += [f"{human_count(self.encoded, 'name')} encoded"] if self.encoded else []
+        return savings
+
     @property
     def stall(self) -> str:
         """That nothing arrives, and the last thing that went wrong; "" in a run that moves."""
@@ -77,11 +92,15 @@ class Reading:
                 "selected": self.selected,
                 "failed": self.failed,
                 "skipped": self.skipped,
+                "unchanged": self.unchanged,
+                "found_in_place": self.found_in_place,
+                "encoded_names": self.encoded,
                 "per_second": round(self.object_rate, 1),
             },
             "bytes": {
                 "received": self.bytes,
                 "to_fetch": self.to_fetch,
+                "resumed": self.resumed,
                 "per_second": round(self.byte_rate),
             },
             "share": None if self.share is None else round(self.share, 4),
@@ -127,7 +146,8 @@ class Meter:
             self._seen, self._moved = seen, now
         recent = self._base(now - WINDOW)
         total = max(stats.selected_bytes - stats.already_bytes - stats.resumed, 0)
-        lost = stats.lost_bytes
+        lost, here = stats.lost_bytes, stats.received + stats.found_bytes
+        wanted = max(total - lost, here)
         reading = Reading(
             elapsed=now - self._started,
             listing_complete=stats.listing_complete,
@@ -135,11 +155,17 @@ class Meter:
             selected=stats.selected,
             failed=stats.failed_count,
             skipped=stats.skipped_count,
+            unchanged=stats.already,
+            found_in_place=stats.found,
+            resumed=max(stats.resumed, 0),
+            encoded=stats.encoded,
             bytes=stats.received,
-            to_fetch=max(total - lost - stats.found_bytes, stats.received),
+            to_fetch=wanted - stats.found_bytes,
+            here=here,
+            wanted=wanted,
             byte_rate=_rate(current.received - recent.received, now - recent.time),
             object_rate=_rate(current.ended - recent.ended, now - recent.time),
-            share=self._share(current, total),
+            share=self._share(here, wanted),
             remaining=self._remaining(current, total),
             throttled=current.throttles > recent.throttles,
             retries=dict(stats.retries),
@@ -164,12 +190,12 @@ class Meter:
                 return sample
         return self._samples[0]
 
-    def _share(self, current: _Sample, total: int) -> float | None:
+    def _share(self, here: int, wanted: int) -> float | None:
         if not self._stats.listing_complete:
             return None
-        if total:
-            return min(max(current.advanced / total, 0.0), 1.0)
-        return current.ended / self._stats.selected if self._stats.selected else 1.0
+        if wanted > 0:
+            return max(here / wanted, 0.0)
+        return self._stats.ended / self._stats.selected if self._stats.selected else 1.0
 
     def _remaining(self, current: _Sample, total: int) -> float | None:
         """The longer of what the bytes and what the objects need at their present rates."""

@@ -44,10 +44,13 @@ class Interruption:
                 self._limit.cancel()
 
     def _on_signal(self, number: int) -> None:
-        if self.number is not None:
-            os._exit(128 + number)
-        self.number = number
         name = signal.Signals(number).name
+        if self.number is not None:
+            try:
+                self._emit(Warned(f"{name} again: ended at once; the same command resumes"))
+            finally:
+                os._exit(128 + number)
+        self.number = number
         self._emit(
             Warned(f"{name}: finishing what is under way, {GRACE:.0f} s at most; once more ends it at once")
         )
