@@ -1,8 +1,8 @@
-"""Everything that is read from a journal, through a connection that can only read.
+"""Reads a journal, through a read-only connection.
 
-Rows are read a page at a time, in the order of their keys: no list of all of them, and no read that
-stays open and keeps SQLite from folding its log back while a run goes on. So a pass over all rows during
-a run sees every row as of some moment, not all as of one moment.
+Rows are read in pages, in the order of their keys. Memory is bounded, and no read transaction stays open: while one is
+open, SQLite cannot move the log into the database file (checkpoint), and the log would grow during a run. As a
+consequence, a pass over all rows during a run does not see all rows at the same moment.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ _RUNS = "SELECT number, started, ended, exit_code, complete, listed, listed_byte
 
 
 class Count(NamedTuple):
-    """Listed objects that ended alike: how many, their bytes, and the bytes received for them."""
+    """Listed objects with the same outcome: how many, their bytes, and the bytes received for them."""
 
     state: str
     reason: str | None
@@ -45,7 +45,7 @@ class Count(NamedTuple):
 
 
 class KnownRow(NamedTuple):
-    """What an earlier run, or this one, wrote about a key that is (or was, until now) listed."""
+    """What this run or an earlier one recorded about a key that is still marked as listed."""
 
     etag: str
     size: int
@@ -55,7 +55,7 @@ class KnownRow(NamedTuple):
 
 
 class Run(NamedTuple):
-    """One run. `ended` and what follows is None (`complete` 0) for a run that was killed."""
+    """One run. If it was killed, `ended` and the fields after it are None, and `complete` is 0."""
 
     number: int
     started: float
@@ -67,7 +67,7 @@ class Run(NamedTuple):
 
 
 class Reader:
-    """One journal, read-only. All methods raise `S3HaulError`: `JournalError` for damage."""
+    """One journal, read-only. All methods raise `S3HaulError`, `JournalError` if it is damaged."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -84,7 +84,7 @@ class Reader:
         self.close()
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file."""
         with self._lock:
             self._connection.close()
 
@@ -100,7 +100,7 @@ class Reader:
         return not self._query(_ANY)
 
     def known(self, first: str, last: str) -> dict[str, KnownRow]:
-        """What is known of the listed keys with first < key <= last. Only of a journal that is up to date."""
+        """The rows of listed keys with first < key <= last. Only for a journal of the current version."""
         base, known = self.source.base, dict[str, KnownRow]()
         for found in self._query(_LISTED_BETWEEN, (first, last)):
             kind, row = self._checked(found), Row._make(found)
@@ -110,24 +110,24 @@ class Reader:
         return known
 
     def done(self, first: str, last: str) -> set[tuple[str, str, int]]:
-        """Key, ETag and size of what is done and listed, with first < key <= last."""
+        """Key, ETag and size of listed objects that are done, with first < key <= last."""
         outcomes = self._listed(self._query(_LISTED_BETWEEN, (first, last)))
         return {(ref.key, ref.etag, ref.size) for ref, state, *_ in outcomes if state is State.DONE}
 
     def outcomes(self) -> Iterator[Outcome]:
-        """What became of every listed key, in key order."""
+        """The outcome of every listed key, in key order."""
         key = ""
         while found := self._query(_AFTER, (key, PAGE)):
             yield from self._listed(found)
             key = found[-1][0]
 
     def counts(self) -> list[Count]:
-        """The listed objects by how they ended."""
+        """The listed objects, grouped by outcome."""
         with self._lock, translated(self._path), self._snapshot():
             sql = _COUNTS if version_of(self._connection) > 2 else version2.COUNTS
             counts = [Count._make(found) for found in self._connection.execute(sql)]
         if any(count.state is None for count in counts):
-            raise damaged(self._path, "rows name a kind that is not there")
+            raise damaged(self._path, "rows refer to a kind that does not exist")
         return counts
 
     def latest_kinds(self) -> list[tuple[Any, ...]]:
@@ -139,15 +139,15 @@ class Reader:
         return [Run._make(found) for found in self._query(_RUNS)]
 
     def partials(self) -> list[Partial]:
-        """The objects that are here in part, without their blocks."""
+        """The partial objects, without their blocks."""
         return [Partial(*found) for found in self._query(PARTIALS)]
 
     def blocks(self, temporary: str) -> tuple[Block, ...]:
-        """What the journal says that this temporary file holds."""
+        """The blocks that were recorded for this temporary file."""
         return tuple(to_block(found) for found in self._query(BLOCKS, (temporary,)))
 
     def _listed(self, rows: list[tuple[Any, ...]]) -> list[Outcome]:
-        """The outcomes of those of some rows that are listed; all of them must be as they were written."""
+        """The outcomes of the listed rows among `rows`. Raises `JournalError` if any row is damaged."""
         if rows and len(rows[0]) == len(version2.OldRow._fields):
             old = [version2.checked(found, self._path) for found in rows]
             return [version2.to_outcome(row) for row in old if row.listed]
@@ -156,10 +156,10 @@ class Reader:
         return [to_outcome(row, kind, base) for row, kind in checked if row.listed]
 
     def _checked(self, row: tuple[Any, ...]) -> NumberedKind:
-        """The kind of a row. Raises `JournalError` unless both are as they were written."""
+        """The kind of a row. Raises `JournalError` if the row or its kind is damaged."""
         kind = self._kinds.get(row[_KIND]) or self._read_kind(row[_KIND])
         if kind is None or not is_sound(row, kind):
-            raise damaged(self._path, f"the row of {row[0]!a} is not as it was written")
+            raise damaged(self._path, f"the row of {row[0]!a} has a wrong CRC")
         return kind
 
     def _read_kind(self, number: int) -> NumberedKind | None:
@@ -174,7 +174,7 @@ class Reader:
 
     @contextlib.contextmanager
     def _snapshot(self) -> Iterator[None]:
-        """All statements see one moment: a run may bring the journal up to date meanwhile."""
+        """All statements read the same state, even if a run converts the journal to a newer version meanwhile."""
         self._connection.execute("BEGIN")
         try:
             yield
