@@ -1,7 +1,7 @@
-"""The settings of AWS's SDK: which values each of them takes, and which of them a haul has no use for.
+"""The settings of the AWS SDK: their valid values, and which of them have no effect here. Pure.
 
-Pure. botocore takes a wrong value for the default, or fails where it is used; here it is named with the place
-that it stands in. Settings, their variables and values: the AWS SDKs and Tools Reference Guide.
+botocore silently uses the default for an invalid value, or fails later. Here an invalid value is an error that names
+its location. Settings, variables and values: the AWS SDKs and Tools Reference Guide.
 """
 
 import re
@@ -23,7 +23,7 @@ _CHECKSUMS = ("when_supported", "when_required")
 
 
 class Known(NamedTuple):
-    """A setting. `key` is that of the profile, "s3.NAME" a nested one; without `words` it is a whole number."""
+    """A setting. `key` is its name in a profile, "s3.NAME" if it is nested. Without `words` it is a whole number."""
 
     key: str
     variable: str
@@ -31,7 +31,7 @@ class Known(NamedTuple):
     least: int = 0
 
     def wanted(self) -> str:
-        return " or ".join(self.words) or f"a whole number from {self.least} on"
+        return " or ".join(self.words) or f"a whole number, at least {self.least}"
 
     def accepts(self, value: str) -> bool:
         if self.words:
@@ -76,7 +76,7 @@ KNOWN = (
     Known("csm_port", "AWS_CSM_PORT"),
 )
 
-# Keys of a profile that hold text and lead to something that is sent or opened.
+# Settings of a profile whose text is sent or opened.
 _TEXTS = (
     *("region", "endpoint_url", "ca_bundle", "services", "source_profile", "credential_source", "role_arn"),
     *(
@@ -102,7 +102,7 @@ _SECRET = frozenset(
     | {"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"}
 )
 
-# What the AWS CLI paces its transfers with, and what does it here.
+# Settings of the AWS CLI for transfers that have no effect here, and what to use instead.
 WITHOUT_EFFECT = {
     "retry_mode": "waiting is bounded by time, not by attempts",
     "s3.max_concurrent_requests": "--concurrency caps the requests",
@@ -131,10 +131,10 @@ _NESTED = frozenset(
 
 
 def check(keys: Mapping[str, Any], place: Place) -> None:
-    """Raises `UsageError` for the first setting of profile or environment that has a value which it does not take."""
+    """Raise `UsageError` for the first setting of the profile or the environment with an invalid value."""
     for name, value, where in _texts(keys, place):
         if not isinstance(value, str):
-            raise unusable(name, "what is indented below it", where, "it takes one value, on its own line")
+            raise unusable(name, "a list of indented lines", where, "write one value, on the same line")
         if _CONTROL.search(value):
             shown = "a value" if name in _SECRET else repr(value)
             raise unusable(
@@ -143,27 +143,27 @@ def check(keys: Mapping[str, Any], place: Place) -> None:
     for name in _SECTIONS:
         value = keys.get(name)
         if value is not None and not isinstance(value, Mapping):
-            hint = "write its settings below it, each on an indented line as NAME = VALUE"
+            hint = "write its settings below it, one per indented line, as NAME = VALUE"
             raise unusable(name, repr(value), place.section(name), hint)
     for known in KNOWN:
         given = _given(known, keys, place)
         if given is not None and not known.accepts(given[0]):
-            raise unusable(given[1], repr(given[0]), given[2], f"it takes {known.wanted()}")
+            raise unusable(given[1], repr(given[0]), given[2], f"it must be {known.wanted()}")
 
 
 def unused(keys: Mapping[str, Any], place: Place) -> str:
-    """A sentence about the settings of the profile that change nothing here, and why; "" where there are none."""
+    """A sentence that lists the settings of the profile that have no effect here, and why; "" if there are none."""
     section = keys.get("s3")
     nested = section if isinstance(section, Mapping) else {}
-    found = [_told(key) for key in WITHOUT_EFFECT if _value(key, keys) is not None]
+    found = [_explained(key) for key in WITHOUT_EFFECT if _value(key, keys) is not None]
     found += [f"s3.{name} (it is unknown)" for name in nested if name not in _NESTED]
     found += [f"{name} (it belongs below s3, indented)" for name in keys if _is_misplaced(name)]
-    found += [f"{name} (is {close[0]} meant?)" for name in keys if (close := _near(name))]
+    found += [f"{name} (did you mean {close[0]}?)" for name in keys if (close := _near(name))]
     return f"not used from profile {place.profile!r}: {', '.join(found)}" if found else ""
 
 
 def _is_misplaced(name: str) -> bool:
-    """`signature_version` is what is asked for anyway, and the bandwidth is read from either place."""
+    """Whether a setting must be nested below `s3`. Those in `_TOP` and `_FLAT` are also read at this level."""
     return name in _NESTED - _TOP or (name.startswith("s3.") and name not in _FLAT)
 
 
@@ -171,7 +171,7 @@ _FLAT = frozenset({"s3.signature_version", "s3.max_bandwidth"})
 
 
 def _near(name: str) -> list[str]:
-    """The setting that an unknown name differs from by a slip, if any; most unknown names are other tools'."""
+    """The known setting that an unknown name is probably a misspelling of. Most unknown names belong to other tools."""
     if name in _NAMES | _NESTED | _OF_OTHERS or name.startswith(("s3", "cli_", "sso_", "endpoint_url_")):
         return []
     return get_close_matches(name, sorted(_NAMES), n=1, cutoff=0.83)
@@ -183,14 +183,14 @@ _TOP = frozenset(
 
 
 def of_endpoints(keys: Mapping[str, Any], place: Place) -> Iterator[str]:
-    """The settings in effect that decide which server is asked, each as "NAME = VALUE (PLACE)"."""
+    """The effective settings that affect endpoints, each as "NAME = VALUE (LOCATION)"."""
     for known in KNOWN:
         given = _given(known, keys, place)
         if given is not None and _ENDPOINT.search(known.key):
             yield f"{given[1]} = {given[0]}" + (f" ({given[2]})" if given[2] != given[1] else "")
 
 
-def _told(key: str) -> str:
+def _explained(key: str) -> str:
     return f"{key} ({WITHOUT_EFFECT[key]})" if WITHOUT_EFFECT[key] else key
 
 
@@ -204,7 +204,7 @@ def _texts(keys: Mapping[str, Any], place: Place) -> Iterator[tuple[str, Any, st
 
 
 def _given(known: Known, keys: Mapping[str, Any], place: Place) -> tuple[str, str, str] | None:
-    """The value in effect, the name that it has there, and where that is. An empty one is none."""
+    """The effective value, its name and its location. An empty value counts as not set."""
     if value := place.environ.get(known.variable, ""):
         return value, known.variable, known.variable
     found = _value(known.key, keys)
