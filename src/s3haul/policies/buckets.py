@@ -1,7 +1,7 @@
-"""What may stand for a bucket in s3://…: a name, or the ARN of an access point. Pure.
+"""Checks the bucket in s3://...: a name, or the ARN of an access point. Pure.
 
-Names of other stores go beyond AWS's rules, so only what no request can hold is refused. ARNs: S3 User Guide,
-"Referencing access points" and "Multi-Region Access Points".
+Other stores allow names that AWS does not, so only names that cannot be part of a request are refused. ARNs: S3 User
+Guide, "Referencing access points" and "Multi-Region Access Points".
 """
 
 import re
@@ -17,10 +17,10 @@ _FORM = "arn:aws:s3:REGION:ACCOUNT-ID:accesspoint/NAME, or arn:aws:s3::ACCOUNT-I
 
 
 def check_bucket(bucket: str) -> None:
-    """Raises `UsageError` for what is neither a name nor a sound ARN."""
+    """Raise `UsageError` unless `bucket` is a name or a valid ARN."""
     if not bucket.lower().startswith("arn:"):
         if not _NAME.fullmatch(bucket):
-            hint = "a name has letters, digits, hyphens and dots; an access point is named by its whole ARN"
+            hint = "a name has letters, digits, hyphens and dots; for an access point give its full ARN"
             raise UsageError(f"{bucket!r} is not the name of a bucket", hint=hint)
         return
     defect = _defect(Arn.parse(bucket))
@@ -35,9 +35,9 @@ def is_multi_region(bucket: str) -> bool:
 
 
 def _defect(arn: Arn | None) -> str:
-    """What is wrong with the ARN; "" for a sound one."""
+    """What is wrong with the ARN; "" for a valid one."""
     if arn is None:
-        return "it does not have six fields behind arn:"
+        return "it does not have six fields, separated by colons"
     if arn.partition not in partitions():
         return f"there is no partition {arn.partition!r}"
     if not arn.service.startswith("s3"):
@@ -55,7 +55,7 @@ def _defect_of_point(arn: Arn) -> str:
         return f"{arn.resource!r} is not accesspoint/NAME"
     multi_region = _MULTI_REGION.fullmatch(point["name"]) is not None
     if arn.region and multi_region:
-        return "that of a multi-region access point has no region (two colons)"
+        return "the ARN of a multi-region access point has no region (two colons)"
     if not arn.region:
         return "" if multi_region else "its region is missing"
     partition = partition_of_region(arn.region)
