@@ -45,7 +45,7 @@ def copy(server, stranger):
 def test_a_public_bucket_is_hauled_and_verified_without_credentials(server, copy, dest, transport):
     ran = copy(PUBLIC, dest, "--no-sign-request", "--json", "--transport", transport)
     assert ran.code == 0, ran.text
-    assert "nobody (requests are not signed)" in ran.err
+    assert "no credentials (requests are not signed)" in ran.err
     assert ran.summary["verdicts"]["verified"] == 6
     stored = {f"a/{number}": b"%d" % number * 50 for number in range(5)}
     assert tree(dest) == stored | {"large.bin": b"large" * 500_000}

@@ -149,7 +149,7 @@ def test_lint_tells_everything_about_a_finding(s3haul, tmp_path):
     ran = s3haul("lint", str(tmp_path / "wrong.json"), str(tmp_path / "right.json"))
     assert ran.code == 1
     for told in (
-        "wrong.json: statement ListTheBucket: s3:ListBucket is granted on objects",
+        "wrong.json: statement ListTheBucket: s3:ListBucket is allowed on objects",
         "[list-on-objects, S3H-S3-02]",
         "AWS will say: AccessDenied",
         "Who fixes it: DATA OWNER",

@@ -213,7 +213,7 @@ async def test_a_session_that_has_already_ended_is_refused(entry, server):
     server.cloud.session_seconds, server.cloud.announce_session_seconds = -10.0, True
     error = await entry.refused()
     assert isinstance(error, AssumeRoleError)
-    assert "already ended" in error.message
+    assert "already expired" in error.message
 
 
 async def test_a_session_of_another_account_is_refused(entry, server):

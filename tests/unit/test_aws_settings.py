@@ -122,11 +122,11 @@ def test_settings_that_change_nothing_here_are_told_once_with_what_does(config):
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("externalid = x", "external_id meant"),
-        ("external-id = x", "external_id meant"),
-        ("source_profil = x", "source_profile meant"),
-        ("regoin = eu-west-1", "region meant"),
-        ("rolearn = x", "role_arn meant"),
+        ("externalid = x", "did you mean external_id"),
+        ("external-id = x", "did you mean external_id"),
+        ("source_profil = x", "did you mean source_profile"),
+        ("regoin = eu-west-1", "did you mean region"),
+        ("rolearn = x", "did you mean role_arn"),
         ("s3.addressing_style = virtual", "below s3"),
     ],
 )

@@ -85,7 +85,7 @@ def test_a_key_whose_own_policy_refuses_is_that_keys_trouble():
         ({}, {}, "S3H-KMS-01"),
         ({"kms_key": ""}, {}, "S3H-KMS-01"),
     ],
-    ids=["another key", "the other context", "the same", "not under KMS"],
+    ids=["another key", "the other context", "the same", "not encrypted with KMS"],
 )
 def test_a_refused_decryption_is_read_beside_those_that_succeed(fine, refused, row):
     seen = samples((3, fine), (2, {**refused, "read": denied(NO_DECRYPT)}))

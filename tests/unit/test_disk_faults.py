@@ -421,7 +421,7 @@ def test_an_error_while_the_caller_writes_is_explained(tmp_path, mount):
         os.write(temporary.fd, bytes(64 << 10))
         with pytest.raises(OSError, match="No space") as caught:
             os.write(temporary.fd, b"x")
-        assert isinstance(small.trouble(caught.value), DestinationFullError)
+        assert isinstance(small.write_error(caught.value), DestinationFullError)
         small.discard(temporary)
 
 

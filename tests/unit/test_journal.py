@@ -188,7 +188,7 @@ def test_keys_that_are_no_utf8_are_kept_apart_and_in_their_place(journal):
 
 @pytest.mark.parametrize("size", [-1, 2**63])
 def test_a_size_that_is_none_is_refused(journal, size):
-    with pytest.raises(JournalError, match="cannot hold"):
+    with pytest.raises(JournalError, match="cannot store"):
         journal.record(done("a", size))
 
 
@@ -518,7 +518,7 @@ def test_another_programs_database_is_left_alone(path):
         other.execute("CREATE TABLE theirs (x)")
     before = path.read_bytes()
     for opening in (open_journal, Reader):
-        with pytest.raises(JournalError, match="not a journal of s3haul"):
+        with pytest.raises(JournalError, match="not an s3haul journal"):
             opening(path)
     assert path.read_bytes() == before
 

@@ -143,8 +143,8 @@ def test_keys_that_are_no_utf8_stay_two_keys_and_show_their_bytes():
     page = page_of(listing(entry("ok") + entry("z%FE") + entry("z%FF") + entry("z%EF%BF%BD")))
     assert [ref.key for ref in page.entries] == ["ok", "z\ufffd"]
     assert page.unusable == (
-        UnusableEntry("z\udcfe", "its key is no UTF-8 text: b'z\\xfe'"),
-        UnusableEntry("z\udcff", "its key is no UTF-8 text: b'z\\xff'"),
+        UnusableEntry("z\udcfe", "its key is not valid UTF-8: b'z\\xfe'"),
+        UnusableEntry("z\udcff", "its key is not valid UTF-8: b'z\\xff'"),
     )
 
 

@@ -25,7 +25,7 @@ def http(status, code, message="said", **more):
     ("fault", "kind", "id_", "words"),
     [
         (http(404, "NoSuchBucket"), SourceError, "S3H-S3-01", "does not exist"),
-        (http(403, "RequestTimeTooSkewed", skew=-1200.0), AccessError, "S3H-NET-01", "off by 20 min"),
+        (http(403, "RequestTimeTooSkewed", skew=-1200.0), AccessError, "S3H-NET-01", "wrong by 20 min"),
         (http(403, "SignatureDoesNotMatch"), AccessError, "S3H-NET-01", "signature"),
         (http(400, "ExpiredToken"), CredentialsError, "S3H-STS-02", "expired"),
         (http(403, "InvalidAccessKeyId"), CredentialsError, "S3H-STS-01", "unknown"),

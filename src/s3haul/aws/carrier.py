@@ -1,8 +1,8 @@
 """Sends the requests of botocore's clients over libcurl: STS, IAM, HeadBucket, credential providers.
 
-botocore writes, signs and reads them; its hook `before-send` asks here for the response. Where pycurl is missing
-its own HTTP client is asked. Names are verified and redirects refused either way. Objects and listings do not
-come this way.
+botocore builds and signs the requests and parses the responses; its hook `before-send` calls this module to send them.
+If pycurl is not installed, botocore's own HTTP client sends them. In both cases certificates are verified and redirects
+are refused. Objects and listings are not requested here.
 """
 
 import asyncio
@@ -30,38 +30,38 @@ LONGEST_DOCUMENT = 1 << 20  # bytes
 
 _TRANSIENT = frozenset({FaultKind.CONNECT, FaultKind.STALL, FaultKind.BROKEN})
 
-# What botocore's parsers raise, beside their own error, for documents of another form than they expect.
+# What botocore's parsers raise, in addition to their own error, for documents with an unexpected structure.
 UNREADABLE = (LookupError, TypeError, AttributeError, ArithmeticError)
 
 T = TypeVar("T")
 
 
 class RedirectRefused(BotoCoreError):  # type: ignore[misc]  # noqa: N818 - botocore's naming
-    """The server answered with a redirect. `kwargs` holds status, location and region."""
+    """The response is a redirect. `kwargs` contains status, location and region."""
 
     fmt = "HTTP {status} redirect to {location!r} refused"
 
 
 class NoResponse(BotoCoreError):  # type: ignore[misc]  # noqa: N818 - same
-    """The request was not answered, and botocore need not repeat it. `kwargs` holds the fault."""
+    """There is no usable response, and botocore must not retry. `kwargs` contains the fault."""
 
     fmt = "{fault.message}"
 
 
 class TransientNoResponse(HTTPClientError):  # type: ignore[misc]  # noqa: N818 - same
-    """The request was not answered; botocore repeats what raises this."""
+    """There is no response; botocore retries the request, because this is an `HTTPClientError`."""
 
     fmt = "{fault.message}"
 
 
 class Carrier(Protocol):
-    """Sends one request of botocore and gives the response with any status."""
+    """Sends one request of botocore, and returns the response, whatever its status."""
 
     def send(self, request: Any) -> AWSResponse: ...
 
 
 class CurlCarrier:
-    """One handle, so that calls to one server share a connection. For several threads, one request at a time."""
+    """Uses one handle, so that requests to the same server share a connection. Thread-safe, one request at a time."""
 
     def __init__(self, authorities: str) -> None:
         from s3haul.s3.handles import Network, new_handle  # noqa: PLC0415 - pycurl may not be installed
@@ -84,7 +84,9 @@ class CurlCarrier:
 
         def take(data: bytes) -> int:
             body.extend(data)
-            return -1 if len(body) > LONGEST_DOCUMENT else len(data)  # what libcurl takes for an error
+            return (
+                -1 if len(body) > LONGEST_DOCUMENT else len(data)
+            )  # any other number is an error to libcurl
 
         _set_request(pycurl, handle, request)
         handle.setopt(pycurl.HEADERFUNCTION, lines.append)
@@ -121,7 +123,7 @@ def _header_lines(request: Any) -> Iterator[str]:
     for name, value in request.headers.items():
         text = value.decode() if isinstance(value, bytes) else str(value)
         yield f"{name}: {text}" if text else f"{name};"
-    yield from ("Accept:", "Expect:")  # libcurl's own, not sent
+    yield from ("Accept:", "Expect:")  # prevents libcurl from sending its own
 
 
 def _no_response(fault: Fault) -> BotoCoreError:
@@ -129,7 +131,7 @@ def _no_response(fault: Fault) -> BotoCoreError:
 
 
 class _Body:
-    """What botocore reads a body from."""
+    """The body in the form that botocore reads."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -139,7 +141,7 @@ class _Body:
 
 
 class StockCarrier:
-    """botocore's own HTTP client, where there is no libcurl."""
+    """Uses botocore's own HTTP client, if pycurl is not installed."""
 
     def __init__(self, authorities: str) -> None:
         self._authorities = authorities
@@ -159,7 +161,7 @@ class StockCarrier:
 
 @lru_cache(maxsize=4)
 def carrier(authorities: str) -> Carrier:
-    """The carrier for servers whose certificates this PEM file vouches for."""
+    """The carrier that trusts the certificate authorities in this PEM file."""
     try:
         return CurlCarrier(authorities)
     except ImportError:
@@ -173,12 +175,14 @@ def authorities(ca_bundle: str | None) -> str:
 
 
 def proxy_for(url: str) -> str:
-    """The URL of the proxy that the environment names for this address, or "". Raises `UsageError`."""
+    """The URL of the proxy for this address, from the environment, or "". Raises `UsageError`."""
     proxies = get_environ_proxies(url)
     scheme = url.partition(":")[0]
     named = proxies.get(scheme, "")
     usual = ProxyConfiguration(proxies=proxies).proxy_url_for(url) or ""
-    found: str = named if _SOCKS.match(named) else usual  # botocore takes the scheme of SOCKS for a host
+    found: str = (
+        named if _SOCKS.match(named) else usual
+    )  # botocore parses socks5://… wrongly: the scheme as the host
     if found:
         check_proxy(named if "://" in named else found, f"{scheme.upper()}_PROXY")
     return found
@@ -189,7 +193,7 @@ def carried_by(chosen: Carrier) -> Callable[..., AWSResponse]:
 
     def send(request: Any, **_: Any) -> AWSResponse:
         if _is_stopped():
-            raise NoResponse(fault=Fault(FaultKind.BROKEN, "the run ends"))
+            raise NoResponse(fault=Fault(FaultKind.BROKEN, "the run is ending"))
         response = chosen.send(request)
         if page := interception(response.status_code, response.headers, response.content):
             raise NoResponse(fault=page)
@@ -213,7 +217,7 @@ def _is_stopped() -> bool:
 
 
 async def call(function: Callable[[], T]) -> T:
-    """`function()`, which asks through botocore, in a thread; when cancelled meanwhile, its request is broken off and no other is sent."""
+    """Run `function`, which uses botocore, in a thread. Cancellation aborts its request and prevents further ones."""
     stopped = threading.Event()
 
     def work() -> T:
@@ -222,7 +226,7 @@ async def call(function: Callable[[], T]) -> T:
             return function()
         except UNREADABLE as error:
             raise ResponseParserError(
-                f"the answer cannot be read ({type(error).__name__}: {error})"
+                f"the response cannot be parsed ({type(error).__name__}: {error})"
             ) from error
 
     return await shielded(asyncio.get_running_loop().run_in_executor(None, work), hurry=stopped.set)

@@ -1,7 +1,7 @@
-"""How botocore's clients are made: Signature Version 4, our own credentials, our carrier, quiet loggers.
+"""Creates botocore's clients: with Signature Version 4, our credentials, our carrier, and quiet loggers.
 
-They serve STS, IAM and HeadBucket, and know the address of a bucket; objects are fetched by others. Nobody is called
-here, and what is made here is called in a thread (`carrier.call`).
+They are used for STS, IAM and HeadBucket, and to find the address of a bucket; not for objects. Nothing is sent here.
+The clients block, so they are called in a thread (`carrier.call`).
 """
 
 import copy
@@ -33,13 +33,13 @@ _CHATTY = ("boto3", "botocore", "aioboto3", "aiobotocore", "aiohttp", "urllib3")
 
 
 def quiet_loggers() -> None:
-    """At DEBUG the SDK logs secrets and signed headers; its warnings are tracebacks of what is told in our words."""
+    """At level DEBUG the SDK logs secrets and signed headers. Its warnings repeat, with tracebacks, what we report."""
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def core_session(profile: str | None, ca_bundle: str | None) -> Session:
-    """A botocore session whose every client uses our carrier, those of its credential providers included."""
+    """A botocore session. All its clients, also those of its credential providers, use our carrier."""
     hooks = copy.copy(event_handlers())
     session = Session(profile=profile, event_hooks=hooks, include_builtin_handlers=False)
     session.register_component("data_loader", service_models())
@@ -50,7 +50,7 @@ def core_session(profile: str | None, ca_bundle: str | None) -> Session:
 
 
 def sts_client(settings: Settings, keys: Credentials, clock: Callable[[], float] = time.time) -> Any:
-    """A client of the regional STS endpoint that signs with `keys`, by this clock."""
+    """A client of the regional STS endpoint. It signs with `keys` and the time of `clock`."""
     client = _client("sts", settings, keys, settings.region.value, settings.sts_endpoint_url.value)
     client.meta.events.register("before-sign.sts", partial(_date, clock))
     client.meta.events.register("choose-signer.sts", lambda **_: _DATED)
@@ -62,7 +62,7 @@ def _date(clock: Callable[[], float], request: Any, **_: Any) -> None:
 
 
 class _DatedAuth(SigV4Auth):  # type: ignore[misc]
-    """Signature Version 4 by the clock that was put into the request; botocore knows that of this machine only."""
+    """Signature Version 4 with the time that `_date` put into the request. botocore always uses the machine's clock."""
 
     def _modify_request_before_signing(self, request: Any) -> None:
         request.context["timestamp"] = time.strftime(SIGV4_TIMESTAMP, time.gmtime(request.context[_DATED]))
@@ -74,7 +74,7 @@ AUTH_TYPE_MAPS[_DATED] = _DatedAuth
 
 
 def iam_client(settings: Settings, keys: Credentials) -> Any:
-    """A client of IAM, at AWS or at the one server that is configured for everything."""
+    """A client of IAM: at AWS, or at the endpoint that is configured for all services."""
     endpoint = settings.sts_endpoint_url.value
     shared = endpoint if endpoint == settings.endpoint_url.value else None
     return _client("iam", settings, keys, settings.region.value, shared)
@@ -87,7 +87,7 @@ def s3_client(settings: Settings, keys: Credentials, *, bucket: str, region: str
 
 
 def s3_options(settings: Settings, bucket: str) -> dict[str, Any]:
-    """What a client's configuration must say about S3, whichever transport it serves."""
+    """The S3 settings of a client's configuration, for both transports."""
     s3: dict[str, Any] = {}
     if settings.us_east_1_regional:
         s3["us_east_1_regional_endpoint"] = "regional"
@@ -97,7 +97,7 @@ def s3_options(settings: Settings, bucket: str) -> dict[str, Any]:
     options: dict[str, Any] = {"s3": s3}
     if settings.base.kind is BaseKind.NOBODY:
         options["signature_version"] = UNSIGNED
-    elif not is_multi_region(bucket):  # there the rules ask for version 4A; one given here would win
+    elif not is_multi_region(bucket):  # the rules choose version 4A there; a setting would override that
         options["signature_version"] = "s3v4"
     return options
 

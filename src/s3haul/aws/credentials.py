@@ -1,10 +1,11 @@
-"""The role's credentials, kept fresh for days: one owner, one refresher, one renewal at a time.
+"""Keeps the credentials of the role valid, for days if needed.
 
-Sessions that STS gives and S3 refuses are replaced ever more slowly, since a new one may take a while to be known.
+A refresher task renews the session before it expires. Requests use the current session without waiting while it is
+valid. If STS refuses a renewal, the old session is used until it expires; then requests wait while the renewal is
+retried for a limited time; then the run ends. Only one renewal runs at a time. botocore's own refresh is not used.
 
-Requests take the current keys at once while these are valid. The refresher renews ahead of expiry; when
-STS refuses, the old keys go on until they expire, then requests wait while it keeps trying for a bounded
-time, and only then does the run end. botocore's own refresh logic never runs.
+If S3 refuses sessions that STS has just issued, the pauses between renewals grow, because a new session may need some
+time until S3 knows it.
 """
 
 import asyncio
@@ -28,9 +29,10 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 class RoleCredentials:
-    """Call `start` once, then run `run` in a task group; `current` and `renew` may be called by any task.
+    """Call `start` once, then run `run` in a task group. Any task may call `current` and `renew`.
 
-    `clock` is epoch seconds. `renewable` is false where every session needs an MFA code.
+    `clock` returns epoch seconds. `renewable` is false if every session needs an MFA code. `hold` is how long, in
+    seconds, requests wait for a valid session.
     """
 
     def __init__(
@@ -55,8 +57,8 @@ class RoleCredentials:
         self._session: RoleSession | None = None
         self._renew_at = 0.0
         self._fatal: S3HaulError | None = None
-        self._in_vain = 0  # renewals in a row that helped nobody
-        self._waited = 0.0  # seconds, for these
+        self._useless = 0  # consecutive renewals whose session S3 refused
+        self._waited = 0.0  # seconds of pauses after these
 
     def __repr__(self) -> str:
         return f"RoleCredentials(arn={self.session.arn if self._session else None!r})"
@@ -69,11 +71,11 @@ class RoleCredentials:
 
     @property
     def access_key_id(self) -> str:
-        """Names the keys in use: what `renew` takes when they are refused."""
+        """Identifies the current session: pass it to `renew` if S3 refuses that session."""
         return self.session.keys.access_key
 
     async def start(self) -> RoleSession:
-        """The first AssumeRole; a failure is raised at once, since nothing is worth waiting for yet."""
+        """The first AssumeRole. It is not retried: at the start of a run a user wants to see the error at once."""
         session = await self._assume()
         self._adopt(session)
         if not self._renewable:
@@ -82,24 +84,25 @@ class RoleCredentials:
         return session
 
     async def current(self) -> Credentials:
-        """Keys that are valid now. Raises `S3HaulError` once renewal has failed for good."""
+        """Credentials that are valid now; waits for a renewal if needed. Raises `S3HaulError` if that has failed."""
         if self._expired():
             await self.renew(self.access_key_id)
         return self.session.keys
 
     async def renew(self, stale_access_key: str, *, in_vain: bool = False) -> None:
-        """Replaces the session that has this key; callers that report the same key share one renewal. `in_vain`
-        says that nothing was served with it: then requests wait for a while, since S3 may not know it yet.
+        """Replace the session with this access key. Callers that report the same key share one renewal.
 
-        Waits and retries for the bounded time. Raises `S3HaulError` once that has failed.
+        `in_vain` means that no request succeeded with that session: then a pause follows the renewal, since S3 may
+        not know the new session yet. Retries for the limited time, then raises `S3HaulError`.
         """
         async with self._lock:
+            # While this task waited for the lock, another one may have renewed the same session.
             if self.access_key_id != stale_access_key and not self._expired():
                 return
             if self._fatal is not None:
                 raise self._fatal
             if not in_vain:
-                self._in_vain, self._waited = 0, 0.0
+                self._useless, self._waited = 0, 0.0
             try:
                 if self._waited >= self._hold:
                     raise self._refused_for_good()
@@ -108,25 +111,27 @@ class RoleCredentials:
                 self._fatal = error
                 raise
             if in_vain:
-                await self._let_it_spread()
+                await self._pause_until_known()
 
-    async def _let_it_spread(self) -> None:
-        self._in_vain += 1
-        delay = min(self._backoff(self._in_vain), LONGEST_RETRY / 4)
+    async def _pause_until_known(self) -> None:
+        self._useless += 1
+        delay = min(self._backoff(self._useless), LONGEST_RETRY / 4)
         self._waited += delay
-        if self._in_vain == 1:
-            self._warn("S3 refuses sessions that STS has just given: requests wait between renewals", UNKNOWN)
+        if self._useless == 1:
+            self._warn(
+                "S3 refuses sessions that STS has just issued: requests wait between renewals", UNKNOWN
+            )
         await self._sleep(delay)
 
     def _refused_for_good(self) -> S3HaulError:
         return CredentialsError(
-            f"STS gives sessions of {self.session.arn}, and S3 refused each of them for {self._waited:.0f} s",
+            f"STS issues sessions of {self.session.arn}, but S3 refused all of them for {self._waited:.0f} s",
             hint=f"{DIAGNOSES[UNKNOWN].fix} The same command resumes.",
             id=UNKNOWN,
         )
 
     async def run(self) -> None:
-        """The refresher: renews ahead of expiry until cancelled. Raises `S3HaulError` when it cannot."""
+        """The refresher: renews before expiry, until cancelled. Raises `S3HaulError` if renewal has failed."""
         while True:
             session = self.session
             await self._sleep(max(0.0, self._renew_at - self._clock()))
@@ -138,29 +143,30 @@ class RoleCredentials:
                 await self.renew(session.keys.access_key)
 
     def _renewal_time(self, session: RoleSession) -> float:
-        """Up to a quarter of the session (at most 15 minutes) before its end, spread a little."""
+        """A quarter of the session, but at most 15 minutes, before its end. Random, so that processes do not renew
+        at the same moment."""
         window = advisory_window(session.duration) if self._renewable else 0.0
         return session.expires_at - window * (1.0 + 0.1 * self._jitter())
 
     async def _renew_ahead(self, session: RoleSession, attempt: int) -> None:
-        """One attempt while the old keys are valid; a failure is an event and a pause."""
+        """One attempt while the old session is valid. A failure is reported as an event, and a pause follows."""
         try:
             async with self._lock:
                 if self._session is session:
                     self._adopt(await self._assume())
         except S3HaulError as error:
             remaining = max(0.0, session.expires_at - self._clock())
-            patience = LONGEST_RETRY if remaining > mandatory_window(session.duration) else LONGEST_RETRY / 4
-            delay = min(self._backoff(attempt), patience, remaining)
+            longest = LONGEST_RETRY if remaining > mandatory_window(session.duration) else LONGEST_RETRY / 4
+            delay = min(self._backoff(attempt), longest, remaining)
             self._failed(error, delay)
             await self._sleep(delay)
 
     async def _replace(self) -> None:
-        """A new session while no valid one exists: requests wait meanwhile. Called under the lock."""
+        """Get a new session while none is valid: requests wait meanwhile. Called with the lock held."""
         if not self._renewable:
             raise CredentialsError(
-                "the MFA session has expired, and only a new code can renew it",
-                hint="run the same command again, it resumes; a source without MFA lasts longer",
+                "the MFA session has expired, and a new one needs a new MFA code",
+                hint="run the same command again: it resumes; a source without MFA can be renewed automatically",
                 id="S3H-STS-08",
             )
         attempt, waited = 0, 0.0
@@ -182,7 +188,7 @@ class RoleCredentials:
                 return
 
     def _given_up(self, error: S3HaulError) -> S3HaulError:
-        """The same kind of error with the same id, saying what was tried and how to go on."""
+        """An error of the same class and id, which also says how long was tried, and that a new run resumes."""
         hint = f"{error.hint}; " if error.hint else ""
         return type(error)(
             f"{error.message}; the session was not renewed within {self._hold:.0f} s",
@@ -193,7 +199,7 @@ class RoleCredentials:
         )
 
     def _backoff(self, attempt: int) -> float:
-        """Half fixed, half random, and doubling: it never hammers a service that is down."""
+        """Seconds to wait: exponential, half of it random."""
         bound = min(LONGEST_RETRY, FIRST_RETRY * 2.0 ** min(attempt - 1, 10))
         return bound * (0.5 + 0.5 * self._jitter())
 
@@ -206,10 +212,10 @@ class RoleCredentials:
         self._on_event(CredentialsRenewed(session.expires_at, self._renew_at))
 
     def _failed(self, error: S3HaulError, delay: float) -> None:
-        words = error.said or error.seen
-        said = f" ({words})" if words else ""
+        quoted = error.said or error.seen
+        cause = f" ({quoted})" if quoted else ""
         again = f"next attempt in {delay:.0f} s"
-        self._warn(f"the role's session could not be renewed: {error.message}{said}; {again}", error.id)
+        self._warn(f"the role's session could not be renewed: {error.message}{cause}; {again}", error.id)
 
     def _warn(self, message: str, id_: str) -> None:
         self._on_event(Warned(message, id_))

@@ -1,4 +1,4 @@
-"""Where requests may be sent: encrypted, or to this machine; never to instance metadata; and by which proxy. Pure."""
+"""Checks of endpoint and proxy URLs: requests are encrypted or go to this machine, never to instance metadata. Pure."""
 
 import ipaddress
 import re
@@ -16,16 +16,16 @@ _NOT_IN_A_URL = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]")
 
 
 def check_endpoint(url: str | None, *, allow_plain_http: bool, where: str = "") -> None:
-    """Raises `UsageError` for an endpoint that would send data in the clear or to instance metadata.
+    """Raise `UsageError` for an endpoint that would send data unencrypted, or to instance metadata.
 
-    `where` is the place that the endpoint is configured in.
+    `where` says where the endpoint is configured.
     """
     if url is None:
         return
     source = f" ({where})" if where else ""
     parts = _parts(url)
     if parts is None:
-        shown = repr(url.rpartition("@")[2])  # what stands before it may be a password
+        shown = repr(url.rpartition("@")[2])  # the text before it may be a password
         raise UsageError(
             f"the endpoint {shown}{source} is not the URL of a server",
             hint=slip(url) or "write https://HOST or https://HOST:PORT",
@@ -37,26 +37,26 @@ def check_endpoint(url: str | None, *, allow_plain_http: bool, where: str = "") 
     loopback = host == "localhost" if address is None else address.is_loopback
     if parts.scheme == "http" and not loopback and not allow_plain_http:
         raise UsageError(
-            f"the endpoint {url!r}{source} would carry everything unencrypted",
+            f"the endpoint {url!r}{source} would send everything unencrypted",
             hint="use https://, or allow plain http explicitly; SSE-KMS objects are served over TLS only",
             id="S3H-NET-03",
         )
 
 
 def check_proxy(url: str, where: str) -> None:
-    """Raises `UsageError` for what names no proxy. The URL may hold a password, so it is not repeated."""
+    """Raise `UsageError` for an invalid proxy URL. It may contain a password, so the message does not show it."""
     try:
         parts = urlsplit(url)
         sound = bool(parts.hostname) and parts.port != 0 and parts.scheme in _PROXY_SCHEMES
     except ValueError:
         sound = False
     if not sound or _NOT_IN_A_URL.search(url):
-        hint = "write http://HOST:PORT, https://… or socks5h://…; NO_PROXY names what needs none"
-        raise UsageError(f"the proxy in {where} is not the URL of one", hint=hint, id=UNUSABLE)
+        hint = "write http://HOST:PORT, https://… or socks5h://…; list hosts that need no proxy in NO_PROXY"
+        raise UsageError(f"the value of {where} is not a proxy URL", hint=hint, id=UNUSABLE)
 
 
 def _parts(url: str) -> SplitResult | None:
-    """The URL taken apart, or None for what names no server, or more than one."""
+    """The parsed URL; None if it names no server, or has more than scheme, host, port and path."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
@@ -69,7 +69,7 @@ def _parts(url: str) -> SplitResult | None:
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The address that `host` spells, in any of the forms that the resolver takes, or None for a name."""
+    """The IP address in `host`, in any form that the resolver accepts (`0x7f.1`); None for a name."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -1,7 +1,7 @@
-"""What botocore refuses before anything is sent is a setting that it cannot use, and the user's to mend.
+"""Recognises invalid settings: what botocore refuses before it sends anything is an error of the user's settings.
 
-Every reading of settings and every making of a client happens inside `guarded`, so that none of botocore's
-exceptions about them looks like trouble of the network, or like a bug.
+All code that reads settings or creates a client runs inside `guarded`. So an exception of botocore about them is not
+reported as a network error or as a bug.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,8 +14,8 @@ from s3haul.aws.carrier import NoResponse, RedirectRefused
 from s3haul.aws.config.validation import UNUSABLE
 from s3haul.errors import S3HaulError, UsageError
 
-# What botocore raises about servers, answers and credentials; anything else is about settings and parameters.
-_OF_THE_WORLD = (
+# What botocore raises about servers, responses and credentials. Anything else is about settings and parameters.
+_NOT_ABOUT_SETTINGS = (
     NoResponse,
     RedirectRefused,
     *(boto.HTTPClientError, boto.ConnectionError, boto.IncompleteReadError, boto.ResponseStreamingError),
@@ -26,8 +26,9 @@ _OF_THE_WORLD = (
 
 @contextmanager
 def guarded(given: Sequence[str] = ()) -> Iterator[None]:
-    """Raises `UsageError` for what botocore cannot use; for code that sends nothing. `given` are the settings
-    that may be at fault, with their places."""
+    """Raise `UsageError` for settings that botocore cannot use. For code that sends nothing.
+
+    `given` are the settings that may be the cause, with their locations."""
     try:
         yield
     except S3HaulError:
@@ -37,16 +38,16 @@ def guarded(given: Sequence[str] = ()) -> Iterator[None]:
 
 
 def is_refused_setting(error: BaseException) -> bool:
-    """Whether a call failed because botocore could not make a request of it."""
-    return isinstance(error, BotoCoreError) and not isinstance(error, _OF_THE_WORLD)
+    """Whether a call failed because botocore could not build the request."""
+    return isinstance(error, BotoCoreError) and not isinstance(error, _NOT_ABOUT_SETTINGS)
 
 
 def refused_setting(error: BaseException, given: Sequence[str] = ()) -> UsageError:
-    """The error for it. What stands in a file may be secret, and botocore quotes no value of that kind."""
+    """The error to raise. It may quote botocore's message: botocore quotes no setting that may be secret."""
     hint = (
-        f"the source, or one of these: {', '.join(given)}"
+        f"check the source, and these settings: {', '.join(given)}"
         if given
-        else "see what s3haul check shows as settings"
+        else "s3haul check shows the settings"
     )
     return UsageError("a setting or a name cannot be used", hint=hint, seen=_first_line(error), id=UNUSABLE)
 

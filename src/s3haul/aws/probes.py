@@ -1,6 +1,6 @@
-"""The calls that only a check makes: `probes.Probes` over the same settings, credentials and clients as a run.
+"""The requests that only `check` sends: `probes.Probes` with the same settings, credentials and clients as a run.
 
-Each asks one thing and hands on what was said; `preflight` decides the order and goes on.
+Each method sends one request and returns the result. `preflight` decides the order, and what to do after an error.
 """
 
 from collections.abc import AsyncIterator
@@ -28,7 +28,8 @@ from s3haul.s3.credentials import FetchCredentials
 
 
 class AwsProbes:
-    """`Probes` for one access and one bucket. The steps build on each other, so the order is that of `preflight.steps`."""
+    """`Probes` for one set of access options and one bucket. Later calls need results of earlier ones: call them in the
+    order of `preflight.steps`."""
 
     def __init__(
         self,
@@ -66,7 +67,7 @@ class AwsProbes:
         try:
             return await _identity(settings, self._fetch)
         except S3HaulError as error:
-            # A server without STS is fine as long as nobody needs a role of it.
+            # A server without STS is fine if no role must be assumed.
             if settings.roles or isinstance(error, CredentialsError):
                 raise
             return None
@@ -185,4 +186,4 @@ async def _identity(settings: Settings, fetch: FetchCredentials) -> Identity:
 
 
 def _unheard(_event: object) -> None:
-    """What a probe's own sessions warn of is no news."""
+    """Warnings of sessions that exist only for a probe are not shown."""

@@ -1,7 +1,7 @@
-"""Why STS said no, in words: a failed AssumeRole as the error that ends the run.
+"""Explains a failed call of STS: the fault of an AssumeRole becomes the error that ends the run. Pure.
 
-Pure. Ids and causes are those of the diagnosis table in `s3haul help errors`. STS gives one sentence
-for most causes, so the likely ones are listed, the likeliest first. The External ID is never repeated.
+Ids and causes are those of the table in `s3haul help errors`. STS sends the same message for most causes, so the hint
+lists the likely ones, the most likely first. The External ID is never shown.
 """
 
 import socket
@@ -35,13 +35,13 @@ _NO_TLS = "wrong version number"  # what OpenSSL says of an answer that is plain
 
 
 def is_chaining_limit(error: ClientError) -> bool:
-    """Whether STS refused the duration because the caller is itself a role."""
+    """Whether STS refused the duration because the caller is a role itself (role chaining: at most one hour)."""
     said = error.response.get("Error", {})
     return said.get("Code") == "ValidationError" and "role chaining" in said.get("Message", "")
 
 
 def explain(fault: Fault, error: BaseException, step: RoleStep | None, settings: Settings) -> S3HaulError:
-    """The error for one failed call of STS: AssumeRole for `step`, or who we are without one."""
+    """The error for a failed call of STS: AssumeRole for `step`, or GetCallerIdentity if `step` is None."""
     said = _redacted(fault.message, step.role) if step else fault.message
     if fault.kind is not FaultKind.HTTP:
         return unreachable("STS", replace(fault, message=said), error, settings.given)
@@ -66,14 +66,14 @@ def explain(fault: Fault, error: BaseException, step: RoleStep | None, settings:
         case "S3H-NET-05":
             return SourceError("STS cannot serve the request now", hint="run again", said=said, id=row)
     if step is None:
-        return AssumeRoleError("STS does not say who calls", hint=DIAGNOSES[row].fix, said=said, id=row)
+        return AssumeRoleError("STS refused GetCallerIdentity", hint=DIAGNOSES[row].fix, said=said, id=row)
     where = f" of profile {step.profile!r}" if step.profile else ""
     message = f"STS refused the role {step.role.role_arn}{where}"
     return AssumeRoleError(message, hint=_hint(row, step.role, parse_denial(said)), said=said, id=row)
 
 
 def unreachable(what: str, fault: Fault, error: BaseException, given: Sequence[str] = ()) -> S3HaulError:
-    """The error for a service that gave no answer of its own, or was not asked. `given` as in `guard`."""
+    """The error if a service sent no response, or no request was sent to it. `given` as in `guard`."""
     if isinstance(error, S3HaulError):
         return error
     if is_refused_setting(error):
@@ -85,23 +85,28 @@ def unreachable(what: str, fault: Fault, error: BaseException, given: Sequence[s
         )
         return TlsError(f"{what} answered without TLS", hint=hint, seen=seen)
     if kind is FaultKind.TLS:
-        hint = "name the certificate authority with --ca-bundle if the server is yours; a proxy may intercept"
-        return TlsError(f"the certificate of {what} was refused", hint=hint, seen=seen)
+        hint = "if the server is yours, give its certificate authority with --ca-bundle; else a proxy may intercept TLS"
+        return TlsError(f"the certificate of {what} is not trusted", hint=hint, seen=seen)
     if kind is FaultKind.REDIRECT:
-        hint = "check --endpoint-url and --region; the session token follows no redirect"
-        return RedirectRefusedError(f"{what} sent us to another address", hint=hint, seen=seen)
+        hint = "check --endpoint-url and --region; redirects are refused, so that no other host gets the session token"
+        return RedirectRefusedError(f"{what} redirects to another address", hint=hint, seen=seen)
     if kind is FaultKind.INTERCEPTED:
         page = DIAGNOSES["S3H-NET-09"]
         return SourceError(
-            f"not {what} answered, but somebody in between", hint=page.fix, seen=seen, id="S3H-NET-09"
+            f"the response is not from {what}, but from a proxy or filter",
+            hint=page.fix,
+            seen=seen,
+            id="S3H-NET-09",
         )
     if kind is FaultKind.CREDENTIALS:
-        return CredentialsError("there are no credentials to sign with", seen=seen)
+        return CredentialsError("there are no credentials to sign the request", seen=seen)
     if kind is FaultKind.LOCAL:
         return SourceError("this process has no file descriptor left", hint="raise `ulimit -n`", seen=seen)
     if fault.code == NO_ADDRESS or any(isinstance(one, socket.gaierror) for one in causes(error)):
-        hint = "check the endpoint's name, the region and the name server"
-        return SourceError(f"the name of {what} cannot be resolved", hint=hint, seen=seen, id="S3H-NET-04")
+        hint = "check the host name of the endpoint, the region and the DNS server"
+        return SourceError(
+            f"the host name of {what} cannot be resolved", hint=hint, seen=seen, id="S3H-NET-04"
+        )
     hint = "check the network, the proxy settings and the endpoint"
     return SourceError(f"{what} cannot be reached", hint=hint, seen=seen, id="S3H-NET-05")
 
@@ -112,7 +117,7 @@ def _clock(fault: Fault, said: str) -> S3HaulError:
     elif abs(fault.skew) < _TOLERABLE_SKEW:
         skew = " (the clocks agree)"
     else:
-        skew = f" (the server's clock is {fault.skew:+.0f} s from ours)"
+        skew = f" (the server's clock differs from ours by {fault.skew:+.0f} s)"
     return CredentialsError(
         f"STS refused the signature{skew}",
         hint=DIAGNOSES["S3H-NET-01"].fix,
@@ -134,10 +139,10 @@ def _likely_causes(role: RoleOptions) -> str:
         if role.external_id is None
         else f"one of {len(role.external_id)} characters was given"
     )
-    mfa = "" if role.mfa_serial else "; the trust policy wants MFA (S3H-STS-08)"
+    mfa = "" if role.mfa_serial else "; the trust policy requires MFA (S3H-STS-08)"
     return (
         f"likely causes: the External ID is missing or different ({given}; S3H-STS-03); the role's trust policy "
-        "does not name you as Principal (S3H-STS-05), or names a user that was deleted and made again "
+        "does not name you as Principal (S3H-STS-05), or names a user that was deleted and created again "
         f"(S3H-STS-06); the role's name, path or case is wrong (S3H-STS-07){mfa}. "
         "The data owner can see the trust policy"
     )

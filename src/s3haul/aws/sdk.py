@@ -1,7 +1,7 @@
-"""The sdk transport: `ObjectStore` over one aioboto3 S3 client.
+"""The SDK transport: an `ObjectStore` over one aioboto3 S3 client.
 
-It asks, parses and hands on; it retries nothing and verifies no content (the engine does both). The
-SDK's own checksum validation is switched off, because it skips most checksums and fails good answers.
+It sends requests and parses responses. It does not retry and does not verify content (`store` and the engine do). The
+checksum validation of the SDK is switched off: it does not support most checksums, and fails some valid responses.
 """
 
 import asyncio
@@ -27,15 +27,15 @@ from s3haul.store.protocol import Consume, GetRequest, OnData, SmallObjectWork
 from s3haul.threads import in_thread
 
 LARGEST_CHUNK = 1024 * 1024
-# What one call may raise for reasons outside this program.
+# What a call may raise for external reasons.
 SDK_FOREIGN = (*FOREIGN, *UNREADABLE, aiohttp.ClientError)
 
 
 class SdkStore:
-    """One bucket through one client, which `session.open_store` makes and closes.
+    """One bucket, accessed with one client, which `session.open_store` creates and closes.
 
-    `fetch` gives the current keys. It is awaited before each request, because it may wait for a renewal
-    for minutes, which is no stall of the network.
+    `fetch` returns the current credentials. It is awaited before each request and outside its timeout, because it may
+    wait minutes for a renewal.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class SdkStore:
         }
         # What a listing is asked for beside its entries.
         self._restores = None if source.bucket.endswith("--x-s3") else ["RestoreStatus"]
-        client.meta.events.register("before-call.s3.GetObject", _leave_checksums_to_us)
+        client.meta.events.register("before-call.s3.GetObject", _disable_checksum_validation)
 
     async def list_page(self, prefix: str, *, token: str | None = None, start_after: str = "") -> ListPage:
         request = {
@@ -96,15 +96,15 @@ class SdkStore:
             take = await in_thread(None, consume, meta)
             await self._receive(stream, take)
         finally:
-            # A body that was read to its end has given its connection back. Any other is cut off: a graceful
-            # close over TLS waits for the server and would outlive the client.
+            # After the end of the body, the connection is back in the pool. Before the end, abort it: a graceful
+            # TLS close waits for the server, and could last longer than the client.
             if (connection := stream.connection) is not None and connection.transport is not None:
                 connection.transport.abort()
             stream.close()
         return meta
 
     async def _receive(self, stream: Any, take: OnData) -> None:
-        """The body to `take`. Its rate is checked only over the time that we wait for the network."""
+        """Pass the body to `take`. Time spent in `take` does not count for the minimum rate."""
         waited, received = 0.0, 0
         while True:
             began = self._clock()
@@ -143,14 +143,15 @@ class SdkStore:
 
         return await read_layout(page)
 
-    def small_objects(self, work: SmallObjectWork) -> None:  # noqa: ARG002 - every object takes the general path
+    def small_objects(self, work: SmallObjectWork) -> None:  # noqa: ARG002 - not supported here
         return None
 
     def statistics(self) -> dict[str, int]:
         return dict(self._calls)
 
     async def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        """One request. Raises `StoreError`; an answer whose headers drip in for ever counts as a stall."""
+        """Send one request. Raises `StoreError`. The timeout limits the time for all headers, since a server may send
+        them byte by byte without end."""
         self._calls[operation] += 1
         request = {name: value for name, value in (self._common | arguments).items() if value is not None}
         try:
@@ -166,7 +167,7 @@ class SdkStore:
 
 
 def sdk_fault(error: BaseException) -> Fault:
-    """The fault that one failed call amounts to: as `translate`, and what aiohttp raises of its own."""
+    """The fault of a failed call: `translate`, and the exceptions of aiohttp."""
     fault = translate(error)
     if fault.kind is FaultKind.LOCAL:
         return fault
@@ -176,8 +177,8 @@ def sdk_fault(error: BaseException) -> Fault:
     return replace(fault, kind=FaultKind.BROKEN) if lost and fault.kind is FaultKind.PROTOCOL else fault
 
 
-def _leave_checksums_to_us(params: dict[str, Any], **_: Any) -> None:
-    """Keeps botocore from validating the body; must return None, or that becomes the answer."""
+def _disable_checksum_validation(params: dict[str, Any], **_: Any) -> None:
+    """An event handler. It must return None: botocore would take another value as the response."""
     params["context"].pop("checksum", None)
 
 

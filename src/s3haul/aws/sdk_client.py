@@ -1,6 +1,6 @@
-"""The client of the sdk transport: aioboto3 over the strict HTTP layer, signing with keys that we keep fresh.
+"""Creates the client of the SDK transport: aioboto3 with the strict HTTP layer and our own credentials.
 
-The only module that makes clients of aiobotocore; what is asked through them is in `sdk`.
+The only module that creates aiobotocore clients. `sdk` sends requests with them.
 """
 
 from contextlib import AbstractAsyncContextManager
@@ -23,7 +23,7 @@ from s3haul.s3.limits import CONNECT_TIMEOUT, SPARE_CONNECTIONS
 
 
 class LiveCredentials(AioCredentials):  # type: ignore[misc]
-    """botocore's view of credentials that somebody else keeps fresh: it asks before every signature."""
+    """Credentials for botocore that `fetch` keeps valid. botocore calls this class before every signature."""
 
     def __init__(self, fetch: FetchCredentials) -> None:
         super().__init__("", "", method="s3haul")
@@ -35,7 +35,7 @@ class LiveCredentials(AioCredentials):  # type: ignore[misc]
 
 
 class _OnlyProvider:
-    """A credential provider that always answers; botocore's own chain is not asked."""
+    """The only credential provider of the session, in place of botocore's chain of providers."""
 
     METHOD = "s3haul"
     CANONICAL_NAME = None
@@ -50,7 +50,7 @@ class _OnlyProvider:
 def sdk_client(
     settings: Settings, fetch: FetchCredentials, bucket: str, region: str, transfer: TransferOptions
 ) -> AbstractAsyncContextManager[Any]:
-    """A client of the bucket's region that tries once: the engine owns the retries."""
+    """A client for the bucket's region. It does not retry: `store` does."""
     session = AioSession(profile=settings.profile.value)
     session.register_component("data_loader", service_models())
     session.register_component("credential_provider", AioCredentialResolver([_OnlyProvider(fetch)]))

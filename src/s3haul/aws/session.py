@@ -1,7 +1,7 @@
-"""From the user's options to an open store: profile, credentials, the bucket's region, transport.
+"""Opens the store for the user's options: profile, credentials, the bucket's region, transport.
 
-It reads top to bottom and owns the lifetime of the client. It lists and fetches nothing (`sdk` does)
-and keeps no credentials fresh (`credentials` does, in the engine's task group).
+It creates and closes the client. It does not list or fetch objects (the store does), and does not renew credentials
+(`credentials` does, in the task group of the engine).
 """
 
 import asyncio
@@ -36,7 +36,7 @@ _MFA_CODE = re.compile(r"\d{6}", re.ASCII)
 
 
 class Effective(NamedTuple):
-    """What a run really uses, for display. `identity` is the ARN of the role's session, or the source."""
+    """The values that a run really uses, for display. `identity` is the ARN of the role session, or the source."""
 
     profile: str | None
     endpoint: str
@@ -48,10 +48,10 @@ class Effective(NamedTuple):
 
 
 class OpenStore(NamedTuple):
-    """`credentials.run()` belongs into the engine's outer task group; None where nothing needs it.
+    """The engine runs `credentials.run()` in its outer task group; None if no role is assumed.
 
-    `transfer` are the options of the run with what the AWS configuration says of them. `transport` is "curl" or
-    "sdk", `transport_reason` says why in a few words.
+    `transfer` are the options, completed from the AWS configuration. `transport` is "curl" or "sdk";
+    `transport_reason` says why.
     """
 
     store: ObjectStore
@@ -64,21 +64,21 @@ class OpenStore(NamedTuple):
 
 
 def checked_settings(access: AccessOptions) -> Settings:
-    """The effective settings, and endpoints that may be used. Raises `ProfileError` or `UsageError`."""
+    """The effective settings, with endpoints checked. Raises `ProfileError` or `UsageError`."""
     quiet_loggers()
     with guarded():
         return resolve(access)
 
 
 async def ask_mfa(serial: str) -> str:
-    """Asks on the terminal for the code of one device, off the event loop."""
+    """Ask on the terminal for the code of an MFA device, in a thread."""
     while True:
         try:
             code = await asyncio.to_thread(getpass.getpass, f"MFA code for {serial}: ")
         except EOFError:
-            hint = "run it on a terminal, or use a source that needs no MFA"
+            hint = "run it in a terminal, or use a source that needs no MFA"
             raise CredentialsError(
-                "nobody is there to give the MFA code", hint=hint, id="S3H-STS-08"
+                "an MFA code is needed, but there is no terminal to ask for it", hint=hint, id="S3H-STS-08"
             ) from None
         if _MFA_CODE.fullmatch(code.strip()):
             return code.strip()
@@ -129,13 +129,13 @@ async def open_store(
 
 
 def _configured(transfer: TransferOptions, settings: Settings) -> TransferOptions:
-    """With what the AWS configuration says of transfers, where the options say nothing."""
+    """The options; unset ones are taken from the AWS configuration."""
     attempts = settings.max_attempts if transfer.max_attempts is None else transfer.max_attempts
     return replace(transfer, max_attempts=attempts, bandwidth=transfer.bandwidth or settings.max_bandwidth)
 
 
 class OpenBucket(NamedTuple):
-    """A store and what it was made of. The sdk does not time its requests: its `timings` are those of others."""
+    """A store, and how it was created."""
 
     store: ObjectStore
     client: Any
@@ -155,9 +155,9 @@ async def open_bucket(
     asked: Any = None,
     on_timing: OnTiming | None = None,
 ) -> AsyncIterator[OpenBucket]:
-    """The bucket through the transport that suits it, for credentials and region that are known.
+    """Open the bucket with the right transport. Credentials and region are known.
 
-    `asked` is a client of this region that was made already.
+    `asked` is an existing client of this region, if there is one.
     """
     async with AsyncExitStack() as stack:
         client = asked
@@ -166,7 +166,7 @@ async def open_bucket(
         with guarded(settings.given):
             choice = choose(client, source.bucket, transport)
         if choice.endpoint is None:
-            from s3haul.aws.sdk import SdkStore  # noqa: PLC0415 - loads aioboto3, which others can spare
+            from s3haul.aws.sdk import SdkStore  # noqa: PLC0415 - importing aioboto3 is slow
             from s3haul.aws.sdk_client import sdk_client  # noqa: PLC0415 - same
 
             made = sdk_client(settings, fetch, source.bucket, region, transfer)
@@ -209,10 +209,11 @@ async def _credentials(
 async def _bucket_region(
     settings: Settings, fetch: FetchCredentials, source: SourceOptions
 ) -> tuple[str, Any | None]:
-    """Where the bucket is, from the header that S3 sends with 200, 301, 400 and 403 alike.
+    """The bucket's region, from a header that S3 sends with status 200, 301, 400 and 403. Also the client that sent the
+    request, if it is one of that region.
 
-    Access point ARNs name their region, or have none; directory buckets and most other servers send no header,
-    so there the configured region stands. If a client of that very region asked, it comes along.
+    The ARN of an access point contains its region, or has none. Directory buckets and most other servers do not send
+    the header: then the configured region is used.
     """
     configured = settings.region.value or ""
     if source.bucket.endswith("--x-s3"):
@@ -245,7 +246,10 @@ async def _ask_region(
 
 
 def _region_of_refusal(error: Exception, bucket: str, settings: Settings) -> str:
-    """A refusal that names the region, or may be about this one call, is fine; the listing will tell."""
+    """The region in an error response, or "". Raises `SourceError` if the bucket does not exist or S3 is unreachable.
+
+    Other errors are ignored: the role may lack permission for HeadBucket only. If it lacks more, the listing fails, with
+    a better message."""
     fault = translate(error)
     if fault.region or fault.code == "PermanentRedirect":
         return fault.region
@@ -261,7 +265,7 @@ def _region_of_refusal(error: Exception, bucket: str, settings: Settings) -> str
 
 
 def _is_typed_html(error: Exception) -> bool:
-    """A HEAD has no body to tell whose page it would be: the listing will."""
+    """Whether the response may be the web page of a proxy. A HEAD has no body to check; the listing will find out."""
     metadata = getattr(error, "response", {}).get("ResponseMetadata", {})
     return str(metadata.get("HTTPHeaders", {}).get("content-type", "")).startswith("text/html")
 

@@ -1,6 +1,6 @@
-"""What all botocore sessions have in common, made once: most of what a client costs is here.
+"""Parts that all botocore sessions share. They are created once, because they are most of the cost of a client.
 
-The results are those of botocore itself; only the way there is shorter.
+The results are the same as botocore's; they are only computed faster.
 """
 
 import functools
@@ -15,7 +15,7 @@ from botocore.session import Session
 
 
 class _Files(JSONFileLoader):  # type: ignore[misc]
-    """botocore's files, parsed into plain dicts: half the time of the OrderedDicts of old."""
+    """Loads botocore's files into plain dicts, in half the time that botocore needs for OrderedDicts."""
 
     def load_file(self, file_path: str) -> Any:
         for suffix, open_file in ((".json", open), (".json.gz", gzip.open)):
@@ -26,7 +26,7 @@ class _Files(JSONFileLoader):  # type: ignore[misc]
 
 
 class _Models(Loader):  # type: ignore[misc]
-    """botocore's service models, which are found without a look into each of 400 directories."""
+    """Finds botocore's service models without listing each of 400 directories."""
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - the parent's signature
         return [name for path in self.search_paths if os.path.isdir(path) for name in os.listdir(path)]  # noqa: PTH112, PTH208 - names only
@@ -34,13 +34,13 @@ class _Models(Loader):  # type: ignore[misc]
 
 @functools.cache
 def service_models() -> _Models:
-    """The parsed models, kept: parsing them anew for each renewal would stall the loop."""
+    """The parsed models. Cached: parsing them for each renewal would block the event loop."""
     return _Models(file_loader=_Files())
 
 
 @functools.cache
 def event_handlers() -> HierarchicalEmitter:
-    """botocore's own event handlers, registered: every session gets a copy."""
+    """botocore's built-in event handlers. Every session gets a copy."""
     handlers = HierarchicalEmitter()
     Session(event_hooks=handlers)
     return handlers

@@ -1,7 +1,7 @@
-"""The source credentials: those that no role of ours stands before, fetched by botocore's own providers.
+"""The source credentials: those at the start of the chain of roles, fetched by botocore's credential providers.
 
-It runs the providers in a thread, on a session whose clients use our carrier, and turns what they raise into
-`CredentialsError`; `advice` has the words. It assumes no role; `sts` does.
+The providers run in a thread, with a session whose clients use our carrier. Their exceptions become `CredentialsError`,
+with texts from `advice`. No role is assumed here; `sts` does that.
 """
 
 import os
@@ -30,7 +30,7 @@ _SOUND = re.compile(r"(?![\"'])[!-~]+", re.ASCII)
 
 
 class _Source(NamedTuple):
-    """Where credentials are looked for, for messages: `keys` are those of the profile, and secret."""
+    """The source, for messages. `keys` are the settings of the profile, which may be secret."""
 
     base: Base
     profile: str
@@ -38,9 +38,9 @@ class _Source(NamedTuple):
 
 
 async def load_source(settings: Settings) -> FetchCredentials:
-    """A function that gives the source's current keys; botocore refreshes those that it can refresh.
+    """A function that returns the current source credentials. botocore refreshes them if their provider can.
 
-    Raises `CredentialsError`: S3H-CFG-05 where there are none, S3H-STS-02 where they cannot be fetched.
+    Raises `CredentialsError`: S3H-CFG-05 or S3H-CFG-02 if there are none, S3H-STS-02 if they cannot be fetched.
     """
     if settings.base.kind is BaseKind.NOBODY:
 
@@ -86,23 +86,23 @@ def _providers(settings: Settings) -> tuple[_Source, list[Any]]:
 
 
 async def _first(source: _Source, providers: Iterable[Any]) -> Any:
-    """What the first provider that has any gives, None where nobody has."""
+    """The credentials of the first provider that has any; None if none has."""
     for provider in providers:
         credentials = await _guarded(source, provider.METHOD, provider.load)
         if credentials is not None:
-            _pace(credentials)
+            _set_refresh_times(credentials)
             return credentials
     return None
 
 
 def _refreshed(credentials: RefreshableCredentials) -> Any:
     frozen = credentials.get_frozen_credentials()
-    _pace(credentials)
+    _set_refresh_times(credentials)
     return frozen
 
 
-def _pace(credentials: Any) -> None:
-    """botocore renews 15 minutes ahead: keys that live no longer would be fetched for every single request."""
+def _set_refresh_times(credentials: Any) -> None:
+    """botocore renews 15 minutes before expiry. It would fetch credentials that live shorter for every request."""
     if isinstance(credentials, RefreshableCredentials) and credentials._expiry_time is not None:  # noqa: SLF001
         left = max(0.0, credentials._seconds_remaining())  # noqa: SLF001 - the pinned release has no other way
         credentials._advisory_refresh_timeout = advisory_window(left)  # noqa: SLF001
@@ -110,14 +110,14 @@ def _pace(credentials: Any) -> None:
 
 
 async def _guarded(source: _Source, method: str, fetching: Callable[[], Any]) -> Any:
-    """Providers read what others wrote, and raise anything: RuntimeError, KeyError for a document without a key."""
+    """Call a provider. It may raise any exception, for example KeyError if the output of a program lacks a field."""
     try:
         return await call(fetching)
     except S3HaulError:
         raise
     except Exception as error:
         if isinstance(error, RuntimeError) and NO_THREAD in str(error):
-            raise  # of this machine, not of the provider
+            raise  # the machine has no more threads: not an error of the provider
         raise _failed(source, method, error) from error
 
 
@@ -138,7 +138,7 @@ def _failed(source: _Source, method: str, error: Exception) -> CredentialsError:
 
 
 def _sound(source: _Source, method: str, frozen: Any) -> Credentials:
-    """The keys, if they can be signed with and sent. Their values are never told."""
+    """The credentials, if they are valid header text. Error messages never contain their values."""
     needed, token = (frozen.access_key, frozen.secret_key), frozen.token or None
     if all(isinstance(one, str) and _SOUND.fullmatch(one) for one in (*needed, token or "none")):
         return Credentials(frozen.access_key, frozen.secret_key, token)

@@ -1,8 +1,8 @@
-"""The HTTP layer of the sdk transport: names are checked, redirects are refused.
+"""The HTTP layer of the SDK transport: verifies host names of certificates, refuses redirects.
 
-It repairs the aiohttp session of the pinned aiobotocore, which accepts a certificate for any name,
-verifies nothing behind an HTTPS proxy, turns verification off for an empty CA bundle setting, and
-follows redirects with the session token attached. It adds no behaviour beyond that.
+It corrects the aiohttp session of the pinned aiobotocore, which accepts a certificate for any host name, verifies
+nothing behind an HTTPS proxy, does not verify if the CA bundle setting is empty, and follows redirects with the session
+token. Nothing else is changed.
 """
 
 from ssl import SSLContext
@@ -21,15 +21,15 @@ from s3haul.s3.web_pages import interception
 
 
 class _NoRedirects:
-    """An aiohttp session whose requests follow no redirect and whose header values are always text."""
+    """An aiohttp session that follows no redirects, and whose header values are always valid UTF-8."""
 
     def __init__(self, session: Any) -> None:
         self._session = session
 
     async def request(self, method: str, **arguments: Any) -> Any:
         response = await self._session.request(method, allow_redirects=False, **arguments)
-        # User metadata may hold any byte; aiobotocore decodes all headers as UTF-8 and fails the request.
-        raw = response._raw_headers  # noqa: SLF001 - the public property caches what it is first read as
+        # User metadata may contain any byte, but aiobotocore decodes all headers as UTF-8, and raises.
+        raw = response._raw_headers  # noqa: SLF001 - the public property is cached at the first read
         response._raw_headers = tuple((name, _as_utf8(value)) for name, value in raw)  # noqa: SLF001
         return response
 
@@ -42,7 +42,7 @@ class StrictSession(AIOHTTPSession):  # type: ignore[misc]
     """Pass it as `http_session_cls`. The private methods are those of aiobotocore 2.25.1."""
 
     def __init__(self, *, verify: Any = None, **arguments: Any) -> None:
-        # An empty AWS_CA_BUNDLE arrives as "" and would mean: do not verify.
+        # An empty AWS_CA_BUNDLE arrives as "", which aiobotocore takes as "do not verify".
         super().__init__(verify=verify or True, **arguments)
 
     def _get_ssl_context(self) -> SSLContext:
@@ -68,7 +68,8 @@ class StrictSession(AIOHTTPSession):  # type: ignore[misc]
         return _NoRedirects(await super()._get_session(proxy_url))
 
     async def send(self, request: Any) -> AioAWSResponse:
-        """Raises `RedirectRefused` or `NoResponse` here: raised inside the parent's `send` it would be retried."""
+        """Raises `RedirectRefused` or `NoResponse`. Not inside the parent's `send`, which would turn them into errors
+        that are retried."""
         response = await super().send(request)
         if response.status_code in REDIRECTS:
             response.raw.close()

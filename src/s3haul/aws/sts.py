@@ -1,7 +1,7 @@
-"""AssumeRole: our own call, with the External ID every time, over the strict transport.
+"""AssumeRole: our own call, always with the External ID.
 
-It walks the chain of roles from the source credentials to the last role and says in words why STS
-refused. When to call, and what to do about a refusal, is for `credentials` to decide.
+It assumes all roles of the chain, from the source credentials to the last role. `refusals` explains errors.
+`credentials` decides when to call it, and what to do after an error.
 """
 
 import getpass
@@ -36,7 +36,7 @@ AskMfa = Callable[[str], Awaitable[str]]
 
 @dataclass(frozen=True, slots=True)
 class RoleSession:
-    """One assumed session: its keys, who they are, and how long they last in seconds."""
+    """One session: its credentials, its ARN, its end (epoch seconds by our clock), and its duration in seconds."""
 
     keys: Credentials = field(repr=False)
     arn: str
@@ -45,15 +45,15 @@ class RoleSession:
 
 
 class Assume(Protocol):
-    """Assumes the last role of a chain anew. Raises `S3HaulError`."""
+    """Returns a new session of the last role of a chain. Raises `S3HaulError`."""
 
     async def __call__(self) -> RoleSession: ...
 
 
 class RoleChain:
-    """The production `Assume`: source credentials, then every role in order.
+    """The real `Assume`: source credentials, then every role in order.
 
-    The source is loaded anew each time, so that a fresh login in another terminal is noticed.
+    The source is loaded again each time, so that a new login in another terminal is used.
     """
 
     def __init__(self, settings: Settings, *, ask_mfa: AskMfa, on_event: Emit) -> None:
@@ -96,7 +96,7 @@ class RoleChain:
         return _session(answer, step.role, self._clock.ours())
 
     async def _ask(self, fetch: FetchCredentials, request: dict[str, Any]) -> dict[str, Any]:
-        """Once more where the server has put our clock right."""
+        """Call AssumeRole. If STS refuses because of our clock, correct the clock and retry once."""
         keys = await fetch()
         for last in (False, True):
             offset = self._clock.offset
@@ -108,14 +108,16 @@ class RoleChain:
                 if last or not self._clock.learn(translate(error, now=self._clock.ours()), offset):
                     raise
             off = human_duration(abs(self._clock.offset))
-            message = f"this machine's clock is off by {off}: requests are signed by the server's"
+            message = (
+                f"the clock of this machine is wrong by {off}: requests are signed with the server's time"
+            )
             self._on_event(Warned(message, "S3H-NET-01"))
         raise AssertionError("unreachable")
 
     def _clamp(self, index: int, request: dict[str, Any]) -> None:
-        """The caller is itself a role, so STS gives one hour at most; asked so from now on."""
+        """Use one hour from now on: the caller is a role itself, and STS allows no longer session for it."""
         self._durations[index] = request["DurationSeconds"] = CHAINED_DURATION
-        message = "the source credentials are themselves a role's, so sessions last one hour and are renewed"
+        message = "the source credentials are those of a role, so sessions last one hour and are then renewed"
         self._on_event(Warned(message, "S3H-STS-11"))
 
 
@@ -132,7 +134,7 @@ def assume_request(role: RoleOptions, duration: int) -> dict[str, Any]:
 
 
 def default_session_name() -> str:
-    """`s3haul-USER` in the characters that STS takes; it shows in the other account's CloudTrail."""
+    """`s3haul-USER`, with the characters that STS allows. The other account sees it in CloudTrail."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
@@ -141,18 +143,18 @@ def default_session_name() -> str:
 
 
 def _session(answer: dict[str, Any], role: RoleOptions, now: float) -> RoleSession:
-    """The session, its expiry moved to our clock where the server's clock differs."""
+    """The session. Its end is converted to our clock, if the server's clock differs."""
     said = answer.get("Credentials", {})
     arn = answer.get("AssumedRoleUser", {}).get("Arn", "")
     if account_of(arn) != account_of(role.role_arn):
         raise AssumeRoleError(
-            f"STS gave a session of {arn or 'nobody'}, which is not of the account of {role.role_arn}",
+            f"STS returned a session of {arn or 'no role'}, which is not in the account of {role.role_arn}",
             hint="check the STS endpoint",
             id="S3H-CFG-06",
         )
     if not all(said.get(name) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")):
         raise AssumeRoleError(
-            "STS gave a session without keys or without an end",
+            "STS returned a session without credentials or without an expiration",
             hint="check the STS endpoint",
             id="S3H-CFG-06",
         )
@@ -160,14 +162,16 @@ def _session(answer: dict[str, Any], role: RoleOptions, now: float) -> RoleSessi
     expires_at = said["Expiration"].timestamp() - (skew if abs(skew) > _NOTABLE_SKEW else 0.0)
     if expires_at <= now:
         raise AssumeRoleError(
-            "STS gave a session that has already ended", hint="check this machine's clock", id="S3H-NET-01"
+            "STS returned a session that has already expired",
+            hint="check this machine's clock",
+            id="S3H-NET-01",
         )
     keys = Credentials(said["AccessKeyId"], said["SecretAccessKey"], said["SessionToken"], expires_at)
     return RoleSession(keys, arn, expires_at, expires_at - now)
 
 
 def constant(keys: Credentials) -> FetchCredentials:
-    """Always these keys, which nobody renews."""
+    """A function that always returns these credentials. They are not renewed."""
 
     async def fetch() -> Credentials:
         return keys

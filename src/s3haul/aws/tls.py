@@ -1,7 +1,7 @@
-"""The TLS settings of every connection: names and certificates are verified, nothing older than TLS 1.2.
+"""The TLS settings of the SDK transport: host names and certificates are verified; TLS 1.2 or newer.
 
-One context serves all connections that trust the same file: to parse the usual hundred and more authorities
-takes as long as hundreds of requests.
+All connections that trust the same file share one context, because parsing the usual 100 to 150 certificate
+authorities takes as long as hundreds of requests.
 """
 
 import os
@@ -13,13 +13,13 @@ _once = threading.Lock()
 
 
 def tls_context(authorities: str) -> ssl.SSLContext:
-    """The context that trusts this PEM file as it is now; not to be changed. Raises `OSError`."""
+    """The context that trusts this PEM file. Do not change it: it is shared. Raises `OSError`."""
     with _once:
         return _context(authorities, os.stat(authorities).st_mtime_ns)  # noqa: PTH116 - may be any path-like
 
 
 @lru_cache(maxsize=4)
-def _context(authorities: str, changed: int) -> ssl.SSLContext:  # noqa: ARG001 - a new file is a new context
+def _context(authorities: str, changed: int) -> ssl.SSLContext:  # noqa: ARG001 - a changed file needs a new context
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])

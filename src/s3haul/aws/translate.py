@@ -1,7 +1,7 @@
-"""From what botocore and the operating system raise to `errors.Fault`: one table.
+"""Maps exceptions of botocore and of the operating system to `errors.Fault`.
 
-The only module that classifies botocore's exceptions; what needs no SDK is in `faults`. It decides nothing
-about retries (`core.retry` does) and works on types, codes and errno, never on substrings of messages.
+The only module that classifies botocore's exceptions; `s3.faults` has what needs no SDK. Retries are decided in
+`core.retry`. The mapping uses types, codes and errno, never substrings of messages.
 """
 
 import socket
@@ -25,7 +25,7 @@ from s3haul.s3.faults import (
     service_fault,
 )
 
-# What one SDK call may raise for reasons outside this program. ValueError: a field that does not parse.
+# What an SDK call may raise for external reasons. ValueError: a field of the response cannot be parsed.
 FOREIGN = (
     BotoCoreError,
     ClientError,
@@ -65,7 +65,7 @@ _KINDS: tuple[tuple[tuple[type[BaseException], ...], FaultKind], ...] = (
 
 
 def translate(error: BaseException, *, now: float | None = None) -> Fault:
-    """The fault that one failed call amounts to. `now` (epoch seconds) is our clock, for the skew."""
+    """The fault of a failed call. `now` is our time in epoch seconds, to compute the clock skew."""
     if isinstance(error, ClientError):
         return _answered(error, time.time() if now is None else now)
     if isinstance(error, RedirectRefused):
@@ -79,9 +79,9 @@ def translate(error: BaseException, *, now: float | None = None) -> Fault:
 
 
 def _kind(error: BaseException) -> FaultKind:
-    hidden = kind_of_causes(error)
-    if hidden is not None:
-        return hidden
+    kind_of_cause = kind_of_causes(error)
+    if kind_of_cause is not None:
+        return kind_of_cause
     if isinstance(error, boto.SSLError):
         return handshake_kind(error)
     kind = next((kind for types, kind in _KINDS if isinstance(error, types)), FaultKind.PROTOCOL)
@@ -91,7 +91,7 @@ def _kind(error: BaseException) -> FaultKind:
 
 
 def handshake_kind(error: BaseException) -> FaultKind:
-    """A handshake that was cut off, not refused, is as good as a lost connection."""
+    """A handshake that was refused is a TLS error; one that was only cut off is a connection error."""
     return FaultKind.CONNECT if any(isinstance(one, CUT) for one in causes(error)) else FaultKind.TLS
 
 

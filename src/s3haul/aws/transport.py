@@ -1,7 +1,7 @@
-"""Which transport serves a bucket, and where the curl transport sends its requests.
+"""Chooses the transport for a bucket, and finds the address for the curl transport. Opens no connection.
 
-botocore's endpoint rules decide about host, path style and signing region, so that both transports ask
-the same server in the same way. It connects to nobody.
+Host, path style and signing region come from botocore's endpoint rules, so that both transports send the same requests
+to the same server.
 """
 
 import importlib.util
@@ -16,14 +16,14 @@ TRANSPORTS = ("auto", "curl", "sdk")
 
 
 class Unserved(NamedTuple):
-    """The curl transport cannot serve this; `reason` completes "because …"."""
+    """The curl transport does not support this bucket. `reason` completes "because ..."."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The transport of a run, and why; `endpoint` is that of the curl transport, None for the sdk."""
+    """The transport of a run, and why. `endpoint` is for the curl transport; None for the SDK."""
 
     transport: str
     reason: str
@@ -32,18 +32,17 @@ class Choice:
 
 
 def choose(client: Any, bucket: str, asked: str) -> Choice:
-    """The transport for `bucket` where "auto", "curl" or "sdk" was asked for.
+    """The transport for `bucket`; `asked` is "auto", "curl" or "sdk".
 
-    Raises `UsageError` for another word or a bad proxy, and where curl is asked for and cannot serve.
+    Raises `UsageError` for another word or an invalid proxy, or if `asked` is "curl" and curl does not support the
+    bucket.
     """
     if asked not in TRANSPORTS:
         raise UsageError(f"no such transport: {asked!r}", hint=f"one of {', '.join(TRANSPORTS)}")
-    found = locate(
-        client, bucket
-    )  # for the sdk too: the rules refuse odd names before a listing waits for them
+    found = locate(client, bucket)  # for the SDK too: the rules refuse invalid bucket names
     proxy = proxy_for(client.meta.endpoint_url)
     if proxy.startswith("socks") and (asked == "sdk" or not isinstance(found, Endpoint)):
-        raise UsageError("the sdk transport cannot go through a SOCKS proxy", hint="name an HTTP proxy")
+        raise UsageError("the sdk transport cannot go through a SOCKS proxy", hint="use an HTTP proxy")
     if asked == "sdk":
         return Choice("sdk", "it was asked for")
     if isinstance(found, Endpoint):
@@ -56,9 +55,9 @@ def choose(client: Any, bucket: str, asked: str) -> Choice:
 
 
 def locate(client: Any, bucket: str) -> Endpoint | Unserved:
-    """The address of `bucket` for a client of botocore. Raises what botocore raises for odd names."""
+    """The address of `bucket` for a client of botocore. Raises what botocore raises for invalid bucket names."""
     model = client.meta.service_model.operation_model("ListObjectsV2")
-    # Private, and so bound to the pinned release; it is what the client itself calls for every request.
+    # Private, so it depends on the pinned release. The client itself calls it for every request.
     resolve = client._resolve_endpoint_ruleset  # noqa: SLF001
     url, _, properties = resolve(model, {"Bucket": bucket}, {})
     schemes = properties.get("authSchemes") or [{"name": "sigv4", "signingName": "s3"}]

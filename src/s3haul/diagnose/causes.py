@@ -1,7 +1,7 @@
-"""From everything that a check has seen to its findings: rows of the diagnosis table, and how much each affects.
+"""Derives the findings of a check from its evidence: rows of the diagnosis table, and how many objects each affects.
 
-Pure. The links are checked in order, and the first broken one is the answer: what lies behind it fails for no
-other reason. `symptoms` reads one refusal; here several are read together.
+Pure. The steps of access are examined in order. The first one that failed is the finding, because all later ones fail
+for the same reason. `symptoms` examines one error response; this module combines several.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +22,7 @@ EXAMPLES = 3
 
 
 class Level(StrEnum):
-    """A note changes nothing, a warning means skipped objects, an error means that a run cannot do its work."""
+    """A note is only information; a warning means that objects are skipped; an error means that a run would fail."""
 
     NOTE = "note"
     WARNING = "warning"
@@ -31,16 +31,16 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One row, found. `affected` of `sampled` objects, `complete` where the samples are all there are."""
+    """A row that applies, to `affected` of `sampled` objects. `complete` if these are all objects there are."""
 
     id: str
     level: Level
     title: str
-    said: str = ""  # by AWS
-    seen: str = ""  # by a library, or from something in between
+    said: str = ""  # the message of AWS
+    seen: str = ""  # the message of a library, or of an intermediary
     who: str = ""
     fix: str = ""
-    statement: Mapping[str, Any] | None = None  # of a policy, where one statement is what is missing
+    statement: Mapping[str, Any] | None = None  # the policy statement that is missing, if that is the cause
     affected: int = 0
     sampled: int = 0
     complete: bool = False
@@ -66,31 +66,31 @@ _CANNOT_TELL = frozenset({400, 403})  # of a HEAD, which has no body
 
 
 def find_causes(evidence: Evidence, bucket: str) -> tuple[Finding, ...]:
-    """The findings, worst link first; empty where everything is fine."""
+    """The findings, the cause first and notes last; empty if everything is fine."""
     found = tuple(_broken(evidence, bucket))
     if evidence.keys_win and any(one.level is Level.ERROR for one in found):
-        words = found[0].said or found[0].title
-        found = (_finding("S3H-CFG-06", {}, said=words),)
+        message = found[0].said or found[0].title
+        found = (_finding("S3H-CFG-06", {}, said=message),)
     return (*found, *_notes(evidence, bucket))
 
 
 def ending(findings: Iterable[Finding]) -> int:
-    """The exit code of a check: that of the worst finding; access comes before everything else."""
+    """The exit code of a check: that of the worst finding. An access error (4) has precedence."""
     codes = [finding.exit_code for finding in findings]
     return min((code for code in codes if code > 3), default=max(codes, default=0))
 
 
-def finding_of_error(trouble: ErrorSummary) -> Finding:
-    """A finding for an error that brings its own words."""
-    page = DIAGNOSES[trouble.id]
+def finding_of_error(error: ErrorSummary) -> Finding:
+    """A finding for an error that has its own message and hint."""
+    page = DIAGNOSES[error.id]
     return Finding(
-        id=trouble.id,
-        level=_LEVELS.get(trouble.id, Level.ERROR),
-        title=trouble.message,
-        said=trouble.said,
-        seen=trouble.seen,
+        id=error.id,
+        level=_LEVELS.get(error.id, Level.ERROR),
+        title=error.message,
+        said=error.said,
+        seen=error.seen,
         who=page.who,
-        fix=trouble.hint or page.fix,
+        fix=error.hint or page.fix,
     )
 
 
@@ -108,14 +108,14 @@ def _broken(evidence: Evidence, bucket: str) -> Iterator[Finding]:
         yield from _objects(evidence, values)
 
 
-def _refused(evidence: Evidence, trouble: ErrorSummary, values: Mapping[str, str]) -> Finding:
-    if evidence.trust_row and evidence.trust_row != trouble.id:
-        return _finding(evidence.trust_row, values, said=trouble.said)
-    return finding_of_error(trouble)
+def _refused(evidence: Evidence, error: ErrorSummary, values: Mapping[str, str]) -> Finding:
+    if evidence.trust_row and evidence.trust_row != error.id:
+        return _finding(evidence.trust_row, values, said=error.said)
+    return finding_of_error(error)
 
 
 def _bucket_row(evidence: Evidence, fault: Fault) -> str:
-    """A HEAD without a body may mean anything: then the listing tells."""
+    """The row of a failed HEAD, or "". A 400 or 403 without a body has many causes: then the listing is examined."""
     if evidence.foreign_bucket:
         return "S3H-S3-13"
     if fault.status in _CANNOT_TELL:
@@ -151,7 +151,8 @@ def _object_row(sample: Sample, fine: Iterable[Sample], role_arn: str) -> str:
 
 
 def _unexplained_row(sample: Sample, fine: Iterable[Sample], role_arn: str) -> str:
-    """A plain "Access Denied": HEAD needs the same right as GET, but no key."""
+    """The row of an "Access Denied" without details. HEAD needs the same S3 permission as GET, but not the KMS key: if
+    only GET fails, the key is the cause."""
     if sample.head is None and sample.kms_key:
         return "S3H-KMS-01" if _account(sample.kms_key) == _account(role_arn) else "S3H-KMS-03"
     return "S3H-S3-07" if sample.head is not None and _others_own(sample, fine) else "S3H-S3-04"
@@ -162,9 +163,9 @@ def _account(arn: str) -> str:
 
 
 def _kms_row(row: str, sample: Sample, fine: Iterable[Sample]) -> str:
-    """Other objects that can be decrypted tell more: under another key, or in the other form of context.
+    """A more exact row, if other objects can be decrypted: those with another key, or with (without) a Bucket Key.
 
-    A key whose own policy refuses is that key's trouble, whatever other keys there are.
+    If the key policy refuses, the row stays: it is about that key, whatever other keys there are.
     """
     keys = {one.kms_key for one in fine}
     if not keys or not sample.kms_key:
@@ -176,7 +177,7 @@ def _kms_row(row: str, sample: Sample, fine: Iterable[Sample]) -> str:
 
 
 def _others_own(sample: Sample, fine: Iterable[Sample]) -> bool:
-    """A refusal that names no policy, among objects that can be read: by owner, as far as that is known."""
+    """Whether no readable object has the owner of this refused one; an unknown owner counts as different."""
     owners = {one.owner for one in fine}
     return bool(owners) and (not sample.owner or sample.owner not in owners)
 
@@ -233,7 +234,7 @@ def _finding(
 
 
 def _with_account(who: str, role_arn: str) -> str:
-    """The role lies in the data owner's account."""
+    """The data owner's account is that of the role."""
     return f"{who} (account {_account(role_arn)})" if who == OWNER and role_arn else who
 
 

@@ -1,14 +1,14 @@
-"""AWS's sentence of refusal, taken apart: who may not do what, and which kind of policy is to blame.
+"""Parses AWS's "not authorized" messages: the action, the resource, and the kind of policy that denies. Pure.
 
-Grammar: IAM User Guide, "Troubleshoot access denied error messages". Only one kind of policy is named even
-where several refuse. Since January 2026 the sentence may end in the ARN of that policy, and its name in
-brackets behind it. Pure; what a refusal means is for `symptoms`.
+Grammar: IAM User Guide, "Troubleshoot access denied error messages". AWS names only one kind of policy, even if several
+deny. Since January 2026 the message may end with the ARN of that policy, followed by its name in parentheses.
+`symptoms` decides what a denial means.
 """
 
 import re
 from typing import NamedTuple
 
-# The kinds of policy above the role's own and the resource's.
+# Kinds of policy that limit what the policies of the role and of the resource allow.
 GUARDRAILS = frozenset(
     {"service control", "resource control", "permissions boundary", "session", "VPC endpoint"}
 )
@@ -24,7 +24,7 @@ _SENTENCE = re.compile(
 
 
 class Denial(NamedTuple):
-    """`policy` is the kind that AWS names ("identity-based", "service control", …) or "" where it names none."""
+    """`policy` is the kind that AWS names ("identity-based", "service control", ...), or "" if it names none."""
 
     action: str
     resource: str = ""
@@ -35,12 +35,12 @@ class Denial(NamedTuple):
 
     @property
     def guarded(self) -> bool:
-        """Whether a policy beyond the two sides' plain permissions refuses: none of their Allows can help."""
+        """Whether an explicit Deny or a guardrail refuses: then no Allow of the role or the resource can help."""
         return self.explicit or self.policy in GUARDRAILS
 
 
 def which_policy(denial: Denial | None) -> str:
-    """A sentence that names the policy that refuses, to follow another one; "" where AWS names none."""
+    """A sentence that names the policy that denies, to append to a text; "" if AWS names none."""
     if denial is None or not denial.policy_arn:
         return ""
     name = f" ({denial.policy_name})" if denial.policy_name else ""
@@ -48,7 +48,7 @@ def which_policy(denial: Denial | None) -> str:
 
 
 def parse_denial(message: str) -> Denial | None:
-    """The refusal in `message`, or None where it does not follow the grammar ("Access Denied")."""
+    """The denial in `message`; None if it does not follow the grammar (a plain "Access Denied")."""
     found = _SENTENCE.search(message)
     if found is None:
         return None

@@ -1,6 +1,6 @@
-"""What a check has seen, as values: its steps, the sampled objects, the refusals on the way.
+"""The observations of a check: its steps, the sampled objects, the errors. Records only.
 
-Pure records. `preflight` fills them, `causes` reads them.
+`preflight` fills them, `causes` evaluates them.
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ from s3haul.errors import Fault, S3HaulError
 
 
 class Step(StrEnum):
-    """The steps in order, each named for what it isolates."""
+    """The steps in their order, each named after what it tests."""
 
     CONFIGURATION = "configuration"
     CALLER = "caller"
@@ -31,7 +31,7 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """One line of the report. `ok` is None for a step that was not taken; `text` says what it proves, or why not."""
+    """One line of the report. `ok` is None if the step was skipped or shows nothing; `text` says what was found."""
 
     step: Step
     ok: bool | None
@@ -41,7 +41,7 @@ class StepResult:
 
 @dataclass(frozen=True, slots=True)
 class ErrorSummary:
-    """An error that names its row already, as configuration, STS and disk raise it."""
+    """An error that already has its id, as raised for configuration, STS and disk."""
 
     id: str
     message: str
@@ -56,9 +56,9 @@ class ErrorSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One object that was asked for its first byte. `read` is the refusal; `head` that of a plain HEAD.
+    """One object of the sample. `read` is the fault of reading its first byte, `head` that of a HEAD.
 
-    `kms_key`, `bucket_key` and `owner` are "" or False where nothing could tell.
+    `kms_key`, `bucket_key` and `owner` are "" or False if unknown.
     """
 
     key: str
@@ -69,11 +69,11 @@ class Sample:
     kms_key: str = ""
     bucket_key: bool = False
     owner: str = ""
-    archived: bool = False  # known from the listing, and not asked for
+    archived: bool = False  # according to the listing; then it is not requested
 
 
 class Group(NamedTuple):
-    """Sampled objects that have everything in common that access depends on."""
+    """Sampled objects that agree in everything that access depends on."""
 
     kms_key: str
     bucket_key: bool
@@ -82,35 +82,35 @@ class Group(NamedTuple):
     objects: int
 
     def __str__(self) -> str:
-        kind = f"KMS key {self.kms_key}" if self.kms_key else "no KMS key seen"
+        kind = f"KMS key {self.kms_key}" if self.kms_key else "KMS key unknown or none"
         bucket_key = " with a Bucket Key" if self.bucket_key else ""
         owner = f", owner {self.owner}" if self.owner else ""
         return f"{self.objects}: {kind}{bucket_key}, {self.storage_class}{owner}"
 
 
 def grouped(samples: Iterable[Sample]) -> tuple[Group, ...]:
-    """The samples by what access depends on."""
+    """The samples, grouped by what access depends on."""
     counts = Counter((one.kms_key, one.bucket_key, one.storage_class, one.owner) for one in samples)
     return tuple(Group(*alike, objects) for alike, objects in counts.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """Everything that one check has seen. `complete`: the samples are all objects there are."""
+    """All observations of one check. `complete` if the samples are all objects."""
 
     role_arn: str = ""
     caller_arn: str = ""
     region: str = ""
     keys_win: bool = False
-    refused: ErrorSummary | None = None  # on the way to the bucket: profile, credentials, role
-    trust_row: str = ""  # what the owner's view of the trust policy says about that refusal
+    refused: ErrorSummary | None = None  # an error before the bucket was reached: profile, credentials, role
+    trust_row: str = ""  # the cause of that error, from the trust policy, if it could be read
     needless_external_id: bool = False
     chained: bool = False
     bucket: Fault | None = None
-    foreign_bucket: bool = False  # the refusal is gone when no owner is stated
+    foreign_bucket: bool = False  # without --expected-bucket-owner the request succeeds
     listing: Fault | None = None
-    requester_pays: bool = False  # the refusal is gone when the requester pays
-    listable: str | None = None  # another prefix, which may be listed
+    requester_pays: bool = False  # with --request-payer the request succeeds
+    listable: str | None = None  # another prefix that may be listed
     samples: tuple[Sample, ...] = ()
     complete: bool = False
-    slowed: frozenset[str] = field(default_factory=frozenset)  # rows of throttling that was overcome
+    slowed: frozenset[str] = field(default_factory=frozenset)  # ids of throttling that ended after retries

@@ -1,7 +1,7 @@
-"""From a row of the diagnosis table to the error that ends the run: what, why, who fixes it, how.
+"""Creates the error that ends a run from a fault: what failed, why, and what to do. Pure.
 
-Pure. `symptoms` finds the row of a failed request, `pages` has its words; here they become an error of the
-class that has the row's exit code.
+`symptoms` finds the row of the diagnosis table, `table` has its text; the class of the error has the exit code of the
+row.
 """
 
 import string
@@ -41,7 +41,7 @@ _BY_EXIT_CODE: dict[int, type[S3HaulError]] = {
 
 
 class Purpose(NamedTuple):
-    """What a request was sent for: a verb and a URL for messages, and what it asks for."""
+    """The purpose of a request: a verb and a URL for messages, and the kind of request."""
 
     verb: str
     url: str
@@ -57,14 +57,14 @@ def reading_of(url: str) -> Purpose:
 
 
 def run_error(fault: Fault, purpose: Purpose, *, waited: float = 0.0) -> S3HaulError:
-    """The error for a fault that no retry can mend, or has mended within the seconds that were `waited`."""
+    """The error for a fault that is not retried, or that retries within `waited` seconds did not solve."""
     row = diagnosis_id(fault, purpose.asked)
     answered = fault.kind is FaultKind.HTTP
     title = _within_a_sentence(DIAGNOSES[row].title.removesuffix("."))
     elsewhere = row in {"S3H-NET-02", "S3H-NET-07"}
     hint = f"Use --region {fault.region}." if fault.region and elsewhere else DIAGNOSES[row].fix
     if waited:
-        hint += f" Nothing was served for {human_duration(waited)}; the same command resumes."
+        hint += f" No request succeeded for {human_duration(waited)}; the same command resumes."
     return error_of(row)(
         f"Cannot {purpose.verb} {purpose.url}: {title}{_detail(fault)}.",
         hint=hint + which_policy(parse_denial(fault.message)),
@@ -75,7 +75,7 @@ def run_error(fault: Fault, purpose: Purpose, *, waited: float = 0.0) -> S3HaulE
 
 
 def error_of(row: str) -> type[S3HaulError]:
-    """The class of error that has this row's exit code."""
+    """The class of errors with the exit code of this row."""
     return _CLASSES.get(row) or _BY_EXIT_CODE[exit_code(row)]
 
 
@@ -86,5 +86,5 @@ def _within_a_sentence(title: str) -> str:
 
 def _detail(fault: Fault) -> str:
     if fault.skew and fault.code == "RequestTimeTooSkewed":
-        return f" (this machine's clock is off by {human_duration(abs(fault.skew))})"
+        return f" (the clock of this machine is wrong by {human_duration(abs(fault.skew))})"
     return f" (the bucket is in {fault.region})" if 300 <= fault.status < 400 and fault.region else ""

@@ -1,8 +1,7 @@
-"""From one failed request to its row of the diagnosis table: the first matching symptom names it.
+"""Finds the row of the diagnosis table for one failed request: the first rule that matches. Pure.
 
-Pure. Codes and sentences: STS and S3 API references, IAM User Guide "Troubleshoot access denied error
-messages", and recorded answers; texts only refine what codes leave open. What several requests together
-tell (some keys only, another prefix) is for `causes`.
+Codes are examined first; messages are used only if a code has several causes. Sources: STS and S3 API references, IAM
+User Guide "Troubleshoot access denied error messages", and recorded responses. `causes` combines several requests.
 """
 
 import re
@@ -15,7 +14,7 @@ from s3haul.errors import Fault, FaultKind
 
 
 class RequestKind(StrEnum):
-    """What was asked for: the same answer means different things."""
+    """What was requested: the same response has different meanings."""
 
     ROLE = "role"
     BUCKET = "bucket"
@@ -78,11 +77,11 @@ Matcher = Callable[[Fault, RequestKind, Denial | None], bool]
 
 
 def diagnosis_id(fault: Fault, asked: RequestKind) -> str:
-    """The id of the row that `fault` is a symptom of."""
+    """The id of the row for `fault`."""
     if fault.kind is FaultKind.REDIRECT and fault.code in _CODES:
         return _CODES[fault.code]
     if fault.kind is not FaultKind.HTTP:
-        # Credentials that could not be fetched bring the id of what stopped them.
+        # If fetching credentials failed, the code of the fault is already an id.
         return fault.code if fault.code.startswith("S3H-") else _KINDS[fault.kind]
     denial = parse_denial(fault.message)
     for row, matches in _ROWS:

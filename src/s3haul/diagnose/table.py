@@ -16,7 +16,7 @@ DIAGNOSES: dict[str, Diagnosis] = {
     "S3H-CFG-02": Diagnosis(
         "The source profile is missing or has no credentials.",
         YOU,
-        "Give the profile that source_profile names an access key, an SSO login or a role of its own.",
+        "Configure an access key, an SSO login or a role in the profile that source_profile names.",
     ),
     "S3H-CFG-03": Diagnosis(
         "The profile has a role_arn but no source_profile or credential_source.",
@@ -24,9 +24,9 @@ DIAGNOSES: dict[str, Diagnosis] = {
         "Add source_profile (or credential_source) to the profile.",
     ),
     "S3H-CFG-04": Diagnosis(
-        "The profile contradicts itself: both kinds of source, or profiles that refer to each other in a circle.",
+        "The profile has both source_profile and credential_source, or its source profiles form a loop.",
         YOU,
-        "Keep one of source_profile and credential_source, and let the chain end at real credentials.",
+        "Keep one of source_profile and credential_source. The chain must end at a profile with credentials.",
     ),
     "S3H-CFG-05": Diagnosis(
         "There are no credentials.",
@@ -36,23 +36,24 @@ DIAGNOSES: dict[str, Diagnosis] = {
     "S3H-CFG-06": Diagnosis(
         "The caller is not the one that was expected.",
         YOU,
-        "An exported AWS_ACCESS_KEY_ID wins over AWS_PROFILE: unset it, or pass --profile. If the account differs"
+        "An exported AWS_ACCESS_KEY_ID overrides AWS_PROFILE: unset it, or pass --profile. If the account differs"
         " from the role's, check role_arn and the endpoint.",
     ),
     "S3H-CFG-07": Diagnosis(
-        "The AWS configuration file cannot be read, or not be changed safely.",
+        "The AWS configuration file cannot be read, or cannot be changed safely.",
         YOU,
-        "Mend the line that is named. An indented line goes on with the value above it, whatever it looks like.",
+        "Correct the line that is named. An indented line always continues the value above it.",
     ),
     "S3H-CFG-08": Diagnosis(
-        "A setting or a name has a value that cannot be used.",
+        "A setting or a name has an invalid value.",
         YOU,
-        "Mend it in the place that is named: a flag, a variable, or a section of a file. An empty variable is none.",
+        "Correct it where the message says: a flag, a variable, or a section of a file. An empty variable counts as"
+        " not set.",
     ),
     "S3H-CFG-09": Diagnosis(
-        "The profile sets something that changes nothing here.",
+        "The profile has a setting that has no effect here.",
         YOU,
-        "Nothing, if the default suits you: see what is said behind each setting.",
+        "Nothing, if the default is right for you: the message explains each setting.",
     ),
     "S3H-STS-01": Diagnosis(
         "The credentials are unknown: STS or S3 does not know the access key.",
@@ -65,15 +66,15 @@ DIAGNOSES: dict[str, Diagnosis] = {
         "Log in again (for example aws sso login), then run the same command: it resumes.",
     ),
     "S3H-STS-03": Diagnosis(
-        "STS refused the role without naming a policy: mostly the External ID is missing or different.",
+        "STS refused the role without naming a policy: usually the External ID is missing or different.",
         BOTH,
         "Pass the exact External ID (case and spaces count). If it is right, the role's trust policy does not"
-        " name you: see S3H-STS-05. With --owner-profile, s3haul check reads the trust policy and tells.",
+        " name you: see S3H-STS-05. With --owner-profile, s3haul check reads the trust policy and finds the cause.",
     ),
     "S3H-STS-04": Diagnosis(
         "Your own policies do not allow sts:AssumeRole on this role.",
         ADMIN,
-        "Your administrator allows sts:AssumeRole on ROLE-ARN in your policies. Check the ARN too.",
+        "Ask your administrator to allow sts:AssumeRole on ROLE-ARN in your policies. Check the ARN too.",
     ),
     "S3H-STS-05": Diagnosis(
         "The role's trust policy does not name this caller.",
@@ -81,24 +82,24 @@ DIAGNOSES: dict[str, Diagnosis] = {
         "Add CALLER-ARN, or its account's root with a condition, as Principal of the trust policy of ROLE-ARN.",
     ),
     "S3H-STS-06": Diagnosis(
-        "The trust policy names a user or role that was deleted and made again (AIDA... or AROA...).",
+        "The trust policy names a user or role that was deleted and created again (AIDA... or AROA...).",
         OWNER,
         "Save the caller's ARN in the trust policy of ROLE-ARN again: CALLER-ARN.",
     ),
     "S3H-STS-07": Diagnosis(
-        "The role's ARN or another parameter of the session is wrong; or the role does not exist.",
+        "The role's ARN or another session parameter is wrong, or the role does not exist.",
         YOU,
         "Check the ARN: account, path and name, which is case-sensitive.",
     ),
     "S3H-STS-08": Diagnosis(
-        "The role wants MFA, the code is wrong, or an MFA session cannot be renewed.",
+        "The role requires MFA, the code is wrong, or an MFA session cannot be renewed.",
         YOU,
         "Set mfa_serial. For runs longer than one session use a source without MFA, or resume with a new code.",
     ),
     "S3H-STS-09": Diagnosis(
-        "The External ID has characters or a length that STS does not take.",
+        "The External ID has characters or a length that STS does not accept.",
         YOU,
-        "It has 2 to 1224 characters out of letters, digits and + = , . @ : / - _",
+        "It must have 2 to 1224 characters: letters, digits and + = , . @ : / - _",
     ),
     "S3H-STS-10": Diagnosis(
         "The session is longer than the role allows, or not 900 to 43200 seconds.",
@@ -106,7 +107,7 @@ DIAGNOSES: dict[str, Diagnosis] = {
         "Lower --duration-seconds, or let the data owner raise the role's MaxSessionDuration.",
     ),
     "S3H-STS-11": Diagnosis(
-        "The source is itself a role, so AWS caps the session at one hour.",
+        "The source credentials are those of a role, so AWS limits the session to one hour.",
         NOBODY,
         "Nothing: the session is renewed every hour.",
     ),
@@ -116,60 +117,60 @@ DIAGNOSES: dict[str, Diagnosis] = {
         "Activate it, or choose another --region.",
     ),
     "S3H-STS-13": Diagnosis(
-        "The role can be assumed without its External ID, so that others who are trusted may be tricked into it.",
+        "The role can be assumed without its External ID, so it does not protect against the confused deputy problem.",
         OWNER,
-        "Demand sts:ExternalId in a condition of the trust policy of ROLE-ARN.",
+        "Require sts:ExternalId in a condition of the trust policy of ROLE-ARN.",
     ),
     "S3H-STS-14": Diagnosis(
-        "STS gives sessions of the role, and S3 refuses them.",
+        "STS issues sessions of the role, but S3 refuses them.",
         SERVICE,
         "The source credentials are fine. Wait, then check that STS and S3 are of one service and one region (sessions of the "
         "global sts.amazonaws.com are refused in opt-in regions), that --endpoint-url is right, and that no proxy removes the header x-amz-security-token.",
     ),
     "S3H-NET-01": Diagnosis(
-        "A signature was refused: the clock is off, the secret is wrong, or a proxy rewrites requests.",
+        "A signature was refused: the clock is wrong, the secret key is wrong, or a proxy changes requests.",
         YOU,
-        "Set the clock (5 minutes are too much), then check the secret and the proxy.",
+        "Set the clock (5 minutes difference are too much), then check the secret key and the proxy.",
     ),
     "S3H-NET-02": Diagnosis(
         "The bucket is in another region.",
         YOU,
-        "Give the bucket's region with --region; a custom endpoint must be that region's.",
+        "Give the bucket's region with --region; a custom endpoint must be in that region.",
     ),
     "S3H-NET-03": Diagnosis(
-        "KMS-encrypted objects need https and signature version 4, or the endpoint may not be used.",
+        "KMS-encrypted objects need https and signature version 4, or the endpoint is not allowed.",
         YOU,
-        "Use https:// and remove signature_version settings other than s3v4. Plain http beyond this machine"
+        "Use https:// and remove signature_version settings other than s3v4. Plain http to another machine"
         " needs --allow-plain-http.",
     ),
     "S3H-NET-04": Diagnosis(
         "A host name cannot be resolved.", YOU, "Check DNS, the region and --endpoint-url."
     ),
     "S3H-NET-05": Diagnosis(
-        "The server cannot be reached, or not for long enough.",
+        "The server cannot be reached, or connections to it break.",
         YOU,
         "Check network, proxy and --endpoint-url; the same command resumes.",
     ),
     "S3H-NET-06": Diagnosis(
-        "The server's certificate was refused.",
+        "The server's certificate is not trusted.",
         YOU,
-        "If a private authority signed it, name its PEM file with --ca-bundle. A wrong name means a wrong server.",
+        "If a private authority signed it, give its PEM file with --ca-bundle. A wrong name means a wrong server.",
     ),
     "S3H-NET-07": Diagnosis(
-        "The server redirects. Redirects are never followed, since the session token would travel along.",
+        "The server redirects. Redirects are never followed, since the other server would get the session token.",
         YOU,
         "Check --region and --endpoint-url.",
     ),
     "S3H-NET-08": Diagnosis(
-        "The server sent nothing, or too little, for too long.",
+        "A transfer stalled: the server sent nothing, or too little, for too long.",
         YOU,
         "Check the network; the same command resumes.",
     ),
     "S3H-NET-09": Diagnosis(
-        "Somebody between here and the service answered with a web page: a proxy, a filter or a captive portal.",
+        "The response is a web page, not from the service, but from a proxy, a filter or a captive portal.",
         ADMIN,
-        "Open the endpoint in a browser to see whose page it is; have its host let through, or name the right"
-        " proxy in HTTPS_PROXY (NO_PROXY for none). No policy of the bucket or the role is at fault.",
+        "Open the endpoint in a browser to see whose page it is. Allow its host there, or set the right proxy in"
+        " HTTPS_PROXY (NO_PROXY for none). The policies of the bucket and the role are not the cause.",
     ),
     "S3H-STS-15": Diagnosis(
         "The STS endpoint does not know AssumeRole.",
@@ -183,41 +184,42 @@ DIAGNOSES: dict[str, Diagnosis] = {
     "S3H-S3-02": Diagnosis(
         "The role may not list the bucket (s3:ListBucket).",
         OWNER,
-        "Allow s3:ListBucket on the bucket's own ARN, arn:aws:s3:::BUCKET, not BUCKET/*.",
+        "Allow s3:ListBucket on the ARN of the bucket, arn:aws:s3:::BUCKET, not on BUCKET/*.",
     ),
     "S3H-S3-03": Diagnosis(
         "The role may list other prefixes of the bucket, but not this one (a condition on s3:prefix).",
         BOTH,
-        "Haul a prefix that may be listed (PREFIX), or have the s3:prefix condition on s3:ListBucket widened.",
+        "Copy a prefix that may be listed (PREFIX), or ask the data owner to extend the s3:prefix condition on"
+        " s3:ListBucket.",
     ),
     "S3H-S3-04": Diagnosis(
         "The role may not read the objects (s3:GetObject).",
         OWNER,
-        "Allow s3:GetObject on the objects, arn:aws:s3:::BUCKET/*, not on the bucket's own ARN.",
+        "Allow s3:GetObject on the objects, arn:aws:s3:::BUCKET/*, not on the ARN of the bucket.",
     ),
     "S3H-S3-05": Diagnosis(
-        "The object does not exist, and who may not list the bucket is told 403 instead of 404.",
+        "The object does not exist. Without permission to list the bucket, S3 returns 403 instead of 404.",
         BOTH,
-        "Check the key. The data owner may allow s3:ListBucket on arn:aws:s3:::BUCKET, and 404 is told.",
+        "Check the key. If the data owner allows s3:ListBucket on arn:aws:s3:::BUCKET, S3 returns 404.",
     ),
     "S3H-S3-06": Diagnosis(
-        "S3 was sent a header that asks for encryption, which it refuses on reads. s3haul sends none.",
+        "The request had a header for server-side encryption, which S3 refuses on reads. s3haul does not send it.",
         YOU,
         "Look for a proxy or gateway that adds x-amz-server-side-encryption.",
     ),
     "S3H-S3-07": Diagnosis(
-        "Some objects belong to another account, which the bucket's and the role's policies do not reach.",
+        "Some objects belong to another account, so the policies of the bucket and the role do not apply to them.",
         OWNER,
-        "Set the bucket's Object Ownership to Bucket owner enforced, or copy those objects in place.",
+        "Set the bucket's Object Ownership to Bucket owner enforced, or copy those objects onto themselves.",
     ),
     "S3H-S3-08": Diagnosis(
-        "A policy refuses what the role's own policy allows; AWS names its kind.",
+        "Another policy denies what the role's policy allows; AWS names its kind.",
         OWNER,
-        "Change the policy of that kind: service control and resource control policies are the organisation's,"
-        " boundaries and resource-based policies the data owner's, endpoint and session policies yours.",
+        "Change the policy of that kind. Service control and resource control policies belong to the organisation,"
+        " boundaries and resource-based policies to the data owner, endpoint and session policies to you.",
     ),
     "S3H-S3-09": Diagnosis(
-        "The bucket makes the requester pay.",
+        "The bucket is a Requester Pays bucket.",
         YOU,
         "Add --request-payer requester. The account of the role pays.",
     ),
@@ -227,44 +229,44 @@ DIAGNOSES: dict[str, Diagnosis] = {
         "Restore them (RestoreObject), then run the same command again. Until then they are skipped.",
     ),
     "S3H-S3-11": Diagnosis(
-        "S3 refuses requests for their rate.",
+        "S3 throttles requests.",
         NOBODY,
-        "Nothing: s3haul slows down by itself. If it goes on, lower --concurrency or run later.",
+        "Nothing: s3haul slows down by itself. If it continues, lower --concurrency or run later.",
     ),
     "S3H-S3-12": Diagnosis(
         "Objects are overwritten while they are read.",
         YOU,
-        "Run again when the bucket is at rest: a changed object is fetched anew, three times at most.",
+        "Run again when nobody writes to the bucket: a changed object is fetched again, three times at most.",
     ),
     "S3H-S3-13": Diagnosis(
-        "The bucket belongs to another account than --expected-bucket-owner says.",
+        "The bucket does not belong to the account in --expected-bucket-owner.",
         YOU,
-        "Check the account number, and that the bucket is the one you mean: names can look alike.",
+        "Check the account number and the bucket name: someone else may own a bucket with a similar name.",
     ),
     "S3H-S3-14": Diagnosis(
-        "There is no byte to read: the objects are empty.",
+        "All sampled objects are empty, so no byte could be read.",
         NOBODY,
-        "Nothing: another probe proves the right to read.",
+        "Nothing: another request proves the permission to read.",
     ),
     "S3H-S3-15": Diagnosis(
-        "The listing is incomplete, so nobody could say that every key was hauled.",
+        "The listing is incomplete, so it cannot be guaranteed that every key was copied.",
         SERVICE,
-        "Run again. If it repeats, the server's listing is faulty. SeaweedFS, for one, lists directory by directory,"
-        " so that logs/a comes before logs.txt, and loses keys at page ends: haul its prefixes one by one.",
+        "Run again. If it repeats, the server's listing is faulty. SeaweedFS, for example, lists directory by directory,"
+        " so logs/a comes before logs.txt, and loses keys at page ends: copy its prefixes one by one.",
     ),
     "S3H-S3-16": Diagnosis(
         "The object does not exist, or was deleted after it was listed.",
         YOU,
-        "Check the key, which is case-sensitive, or run again to list anew.",
+        "Check the key, which is case-sensitive, or run again to list again.",
     ),
     "S3H-S3-17": Diagnosis(
-        "The service failed, and went on failing.",
+        "The service failed, also after retries.",
         SERVICE,
         "Run again: the same command resumes.",
     ),
-    "S3H-S3-18": Diagnosis("The service refused the request.", YOU, "Its own words say why."),
+    "S3H-S3-18": Diagnosis("The service refused the request.", YOU, "Its message says why."),
     "S3H-S3-19": Diagnosis(
-        "No object is selected: nothing is there, or the filters leave nothing.",
+        "No object is selected: the prefix is empty, or the filters exclude everything.",
         YOU,
         "Check bucket, prefix and filters; keys are case-sensitive. With --fail-if-empty this is exit code 6.",
     ),
@@ -288,49 +290,49 @@ DIAGNOSES: dict[str, Diagnosis] = {
     "S3H-KMS-01": Diagnosis(
         "The role may not decrypt the objects (kms:Decrypt).",
         OWNER,
-        "Allow kms:Decrypt on KEY-ARN, not on an alias. A condition kms:ViaService must name the bucket's region.",
+        "Allow kms:Decrypt on KEY-ARN, not on an alias. A kms:ViaService condition must have the bucket's region.",
     ),
     "S3H-KMS-02": Diagnosis(
-        "The key's own policy does not let the role decrypt.",
+        "The key policy does not allow the role to decrypt.",
         OWNER,
-        "Add the role to the policy of KEY-ARN, or put back its statement that lets IAM policies act.",
+        "Add the role to the policy of KEY-ARN, or restore its statement that enables IAM policies.",
     ),
     "S3H-KMS-03": Diagnosis(
-        "The key is another account's and is not shared with the caller; or the role was not assumed at all.",
+        "The key belongs to another account and is not shared with the caller; or the role was not assumed at all.",
         OWNER,
-        "The account of KEY-ARN adds the role to the key's policy; the role's policy must allow kms:Decrypt too.",
+        "The account of KEY-ARN must add the role to the key policy; the role's policy must allow kms:Decrypt too.",
     ),
     "S3H-KMS-04": Diagnosis(
-        "A policy tests the caller's address, VPC or endpoint for kms:Decrypt, and S3 makes that call.",
+        "A policy for kms:Decrypt tests the caller's address, VPC or endpoint, but S3 makes that call, not the caller.",
         OWNER,
-        "Take aws:SourceIp, aws:SourceVpc and aws:SourceVpce out of the statement; kms:ViaService narrows it"
-        " instead. In a Deny add aws:ViaAWSService = false.",
+        "Remove aws:SourceIp, aws:SourceVpc and aws:SourceVpce from the statement; use kms:ViaService instead."
+        " In a Deny add aws:ViaAWSService = false.",
     ),
     "S3H-KMS-05": Diagnosis(
-        "The condition on the encryption context has one form only, so old or new objects are shut out.",
+        "The condition on the encryption context allows only objects with a Bucket Key, or only those without.",
         OWNER,
-        "List both under kms:EncryptionContext:aws:s3:arn, with StringLike: the bucket's ARN (objects under a"
+        "List both under kms:EncryptionContext:aws:s3:arn, with StringLike: the bucket's ARN (objects with a"
         " Bucket Key) and BUCKET/* (all others).",
     ),
     "S3H-KMS-06": Diagnosis(
-        "The bucket's objects are under several KMS keys, and the role may not use all of them.",
+        "The objects are encrypted with several KMS keys, and the role may not use all of them.",
         OWNER,
         "Name each key in the role's kms:Decrypt statement, and the role in each key's policy: KEY-ARN.",
     ),
     "S3H-KMS-07": Diagnosis(
-        "The objects' KMS key is disabled, scheduled for deletion, or gone.",
+        "The KMS key of the objects is disabled, scheduled for deletion, or deleted.",
         OWNER,
         "aws kms enable-key --key-id KEY-ARN, or cancel its deletion now: aws kms cancel-key-deletion --key-id KEY-ARN.",
     ),
     "S3H-KMS-08": Diagnosis(
-        "KMS refuses requests for their rate: the quota of the data owner's account is used up.",
+        "KMS throttles requests: the request quota of the data owner's account is used up.",
         OWNER,
-        "Nothing at once: s3haul slows down by itself. Bucket Keys (for new objects) or a higher quota help.",
+        "Nothing is needed now: s3haul slows down by itself. Bucket Keys (for new objects) or a higher quota help.",
     ),
     "S3H-KMS-09": Diagnosis(
-        "The object is not stored with the encryption that --sse or --sse-kms-key-id states.",
+        "The object does not have the encryption that --sse or --sse-kms-key-id demands.",
         OWNER,
-        "Re-encrypt the object, or drop the flag.",
+        "Re-encrypt the object, or remove the flag.",
     ),
     "S3H-KMS-10": Diagnosis(
         "The object is encrypted with a key that only its uploader has (SSE-C).",
@@ -345,30 +347,32 @@ DIAGNOSES: dict[str, Diagnosis] = {
     "S3H-INT-02": Diagnosis(
         "S3 stores no checksum that can be verified, and --require-checksum is given.",
         OWNER,
-        "Copy the object in place with a checksum, or drop --require-checksum.",
+        "Copy the object onto itself with a checksum, or remove --require-checksum.",
     ),
     "S3H-INT-03": Diagnosis(
-        "The server's answers do not match the request (status, length, range or ETag).",
+        "The server's responses do not match the request (status, length, range or ETag).",
         SERVICE,
         "Look for a proxy or gateway between you and S3; run again.",
     ),
     "S3H-INT-04": Diagnosis(
-        "The listing names an object by bytes that are no UTF-8 text, with no usable size, or twice.",
+        "The listing has a key that is not valid UTF-8, an unusable size, or the same key twice.",
         SERVICE,
-        "AWS does none of this. The detail shows the bytes; rename the object at the source, or fix the server.",
+        "AWS does not do this. The detail shows the bytes; rename the object at the source, or fix the server.",
     ),
     "S3H-INT-05": Diagnosis(
-        "A file is no longer what was hauled: its bytes, its size or its place have changed.",
+        "A file is no longer what was downloaded: its bytes, its size or its path have changed.",
         YOU,
-        "Run the same s3haul cp again: it fetches what `s3haul verify` has found damaged. Look after the disk.",
+        "Run the same s3haul cp again: it fetches what `s3haul verify` has found damaged. Check the disk.",
     ),
-    "S3H-DST-01": Diagnosis("The destination cannot be used.", YOU, "The message says what the system said."),
+    "S3H-DST-01": Diagnosis(
+        "The destination cannot be used.", YOU, "The message contains the error of the system."
+    ),
     "S3H-DST-02": Diagnosis(
-        "The destination is full, or will be: bytes, inodes or quota.",
+        "The destination has too little space: bytes, inodes or quota.",
         YOU,
         "Free some space; the same command resumes.",
     ),
-    "S3H-DST-03": Diagnosis("Another run works on this destination.", YOU, "Wait for it to end, or stop it."),
+    "S3H-DST-03": Diagnosis("Another run uses this destination.", YOU, "Wait for it to end, or stop it."),
     "S3H-DST-04": Diagnosis(
         "The journal cannot be used: damaged, of another source, of a newer version, or missing.",
         YOU,
@@ -377,42 +381,43 @@ DIAGNOSES: dict[str, Diagnosis] = {
     "S3H-DST-05": Diagnosis(
         "This file system cannot store the key's name or the object's size.",
         YOU,
-        "Haul to another file system.",
+        "Copy to another file system.",
     ),
     "S3H-DST-06": Diagnosis(
-        "Something that s3haul did not make stands where the file must go.",
+        "Something that s3haul did not create is at the path of the file.",
         YOU,
         "Move it away, or choose an empty destination.",
     ),
     "S3H-DST-07": Diagnosis(
-        "A file that differs stands in its place, and --existing skip is given.",
+        "A different file is at its path, and --existing skip is given.",
         YOU,
         "Use --existing overwrite to replace it.",
     ),
     "S3H-DST-08": Diagnosis(
-        "This process ran out of file descriptors, or may open too few.",
+        "This process has too few file descriptors.",
         YOU,
         "Raise ulimit -n, or lower --concurrency.",
     ),
     "S3H-DST-09": Diagnosis(
-        "The file system did not take the file.",
+        "The file system did not accept the file.",
         YOU,
         "The detail says why (permissions, a mount inside the destination, a full directory).",
     ),
     "S3H-DST-12": Diagnosis(
-        "The file system refuses something that s3haul can do without.",
+        "The file system does not support something that s3haul can do without.",
         YOU,
-        "Nothing, where the message names nothing that you need; otherwise choose another file system.",
+        "Nothing, if you do not need what the message names; otherwise choose another file system.",
     ),
     "S3H-DST-10": Diagnosis(
-        "The file system holds A and a for one name, so that keys which differ in case alone collide.",
+        "The file system does not distinguish upper and lower case, so keys that differ only in case collide.",
         YOU,
-        "Haul to a file system that tells them apart, if the bucket has such keys.",
+        "If the bucket has such keys, copy to a case-sensitive file system.",
     ),
     "S3H-DST-11": Diagnosis(
-        "The machine gives this process no further thread, or no more memory.",
+        "The system refuses another thread, or more memory, to this process.",
         YOU,
-        "Raise the limit that the message names (ulimit -u, ulimit -v, the container's), or lower --concurrency.",
+        "Raise the limit that the message names (ulimit -u, ulimit -v, or that of the container), or lower"
+        " --concurrency.",
     ),
     "S3H-RUN-01": Diagnosis("A signal ended the run.", YOU, "The same command resumes."),
     "S3H-USE-01": Diagnosis("Invalid command-line arguments or settings.", YOU, "See s3haul COMMAND --help."),

@@ -1,6 +1,6 @@
-"""Which link of a trust policy refuses a caller: STS does not say, the policy does.
+"""Finds out why a trust policy refuses a caller, because STS does not say it. Pure.
 
-Pure; a reading of one document for one caller, not a policy evaluator.
+It examines the common mistakes in one document for one caller; it is not a policy evaluator.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ _UNIQUE_IDS = ("AIDA", "AROA")
 
 
 def trust_diagnosis_id(policy: Mapping[str, Any], caller_arn: str, role: RoleOptions) -> str:
-    """The row for a caller whom STS refused; S3H-STS-03 where the policy shows no reason."""
+    """The row for a caller that STS refused; S3H-STS-03 if the policy shows no reason."""
     allows = [one for one in _listed(policy.get("Statement")) if one.get("Effect") == "Allow"]
     names = set(_names(caller_arn))
     matching = [one for one in allows if names & {*_principals(one)}]
@@ -28,7 +28,7 @@ def trust_diagnosis_id(policy: Mapping[str, Any], caller_arn: str, role: RoleOpt
 
 
 def _names(arn: str) -> Iterator[str]:
-    """Everything by which a trust policy may name the caller."""
+    """All principals of a trust policy that match the caller."""
     yield from ("*", arn)
     fields = arn.split(":")
     if len(fields) < 6:
@@ -38,7 +38,7 @@ def _names(arn: str) -> Iterator[str]:
 
 
 def principal_of(arn: str) -> str:
-    """What a policy calls the caller: a session is its role's (whose path a session does not tell)."""
+    """The principal of the caller in policies: for a session, its role (without path, which a session ARN lacks)."""
     fields = arn.split(":")
     if len(fields) < 6 or not fields[5].startswith("assumed-role/"):
         return arn

@@ -1,7 +1,6 @@
-"""The local destination: the only place that creates, names and opens the files of the user's tree.
+"""The local destination: the only package that creates, names and opens files of the user's tree.
 
-Synchronous throughout; the engine calls it in threads. It knows nothing of S3, and takes no path but a
-`SafePath`.
+All calls block; the engine makes them in threads. Nothing here knows S3. Every path is a `SafePath`.
 """
 
 from s3haul.disk.destination import Destination

@@ -1,8 +1,9 @@
-"""The destination directory: how files come into it, whole and nowhere else.
+"""The destination directory: writes files into it, complete ones only, and never outside it.
 
-A file is written under a temporary name in `.s3haul/tmp` (the same file system, and cleaning up after a
-crash needs no walk) and renamed to its place. All of it goes through directory descriptors; see
-`directories`. Trouble with one object is an `ObjectPathError`, everything else a `DestinationError`.
+A file is written under a temporary name in `.s3haul/tmp`, then renamed to its final name. That directory is on the
+same file system, as rename needs, and cleaning it after a crash needs no walk of the tree. All paths are opened
+relative to directory descriptors (see `directories`). An error of one object is an `ObjectPathError`, every other
+error a `DestinationError`.
 """
 
 import contextlib
@@ -34,9 +35,9 @@ from s3haul.models import SafePath
 
 
 class Destination(Tree):
-    """The root of the user's tree and our state in it. Safe to use from several threads at once.
+    """The root of the user's tree, with our state directory in it. Safe to use from several threads at once.
 
-    Made by `open`; ended by `close`, or used as a context manager.
+    Create it with `open`; end it with `close`, or use it as a context manager.
     """
 
     def __init__(
@@ -52,10 +53,10 @@ class Destination(Tree):
 
     @classmethod
     def open(cls, root: Path, *, force: bool = False) -> Self:
-        """Open `root`, creating it as needed. Takes no lock.
+        """Open `root`, and create it if needed. Takes no lock.
 
-        Raises `DestinationError`: not a directory, not writable; and unless `force`: `/`, the home
-        directory, or a directory of somebody else.
+        Raises `DestinationError` if it is not a directory or not writable, and, without `force`, if it is `/`,
+        the home directory, or owned by another user.
         """
         with contextlib.ExitStack() as undo:
             limitations = Limitations()
@@ -72,11 +73,11 @@ class Destination(Tree):
         return destination
 
     def lock(self) -> None:
-        """Claim the destination until `close`. Raises `DestinationLockedError`, naming the owner."""
+        """Lock the destination until `close`. Raises `DestinationLockedError`, which names the process that has it."""
         self._fds.append(take_lock(self.root, self._state_fd))
 
     def close(self) -> None:
-        """As `Tree.close`; what `settle` found out is kept."""
+        """As `Tree.close`. Also commits the names that `settle` chose."""
         try:
             if self._names is not None:
                 self._names.close()
@@ -84,23 +85,28 @@ class Destination(Tree):
             super().close()
 
     def untold_limitations(self) -> list[str]:
-        """What this disk refuses and the run goes on without: the sentences that no earlier call returned."""
+        """What this file system does not support (the run continues): the sentences that no earlier call returned."""
         return self._limitations.untold()
 
     @property
     def folds_names(self) -> bool:
-        """Whether the disk takes names for one another that differ in case, Unicode form and the like."""
+        """Whether the file system treats names as equal that differ in case or Unicode form, for example."""
         return self._names is not None
 
     def settle(self, path: SafePath) -> SafePath:
-        """Where the object of `path` goes on this disk: `path`, unless the disk would take a component of it
-        for another one that an earlier call settled, in this run or one before. Nothing else is looked at,
-        so all keys must be settled in the order of the listing. Raises `DestinationError`."""
+        """The path to use on this file system: `path` itself, or one with other spellings of those components that
+        the file system would treat as equal to a component of an earlier call, in this run or a previous one.
+
+        The result depends only on earlier calls, so settle all keys in the order of the listing, or a second run
+        could choose other names. Raises `DestinationError`.
+        """
         return path if self._names is None else self._names.settle(path)
 
     def clear_temporary(self, prefix: str = "", kept: Collection[str] = ()) -> int:
-        """Remove what was left in `.s3haul/tmp`, by earlier runs or under this prefix, except the names
-        `kept`; how many files. Only under the lock, and only where nobody is at work."""
+        """Remove the files in `.s3haul/tmp` that begin with `prefix`, except the names `kept`. Returns how many.
+
+        Call it only with the lock held, and while no file is being written.
+        """
         try:
             return self._staging.clear(prefix, kept)
         except OSError as error:
@@ -115,15 +121,15 @@ class Destination(Tree):
             write_all(temporary.fd, buffers, size)
             self._place(temporary, path, mtime)
         except OSError as error:
-            raise self.trouble(error, needed=size) from error
+            raise self.write_error(error, needed=size) from error
         finally:
             self._staging.discard(temporary)
 
     def create_temporary(self, size: int) -> Temporary:
-        """A new file for `size` bytes, with the space reserved where the file system can do that.
+        """Create a file for `size` bytes, and reserve its space if the file system can.
 
-        Raises `DestinationFullError` when it cannot fit. The caller writes to `fd`, gives the OSErrors
-        of that to `trouble`, and ends with `publish` or `discard`.
+        Raises `DestinationFullError` if it does not fit. The caller writes to `fd`, passes an OSError of that
+        to `write_error`, and ends with `publish`, `set_aside` or `discard`.
         """
         free = self.free_space()
         if size > free.bytes:
@@ -134,32 +140,32 @@ class Destination(Tree):
             reserve(temporary.fd, size)
         except OSError as error:
             self._staging.discard(temporary)
-            raise self.trouble(error, needed=size) from error
+            raise self.write_error(error, needed=size) from error
         return temporary
 
     def reopen_temporary(self, name: str, size: int) -> Temporary | None:
-        """The file that an earlier run left for an object of `size` bytes; None where it is of no use."""
+        """Open the file that an earlier run left for an object of `size` bytes; None if it cannot be continued."""
         try:
             return self._staging.reopen(name, size)
         except OSError as error:
-            raise self._run_trouble(error, size) from error
+            raise self._run_error(error, size) from error
 
     def write(self, temporary: Temporary, data: Buffer, offset: int) -> None:
         """Write all of `data` at `offset`. Raises as `create_temporary`."""
         try:
             write_at(temporary.fd, data, offset)
         except OSError as error:
-            raise self.trouble(error, needed=temporary.size) from error
+            raise self.write_error(error, needed=temporary.size) from error
 
     def read(self, temporary: Temporary, size: int, offset: int) -> bytes:
-        """At most `size` bytes of what was written at `offset`; none behind the end of the file."""
+        """Read at most `size` bytes at `offset`; b"" at the end of the file."""
         try:
             return os.pread(temporary.fd, size, offset)
         except OSError as error:
-            raise self._run_trouble(error) from error
+            raise self._run_error(error) from error
 
     def publish(self, temporary: Temporary, path: SafePath, mtime: float) -> None:
-        """Give the finished file its name. After an error it is still there, to be discarded."""
+        """Rename the complete file to its final name. After an error the caller must still discard it."""
         try:
             written = os.fstat(temporary.fd).st_size
             if written != temporary.size:
@@ -167,18 +173,18 @@ class Destination(Tree):
                 raise ObjectPathError("wrong-size", message)
             self._place(temporary, path, mtime)
         except OSError as error:
-            raise self.trouble(error, needed=temporary.size) from error
+            raise self.write_error(error, needed=temporary.size) from error
 
     def discard(self, temporary: Temporary) -> None:
-        """Close and remove a temporary file; nothing happens to one that was published."""
+        """Close and remove a temporary file. Does nothing if it was published."""
         self._staging.discard(temporary)
 
     def set_aside(self, temporary: Temporary) -> None:
-        """Close a temporary file and leave it to the next run."""
+        """Close a temporary file and keep it for the next run."""
         self._staging.set_aside(temporary)
 
     def temporary_space(self, name: str) -> int:
-        """Bytes on the disk that a file of an earlier run holds, reserved ones included."""
+        """Bytes that a file of an earlier run occupies on the disk, reserved blocks included."""
         return self._staging.space(name)
 
     def remove_temporary(self, name: str) -> None:
@@ -188,14 +194,14 @@ class Destination(Tree):
             self.discard(temporary)
 
     def make_directory(self, path: SafePath) -> None:
-        """Make the directory `path` with its parents; one that exists is fine."""
+        """Create the directory `path` and its parents, unless they exist."""
         try:
             self._directories.release(self._directories.hold(path.parts, create=True))
         except OSError as error:
-            raise self._path_trouble(error) from error
+            raise self._path_error(error) from error
 
     def relocate(self, old: SafePath, new: SafePath) -> bool:
-        """Rename the file `old` to `new`, replacing a file there. False if there is none."""
+        """Rename the file `old` to `new`, and replace a file there. False if `old` is no regular file."""
         found = self.stat(old)
         if found is None or not found.is_regular:
             return False
@@ -206,13 +212,16 @@ class Destination(Tree):
             finally:
                 self._directories.release(parent)
         except OSError as error:
-            raise self._path_trouble(error) from error
+            raise self._path_error(error) from error
         return True
 
     def sync(self) -> None:
-        """Everything landed and settled so far survives a power loss when this returns."""
+        """When this returns, all files that were published and all names that were settled survive a power loss."""
+        # Names first: a file that is durable under a name that is not recorded could get a second name in the next run.
         if self._names is not None:
             self._names.commit()
+        # One sync of the file system covers the data, the renames and the directories of a whole batch of files.
+        # An fsync for each file and each directory would cost a disk flush for each.
         try:
             try:
                 sync_file_system(self._root_fd)
@@ -220,51 +229,53 @@ class Destination(Tree):
                 self._limitations.tolerate(error, SYNC)
                 os.sync()
         except OSError as error:
-            raise self._run_trouble(error) from error
+            raise self._run_error(error) from error
 
-    def trouble(self, error: OSError, *, needed: int = 0) -> ObjectPathError | DestinationError:
-        """What an error means that was met while writing a temporary file of `needed` bytes."""
+    def write_error(self, error: OSError, *, needed: int = 0) -> ObjectPathError | DestinationError:
+        """The error to raise for an OSError of writing a temporary file of `needed` bytes."""
         if error.errno == errno.EFBIG and (one_object := object_error(error)):
             return one_object
-        return self._run_trouble(error, needed)
+        return self._run_error(error, needed)
 
     def _create(self, size: int) -> Temporary:
         try:
             return self._staging.create(size)
         except OSError as error:
-            raise self._run_trouble(error, size) from error
+            raise self._run_error(error, size) from error
 
     def _place(self, temporary: Temporary, path: SafePath, mtime: float) -> None:
+        # Close before the rename: NFS and SMB report failed writes only at close.
         self._staging.finish(temporary, mtime)
         self._rename(temporary.name, self._staging.fd, path)
         temporary.name = ""
 
     def _rename(self, name: str | bytes, source_fd: int, path: SafePath) -> None:
-        """Move a file to `path`, making its directories; never over anything but a regular file."""
+        """Move a file to `path` and create its directories. Only a regular file is ever replaced."""
         try:
             try:
                 self._rename_once(name, source_fd, path)
             except FileNotFoundError:
-                # A directory that was kept open has been removed meanwhile: walk again, once.
+                # Somebody removed a directory of which we hold a descriptor: open it again from the root, once.
                 self.check_alive()
                 self._rename_once(name, source_fd, path)
         except OSError as error:
-            raise self._path_trouble(error) from error
+            raise self._path_error(error) from error
 
     def _rename_once(self, name: str | bytes, source_fd: int, path: SafePath) -> None:
         leaf = leaf_name(path)
         parent = self._directories.hold(path.parts[:-1], create=True)
         try:
+            # rename would replace a symbolic link, FIFO or device without a question.
             with contextlib.suppress(FileNotFoundError):
                 refuse_irregular(os.stat(leaf, dir_fd=parent.fd, follow_symlinks=False))
             os.rename(name, leaf, src_dir_fd=source_fd, dst_dir_fd=parent.fd)
         finally:
             self._directories.release(parent)
 
-    def _path_trouble(self, error: OSError) -> ObjectPathError | DestinationError:
+    def _path_error(self, error: OSError) -> ObjectPathError | DestinationError:
         if error.errno in {errno.EACCES, errno.EPERM}:
             refuse_unwritable(self.root, self._root_fd)
-        return super()._path_trouble(error)
+        return super()._path_error(error)
 
 
 def _try_names(root: Path, root_fd: int, state_fd: int, temporary_fd: int, prefix: str) -> bool:

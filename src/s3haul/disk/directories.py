@@ -1,7 +1,7 @@
-"""Open directories below the root, walked without ever following a symlink, and a few kept open.
+"""Opens directories below the root without following symbolic links, and keeps the last ones open.
 
-Every step is relative to the descriptor of the directory before it, so a directory that is swapped
-for a symlink after it was opened leads nowhere new.
+Each component is opened relative to the descriptor of its parent. If somebody replaces a directory by a symbolic link
+afterwards, the descriptor still refers to the original directory, so no file is written outside the root.
 """
 
 import contextlib
@@ -15,12 +15,12 @@ from s3haul.disk.errors import ObjectPathError
 
 LIMIT = 64  # directories kept open
 
-# O_PATH also serves directories that may be entered but not read.
+# O_PATH needs no read permission on the directory, only search permission (x).
 _OPEN = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Handle:
-    """An open directory: `fd` is valid until the handle is released."""
+    """An open directory. `fd` is valid until the handle is released."""
 
     __slots__ = ("fd", "kept", "users")
 
@@ -31,7 +31,7 @@ class Handle:
 
 
 class Directories:
-    """Directory descriptors by path, the least recently used closed first, never one that is in use."""
+    """A cache of directory descriptors by path. The least recently used one is closed first, but never while in use."""
 
     def __init__(self, root_fd: int, limit: int = LIMIT) -> None:
         self._root = Handle(root_fd)
@@ -40,9 +40,9 @@ class Directories:
         self._kept: OrderedDict[tuple[str, ...], Handle] = OrderedDict()
 
     def hold(self, parts: tuple[str, ...], *, create: bool) -> Handle:
-        """The directory of `parts`; the caller releases it.
+        """Open the directory of `parts`; the caller releases it.
 
-        Raises `ObjectPathError` where a component is no directory, else the OSError as it came.
+        Raises `ObjectPathError` if a component is not a directory; other OSErrors are not translated.
         """
         depth, handle = self._nearest(parts)
         while depth < len(parts):
@@ -61,7 +61,7 @@ class Directories:
                 os.close(handle.fd)
 
     def forget(self) -> None:
-        """Walk from the root again next time."""
+        """Empty the cache: the next call opens all directories again from the root."""
         with self._lock:
             while self._kept:
                 self._drop_oldest()
@@ -81,7 +81,7 @@ class Directories:
     def _keep(self, parts: tuple[str, ...], fd: int) -> Handle:
         with self._lock:
             known = self._kept.get(parts)
-            if known is not None:  # another thread was faster
+            if known is not None:  # another thread opened it meanwhile
                 os.close(fd)
                 known.users += 1
                 return known
@@ -98,9 +98,9 @@ class Directories:
 
 
 def name_bytes(name: str, *, first: bool) -> bytes:
-    """One component as the disk stores it (UTF-8, whatever the locale), checked once more.
+    """One component as stored on disk: UTF-8 in every locale. A second, independent check of its safety.
 
-    Raises ValueError for what `core.keypath` never makes: somebody else made the path.
+    Raises ValueError for a component that `core.keypath` never returns.
     """
     if name in {"", ".", ".."} or "/" in name or "\0" in name or (first and name.lower() == STATE_DIRECTORY):
         raise ValueError("not a safe path")
@@ -114,17 +114,17 @@ def _open_child(parent_fd: int, name: bytes, *, create: bool) -> int:
         if not create:
             raise
     except NotADirectoryError:
-        raise _in_the_way(parent_fd, name) from None
-    with contextlib.suppress(FileExistsError):  # another thread was faster; opening it tells what it is
+        raise _not_a_directory(parent_fd, name) from None
+    with contextlib.suppress(FileExistsError):  # another thread created it; the open below checks its type
         os.mkdir(name, 0o777, dir_fd=parent_fd)
     try:
         return os.open(name, _OPEN, dir_fd=parent_fd)
     except NotADirectoryError:
-        raise _in_the_way(parent_fd, name) from None
+        raise _not_a_directory(parent_fd, name) from None
 
 
-def _in_the_way(parent_fd: int, name: bytes) -> ObjectPathError:
+def _not_a_directory(parent_fd: int, name: bytes) -> ObjectPathError:
     shown = name.decode()
     if stat.S_ISLNK(os.stat(name, dir_fd=parent_fd, follow_symlinks=False).st_mode):
         return ObjectPathError("symlink-in-the-way", f"the directory {shown} is a symbolic link")
-    return ObjectPathError("file-in-the-way", f"{shown} must be a directory, but a file stands there")
+    return ObjectPathError("file-in-the-way", f"{shown} must be a directory, but it is a file")

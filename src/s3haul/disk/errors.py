@@ -1,6 +1,6 @@
-"""What an errno means to the user: trouble with one object, or the end of the run. No I/O here.
+"""Maps an errno to an error for the user: of one object, or of the whole run. No I/O here.
 
-Messages name files raw, as every error does; whoever shows them escapes them with `core.text.show`.
+Messages contain file names as they are, like all errors; the code that prints them escapes with `core.text.show`.
 """
 
 import errno
@@ -13,7 +13,7 @@ from s3haul.errors import DestinationError, DestinationFullError
 
 
 class ObjectPathError(Exception):
-    """One object cannot be stored; the run goes on. `reason` is one of `OBJECT_REASONS`."""
+    """One object cannot be stored; the run continues. `reason` is one of `OBJECT_REASONS`."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -22,14 +22,14 @@ class ObjectPathError(Exception):
 
 
 class FreeSpace(NamedTuple):
-    """What an unprivileged process may still use. `inodes` is huge where the file system has no limit."""
+    """What an unprivileged process may still use. `inodes` is `sys.maxsize` if the file system has no limit."""
 
     bytes: int
     inodes: int
 
 
 class Meaning(NamedTuple):
-    """`reason` is set where the errno, met on an object's own path, concerns that object alone."""
+    """`reason` is set if the errno concerns only the object on whose path it occurred, not the run."""
 
     text: str
     hint: str = ""
@@ -46,28 +46,28 @@ MEANINGS = {
     errno.EROFS: Meaning("the file system is read-only", f"remount it writable, {_RESUME}"),
     errno.EIO: Meaning("the disk reported an input/output error", _DISK),
     errno.ESTALE: Meaning("the network mount lost the directory", _DISK),
-    errno.ENODEV: Meaning("the device is gone", _DISK),
-    errno.ENXIO: Meaning("the device is gone", _DISK),
+    errno.ENODEV: Meaning("the device was removed", _DISK),
+    errno.ENXIO: Meaning("the device was removed", _DISK),
     errno.ENOTCONN: Meaning("the mount is no longer connected", _DISK),
-    errno.ETIMEDOUT: Meaning("the mount does not answer", _DISK),
+    errno.ETIMEDOUT: Meaning("the mount does not respond", _DISK),
     errno.EMFILE: Meaning("this process has too many files open", _FILES),
     errno.ENFILE: Meaning("the system has too many files open", "close other programs, " + _RESUME),
     errno.ENOMEM: Meaning("the system is out of memory", "lower --concurrency, " + _RESUME),
-    errno.ENOLCK: Meaning("the file system gives no locks", "choose a destination on a local disk"),
+    errno.ENOLCK: Meaning("the file system does not support locks", "choose a destination on a local disk"),
     errno.EACCES: Meaning("permission denied", "make the destination writable for you", "permission-denied"),
     errno.EPERM: Meaning("operation not permitted", "choose a destination that you own", "permission-denied"),
     errno.ENAMETOOLONG: Meaning("the name is too long for this file system", reason="name-too-long"),
     errno.EILSEQ: Meaning("the file system refuses the name", reason="name-refused"),
     errno.EINVAL: Meaning("the file system refuses the name", reason="name-refused"),
     errno.ELOOP: Meaning("a symbolic link is in the way", reason="symlink-in-the-way"),
-    errno.ENOTDIR: Meaning("a file stands where a directory must be", reason="file-in-the-way"),
-    errno.EISDIR: Meaning("a directory stands where the file must go", reason="directory-in-the-way"),
+    errno.ENOTDIR: Meaning("a file exists where a directory is needed", reason="file-in-the-way"),
+    errno.EISDIR: Meaning("a directory exists at the path of the file", reason="directory-in-the-way"),
     errno.EXDEV: Meaning("another file system is mounted inside the destination", reason="cross-device"),
     errno.EFBIG: Meaning("the file is too large for this file system or process", reason="file-too-large"),
     errno.EBUSY: Meaning("the file is in use by the system", reason="busy"),
     errno.ETXTBSY: Meaning("the file is a program that is running", reason="busy"),
-    errno.EMLINK: Meaning("the directory can hold no more directories", reason="directory-full"),
-    errno.ENOENT: Meaning("the file or its directory vanished", reason="vanished"),
+    errno.EMLINK: Meaning("the directory cannot hold more subdirectories", reason="directory-full"),
+    errno.ENOENT: Meaning("the file or its directory was removed during the run", reason="vanished"),
 }
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 OBJECT_REASONS = frozenset(meaning.reason for meaning in MEANINGS.values() if meaning.reason) | {
@@ -77,7 +77,7 @@ OBJECT_REASONS = frozenset(meaning.reason for meaning in MEANINGS.values() if me
 
 
 def object_error(error: OSError) -> ObjectPathError | None:
-    """The error as one object's, or None where it concerns the run."""
+    """The error as an error of one object, or None if it concerns the run."""
     meaning = MEANINGS.get(error.errno or 0)
     if meaning is None or not meaning.reason:
         return None
@@ -87,7 +87,7 @@ def object_error(error: OSError) -> ObjectPathError | None:
 def run_error(
     error: OSError, doing: str, *, free: FreeSpace | None = None, needed: int = 0
 ) -> DestinationError:
-    """The error as the end of the run; `doing` completes "cannot …". `needed` is in bytes."""
+    """The error as one that ends the run. `doing` completes "cannot ...". `needed` is in bytes."""
     meaning = MEANINGS.get(error.errno or 0) or Meaning(error.strerror or "unknown error", _DISK)
     message = f"cannot {doing}: {meaning.text} ({name_of(error)})"
     if error.errno not in FULL:
@@ -100,17 +100,17 @@ def run_error(
 
 
 def refuse_irregular(status: os.stat_result) -> None:
-    """Raise `ObjectPathError` unless `status` is a regular file's."""
+    """Raise `ObjectPathError` unless `status` is that of a regular file."""
     mode = status.st_mode
     if stat.S_ISREG(mode):
         return
     if stat.S_ISLNK(mode):
-        raise ObjectPathError("symlink-in-the-way", "a symbolic link stands where the file must go")
+        raise ObjectPathError("symlink-in-the-way", "a symbolic link exists at the path of the file")
     if stat.S_ISDIR(mode):
-        raise ObjectPathError("directory-in-the-way", "a directory stands where the file must go")
-    raise ObjectPathError("not-a-regular-file", "a FIFO, socket or device stands where the file must go")
+        raise ObjectPathError("directory-in-the-way", "a directory exists at the path of the file")
+    raise ObjectPathError("not-a-regular-file", "a FIFO, socket or device exists at the path of the file")
 
 
 def name_of(error: OSError) -> str:
-    """`ENOSPC` and the like."""
+    """The name of the errno, for example `ENOSPC`."""
     return errno.errorcode.get(error.errno or 0, os.strerror(error.errno or 0))

@@ -1,4 +1,4 @@
-"""Who works on a destination now, for those that only look: nothing is made or changed there."""
+"""Which run uses a destination now. Read-only: creates and changes nothing there."""
 
 import fcntl
 import os
@@ -10,9 +10,9 @@ _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def holder_of(root: Path) -> str | None:
-    """What the run that holds the lock wrote into it about itself ("" if nothing); None where no run does.
+    """What the run that holds the lock wrote into the lock file ("" if nothing); None if no run holds it.
 
-    Asking for the lock is the only way to know. It is asked for shared, without waiting, and given back at once.
+    The only way to know is to try the lock. It is tried in shared mode, without waiting, and released at once.
     """
     try:
         fd = os.open(root / STATE_DIRECTORY / "lock", _OPEN)
@@ -22,7 +22,7 @@ def holder_of(root: Path) -> str | None:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return os.pread(fd, 200, 0).decode("utf-8", "replace")
-    except OSError:  # a file system that cannot lock, where no run could begin
+    except OSError:  # a file system without locks: no run can start there
         return None
     finally:
         os.close(fd)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _SYNCFS: Callable[[int], int] | None = getattr(_LIBC, "syncfs", None)
-# glibc's fallocate64 takes 64-bit offsets on every machine; musl has only fallocate, with the same.
+# glibc's fallocate64 takes 64-bit offsets on every platform; musl has only fallocate, with 64-bit offsets too.
 _FALLOCATE = getattr(_LIBC, "fallocate64", None) or getattr(_LIBC, "fallocate", None)
 if _FALLOCATE is not None:
     _FALLOCATE.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
@@ -16,9 +16,9 @@ _UNSUPPORTED = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EP
 
 
 def sync_file_system(fd: int) -> None:
-    """Everything written so far to the file system of `fd` is on the disk when this returns.
+    """Write everything in the page cache for the file system of `fd` to the disk.
 
-    syncfs(2) reports lost writes since Linux 5.8. Elsewhere sync(2), which reports nothing.
+    syncfs(2) reports failed writes since Linux 5.8. Other systems use sync(2), which reports no errors.
     """
     if _SYNCFS is None:
         os.sync()
@@ -27,10 +27,10 @@ def sync_file_system(fd: int) -> None:
 
 
 def reserve(fd: int, size: int) -> None:
-    """Reserve blocks for `size` bytes where the file system can; the file's length stays what it is.
+    """Reserve blocks for `size` bytes if the file system can. The length of the file does not change.
 
-    Not posix_fallocate: that sets the length, which then no longer tells how much was written, and
-    glibc writes to every block where the file system has no such call.
+    Not posix_fallocate: it sets the length, so the length would no longer show how much was written, and where the
+    file system does not support it, glibc writes to every block.
     """
     if _FALLOCATE is None or size <= 0:
         return

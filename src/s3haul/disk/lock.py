@@ -1,4 +1,4 @@
-"""One run per destination: an advisory lock that the kernel drops with its processes, however they end."""
+"""One run per destination: an advisory lock, which the kernel releases however the process ends, SIGKILL included."""
 
 import errno
 import fcntl
@@ -16,10 +16,10 @@ _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVA
 
 
 def take_lock(root: Path, state_fd: int) -> int:
-    """The descriptor that holds the lock until it is closed.
+    """Take the lock. It is held until the returned descriptor is closed.
 
-    Raises `DestinationLockedError` naming the process that has it, `DestinationError` where the file
-    system cannot lock.
+    Raises `DestinationLockedError`, which names the process that holds it; `DestinationError` if the file system
+    does not support locks.
     """
     try:
         fd = os.open("lock", _OPEN, 0o600, dir_fd=state_fd)
@@ -37,7 +37,7 @@ def take_lock(root: Path, state_fd: int) -> int:
         if error.errno != errno.EWOULDBLOCK:
             raise run_error(error, f"lock the destination {root}") from error
         raise DestinationLockedError(
-            f"another run works on {root}: {show(owner) or 'its process is not known'}",
+            f"another run uses {root}: {show(owner) or 'its process is unknown'}",
             hint="wait until it ends, or stop it",
             owner=owner,
         ) from None
@@ -45,7 +45,7 @@ def take_lock(root: Path, state_fd: int) -> int:
 
 
 def try_lock(root: Path, fd: int) -> None:
-    """Lock a file of our own and let it go. Raises `DestinationError` where the file system of `root` cannot lock."""
+    """Lock and unlock a file of our own. Raises `DestinationError` if the file system of `root` has no locks."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         fcntl.flock(fd, fcntl.LOCK_UN)
@@ -57,6 +57,6 @@ def try_lock(root: Path, fd: int) -> None:
 
 def _no_locks(root: Path, error: OSError) -> DestinationError:
     return DestinationError(
-        f"cannot lock the destination {root}: the file system gives no locks ({name_of(error)})",
-        hint="choose a destination on a local disk, or mount this one with locks (Lustre: -o flock)",
+        f"cannot lock the destination {root}: the file system does not support locks ({name_of(error)})",
+        hint="choose a destination on a local disk, or mount this one with lock support (Lustre: -o flock)",
     )

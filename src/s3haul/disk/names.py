@@ -1,8 +1,8 @@
-"""Which spelling of a name stands on a disk that folds names: the first one that a run met, for ever.
+"""Which spelling of a name is used on a file system that folds names (treats `A` and `a` as equal, for example).
 
-Kept in `.s3haul/names.sqlite3`, since the keys that a disk confuses may be millions of keys apart in the
-listing, and since a later run must find each file where an earlier one put it. Not needed on other disks.
-Without the file, keys are placed as on the first run.
+The first spelling that a run meets keeps the name; every later one is encoded. `.s3haul/names.sqlite3` stores this,
+because names that collide may be millions of keys apart in the listing, and because a later run must find each file
+where an earlier one put it. If the file is lost, names are chosen as in a first run. Not used on other file systems.
 """
 
 import sqlite3
@@ -19,7 +19,8 @@ from s3haul.models import SafePath
 FILE_NAME = "names.sqlite3"
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS names (folded BLOB PRIMARY KEY, spelled BLOB NOT NULL) WITHOUT ROWID"
-# One statement that takes the name if it is free, and tells who has it.
+# One statement that inserts the name if it is free, and returns the spelling that has it. The UPDATE changes nothing:
+# without it, SQLite would return no row on a conflict.
 _CLAIM = (
     "INSERT INTO names VALUES (?, ?) ON CONFLICT (folded) DO UPDATE SET spelled = spelled RETURNING spelled"
 )
@@ -28,10 +29,10 @@ Word = tuple[str, ...]
 
 
 class Names:
-    """The names that are taken on this disk. Safe to use from several threads at once."""
+    """The names that are in use on this file system. Safe to use from several threads at once."""
 
     def __init__(self, state: Path) -> None:
-        """Opens or makes the file in the directory `state`. Raises `DestinationError`, as all the rest."""
+        """Open or create the file in the directory `state`. All methods raise `DestinationError`."""
         self._path = state / FILE_NAME
         self._lock = Lock()
         self._parent: tuple[list[Word], list[Word], bytes] = ([], [], b"")
@@ -41,7 +42,7 @@ class Names:
             self._database.execute(_SCHEMA)
 
     def settle(self, path: SafePath) -> SafePath:
-        """`path`, with every component spelled apart whose name on this disk is another component's."""
+        """`path`, with every component encoded whose name would collide with that of another component."""
         asked = words(path)
         with self._lock, self._translated():
             if not self._database.in_transaction:
@@ -51,7 +52,7 @@ class Names:
         return joined(settled, directory=path.directory)
 
     def commit(self) -> None:
-        """What was settled so far holds for later runs when this returns."""
+        """When this returns, later runs use the names that were settled so far."""
         with self._lock, self._translated():
             self._database.commit()
 
@@ -62,7 +63,7 @@ class Names:
             self._database.close()
 
     def _settled_parent(self, asked: list[Word]) -> tuple[list[Word], bytes]:
-        """The directory, settled and folded; mostly that of the path before."""
+        """The directory, settled and folded. Cached, since most paths are in the directory of the previous path."""
         known, settled, folded = self._parent
         if known != asked:
             settled, folded = [], b""
@@ -73,7 +74,7 @@ class Names:
         return settled, folded
 
     def _claim(self, word: Word, parent: bytes) -> tuple[Word, bytes]:
-        """The spelling of `word` in the directory `parent`, and what that folds to."""
+        """The spelling to use for `word` in the directory `parent`, and its folded form."""
         if len(word) == 1 and is_short_alias(word[0]):
             word = apart(word)
         folded, spelled = _folded(parent, word), "/".join(word).encode()
@@ -89,11 +90,11 @@ class Names:
             yield
         except sqlite3.Error as error:
             raise DestinationError(
-                f"cannot keep the names of the files in {self._path}: {error}",
+                f"cannot record file names in {self._path}: {error}",
                 hint="check the disk; if the file is damaged, remove it and run the same command again",
             ) from error
 
 
 def _folded(parent: bytes, word: Word) -> bytes:
-    """What no two different files of the disk have in common; NUL is in no name."""
+    """The key in the table: equal for paths that the file system may treat as the same file. No name contains NUL."""
     return b"\0".join([parent, *(fold(name).encode() for name in word)])

@@ -1,5 +1,4 @@
-"""What a disk does with names, found out by asking it: does it rename files, and does it tell apart the names that
-differ in case, Unicode form or a dot at the end?"""
+"""Tests whether a file system distinguishes names that differ only in case, Unicode form or a dot at the end."""
 
 import contextlib
 import os
@@ -7,18 +6,19 @@ import unicodedata
 
 from s3haul.core.keypath import STATE_DIRECTORY
 
-# A name as objects have it, and names that a disk may take for it: another case, Unicode form, a dot at the end.
+# A name, and names that a file system may treat as equal to it: another case, Unicode form, a dot at the end.
 _NAME = "Probe-\u00e9.bin"
 _OTHERS = (_NAME.lower(), unicodedata.normalize("NFD", _NAME), _NAME + ".")
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def folds_names(root_fd: int, temporary_fd: int, prefix: str) -> bool:
-    """Whether the disk takes different names for one. `prefix` begins the name of a file that is made for
-    that in the directory of temporary files, and removed.
+    """Whether the file system treats different names as equal. Creates a file in the directory of temporary files,
+    whose name begins with `prefix`, and removes it.
 
-    That another spelling of our directory exists is enough: FUSE gives it an inode number of its own. Where
-    somebody made a directory of that name, some names are encoded without need.
+    It is enough that another spelling of our state directory exists. Inode numbers are not compared, because FUSE
+    gives the other spelling a different one. If somebody really created such a directory, some names are encoded
+    without need.
     """
     for name in (STATE_DIRECTORY.upper(), STATE_DIRECTORY + "."):
         with contextlib.suppress(OSError):  # mostly: no such name
@@ -28,7 +28,7 @@ def folds_names(root_fd: int, temporary_fd: int, prefix: str) -> bool:
 
 
 def _confuses(directory_fd: int, prefix: str) -> bool:
-    """Whether a file is found under another name. False where that cannot be tried (a full disk)."""
+    """Whether a file is found under another name. False if no file can be created (a full disk)."""
     name = (prefix + _NAME).encode()
     try:
         os.close(os.open(name, _NEW, 0o600, dir_fd=directory_fd))

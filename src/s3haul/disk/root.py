@@ -1,4 +1,4 @@
-"""Opening the destination: which directory may be the root, and our own directories inside it."""
+"""Opens the destination: which directories are allowed as root, and our own directories inside it."""
 
 import contextlib
 import os
@@ -15,10 +15,10 @@ _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 def open_root(root: Path, *, force: bool) -> tuple[Path, int]:
-    """The absolute path and a descriptor of `root`, created with its parents as needed. The root itself may be a symlink.
+    """The absolute path and a descriptor of `root`, created with its parents if needed; a symbolic link is allowed.
 
-    Raises `DestinationError` for a directory that must not receive files whose names others chose,
-    unless `force`, and for one that cannot.
+    Raises `DestinationError` for a directory that cannot be used; and, without `force`, for one in which files with
+    names chosen by others would be dangerous.
     """
     try:
         root = root.absolute()
@@ -39,9 +39,9 @@ def open_root(root: Path, *, force: bool) -> tuple[Path, int]:
 
 
 def open_private(root: Path, parent_fd: int, name: str, limitations: Limitations, *, force: bool) -> int:
-    """A descriptor of our own directory `name`, created with mode 0700 as needed, where the disk keeps modes."""
+    """A descriptor of our own directory `name`. Creates it if needed, with mode 0700 if the file system stores modes."""
     try:
-        with contextlib.suppress(FileExistsError):  # of an earlier run; opening it tells what it is
+        with contextlib.suppress(FileExistsError):  # from an earlier run; the open below checks its type
             os.mkdir(name, 0o700, dir_fd=parent_fd)
         fd = os.open(name, _OPEN | os.O_NOFOLLOW, dir_fd=parent_fd)
     except NotADirectoryError:
@@ -49,7 +49,7 @@ def open_private(root: Path, parent_fd: int, name: str, limitations: Limitations
             f"{name} in {root} is not a directory", hint="remove it, or choose another destination"
         ) from None
     except OSError as error:
-        raise run_error(error, f"keep s3haul's state in {root}") from error
+        raise run_error(error, f"store the state of s3haul in {root}") from error
     try:
         status = os.fstat(fd)
         if not force:
@@ -66,7 +66,7 @@ def open_private(root: Path, parent_fd: int, name: str, limitations: Limitations
 
 
 def refuse_unwritable(root: Path, fd: int) -> None:
-    """Raise `DestinationError` unless files can be made in the root."""
+    """Raise `DestinationError` unless files can be created in the root."""
     if os.access(".", os.W_OK | os.X_OK, dir_fd=fd, effective_ids=True):
         return
     raise DestinationError(
@@ -77,12 +77,10 @@ def refuse_unwritable(root: Path, fd: int) -> None:
 def _refuse_risky(root: Path, status: os.stat_result) -> None:
     hint = "choose a directory of its own, or add --force"
     if os.path.samestat(status, Path("/").stat()):
-        raise DestinationError(
-            "the destination is /, and keys would choose the names of its files", hint=hint
-        )
+        raise DestinationError("the destination is /, so object keys could overwrite system files", hint=hint)
     if any(os.path.samestat(status, home) for home in _homes()):
         raise DestinationError(
-            f"the destination {root} is your home directory, where a key named .bashrc would be run",
+            f"the destination {root} is your home directory, where your shell would run an object named .bashrc",
             hint=hint,
         )
     _refuse_foreign(root, status)
@@ -91,14 +89,14 @@ def _refuse_risky(root: Path, status: os.stat_result) -> None:
 def _refuse_foreign(path: Path, status: os.stat_result) -> None:
     if status.st_uid not in {os.geteuid(), 0}:
         raise DestinationError(
-            f"{path} belongs to {_user(status.st_uid)}, who could exchange its files during the run",
+            f"{path} belongs to {_user(status.st_uid)}, who could replace its files during the run",
             hint="choose a directory that you own, or add --force",
         )
 
 
 def _homes() -> Iterator[os.stat_result]:
     candidates = {os.environ.get("HOME", "")}
-    with contextlib.suppress(KeyError):  # a container's user without an entry
+    with contextlib.suppress(KeyError):  # a user of a container that is not in /etc/passwd
         candidates.add(pwd.getpwuid(os.geteuid()).pw_dir)
     for candidate in filter(None, candidates):
         with contextlib.suppress(OSError):  # no such home: nothing to protect

@@ -1,6 +1,6 @@
-"""Files that are being written: temporary names in `.s3haul/tmp`, until somebody renames them.
+"""Files that are being written: they have temporary names in `.s3haul/tmp` until `Destination` renames them.
 
-OSErrors come out as they are; `Destination` knows what they mean.
+OSErrors are not translated here; `Destination` does that.
 """
 
 import contextlib
@@ -21,12 +21,12 @@ _AGAIN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NAME = re.compile(r"[0-9a-f]{8}-[0-9]+", re.ASCII)
 _BUFFERS = 1024  # IOV_MAX of Linux and macOS
-_LAST_SECOND = 253402300799.0  # of the year 9999, where calendars end
+_LAST_SECOND = 253402300799.0  # of the year 9999, the last that Python's datetime supports
 
 
 @dataclass(slots=True)
 class Temporary:
-    """A file that is being written, with `size` bytes in the end. `fd` is -1 once it is closed."""
+    """A file that is being written; it will have `size` bytes. `fd` is -1 after it is closed."""
 
     fd: int
     name: str
@@ -43,12 +43,12 @@ class Staging:
         self._numbers = itertools.count()
 
     def create(self, size: int) -> Temporary:
-        """A new empty file, with the mode that it will have; nobody else can enter the directory."""
+        """Create an empty file, with its final mode (0666 minus umask): other users cannot enter the directory."""
         name = f"{self.prefix}{next(self._numbers)}"
         return Temporary(os.open(name, _NEW, 0o666, dir_fd=self.fd), name, size)
 
     def reopen(self, name: str, size: int) -> Temporary | None:
-        """The file that an earlier run left, or None where there is none that can be gone on with."""
+        """Open the file that an earlier run left; None if there is none that can be continued."""
         if not _NAME.fullmatch(name):
             return None
         try:
@@ -58,13 +58,15 @@ class Staging:
                 return None
             raise
         status = os.fstat(fd)
+        # With a second hard link, writing would change a file somewhere else.
         if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1 or status.st_size > size:
             os.close(fd)
             return None
         return Temporary(fd, name, size)
 
     def finish(self, temporary: Temporary, mtime: float) -> None:
-        """Set the time, where the disk takes it, and close; closing reports writes that a network mount lost."""
+        """Set the modification time, if the file system accepts it, and close. On a network mount, only close reports
+        writes that failed."""
         fd, nanoseconds = temporary.fd, _nanoseconds(mtime)
         try:
             os.utime(fd, ns=(nanoseconds, nanoseconds))
@@ -74,25 +76,25 @@ class Staging:
         os.close(fd)
 
     def set_aside(self, temporary: Temporary) -> None:
-        """Close, and leave the file to the next run."""
+        """Close the file and keep it for the next run."""
         fd, temporary.fd = temporary.fd, -1
         temporary.name = ""
         if fd >= 0:
             os.close(fd)
 
     def discard(self, temporary: Temporary) -> None:
-        """Close and remove; nothing happens to a file that was renamed (its name is empty)."""
+        """Close and remove the file. A file that was renamed (its name is empty) is not touched."""
         fd, temporary.fd = temporary.fd, -1
         name, temporary.name = temporary.name, ""
         if fd >= 0:
-            with contextlib.suppress(OSError):  # its bytes are not wanted any more
+            with contextlib.suppress(OSError):  # failed writes do not matter: the file is removed
                 os.close(fd)
         if name:
-            with contextlib.suppress(OSError):  # the next run clears the directory
+            with contextlib.suppress(OSError):  # the next run cleans the directory
                 os.unlink(name, dir_fd=self.fd)
 
     def space(self, name: str) -> int:
-        """Bytes on the disk that a file holds; 0 for one that is not there."""
+        """Bytes that a file occupies on the disk; 0 if it does not exist."""
         try:
             return (
                 os.stat(name, dir_fd=self.fd, follow_symlinks=False).st_blocks * 512
@@ -103,7 +105,7 @@ class Staging:
             return 0
 
     def clear(self, prefix: str, kept: Collection[str]) -> int:
-        """Remove every file whose name begins so, but those `kept`; how many there were."""
+        """Remove every file whose name begins with `prefix`, except those in `kept`. Returns how many."""
         with os.scandir(self.fd) as entries:
             found = [entry.name for entry in entries]
         names = [name for name in found if name.startswith(prefix) and name not in kept]
@@ -113,7 +115,7 @@ class Staging:
 
 
 def write_all(fd: int, buffers: Sequence[Buffer], size: int) -> None:
-    """Write all `size` bytes of `buffers`, mostly in one system call."""
+    """Write all `size` bytes of `buffers`, usually in one system call."""
     if not size:
         return
     written = os.writev(fd, buffers[:_BUFFERS])
@@ -132,5 +134,5 @@ def write_at(fd: int, data: Buffer, offset: int) -> None:
 
 
 def _nanoseconds(mtime: float) -> int:
-    """`mtime` to the microsecond, moved into the years that file systems and calendars know; NaN is 1970."""
+    """`mtime` rounded to microseconds and limited to the years 1970 to 9999; NaN becomes 1970."""
     return round(min(max(0.0, mtime), _LAST_SECOND) * 1e6) * 1000

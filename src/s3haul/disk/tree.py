@@ -1,6 +1,6 @@
-"""The user's tree as it is read: through directory descriptors, never following a symlink, changing nothing.
+"""Reads the user's tree: through directory descriptors, without following symbolic links, without changing anything.
 
-Enough for `verify`, also on read-only media; `destination` adds what writes.
+This is all that `verify` needs, also on read-only media. `destination` adds the operations that write.
 """
 
 import errno
@@ -27,7 +27,7 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 class FileStat(NamedTuple):
-    """What stands at a path; a symlink is neither a regular file nor a directory. `mtime` in seconds."""
+    """What exists at a path. For a symbolic link both flags are false. `mtime` is in seconds since 1970."""
 
     size: int
     mtime: float
@@ -36,9 +36,9 @@ class FileStat(NamedTuple):
 
 
 class Tree:
-    """A root directory and what is below it. Safe to use from several threads at once.
+    """A root directory and everything below it. Safe to use from several threads at once.
 
-    Made by `open`; ended by `close`, or used as a context manager.
+    Create it with `open`; end it with `close`, or use it as a context manager.
     """
 
     def __init__(self, root: Path, root_fd: int) -> None:
@@ -63,16 +63,16 @@ class Tree:
         self.close()
 
     def close(self) -> None:
-        """Close everything and give up the lock. No other call may be under way or follow."""
+        """Close all descriptors and release the lock. No other call may be running, or follow."""
         self._directories.forget()
         while self._fds:
             os.close(self._fds.pop())
 
     def stat(self, path: SafePath, absent: set[tuple[str, ...]] | None = None) -> FileStat | None:
-        """What stands at `path`, or None: also where a parent is absent or no directory.
+        """What exists at `path`; None if nothing does, or if a parent does not exist or is not a directory.
 
-        Parents that cannot be opened are added to `absent`, and those in it are not asked for again: for many
-        paths while nobody makes their directories.
+        `absent` is a cache for many calls, while nobody creates directories: parents that cannot be opened are added
+        to it, and are not tried again.
         """
         if not path.parts:
             return _file_stat(os.fstat(self._root_fd))
@@ -93,10 +93,10 @@ class Tree:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise self._path_trouble(error) from error
+            raise self._path_error(error) from error
 
     def open_read(self, path: SafePath) -> int:
-        """A descriptor to read the regular file `path`. Raises `ObjectPathError` for anything else."""
+        """A descriptor to read the regular file `path`. Raises `ObjectPathError` if it is anything else."""
         leaf = leaf_name(path)
         try:
             parent = self._directories.hold(path.parts[:-1], create=False)
@@ -106,8 +106,10 @@ class Tree:
             finally:
                 self._directories.release(parent)
         except OSError as error:
-            raise self._path_trouble(error) from error
+            raise self._path_error(error) from error
         try:
+            # Check again: the file may have been replaced between stat and open. The stat before avoids opening a
+            # device, which can have side effects.
             refuse_irregular(os.fstat(fd))
         except BaseException:
             os.close(fd)
@@ -115,7 +117,7 @@ class Tree:
         return fd
 
     def free_space(self) -> FreeSpace:
-        """Bytes and inodes that are left. File systems that do not count report no limit."""
+        """Free bytes and inodes. Where the file system does not report them, they are `sys.maxsize`."""
         try:
             return _free_space(os.fstatvfs(self._root_fd))
         except OSError as error:
@@ -124,28 +126,28 @@ class Tree:
             raise run_error(error, f"use the destination {self.root}") from error
 
     def check_alive(self) -> None:
-        """Raise `DestinationError` unless the root's path still names the directory that was opened.
+        """Raise `DestinationError` unless the path of the root still names the directory that was opened.
 
-        Also forgets the directories kept open, so that one that was moved away is noticed from now on.
+        Also closes all cached directories, so that one that was moved away is not written to any more.
         """
         try:
             same = os.path.samestat(self.root.stat(), os.fstat(self._root_fd))
         except OSError as error:
-            raise run_error(error, f"find the destination {self.root} any more") from error
+            raise run_error(error, f"access the destination {self.root} any more") from error
         if not same:
             raise DestinationError(
                 f"the destination {self.root} was moved, unmounted or replaced",
-                hint="bring it back, then run the same command again: it resumes",
+                hint="restore it, then run the same command again: it resumes",
             )
         self._directories.forget()
 
-    def _path_trouble(self, error: OSError) -> ObjectPathError | DestinationError:
-        """What an error means that was met on the way to an object's place."""
+    def _path_error(self, error: OSError) -> ObjectPathError | DestinationError:
+        """The error to raise for an OSError on the path of an object."""
         if error.errno == errno.ENOENT:
             self.check_alive()
-        return object_error(error) or self._run_trouble(error)
+        return object_error(error) or self._run_error(error)
 
-    def _run_trouble(self, error: OSError, needed: int = 0) -> DestinationError:
+    def _run_error(self, error: OSError, needed: int = 0) -> DestinationError:
         if error.errno == errno.ENOENT:
             self.check_alive()
         free = self.free_space() if error.errno in FULL else None
@@ -153,7 +155,7 @@ class Tree:
 
 
 def free_space_for(root: Path) -> FreeSpace:
-    """Bytes and inodes that are left where `root` is or would be made. Raises `DestinationError`."""
+    """Free bytes and inodes where `root` is, or would be created. Raises `DestinationError`."""
     root = root.absolute()
     there = next(path for path in (root, *root.parents) if path.exists())
     try:
@@ -173,7 +175,7 @@ def _free_space(space: os.statvfs_result) -> FreeSpace:
 
 def leaf_name(path: SafePath) -> bytes:
     if path.directory or not path.parts:
-        raise ValueError("the path of a directory, where a file's is needed")
+        raise ValueError("the path of a file is needed, not of a directory")
     return name_bytes(path.parts[-1], first=len(path.parts) == 1)
 
 

@@ -1,7 +1,7 @@
-"""What a destination can do, found out by doing it: in a directory of its own that is gone afterwards.
+"""Tests what the file system of a destination supports, in a temporary directory that is removed afterwards.
 
-For `check`: nothing of the user's tree is touched, and a destination that does not exist is not made; its
-nearest parent is tried instead.
+For `check`: nothing in the user's tree is touched. A destination that does not exist is not created; its nearest
+parent is tested instead.
 """
 
 import errno
@@ -20,22 +20,22 @@ from s3haul.disk.root import open_root
 from s3haul.disk.tree import Tree
 from s3haul.errors import DestinationError
 
-LONGEST_NAME = 255  # bytes of one component; longer keys are encoded anyhow
+LONGEST_NAME = 255  # bytes of one component; longer names are always encoded
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """`place` is the directory that was tried."""
+    """The results. `place` is the directory that was tested."""
 
     place: Path
     free: FreeSpace
     folds_case: bool
     takes_long_names: bool
-    limitations: tuple[str, ...]  # what it refuses and a run goes on without
+    limitations: tuple[str, ...]  # what it does not support, although a run can continue
 
 
 def try_out(root: Path, *, force: bool = False) -> Trial:
-    """Create, sync, rename and look at files. Raises `DestinationError` where that cannot be done."""
+    """Create, sync, rename and stat files. Raises `DestinationError` if that fails."""
     place = root.absolute()
     try:
         while not place.exists() and place != place.parent:
@@ -55,7 +55,7 @@ def try_out(root: Path, *, force: bool = False) -> Trial:
 
 
 def _write_and_rename(directory: Path, root: Path, limitations: Limitations) -> bool:
-    """One file's way into the tree; whether another case of its name finds it."""
+    """Do what a run does with one file. Returns whether the file is found by its name in upper case."""
     temporary, final = directory / "temporary", directory / "final"
     with temporary.open("wb") as file:
         file.write(b"s3haul")

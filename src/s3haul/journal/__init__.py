@@ -1,7 +1,7 @@
-"""The journal: what became of every listed key, in `DEST/.s3haul/journal.sqlite3`.
+"""The journal: the outcome of every listed key, in `DEST/.s3haul/journal.sqlite3`.
 
-The truth about what was done, and the source of resume, manifest, offline verification and report. Rows
-come from one writer; readers may come and go, also from other processes and during a run.
+Resume, manifest, `verify` and report all read it. There is one writer; there may be any number of readers, also in
+other processes and during a run.
 """
 
 from s3haul.journal.database import SourceIdentity

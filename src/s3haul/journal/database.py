@@ -1,10 +1,10 @@
-"""The journal's file: made, recognised and opened, for writing or for reading.
+"""Creates, checks and opens the file of the journal, for writing or for reading.
 
-Write-ahead logging with synchronous=FULL: a commit that returned survives a power loss, and the file is
-valid after a kill at any moment. The log's frames carry checksums, so a log that is cut or damaged ends
-at its last whole commit. The file itself has no checksums: what damages its structure is found when a
-run opens it (`quick_check`), what damages the content of a row by that row's CRC (`rows`), and what
-neither covers (a row that vanished whole) makes an object unknown, which is then verified anew.
+The file is in WAL mode with synchronous=FULL: a commit that returned survives a power loss, and the file is valid
+after a kill at any moment. The frames of the log have checksums, so a log that is cut or damaged ends at its last
+complete commit. The database file itself has no checksums. Damage to its structure is found when a run opens it
+(`quick_check`), damage to a row by the CRC of that row (`rows`). Neither finds a row that is missing completely: then
+the object is unknown, and its file is verified again.
 """
 
 import contextlib
@@ -44,9 +44,10 @@ _TABLES = (
 
 
 class SourceIdentity(NamedTuple):
-    """Where the objects of one journal come from; `base` is the prefix that their paths leave out.
+    """Where the objects of one journal come from. `base` is the prefix of the keys that is not part of the paths.
 
-    The endpoint is for the record: one bucket has several, and ETags tell two buckets of one name apart.
+    The endpoint is stored but not compared: one bucket has several, and two buckets with the same name have different
+    ETags.
     """
 
     bucket: str
@@ -60,10 +61,9 @@ class SourceIdentity(NamedTuple):
 def open_for_writing(
     path: Path, source: SourceIdentity, clock: Callable[[], float] = time.time
 ) -> sqlite3.Connection:
-    """The journal of `source`, created with mode 0600 as needed; may be used from any one thread at a time.
+    """Open the journal of `source`, or create it with mode 0600. Use the connection from one thread at a time.
 
-    Raises `JournalError` (damaged, no journal, of another source, of a newer version) and
-    `DestinationError`.
+    Raises `JournalError` (damaged, not a journal, of another source, of a newer version) and `DestinationError`.
     """
     with translated(path):
         if not is_there(path):
@@ -72,7 +72,7 @@ def open_for_writing(
         with _closed_on_error(connection):
             if _is_new(connection):
                 _create(connection, source, clock())
-                _sync_directory(path.parent)
+                _sync_directory(path.parent)  # so that the name of the new file survives a power loss
             else:
                 _refuse_foreign(connection, path)
                 _refuse_damaged(connection, path)
@@ -82,17 +82,17 @@ def open_for_writing(
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
-    """An existing journal, read-only, also while a run writes it or on a read-only file system."""
+    """Open an existing journal read-only: also while a run writes to it, or on a read-only file system."""
     with translated(path):
         if not is_there(path):
             raise JournalError(
-                f"there is no journal {path}", hint="name a directory that s3haul cp hauled to"
+                f"there is no journal {path}", hint="name a directory that s3haul cp copied to"
             )
         try:
             return _connect_known(path, "mode=ro")
         except sqlite3.OperationalError:
-            # Without the right to make the shared index of a log, SQLite reads only a file that has no
-            # log, and only when told that nobody writes it. Where no log is, nobody does.
+            # To read in WAL mode, SQLite creates a shared index file (-shm). If it may not create files here, it
+            # can only open the database as immutable. That is safe only if there is no log: then nobody writes.
             if _log_size(path):
                 raise
             return _connect_known(path, "mode=ro&immutable=1")
@@ -108,7 +108,7 @@ def source_of(connection: sqlite3.Connection, path: Path) -> SourceIdentity:
 
 
 def version_of(connection: sqlite3.Connection) -> int:
-    """How the tables are laid out; `VERSION`, or an older one."""
+    """The version of the schema: `VERSION`, or an older one."""
     return _pragma(connection, "user_version")
 
 
@@ -133,7 +133,7 @@ def _connect(path: Path, parameters: str) -> sqlite3.Connection:
     )
     with _closed_on_error(connection):
         connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA fullfsync=ON")  # macOS: fsync alone leaves bytes in the drive
+        connection.execute("PRAGMA fullfsync=ON")  # macOS: fsync alone does not flush the cache of the drive
     return connection
 
 
@@ -191,12 +191,12 @@ def _bring_up_to_date(connection: sqlite3.Connection, base: str, path: Path) -> 
 def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
     if _pragma(connection, "application_id") != APPLICATION_ID:
         raise JournalError(
-            f"{path} is not a journal of s3haul", hint="move it away, or choose another destination"
+            f"{path} is not an s3haul journal", hint="move it away, or choose another destination"
         )
     version = version_of(connection)
     if version > VERSION:
         raise JournalError(
-            f"the journal {path} is of version {version}, this s3haul knows {VERSION}",
+            f"the journal {path} has version {version}; this s3haul reads versions up to {VERSION}",
             hint="use a newer s3haul",
         )
 

@@ -1,7 +1,7 @@
-"""The journal of one run: what the engine writes to, and asks what earlier runs have done.
+"""The journal of one run: the engine records outcomes in it, and reads the outcomes of earlier runs.
 
-A row says done only after its file is durable: `sync` comes before every commit. What was recorded and
-not committed when a run dies is fetched or verified again, never believed.
+A row says "done" only after its file is durable: `sync` runs before every commit. Outcomes that were recorded but not
+committed when a run dies are lost; the next run fetches or verifies those objects again.
 """
 
 import contextlib
@@ -28,9 +28,10 @@ _END = "UPDATE runs SET ended = ?, complete = ?, exit_code = ?, listed = ?, list
 
 
 class Journal:
-    """Made by `open`, ended by `close`. What only queues (`record*`, `mark_gone*`, `begin`, `block_stored`, `forget`, `put_course`) never blocks; the rest may touch the disk.
+    """Create it with `open`; end it with `close`. All methods may be called from any thread.
 
-    All methods may be called from any thread, and raise what ended the writer once it has ended.
+    `record*`, `mark_gone*`, `begin`, `landed` and `forget` only queue and never block; the others may access the disk.
+    After an error in the writer's thread, all methods raise that error.
     """
 
     def __init__(
@@ -63,11 +64,11 @@ class Journal:
         interval: float = 2.0,
         clock: Callable[[], float] = time.time,
     ) -> Self:
-        """The journal at `path`, created as needed in a directory that exists. One writer at a time.
+        """Open the journal at `path`, or create it; the directory must exist. One writer at a time.
 
-        `sync` makes landed files durable; it is called in the writer's thread before each commit, which
-        comes when `batch` statements wait or `interval` seconds after the first. `on_error` is called
-        from that thread, once, with what ended it. Raises `JournalError` and `DestinationError`.
+        `sync` makes published files durable. The writer's thread calls it before each commit; it commits when `batch`
+        statements wait, or `interval` seconds after the first one. If an error ends that thread, it calls `on_error`
+        once. Raises `JournalError` and `DestinationError`.
         """
         with contextlib.ExitStack() as undo:
             connection = undo.enter_context(contextlib.closing(open_for_writing(path, source, clock)))
@@ -93,7 +94,7 @@ class Journal:
         return cls(writer, reader, kinds, source.base, clock, empty=empty)
 
     def begin_run(self) -> int:
-        """Open the books of a new run; its number, from 1."""
+        """Record the start of a run. Returns its number; the first run is 1."""
         self._run = 1 + max((run.number for run in self._reader.runs()), default=0)
         self._writer.submit(_BEGIN, (self._run, self._clock()))
         self._writer.flush()
@@ -104,9 +105,9 @@ class Journal:
         self.record_all((outcome,))
 
     def record_all(self, outcomes: Iterable[Outcome]) -> None:
-        """Queue the outcomes of some objects; a later one of the same key replaces it.
+        """Queue outcomes. A later outcome of the same key replaces the earlier one.
 
-        Raises `JournalError` for a key that no journal can hold; then none of them is queued.
+        Raises `JournalError` for a key that cannot be stored; then none of them is queued.
         """
         kind_of, base, run, now = self._kinds.of, self._base, self._run, self._clock()
         rows = [to_row(outcome, kind_of(outcome), base, run, now) for outcome in outcomes]
@@ -117,12 +118,12 @@ class Journal:
     def known(self, first: str, end: str | None) -> dict[str, KnownRow]:
         """The committed rows with first <= key < end (None: without end), without keys that are marked gone.
 
-        A key that comes back after it was gone is unknown, so that its file is verified first.
+        So a key that is listed again after it was gone is unknown, and its file is verified first.
         """
         return {} if self._empty else self._reader.known(first, end)
 
     def begin(self, partial: Partial) -> None:
-        """Queue an object that will land block by block in a temporary file of its own."""
+        """Queue an object that is written block by block to its own temporary file."""
         self._writer.submit(PUT_PARTIAL, partial_row(partial))
 
     def block_stored(self, temporary: str, block: Block) -> None:
@@ -130,16 +131,16 @@ class Journal:
         self._writer.submit(PUT_BLOCK, block_row(temporary, block))
 
     def forget(self, temporary: str) -> None:
-        """The file is finished, or of no use any more."""
+        """Queue the removal of a temporary file and its blocks: it is finished or discarded."""
         self._writer.submit(DROP_BLOCKS, (temporary,))
         self._writer.submit(DROP_PARTIAL, (temporary,))
 
     def partials(self) -> list[Partial]:
-        """The objects that earlier runs left here in part, without their blocks."""
+        """The partial objects of earlier runs, without their blocks."""
         return self._reader.partials()
 
     def blocks(self, temporary: str) -> tuple[Block, ...]:
-        """The committed blocks of one of them."""
+        """The committed blocks of one partial object."""
         return self._reader.blocks(temporary)
 
     def mark_gone(self, keys: Iterable[str]) -> None:
@@ -169,27 +170,28 @@ class Journal:
         listed: int | None = None,
         listed_bytes: int | None = None,
     ) -> None:
-        """Close the books of a run; `complete` says that every listed key has ended."""
+        """Record the end of a run. `complete` means that every listed key has an outcome."""
         self._writer.submit(_END, (self._clock(), complete, exit_code, listed, listed_bytes, number))
         self._writer.flush()
 
     def close(self) -> None:
-        """Commit what is left and close the file, in any case; then raise what went wrong, if anything."""
+        """Commit what is queued and close the file, also after an error; then raise the error, if there was one."""
         self._reader.close()
         self._writer.close()
 
     @property
     def failed(self) -> Exception | None:
-        """What ended the writer, or None."""
+        """The error that ended the writer's thread, or None."""
         return self._writer.failure
 
     @property
     def backlog(self) -> int:
-        """Statements that wait for their commit: grows where the disk is slower than the network."""
+        """How many statements wait for a commit. It grows if the disk is slower than the network."""
         return self._writer.backlog
 
 
 def _refuse_replaced(path: Path, identity: os.stat_result) -> None:
+    # SQLite would write on to a file that was deleted, without an error, and everything would be lost at the end.
     try:
         same = os.path.samestat(path.stat(), identity)
     except FileNotFoundError:
@@ -197,5 +199,5 @@ def _refuse_replaced(path: Path, identity: os.stat_result) -> None:
     if not same:
         raise DestinationError(
             f"the journal {path} was removed or replaced during the run",
-            hint="run the same command again: files that are here are verified and not fetched again",
+            hint="run the same command again: it verifies the files that are here and does not download them again",
         )

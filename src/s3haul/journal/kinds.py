@@ -1,7 +1,7 @@
-"""What many objects share, in a table of its own: how they ended and how they are stored.
+"""The table of kinds: values that many objects share (state, reason, encryption and so on), stored once.
 
-A kind is written once and never changed; an object's row holds its number. Two numbers may stand for the same
-kind: that of a run before, or one that was forgotten because there are so many.
+A kind is written once and never changed; the row of an object contains its number. The same kind may have two numbers,
+if it was dropped from memory because there were too many kinds.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ ADD_CONTENT_TYPE = (
 )
 PUT_KIND = "INSERT INTO kinds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 KIND = "SELECT * FROM kinds WHERE number = ?"
-REMEMBERED = 4096  # kinds; there are a few, unless every object has a key of its own
+REMEMBERED = 4096  # kinds in memory; usually there are a few, unless every object has its own KMS key
 LATEST_KINDS = f"SELECT * FROM kinds ORDER BY number DESC LIMIT {REMEMBERED}"  # noqa: S608 - a constant
 
 
@@ -42,7 +42,7 @@ class Kind(NamedTuple):
 
 
 class NumberedKind(NamedTuple):
-    """A kind as it is stored. `seal` is a CRC of it and of the journal's base: every row's CRC begins with that."""
+    """A kind as stored. `seal` is a CRC of the kind and of the journal's base, the start value of each row's CRC."""
 
     number: int
     kind: Kind
@@ -50,9 +50,9 @@ class NumberedKind(NamedTuple):
 
 
 class KindNumbers:
-    """The numbers of kinds, for one writer of a journal; may be used from several threads at once.
+    """The numbers of kinds, for one writer of a journal. Safe to use from several threads at once.
 
-    `put` queues a row of the table, before any row that names it; `latest` are the rows of `LATEST_KINDS`.
+    `put` queues a row of the table, before any row that refers to it. `latest` are the rows of `LATEST_KINDS`.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class KindNumbers:
 
     def _new(self, kind: tuple[Any, ...]) -> NumberedKind:
         with self._lock:
-            if kind in self._known:  # another thread was faster
+            if kind in self._known:  # another thread added it meanwhile
                 return self._known[kind]
             row = (self._last + 1, *map(_stored, kind))
             self._put(row)

@@ -1,4 +1,4 @@
-"""Where a destination keeps its journal. Opens nothing."""
+"""The path of the journal of a destination. Opens nothing."""
 
 from pathlib import Path
 
@@ -12,10 +12,10 @@ def journal_path(root: Path) -> Path:
 
 
 def existing_journal(root: Path) -> Path:
-    """The journal of the destination `root`. Raises `JournalError` where nothing was hauled to it."""
+    """The journal of the destination `root`. Raises `JournalError` if it has none."""
     path = journal_path(root)
     if not path.is_file():
         raise JournalError(
-            f"There is no journal in {root}.", hint="name the directory that s3haul cp hauled to"
+            f"There is no journal in {root}.", hint="name the directory that s3haul cp copied to"
         )
     return path

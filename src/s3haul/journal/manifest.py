@@ -1,7 +1,7 @@
 """The manifest: one JSON line per listed key, in key order, read from the journal.
 
-Pure ASCII: whatever a key or a message holds is escaped. `path` is relative to the destination, `etag`
-keeps its quotes, times are UTC.
+Output is ASCII: all other characters of keys and messages are escaped. `path` is relative to the destination, `etag`
+includes its quotes, times are UTC.
 """
 
 import json
@@ -23,9 +23,9 @@ def manifest_lines(journal_path: Path, states: Container[str] = frozenset(State)
 def manifest_entries(
     journal_path: Path, states: Container[str] = frozenset(State)
 ) -> Iterator[dict[str, Any]]:
-    """One entry per listed key that ended so. Works during a run too, row by row as it stands.
+    """One entry per listed key whose state is in `states`. During a run, each row is read as it is at that moment.
 
-    Raises `JournalError` where there is no usable journal; entries already given are right.
+    Raises `JournalError` if there is no usable journal. Entries that were yielded before are correct.
     """
     with Reader(journal_path) as reader:
         for outcome in reader.outcomes():
@@ -34,10 +34,10 @@ def manifest_entries(
 
 
 def manifest_entry(outcome: Outcome) -> dict[str, Any]:
-    """One line as a dict. `user_metadata`, `detail`, `computed` and `part_sizes` are there only where they say something.
+    """One line as a dict. `detail`, `computed` and `part_sizes` are left out if they are empty.
 
-    `part_sizes` is a list of [size, how many in a row]; `computed` is the base64 CRC64NVME of the bytes
-    that were received, where S3 stores no checksum that can be computed.
+    `part_sizes` is a list of [size, number of consecutive parts with it]. `computed` is the base64 CRC64NVME of the
+    bytes that were received, if S3 stores no checksum that s3haul can compute.
     """
     ref, checksum = outcome.ref, outcome.checksum
     entry: dict[str, Any] = {
@@ -69,7 +69,7 @@ def manifest_entry(outcome: Outcome) -> dict[str, Any]:
 
 
 def _iso(seconds: float) -> str | None:
-    """`2026-01-02T03:04:05Z`; None where the time is unknown, or beyond the calendar."""
+    """`2026-01-02T03:04:05Z`; None if the time is unknown, or after the year 9999."""
     if not 0 < seconds < 253402300800:  # the year 10000
         return None
     moment = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)

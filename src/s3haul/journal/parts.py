@@ -1,8 +1,8 @@
-"""What the journal keeps of objects that are here in part: statements and rows. No I/O.
+"""Statements and rows of partial objects. No I/O.
 
-Nothing in these tables is believed: a block counts only if the bytes in the temporary file still have its
-CRC, so that neither seals nor an order of the statements are needed. They are written through the same
-batches as all else, behind a sync: a row never vouches for bytes that a power loss took.
+These tables are not trusted: a block is reused only if the bytes in the temporary file still have its CRC. So the rows
+need no CRC of their own, and the order of the statements does not matter. They are committed in the same batches as
+all other rows, after a sync.
 """
 
 from typing import Any

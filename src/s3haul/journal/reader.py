@@ -1,8 +1,8 @@
-"""Everything that is read from a journal, through a connection that can only read.
+"""Reads a journal, through a read-only connection.
 
-Rows are read a page at a time, in the order of their keys: no list of all of them, and no read that
-stays open and keeps SQLite from folding its log back while a run goes on. So a pass over all rows during
-a run sees every row as of some moment, not all as of one moment.
+Rows are read in pages, in the order of their keys. Memory is bounded, and no read transaction stays open: while one is
+open, SQLite cannot move the log into the database file (checkpoint), and the log would grow during a run. As a
+consequence, a pass over all rows during a run does not see all rows at the same moment.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ RUNS = "SELECT number, started, ended, exit_code, complete, listed, listed_bytes
 
 
 class Count(NamedTuple):
-    """Listed objects that ended alike: how many, their bytes, and the bytes received for them."""
+    """Listed objects with the same outcome: how many, their bytes, and the bytes received for them."""
 
     state: str
     reason: str | None
@@ -49,7 +49,7 @@ class Count(NamedTuple):
 
 
 class KnownRow(NamedTuple):
-    """What an earlier run, or this one, wrote about a key that is (or was, until now) listed."""
+    """What this run or an earlier one recorded about a key that is still marked as listed."""
 
     etag: str
     size: int
@@ -59,7 +59,7 @@ class KnownRow(NamedTuple):
 
 
 class Run(NamedTuple):
-    """One run. `ended` and what follows is None (`complete` 0) for a run that was killed."""
+    """One run. If it was killed, `ended` and the fields after it are None, and `complete` is 0."""
 
     number: int
     started: float
@@ -71,7 +71,7 @@ class Run(NamedTuple):
 
 
 class Reader:
-    """One journal, read-only. All methods raise `S3HaulError`: `JournalError` for damage."""
+    """One journal, read-only. All methods raise `S3HaulError`, `JournalError` if it is damaged."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -88,7 +88,7 @@ class Reader:
         self.close()
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file."""
         with self._lock:
             self._connection.close()
 
@@ -119,19 +119,19 @@ class Reader:
         return {(ref.key, ref.etag, ref.size) for ref, state, *_ in outcomes if state is State.DONE}
 
     def outcomes(self) -> Iterator[Outcome]:
-        """What became of every listed key, in key order."""
+        """The outcome of every listed key, in key order."""
         key = ""
         while found := self._query(_AFTER, (key_bytes(key), PAGE)):
             yield from self._listed(found)
             key = found[-1][0]
 
     def counts(self) -> list[Count]:
-        """The listed objects by how they ended."""
+        """The listed objects, grouped by outcome."""
         with self._lock, translated(self._path), self._snapshot():
             sql = _COUNTS if version_of(self._connection) > 2 else version2.COUNTS
             counts = [Count._make(found) for found in self._connection.execute(sql)]
         if any(count.state is None for count in counts):
-            raise damaged(self._path, "rows name a kind that is not there")
+            raise damaged(self._path, "rows refer to a kind that does not exist")
         return counts
 
     def latest_kinds(self) -> list[tuple[Any, ...]]:
@@ -149,15 +149,15 @@ class Reader:
             return read_course(self._connection, run) if known else Course()
 
     def partials(self) -> list[Partial]:
-        """The objects that are here in part, without their blocks."""
+        """The partial objects, without their blocks."""
         return [Partial(*found) for found in self._query(PARTIALS)]
 
     def blocks(self, temporary: str) -> tuple[Block, ...]:
-        """What the journal says that this temporary file holds."""
+        """The blocks that were recorded for this temporary file."""
         return tuple(to_block(found) for found in self._query(BLOCKS, (temporary,)))
 
     def _listed(self, rows: list[tuple[Any, ...]]) -> list[Outcome]:
-        """The outcomes of those of some rows that are listed; all of them must be as they were written."""
+        """The outcomes of the listed rows among `rows`. Raises `JournalError` if any row is damaged."""
         if rows and len(rows[0]) == len(version2.OldRow._fields):
             old = [version2.checked(found, self._path) for found in rows]
             return [version2.to_outcome(row) for row in old if row.listed]
@@ -184,7 +184,7 @@ class Reader:
 
     @contextlib.contextmanager
     def _snapshot(self) -> Iterator[None]:
-        """All statements see one moment: a run may bring the journal up to date meanwhile."""
+        """All statements read the same state, even if a run converts the journal to a newer version meanwhile."""
         self._connection.execute("BEGIN")
         try:
             yield

@@ -1,8 +1,8 @@
-"""One row of the journal: an `Outcome`, flattened, and sealed with a CRC. Pure, no I/O.
+"""One row of the journal: an `Outcome` as columns, with a CRC. Pure, no I/O.
 
-What many objects share is their kind (see `kinds`), and a row holds its number. The CRC is of the whole row, its key
-and its kind included: it is what tells a row whose bytes changed on the disk, since SQLite would not. Text from
-outside is made storable here; a key that cannot be stored is refused here.
+A row contains the number of its kind (see `kinds`). The CRC covers the whole row, with its key and its kind: SQLite
+does not notice bytes that changed on the disk, the CRC does. Text from outside is made storable here; a key that
+cannot be stored is refused here.
 """
 
 import struct
@@ -17,8 +17,8 @@ from s3haul.journal.kinds import NumberedKind
 from s3haul.journal.storable import key_bytes, storable
 from s3haul.models import Checksum, ObjectRef, Outcome
 
-# No column is NULL: to bind None costs as much as to bind five texts, and an empty text takes no more room. SQLite
-# stores a REAL as an integer where that is exact.
+# No column is NULL: binding None takes as long as binding five texts, and an empty text needs no more space. SQLite
+# stores a REAL as an integer if that is exact.
 OBJECTS_TABLE = """CREATE TABLE objects (
     key TEXT PRIMARY KEY, etag TEXT NOT NULL, path TEXT NOT NULL, checksum TEXT NOT NULL,
     version_id TEXT NOT NULL, detail TEXT NOT NULL, part_sizes TEXT NOT NULL, computed TEXT NOT NULL,
@@ -33,12 +33,12 @@ ADD_METADATA = (
 MAX_DETAIL = 2000  # characters
 _MAX_INTEGER = 2**63 - 1
 _ONES = 0xFFFFFFFF
-# As `path`: a key's own path, which is what of it lies below the base; none; and the destination itself.
+# Values of `path`: the key without the base (the usual case); no path; the destination itself.
 _OWN_PATH, _NO_PATH, _ROOT = "", "/", "//"
-_TEXTS, _NUMBERS = 8, Struct("<qdqqqqd")  # the columns that the CRC is of, in their order
+_TEXTS, _NUMBERS = 8, Struct("<qdqqqqd")  # the columns that the CRC covers, in their order
 
-# What is no longer listed carries the complement of its CRC, so that `listed` is sealed too and SQL alone
-# can change it.
+# A row that is no longer listed has the complement of its CRC. So the CRC also protects `listed`, and an UPDATE can
+# change it without reading the row.
 _GONE = f"UPDATE objects SET listed = 0, crc = {_ONES} - crc WHERE listed = 1 AND"  # noqa: S608 - a constant
 GONE = f"{_GONE} key = ?"
 GONE_RAW = f"{_GONE} key = CAST(? AS TEXT)"  # for a key that is no UTF-8, as its bytes
@@ -52,7 +52,7 @@ def end_of_keys(end: str | None) -> str | bytes:
 
 
 class Row(NamedTuple):
-    """A row as it is stored; the fields are the table's columns, in their order."""
+    """A row as stored. The fields are the columns of the table, in their order."""
 
     key: str
     etag: str
@@ -107,7 +107,8 @@ def to_row(outcome: Outcome, kind: NumberedKind, base: str, run: int, now: float
         _pack(part_sizes) if part_sizes else "",
         computed,
         size,
-        ref.last_modified + 0.0,  # never an int, never -0.0: SQLite would change both
+        ref.last_modified
+        + 0.0,  # not an int and not -0.0: SQLite returns other values for both, and the CRC fails
         kind.number,
         *counts,
         run,
@@ -140,7 +141,7 @@ def path_of(key: str, path: str, base: str) -> str | None:
 
 
 def to_outcome(row: Row, numbered: NumberedKind, base: str) -> Outcome:
-    """The outcome behind a sound row, less what only the listing tells (checksum type, restore)."""
+    """The outcome of an undamaged row, without what only the listing contains (checksum type, restore)."""
     kind, version_id = numbered.kind, row.version_id or None
     checksum = None
     if kind.algorithm is not None:
@@ -168,7 +169,7 @@ def to_outcome(row: Row, numbered: NumberedKind, base: str) -> Outcome:
 
 
 def run_lengths(sizes: Sequence[int]) -> list[tuple[int, int]]:
-    """Sizes as (size, how many in a row): all parts of an upload but the last are mostly of one size."""
+    """Sizes as (size, count): usually all parts of an upload except the last have the same size."""
     return [(size, len(list(group))) for size, group in groupby(sizes)]
 
 

@@ -1,8 +1,8 @@
-"""Text from outside, as SQLite can hold it."""
+"""Converts text from outside to text that SQLite can store."""
 
 
 def storable(text: str) -> str:
-    """The text itself, unless it is no Unicode text: headers that are not UTF-8 arrive with lone surrogates."""
+    """The text, with lone surrogates escaped: header values that are not UTF-8 contain them."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

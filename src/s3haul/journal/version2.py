@@ -1,6 +1,6 @@
-"""Journals of versions 1 and 2, where every row held everything: read as they are, or brought up to date.
+"""Reads journals of versions 1 and 2, which have no table of kinds, and converts them to the current version.
 
-Nothing writes such rows any more.
+Such rows are no longer written.
 """
 
 import sqlite3
@@ -20,7 +20,7 @@ _ONES = 0xFFFFFFFF
 
 
 class OldRow(NamedTuple):
-    """A row as it is stored; the fields are the table's columns, in their order."""
+    """A row as stored. The fields are the columns of the table, in their order."""
 
     key: str
     size: int
@@ -49,21 +49,21 @@ class OldRow(NamedTuple):
 
     @property
     def is_sound(self) -> bool:
-        """Whether the row is as it was written; what is no longer listed has the complement of its CRC."""
+        """Whether the row is undamaged. A row that is no longer listed has the complement of its CRC."""
         crc = zlib.crc32(ascii(tuple(self[:-2])).encode("ascii"))
         return self.crc == {1: crc, 0: _ONES - crc}.get(self.listed, -1)
 
 
 def checked(found: tuple[Any, ...], path: Path) -> OldRow:
-    """A row that was read. Raises `JournalError` unless it is as it was written."""
+    """Parse a row. Raises `JournalError` if it is damaged."""
     row = OldRow._make(found)
     if not row.is_sound:
-        raise damaged(path, f"the row of {row.key!a} is not as it was written")
+        raise damaged(path, f"the row of {row.key!a} has a wrong CRC")
     return row
 
 
 def to_outcome(row: OldRow) -> Outcome:
-    """The outcome behind a sound row."""
+    """The outcome of an undamaged row."""
     checksum = None
     if row.algorithm is not None:
         checksum = Checksum(row.algorithm, row.checksum_type or "", row.checksum or "")
@@ -88,7 +88,7 @@ def to_outcome(row: OldRow) -> Outcome:
 
 
 def bring_up_to_date(connection: sqlite3.Connection, base: str, path: Path) -> None:
-    """Write all rows anew, inside the caller's transaction. Raises `JournalError` for one that is damaged."""
+    """Write all rows again, in the caller's transaction. Raises `JournalError` if one is damaged."""
     connection.execute("ALTER TABLE objects RENAME TO old_objects")
     connection.execute(KINDS_TABLE)
     connection.execute(OBJECTS_TABLE)

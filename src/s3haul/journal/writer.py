@@ -1,11 +1,12 @@
-"""The one writer: takes statements from any thread, commits them in batches from a thread of its own.
+"""The only writer: takes statements from any thread, and commits them in batches in its own thread.
 
     take a batch -> sync() -> BEGIN, statements in their order, COMMIT
 
-Of neighbours with the same text, those of one key (their first parameter) keep their order.
+Consecutive statements with the same SQL are sorted by key (the first parameter); those of one key keep their order.
 
-`sync` makes everything durable that the batch speaks of, so a committed row never claims more than the
-disk holds. The first error is final: nothing after it is written, and everybody who asks is told.
+`sync` runs after the batch is taken and before the commit. So it makes all files durable that the batch refers to, and
+after a power loss no committed row refers to a file that is lost. The first error is final: nothing is written after
+it, and every later call raises it.
 """
 
 import sqlite3
@@ -22,7 +23,7 @@ Statements = tuple[str, list[Parameters]]  # one text, executed with each of the
 
 
 class Writer:
-    """Owns the writing connection from here on. `on_error` is called once, from the writer's thread."""
+    """Owns the connection. `on_error` is called at most once, in the writer's thread."""
 
     def __init__(
         self,
@@ -41,13 +42,13 @@ class Writer:
         self._batch = batch
         self._interval = interval
         self._lock = threading.Lock()
-        self._wake = threading.Condition(self._lock)  # for the thread: there is something to do
-        self._settled = threading.Condition(self._lock)  # for flush: a commit, or the end
+        self._wake = threading.Condition(self._lock)  # the writer's thread waits here for statements
+        self._settled = threading.Condition(self._lock)  # `flush` waits here for a commit or an error
         self._waiting: list[Statements] = []
-        self._queued = 0  # how many statements wait
+        self._queued = 0  # statements in `_waiting`
         self._submitted = 0
         self._committed = 0
-        self._urgent = 0  # commit at once while fewer than so many are committed
+        self._urgent = 0  # do not wait for a full batch while `_committed` is below this
         self._closing = False
         self.failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="s3haul-journal", daemon=True)
@@ -55,11 +56,11 @@ class Writer:
 
     @property
     def backlog(self) -> int:
-        """How many statements are submitted and not yet committed."""
+        """How many statements are submitted but not yet committed."""
         return self._submitted - self._committed
 
     def submit(self, sql: str, *parameters: Parameters) -> None:
-        """Queue one text with each of `parameters`, and return at once. Raises what ended the writer, if it ended."""
+        """Queue one SQL text with each of `parameters`, and return at once. Raises the error that ended the writer."""
         with self._lock:
             self._raise_failure()
             if self._closing:
@@ -76,7 +77,7 @@ class Writer:
                 self._wake.notify()
 
     def flush(self) -> None:
-        """Return when everything submitted so far is committed. Raises what ended the writer."""
+        """Return when everything submitted so far is committed. Raises the error that ended the writer."""
         with self._lock:
             goal = self._urgent = self._submitted
             self._wake.notify()
@@ -85,7 +86,7 @@ class Writer:
                 self._raise_failure()
 
     def close(self) -> None:
-        """Commit what is left, and end. Raises what ended the writer, if it ended early."""
+        """Commit what is queued, and end the thread. Raises the error that ended the writer, if there was one."""
         with self._lock:
             self._closing = True
             self._wake.notify()
@@ -101,13 +102,13 @@ class Writer:
             with translated(self._path):
                 while statements := self._take():
                     self._commit(statements)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the run must hear of it
+        except Exception as error:  # noqa: BLE001 - any error must end the run
             self._fail(error)
         finally:
             self._connection.close()
 
     def _take(self) -> list[Statements]:
-        """The next batch; empty when the journal is closed and nothing is left."""
+        """The next batch; empty if the journal is closed and nothing is queued."""
         with self._lock:
             self._wake.wait_for(lambda: self._waiting or self._closing)
             self._wake.wait_for(self._is_due, timeout=self._interval)
@@ -121,7 +122,7 @@ class Writer:
         self._sync()
         self._connection.execute("BEGIN IMMEDIATE")
         for sql, parameters in statements:
-            parameters.sort(key=itemgetter(0))  # by key: pages are filled, and written once
+            parameters.sort(key=itemgetter(0))  # in key order, each page of the table is written once
             self._connection.executemany(sql, parameters)
         self._connection.execute("COMMIT")
         with self._lock:

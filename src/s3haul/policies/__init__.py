@@ -1,1 +1,1 @@
-"""The documents of both accounts: who may assume the role, what it may read, what the key allows. No AWS calls."""
+"""The policy documents of both accounts: builds, renders and checks them. Sends no requests to AWS."""

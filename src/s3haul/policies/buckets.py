@@ -1,4 +1,4 @@
-"""What may stand for a bucket in s3://…: a name, or the ARN of an access point. Pure.
+"""Checks the bucket in s3://...: a name, or the ARN of an access point. Pure.
 
 Names of other stores go beyond AWS's rules, so only what no request can hold is refused, and what AWS keeps for
 other things than buckets of objects. ARNs: S3 User Guide, "Referencing access points", "Multi-Region Access Points",
@@ -66,11 +66,11 @@ _BY_SERVICE = {
 
 
 def check_bucket(bucket: str) -> None:
-    """Raises `UsageError` for what is neither a name nor a sound ARN."""
+    """Raise `UsageError` unless `bucket` is a name or a valid ARN."""
     if not bucket.lower().startswith("arn:"):
         _refuse(next((one for suffix, one in _BY_SUFFIX.items() if bucket.endswith(suffix)), None))
         if not _NAME.fullmatch(bucket):
-            hint = "a name has letters, digits, hyphens and dots; an access point is named by its whole ARN"
+            hint = "a name has letters, digits, hyphens and dots; for an access point give its full ARN"
             raise UsageError(f"{bucket!r} is not the name of a bucket", hint=hint)
         return
     arn = Arn.parse(bucket)
@@ -95,9 +95,9 @@ def is_multi_region(bucket: str) -> bool:
 
 
 def _defect(arn: Arn | None) -> str:
-    """What is wrong with the ARN; "" for a sound one."""
+    """What is wrong with the ARN; "" for a valid one."""
     if arn is None:
-        return "it does not have six fields behind arn:"
+        return "it does not have six fields, separated by colons"
     if arn.partition not in partitions():
         return f"there is no partition {arn.partition!r}"
     if not arn.service.startswith("s3"):

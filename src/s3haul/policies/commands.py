@@ -1,8 +1,8 @@
-"""The documents as `aws` commands, each account's in a section of its own. Text only; nothing is run.
+"""Renders the documents as `aws` commands, in one section per account. Text only; nothing is run.
 
-Documents reach the commands on standard input, so that the External ID stands in no process list and
-nothing needs quoting. The key's policy is read, extended by one statement and written back (with jq): a
-key policy that is replaced by one statement would lock its owner out.
+The commands read the documents from standard input, so the External ID is not visible in the process list and nothing
+needs quoting. The key policy is read, extended by one statement and written back (with jq): replacing it by that
+statement alone would lock out the owner of the key.
 """
 
 import json
@@ -19,7 +19,7 @@ _ADD = ".Statement = ([.Statement] | flatten | map(select(.Sid != $add.Sid))) + 
 
 
 def commands(grant: Grant, chosen: Mapping[Part, Document]) -> str:
-    """A bash script that puts the chosen documents in force."""
+    """A bash script that creates the chosen policies."""
     sections: list[str] = []
     role = parsed(grant.role_arn)
     for part, document in chosen.items():
@@ -59,8 +59,8 @@ def _keys(grant: Grant, document: Document) -> Iterator[str]:
         which = f"--region {key.region} --key-id {shlex.quote(arn)} --policy-name default"
         saved = f"key-policy-{number}.json"
         yield (
-            f"# Account {key.account}: the key's policy gets one statement more; {saved} keeps the policy before\n"
-            f"# (not needed in account {parsed(grant.role_arn).account} while the policy has its default statement)\n"
+            f"# Account {key.account}: adds one statement to the key policy; {saved} is a copy of the old policy\n"
+            f"# (not needed in account {parsed(grant.role_arn).account} if the policy still has its default statement)\n"
             f"aws kms get-key-policy {which} --query Policy --output text > {saved} &&\n"
             f"jq --argjson add {shlex.quote(compact(statement))} \\\n  {shlex.quote(_ADD)} {saved} |\n"
             f"aws kms put-key-policy {which} --policy file:///dev/stdin\n"
@@ -69,7 +69,7 @@ def _keys(grant: Grant, document: Document) -> Iterator[str]:
 
 def _caller(caller: Arn, role: Arn, document: Document) -> str:
     name = assume_policy_name(role)
-    head = f"# Account {caller.account}: who may ask for the role\n"
+    head = f"# Account {caller.account}: who may assume the role\n"
     kind = caller.resource.partition("/")[0]
     if kind in {"user", "role"}:
         put = ("iam", f"put-{kind}-policy", f"--{kind}-name", caller.name, "--policy-name", name)
@@ -80,15 +80,15 @@ def _caller(caller: Arn, role: Arn, document: Document) -> str:
 
 
 def _session(grant: Grant, document: Document) -> str:
-    """Two texts for one command: the policy on its standard input, the External ID on descriptor 3."""
+    """The command reads two texts: the policy from standard input, the External ID from file descriptor 3."""
     words = ["sts", "assume-role", "--role-arn", grant.role_arn, "--role-session-name", "s3haul"]
     third = ""
     if grant.external_id:
         words += ["--external-id", "file:///dev/fd/3"]
         third = f" 3< <(printf %s {shlex.quote(grant.external_id)})"
-    # STS counts whitespace.
+    # STS counts whitespace in the length of a session policy.
     fed = _fed(words, "--policy", compact(document)).replace(" <<'JSON'", f"{third} <<'JSON'", 1)
-    return f"# The caller: a session that may do no more than this run needs\n{fed}"
+    return f"# The caller: a session with only the permissions that this run needs\n{fed}"
 
 
 def _fed(words: Sequence[str], parameter: str, document: Document | str) -> str:

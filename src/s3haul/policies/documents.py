@@ -1,8 +1,7 @@
-"""The policy documents of one export: from a grant (who, what, under which keys) to plain dicts as in AWS's JSON.
+"""Builds the policy documents for a grant (who, what, with which keys), as dicts with the structure of AWS's JSON.
 
-Every statement is needed: without it some object cannot be read. Nothing is checked here (`grant` does)
-and nothing is rendered (`terraform` and `commands` do). Sids are stable: they are found again in an
-account by them.
+Every statement is needed: without it some object cannot be read. `grant` checks the values; `terraform` and `commands`
+render the documents. Sids are stable, so that the statements can be found again in an account.
 """
 
 from collections.abc import Sequence
@@ -25,9 +24,9 @@ KEY_SID = "ExportRoleDecryptsThroughS3"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What account A grants. `callers` are ARNs of users, roles or account roots; `key_arns` lie in the
-    bucket's region, in whatever account. `run_prefix` is what the session policy narrows the role to.
-    Without callers or External ID the documents that name them are of no use."""
+    """What account A grants. `callers` are ARNs of users, roles or account roots. `key_arns` are in the bucket's region,
+    in any account. `run_prefix` is the prefix to which the session policy limits the role. Without callers or External
+    ID, the documents that contain them are not valid."""
 
     role_arn: str
     bucket: str
@@ -41,14 +40,14 @@ class Grant:
 
     @property
     def region(self) -> str | None:
-        """The bucket's region, which its keys tell."""
+        """The bucket's region: that of its keys. None without keys."""
         return parsed(self.key_arns[0]).region if self.key_arns else None
 
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """All documents of a grant. `key_policy` holds the one statement that the policy of every key needs
-    besides what it has; None where no key is named."""
+    """All documents of a grant. `key_policy` contains the one statement to add to the policy of every key; None without
+    keys."""
 
     caller_policy: Document
     trust_policy: Document
@@ -58,7 +57,7 @@ class Documents:
 
 
 def documents(grant: Grant) -> Documents:
-    """The documents of both accounts for `grant`, which `check_grant` has passed."""
+    """The documents of both accounts for `grant`, which `check_grant` must have accepted."""
     return Documents(
         caller_policy=document(_caller_statement(grant)),
         trust_policy=document(_trust_statement(grant)),
@@ -107,7 +106,7 @@ def _role_statements(grant: Grant, prefix: str) -> list[Statement]:
         "Resource": _plain(grant.key_arns),
         "Condition": {
             "StringEquals": {"kms:ViaService": _plain(via_service(grant.region or ""))},
-            # The bucket's ARN is the context of objects under a Bucket Key, the object's that of all others.
+            # The encryption context is the bucket's ARN for objects with a Bucket Key, else the object's ARN.
             "StringLike": {"kms:EncryptionContext:aws:s3:arn": [bucket, objects]},
         },
     }
@@ -115,7 +114,7 @@ def _role_statements(grant: Grant, prefix: str) -> list[Statement]:
 
 
 def _reading(grant: Grant) -> list[str]:
-    """A request with a versionId needs the ...Version right instead of the plain one, not besides it."""
+    """A request with a versionId needs the ...Version action instead of the plain one."""
     actions = ["s3:GetObject"]
     if grant.versions:
         actions.append("s3:GetObjectVersion")
@@ -127,10 +126,10 @@ def _reading(grant: Grant) -> list[str]:
 
 
 def _key_statement(grant: Grant) -> Statement:
-    """Lets the role's own policy act on the key, for this role and through S3 only.
+    """Lets the policies of the role allow use of the key, only for this role and only through S3.
 
-    The principal is the account, not the role: a role that is deleted and made again would leave an
-    AROA... id behind, and a role that does not exist yet is refused by PutKeyPolicy.
+    The principal is the account, not the role. If a role is deleted and created again, a principal that names it would
+    become an invalid AROA... id; and PutKeyPolicy refuses a role that does not exist yet.
     """
     role = parsed(grant.role_arn)
     return {
@@ -147,5 +146,5 @@ def _key_statement(grant: Grant) -> Statement:
 
 
 def _plain(values: Sequence[str]) -> str | list[str]:
-    """One value stands alone, as IAM itself writes it."""
+    """A single value without a list, as IAM writes it."""
     return values[0] if len(values) == 1 else list(values)

@@ -1,4 +1,4 @@
-"""What a lint rule is and what it finds. No rule lives here."""
+"""The types of lint rules and their findings. The rules are in `lint_*`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ OWNER, YOU = "data owner", "you"
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a rule may know besides its statement: the whole document, and what the user told."""
+    """The context of a statement: the whole document, and values that the user gave."""
 
     document: Document
     account: str | None = None
@@ -20,7 +20,7 @@ class Scope:
 
     @property
     def attached(self) -> bool:
-        """Whether it hangs on a resource (a role's trust, a key, a bucket) and so names principals."""
+        """Whether it is a resource-based policy (trust policy, key policy, bucket policy), which names principals."""
         return any("Principal" in each or "NotPrincipal" in each for each in statements(self.document))
 
     def others(self, statement: Statement) -> list[Statement]:
@@ -28,17 +28,17 @@ class Scope:
 
 
 class Problem(NamedTuple):
-    """`said` is what AWS will answer at run time; `corrected` are the statements to put in the place of
-    the one at fault, with words in capitals where only people know the value."""
+    """`said` is the error message of AWS at run time. `corrected` are the statements to replace the wrong one with;
+    words in capitals in them are placeholders."""
 
     text: str
     said: str
     corrected: tuple[Statement, ...] = ()
-    id: str | None = None  # where it differs from the rule's
+    id: str | None = None  # if it differs from that of the rule
 
 
 class Rule(NamedTuple):
-    """`id` is the rule's own name, `diagnosis` the S3H id under which the fault shows at run time."""
+    """`id` is the name of the rule, `diagnosis` the S3H id that a run reports for this mistake."""
 
     id: str
     diagnosis: str
@@ -48,7 +48,7 @@ class Rule(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One fault of one statement. `statement` is its Sid or its place ("#2"); "" for the whole document."""
+    """One mistake in one statement. `statement` is its Sid or its number ("#2"); "" for the whole document."""
 
     rule: str
     diagnosis: str

@@ -1,4 +1,4 @@
-"""Whether a grant can be meant: each value by its rule, and all of them together. Pure; raises `UsageError`."""
+"""Checks the values of a grant, and whether they fit together. Pure; raises `UsageError`."""
 
 import json
 from collections.abc import Collection
@@ -20,19 +20,19 @@ LONGEST = {
 
 
 def check_grant(grant: Grant, parts: Collection[Part] = tuple(Part)) -> None:
-    """Raises `UsageError` for the first thing that is wrong; only `parts` need what they are made of."""
+    """Raise `UsageError` for the first error. Values that only documents other than `parts` need may be missing."""
     names.check_role_arn(grant.role_arn)
     partition = parsed(grant.role_arn).partition
     if not grant.callers and {Part.TRUST, Part.CALLER} & set(parts):
         raise UsageError(
-            "No caller is named.", hint="--caller takes the ARN of a user or role, or an account id"
+            "No caller is given.", hint="--caller takes the ARN of a user or role, or an account id"
         )
     for caller in grant.callers:
         names.caller_arn(caller, partition)
     if grant.external_id or Part.TRUST in parts:
-        trouble = names.external_id_trouble(grant.external_id)
-        if trouble is not None:
-            raise UsageError(f"--external-id {trouble}.", id="S3H-STS-09")
+        problem = names.external_id_trouble(grant.external_id)
+        if problem is not None:
+            raise UsageError(f"--external-id {problem}.", id="S3H-STS-09")
     names.check_bucket(grant.bucket)
     names.check_prefix(grant.prefix)
     for key in grant.key_arns:
@@ -44,7 +44,7 @@ def check_grant(grant: Grant, parts: Collection[Part] = tuple(Part)) -> None:
 
 
 def compact(document: object) -> str:
-    """A document as JSON without whitespace, which is how its length counts."""
+    """A document as JSON without whitespace: AWS counts its length like that."""
     return json.dumps(document, separators=(",", ":"))
 
 
@@ -53,7 +53,7 @@ def _check_partitions(grant: Grant, partition: str) -> None:
         if parsed(arn).partition != partition:
             raise UsageError(
                 f"{arn} is in partition {parsed(arn).partition}, the role in {partition}.",
-                hint="no role can be assumed and no key used across partitions",
+                hint="roles and keys cannot be used across partitions",
             )
 
 
@@ -61,8 +61,8 @@ def _check_regions(grant: Grant) -> None:
     regions = sorted({parsed(arn).region for arn in grant.key_arns})
     if len(regions) > 1:
         raise UsageError(
-            f"The keys lie in several regions: {', '.join(regions)}.",
-            hint="S3 encrypts with keys of the bucket's own region; name those",
+            f"The keys are in several regions: {', '.join(regions)}.",
+            hint="S3 encrypts with keys in the bucket's region; give only those",
         )
 
 
@@ -73,7 +73,7 @@ def _check_run_prefix(grant: Grant) -> None:
     if not grant.run_prefix.startswith(grant.prefix):
         raise UsageError(
             f"The run's prefix {grant.run_prefix!r} is not below the role's, {grant.prefix!r}.",
-            hint="a session policy can only narrow what the role may do",
+            hint="a session policy can only reduce the permissions of the role",
         )
 
 
@@ -82,6 +82,6 @@ def _check_lengths(grant: Grant, parts: Collection[Part]) -> None:
         length, longest = len(compact(document)), LONGEST[part]
         if part in parts and length > longest:
             raise UsageError(
-                f"The {part} document would have {length} characters; AWS takes {longest}.",
-                hint="name fewer callers or keys, or a shorter prefix",
+                f"The {part} document would have {length} characters; AWS allows {longest}.",
+                hint="give fewer callers or keys, or a shorter prefix",
             )

@@ -1,7 +1,7 @@
-"""The policy linter: every rule over every statement of one document. Pure.
+"""The policy linter: applies every rule to every statement of a document. Pure.
 
-The rules are few and about this recipe; what rights AWS has is not known here, since a list of them goes
-stale. Each finding says what the mistake will look like in a run, by the id under which a run reports it.
+The rules are few, and only about access as s3haul needs it. There is no list of all AWS actions, because it would get
+out of date. Each finding has the id and the AWS message that a run would show for the mistake.
 """
 
 import json
@@ -14,17 +14,17 @@ from s3haul.policies.shape import flaws
 from s3haul.policies.statements import label, statements
 
 SHAPE = "unknown-shape"
-DEEPEST = 4  # objects around a policy; the AWS CLI has two
+DEEPEST = 4  # levels of JSON objects around a policy; the output of the AWS CLI has two
 RULES = (*lint_s3.RULES, *lint_kms.RULES, *lint_trust.RULES)
 
 
 def lint(document: Any, *, account: str | None = None, region: str | None = None) -> list[Finding]:
-    """What is wrong with one policy. `account` is the role's, `region` the bucket's, where they are known."""
+    """The mistakes in one policy. `account` is that of the role, `region` that of the bucket, if known."""
     broken = [
         Finding(
             rule=SHAPE,
             diagnosis="",
-            who="whoever saves the policy",
+            who="the author of the policy",
             statement=_name(document, flaw.statement),
             text=flaw.text,
             said="MalformedPolicyDocument, when the policy is saved",
@@ -32,12 +32,12 @@ def lint(document: Any, *, account: str | None = None, region: str | None = None
         )
         for flaw in flaws(document)
     ]
-    return broken or list(_judged(Scope(document, account, region)))
+    return broken or list(_findings(Scope(document, account, region)))
 
 
 def documents_in(value: Any, name: str = "", depth: int = DEEPEST) -> Iterator[tuple[str, Any]]:
-    """The policies in a JSON value, each with where it was found: a policy itself, the JSON of `s3haul policy`,
-    or what the AWS CLI prints about a role (PolicyDocument, AssumeRolePolicyDocument) or a key (Policy)."""
+    """The policies in a JSON value, each with its location. The value is a policy, the output of `s3haul policy`, or
+    that of the AWS CLI about a role (PolicyDocument, AssumeRolePolicyDocument) or a key (Policy)."""
     inner = _inner(value) if depth else {}
     found = [
         each
@@ -48,7 +48,7 @@ def documents_in(value: Any, name: str = "", depth: int = DEEPEST) -> Iterator[t
     yield from policies or [(name, value)]
 
 
-def _judged(scope: Scope) -> Iterator[Finding]:
+def _findings(scope: Scope) -> Iterator[Finding]:
     for number, statement in enumerate(statements(scope.document), 1):
         for rule in RULES:
             problem = rule.find(statement, scope)
@@ -72,7 +72,7 @@ def _name(document: Any, number: int) -> str:
 
 
 def _inner(value: Any) -> dict[str, dict[str, Any]]:
-    """The objects that an object other than a policy holds."""
+    """The nested objects of an object that is not a policy."""
     if not isinstance(value, dict) or "Statement" in value:
         return {}
     held = {key: _parsed(each) for key, each in value.items()}
@@ -80,7 +80,7 @@ def _inner(value: Any) -> dict[str, dict[str, Any]]:
 
 
 def _parsed(value: Any) -> Any:
-    """A policy may stand in a policy's wrapper as JSON in a text, as KMS gives it."""
+    """Parse a policy that is given as a JSON string, as in the output of KMS."""
     if isinstance(value, str) and value.lstrip().startswith("{"):
         try:
             return json.loads(value)

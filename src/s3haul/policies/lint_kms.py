@@ -1,4 +1,4 @@
-"""Lint rules for kms:Decrypt, in the role's policy and in the key's: what can never match when S3 asks KMS."""
+"""Lint rules for kms:Decrypt, in the role's policy and in the key policy: what never matches when S3 calls KMS."""
 
 import re
 
@@ -27,20 +27,20 @@ _VIA_S3 = re.compile(r"s3\.([A-Za-z0-9-]+)\.amazonaws\.com(\.cn)?")
 
 
 def alias_in_decrypt(statement: Statement, scope: Scope) -> Problem | None:
-    """A policy matches kms:Decrypt by the key's ARN only."""
+    """For kms:Decrypt, a policy must name the key ARN; an alias never matches."""
     aliases = [each for each in resources(statement) if ":alias/" in each]
     if not (aliases and covers(statement, DECRYPT)):
         return None
     kept = [_key_of(each) for each in resources(statement)]
     return Problem(
-        f"kms:Decrypt names an alias ({aliases[0]}); aws kms describe-key --key-id {aliases[0]} tells the key's ARN",
+        f"kms:Decrypt names an alias ({aliases[0]}); aws kms describe-key --key-id {aliases[0]} shows the key's ARN",
         _denied(scope),
         (statement | {"Resource": shortest(list(dict.fromkeys(kept)))},),
     )
 
 
 def one_context_form(statement: Statement, scope: Scope) -> Problem | None:
-    """The encryption context is the object's ARN, or the bucket's for objects under a Bucket Key."""
+    """The encryption context is the bucket's ARN for objects with a Bucket Key, else the object's ARN."""
     found = _clause(statement, CONTEXT)
     if found is None or not (allows(statement) and covers(statement, DECRYPT)):
         return None
@@ -50,16 +50,16 @@ def one_context_form(statement: Statement, scope: Scope) -> Problem | None:
         return None
     missing = [value.partition("/")[0] if objects else f"{value}/*" for value in found.values]
     both = list(dict.fromkeys([*found.values, *missing]))
-    lost = "objects under a Bucket Key" if objects else "objects without a Bucket Key"
+    lost = "objects with a Bucket Key" if objects else "objects without a Bucket Key"
     return Problem(
-        f"the encryption context has one form only, which shuts out {lost}",
+        f"the condition on the encryption context excludes {lost}",
         _denied(scope),
         (_with_like(statement, found, "kms:EncryptionContext:aws:s3:arn", both),),
     )
 
 
 def wildcard_in_equals(statement: Statement, scope: Scope) -> Problem | None:
-    """StringEquals takes * for itself, so the test never holds."""
+    """StringEquals has no wildcards: it compares with a literal *, so the condition is never true."""
     if not allows(statement):
         return None
     for clause in clauses(statement):
@@ -70,7 +70,7 @@ def wildcard_in_equals(statement: Statement, scope: Scope) -> Problem | None:
             said = _denied(scope) if clause.key.startswith("kms:") else denied(LIST, "arn:aws:s3:::BUCKET")
             mended = _with_like(statement, clause, name, clause.values)
             return Problem(
-                f"{name} is compared by {clause.operator}, which knows no wildcards",
+                f"{name} is compared with {clause.operator}, which does not support wildcards",
                 said,
                 (mended,),
                 diagnosis,
@@ -83,7 +83,7 @@ def wrong_via_service(statement: Statement, scope: Scope) -> Problem | None:
     found = _clause(statement, VIA)
     if found is None or not (allows(statement) and covers(statement, DECRYPT)):
         return None
-    # A statement for other services is none of ours.
+    # A statement for other services is not examined.
     about_s3 = any(value.startswith("s3") for value in found.values)
     regions = _key_regions(statement) or ({scope.region} if scope.region else set())
     if not about_s3 or any(_is_via_s3(value, regions) for value in found.values):
@@ -93,17 +93,17 @@ def wrong_via_service(statement: Statement, scope: Scope) -> Problem | None:
         statement, (found.operator, found.key, None), ("StringEquals", "kms:ViaService", wanted)
     )
     return Problem(
-        f"kms:ViaService is {found.values[0]}; S3 asks KMS as {wanted[0]}", _denied(scope), (mended,)
+        f"kms:ViaService is {found.values[0]}, but S3 calls KMS as {wanted[0]}", _denied(scope), (mended,)
     )
 
 
 def network_condition(statement: Statement, scope: Scope) -> Problem | None:
-    """S3 makes the call to KMS: there is no address, VPC or endpoint of the caller to compare."""
+    """S3 makes the call to KMS, so the caller's address, VPC or endpoint cannot be compared."""
     found = _network(statement)
     if not found or not covers(statement, DECRYPT):
         return None
     text = (
-        f"{found[0].key} is tested for kms:Decrypt, but S3 makes the call, and from no address of the caller"
+        f"{found[0].key} is tested for kms:Decrypt, but S3 makes that call, not from an address of the caller"
     )
     if not allows(statement):
         if _THROUGH_A_SERVICE & {clause.key for clause in clauses(statement)}:
@@ -128,7 +128,7 @@ RULES = (
     Rule("network-condition", "S3H-KMS-04", OWNER, network_condition),
 )
 
-# The conditions that people write wildcards for: the name as AWS writes it, the id of what comes of it.
+# Condition keys whose values often have wildcards: the name as AWS writes it, and the id of the mistake.
 _WILD = {
     CONTEXT: ("kms:EncryptionContext:aws:s3:arn", "S3H-KMS-05"),
     VIA: ("kms:ViaService", "S3H-KMS-01"),
@@ -151,7 +151,7 @@ def _network(statement: Statement) -> list[Clause]:
 
 
 def _key_regions(statement: Statement) -> set[str]:
-    """The regions of the keys that the statement names."""
+    """The regions of the keys in the statement."""
     keys = (Arn.parse(each) for each in resources(statement))
     return {arn.region for arn in keys if arn and arn.service == "kms" and "*" not in arn.region}
 
@@ -166,12 +166,12 @@ def _key_of(resource: str) -> str:
 
 
 def _with_like(statement: Statement, clause: Clause, name: str, values: list[str]) -> Statement:
-    """The same test with StringLike and these values."""
+    """The statement with this condition changed to StringLike and these values."""
     return with_clauses(statement, (clause.operator, clause.key, None), ("StringLike", name, values))
 
 
 def _is_via_s3(value: str, regions: set[str]) -> bool:
-    """Whether the value names S3 of one of the regions, or of any where none is known."""
+    """Whether the value is S3 in one of the regions, or in any region if `regions` is empty."""
     if not regions:
         return "*" in value or _VIA_S3.fullmatch(value) is not None
     return any(like(name, value) for region in regions for name in via_service(region))

@@ -1,4 +1,4 @@
-"""Lint rules for what the role may do with the bucket: rights on the wrong resource, conditions that shut out."""
+"""Lint rules for access to the bucket: actions on the wrong kind of resource, conditions that exclude too much."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ _LISTING = ("s3:listbucket", "s3:listbucketversions")
 _READING = ("s3:getobject", "s3:getobjectversion", "s3:getobjectattributes", "s3:getobjectversionattributes")
 _S3 = re.compile(r"(arn:[a-z*-]*:s3:::)([^/]*)(?:/(.*))?", re.DOTALL)
 
-# Names of API operations that are taken for rights. IAM accepts them, and they allow nothing.
+# Names of API operations that are often used as actions. IAM accepts them, but they allow nothing.
 _OPERATIONS = {
     "s3:listobjects": LIST,
     "s3:listobjectsv2": LIST,
@@ -37,12 +37,12 @@ _OPERATIONS = {
 
 
 def denied(action: str, resource: str) -> str:
-    """What S3 answers where no policy allows the action."""
+    """The error message of S3 if no policy allows the action."""
     return f'AccessDenied: ... is not authorized to perform: {action} on resource: "{resource}" because no identity-based policy allows the {action} action'
 
 
 def list_on_objects(statement: Statement, scope: Scope) -> Problem | None:
-    """s3:ListBucket is a right on the bucket; on BUCKET/* it allows nothing."""
+    """s3:ListBucket needs the bucket as the resource; on BUCKET/* it allows nothing."""
     found = _misplaced(statement, scope, LIST, names_bucket)
     if not found:
         return None
@@ -53,28 +53,28 @@ def list_on_objects(statement: Statement, scope: Scope) -> Problem | None:
     if all(prefix and prefix != "*" for prefix in prefixes):
         listing = with_clauses(listing, ("StringLike", "s3:prefix", prefixes))
     return Problem(
-        f"s3:ListBucket is granted on objects ({found[0][0]}); it is a right on the bucket",
+        f"s3:ListBucket is allowed on objects ({found[0][0]}), but it needs the bucket as the resource",
         denied(LIST, buckets[0]),
         _split(statement, _LISTING, listing, "Bucket"),
     )
 
 
 def get_on_bucket(statement: Statement, scope: Scope) -> Problem | None:
-    """s3:GetObject is a right on objects; on the bucket's ARN it allows nothing."""
+    """s3:GetObject needs objects as the resource; on the bucket's ARN it allows nothing."""
     found = _misplaced(statement, scope, READ, names_objects)
     if not found:
         return None
     objects = list(dict.fromkeys(f"{match[1]}{match[2]}/*" for match in found))
     own = {"Action": shortest(_own(statement, _READING, READ)), "Resource": shortest(objects)}
     return Problem(
-        f"s3:GetObject is granted on the bucket ({found[0][0]}); it is a right on its objects",
+        f"s3:GetObject is allowed on the bucket ({found[0][0]}), but it needs its objects as the resource",
         denied(READ, objects[0].replace("/*", "/KEY")),
         _split(statement, _READING, statement | own, "Objects"),
     )
 
 
 def no_such_action(statement: Statement, scope: Scope) -> Problem | None:
-    """An operation of the API is named where a right belongs."""
+    """The name of an API operation is used as an action."""
     del scope
     wrong = [action for action in actions(statement) if action.lower() in _OPERATIONS]
     if not (wrong and allows(statement)):
@@ -82,7 +82,7 @@ def no_such_action(statement: Statement, scope: Scope) -> Problem | None:
     right = _OPERATIONS[wrong[0].lower()]
     mended = dict.fromkeys(_OPERATIONS.get(action.lower(), action) for action in actions(statement))
     return Problem(
-        f"{wrong[0]} is no right; the operation needs {right}",
+        f"{wrong[0]} is not an action; the operation needs {right}",
         denied(right, "arn:aws:s3:::BUCKET" if right != READ else "arn:aws:s3:::BUCKET/KEY"),
         (statement | {"Action": shortest(list(mended))},),
         None if right != READ else "S3H-S3-04",
@@ -90,7 +90,7 @@ def no_such_action(statement: Statement, scope: Scope) -> Problem | None:
 
 
 def prefix_shuts_out(statement: Statement, scope: Scope) -> Problem | None:
-    """The listing is narrowed to less than what may be read, so the root (or the prefix) cannot be listed."""
+    """The s3:prefix condition allows less than may be read, so the root (or the prefix) cannot be listed."""
     narrowed = [clause for clause in clauses(statement) if clause.key == "s3:prefix"]
     if not narrowed or not _listable(statement):
         return None
@@ -104,20 +104,20 @@ def prefix_shuts_out(statement: Statement, scope: Scope) -> Problem | None:
         mended = with_clauses(mended, ("StringLike", "s3:prefix", [f"{prefix}*" for prefix in readable]))
     where = f"below {shut[0]!r}" if shut[0] else "at the bucket's root"
     return Problem(
-        f"s3:prefix lets nobody list {where}, though objects there may be read",
+        f"s3:prefix does not allow listing {where}, although objects there may be read",
         denied(LIST, "arn:aws:s3:::BUCKET"),
         (mended,),
     )
 
 
 def delimiter_wanted(statement: Statement, scope: Scope) -> Problem | None:
-    """A listing of everything has no delimiter; a condition that wants one refuses it."""
+    """s3haul lists without a delimiter; a condition that requires one refuses that."""
     del scope
     found = [clause for clause in clauses(statement) if _narrows(clause, "s3:delimiter")]
     if not (found and allows(statement) and covers(statement, LIST)) or "" in found[0].values:
         return None
     return Problem(
-        "s3:delimiter is asked for; a listing of all keys below a prefix has none",
+        "s3:delimiter is required, but a listing of all keys below a prefix has no delimiter",
         denied(LIST, "arn:aws:s3:::BUCKET"),
         (with_clauses(statement, *((clause.operator, "s3:delimiter", None) for clause in found)),),
     )
@@ -141,7 +141,7 @@ def names_bucket(resource: str) -> bool:
 
 
 def names_objects(resource: str) -> bool:
-    """Whether an ARN (pattern) can match objects; a * at its end spans the slash too."""
+    """Whether an ARN (pattern) can match objects; a * at its end also matches slashes."""
     match = _S3.fullmatch(resource)
     return resource == "*" or (match is not None and (match[3] is not None or match[2].endswith("*")))
 
@@ -149,8 +149,8 @@ def names_objects(resource: str) -> bool:
 def _misplaced(
     statement: Statement, scope: Scope, action: str, right: Callable[[str], bool]
 ) -> list[re.Match[str]]:
-    """The S3 resources on which the statement allows `action`, if none is of the kind that the action needs
-    and no other statement grants it properly."""
+    """The S3 resources on which the statement allows `action`, if no statement allows it on the kind of resource that
+    the action needs."""
     granting = [each for each in statements(scope.document) if allows(each) and covers(each, action)]
     if statement not in granting or any(right(resource) for each in granting for resource in resources(each)):
         return []
@@ -158,12 +158,12 @@ def _misplaced(
 
 
 def _own(statement: Statement, names: Sequence[str], default: str) -> list[str]:
-    """The actions that are about `names` alone; the default where only wider patterns cover them."""
+    """The actions of the statement that are in `names`; the default if only wildcards match them."""
     return [action for action in actions(statement) if action.lower() in names] or [default]
 
 
 def _split(statement: Statement, names: Sequence[str], part: Statement, suffix: str) -> tuple[Statement, ...]:
-    """The part with its own resource, and before it what the statement grants besides."""
+    """`part`, which has its own resource, and before it a statement with the remaining actions."""
     rest = [action for action in actions(statement) if action.lower() not in names]
     if not rest:
         return (part,)
@@ -173,7 +173,7 @@ def _split(statement: Statement, names: Sequence[str], part: Statement, suffix: 
 
 
 def _listable(statement: Statement) -> list[str]:
-    """The prefixes, as patterns, at which the statement allows to list."""
+    """The prefixes, as patterns, that the statement allows to list."""
     if not (allows(statement) and covers(statement, LIST)):
         return []
     narrowed = [clause.values for clause in clauses(statement) if _narrows(clause, "s3:prefix")]
@@ -185,7 +185,7 @@ def _narrows(clause: Clause, key: str) -> bool:
 
 
 def _readable_prefixes(statement: Statement, scope: Scope) -> list[str]:
-    """The prefixes below which the document allows to read in the statement's buckets, out of BUCKET/PREFIX*."""
+    """The prefixes that the document allows to read in the buckets of the statement, from resources BUCKET/PREFIX*."""
     reading = (each for each in statements(scope.document) if allows(each) and covers(each, READ))
     found = (_S3.fullmatch(resource) for each in reading for resource in resources(each))
     return [

@@ -1,7 +1,7 @@
-"""Lint rules for who may assume the role: the trust policy's principals and External ID, the caller's policy.
+"""Lint rules for who may assume the role: principals and External ID of the trust policy, and the caller's policy.
 
-The rules on principals hold for key and bucket policies too. Nothing at run time tells that a trust
-policy is too wide: then `said` says so.
+The rules about principals also apply to key and bucket policies. A trust policy that allows too much causes no error at
+run time; then `said` states that.
 """
 
 import re
@@ -38,7 +38,7 @@ _ORPHAN = re.compile(r"A(ID|RO)A[A-Z0-9]{12,}")
 
 
 def no_external_id(statement: Statement, scope: Scope) -> Problem | None:
-    """A role for another account, without an External ID: who knows the ARN can have it used for him."""
+    """A role for another account without an External ID: anyone who knows the ARN can make that account use it."""
     if not (allows(statement) and covers(statement, ASSUME) and _strangers(statement, scope)):
         return None
     if any(
@@ -50,28 +50,28 @@ def no_external_id(statement: Statement, scope: Scope) -> Problem | None:
     mended = with_clauses(statement, *found, ("StringEquals", "sts:ExternalId", ["EXTERNAL-ID"]))
     return Problem(
         "another account may assume the role without an External ID",
-        "nothing: the role is given to everybody who makes the trusted account ask for it (the confused deputy)",
+        "no error: anyone who can make the trusted account assume the role gets access (confused deputy)",
         (mended,),
     )
 
 
 def unusable_external_id(statement: Statement, scope: Scope) -> Problem | None:
-    """An External ID that no request can carry."""
+    """An External ID that no request can contain."""
     del scope
     for clause in _external_id(statement):
-        troubles = [external_id_trouble(value) for value in clause.values if clause.base == "StringEquals"]
-        if any(troubles):
+        problems = [external_id_trouble(value) for value in clause.values if clause.base == "StringEquals"]
+        if any(problems):
             own = ("StringEquals", "sts:ExternalId", ["EXTERNAL-ID"])
             return Problem(
-                f"the External ID {next(filter(None, troubles))}",
-                f"{_SAID}; or ValidationError to who sends that value",
+                f"the External ID {next(filter(None, problems))}",
+                f"{_SAID}; or ValidationError if that value is sent",
                 (with_clauses(statement, (clause.operator, clause.key, None), own),),
             )
     return None
 
 
 def anybody(statement: Statement, scope: Scope) -> Problem | None:
-    """Principal "*" without a condition that says whose."""
+    """Principal "*" without a condition on the account, organisation or ARN."""
     if "*" not in principals(statement) or not allows(statement):
         return None
     if _NARROWING & {clause.key for clause in clauses(statement)}:
@@ -80,27 +80,27 @@ def anybody(statement: Statement, scope: Scope) -> Problem | None:
         f"arn:aws:iam::{scope.account}:root" if scope.account and not covers(statement, ASSUME) else _ANYBODY
     )
     return Problem(
-        'Principal "*" means every account of AWS',
-        "nothing: everybody is let in",
+        'Principal "*" means every AWS account',
+        "no error: everybody has access",
         (statement | {"Principal": {"AWS": named}},),
     )
 
 
 def session_as_principal(statement: Statement, scope: Scope) -> Problem | None:
-    """A session is trusted instead of its role; the next session has another name."""
+    """A session is trusted instead of its role. The next session has another ARN."""
     del scope
     if not any(":assumed-role/" in each for each in principals(statement)):
         return None
     roles = [_role_of(each) for each in principals(statement)]
     return Problem(
-        "one session of a role is named as principal, not the role",
+        "the principal is one session of a role, not the role",
         _SAID,
         (statement | {"Principal": statement["Principal"] | {"AWS": shortest(list(dict.fromkeys(roles)))}},),
     )
 
 
 def orphaned_principal(statement: Statement, scope: Scope) -> Problem | None:
-    """What IAM leaves of a user or role that was deleted; one made again under its name is another."""
+    """IAM replaces the ARN of a deleted user or role by its unique id. A new one with the same name has another id."""
     del scope
     if not any(_ORPHAN.fullmatch(each) for each in principals(statement)):
         return None
@@ -113,7 +113,7 @@ def orphaned_principal(statement: Statement, scope: Scope) -> Problem | None:
 
 
 def assume_no_role(statement: Statement, scope: Scope) -> Problem | None:
-    """The caller's policy must name the role by its own ARN."""
+    """The caller's policy must contain the ARN of the role."""
     if scope.attached or not (allows(statement) and covers(statement, ASSUME)) or not _mainly_sts(statement):
         return None
     if not resources(statement) or any(_ROLE.fullmatch(each) for each in resources(statement)):
@@ -122,7 +122,7 @@ def assume_no_role(statement: Statement, scope: Scope) -> Problem | None:
         _role_of(each) if ":assumed-role/" in each else _placeholder(each) for each in resources(statement)
     ]
     return Problem(
-        f"sts:AssumeRole is allowed on {resources(statement)[0]}, which is no role's ARN",
+        f"sts:AssumeRole is allowed on {resources(statement)[0]}, which is not the ARN of a role",
         f"{_SAID} because no identity-based policy allows the sts:AssumeRole action",
         (statement | {"Resource": shortest(list(dict.fromkeys(named)))},),
     )
@@ -143,7 +143,7 @@ def _external_id(statement: Statement) -> list[Clause]:
 
 
 def _strangers(statement: Statement, scope: Scope) -> list[str]:
-    """AWS principals of other accounts, as far as the role's account is known."""
+    """AWS principals of other accounts; all of them if the role's account is unknown."""
     return [
         each for each in principals(statement) if scope.account is None or _account(each) != scope.account
     ]
@@ -161,7 +161,7 @@ def _mainly_sts(statement: Statement) -> bool:
 
 
 def _role_of(text: str) -> str:
-    """The role of a session's ARN; any other principal as it is."""
+    """The role of a session ARN; any other principal unchanged."""
     arn = Arn.parse(text)
     if arn is None or not arn.resource.startswith("assumed-role/"):
         return text

@@ -1,7 +1,6 @@
-"""The names that policies are made of: accounts, partitions, ARNs, buckets, regions, External IDs.
+"""Checks of names in policies: accounts, partitions, ARNs, buckets, regions, External IDs. Pure.
 
-Patterns and the checks that cite them, with one sentence for each thing that can be wrong. Pure. Limits
-are those of the IAM, STS and KMS service models and of S3's bucket naming rules.
+Limits and patterns are those of the IAM, STS and KMS service models and of S3's bucket naming rules.
 """
 
 import re
@@ -21,7 +20,7 @@ _CALLER_ARN = re.compile(
 _KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+", re.ASCII)
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 _REGION = re.compile(r"[a-z]{2,8}(-[a-z]+)+-\d+", re.ASCII)
-# IAM takes documents of tab, line ends and U+0020 to U+00FF; the others are wildcards and variables in it.
+# IAM accepts tab, line ends and U+0020 to U+00FF in documents. `_MEANINGFUL` are wildcards and variables in policies.
 _PLAIN = re.compile(r"[ -~\xa0-\xff]*")
 _MEANINGFUL = frozenset("*?$")
 _COMMENT = re.compile(r"\s[#;]")
@@ -39,7 +38,7 @@ class Arn:
 
     @classmethod
     def parse(cls, text: str) -> "Arn | None":
-        """None for a text that is no ARN."""
+        """None if the text is not an ARN."""
         fields = text.split(":", 5)
         return cls(*fields[1:]) if len(fields) == 6 and fields[0] == "arn" else None
 
@@ -50,7 +49,7 @@ class Arn:
 
 
 def parsed(text: str) -> Arn:
-    """The ARN in a text that a check has passed."""
+    """The ARN in a text that was checked before."""
     arn = Arn.parse(text)
     if arn is None:
         raise ValueError(text)
@@ -58,9 +57,9 @@ def parsed(text: str) -> Arn:
 
 
 def via_service(region: str) -> list[str]:
-    """What kms:ViaService says when S3 of this region asks KMS.
+    """The value of kms:ViaService when S3 in this region calls KMS.
 
-    AWS documents one form for all partitions; where host names end otherwise, both are named.
+    AWS documents amazonaws.com for all partitions. If the host names of the partition end differently, both are listed.
     """
     partition = partition_of_region(region)
     suffixes = ["amazonaws.com", partition.suffix if partition else "amazonaws.com"]
@@ -68,7 +67,7 @@ def via_service(region: str) -> list[str]:
 
 
 def role_arn(text: str, account: str | None, partition: str) -> str:
-    """The ARN of a role that is given as ARN, or as a name (a path may stand before it) and an account."""
+    """The ARN of a role that is given as ARN, or as a name (with a path, if any) and an account."""
     if text.startswith("arn:"):
         check_role_arn(text)
         if account is not None and parsed(text).account != account:
@@ -76,7 +75,8 @@ def role_arn(text: str, account: str | None, partition: str) -> str:
         return text
     if account is None:
         raise UsageError(
-            f"{text!r} is not a role's ARN.", hint="write arn:aws:iam::ACCOUNT-ID:role/NAME, or add --account"
+            f"{text!r} is not the ARN of a role.",
+            hint="write arn:aws:iam::ACCOUNT-ID:role/NAME, or add --account",
         )
     check_account(account, "--account")
     made = f"arn:{partition}:iam::{account}:role/{text.lstrip('/')}"
@@ -85,26 +85,30 @@ def role_arn(text: str, account: str | None, partition: str) -> str:
 
 
 def check_account(text: str, what: str) -> None:
-    """Raises `UsageError` unless `text` is an account id."""
+    """Raise `UsageError` unless `text` is an account id."""
     if not ACCOUNT.fullmatch(text):
         raise UsageError(f"{what} {text!r} is not an account id: it has 12 digits.")
 
 
 def check_role_arn(text: str) -> None:
-    """Raises `UsageError` unless `text` is the ARN of an IAM role."""
+    """Raise `UsageError` unless `text` is the ARN of an IAM role."""
     arn = Arn.parse(text)
     if arn is not None and arn.service == "sts":
         raise UsageError(_session_trouble(text, arn), hint=_session_hint(arn))
     if not (20 <= len(text) <= 2048 and ROLE_ARN.fullmatch(text)):
-        raise UsageError(f"{text!r} is not a role's ARN.", hint="write arn:aws:iam::ACCOUNT-ID:role/NAME")
+        raise UsageError(
+            f"{text!r} is not the ARN of a role.", hint="write arn:aws:iam::ACCOUNT-ID:role/NAME"
+        )
     name = parsed(text).name
     if not _ROLE_NAME.fullmatch(name):
-        raise UsageError(f"{name!r} is not a role's name: 1 to 64 of A-Z a-z 0-9 _ + = , . @ -")
+        raise UsageError(
+            f"{name!r} is not the name of a role: 1 to 64 characters of A-Z a-z 0-9 _ + = , . @ -"
+        )
     _check_partition(text)
 
 
 def caller_arn(text: str, partition: str) -> str:
-    """The principal that a caller is: an IAM user's or role's ARN, or an account's root for 12 digits."""
+    """The principal of a caller: the ARN of an IAM user or role, or the root of the account for 12 digits."""
     if ACCOUNT.fullmatch(text):
         return f"arn:{partition}:iam::{text}:root"
     arn = Arn.parse(text)
@@ -112,20 +116,20 @@ def caller_arn(text: str, partition: str) -> str:
         raise UsageError(_session_trouble(text, arn), hint=_session_hint(arn))
     if not _CALLER_ARN.fullmatch(text):
         raise UsageError(
-            f"{text!r} is no caller.",
-            hint="name an account id of 12 digits, or arn:aws:iam::ACCOUNT-ID:user/NAME, or a role's ARN",
+            f"{text!r} is not a caller.",
+            hint="give an account id of 12 digits, or arn:aws:iam::ACCOUNT-ID:user/NAME, or the ARN of a role",
         )
     _check_partition(text)
     return text
 
 
 def check_key_arn(text: str) -> None:
-    """Raises `UsageError` unless `text` is the ARN of a KMS key: an alias does not match in a policy."""
+    """Raise `UsageError` unless `text` is the ARN of a KMS key. An alias does not match in a policy."""
     arn = Arn.parse(text)
     if text.startswith("alias/") or (arn is not None and arn.resource.startswith("alias/")):
         raise UsageError(
-            f"{text!r} is an alias, and policies do not match kms:Decrypt by alias.",
-            hint=f"aws kms describe-key --key-id {text} --query KeyMetadata.Arn tells the key's ARN",
+            f"{text!r} is an alias, but for kms:Decrypt a policy must name the key's ARN.",
+            hint=f"aws kms describe-key --key-id {text} --query KeyMetadata.Arn shows it",
         )
     if not _KEY_ARN.fullmatch(text):
         raise UsageError(
@@ -138,26 +142,28 @@ def check_key_arn(text: str) -> None:
 
 
 def check_region(text: str) -> None:
-    """Raises `UsageError` unless `text` looks like a region."""
+    """Raise `UsageError` unless `text` has the form of a region."""
     if not _REGION.fullmatch(text):
-        raise UsageError(f"{text!r} is not a region.", hint="write it as us-east-1")
+        raise UsageError(f"{text!r} is not a region.", hint="a region is a name such as us-east-1")
 
 
 def check_bucket(text: str) -> None:
-    """Raises `UsageError` unless `text` follows the rules for names of general purpose buckets."""
-    hint = "3 to 63 of a-z 0-9 . - with a letter or digit at both ends, no two dots in a row, no IP address"
+    """Raise `UsageError` unless `text` follows the rules for names of general purpose buckets."""
+    hint = "3 to 63 characters of a-z 0-9 . - with a letter or digit at both ends, no two dots in a row, no IP address"
     as_address = re.fullmatch(r"\d+\.\d+\.\d+\.\d+", text, re.ASCII)
     if not _BUCKET.fullmatch(text) or ".." in text or as_address:
-        raise UsageError(f"{text!r} is not a bucket's name.", hint=hint)
+        raise UsageError(f"{text!r} is not a valid bucket name.", hint=hint)
 
 
 def check_prefix(text: str) -> None:
-    """Raises `UsageError` for a prefix that a policy cannot name as it is."""
+    """Raise `UsageError` for a prefix that cannot be written in a policy."""
     if not _PLAIN.fullmatch(text):
-        raise UsageError(f"The prefix {text!r} has a character that IAM takes in no policy.", hint=_SHORTER)
+        raise UsageError(
+            f"The prefix {text!r} has a character that IAM does not accept in policies.", hint=_SHORTER
+        )
     if _MEANINGFUL & set(text):
         raise UsageError(
-            f"The prefix {text!r} has *, ? or $, which mean something in a policy.", hint=_SHORTER
+            f"The prefix {text!r} has *, ? or $, which are special characters in a policy.", hint=_SHORTER
         )
 
 
@@ -169,29 +175,29 @@ def slip(text: str) -> str:
 
 
 def external_id_trouble(text: str) -> str | None:
-    """What STS would have against an External ID. The value is never repeated: only its length is."""
+    """Why STS would refuse an External ID; None if it would not. The text has its length, never the value."""
     if not 2 <= len(text) <= 1224:
-        return f"has {len(text)} characters; STS takes 2 to 1224"
+        return f"has {len(text)} characters; STS accepts 2 to 1224"
     if not _EXTERNAL_ID.fullmatch(text):
         likely = slip(text) or "a space?"
         return f"({len(text)} characters) has a character outside A-Z a-z 0-9 _ + = , . @ : / - ({likely})"
     return None
 
 
-_SHORTER = "grant a shorter prefix, and narrow the run with --include"
+_SHORTER = "grant a shorter prefix, and limit the run with --include"
 
 
 def _check_partition(text: str) -> None:
     if parsed(text).partition not in partitions():
-        raise UsageError(f"{text!r} names no partition of AWS: {', '.join(partitions())}.")
+        raise UsageError(f"The partition in {text!r} is not one of AWS: {', '.join(partitions())}.")
 
 
 def _session_trouble(text: str, arn: Arn) -> str:
-    what = "a session of a role" if arn.resource.startswith("assumed-role/") else "no user and no role"
+    what = "a session of a role" if arn.resource.startswith("assumed-role/") else "neither a user nor a role"
     return f"{text!r} is {what}."
 
 
 def _session_hint(arn: Arn) -> str:
     kind, _, rest = arn.resource.partition("/")
     name = rest.partition("/")[0] if kind == "assumed-role" else "NAME"
-    return f"name the role itself: arn:{arn.partition}:iam::{arn.account}:role/{name} (with its path, if any)"
+    return f"give the role itself: arn:{arn.partition}:iam::{arn.account}:role/{name} (with its path, if any)"

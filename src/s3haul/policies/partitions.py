@@ -1,7 +1,6 @@
-"""The partitions of AWS and their regions, from the data file that comes with botocore.
+"""The AWS partitions and their regions, from the data file in botocore.
 
-Read once, when first needed; no code of the SDK runs. A partition or region that AWS adds is known with the
-next release of botocore.
+The file is read once, at first use; the SDK is not imported. New partitions and regions need a newer botocore.
 """
 
 import functools
@@ -17,12 +16,12 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """`home` is the region that serves what has none; `regions` are those known by name."""
+    """`home` is the region of global services; `regions` are the regions in the data file."""
 
     name: str
     home: str
     suffix: str  # of host names: amazonaws.com
-    pattern: re.Pattern[str]  # of its regions, those to come included
+    pattern: re.Pattern[str]  # of its regions; matches future regions too
     regions: frozenset[str]
 
     def holds(self, region: str) -> bool:
@@ -36,17 +35,17 @@ def partitions() -> Mapping[str, Partition]:
 
 
 def partition_of_region(region: str) -> Partition | None:
-    """The partition that a region lies in; None where the data file knows none."""
+    """The partition of a region; None if no partition matches."""
     return next((one for one in partitions().values() if one.holds(region)), None)
 
 
 def is_listed(region: str) -> bool:
-    """Whether the data file names this very region."""
+    """Whether the data file contains this region."""
     return any(region in one.regions for one in partitions().values())
 
 
 def region_of_title(title: str) -> str:
-    """The region that AWS's console shows by this title, such as "US East (N. Virginia)", or ""."""
+    """The region with this title in the AWS console, such as "US East (N. Virginia)"; or ""."""
     found = (
         name
         for one in _data()["partitions"]
@@ -57,7 +56,7 @@ def region_of_title(title: str) -> str:
 
 
 def region_in_host(host: str) -> str:
-    """The region in the name of one of AWS's S3 hosts, or ""."""
+    """The region in the host name of an AWS S3 endpoint, or ""."""
     for one in partitions().values():
         found = re.fullmatch(
             rf"(?:.+\.)?s3(?:-fips)?(?:[.-]dualstack)?[.-]([a-z0-9-]+)\.{re.escape(one.suffix)}",

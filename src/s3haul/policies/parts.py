@@ -1,4 +1,4 @@
-"""The parts of the written recipe that can be asked for alone, and which document each is."""
+"""The documents that `s3haul policy` can print one by one, and their names."""
 
 from enum import StrEnum
 
@@ -16,7 +16,7 @@ class Part(StrEnum):
 
 
 def by_part(made: Documents) -> dict[Part, Document]:
-    """Every document that there is, in the order in which they are put in force."""
+    """All documents that exist, in the order in which they are created in the accounts."""
     found = {
         Part.TRUST: made.trust_policy,
         Part.PERMISSIONS: made.role_policy,

@@ -1,7 +1,7 @@
-"""Whether a JSON value is a policy at all: elements, their types, and what goes with what. Pure.
+"""Checks whether a JSON value has the grammar of a policy: elements, their types and combinations. Pure.
 
-What is wrong here AWS refuses when the policy is saved (MalformedPolicyDocument), so it never gets to a run;
-the grammar is that of the IAM guide. The other rules only see documents that pass.
+AWS refuses such errors when the policy is saved (MalformedPolicyDocument), so they never occur in a run. The grammar is
+that of the IAM User Guide. The other rules are applied only to documents that pass these checks.
 """
 
 import re
@@ -37,21 +37,21 @@ _STATEMENT = (
 
 
 def flaws(document: Any) -> Iterator[Flaw]:
-    """Everything that keeps the value from being a policy."""
+    """All errors of grammar in the value."""
     if not isinstance(document, dict) or "Statement" not in document:
-        yield Flaw(0, "it is no policy: there is no Statement")
+        yield Flaw(0, "it is not a policy: there is no Statement")
         return
     for name in document.keys() - _DOCUMENT:
         yield Flaw(0, f"a policy has no element {name!r}")
     if document.get("Version", VERSION) not in _VERSIONS:
-        yield Flaw(0, f"Version is {document['Version']!r}; it is a fixed word, {VERSION!r}")
+        yield Flaw(0, f"Version is {document['Version']!r}; it must be {VERSION!r}")
     found = listed(document["Statement"])
     if not found:
-        yield Flaw(0, "there is no statement in it")
+        yield Flaw(0, "the list of statements is empty")
     attached = any(isinstance(each, dict) and {"Principal", "NotPrincipal"} & each.keys() for each in found)
     for number, statement in enumerate(found, 1):
         if not isinstance(statement, dict):
-            yield Flaw(number, "a statement is an object")
+            yield Flaw(number, "a statement must be an object")
             continue
         for text in _statement_flaws(statement, attached=attached):
             yield Flaw(number, text, _mended(statement, attached=attached))
@@ -63,30 +63,30 @@ def _statement_flaws(statement: Statement, *, attached: bool) -> Iterator[str]:
     if statement.get("Effect") not in {"Allow", "Deny"}:
         yield "Effect must be Allow or Deny"
     if not attached and not _SID.fullmatch(str(statement.get("Sid", ""))):
-        yield "Sid takes A-Z a-z 0-9 only"
+        yield "Sid may contain only A-Z a-z 0-9"
     yield from _missing(statement, attached=attached)
     yield from _mistyped(statement)
 
 
 def _missing(statement: Statement, *, attached: bool) -> Iterator[str]:
-    """Elements that are missing, excluded by another, or out of place."""
+    """Elements that are missing, exclude each other, or are not allowed."""
     for name in ("Action", "Resource", "Principal"):
         if {name, f"Not{name}"} <= statement.keys():
             yield f"{name} and Not{name} exclude each other"
     if not {"Action", "NotAction"} & statement.keys():
         yield "there is no Action"
     if attached and not {"Principal", "NotPrincipal"} & statement.keys():
-        yield "there is no Principal, as the other statements have"
+        yield "there is no Principal, but other statements have one"
     if not attached and not {"Resource", "NotResource"} & statement.keys():
         yield "there is no Resource"
     if attached and "Resource" in statement and _about_sts(statement):
-        yield "a trust policy takes no Resource: it is the role itself"
+        yield "a trust policy must not have a Resource: the resource is the role itself"
 
 
 def _mistyped(statement: Statement) -> Iterator[str]:
     for name in ("Action", "NotAction", "Resource", "NotResource"):
         if name in statement and not _texts(statement[name]):
-            yield f"{name} must be a text or a list of texts"
+            yield f"{name} must be a string or a list of strings"
     for name in ("Principal", "NotPrincipal"):
         if name in statement and not _is_principal(statement[name]):
             yield f'{name} must be "*" or an object such as {{"AWS": "arn:..."}}'
@@ -119,7 +119,7 @@ def _is_condition(value: Any) -> bool:
 
 
 def _mended(statement: Statement, *, attached: bool) -> Statement | None:
-    """The statement with its words spelled as AWS spells them and without what is out of place, if that helps."""
+    """The statement with corrected names of elements, and without those that are not allowed, if that makes it valid."""
     spelled = {name.lower(): name for name in _STATEMENT} | {f"{name.lower()}s": name for name in _STATEMENT}
     renamed = {spelled.get(name.lower(), name): value for name, value in statement.items()}
     if isinstance(renamed.get("Effect"), str):

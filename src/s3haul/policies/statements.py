@@ -1,6 +1,6 @@
-"""One statement of a policy, read: its actions, resources, principals and conditions. It judges nothing.
+"""Access to the parts of a policy statement: actions, resources, principals and conditions.
 
-A statement here has the shape that `shape` has checked: single values may stand where lists may.
+Only for statements that `shape` has checked. A single value may be given in place of a list.
 """
 
 import copy
@@ -26,12 +26,12 @@ class Clause(NamedTuple):
 
 
 def listed(value: Any) -> list[Any]:
-    """One value, or the several of a list."""
+    """A list: the value itself if it is one, else a list of one value."""
     return value if isinstance(value, list) else [value]
 
 
 def shortest(values: list[str]) -> str | list[str]:
-    """One value alone, as IAM itself writes it."""
+    """A single value without a list, as IAM writes it."""
     return values[0] if len(values) == 1 else values
 
 
@@ -40,7 +40,7 @@ def statements(document: Document) -> list[Statement]:
 
 
 def label(statement: Statement, number: int) -> str:
-    """What people call it: its Sid, or its place, counted from 1."""
+    """Its name in messages: the Sid, or its number, counted from 1."""
     return statement.get("Sid") or f"#{number}"
 
 
@@ -57,7 +57,7 @@ def resources(statement: Statement) -> list[str]:
 
 
 def covers(statement: Statement, action: str) -> bool:
-    """Whether the Action element matches `action`; NotAction counts as a match of nothing."""
+    """Whether the Action element matches `action`. A statement with NotAction never matches."""
     return any(like(action.lower(), pattern.lower()) for pattern in actions(statement))
 
 
@@ -74,7 +74,7 @@ def clauses(statement: Statement) -> Iterator[Clause]:
 
 
 def with_clauses(statement: Statement, *changes: tuple[str, str, list[str] | None]) -> Statement:
-    """A copy in which each (operator, key, values) replaces what stood there; None takes it away."""
+    """A copy with the condition (operator, key) set to `values` for each change; None removes it."""
     changed = copy.deepcopy(statement)
     blocks = changed.setdefault("Condition", {})
     for operator, key, values in changes:
@@ -91,7 +91,7 @@ def with_clauses(statement: Statement, *changes: tuple[str, str, list[str] | Non
 
 
 def like(value: str, pattern: str) -> bool:
-    """IAM's wildcards: * is any text, ? any character."""
+    """Match with IAM's wildcards: * is any text, ? is any character."""
     return _compiled(pattern).fullmatch(value) is not None
 
 

@@ -1,7 +1,7 @@
-"""The documents as Terraform: one resource a document, each with the provider of its account. Text only.
+"""Renders the documents as Terraform: one resource per document, with the provider of its account. Text only.
 
-A key's policy is one document that its owner keeps elsewhere, and a session policy is no resource: the
-first becomes a local value to add there, the second is left out.
+The key policy is defined elsewhere by its owner, so the statement to add becomes a local value. A session policy is not
+a resource, so it is left out.
 """
 
 import json
@@ -20,7 +20,7 @@ _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
 def terraform(grant: Grant, chosen: Mapping[Part, Document]) -> str:
-    """The configuration that puts the chosen documents in force."""
+    """The configuration that creates the chosen policies."""
     blocks: list[str] = []
     accounts: set[str] = set()
     role = parsed(grant.role_arn)
@@ -43,7 +43,7 @@ def terraform(grant: Grant, chosen: Mapping[Part, Document]) -> str:
 
 
 class Raw(str):
-    """An expression of Terraform, written as it is."""
+    """A Terraform expression, which is written without quotes."""
 
     __slots__ = ()
 
@@ -71,12 +71,12 @@ def _caller(number: int, caller: Arn, role: Arn, policy: Document) -> str:
     if kind in {"user", "role"}:
         return _inline(kind, f"caller_{number}", caller.account, policy, holder=caller.name, name=name)
     values = {"provider": _alias(caller.account), "name": name, "policy": policy}
-    note = "# Attach it to the users and roles of this account that shall run s3haul.\n"
+    note = "# Attach it to the users and roles of this account that will run s3haul.\n"
     return note + _block(f'resource "aws_iam_policy" "caller_{number}"', values)
 
 
 def assume_policy_name(role: Arn) -> str:
-    """How the caller's policy is called."""
+    """The name of the caller's policy."""
     return f"s3haul-assume-{role.name}"
 
 
@@ -105,7 +105,7 @@ def _block(head: str, values: Mapping[str, Any]) -> str:
 
 
 def _argument(value: Any) -> str:
-    """A whole policy becomes a JSON text; everything else is a value."""
+    """A policy is rendered with jsonencode, everything else as a value."""
     if isinstance(value, dict) and "Statement" in value:
         return f"jsonencode({_value(value, '  ')})"
     return _value(value, "  ")
@@ -134,5 +134,5 @@ def _key_name(name: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A string literal: JSON's escapes are Terraform's, and ${ and %{ would open a template."""
+    """A string literal. Terraform has the escapes of JSON; in addition ${ and %{ must be escaped, which begin templates."""
     return json.dumps(text).replace("${", "$${").replace("%{", "%%{")

@@ -1,5 +1,5 @@
-"""The check before the run: the steps of the access chain, a sample of the objects, the destination.
+"""The check before a run: the steps of access, a sample of the objects, the destination.
 
-Beside the engine and independent of it. It asks, through `probes` and the store of a run, and collects
-evidence as values; what the evidence means is decided in `diagnose.causes`.
+Independent of the engine. It sends requests with `probes` and with the store that a run uses, and collects the results
+as evidence; `diagnose.causes` decides what the evidence means.
 """

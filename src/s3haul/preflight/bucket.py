@@ -1,4 +1,4 @@
-"""The links of the bucket: its existence, its owner, the listing. What tells a missing right from a condition."""
+"""The steps of the bucket: its existence, its owner, the listing. Also requests that find the cause of a refusal."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ from s3haul.store.protocol import ObjectStore
 
 
 async def reach_bucket(state: CheckState) -> None:
-    """As far as the objects, where nothing stops before. Raises `UsageError` for a transport that cannot serve."""
+    """All steps from the bucket to the objects, until one fails. Raises `UsageError` for an unsuitable transport."""
     try:
         region = await _find_bucket(state)
     except SourceError as error:
@@ -41,14 +41,14 @@ async def reach_bucket(state: CheckState) -> None:
                 await read_objects(state, store, page)
                 await _explain_reading(state, region)
             else:
-                state.say(Step.READ, None, "the first page of the listing is empty: nothing is there to read")
+                state.say(Step.READ, None, "the first page of the listing is empty: there is nothing to read")
     except StoreError as error:
-        state.say(Step.LISTING, False, "a further page of the listing is refused")
+        state.say(Step.LISTING, False, "a later page of the listing is refused")
         state.evidence = replace(state.evidence, listing=error.fault)
 
 
 async def _find_bucket(state: CheckState) -> str:
-    """The bucket's region, "" where the server does not tell. Raises `SourceError` where nobody answers."""
+    """The bucket's region, "" if unknown. Raises `SourceError` if there is no response."""
     try:
         region = await state.retry.ask(RequestKind.BUCKET, state.probes.head_bucket)
     except StoreError as error:
@@ -61,7 +61,7 @@ async def _find_bucket(state: CheckState) -> str:
         state.evidence = replace(state.evidence, foreign_bucket=True)
         state.say(Step.BUCKET, False, f"its owner is not {state.source.expected_bucket_owner}")
     elif fault.status in {400, 403}:
-        state.say(Step.BUCKET, None, f"HEAD is answered by {fault.status}, without a reason")
+        state.say(Step.BUCKET, None, f"HEAD fails with status {fault.status}, without a reason")
     else:
         state.say(Step.BUCKET, False, f"HEAD fails: {fault.message or fault.status}")
     return fault.region
@@ -76,7 +76,7 @@ async def _is_foreign(state: CheckState) -> bool:
 
 
 async def _list(state: CheckState, store: ObjectStore) -> ListPage | None:
-    """The first page, or the one object; None where that is refused."""
+    """The first page, or the single object; None if that is refused."""
     source = state.source
     if not source.recursive:
         return await first_object(state.retry, store, source.prefix)
@@ -93,7 +93,7 @@ async def _list(state: CheckState, store: ObjectStore) -> ListPage | None:
 
 
 async def _explain_listing(state: CheckState, store: ObjectStore, region: str) -> None:
-    """Other ways to ask, which tell a condition or the requester's payment from a missing right."""
+    """Find the cause of a refused listing: try Requester Pays, then other prefixes (for an s3:prefix condition)."""
     fault = state.evidence.listing
     if fault is None or diagnosis_id(fault, RequestKind.LISTING) != "S3H-S3-02":
         return
@@ -119,7 +119,7 @@ async def _may_list(store: ObjectStore, prefix: str) -> bool:
 
 
 async def _offer_to_pay(state: CheckState, region: str, fault: Fault) -> None:
-    """The same request once more, paid for, where the refusal names no policy."""
+    """Repeat the request with Requester Pays, if the refusal names no policy."""
     source = state.source
     if source.request_payer is not None or parse_denial(fault.message) is not None:
         return

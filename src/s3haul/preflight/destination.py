@@ -1,4 +1,4 @@
-"""The destination's step: can it take what was listed? Space, inodes, names, renames, open files."""
+"""The step of the destination: space, inodes, names, renames, the limit of open files."""
 
 import resource
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ FEWEST_FILES = 256
 
 @dataclass(frozen=True, slots=True)
 class PlaceResult:
-    """The line of the report, and what is wrong."""
+    """The line of the report, and the problems that were found."""
 
     step: StepResult
     troubles: tuple[ErrorSummary, ...]
@@ -28,7 +28,7 @@ class PlaceResult:
 def look_at(
     where: DestinationOptions, listed: Sequence[ObjectRef], *, base: str, complete: bool
 ) -> PlaceResult:
-    """Try out the destination of a run. `listed` is what was seen of the listing, all of it if `complete`."""
+    """Test the destination of a run. `listed` are the objects that were listed; `complete` if these are all."""
     try:
         trial = try_out(where.root, force=where.force)
         missing = _missing(where, listed, base)
@@ -37,40 +37,38 @@ def look_at(
     room = SpaceEstimate(trial.free.bytes, trial.free.inodes)
     room.need(sum(ref.size for ref in missing), len(missing))
     troubles = tuple(_troubles(where, listed, trial, room))
-    text = f"{trial.place} takes files and renames them; {human_bytes(trial.free.bytes)} are free"
+    text = f"files can be written and renamed in {trial.place}; {human_bytes(trial.free.bytes)} are free"
     if missing:
-        text += f", {human_bytes(room.needed_bytes)}{'' if complete else ' or more'} are to come"
+        text += f", {human_bytes(room.needed_bytes)}{'' if complete else ' or more'} are needed"
     return PlaceResult(StepResult(Step.DESTINATION, not troubles, text), troubles)
 
 
 def _troubles(
     where: DestinationOptions, listed: Sequence[ObjectRef], trial: Trial, room: SpaceEstimate
 ) -> Iterable[ErrorSummary]:
-    if said := room.warning():
-        yield ErrorSummary("S3H-DST-02", said)
+    if warning := room.warning():
+        yield ErrorSummary("S3H-DST-02", warning)
     if trial.folds_case and (pairs := _same_but_for_case(listed)):
-        message = (
-            f"{where.root} does not tell upper from lower case, and {pairs} listed keys differ in that alone."
-        )
+        message = f"{where.root} does not distinguish upper and lower case, and {pairs} listed keys differ only in that."
         yield ErrorSummary("S3H-DST-10", message)
     for sentence in trial.limitations:
         yield ErrorSummary("S3H-DST-12", sentence)
     if not trial.takes_long_names:
-        yield ErrorSummary("S3H-DST-05", f"{where.root} does not take names of {LONGEST_NAME} bytes.")
+        yield ErrorSummary("S3H-DST-05", f"{where.root} does not accept names of {LONGEST_NAME} bytes.")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard != resource.RLIM_INFINITY and hard < FEWEST_FILES:
-        yield ErrorSummary("S3H-DST-08", f"This process may open {hard} files only.")
+        yield ErrorSummary("S3H-DST-08", f"This process may open only {hard} files.")
 
 
 def _missing(where: DestinationOptions, listed: Sequence[ObjectRef], base: str) -> Sequence[ObjectRef]:
-    """The objects of which no file of the same size stands there already."""
+    """The objects for which there is no file of the same size yet."""
     if not where.root.is_dir():
         return listed
     with Tree.open(where.root) as tree:
-        return [ref for ref in listed if not _stands(tree, where.name, ref, base)]
+        return [ref for ref in listed if not _exists(tree, where.name, ref, base)]
 
 
-def _stands(tree: Tree, name: str | None, ref: ObjectRef, base: str) -> bool:
+def _exists(tree: Tree, name: str | None, ref: ObjectRef, base: str) -> bool:
     found = tree.stat(safe_path(name) if name else safe_path(ref.key, base=base))
     return found is not None and found.is_regular and found.size == ref.size
 

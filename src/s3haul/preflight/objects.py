@@ -1,4 +1,4 @@
-"""The links of the objects: one object step by step, then a sample of all."""
+"""The steps of the objects: one object in detail, then a sample of all."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,12 +14,12 @@ from s3haul.store.protocol import ObjectStore
 
 
 async def read_objects(state: CheckState, store: ObjectStore, page: ListPage) -> None:
-    """One object step by step, then a sample of all."""
+    """Test one object in detail, then a sample of all."""
     seen, complete = await spread_keys(state.retry, store, state.source, page)
     base = state.source.base
     state.listed = listed = tuple(ref for ref in seen if state.selected(ref.key[len(base) :]))
     if not listed:
-        state.say(Step.READ, None, "the filters leave nothing to read, as far as the listing was looked at")
+        state.say(Step.READ, None, "the filters exclude all objects in the part of the listing that was read")
         return
     await _read_one(state, store, listed)
     chosen = choose(listed, state.suspects, state.sample_size)
@@ -40,14 +40,14 @@ async def _read_one(state: CheckState, store: ObjectStore, listed: Sequence[Obje
     else:
         state.say(Step.HEAD, False, f"HEAD of {ref.key} is refused")
     if meta := await _head(state, store, ref.key, checksums=True):
-        proof = ", so kms:Decrypt is allowed" if meta.kms_key_id else "; it is not under KMS"
-        state.say(Step.CHECKSUM, True, f"its checksum is told{proof}")
+        proof = ", so kms:Decrypt is allowed" if meta.kms_key_id else "; it is not encrypted with KMS"
+        state.say(Step.CHECKSUM, True, f"S3 returns its checksum{proof}")
     else:
         state.say(Step.CHECKSUM, False, f"HEAD of {ref.key} for its checksum is refused")
     fault, _ = await first_byte(state.retry, store, ref)
     what = "its first byte" if ref.size else "the empty object"
     if fault is None:
-        state.say(Step.READ, True, f"{what} comes, so S3 and KMS both allow ({ref.key})")
+        state.say(Step.READ, True, f"{what} was received, so S3 and KMS both allow access ({ref.key})")
     else:
         state.say(Step.READ, False, f"GET of {ref.key} is refused")
 
@@ -55,7 +55,7 @@ async def _read_one(state: CheckState, store: ObjectStore, listed: Sequence[Obje
 async def _head(
     state: CheckState, store: ObjectStore, key: str, *, checksums: bool = False
 ) -> ObjectMeta | None:
-    """The headers, or None where they are refused."""
+    """The headers, or None if the request is refused."""
     try:
         return await state.retry.ask(RequestKind.OBJECT, lambda: store.head(key, checksums=checksums))
     except StoreError:

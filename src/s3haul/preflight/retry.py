@@ -1,4 +1,4 @@
-"""A probe is asked again a few times where `core.retry` says that this can help, and no longer."""
+"""Retries a request of a check a few times, if `core.retry` says that a retry can help."""
 
 import asyncio
 import random
@@ -15,7 +15,7 @@ _THROTTLED = frozenset({"S3H-S3-11", "S3H-KMS-08"})
 
 
 class ProbeRetry:
-    """Asks, and remembers which rows of throttling were met on the way."""
+    """Sends requests with retries. `slowed` collects the ids of throttling that occurred."""
 
     def __init__(
         self,
@@ -27,16 +27,16 @@ class ProbeRetry:
         self._sleep = sleep
 
     async def ask(self, asked: RequestKind, once: Callable[[], Awaitable[T]]) -> T:
-        """The answer. Raises `StoreError` with the last refusal."""
-        attempt, spent, unsound = 0, 0.0, 0
+        """The result of `once`. Raises `StoreError` with the last error."""
+        attempt, spent, invalid = 0, 0.0, 0
         while True:
             attempt += 1
             try:
                 return await once()
             except StoreError as error:
                 fault = error.fault
-                unsound += fault.kind in {FaultKind.PROTOCOL, FaultKind.CHECKSUM}
-                effort = RetryState(attempt, spent, integrity_failures=unsound)
+                invalid += fault.kind in {FaultKind.PROTOCOL, FaultKind.CHECKSUM}
+                effort = RetryState(attempt, spent, integrity_failures=invalid)
                 action = decide(fault, effort, LIMITS, self._jitter())
                 if action.move not in {Move.RETRY, Move.WAIT}:
                     raise

@@ -1,4 +1,4 @@
-"""The first links: configuration, caller, role. What tells apart the reasons why STS refuses a role."""
+"""The first steps: configuration, caller, role. Also requests that find out why STS refuses a role."""
 
 from dataclasses import replace
 
@@ -9,12 +9,12 @@ from s3haul.options import RoleOptions
 from s3haul.preflight.state import CheckState
 from s3haul.probes import Identity
 
-CHAINED_SESSION = 3600  # seconds; longer ones are clamped where the caller is a role
-_UNTOLD = "S3H-STS-03"
+CHAINED_SESSION = 3600  # seconds; AWS allows no longer session if the caller is a role
+_CAUSE_UNKNOWN = "S3H-STS-03"
 
 
 async def reach_role(state: CheckState) -> bool:
-    """Configuration, caller, role. False where one of them breaks. Raises `UsageError`."""
+    """Configuration, caller, role. False if one of them fails. Raises `UsageError`."""
     step = Step.CONFIGURATION
     role: RoleOptions | None = None
     try:
@@ -31,15 +31,15 @@ async def reach_role(state: CheckState) -> bool:
         step = Step.ROLE
         identity = await state.probes.assume()
         if identity is None:
-            state.say(step, None, "no role is configured: the caller itself reads the bucket")
+            state.say(step, None, "no role is configured: the bucket is read with the source credentials")
         else:
-            state.say(step, True, f"STS gives the role: {identity.arn}")
+            state.say(step, True, f"the role was assumed: {identity.arn}")
     except UsageError:
         raise
     except S3HaulError as error:
         state.say(step, False, error.message)
         state.evidence = replace(state.evidence, refused=ErrorSummary.of(error))
-        if step is Step.ROLE and role is not None and error.id == _UNTOLD:
+        if step is Step.ROLE and role is not None and error.id == _CAUSE_UNKNOWN:
             await _ask_owner(state, role)
         return False
     await _try_without_external_id(state, role)
@@ -48,14 +48,14 @@ async def reach_role(state: CheckState) -> bool:
 
 def _note_caller(state: CheckState, caller: Identity | None, *, clamped: bool) -> None:
     if caller is None:
-        state.say(Step.CALLER, None, "the server has no STS to say who calls")
+        state.say(Step.CALLER, None, "the server has no STS, so the identity is unknown")
         return
     state.evidence = replace(state.evidence, caller_arn=caller.arn, chained=clamped and caller.is_role)
     state.say(Step.CALLER, True, f"the source credentials are those of {caller.arn}")
 
 
 async def _ask_owner(state: CheckState, role: RoleOptions) -> None:
-    """Only the trust policy tells why STS refused: read it where the owner's profile was given."""
+    """Find the cause in the trust policy, if --owner-profile allows to read it: STS does not say it."""
     try:
         view = await state.probes.trust()
     except S3HaulError as error:
@@ -75,6 +75,6 @@ async def _try_without_external_id(state: CheckState, role: RoleOptions | None) 
     needless = await state.probes.assumes_without_external_id()
     if needless:
         state.evidence = replace(state.evidence, needless_external_id=True)
-        state.say(Step.EXTERNAL_ID, True, "the role is also given without the External ID")
+        state.say(Step.EXTERNAL_ID, True, "the role can also be assumed without the External ID")
     elif needless is False:
-        state.say(Step.EXTERNAL_ID, True, "without the External ID the role is refused, as it must be")
+        state.say(Step.EXTERNAL_ID, True, "without the External ID, STS refuses the role, as it should")

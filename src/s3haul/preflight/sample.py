@@ -1,7 +1,7 @@
-"""A sample of the objects, each asked for its first byte: which can be read, and what the others have in common.
+"""Reads the first byte of a sample of objects: which can be read, and what the others have in common.
 
-A refused object is asked for its headers too, since what it is encrypted with tells the rows apart. Keys
-are looked up over the whole range of the listing with few pages.
+If that is refused, the headers are requested too, because the encryption helps to find the cause. The sample covers the
+whole range of keys, with few pages of the listing.
 """
 
 import asyncio
@@ -20,11 +20,11 @@ from s3haul.store.protocol import GetRequest, ObjectStore, OnData
 
 DIAGNOSES = 16
 AT_A_TIME = 16
-OWNERS = 8  # refused objects whose owner is asked for, and as many readable ones
+OWNERS = 8  # refused objects whose owner is requested, and the same number of readable ones
 
 
 async def first_object(retry: ProbeRetry, store: ObjectStore, key: str) -> ListPage:
-    """The one object that the source names, as a listing would show it; a refusal shows when it is read."""
+    """The single object that the source names, as a page of a listing. A refusal is reported later, when it is read."""
     try:
         meta = await retry.ask(RequestKind.OBJECT, lambda: store.head(key))
     except StoreError:
@@ -37,7 +37,7 @@ async def first_object(retry: ProbeRetry, store: ObjectStore, key: str) -> ListP
 async def spread_keys(
     retry: ProbeRetry, store: ObjectStore, source: SourceOptions, page: ListPage
 ) -> tuple[tuple[ObjectRef, ...], bool]:
-    """Objects from all over the listing, at most `DIAGNOSES` pages of it, and whether these are all."""
+    """Objects from the whole range of the listing, with at most `DIAGNOSES` pages, and whether these are all."""
     if not page.truncated:
         return page.entries, True
     found = {ref.key: ref for ref in page.entries}
@@ -57,7 +57,7 @@ async def spread_keys(
 
 
 def choose(listed: Sequence[ObjectRef], suspects: Sequence[str], count: int) -> list[ObjectRef]:
-    """`count` of the listed objects and the suspects, of which only the key may be known."""
+    """`count` of the listed objects, and the suspects, even if only their key is known."""
     chosen = {ref.key: ref for ref in representative(listed, count, _kind)}
     known = {ref.key: ref for ref in listed}
     chosen |= {key: known.get(key) or ObjectRef(key, 1, "", 0.0) for key in suspects}
@@ -71,7 +71,7 @@ def _kind(ref: ObjectRef) -> tuple[str, str]:
 async def ask_for(
     retry: ProbeRetry, store: ObjectStore, probes: Probes, chosen: Sequence[ObjectRef]
 ) -> tuple[Sample, ...]:
-    """What came of each of these objects, in their order."""
+    """Read the first byte of each of these objects. Results in the same order."""
     turn = asyncio.Semaphore(AT_A_TIME)
 
     async def one(ref: ObjectRef) -> Sample:
@@ -104,7 +104,7 @@ async def _ask(retry: ProbeRetry, store: ObjectStore, ref: ObjectRef) -> Sample:
 
 
 class _HeadersSeenError(Exception):
-    """Ends a request whose body nobody wants."""
+    """Aborts a request after its headers: the body is not needed."""
 
     def __init__(self, meta: ObjectMeta) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ def _only_headers(meta: ObjectMeta) -> OnData:
 async def first_byte(
     retry: ProbeRetry, store: ObjectStore, ref: ObjectRef
 ) -> tuple[Fault | None, ObjectMeta | None]:
-    """GET of one byte; an empty object has none and is fetched whole."""
+    """GET of one byte. An empty object has none, so it is fetched without a range."""
     request = GetRequest(ref.key, if_match=ref.etag or None, byte_range=(0, 0) if ref.size else None)
 
     async def once() -> ObjectMeta:
@@ -134,7 +134,7 @@ async def first_byte(
 
 
 async def _with_owners(probes: Probes, samples: Iterable[Sample]) -> tuple[Sample, ...]:
-    """Owners of a few objects on both sides, where a refusal does not say why."""
+    """Add the owners of a few refused and a few readable objects, if a refusal has no known cause."""
     found = list(samples)
     refused = [n for n, one in enumerate(found) if one.head is not None]
     readable = [n for n, one in enumerate(found) if one.read is None and not one.archived]

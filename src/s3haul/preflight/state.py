@@ -1,4 +1,4 @@
-"""One check under way: who asks what, where it reports to, and what it has seen so far. It asks nothing itself."""
+"""The state of one check: its input, its report, its evidence so far. Sends nothing itself."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -16,19 +16,19 @@ Report = Callable[[StepResult], None]
 
 @dataclass(slots=True)
 class CheckState:
-    """One check: who asks what, where it reports to, and what it has seen so far."""
+    """The input of a check, where it reports to, and the evidence so far."""
 
     probes: Probes
     source: SourceOptions
     report: Report
     selected: Callable[[str], bool] = lambda _: True  # by the path below the prefix
-    candidates: Sequence[str] = ()  # other prefixes that the user spoke of
-    suspects: Sequence[str] = ()  # keys that a run was refused, to be among the samples
+    candidates: Sequence[str] = ()  # other prefixes that the command line mentions
+    suspects: Sequence[str] = ()  # keys that a run could not read; they are added to the sample
     sample_size: int = SAMPLES
     clock: Callable[[], float] = time.monotonic
     retry: ProbeRetry = field(default_factory=ProbeRetry)
     evidence: Evidence = field(default_factory=Evidence)
-    listed: tuple[ObjectRef, ...] = ()  # as far as the sample had to look
+    listed: tuple[ObjectRef, ...] = ()  # the part of the listing that was read for the sample
 
     def say(self, step: Step, ok: bool | None, text: str, details: tuple[str, ...] = ()) -> None:  # noqa: FBT001 - three states, named by type
         self.report(StepResult(step, ok, text, details))

@@ -1,4 +1,4 @@
-"""The exact statement that is missing, by row of the diagnosis table: from the same builder as `s3haul policy`."""
+"""The policy statement that is missing, for each row of the diagnosis table; built as in `s3haul policy`."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from s3haul.options import SourceOptions
 from s3haul.policies import documents
 from s3haul.policies.documents import Grant, Statement
 
-# Placeholders, for the pages.
+# Placeholders, for `s3haul help ID`.
 EXAMPLE = Grant(
     role_arn="arn:aws:iam::111111111111:role/EXPORT-ROLE",
     callers=("arn:aws:iam::222222222222:user/USER-B",),
@@ -17,7 +17,7 @@ EXAMPLE = Grant(
     bucket="BUCKET",
     key_arns=("arn:aws:kms:REGION:111111111111:key/KEY-ID",),
 )
-# The document and the Sid in it.
+# For each row: the document, and the Sid of the statement in it.
 _OF_ROW = {
     "S3H-STS-03": ("trust_policy", documents.TRUST_SID),
     "S3H-STS-04": ("caller_policy", documents.CALLER_SID),
@@ -37,7 +37,7 @@ _OF_ROW = {
 
 
 def statement_of(row: str, grant: Grant) -> Statement | None:
-    """The statement that this row misses, None for rows that no statement mends."""
+    """The statement that is missing; None for rows that a statement cannot fix."""
     if row not in _OF_ROW:
         return None
     name, sid = _OF_ROW[row]
@@ -49,7 +49,7 @@ def statement_of(row: str, grant: Grant) -> Statement | None:
 def with_statements(
     found: tuple[Finding, ...], evidence: Evidence, source: SourceOptions
 ) -> tuple[Finding, ...]:
-    """Each finding with the statement that it misses, in the values of this access."""
+    """Add to each finding the statement that is missing, with the real ARNs."""
     if not evidence.role_arn or source.bucket.startswith("arn:"):
         return found
     keys = {one.kms_key for one in evidence.samples} - {""}

@@ -1,7 +1,6 @@
-"""The steps of a check: one link of the access chain after the other, until one breaks; then what tells causes apart.
+"""The steps of a check, in the order of access, until one fails; then requests that help to find the cause.
 
-Each step is reported as it is taken. Nothing is decided here beyond the order: the evidence is checked in
-`diagnose.causes`.
+Each step is reported at once. Only the order is decided here; `diagnose.causes` examines the evidence.
 """
 
 from dataclasses import replace
@@ -13,7 +12,7 @@ from s3haul.preflight.state import CheckState
 
 
 async def take_steps(state: CheckState) -> Evidence:
-    """Take every step that can be taken; the evidence of all of them. Raises `UsageError`."""
+    """Take all steps that are possible. Returns their evidence. Raises `UsageError`."""
     if await reach_role(state):
         await reach_bucket(state)
     state.evidence = replace(state.evidence, slowed=frozenset(state.retry.slowed))

@@ -1,1 +1,1 @@
-"""S3 over libcurl: signed requests, responses, the default `ObjectStore`. Knows no SDK."""
+"""S3 over libcurl: signed requests, responses, the default `ObjectStore`. Uses no SDK."""

@@ -1,7 +1,7 @@
-"""Makes one signed request: the response with 200 or 206, or a `StoreError`.
+"""Sends one signed request: returns a response with status 200 or 206, or raises `StoreError`.
 
-One thing is repeated here, once, because it is no answer to the request: one that was signed by a clock which the
-server then put right. libcurl repeats by itself what met a connection that the server had closed while idle.
+Only one error is retried here, once: the server refused the signature because our clock is wrong. libcurl itself
+retries a request that it sent on an idle connection which the server had just closed. `store` retries all other errors.
 """
 
 from collections.abc import Mapping
@@ -24,15 +24,15 @@ from s3haul.s3.transfers import TransferThread
 from s3haul.s3.web_pages import interception
 from s3haul.threads import shielded
 
-BUSY = 4  # transfers of a thread, beyond which another one is started
+BUSY = 4  # transfers; if every thread has at least so many, another thread is started
 
-# A name without a value keeps libcurl from sending a header of its own.
+# An empty value prevents libcurl from sending a default header of that name.
 _UNSIGNED = (("accept-encoding", "identity"), ("user-agent", f"s3haul/{__version__}"), ("accept", ""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What to ask for: `path` and `query` are encoded, `values` those of `shape.varying`."""
+    """One request. `path` and `query` are URL-encoded; `values` are those of the headers `shape.varying`."""
 
     shape: Shape
     path: str
@@ -45,7 +45,7 @@ class Request:
 
 
 class SigningKeys:
-    """The signer of the keys in use, made anew when these change. For one thread."""
+    """Caches the signer of the current credentials, and replaces it when they change. For one thread."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
@@ -67,9 +67,9 @@ class SigningKeys:
 
 
 class RequestClient:
-    """Requests to one endpoint, over `threads` transfer threads, which are started as they are needed.
+    """Sends requests to one endpoint, with at most `threads` transfer threads, which are started when needed.
 
-    `fetch` is awaited before each request: it may wait for a renewal.
+    `fetch` is awaited before each request; it may wait until the credentials are renewed.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class RequestClient:
         self.endpoint = endpoint
         self.network = network
         self.clock = ServerClock()
-        self.keys: Credentials | None = None  # as they were last fetched
+        self.keys: Credentials | None = None  # the result of the last `fetch`
         self._fetch = fetch
         self._signing = SigningKeys(endpoint)
         self.connections = connections
@@ -88,8 +88,8 @@ class RequestClient:
         self.timings = Timings()
 
     async def send(self, request: Request, on_head: OnHead) -> Response:
-        """The response with 200 or 206, once its body has ended. Raises `StoreError`, or what `on_head` and the
-        function that it returned raise."""
+        """Return a response with status 200 or 206 after its body has been received. Raises `StoreError`, and
+        whatever `on_head` and the function that it returns raise."""
         for last in (False, True):
             offset = self.clock.offset
             response = await self._exchange(request, on_head)
@@ -102,14 +102,14 @@ class RequestClient:
         raise StoreError(fault)
 
     async def renew(self) -> None:
-        """Have valid keys in `keys`. Raises `StoreError`."""
+        """Store valid credentials in `keys`. Raises `StoreError`."""
         try:
             self.keys = await self._fetch()
         except S3HaulError as error:
             raise StoreError(own_fault(error)) from error
 
     def close(self) -> None:
-        """End all threads and what they are at."""
+        """Abort all transfers and end all threads."""
         while self._threads:
             self._threads.pop().close()
 
@@ -130,7 +130,7 @@ class RequestClient:
         return await shielded(exchange.ended, lambda: thread.cancel(exchange))
 
     def _thread(self) -> TransferThread:
-        """The thread with the least to do; another one as long as all are busy."""
+        """The least busy thread; a new one if all are busy and more are allowed."""
         least = min(self._threads, key=lambda thread: thread.load, default=None)
         if least is None or (least.load >= BUSY and len(self._threads) < self._most_threads):
             name = f"s3haul-curl-{len(self._threads)}"
@@ -139,7 +139,7 @@ class RequestClient:
         return least
 
     def _refusal(self, response: Response) -> Fault:
-        """What a response that is no success amounts to."""
+        """The fault of a response that is not a success."""
         status, headers = response.status, response.headers
         if status in REDIRECTS:
             location, region = headers.get("location", ""), headers.get("x-amz-bucket-region", "")
@@ -148,13 +148,13 @@ class RequestClient:
             return Fault(FaultKind.PROTOCOL, f"status {status} for a GET", status=status)
         if page := interception(status, headers, response.document):
             return page
-        return service_fault(status, headers, _said(response.document, status), self.clock.ours())
+        return service_fault(status, headers, _error_fields(response.document, status), self.clock.ours())
 
 
-def _said(body: bytes, status: int) -> Mapping[str, str]:
-    """What the body says; else the status speaks, as in the SDK."""
+def _error_fields(body: bytes, status: int) -> Mapping[str, str]:
+    """Code and Message of the error document. Without a document, they are the status and its text, as in the SDK."""
     try:
-        said = documents.error(documents.read(body))
+        fields = documents.error(documents.read(body))
     except ValueError:
-        said = {}
-    return {"Code": str(status), "Message": responses.get(status, ""), **said}
+        fields = {}
+    return {"Code": str(status), "Message": responses.get(status, ""), **fields}

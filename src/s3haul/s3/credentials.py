@@ -1,4 +1,4 @@
-"""What a request is signed with, and who is asked for it. Knows no SDK: the curl transport runs without one."""
+"""The credentials that sign a request, and the type of the function that returns them. Uses no SDK."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The keys of one identity. `expires_at` is in epoch seconds by our clock."""
+    """The credentials of one identity. `expires_at` is in epoch seconds of the clock of this machine."""
 
     access_key: str
     secret_key: str = field(repr=False)
@@ -14,5 +14,5 @@ class Credentials:
     expires_at: float | None = None
 
 
-# Awaited before each request: it may wait for a renewal.
+# Awaited before each request. It may wait until the credentials are renewed.
 FetchCredentials = Callable[[], Awaitable[Credentials]]

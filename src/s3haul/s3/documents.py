@@ -1,7 +1,7 @@
-"""S3's XML documents: how one is parsed, a page of an object's attributes, an error. Pure.
+"""Parses the XML documents of S3: errors and pages of object attributes. Pure.
 
-Documents come from a server that may be hostile: bounded by the caller, UTF-8 only, no DOCTYPE and so no
-entities. What does not parse raises ValueError. Elements: S3 API reference, 2006-03-01.
+The server may be hostile: only UTF-8 is accepted, and no DOCTYPE, so there are no entities. The caller limits the
+size. Invalid documents raise ValueError. Elements: S3 API reference, 2006-03-01.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 
 
 class Document:
-    """A parsed document; names of elements are those without their namespace."""
+    """A parsed document. Names of elements are given without their namespace."""
 
     def __init__(self, root: ET.Element) -> None:
         self.root = root
@@ -18,7 +18,7 @@ class Document:
         self.space = space + brace
 
     def text(self, name: str) -> str | None:
-        """The text of a child of the root; "" for an empty one, None where there is none."""
+        """The text of a child of the root; "" if it is empty, None if it does not exist."""
         return self.root.findtext(self.space + name)
 
     def has(self, name: str) -> bool:
@@ -26,21 +26,22 @@ class Document:
 
 
 def read(body: bytes) -> Document:
-    """Raises ValueError for anything but a sound document."""
+    """Parse a document. Raises ValueError if it is not UTF-8, has a DOCTYPE, or is not XML."""
     return Document(parse(sound(body)))
 
 
 def sound(body: bytes) -> str:
-    """The text of a document that means what it says. Raises ValueError for any other."""
+    """Decode a document. Raises ValueError if it is not UTF-8, or contains a DOCTYPE, an entity or NUL."""
     text = body.decode("utf-8")
-    # Given as text, so that no declared encoding, and without NUL no guessed one, makes it mean something else.
+    # The parser gets text, not bytes, so it ignores a declared encoding; and without NUL it does not guess UTF-16.
+    # Otherwise it could find a DOCTYPE in bytes in which this check found none.
     if "<!DOCTYPE" in text or "<!ENTITY" in text or "\0" in text:
         raise ValueError("a document with a DOCTYPE or NUL")
     return text.lstrip()  # some servers send a line end before the declaration
 
 
 def parse(text: str) -> ET.Element:
-    """The root of a sound document. Raises ValueError for what is not XML."""
+    """The root of a document that `sound` accepted. Raises ValueError if it is not XML."""
     parser = ET.XMLParser()  # noqa: S314 - without a DOCTYPE there are no entities to expand
     try:
         parser.feed(text)
@@ -50,13 +51,13 @@ def parse(text: str) -> ET.Element:
 
 
 def error(document: Document) -> Mapping[str, str]:
-    """Code, Message, Region and BucketRegion as far as the document names them."""
+    """Code, Message, Region and BucketRegion, without those that the document does not have."""
     names = ("Code", "Message", "Region", "BucketRegion")
     return {name: text for name in names if (text := document.text(name))}
 
 
 def attributes(document: Document) -> Mapping[str, Any]:
-    """One GetObjectAttributes answer in the shape that botocore parses it to, as `answers` reads it."""
+    """One GetObjectAttributes response in the same form as botocore's, which `responses` reads."""
     space, root = document.space, document.root
     found: dict[str, Any] = {}
     if size := document.text("ObjectSize"):
@@ -90,5 +91,5 @@ def count(text: str) -> int:
     """A number without a sign, blanks around it apart. Raises ValueError for anything else."""
     text = text.strip()
     if not (text.isascii() and text.isdecimal()):
-        raise ValueError(f"{text[:40]!r} is no count")
+        raise ValueError(f"{text[:40]!r} is not a non-negative integer")
     return int(text)

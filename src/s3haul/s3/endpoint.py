@@ -1,6 +1,6 @@
-"""Where requests go. It connects to nobody.
+"""The address that requests are sent to. Opens no connection.
 
-`aws.transport` asks botocore's rules for the address; here is only what is left of its answer.
+`aws.transport` gets the URL of the bucket from botocore's endpoint rules; this module parses it.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _PORTS = {"https": 443, "http": 80}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """One bucket's address. `authority` is the Host header, `base` the path of the bucket ("" or "/bucket")."""
+    """The address of one bucket. `authority` is the Host header, `base` the path of the bucket ("" or "/bucket")."""
 
     secure: bool
     host: str
@@ -27,7 +27,7 @@ class Endpoint:
 
 
 def parse(url: str, region: str) -> Endpoint:
-    """An endpoint URL that already names the bucket in its host or path."""
+    """Parse an endpoint URL that already contains the bucket in its host or path."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     usual = _PORTS[parts.scheme]

@@ -1,7 +1,7 @@
-"""One request of the general path: its handle, its response and who takes the body.
+"""One request and its response, for all requests except batches of small objects.
 
-A body goes to its consumer in the transfer thread. libcurl hands over at most 16 KiB at a time: of a large body
-these are gathered first, since hashing and writing cost little more for 1 MiB than for 16 KiB.
+The consumer of the body is called in the transfer thread. libcurl delivers at most 16 KiB at a time. Large bodies are
+gathered into chunks of 1 MiB first, because hashing and writing have a cost per call.
 """
 
 import asyncio
@@ -17,14 +17,14 @@ from s3haul.threads import settle
 
 LONGEST_ERROR = 64 << 10  # bytes of an error document
 GATHERED = 1 << 20
-_ABORT = -1  # what a callback returns to end the transfer
+_ABORT = -1  # the return value of a callback that aborts the transfer
 
-# Is given status and headers, and returns what takes the body.
+# Called with status and headers; returns the consumer of the body.
 OnHead = Callable[[int, dict[str, str]], OnData]
 
 
 class Response:
-    """What came: status, headers, and the document of a response that is no success (cut off at a limit)."""
+    """Status, headers, and the document of an error response ("" if it exceeds the limit)."""
 
     def __init__(self) -> None:
         self.status = 0
@@ -37,7 +37,7 @@ class Response:
 
 
 class RequestExchange:
-    """Made on an event loop, which awaits `ended`; the rest happens in the transfer thread."""
+    """Created on an event loop, which awaits `ended`. All other methods run in the transfer thread."""
 
     def __init__(self, url: str, headers: Sequence[str], on_head: OnHead, *, method: str = "GET") -> None:
         self.ended: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
@@ -69,17 +69,17 @@ class RequestExchange:
                 self._head()
                 if self._gather is not None:
                     self._gather.flush()
-        except BaseException as error:  # noqa: BLE001 - handed to the task that waits
+        except BaseException as error:  # noqa: BLE001 - raised in the task that waits
             self._error = error
-        if (
-            handle is not None
-        ):  # it may be idle for long, and would keep the headers, the consumer and what that keeps
+        if handle is not None:
+            # The handle may stay idle for long; its callbacks would keep this exchange, the consumer and its buffers
+            # alive until then.
             handle.unsetopt(pycurl.HEADERFUNCTION)
             handle.unsetopt(pycurl.WRITEFUNCTION)
         self._loop.call_soon_threadsafe(settle, self.ended, self._response, self._error)
 
     def _is_refusal(self) -> bool:
-        """Whether the headers of an error response came: its status counts, however its document broke off."""
+        """Whether all headers of an error response arrived. Then the status counts, even if its document broke off."""
         try:
             status, _ = parse_head(self._lines)
         except ViolationError:
@@ -87,6 +87,7 @@ class RequestExchange:
         return status >= 300 and self._lines[-1] == b"\r\n"
 
     def _write(self, chunk: bytes) -> int:
+        # No exception may leave a callback: pycurl would print it and lose it. It is kept for the waiting task.
         try:
             self._head()
             assert self._take is not None
@@ -94,22 +95,20 @@ class RequestExchange:
         except _EndlessDocumentError:
             self._response.document, self._endless = b"", True
             return _ABORT
-        except BaseException as error:  # noqa: BLE001 - handed to the task that waits
+        except BaseException as error:  # noqa: BLE001 - raised in the task that waits
             self._error = error
             return _ABORT
         return len(chunk)
 
     def _head(self) -> None:
-        """Once the headers are complete: who takes the body?"""
+        """Parse the headers, once, and choose the consumer of the body."""
         if self._take is not None:
             return
         response = self._response
         try:
             response.status, response.headers = parse_head(self._lines)
         except ViolationError as violation:
-            raise StoreError(
-                Fault(FaultKind.PROTOCOL, f"the response is not sound HTTP: {violation}")
-            ) from None
+            raise StoreError(Fault(FaultKind.PROTOCOL, f"invalid HTTP response: {violation}")) from None
         if not response.success:
             self._take = self._keep_document
             return
@@ -127,11 +126,11 @@ class RequestExchange:
 
 
 class _EndlessDocumentError(Exception):
-    """The document of an error response is not read any further: the status alone speaks."""
+    """The document of an error response exceeds the limit: it is ignored, and only the status is used."""
 
 
 class _Gather:
-    """Pieces of a large body, handed on 1 MiB at a time."""
+    """Gathers pieces of a large body, and passes them on 1 MiB at a time."""
 
     def __init__(self, take: OnData) -> None:
         self._take = take

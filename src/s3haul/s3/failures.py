@@ -1,6 +1,6 @@
-"""What libcurl's own error codes amount to as `errors.Fault`. Answers of the service are `faults`' matter.
+"""Maps error codes of libcurl to `errors.Fault`. Error responses of the service are mapped in `faults`.
 
-Codes: libcurl's manual, libcurl-errors(3). One that is not in the table is a broken connection: it is asked again.
+Codes: libcurl-errors(3). A code that is not in the table counts as a broken connection, which is retried.
 """
 
 import pycurl
@@ -63,20 +63,21 @@ KINDS: dict[int, FaultKind] = {
 
 
 def curl_fault(code: int, message: str, *, connected: bool) -> Fault:
-    """The fault of a transfer that libcurl ended with `code`; `connected` says whether a request was sent."""
-    said = message or f"libcurl error {code}"
+    """The fault of a transfer that libcurl ended with `code`. `connected` tells whether the connection was ready."""
+    text = message or f"libcurl error {code}"
+    # libcurl has one code for a connection that cannot be opened in time and for a body that stalls.
     if code == pycurl.E_OPERATION_TIMEDOUT:
-        return Fault(FaultKind.STALL if connected else FaultKind.CONNECT, said)
+        return Fault(FaultKind.STALL if connected else FaultKind.CONNECT, text)
     if code == pycurl.E_SSL_CONNECT_ERROR:
-        return Fault(_handshake(said), said)
+        return Fault(_handshake(text), text)
     kind = KINDS.get(code, FaultKind.BROKEN)
     if kind is FaultKind.CONNECT and out_of_descriptors():
-        # libcurl and the resolver report a socket that could not be made as a host that cannot be reached.
+        # If no socket can be created, libcurl and the resolver report that the host cannot be reached.
         kind = FaultKind.LOCAL
-    return Fault(kind, said, code=NO_ADDRESS if code in _RESOLVE else "")
+    return Fault(kind, text, code=NO_ADDRESS if code in _RESOLVE else "")
 
 
-def _handshake(said: str) -> FaultKind:
-    """OpenSSL names what it refuses; a handshake that was merely cut off is a lost connection."""
-    refused = "error:" in said and "unexpected eof" not in said
+def _handshake(text: str) -> FaultKind:
+    """A handshake that OpenSSL refused has an OpenSSL error in its text; one that was cut off is a lost connection."""
+    refused = "error:" in text and "unexpected eof" not in text
     return FaultKind.TLS if refused else FaultKind.CONNECT

@@ -1,7 +1,7 @@
-"""What answers, connections and our own errors amount to as `errors.Fault`, without any SDK.
+"""Maps error responses, connection errors and our own errors to `errors.Fault`. Uses no SDK.
 
-The curl transport needs no more than this; `translate` adds what botocore and aiohttp raise. It decides
-nothing about retries (`core.retry` does) and works on codes, types and errno, never on substrings of messages.
+`aws.translate` adds the errors of botocore and aiohttp. Retries are decided in `core.retry`, not here. The mapping
+uses codes, types and errno, never substrings of messages.
 """
 
 import errno
@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 from s3haul.errors import Fault, FaultKind, S3HaulError, StoreError
 from s3haul.policies.partitions import region_in_host
 
-NO_ADDRESS = "NoAddress"  # the code of a fault: the name of a server or proxy does not resolve
+NO_ADDRESS = "NoAddress"  # the code of a fault: the host name of a server or proxy cannot be resolved
 
-# What a handshake that was cut off raises, in place of one that was refused.
+# Raised if a TLS handshake is cut off, in contrast to one that is refused.
 CUT = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError, ConnectionError)
 
 _FIXDATE_LENGTH = len("Sun, 06 Nov 1994 08:49:37 GMT")
@@ -32,12 +32,12 @@ _OF_A_HEADER = frozenset({"InvalidArgument", "InvalidRequest", "BadRequest", "No
 
 
 def own_fault(error: S3HaulError) -> Fault:
-    """The fault of a request that was not sent, because no keys could be had for it."""
+    """The fault of a request that was not sent, because getting its credentials failed."""
     return Fault(kind_of_causes(error) or FaultKind.CREDENTIALS, str(error), code=error.id)
 
 
 def kind_of_causes(error: BaseException) -> FaultKind | None:
-    """The kind that a cause gives to whatever wraps it: no descriptors left, an untrusted certificate."""
+    """The kind of an error whose cause decides it (no file descriptors left, an untrusted certificate); else None."""
     chain = tuple(causes(error))
     if any(isinstance(one, OSError) and one.errno in _EXHAUSTED for one in chain):
         return FaultKind.LOCAL
@@ -47,16 +47,16 @@ def kind_of_causes(error: BaseException) -> FaultKind | None:
 
 
 def redirect_fault(status: int, location: str, region: str) -> Fault:
-    """The fault of an answer that points elsewhere."""
+    """The fault of a redirect."""
     region = region or _region_of(location)
-    said = f"HTTP {status} redirect to {location!r} refused (bucket region: {region})"
-    # S3 sends no Location along with its own: the bucket is elsewhere, and the client must know where.
+    text = f"HTTP {status} redirect to {location!r} refused (bucket region: {region})"
+    # S3's own 301 for a bucket in another region has no Location header; one from a proxy has.
     code = "PermanentRedirect" if status == 301 and not location else ""
-    return Fault(FaultKind.REDIRECT, said, code=code, status=status, region=region)
+    return Fault(FaultKind.REDIRECT, text, code=code, status=status, region=region)
 
 
 def _region_of(location: str) -> str:
-    """The region of the host that S3 sends us to (307, for a new bucket), or ""."""
+    """The region of the host in a Location header of S3 (a 307, for a new bucket), or ""."""
     try:
         return region_in_host(urlsplit(location).hostname or "")
     except ValueError:
@@ -64,7 +64,9 @@ def _region_of(location: str) -> str:
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """The exception and everything that it wraps, however it wraps it; not the fault that it retries."""
+    """The exception and all exceptions that it wraps, in any of the ways that libraries use.
+
+    Stops at a `StoreError`: that is an earlier, separate failure, which was being retried."""
     waiting: list[Any] = [error]
     seen: set[int] = set()
     while waiting:
@@ -78,7 +80,7 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def out_of_descriptors() -> bool:
-    """Whether none is left, nearly: EMFILE in the resolver or in accept shows as a refused or silent connection."""
+    """Whether (almost) no file descriptor is left. An EMFILE in the resolver looks like a connection error."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         return sum(1 for _ in Path("/dev/fd").iterdir()) + _SPARE_DESCRIPTORS >= limit
@@ -89,7 +91,7 @@ def out_of_descriptors() -> bool:
 def service_fault(
     status: int, headers: Mapping[str, str], said: Mapping[str, Any], now: float, *, request_id: str = ""
 ) -> Fault:
-    """The fault of an error answer. `said` holds Code, Message and Region where the body names them."""
+    """The fault of an error response. `said` contains Code, Message and Region, if the body has them."""
     return Fault(
         FaultKind.HTTP,
         str(said.get("Message", "")),
@@ -110,15 +112,15 @@ def refuses_a_header(fault: Fault) -> bool:
 
 
 def clock_skew(headers: Mapping[str, str], now: float) -> float | None:
-    """Server clock minus ours in seconds, from the Date header; None where there is none."""
+    """The server's clock minus ours in seconds, from the Date header; None without one."""
     then = http_date(headers.get("date", ""))
     return None if then is None else then - now
 
 
 def http_date(text: str) -> float | None:
-    """An HTTP date in epoch seconds, or None where it is none."""
+    """An HTTP date in epoch seconds; None if it is not valid."""
     if len(text) == _FIXDATE_LENGTH and text.endswith(" GMT"):
-        # The form that is sent today (RFC 9110, 5.6.7); its days repeat, its parsing costs.
+        # The usual form (RFC 9110, 5.6.7). Parsing is slow and days repeat, so the day is cached.
         midnight, time_of_day = _midnight(text[:16]), text[17:25]
         if midnight is not None and _TIME.fullmatch(time_of_day):
             seconds = int(time_of_day[:2]) * 3600 + int(time_of_day[3:5]) * 60 + int(time_of_day[6:])
@@ -134,7 +136,7 @@ def _midnight(day: str) -> float | None:
 def _any_date(text: str) -> float | None:
     try:
         return parsedate_to_datetime(text).timestamp()
-    except (ValueError, OverflowError):  # the latter for a zone beyond all zones
+    except (ValueError, OverflowError):  # OverflowError: the time zone is out of range
         return None
 
 

@@ -1,7 +1,7 @@
-"""libcurl handles with every option that matters set explicitly. Nothing is sent here.
+"""Creates libcurl handles, with every relevant option set explicitly. Sends nothing.
 
-Left alone, libcurl obeys proxy variables, looks for certificate authorities where it was built, and speaks a dozen
-other protocols. What is set here holds for every request of s3haul that does not go through the SDK.
+By default libcurl reads the proxy variables of the environment, uses the certificate authorities of the machine that
+built it, and supports a dozen other protocols. The options here apply to every request that does not use the SDK.
 """
 
 from dataclasses import dataclass, field
@@ -11,19 +11,19 @@ import pycurl
 from s3haul.s3.limits import CONNECT_TIMEOUT
 from s3haul.store.protocol import OnTiming, RequestTiming
 
-IDLE_SECONDS = (
-    30  # an idle connection is not used again after that; servers close theirs at about the same age
-)
-RECEIVE_BUFFER = 256 << 10  # bytes; libcurl hands over 16 KiB at a time, whatever this is
+# A connection that was idle for longer is not reused. Servers close idle connections after about this time, and a
+# request that meets the close fails.
+IDLE_SECONDS = 30
+RECEIVE_BUFFER = 256 << 10  # bytes; libcurl still delivers 16 KiB at a time
 
 _SUPPRESS_CONNECT_HEADERS = 265  # CURLOPT_SUPPRESS_CONNECT_HEADERS of curl.h, which pycurl does not name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """How servers are reached. `authorities` is a PEM file, `proxy` a URL, which may hold a password, or "".
+    """Network options. `authorities` is the path of a PEM file; `proxy` is a URL, maybe with a password, or "".
 
-    A connection that brings less than `minimum_rate` bytes/s for `stall_timeout` seconds has stalled.
+    A transfer has stalled if it receives less than `minimum_rate` bytes/s for `stall_timeout` seconds.
     """
 
     authorities: str
@@ -48,23 +48,26 @@ def new_handle(network: Network) -> pycurl.Curl:
     """A handle for requests to S3 and STS; the caller sets URL, headers and callbacks."""
     handle = pycurl.Curl()
     for option, value in (
-        (pycurl.NOSIGNAL, 1),
+        (
+            pycurl.NOSIGNAL,
+            1,
+        ),  # libcurl may use SIGALRM for timeouts otherwise, which is not safe with threads
         (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
         (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
         (pycurl.HTTP09_ALLOWED, 0),
-        (pycurl.PATH_AS_IS, 1),  # a key may hold "/../"
-        (pycurl.FOLLOWLOCATION, 0),  # the signature and the session token do not follow
+        (pycurl.PATH_AS_IS, 1),  # a key may contain "/../", which libcurl would resolve
+        (pycurl.FOLLOWLOCATION, 0),  # signature and session token must not be sent to another host
         (pycurl.NETRC, pycurl.NETRC_IGNORED),
         (pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2),
         (pycurl.SSL_VERIFYPEER, 1),
         (pycurl.SSL_VERIFYHOST, 2),
         (pycurl.CAINFO, network.authorities),
-        (pycurl.PROXY, network.proxy),  # "" also keeps libcurl from asking the environment
+        (pycurl.PROXY, network.proxy),  # "" also makes libcurl ignore the environment
         (pycurl.NOPROXY, ""),
         (pycurl.PROXY_CAINFO, network.authorities),
         (pycurl.PROXY_SSL_VERIFYPEER, 1),
         (pycurl.PROXY_SSL_VERIFYHOST, 2),
-        (pycurl.HEADEROPT, pycurl.HEADER_SEPARATE),  # signed headers are not for the proxy
+        (pycurl.HEADEROPT, pycurl.HEADER_SEPARATE),  # do not send our headers to the proxy in CONNECT
         (_SUPPRESS_CONNECT_HEADERS, 1),
         (pycurl.CONNECTTIMEOUT_MS, int(network.connect_timeout * 1000)),
         (pycurl.LOW_SPEED_LIMIT, max(1, network.minimum_rate)),

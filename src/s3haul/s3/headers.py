@@ -1,7 +1,7 @@
-"""The headers of a response: which are kept, and what may not be in them.
+"""Parses and checks the headers of a response.
 
-libcurl frames the body. Here a response is refused in which two parties could see different messages (RFC 9112,
-section 6.3), or in which a header that matters is sent twice with different values.
+libcurl finds the end of the body. This module refuses a response whose length is ambiguous (both Content-Length and
+Transfer-Encoding: RFC 9112, section 6.3), and one that has an important header twice with different values.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ _PLAIN = frozenset(
 _UNREAD = "x-amz-id-2"
 _METADATA = "x-amz-meta-"  # the owner's own, which nothing depends on: of two the first counts
 _MAY_DIFFER = frozenset({"date", "content-type"})
-# Headers that a server sends alike with many objects.
+# Headers that usually have the same value for many objects.
 _REPEATED = frozenset(
     {
         "content-type",
@@ -40,22 +40,23 @@ _MOST_SPELLINGS = 1024
 _MOST_LINES = 1024
 _LONGEST_LINE = 512
 
-# From a header's name as it was sent to the name under which it is kept; "" for one that nobody reads.
-# Names are a server's choice, so that only so many are remembered.
+# Two caches, because parsing headers is a large part of the cost of a small object. Both are bounded, because the
+# server chooses the contents.
+# From the name of a header as sent to its lower-case name; "" for one that nobody reads.
 _spellings: dict[bytes, str] = {}
-# From a whole line to its name and value, for those that are likely to come again; forgotten once they are many.
+# From a whole line to name and value, for lines that are likely to repeat. Emptied when full.
 _lines: dict[bytes, tuple[str, str]] = {}
 
 
 class ViolationError(Exception):
-    """The response breaks a rule that it must keep; the message says which."""
+    """The response violates HTTP in a way that could cause errors; the message says how."""
 
 
 def parse_head(lines: Sequence[bytes]) -> tuple[int, dict[str, str]]:
-    """Status and headers, by their lower-case names, of the final response among `lines`.
+    """Status and headers (names in lower case) of the final response in `lines`.
 
-    `lines` are those that libcurl hands over: interim (1xx) responses come before, trailers after the blank line.
-    Raises `ViolationError`.
+    `lines` are all header lines from libcurl: interim (1xx) responses come before the final one, trailers after its
+    blank line. Raises `ViolationError`.
     """
     start, status = 0, 0
     while start < len(lines):
@@ -63,7 +64,7 @@ def parse_head(lines: Sequence[bytes]) -> tuple[int, dict[str, str]]:
         try:
             end = lines.index(b"\r\n", start)
         except ValueError:
-            raise ViolationError("headers without an end") from None
+            raise ViolationError("the headers have no end") from None
         if status >= 200:
             return status, _kept(lines[start + 1 : end])
         start = end + 1
@@ -94,7 +95,7 @@ def _may_differ(name: str) -> bool:
 
 
 def _read(line: bytes) -> tuple[str, str]:
-    """The lower-case name of a header, "" for one that nobody reads, and its value."""
+    """The lower-case name of a header and its value; name "" for one that nobody reads."""
     sent, colon, value = line.partition(b":")
     name = _spellings.get(sent)
     if name is None:
@@ -108,9 +109,9 @@ def _read(line: bytes) -> tuple[str, str]:
 
 
 def _kept_name(sent: bytes, colon: bytes) -> str:
-    """The lower-case name of a header that somebody reads, "" for any other."""
+    """The lower-case name of a header; "" for one that nobody reads."""
     if not colon or sent[:1] in {b" ", b"\t"}:
-        raise ViolationError("a line that is no header")
+        raise ViolationError("a line is not a header")
     name = sent.decode("latin-1").lower()
     wanted = name in _PLAIN or (name.startswith("x-amz-") and not name.startswith(_UNREAD))
     kept = name if wanted else ""
@@ -124,4 +125,4 @@ def _check_coding(headers: dict[str, str]) -> None:
     if "content-length" in headers:
         raise ViolationError("both Content-Length and Transfer-Encoding")
     if coding.lower() != "chunked":
-        raise ViolationError(f"transfer coding {coding[:40]!r}")
+        raise ViolationError(f"unsupported Transfer-Encoding {coding[:40]!r}")

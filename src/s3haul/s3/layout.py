@@ -1,4 +1,4 @@
-"""The parts of an object from the pages of GetObjectAttributes, whichever transport fetches these."""
+"""Reads the parts of an object with GetObjectAttributes, page by page. Used by both transports."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -14,30 +14,31 @@ ATTRIBUTES = ("Checksum", "ObjectParts", "ObjectSize")
 _NOT_ABOUT_PARTS = frozenset({"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "RequestTimeout"})
 _NO_LAYOUT = frozenset({"AccessDenied", "NotImplemented", "MethodNotAllowed"})
 
-# One page behind this part number (None: the first), in the shape that botocore parses it to.
+# Fetches the page after this part number (None: the first page), in the form that botocore returns.
 AskPage = Callable[[int | None], Awaitable[Mapping[str, Any]]]
 
 
 async def read_layout(ask: AskPage) -> PartLayout | None:
-    """All pages as one layout; None where the server or the rights give none. Raises `StoreError`."""
+    """Fetch all pages. None if the server does not support them, or permission is missing. Raises `StoreError`."""
     pages: list[Mapping[str, Any]] = []
     marker: int | None = None
     while True:
         try:
             page = await ask(marker)
         except StoreError as error:
-            if _tells_no_layout(error.fault):
+            if _means_no_layout(error.fault):
                 return None
             raise
         pages.append(page)
         parts = page.get("ObjectParts", {})
         following = parts.get("NextPartNumberMarker")
+        # A marker that does not increase would make this loop endless.
         advances = following is not None and (marker or 0) < following <= MOST_PARTS
         if not parts.get("IsTruncated") or not advances:
             return responses.part_layout(pages)
         marker = following
 
 
-def _tells_no_layout(fault: Fault) -> bool:
+def _means_no_layout(fault: Fault) -> bool:
     refused = fault.code in _NO_LAYOUT or (fault.status == 400 and fault.code not in _NOT_ABOUT_PARTS)
     return fault.kind is FaultKind.HTTP and refused

@@ -1,11 +1,11 @@
-"""A page of the listing (ListObjectsV2) from its XML. Pure.
+"""Parses a page of the listing (ListObjectsV2). Pure.
 
-S3 writes all entries of a page in one form, and a compiled pattern reads that form five times faster than
-a parser of XML. Whatever differs from it, if only in one entry, goes to the parser in `documents`; both
-give the same page. Like there, bytes are bounded by the caller and may be hostile.
+S3 writes all entries in one fixed form, which a regular expression reads five times faster than an XML parser does. If
+anything on a page has another form, the XML parser of `documents` reads the whole page; the result is the same. The
+server may be hostile; the caller limits the size.
 
-Strict where an error could lose a key or change its bytes; a date that cannot be read costs only the date.
-An entry without a usable key or size is kept apart, so that it is accounted for.
+The parser is strict where an error could lose a key or change its bytes; an invalid date only loses the date. An entry
+without a usable key or size is returned separately, so that it is still counted and reported.
 """
 
 import re
@@ -26,7 +26,7 @@ _MAX_SIZE = 2**63 - 1
 _MOST_DIGITS = 12  # of epoch seconds
 _OPEN, _CLOSE = "<Contents>", "</Contents>"
 
-# Printable ASCII but "<" and "&": text that XML leaves as it is, "]]>" apart.
+# Printable ASCII without "<" and "&": text that needs no XML decoding ("]]>" is excluded elsewhere).
 _TEXT = "[ -%'-;=-~]*"
 _OWNER = f"(?:<Owner>(?:<ID>{_TEXT}</ID>)?(?:<DisplayName>{_TEXT}</DisplayName>)?</Owner>)?"
 _ENTRY = re.compile(
@@ -37,7 +37,7 @@ _ENTRY = re.compile(
     rf"<Size>(\d{{1,19}})</Size>{_OWNER}(?:<StorageClass>(\w*)</StorageClass>)?{_OWNER}(?:<Type>\w*</Type>)?"
     r"(?:<RestoreStatus><IsRestoreInProgress>(true|false)</IsRestoreInProgress>"
     rf"(<RestoreExpiryDate>{_TEXT}</RestoreExpiryDate>)?</RestoreStatus>)?</Contents>"
-    # What does not match up to its end is one last row, of which only this group is filled.
+    # Anything that does not match becomes one last row, in which only this group is not empty.
     r"|(.+)",
     re.ASCII | re.DOTALL,
 )
@@ -46,7 +46,7 @@ _BETWEEN = "%FF"  # between keys: a byte that no UTF-8 text has
 
 
 class PageDocument(Document):
-    """A page; what the pattern read of it is in `rows`, and not below `root`."""
+    """A page. If the regular expression read the entries, they are in `rows` and not below `root`."""
 
     def __init__(self, root: ET.Element, rows: list[tuple[str, ...]] | None = None) -> None:
         super().__init__(root)
@@ -54,14 +54,16 @@ class PageDocument(Document):
 
 
 def read(body: bytes) -> PageDocument:
-    """Raises ValueError for anything but a sound document."""
+    """Parse a page. Raises ValueError for an invalid document."""
     text = sound(body)
     return _read_by_pattern(text) or PageDocument(parse(text))
 
 
 def _read_by_pattern(text: str) -> PageDocument | None:
-    """Around the entries, the page is parsed with one empty entry in their place: a child of the root, or
-    what looks like entries is none."""
+    """Read the entries with the regular expression; None if that is not possible.
+
+    The rest of the page is parsed as XML, with one empty element in place of the entries. If that element is not a
+    child of the root, the text that looked like entries was something else, for example a comment."""
     start, end = text.find(_OPEN), text.rfind(_CLOSE) + len(_CLOSE)
     if start < 0 or end < start or not text.isascii() or "]]>" in text:
         return None
@@ -73,7 +75,7 @@ def _read_by_pattern(text: str) -> PageDocument | None:
 
 
 def list_page(page: PageDocument) -> ListPage:
-    """The page's contents. A document without any of its elements was no listing at all."""
+    """The contents of a page. If the document has no element of a listing, `empty_answer` is true."""
     encoded = page.text("EncodingType") == "url"
     key_count, token = page.text("KeyCount"), page.text("NextContinuationToken")
     if page.rows is None:
@@ -82,7 +84,7 @@ def list_page(page: PageDocument) -> ListPage:
         entries, unusable = _from_rows(page.rows, encoded=encoded)
     return ListPage(
         entries=entries,
-        # A token says that more follows, however the flag beside it is spelled.
+        # A token means that more pages follow, whatever IsTruncated says.
         truncated=bool(token) or (page.text("IsTruncated") or "").strip().lower() not in _NOT_TRUNCATED,
         token=token,
         key_count=None if key_count is None else count(key_count),
@@ -116,7 +118,7 @@ def _from_rows(rows: list[tuple[str, ...]], *, encoded: bool) -> Entries:
 
 @lru_cache(maxsize=4096)
 def _minute(text: str) -> int | None:
-    """The first millisecond of a minute: dates of a bucket lie together, and parsing one costs."""
+    """The start of a minute in epoch milliseconds. Cached: parsing is slow, and objects often share a minute."""
     try:
         return int(datetime.fromisoformat(text + "00Z").timestamp()) * 1000
     except ValueError:
@@ -170,9 +172,9 @@ def _restored(status: ET.Element, space: str) -> bool:
 
 
 def decoded_key(text: str) -> tuple[str, str]:
-    """The key behind its URL encoding, and what is wrong with it, or "".
+    """The URL-decoded key, and what is wrong with it, or "".
 
-    Bytes that are no UTF-8 become lone surrogates, so that different keys stay different.
+    Bytes that are not UTF-8 become lone surrogates, so that different keys stay different.
     """
     if "%" not in text and "+" not in text:
         return text, ""
@@ -180,7 +182,7 @@ def decoded_key(text: str) -> tuple[str, str]:
     try:
         return raw.decode(), ""
     except UnicodeDecodeError:
-        return raw.decode("utf-8", "surrogateescape"), f"its key is no UTF-8 text: {raw!r}"
+        return raw.decode("utf-8", "surrogateescape"), f"its key is not valid UTF-8: {raw!r}"
 
 
 def decoded_keys(texts: list[str]) -> list[tuple[str, str]]:

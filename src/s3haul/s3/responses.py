@@ -1,7 +1,7 @@
-"""From the headers and parsed bodies of S3's answers to the records of `models`.
+"""Converts headers and parsed bodies of S3 responses to the records of `models`. Pure.
 
-Pure. Checksums are read from the raw headers, because the SDK's model knows only five of the ten
-algorithms. Facts: S3 service model 2006-03-01 and recorded answers.
+Checksums are read from the raw headers, because the SDK knows only five of the ten algorithms. Sources: S3 service
+model 2006-03-01 and recorded responses.
 """
 
 import json
@@ -27,14 +27,16 @@ _LIST_MEMBERS = frozenset({"Name", "KeyCount", "MaxKeys", "IsTruncated", "Conten
 
 
 def object_meta(status: int, headers: Mapping[str, str], *, dated: bool = True) -> ObjectMeta:
-    """What one GET or HEAD answer says; header names are in lower case. Without its date, which costs as much
-    as the rest, where it is not `dated`."""
+    """The metadata in the response to a GET or HEAD. Header names are in lower case.
+
+    With `dated=False`, the modification time is not parsed: that takes as long as all the rest.
+    """
     length = _number(headers.get("content-length"))
     start, size = None, length
     content_range = headers.get("content-range")
     if content_range is not None and (found := _CONTENT_RANGE.fullmatch(content_range.strip())):
         start, size = int(found[1]), _number(found[3])
-        length = int(found[2]) - start + 1 if length is None else length  # a range in chunks
+        length = int(found[2]) - start + 1 if length is None else length  # chunked: no Content-Length
     return ObjectMeta(
         status=status,
         length=length,
@@ -65,7 +67,7 @@ def user_metadata(headers: Mapping[str, str]) -> str:
 
 
 def checksums(headers: Mapping[str, str]) -> tuple[Checksum, ...]:
-    """Every checksum header. Where no type is sent (some servers), "-N" at the end means COMPOSITE."""
+    """All checksum headers. If the server sends no type, "-N" at the end of the value means COMPOSITE."""
     kind = headers.get(_PREFIX + "type", "")
     names = _names(tuple(headers)).checksums
     return tuple([_checksum(algorithm, headers[name], kind) for name, algorithm in names])
@@ -91,10 +93,10 @@ def _checksum(algorithm: str, value: str, kind: str) -> Checksum:
 
 
 def list_page(answer: Mapping[str, Any]) -> ListPage:
-    """One ListObjectsV2 answer as botocore parses it, keys still URL-encoded where the answer says so.
+    """One ListObjectsV2 response as botocore parses it; keys are still URL-encoded if the response says so.
 
-    An answer without any of its members was no listing at all. botocore reads any spelling but "true" as
-    False: a token says that more follows.
+    If the response has no member of a listing, `empty_answer` is true. botocore reads every IsTruncated except "true"
+    as False, so a token also means that more pages follow.
     """
     entries: list[ObjectRef] = []
     unusable: list[UnusableEntry] = []
@@ -130,7 +132,7 @@ def _entry(key: str, one: Mapping[str, Any]) -> ObjectRef:
 
 
 def part_layout(pages: list[Mapping[str, Any]]) -> PartLayout | None:
-    """The parts of all pages of GetObjectAttributes, or None where they do not account for the object."""
+    """The parts on all pages of GetObjectAttributes; None if they do not cover the whole object."""
     if not pages:
         return None
     algorithm = _algorithm(pages[0].get("Checksum", {}))

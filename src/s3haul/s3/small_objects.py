@@ -1,7 +1,8 @@
-"""Small objects fetched whole, many at a time, in one transfer thread: signed, sent and handed on without the loop.
+"""Fetches many small objects at a time in one transfer thread, without using the event loop.
 
-Nothing is checked or retried here: what is not a 200 with its body goes back as it came, and the general path asks
-again. One object costs no coroutine, no future and no call into the event loop.
+An object needs no coroutine, no future and no call into the loop, so it costs much less CPU time. Nothing is checked or
+retried here: if the response is not a complete 200, the object goes back to the caller, which fetches it in the general
+way.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,7 @@ LARGEST_BODY = 1 << 20  # bytes; a server that sends more is cut off
 
 
 class _SmallExchange:
-    """One object at a time; used again and again."""
+    """The exchange of one object. Reused for the next one."""
 
     __slots__ = ("_body", "_lines", "_owner", "ref", "request")
 
@@ -38,7 +39,7 @@ class _SmallExchange:
         handle.setopt(pycurl.WRITEFUNCTION, self._body.append)
         handle.setopt(pycurl.MAXFILESIZE_LARGE, LARGEST_BODY)
 
-    def end(self, handle: pycurl.Curl | None, code: int, message: str) -> None:  # noqa: ARG002 - the protocol's
+    def end(self, handle: pycurl.Curl | None, code: int, message: str) -> None:  # noqa: ARG002 - as in `Exchange`
         lines, body, ref = self._lines, self._body, self.ref
         seconds = 0.0 if handle is None else handle.getinfo(pycurl.TOTAL_TIME)
         self._owner.ended(ref, code, lines, body, seconds)
@@ -48,7 +49,7 @@ class _SmallExchange:
 
 
 class SmallObjectThread:
-    """As `store.SmallObjects`; the thread is started when this is made."""
+    """Implements `store.SmallObjects`. The constructor starts the thread."""
 
     def __init__(
         self, client: RequestClient, shape: Shape, path_of: Callable[[str], str], work: SmallObjectWork
@@ -111,5 +112,5 @@ class SmallObjectThread:
         keys = self._client.keys
         clock = self._client.clock
         if keys is None or (keys.expires_at is not None and keys.expires_at <= clock.ours()):
-            raise ValueError("no valid keys: the general path waits for them")
+            raise ValueError("no valid credentials: the general path waits for them")
         return self._signing.signer(keys).headers(self._shape, path, "", (etag,), clock.now())

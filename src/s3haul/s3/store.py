@@ -1,7 +1,7 @@
-"""The default transport: `ObjectStore` over libcurl, for what nearly all buckets need.
+"""The default transport: an `ObjectStore` over libcurl. It supports what nearly all buckets need.
 
-It asks, parses and hands on, as the sdk transport does, and gives the same records and the same faults;
-it retries nothing that was answered and verifies no content.
+It sends requests and parses responses. It returns the same records and raises the same faults as the SDK transport. It
+does not retry error responses and does not verify content.
 """
 
 import os
@@ -28,8 +28,8 @@ from s3haul.s3.small_objects import SmallObjectThread
 from s3haul.s3.web_pages import interception
 from s3haul.store.protocol import Chunk, Consume, GetRequest, OnData, SmallObjectWork
 
-MOST_THREADS = 4  # that receive bodies; they share one interpreter
-LONGEST_PAGE = 16 * 1024 * 1024  # bytes of XML; 1,000 of the longest keys, encoded, are 4 MB
+MOST_THREADS = 4  # transfer threads; they share the GIL, so more do not help
+LONGEST_PAGE = 16 * 1024 * 1024  # bytes of XML; a page of 1,000 keys of maximum length is 4 MB
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -39,7 +39,7 @@ _CHECKSUMS = ("x-amz-checksum-mode", "ENABLED")
 
 
 class CurlStore:
-    """One bucket through one client, which `open_curl_store` makes and closes."""
+    """One bucket, accessed with one client, which `open_curl_store` creates and closes."""
 
     def __init__(self, client: RequestClient, source: SourceOptions) -> None:
         self._client = client
@@ -150,7 +150,7 @@ class CurlStore:
     async def _document(
         self, shape: Shape, path: str, query: Iterable[tuple[str, str]], values: tuple[str, ...] = ()
     ) -> documents.Document | None:
-        """The XML that answers a request, None for an empty answer. Raises `StoreError`."""
+        """The XML document of a response; None if it is empty. Raises `StoreError`."""
         body, response = await self._body(shape, path, query, values)
         if not body.strip():
             return None
@@ -170,10 +170,11 @@ class CurlStore:
         return body, response
 
     def _refuse_error(self, document: documents.Document, response: Response) -> None:
-        """The 200 was sent before the trouble came; the SDK calls it a 500 as well."""
+        """Raise if the document is an error: S3 may have sent status 200 before the error occurred. It is treated as
+        a 500, as in the SDK."""
         if document.name == "Error":
-            said, now = documents.error(document), self._client.clock.ours()
-            raise StoreError(service_fault(500, response.headers, said, now))
+            fields, now = documents.error(document), self._client.clock.ours()
+            raise StoreError(service_fault(500, response.headers, fields, now))
 
 
 @asynccontextmanager
@@ -184,7 +185,7 @@ async def open_curl_store(
     transfer: TransferOptions,
     fetch: FetchCredentials,
 ) -> AsyncIterator[CurlStore]:
-    """A store with a client of its own, which is closed in the end."""
+    """A store with its own client, which is closed at the end."""
     client = RequestClient(
         endpoint,
         network,
@@ -203,7 +204,7 @@ def _no_body(_status: int, _headers: dict[str, str]) -> OnData:
 
 
 def _limited(chunks: list[Chunk]) -> OnData:
-    """Keeps a document, as far as one can be expected to go."""
+    """A consumer that collects a document. Raises `StoreError` if it is larger than `LONGEST_PAGE`."""
     size = 0
 
     def take(chunk: Chunk) -> None:

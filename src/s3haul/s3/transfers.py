@@ -1,8 +1,8 @@
-"""Threads that move bytes: each drives many libcurl transfers, and calls back what belongs to each.
+"""Threads that transfer data: each runs many libcurl transfers at the same time.
 
-A thread waits for sockets with libcurl's socket interface, which handles only those that are ready. `poll` finds
-them: it costs no system call when a transfer begins or ends, as epoll does. Nothing here knows S3: an `Exchange`
-prepares the handle and is told how the transfer ended.
+A thread waits for its sockets with `poll`, then calls libcurl for each socket that is ready (libcurl's multi socket
+interface). epoll would need an extra system call whenever a transfer begins or ends. Nothing here knows S3: an
+`Exchange` sets up the handle, and its `end` is called when the transfer has ended.
 """
 
 import contextlib
@@ -30,33 +30,33 @@ _EVENTS = {
 
 
 class Exchange(Protocol):
-    """One request and its response. All methods are called in the thread, and must not raise."""
+    """One request and its response. All methods are called in the transfer thread, and must not raise."""
 
     def begin(self, handle: pycurl.Curl) -> None:
-        """Set URL, headers and callbacks. The handle has the options of `handles` and of its last exchange."""
+        """Set URL, headers and callbacks. The handle still has the options that its last exchange set."""
         ...
 
     def end(self, handle: pycurl.Curl | None, code: int, message: str) -> None:
-        """The transfer ended, with libcurl's error code, 0 for success; without a handle it did not begin."""
+        """The transfer has ended. `code` is libcurl's error code, 0 for success. Without a handle, it did not begin."""
         ...
 
 
 class Feed(Protocol):
-    """Where a thread looks for more exchanges once nothing submitted waits."""
+    """Supplies more exchanges to a thread that has started all that were submitted. Called in the thread."""
 
     def next_exchange(self) -> Exchange | None: ...
 
     def pause(self) -> None:
-        """The thread is about to wait."""
+        """The thread is about to wait for the network."""
         ...
 
     def failed(self, error: BaseException) -> None:
-        """The thread ends with an error of its own."""
+        """The thread ends because of an unexpected error."""
         ...
 
 
 class TransferThread:
-    """Started when it is made; `close` ends it. `submit`, `cancel` and `wake` may be called from any thread."""
+    """The constructor starts the thread, `close` ends it. `submit`, `cancel` and `wake` are thread-safe."""
 
     def __init__(
         self, network: Network, connections: int, name: str, timings: Timings, feed: Feed | None = None
@@ -85,13 +85,14 @@ class TransferThread:
 
     @property
     def load(self) -> int:
-        """About how many exchanges are under way or wait."""
+        """Approximate number of exchanges that are running or waiting."""
         return len(self._running) + len(self._waiting)
 
     def submit(self, exchange: Exchange) -> None:
-        """Begin the exchange soon. `end` is called in any case, unless it is cancelled."""
+        """Start the exchange soon. `end` is always called, also if the thread has ended."""
         self._waiting.append(exchange)
         self.wake()
+        # The thread ends waiting exchanges when it stops; this one may have come after that.
         if not self._thread.is_alive():
             self._end_waiting()
 
@@ -101,12 +102,13 @@ class TransferThread:
         self.wake()
 
     def wake(self) -> None:
-        """Look for more to do."""
-        with contextlib.suppress(BlockingIOError, OSError):  # full: it will wake; closed: nothing to wake
+        """Make the thread look for submissions and for more exchanges from its feed."""
+        # Buffer full: the thread will wake anyway. Socket closed: there is no thread to wake.
+        with contextlib.suppress(BlockingIOError, OSError):
             self._waker.send(b"\0")
 
     def close(self) -> None:
-        """End everything that is under way, then the thread."""
+        """Abort all transfers, then end the thread."""
         self._closing = True
         self.wake()
         self._thread.join()
@@ -200,13 +202,13 @@ class TransferThread:
         self._multi.close()
         self._woken.close()
 
-    # Called by libcurl
+    # Called by libcurl inside `socket_action`, `add_handle` and `remove_handle`
 
     def _watch(self, event: int, number: int, _multi: pycurl.CurlMulti, _data: object) -> None:
         if event != pycurl.POLL_REMOVE:
             self._poll.register(number, _EVENTS[event])
             return
-        with contextlib.suppress(KeyError):  # it was never waited for
+        with contextlib.suppress(KeyError):  # it was never registered
             self._poll.unregister(number)
 
     def _set_timer(self, milliseconds: int) -> None:
@@ -214,7 +216,7 @@ class TransferThread:
 
 
 def _ready(events: int) -> int:
-    """What poll found, in libcurl's terms. Hang-ups and errors show when libcurl reads."""
+    """The events of poll as flags of libcurl. Errors and hang-ups count as readable: libcurl finds them by reading."""
     readable = events & ~select.POLLOUT
     writable = events & select.POLLOUT
     return (pycurl.CSELECT_IN if readable else 0) | (pycurl.CSELECT_OUT if writable else 0)

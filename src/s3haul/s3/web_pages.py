@@ -1,6 +1,6 @@
-"""Answers that are no answers of S3: the page of a proxy, a filter or a captive portal. Pure.
+"""Detects responses that do not come from S3, but from a proxy, a web filter or a captive portal. Pure.
 
-S3 and STS answer in XML or JSON, errors too. A status that says "later" is believed whatever its body, since a
+S3 and STS respond in XML or JSON, also to errors. A status that means "try later" is accepted with any body, because a
 load balancer in front of a store may send it.
 """
 
@@ -13,7 +13,7 @@ from s3haul.errors import Fault, FaultKind
 _IN_BETWEEN = frozenset({407, 511})  # proxy and network authentication required
 _LATER = frozenset({408, 425, 429})
 _REFUSED = frozenset({403, 451})
-_ERRORS = (b"<?xml", b"<Error", b"\xef\xbb\xbf<", b"{")  # how the services' own begin
+_ERRORS = (b"<?xml", b"<Error", b"\xef\xbb\xbf<", b"{")  # how error documents of S3 and STS begin
 _START = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 _TITLE = re.compile(rb"<(title|h1)\b[^>]*>(.*?)</\1", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
@@ -22,7 +22,7 @@ _SEARCHED = 16 << 10  # bytes
 
 
 def interception(status: int, headers: Mapping[str, str], body: bytes) -> Fault | None:
-    """The fault of an answer that somebody in between gave, None for any other. Header names are in lower case."""
+    """The fault of a response that an intermediary sent; None for any other. Header names are in lower case."""
     if status not in _IN_BETWEEN and (
         status in _LATER or status >= 500 or not _is_page(status, headers, body)
     ):
@@ -34,7 +34,8 @@ def interception(status: int, headers: Mapping[str, str], body: bytes) -> Fault 
 
 
 def _is_page(status: int, headers: Mapping[str, str], body: bytes) -> bool:
-    """A content type alone is not enough: some stores give one to errors in XML, and to answers without a body."""
+    """Whether the body is a web page. The content type alone is not enough: some stores send text/html with XML errors
+    and with empty bodies."""
     kind, said = headers.get("content-type", "").lower(), body.strip()
     if _START.match(body):
         return True

@@ -1,8 +1,7 @@
-"""Which credentials lead to the bucket: the chain of roles that flags and profiles describe.
+"""Finds the chain of roles that flags and profiles describe, and the credentials at its start.
 
-Pure lookups in the parsed configuration: roles in the order in which they are assumed, and below them
-the credentials that need no role. A profile that names its source by `source_profile` is followed to
-the end. Nothing is fetched here (see `sources`).
+Pure lookups in the parsed configuration: the roles in the order in which they are assumed, and the source credentials
+that assume the first one. Every `source_profile` is followed. Nothing is fetched here (see `sources`).
 """
 
 from collections.abc import Mapping
@@ -19,12 +18,12 @@ CREDENTIAL_SOURCES = ("Ec2InstanceMetadata", "EcsContainer", "Environment")
 
 
 class BaseKind(StrEnum):
-    """How the credentials that nobody assumes a role for are found."""
+    """Where the source credentials are found."""
 
-    CHAIN = "chain"  # botocore's whole chain: environment, files, SSO, process, container, instance
-    PROFILE = "profile"  # what one profile holds, whatever the environment says
+    CHAIN = "chain"  # botocore's chain of providers: environment, files, SSO, process, container, instance
+    PROFILE = "profile"  # one profile; the environment is ignored
     SOURCE = "source"  # a credential_source
-    NOBODY = "nobody"  # none: requests are not signed
+    NOBODY = "nobody"  # no credentials: requests are not signed
 
 
 class Base(NamedTuple):
@@ -35,7 +34,7 @@ class Base(NamedTuple):
 
     def __str__(self) -> str:
         if self.kind is BaseKind.NOBODY:
-            return "nobody (requests are not signed)"
+            return "no credentials (requests are not signed)"
         if self.kind is BaseKind.SOURCE:
             return f"credential_source {self.name}"
         return f"profile {self.name}" if self.name else "the environment or the default profile"
@@ -43,7 +42,7 @@ class Base(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RoleStep:
-    """One role to assume. `profile` holds it, or None where flags gave it."""
+    """One role to assume. `profile` is the profile that defines it; None if flags do."""
 
     role: RoleOptions
     profile: str | None = None
@@ -81,7 +80,7 @@ def _with_external_id(step: RoleStep, external_id: str) -> RoleStep:
 
 
 def _behind(files: ConfigFile, name: str, explicit: str | None) -> tuple[tuple[RoleStep, ...], Base]:
-    """What assumes the flags' role: the source of the profile's own role, or the profile itself."""
+    """The credentials that assume the role given by flags: the source of the profile's own role, or the profile."""
     keys = files.profiles.get(name, {})
     if not _has_role(keys):
         return (), Base(BaseKind.CHAIN, explicit)
@@ -90,12 +89,12 @@ def _behind(files: ConfigFile, name: str, explicit: str | None) -> tuple[tuple[R
 
 
 def _has_role(keys: dict[str, Any]) -> bool:
-    """A role that we assume; one with a web identity token belongs to botocore's own provider."""
+    """Whether the profile has a role that we assume. botocore's provider assumes one with a web identity token."""
     return "role_arn" in keys and "web_identity_token_file" not in keys
 
 
 def _walk(files: ConfigFile, name: str, seen: tuple[str, ...] = ()) -> tuple[tuple[RoleStep, ...], Base]:
-    """The roles of profile `name`, sources first, and the credentials below them."""
+    """The roles of profile `name`, the first to assume first, and the source credentials."""
     keys = files.profile(name)
     if not _has_role(keys):
         return (), Base(BaseKind.PROFILE, name)
@@ -113,13 +112,13 @@ def _walk(files: ConfigFile, name: str, seen: tuple[str, ...] = ()) -> tuple[tup
     if not source:
         raise ProfileError(
             f"profile {name!r} has a role_arn, but no source_profile or credential_source",
-            hint="add source_profile = the profile that holds your own credentials",
+            hint="add source_profile = the profile that has your own credentials",
             id="S3H-CFG-03",
         )
     if source not in files.profiles:
         raise ProfileError(
             f"source_profile {source!r} of profile {name!r} does not exist",
-            hint="a comment needs a line of its own"
+            hint="a comment must be on its own line"
             if "#" in source
             else f"profiles that exist: {_names(files)}",
             id="S3H-CFG-02",
@@ -128,8 +127,8 @@ def _walk(files: ConfigFile, name: str, seen: tuple[str, ...] = ()) -> tuple[tup
         return (step,), Base(BaseKind.PROFILE, source)
     if source in (*seen, name):
         raise ProfileError(
-            f"the source_profile of {name!r} leads back to {source!r}",
-            hint="one profile of the chain must hold credentials of its own",
+            f"the source_profile of {name!r} forms a loop: it leads back to {source!r}",
+            hint="one profile of the chain must have its own credentials",
             id="S3H-CFG-04",
         )
     roles, base = _walk(files, source, (*seen, name))

@@ -1,7 +1,7 @@
-"""The user's AWS configuration file, changed on disk: planned first, shown or saved after.
+"""Changes the user's AWS configuration file: an edit is planned first, then shown or saved.
 
-No secret is ever written, and none is shown: values of such options are told by their length. A save
-keeps the previous version beside the file, its mode and its owner, and replaces it in one step.
+Secrets are never written and never shown; of a secret value only the length is shown. `save` keeps a copy of the
+previous version, keeps mode and owner, and replaces the file atomically.
 """
 
 import configparser
@@ -28,7 +28,7 @@ _SHOWN = re.compile(r"(?P<before>[-+]\s*(?P<name>[^=:]*?)\s*[=:]\s*)(?P<value>.*
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A file as it is and as it will be; `before` is None where there is none. Holds secrets: never print it."""
+    """The text of a file before and after. `before` is None if there is no file. Contains secrets: never print it."""
 
     path: Path
     before: str | None = field(repr=False)
@@ -40,13 +40,13 @@ class Edit:
 
 
 def plan(path: Path, profile: str, changes: Changes) -> Edit:
-    """What the file will be. Raises `UsageError` for what is never written, `ProfileError` for a file that
-    cannot be read or edited."""
+    """Plan the change. Raises `UsageError` for an invalid or secret value, `ProfileError` if the file cannot be read
+    or edited."""
     _check(profile, changes)
     before = _read(path)
     unsafe = ProfileError(
-        f"profile {profile!r} in {path} is written in a way that cannot be changed safely",
-        hint="look for indented lines below its options; or change it by hand",
+        f"profile {profile!r} in {path} has a form that cannot be changed safely",
+        hint="check the indented lines below its options, or edit the file yourself",
         id=UNUSABLE,
     )
     try:
@@ -59,7 +59,7 @@ def plan(path: Path, profile: str, changes: Changes) -> Edit:
 
 
 def diff(edit: Edit) -> list[str]:
-    """The lines that change, without their neighbours and without secrets."""
+    """The changed lines as a diff without context lines and without secrets."""
     old, new = (edit.before or "").splitlines(), edit.after.splitlines()
     return [
         _hidden(line)
@@ -68,10 +68,10 @@ def diff(edit: Edit) -> list[str]:
 
 
 def save(edit: Edit) -> Path | None:
-    """Write the file; returns where the previous version is. Raises `DestinationError`, and
-    `ProfileError` for a file that changed since it was planned.
+    """Write the file. Returns the path of the copy of the previous version.
 
-    A symbolic link stays: what it points to is replaced.
+    Raises `DestinationError`, and `ProfileError` if the file changed since the edit was planned. If the path is a
+    symbolic link, its target is replaced.
     """
     target = Path(os.path.realpath(edit.path))
     try:
@@ -81,7 +81,7 @@ def save(edit: Edit) -> Path | None:
             return None
         if _read(edit.path) != edit.before:
             raise ProfileError(
-                f"{edit.path} was changed by somebody else meanwhile",
+                f"{edit.path} was changed by another program meanwhile",
                 hint="run the same command again",
                 id=UNUSABLE,
             )
@@ -95,12 +95,12 @@ def save(edit: Edit) -> Path | None:
 
 
 def hidden(value: str) -> str:
-    """What is told of a value that is not shown."""
+    """The text that is shown in place of a secret value."""
     return f"({len(value)} characters)"
 
 
 def is_secret(name: str) -> bool:
-    """Whether an option's value is never written by s3haul."""
+    """Whether s3haul never writes the value of this option."""
     return _SECRET.fullmatch(name.lower()) is not None
 
 
@@ -110,11 +110,11 @@ def _check(profile: str, changes: Changes) -> None:
     for name, value in changes.items():
         if is_secret(name) or _ACCESS_KEY.search(value or ""):
             raise UsageError(
-                f"{name} is or holds a secret, and s3haul writes none.",
-                hint="keep keys in the credentials file, or better log in with SSO; name that profile here",
+                f"{name} is or contains a secret, and s3haul never writes secrets.",
+                hint="keep access keys in the credentials file, or better log in with SSO; then use that profile here",
             )
         if value is not None and (not value.isprintable() or not value or value != value.strip()):
-            raise UsageError(f"The value of {name} cannot stand in a configuration file.")
+            raise UsageError(f"The value of {name} is not allowed in a configuration file.")
 
 
 def _read(path: Path) -> str | None:
@@ -125,13 +125,13 @@ def _read(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except UnicodeDecodeError:
-        raise ProfileError(f"{path} is not text in UTF-8", id=UNUSABLE) from None
+        raise ProfileError(f"{path} is not UTF-8 text", id=UNUSABLE) from None
     except OSError as error:
         raise ProfileError(f"{path} cannot be read", seen=str(error), id=UNUSABLE) from error
 
 
 def _as_asked(before: str, after: str, profile: str, changes: Changes) -> bool:
-    """Whether another parser finds the changes in `after`, and all else as it was."""
+    """A second check, with another parser: whether `after` has the changes, and everything else is unchanged."""
     old, new = _parsed(before), _parsed(after)
     mine = [section for section in new if profile_of(section) == profile][-1:]
     if not mine:
@@ -150,7 +150,7 @@ def _as_asked(before: str, after: str, profile: str, changes: Changes) -> bool:
 
 
 def _nested(value: str | None) -> dict[str, str | None]:
-    """The options below an option; None for a line that is none, which botocore refuses."""
+    """The nested options in a value. The value None stands for a line that is not an option, which botocore refuses."""
     pairs = (line.partition("=") for line in (value or "").splitlines() if line.strip())
     return {name.strip(): inner.strip() if equals else None for name, equals, inner in pairs}
 
@@ -174,7 +174,9 @@ def _hidden(line: str) -> str:
 
 
 def _replace(target: Path, text: str, like: os.stat_result | None) -> None:
-    """Put a file with this text in the place of another in one step, durably; 0600 where there was none."""
+    """Replace a file atomically and durably. A new file has mode 0600."""
+    # The temporary file is in the same directory, as rename needs. fsync before the rename: otherwise the name could be
+    # durable before the content, and a crash would leave an empty file.
     descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(descriptor, "wb") as stream:

@@ -1,7 +1,7 @@
-"""The AWS configuration files, read by botocore's own loader and looked up by profile.
+"""Reads the AWS configuration files with botocore's loader, and looks up profiles and values.
 
-It finds profiles and values and says what is wrong with a file; it decides nothing about roles or
-precedence (see `profile`). It never repeats a line of a file: lines may hold secrets.
+Messages say what is wrong with a file, but never quote its lines, which may contain secrets. `profile` decides about
+roles and precedence.
 """
 
 import codecs
@@ -24,7 +24,7 @@ SIGV4 = frozenset({"s3v4", "v4"})
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """The merged files. `profiles` holds secrets: never print it. `paths` are those looked at."""
+    """The merged files. `profiles` contains secrets: never print it. `paths` are the files that were read."""
 
     profiles: dict[str, dict[str, Any]]
     everything: dict[str, Any]
@@ -34,7 +34,7 @@ class ConfigFile:
         return f"ConfigFile(profiles={sorted(self.profiles)}, paths={self.paths})"
 
     def profile(self, name: str) -> dict[str, Any]:
-        """The keys of one profile. Raises `ProfileError` S3H-CFG-01 where there is none."""
+        """The settings of one profile. Raises `ProfileError` S3H-CFG-01 if it does not exist."""
         if name not in self.profiles:
             raise ProfileError(
                 f"the AWS profile {name!r} does not exist", hint=self._hint(name), id="S3H-CFG-01"
@@ -73,13 +73,11 @@ def read(session: Session) -> ConfigFile:
     try:
         everything = tame(session).full_config
     except ConfigParseError as error:
-        # The cause quotes the line, so it is not chained.
+        # "from None": the original error quotes the line, which may be a secret.
         path = str(error.kwargs.get("path"))
         hint = _encoding_hint(path, error.kwargs.get("error"))
-        trouble = "" if hint else _where(error.kwargs.get("error"))
-        raise ProfileError(
-            f"{path} cannot be parsed{trouble}", hint=hint or _PARSE_HINT, id=UNUSABLE
-        ) from None
+        where = "" if hint else _where(error.kwargs.get("error"))
+        raise ProfileError(f"{path} cannot be parsed{where}", hint=hint or _PARSE_HINT, id=UNUSABLE) from None
     except OSError as error:
         raise ProfileError(
             f"{error.filename} cannot be read", hint="check its permissions", seen=error.strerror, id=UNUSABLE
@@ -88,7 +86,7 @@ def read(session: Session) -> ConfigFile:
 
 
 def endpoint(files: ConfigFile, profile: dict[str, Any], service: str) -> tuple[str | None, bool]:
-    """The configured endpoint of "s3" or "sts", and whether the environment names it."""
+    """The configured endpoint of "s3" or "sts", and whether it comes from the environment."""
     environment = ConfiguredEndpointProvider({}, {}, service).provide()
     if environment:
         return str(environment), True
@@ -100,10 +98,10 @@ def endpoint(files: ConfigFile, profile: dict[str, Any], service: str) -> tuple[
 
 
 def check_signature(name: str, profile: dict[str, Any]) -> None:
-    """Accepts `signature_version = s3v4` however it was pasted; refuses any other version.
+    """Raise `ProfileError` for a signature version other than 4.
 
-    The forms: nested under `s3 =`, on the line of `s3 =`, flattened to `s3.signature_version`, and
-    unindented below an empty `s3 =`.
+    `signature_version = s3v4` is accepted in all forms that users write: nested below `s3 =`, on the same line as
+    `s3 =`, as `s3.signature_version`, and without indentation below an empty `s3 =`.
     """
     section = profile.get("s3")
     found = [profile.get("s3.signature_version"), profile.get("signature_version")]
@@ -122,7 +120,7 @@ def check_signature(name: str, profile: dict[str, Any]) -> None:
 
 
 def s3_value(profile: dict[str, Any], name: str) -> str | None:
-    """A value of the section `s3`, nested or flattened to `s3.NAME`."""
+    """A value of the section `s3`, nested or written as `s3.NAME`."""
     section = profile.get("s3")
     nested = section.get(name) if isinstance(section, dict) else None
     found = nested if nested is not None else profile.get(f"s3.{name}")
@@ -130,7 +128,7 @@ def s3_value(profile: dict[str, Any], name: str) -> str | None:
 
 
 def tame(session: Session) -> Session:
-    """Takes `s3 = signature_version = s3v4`, pasted on one line, for what it means: botocore wants a section there."""
+    """Convert `s3 = signature_version = s3v4` on one line to a nested section, as botocore needs it."""
     for profile in session.full_config["profiles"].values():
         value = profile.get("s3")
         if isinstance(value, str):
@@ -147,25 +145,25 @@ _MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16", codecs.B
 
 
 def _encoding_hint(path: str, error: object) -> str:
-    """How to write the file anew, where it is its encoding that cannot be read; else ""."""
+    """A hint how to save the file, if its encoding is the problem; else ""."""
     with suppress(OSError), open(path, "rb") as file:  # noqa: PTH123 - as botocore opens it
         head = file.read(4)
         for mark, name in _MARKS.items():
             if head.startswith(mark):
                 return (
-                    f"it is stored as {name} (a byte order mark, BOM, stands first): save it as plain UTF-8"
+                    f"it is stored as {name} (it begins with a byte order mark, BOM): save it as plain UTF-8"
                 )
     if isinstance(error, UnicodeDecodeError):
-        return f"byte {error.start + 1} is no {error.encoding.upper()}: save the file as UTF-8"
+        return f"byte {error.start + 1} is not valid {error.encoding.upper()}: save the file as UTF-8"
     return ""
 
 
 def _where(error: object) -> str:
     if isinstance(error, configparser.MissingSectionHeaderError):
-        return f" (line {error.lineno} stands before any [section])"
+        return f" (line {error.lineno} is before the first [section])"
     if isinstance(error, configparser.ParsingError):
         lines = ", ".join(str(number) for number, _ in error.errors)
         return f" (line {lines})" if lines else ""
     if isinstance(error, configparser.DuplicateSectionError | configparser.DuplicateOptionError):
-        return f" (line {error.lineno}: [{error.section}] holds something twice)"
+        return f" (line {error.lineno}: a duplicate in [{error.section}])"
     return ""

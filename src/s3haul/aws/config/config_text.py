@@ -1,7 +1,7 @@
-"""One profile of an AWS configuration file, edited as text: what is not asked for keeps every byte.
+"""Edits one profile of an AWS configuration file as text, so that everything else keeps every byte. Pure.
 
-Pure. It reads lines as configparser does (what is indented deeper than an option goes on with its value)
-and knows nothing of what the keys mean. `config_edit` holds the outcome to another reading.
+It reads lines as configparser does: a line that is indented more than an option continues its value. It does not know
+what the options mean. `config_edit` checks the result with a real parser.
 """
 
 import re
@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-# None takes an option away. "s3.signature_version" is the option nested below `s3 =`.
+# None removes an option. "s3.signature_version" is the option nested below `s3 =`.
 Changes = Mapping[str, str | None]
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
@@ -20,7 +20,7 @@ _NESTED_INDENT = "    "
 
 @dataclass(slots=True)
 class Option:
-    """`line` is the index of its first line, `more` those of the lines that go on with its value."""
+    """`line` is the index of its first line, `more` are those of the lines that continue its value."""
 
     name: str
     line: int
@@ -48,9 +48,9 @@ class Section:
 
 
 def edited(text: str, profile: str, changes: Changes) -> str:
-    """The text with the profile's options changed, added and taken away; a new profile goes to the end.
+    """The text with options of the profile changed, added and removed. A new profile is appended.
 
-    Raises `ValueError` for an option whose value is not what its author meant.
+    Raises `ValueError` for an option that cannot be changed without guessing what its author meant.
     """
     lines = _LINE.findall(text)
     ending = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
@@ -69,14 +69,14 @@ def edited(text: str, profile: str, changes: Changes) -> str:
 
 
 def header(profile: str) -> str:
-    """What stands between the brackets of a profile's section."""
+    """The text between the brackets of the header of a profile's section."""
     if profile == "default":
         return profile
     return f'profile "{profile}"' if " " in profile else f"profile {profile}"
 
 
 def profile_of(section: str) -> str | None:
-    """The profile that a section's header names, as botocore takes it; None for sections of other kinds."""
+    """The profile that a section defines, as botocore parses its header; None for other sections."""
     if not section.startswith("profile"):
         return section if section == "default" else None
     try:
@@ -87,7 +87,7 @@ def profile_of(section: str) -> str | None:
 
 
 def _find(lines: list[str], profile: str) -> Section | None:
-    """The profile's section; of several that name it botocore takes the last."""
+    """The section of the profile. If there are several, botocore uses the last."""
     found = [each for each in _sections(lines) if profile_of(each.header) == profile]
     return found[-1] if found else None
 
@@ -127,18 +127,18 @@ def _change(lines: list[str], section: Section, name: str, value: str | None, en
     if not option.more and words["value"] == value:
         return
     if option.more:
-        # One value never has several lines: what is indented there was meant for something else.
+        # These options have one line only, so the indented lines were meant for something else.
         raise ValueError(name)
     if value is None:
         del lines[option.line]
     else:
-        # An empty value leaves no space before it.
+        # With an empty value, the line may have no space after the "=".
         before = words["before"] if words["value"] else words["before"].rstrip() + " "
         lines[option.line] = f"{before}{value}{words['end'] if words['value'] else ending}"
 
 
 def _nest(lines: list[str], section: Section, outer: str, line: str, ending: str) -> None:
-    """Put `line` below the option `outer`, in the place of the one that has its name."""
+    """Add `line` below the option `outer`, or replace the nested option with the same name."""
     option = section.option(outer)
     if option is None:
         indent = _indent(lines, section)
@@ -150,7 +150,7 @@ def _nest(lines: list[str], section: Section, outer: str, line: str, ending: str
     indent = _leading(lines[option.more[0]]) if option.more else _leading(lines[option.line]) + _NESTED_INDENT
     name = _name(line)
     if words["value"]:
-        # All on one line, as it is often pasted: botocore wants a section there.
+        # `s3 = signature_version = s3v4` on one line: users often write that, but botocore needs a nested section.
         if _name(words["value"]) != name:
             raise ValueError(outer)
         lines[option.line] = words["before"].rstrip() + ending
@@ -163,14 +163,14 @@ def _nest(lines: list[str], section: Section, outer: str, line: str, ending: str
 
 
 def _insert(lines: list[str], place: int, text: str, ending: str) -> None:
-    """Lines before `place`; a last line of the file that has no end gets one first."""
+    """Insert lines before index `place`. If the last line of the file has no line end, add one first."""
     if place == len(lines) and lines and not lines[-1].endswith(("\r", "\n")):
         lines[-1] += ending
     lines[place:place] = _LINE.findall(text)
 
 
 def _indent(lines: list[str], section: Section) -> str:
-    """Such that what follows is read as before: as deep as the last option, or as what follows the header."""
+    """The indentation for a new option, such that the lines after it are still parsed as before."""
     if section.options:
         return _leading(lines[section.options[-1].line])
     behind = (line for line in lines[section.line + 1 :] if line.strip() and line.strip()[0] not in "#;")

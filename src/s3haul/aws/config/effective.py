@@ -1,7 +1,6 @@
-"""The effective settings with the place that each comes from: a flag, an environment variable, a file's section.
+"""The effective settings, and where each comes from: a flag, an environment variable, or a section of a file.
 
-It repeats no decision of `profile`: it looks up where the value that was chosen there stands. The External
-ID is told by its length.
+`profile` decides which value is used; this module only finds its location. Of the External ID only the length is shown.
 """
 
 import os
@@ -18,7 +17,7 @@ from s3haul.aws.config.origins import VARIABLES, Origin, Place, Setting, section
 from s3haul.aws.config.profile import Settings, resolve
 from s3haul.options import AccessOptions
 
-# The key of the profile for each field of a role.
+# The option of a profile for each field of a role.
 _ROLE = {
     "role_arn": "role_arn",
     "external_id": "external_id",
@@ -39,7 +38,7 @@ class Row:
 
 
 def effective(access: AccessOptions, environ: Mapping[str, str] = os.environ) -> list[Row]:
-    """Every effective value, the chain of roles from the source to the last. Raises as `profile.resolve`."""
+    """All effective values; roles in the order in which they are assumed. Raises as `profile.resolve`."""
     settings = resolve(access, environ)
     files = config_file.read(Session(profile=access.profile))
     place = Place(files.paths, settings.profile.value or "default", environ)
@@ -55,7 +54,7 @@ def effective(access: AccessOptions, environ: Mapping[str, str] = os.environ) ->
 def _source_row(
     access: AccessOptions, settings: Settings, paths: tuple[str, str], environ: Mapping[str, str]
 ) -> Row:
-    """The credentials below all roles: named by a flag, by the first role's profile, or found by botocore."""
+    """The source credentials: given by a flag, by the profile of the first role, or found by botocore."""
     if access.source_profile and access.source_profile == settings.base.name:
         return Row("source", str(settings.base), *_given("source_profile", access.source_profile, environ))
     first = settings.roles[0].profile if settings.roles else None
@@ -67,7 +66,7 @@ def _source_row(
 
 
 def _given(flag: str, value: str | None, environ: Mapping[str, str]) -> tuple[Origin, str]:
-    """A flag, or the variable that stands for it."""
+    """The flag, or the environment variable that was used in place of it."""
     variable = f"S3HAUL_{flag.upper()}"
     if value is not None and environ.get(variable) == value:
         return Origin.ENVIRONMENT, variable

@@ -1,4 +1,4 @@
-"""A setting's value, where it comes from, and the place that it can be changed in, for messages."""
+"""The value of a setting, where it comes from, and where the user can change it (for messages)."""
 
 import os
 from collections.abc import Mapping
@@ -29,21 +29,21 @@ class Origin(StrEnum):
 
 
 class Setting(NamedTuple):
-    """One effective value; `None` means that AWS's own default applies."""
+    """One effective value. None means that the default of AWS applies."""
 
     value: str | None
     origin: Origin
 
 
 class Place(NamedTuple):
-    """Where the values of one profile may stand: `paths` are the config file and the credentials file."""
+    """Where the settings of one profile may be: `paths` are the config file and the credentials file."""
 
     paths: tuple[str, str]
     profile: str
     environ: Mapping[str, str] = os.environ
 
     def of(self, key: str, origin: Origin) -> str:
-        """The flag, the variable, or "FILE [section]" that holds the setting; "" for a default."""
+        """The flag, the variable, or "FILE [section]" that contains the setting; "" for a default."""
         match origin:
             case Origin.FLAG:
                 return "--" + key.replace("_", "-")
@@ -59,7 +59,7 @@ class Place(NamedTuple):
 
 
 def section_of(paths: tuple[str, str], profile: str, key: str) -> str:
-    """ "FILE [section]" of a profile's key. The credentials file goes before the config file, as for botocore."""
+    """ "FILE [section]" of a profile's setting. The credentials file has precedence, as in botocore."""
     config, credentials = paths
     for path, named in ((credentials, lambda section: section), (config, profile_of)):
         try:

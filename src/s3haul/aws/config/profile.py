@@ -1,7 +1,7 @@
-"""Who calls, and where to: the effective settings of a run, each with its origin.
+"""The effective settings of a run, each with its origin.
 
-The AWS CLI's rules: a flag beats the environment, the environment beats the profile, and an explicit
-`--profile` beats keys in the environment. Nothing is sent; credentials are fetched in `sources`.
+The rules of the AWS CLI apply: a flag has precedence over the environment, the environment over the profile, and an
+explicit `--profile` over access keys in the environment. Nothing is sent; `sources` fetches credentials.
 """
 
 import os
@@ -29,7 +29,7 @@ DEFAULT_REGION = "us-east-1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The effective settings. `roles` are in the order in which they are assumed, the last one reads S3."""
+    """The effective settings. `roles` are in the order in which they are assumed; the last one reads the bucket."""
 
     profile: Setting
     region: Setting
@@ -52,9 +52,9 @@ class Settings:
 
 
 def resolve(access: AccessOptions, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Effective settings. Raises `ProfileError` or `UsageError`; reads files, calls nobody."""
+    """The effective settings. Reads files, sends nothing. Raises `ProfileError` or `UsageError`."""
     if access.source_profile and not access.role:
-        raise UsageError("--source-profile needs --role-arn", hint="or name the role's own --profile")
+        raise UsageError("--source-profile needs --role-arn", hint="or give the --profile of the role")
     session = Session(profile=access.profile, include_builtin_handlers=False)  # it makes no clients
     files = config_file.read(session)
     profile = _profile_name(access, session)
@@ -105,7 +105,7 @@ def _keys(files: ConfigFile, profile: Setting) -> dict[str, Any]:
 def _region(
     access: AccessOptions, keys: dict[str, Any], roles: tuple[RoleStep, ...], place: Place
 ) -> Setting:
-    """The region; without one, that of the last role's partition which serves what has none."""
+    """The region. If none is configured, the main region of the partition of the last role."""
     environ = place.environ
     found = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     candidates = (
@@ -132,7 +132,7 @@ def _nested(keys: dict[str, Any], name: str) -> str:
 
 
 def _us_east_1_regional(keys: dict[str, Any], environ: Mapping[str, str]) -> bool:
-    """Whether us-east-1 is asked at its own host, as the AWS CLI asks it, unless the old one is asked for."""
+    """Whether us-east-1 has its regional host name, as in the AWS CLI; false if "legacy" is configured."""
     name = "us_east_1_regional_endpoint"
     variable = environ.get("AWS_S3_US_EAST_1_REGIONAL_ENDPOINT")
     found = variable or keys.get(f"s3_{name}") or _nested(keys, name)
@@ -146,20 +146,20 @@ def _use_arn_region(keys: dict[str, Any], environ: Mapping[str, str]) -> bool:
 
 
 def _max_attempts(session: Session) -> int | None:
-    """Of AWS_MAX_ATTEMPTS or the profile, the first one included; None where neither is set."""
+    """The number of attempts, including the first, from AWS_MAX_ATTEMPTS or the profile; None if neither is set."""
     attempts: int | None = session.get_config_variable("max_attempts")
     return attempts
 
 
 def _max_bandwidth(keys: dict[str, Any]) -> int | None:
-    """Of the section `s3` of the profile, as the AWS CLI has it."""
+    """`max_bandwidth` in the section `s3` of the profile, as in the AWS CLI."""
     text = config_file.s3_value(keys, "max_bandwidth")
     if text is None:
         return None
     rate = parse_rate(text)
     if rate is None:
         hint = "write it as 10MB/s (bytes) or 80Mb/s (bits), or as a number of bytes"
-        raise ProfileError(f"max_bandwidth = {text} is no rate", hint=hint, id=config_file.UNUSABLE)
+        raise ProfileError(f"max_bandwidth = {text} is not a rate", hint=hint, id=config_file.UNUSABLE)
     return rate
 
 
@@ -168,7 +168,7 @@ def _endpoint(
 ) -> Setting:
     key = "endpoint_url" if service == "s3" else f"{service}_endpoint_url"
     setting = _configured_endpoint(getattr(access, key), service, session, files)
-    # The profile's own key is called the same for every service.
+    # In a profile, the name of the setting is the same for all services.
     where = place.of("endpoint_url" if setting.origin is Origin.PROFILE else key, setting.origin)
     check_endpoint(setting.value, allow_plain_http=access.allow_plain_http, where=where)
     return setting
@@ -214,7 +214,7 @@ def _warnings(profile: Setting, keys: dict[str, Any], place: Place, files: Confi
     if profile.origin is Origin.ENVIRONMENT and place.environ.get("AWS_ACCESS_KEY_ID"):
         advice = f"unset it, or pass --profile {profile.value}"
         yield Warned(
-            f"AWS_ACCESS_KEY_ID is set and wins over AWS_PROFILE={profile.value}; {advice}", "S3H-CFG-06"
+            f"AWS_ACCESS_KEY_ID is set and overrides AWS_PROFILE={profile.value}; {advice}", "S3H-CFG-06"
         )
     if sentence := sdk_settings.unused(keys, place, files.everything.get("services")):
         yield Warned(sentence, sdk_settings.UNUSED)

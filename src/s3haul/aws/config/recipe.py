@@ -1,6 +1,6 @@
-"""The recipe's profile: which options it has, what they must satisfy, and the edit that puts them in place.
+"""The profile that `configure` creates: checks its options, and plans the edit of the configuration file.
 
-Reads the configuration as it is, writes nothing (`config_edit.save` does).
+Reads the configuration files, writes nothing (`config_edit.save` does).
 """
 
 import os
@@ -22,16 +22,16 @@ _SOURCES = ("source_profile", "credential_source")
 
 
 class Planned(NamedTuple):
-    """`warnings` are sentences for the user; the edit may go on all the same."""
+    """The edit, and `warnings` for the user that do not prevent it."""
 
     edit: Edit
     warnings: tuple[str, ...] = ()
 
 
 def plan(profile: str, wanted: Mapping[str, str]) -> Planned:
-    """The edit that gives the profile these options and keeps its others.
+    """The edit that sets these options of the profile and keeps its other options.
 
-    Raises `UsageError` for options that contradict each other, `ProfileError` for a file that cannot be used.
+    Raises `UsageError` for contradicting options, `ProfileError` for a file that cannot be used.
     """
     files = config_file.read(Session())
     held = files.profiles.get(profile, {})
@@ -47,7 +47,7 @@ def plan(profile: str, wanted: Mapping[str, str]) -> Planned:
     if source in (None, "default", *files.profiles):
         return Planned(edit)
     return Planned(
-        edit, (f"the source profile {source!r} does not exist yet; it must hold your own credentials",)
+        edit, (f"the source profile {source!r} does not exist yet; it must contain your own credentials",)
     )
 
 
@@ -55,14 +55,14 @@ def _check(profile: str, wanted: Mapping[str, str], held: Mapping[str, object]) 
     if all(source in wanted for source in _SOURCES):
         raise UsageError("--source-profile and --credential-source exclude each other.")
     if "role_arn" not in {**held, **wanted}:
-        raise UsageError("--role-arn is needed for a profile that has no role yet.")
+        raise UsageError("--role-arn is required, because the profile has no role yet.")
     if not {*_SOURCES} & {**held, **wanted}.keys():
         raise UsageError(
-            "Whose credentials assume the role?",
+            "The credentials that assume the role are not given.",
             hint="give --source-profile, or --credential-source on AWS machines",
         )
     if wanted.get("source_profile") == profile and "aws_access_key_id" not in held:
-        raise UsageError(f"Profile {profile!r} cannot be its own source without credentials of its own.")
+        raise UsageError(f"Profile {profile!r} cannot be its own source, because it has no credentials.")
     if wanted.get("credential_source", CREDENTIAL_SOURCES[0]) not in CREDENTIAL_SOURCES:
         raise UsageError(f"--credential-source takes {', '.join(CREDENTIAL_SOURCES)}.")
     if "region" in wanted:

@@ -1,7 +1,7 @@
-"""The settings of AWS's SDK: which values each of them takes, and which of them a haul has no use for.
+"""The settings of the AWS SDK: their valid values, and which of them have no effect here. Pure.
 
-Pure. botocore takes a wrong value for the default, or fails where it is used; here it is named with the place
-that it stands in. Settings, their variables and values: the AWS SDKs and Tools Reference Guide.
+botocore silently uses the default for an invalid value, or fails later. Here an invalid value is an error that names
+its location. Settings, variables and values: the AWS SDKs and Tools Reference Guide.
 """
 
 import re
@@ -24,7 +24,7 @@ _CHECKSUMS = ("when_supported", "when_required")
 
 
 class Known(NamedTuple):
-    """A setting. `key` is that of the profile, "s3.NAME" a nested one; without `words` it is a whole number."""
+    """A setting. `key` is its name in a profile, "s3.NAME" if it is nested. Without `words` it is a whole number."""
 
     key: str
     variable: str
@@ -32,7 +32,7 @@ class Known(NamedTuple):
     least: int = 0
 
     def wanted(self) -> str:
-        return " or ".join(self.words) or f"a whole number from {self.least} on"
+        return " or ".join(self.words) or f"a whole number, at least {self.least}"
 
     def accepts(self, value: str) -> bool:
         if self.words:
@@ -78,7 +78,7 @@ KNOWN = (
     Known("tcp_keepalive", "", _SWITCH),
 )
 
-# Keys of a profile that hold text and lead to something that is sent or opened.
+# Settings of a profile whose text is sent or opened.
 _TEXTS = (
     *("region", "endpoint_url", "ca_bundle", "services", "source_profile", "credential_source", "role_arn"),
     *(
@@ -113,10 +113,10 @@ _NESTED = frozenset(
 
 
 def check(keys: Mapping[str, Any], place: Place) -> None:
-    """Raises `UsageError` for the first setting of profile or environment that has a value which it does not take."""
+    """Raise `UsageError` for the first setting of the profile or the environment with an invalid value."""
     for name, value, where in _texts(keys, place):
         if not isinstance(value, str):
-            raise unusable(name, "what is indented below it", where, "it takes one value, on its own line")
+            raise unusable(name, "a list of indented lines", where, "write one value, on the same line")
         if _CONTROL.search(value):
             shown = "a value" if name in _SECRET else repr(value)
             raise unusable(
@@ -125,12 +125,12 @@ def check(keys: Mapping[str, Any], place: Place) -> None:
     for name in _SECTIONS:
         value = keys.get(name)
         if value is not None and not isinstance(value, Mapping):
-            hint = "write its settings below it, each on an indented line as NAME = VALUE"
+            hint = "write its settings below it, one per indented line, as NAME = VALUE"
             raise unusable(name, repr(value), place.section(name), hint)
     for known in KNOWN:
         given = _given(known, keys, place)
         if given is not None and not known.accepts(given[0]):
-            raise unusable(given[1], repr(given[0]), given[2], f"it takes {known.wanted()}")
+            raise unusable(given[1], repr(given[0]), given[2], f"it must be {known.wanted()}")
 
 
 def unused(keys: Mapping[str, Any], place: Place, services: Mapping[str, Any] | None = None) -> str:
@@ -176,7 +176,7 @@ def _held(key: str, keys: Mapping[str, Any]) -> Any:
 
 
 def _is_misplaced(name: str) -> bool:
-    """`signature_version` is what is asked for anyway, and the bandwidth is read from either place."""
+    """Whether a setting must be nested below `s3`. Those in `_TOP` and `_FLAT` are also read at this level."""
     return name in _NESTED - _TOP or (name.startswith("s3.") and name not in _FLAT)
 
 
@@ -184,7 +184,7 @@ _FLAT = frozenset({"s3.signature_version", "s3.max_bandwidth"})
 
 
 def _near(name: str) -> list[str]:
-    """The setting that an unknown name differs from by a slip, if any; most unknown names are other tools'."""
+    """The known setting that an unknown name is probably a misspelling of. Most unknown names belong to other tools."""
     if name in _NAMES | _NESTED | _OF_OTHERS or name.startswith(("s3", "cli_", "sso_", "endpoint_url_")):
         return []
     return get_close_matches(name, sorted(_NAMES), n=1, cutoff=0.83)
@@ -196,7 +196,7 @@ _TOP = frozenset(
 
 
 def of_endpoints(keys: Mapping[str, Any], place: Place) -> Iterator[str]:
-    """The settings in effect that decide which server is asked, each as "NAME = VALUE (PLACE)"."""
+    """The effective settings that affect endpoints, each as "NAME = VALUE (LOCATION)"."""
     for known in KNOWN:
         given = _given(known, keys, place)
         if given is not None and _ENDPOINT.search(known.key):
@@ -213,7 +213,7 @@ def _texts(keys: Mapping[str, Any], place: Place) -> Iterator[tuple[str, Any, st
 
 
 def _given(known: Known, keys: Mapping[str, Any], place: Place) -> tuple[str, str, str] | None:
-    """The value in effect, the name that it has there, and where that is. An empty one is none."""
+    """The effective value, its name and its location. An empty value counts as not set."""
     if value := place.environ.get(known.variable, ""):
         return value, known.variable, known.variable
     found = _value(known.key, keys)

@@ -1,7 +1,7 @@
-"""What STS accepts in an AssumeRole request, and what a region is, checked before anything is sent.
+"""Checks the parameters of AssumeRole, and region names, before anything is sent. Pure.
 
-Pure. Limits and patterns are those of the STS service model (2011-06-15); `\\w` there is ASCII. The
-External ID is never repeated in a message: only its length is.
+Limits and patterns are those of the STS service model (2011-06-15); `\\w` there is ASCII. Messages never contain the
+External ID, only its length.
 """
 
 import re
@@ -17,33 +17,32 @@ LONGEST_SESSION = 43_200
 
 UNUSABLE = "S3H-CFG-08"
 
-_REGION = re.compile(
-    r"(?!\d+$)(?!-)[a-zA-Z0-9-]{1,63}(?<!-)", re.ASCII
-)  # as botocore: a label of a host name
+# As in botocore: a label of a host name.
+_REGION = re.compile(r"(?!\d+$)(?!-)[a-zA-Z0-9-]{1,63}(?<!-)", re.ASCII)
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 _MFA_SERIAL = re.compile(r"[\w+=/:,.@-]{9,256}", re.ASCII)
 
 
 def check_role(role: RoleOptions, profile: str | None = None) -> None:
-    """Raises `UsageError` for a role given by flags, `ProfileError` for one that `profile` holds."""
-    for id_, name, trouble in _troubles(role):
+    """Raise `UsageError` for an invalid role given by flags, `ProfileError` for one of `profile`."""
+    for id_, name, problem in _problems(role):
         if profile is None:
-            raise UsageError(f"--{name} {trouble}", id=id_)
+            raise UsageError(f"--{name} {problem}", id=id_)
         key = "role_session_name" if name == "role-session-name" else name.replace("-", "_")
-        raise ProfileError(f"{key} of profile {profile!r} {trouble}", id=id_)
+        raise ProfileError(f"{key} of profile {profile!r} {problem}", id=id_)
 
 
 def check_region(region: str, where: str) -> None:
-    """Raises `UsageError` for what cannot be part of a host name."""
+    """Raise `UsageError` for a region that cannot be part of a host name."""
     if _REGION.fullmatch(region):
         return
     likely = region_of_title(region) or region.strip().lower()
-    hint = f"is {likely} meant?" if _REGION.fullmatch(likely) else "a region is a name such as eu-west-1"
+    hint = f"did you mean {likely}?" if _REGION.fullmatch(likely) else "a region is a name such as eu-west-1"
     raise unusable("region", repr(region), where, hint)
 
 
 def unusable(name: str, shown: str, where: str, hint: str) -> UsageError:
-    """The error for a setting that has a value which nobody can use."""
+    """The error for a setting with an invalid value."""
     source = f" ({where})" if where and where != name else ""
     written = slip(shown[1:-1])
     return UsageError(
@@ -52,12 +51,12 @@ def unusable(name: str, shown: str, where: str, hint: str) -> UsageError:
 
 
 def account_of(arn: str) -> str:
-    """The account id in an ARN, or "" where it has none."""
+    """The account id in an ARN; "" if it has none."""
     fields = arn.split(":")
     return fields[4] if len(fields) > 5 else ""
 
 
-def _troubles(role: RoleOptions) -> Iterator[tuple[str, str, str]]:
+def _problems(role: RoleOptions) -> Iterator[tuple[str, str, str]]:
     if not 20 <= len(role.role_arn) <= 2048 or not ROLE_ARN.fullmatch(role.role_arn):
         yield (
             "S3H-STS-07",
@@ -65,20 +64,24 @@ def _troubles(role: RoleOptions) -> Iterator[tuple[str, str, str]]:
             f"{role.role_arn!r} is not a role's ARN (arn:aws:iam::ACCOUNT-ID:role/NAME)"
             + (f": {slip(role.role_arn)}" if slip(role.role_arn) else ""),
         )
-    trouble = None if role.external_id is None else external_id_trouble(role.external_id)
-    if trouble is not None:
-        yield "S3H-STS-09", "external-id", trouble
+    problem = None if role.external_id is None else external_id_trouble(role.external_id)
+    if problem is not None:
+        yield "S3H-STS-09", "external-id", problem
     if role.session_name is not None and not _SESSION_NAME.fullmatch(role.session_name):
         yield (
             "S3H-USE-01",
             "role-session-name",
-            f"{role.session_name!r} must be 2 to 64 of A-Z a-z 0-9 _ + = , . @ -",
+            f"{role.session_name!r} must be 2 to 64 characters of A-Z a-z 0-9 _ + = , . @ -",
         )
     if not SHORTEST_SESSION <= role.duration_seconds <= LONGEST_SESSION:
         yield (
             "S3H-STS-10",
             "duration-seconds",
-            f"{role.duration_seconds} is not within {SHORTEST_SESSION} to {LONGEST_SESSION}",
+            f"{role.duration_seconds} is not between {SHORTEST_SESSION} and {LONGEST_SESSION}",
         )
     if role.mfa_serial is not None and not _MFA_SERIAL.fullmatch(role.mfa_serial):
-        yield "S3H-STS-08", "mfa-serial", f"{role.mfa_serial!r} is not a device's ARN or serial number"
+        yield (
+            "S3H-STS-08",
+            "mfa-serial",
+            f"{role.mfa_serial!r} is not the ARN or serial number of an MFA device",
+        )
