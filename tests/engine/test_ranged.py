@@ -141,6 +141,11 @@ async def test_an_object_that_changed_meanwhile_starts_over(tmp_path):
     assert (bytes_requested(store), done.stats.resumed) == (10_000, 0)
 
 
+async def test_what_is_left_of_an_object_that_has_become_small_is_removed(tmp_path):
+    await broken_off(tmp_path)
+    await again(tmp_path, MemoryStore({"k": stored(b"small now")}))
+
+
 async def test_what_is_left_of_an_object_that_is_gone_is_removed(tmp_path):
     await broken_off(tmp_path)
     await run_once(MemoryStore({"other": stored(b"x")}), tmp_path, ranges=TINY)

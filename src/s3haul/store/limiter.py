@@ -18,6 +18,8 @@ CROWDED = 0.75  # of the limit; the rest is between two requests
 class LimitController(Protocol):
     """Who decides: `core.adaptive.AdaptiveLimit`, whose methods these are."""
 
+    ceiling: int
+
     @property
     def limit(self) -> float: ...
 
@@ -55,7 +57,7 @@ class ConcurrencyLimiter:
             now = self._clock()
             if (pause := self.paused_until - now) > 0:
                 await self._sleep(pause)
-            elif self.health.outage:
+            elif self.health.outage and self._busy < self._adaptive_limit.ceiling:
                 self.health.asked(now)
                 self._busy += 1
                 return
