@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test test-browser torture fuzz check format bench readme plots man dist test-wheel constraints clean
+.PHONY: demo test test-browser simulate torture fuzz check format bench readme plots man dist test-wheel constraints clean
 
 demo: $(STAMP)            ## the whole job against an embedded S3 + STS + KMS, no AWS account
 	$(BIN)/s3haul demo
@@ -16,8 +16,12 @@ test-browser: $(STAMP)    ## the report in Chromium, which the system must have 
 	$(BIN)/python -m pip install --quiet --group browser
 	$(BIN)/python -m pytest tests/browser
 
+simulate: $(STAMP)        ## simulated runs: SEED=7 plays one seed again, COUNT=1000 so many from it on
+	PYTHONPATH=tests $(BIN)/python -m simulator $(or $(SEED),0) --count $(or $(COUNT),1)
+
 torture: $(STAMP)         ## 10,000 hostile answers; S3HAUL_HOSTILE_ANSWERS and S3HAUL_HOSTILE_SEED: other ones
 	S3HAUL_HOSTILE_ANSWERS=$${S3HAUL_HOSTILE_ANSWERS:-10000} $(BIN)/python -m pytest tests/faults/test_hostile_answers.py
+	S3HAUL_SEEDS=$${S3HAUL_SEEDS:-20000} $(BIN)/python -m pytest tests/simulator
 
 fuzz: $(STAMP)            ## 10,000 random configurations, and a third as many sets of random answers
 	S3HAUL_FUZZ=10000 $(BIN)/python -m pytest --timeout 7200 tests/properties/test_random_settings.py \

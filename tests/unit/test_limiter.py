@@ -57,16 +57,16 @@ async def test_everybody_waits_during_a_pause():
     task.cancel()
 
 
-async def test_after_throttling_fewer_enter_and_success_brings_them_back():
+async def test_after_throttling_fewer_enter_and_more_when_the_tuner_allows_it():
     adaptive_limit = AdaptiveLimit(ceiling=8)
     limiter, release = ConcurrencyLimiter(adaptive_limit), asyncio.Event()
-    limiter.throttled(None)
-    adaptive_limit.paused_until = 0.0
+    for _ in range(3):
+        limiter.throttled(None)
     tasks = [asyncio.create_task(hold(limiter, release)) for _ in range(8)]
     await settle()
     assert limiter.statistics()["busy"] == 4
-    for _ in range(40):
-        limiter.succeeded()
+    adaptive_limit.limit = 8.0
+    limiter.succeeded()
     await settle()
     assert limiter.statistics()["busy"] == 8
     release.set()
@@ -109,3 +109,19 @@ async def test_a_page_that_is_served_ends_no_outage_of_objects():
         limiter.failed()
     limiter.listed()
     assert limiter.health.outage
+
+
+async def test_an_outage_in_which_nothing_is_answered_lets_no_more_requests_hang_than_are_allowed():
+    clock = VirtualClock()
+    limiter, release = (
+        ConcurrencyLimiter(AdaptiveLimit(ceiling=3), clock=clock, sleep=clock.sleep),
+        asyncio.Event(),
+    )
+    for _ in range(IN_A_ROW):
+        limiter.failed()
+    tasks = [asyncio.create_task(hold(limiter, release)) for _ in range(10)]
+    await clock.sleep(20 * INTERVAL)
+    assert limiter.busy == 3
+    limiter.succeeded()
+    release.set()
+    await asyncio.gather(*tasks)

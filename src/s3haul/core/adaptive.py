@@ -1,43 +1,53 @@
 """How many requests may be under way: found by trial, reduced when the service throttles. Pure.
 
-Responses and the time come in, a limit comes out. The search doubles the limit as long as that makes the run faster,
+Responses and the time come in, a limit comes out. The search multiplies the limit as long as that makes the run faster,
 and stops where it does not: a service with a long latency needs many requests at once, while a busy processor does not
-get faster with more of them. A throttling response halves the limit and pauses everybody; at most once a second, since
-responses to requests sent before the reduction say nothing new. If requests succeed between two reductions, the limit
-was too high, and the search then approaches it in smaller steps.
+get faster with more of them.
+
+If more than a few in a hundred requests are throttled, the limit is halved, or the last trial is taken back. Requests
+that were under way at that time may be throttled too; they say nothing new. Below a limit that was too high the search
+takes smaller steps, and tries now and then whether there is more room.
 """
 
 from dataclasses import dataclass
 
 FIRST_LIMIT = 32
-SETTLE = 0.2  # seconds for new connections to be made
-WINDOW = 0.1  # seconds over which a rate is measured, at least
-WORTHWHILE = 0.15  # how much faster the run must become, as a share of what is added to the limit
+FIRST_STEP = 4.0  # the limit is multiplied by this until that does not pay,
+STEP = 2.0  # then by this
+SETTLE = 0.1  # seconds for new connections to be made
+WINDOW = 0.05  # seconds over which a rate is measured, at least
+LONG_WINDOW = 0.2  # the same, once a trial has not paid
+WORTHWHILE = 0.06  # how much faster the run must become, as a share of what is added to the limit
 FIRST_REST = 1.0  # seconds after which the search is taken up again; ever longer while it finds nothing
 LONGEST_REST = 30.0
-CUT_INTERVAL = 1.0
-PAUSE = 0.5
-LONGEST_PAUSE = 20.0  # that a server may ask for
-SOON = 30.0  # seconds between two cuts, of which the second one is no accident
+TOLERATED = 0.03  # of the answers may be refusals, counted over a round or
+FEWEST = 100  # answers
 FINEST = 1.06  # a smaller step towards a limit that was refused is not worth a trial
+BEYOND = 1.1  # times what was refused, to see whether it still is
+PAUSE = 0.5  # seconds between requests where even one at a time is refused
+LONGEST_PAUSE = 20.0  # that a server may ask for
 
 
 @dataclass(slots=True)
 class AdaptiveLimit:
     """`ceiling` is the most that the user or the transport allows; `limit` is the present limit.
 
-    `goal` is what the search has found; the limit returns to it after a reduction.
+    `goal` is what the search has found, and where the limit returns to after an outage.
     """
 
     ceiling: int
     limit: float = 0.0
     paused_until: float = 0.0
     goal: float = 0.0
+    _interrupted: bool = False  # by an outage, whose refusals tell nothing of the limit
     _refused: float = 0.0  # a limit that was too high
-    _last_cut: float = float("-inf")
-    _served_since_cut: bool = False
+    _on_their_way: float = 0.0  # requests that were sent under a higher limit
+    _answers: int = 0  # since refusals are counted
+    _refusals: int = 0
     _before: float = 0.0  # the goal of which the present one is the trial
     _best: float = 0.0  # answers a second with that
+    _step: float = FIRST_STEP
+    _window: float = WINDOW
     _rest: float = FIRST_REST
     _rest_until: float = float("-inf")
     _since: float | None = None
@@ -48,33 +58,42 @@ class AdaptiveLimit:
         self.goal = float(min(self.ceiling, FIRST_LIMIT))
         self.limit = self.limit or self.goal
 
+    def allow(self, ceiling: int) -> None:
+        """So many at most from now on."""
+        self.ceiling = ceiling
+        self.goal = min(self.goal, float(ceiling))
+        self.limit = min(self.limit, self.goal)
+        self._before, self._since = 0.0, None
+
     def throttled(self, now: float, retry_after: float | None = None) -> None:
         """A request was refused for its rate at time `now` (seconds, monotonic)."""
-        if self._before:  # the trial has its answer
-            self._refused, self.goal = self.goal, self._before
-            self.limit = min(self.limit, self.goal)
-            self._end_search(now)
-            self._last_cut = now
-        elif now - self._last_cut >= CUT_INTERVAL:
-            if now - self._last_cut < SOON and self._served_since_cut:
-                self._refused, self.goal = self.limit, max(1.0, self.limit / 2)
-            self._pause_search(now)
-            self._last_cut, self._served_since_cut = now, False
-            self.limit = max(1.0, self.limit / 2)
-            self.paused_until = max(self.paused_until, now + PAUSE)
         if retry_after is not None:
             self.paused_until = max(self.paused_until, now + min(retry_after, LONGEST_PAUSE))
+        if self._interrupted:
+            return
+        if self.limit < 2.0:
+            self.paused_until = max(self.paused_until, now + PAUSE)
+        if self._on_their_way > 0:
+            self._on_their_way -= 1
+            return
+        self._answered(1)
+        self._refusals += 1
+        if self._refusals >= TOLERATED * max(self.limit, FEWEST):
+            self._cut(now)
 
     def interrupted(self, now: float) -> None:
         """An outage begins: start again with few requests after it."""
         if self._before:
             self.goal = self._before
+        self._interrupted, self._refused = True, 0.0
         self._pause_search(now)
         self.limit = max(1.0, min(self.limit, self.goal / 4))
 
     def served(self, now: float, count: int, *, crowded: bool) -> None:
         """So many requests succeeded; `crowded` says that others wait because of the limit."""
-        self._served_since_cut = True
+        self._interrupted = False
+        self._on_their_way = max(0.0, self._on_their_way - count)
+        self._answered(count)
         if self.limit < self.goal:
             step = max(1.0 / self.limit, 0.25)
             self.limit = min(self.goal, self.limit + count * step)
@@ -82,42 +101,57 @@ class AdaptiveLimit:
             self._since = None
         elif self._since is None:
             self._since, self._served = now, 0
-        elif self._settling:
-            # Until they are made, the rate tells nothing of how it will go with them.
-            if now - self._since >= SETTLE:
-                self._since, self._settling = None, False
         else:
             self._served += count
             elapsed = now - self._since
-            if elapsed >= WINDOW and self._served >= 2 * self.limit:
+            if self._settling:
+                # Until they are made, the rate tells nothing of how it will go with them.
+                if elapsed >= SETTLE and self._served >= self.limit:
+                    self._since, self._settling = None, False
+            elif elapsed >= self._window and self._served >= 2 * self.limit:
                 self._evaluate(now, self._served / elapsed)
+
+    def _answered(self, count: int) -> None:
+        self._answers += count
+        if self._answers >= max(self.limit, FEWEST):
+            self._answers = self._refusals = 0
+
+    def _cut(self, now: float) -> None:
+        """Too many were refused."""
+        self._on_their_way, self._answers, self._refusals = self.limit, 0, 0
+        self._refused, self._step, self._window = self.limit, BEYOND, LONG_WINDOW
+        self.goal = self._before or max(1.0, self.limit / 2)
+        self._end_search(now)
+        self.limit = min(self.limit, self.goal)
 
     def _evaluate(self, now: float, rate: float) -> None:
         """A window at the full limit has passed: did the last trial make the run faster, is it time for another?"""
         self._since = None
+        below = self.goal < self._refused  # where to be served is enough
         growth = self.goal / self._before if self._before else 1.0
-        paid = rate >= self._best * (1.0 + WORTHWHILE * (growth - 1.0))
-        if self._before and paid:
-            self._rest = FIRST_REST
+        paid = below or rate >= self._best * (1.0 + WORTHWHILE * (growth - 1.0))
         if self._before and not paid:
             self.goal = self.limit = self._before
+            self._step, self._window = STEP, LONG_WINDOW
             self._end_search(now)
-        elif now >= self._rest_until and (goal := self._next_goal()) > self.goal:
-            self._before, self._best, self._settling = self.goal, rate, True
+            return
+        if self._before and not below:
+            self._rest = max(FIRST_REST, self._rest / 2)
+            self._step = max(self._step, min(STEP, 2.0 * self._step - 1.0))
+        goal = self._next_goal(now)
+        self._before = self.goal if goal > self.goal else 0.0
+        if self._before:
+            self._best, self._settling = rate, True
             self.goal = self.limit = goal
-        else:
-            self._before = 0.0
-            if self._refused and now >= self._rest_until:  # in time, ask again whether it still is too high
-                self._refused = 0.0
-                self._rest_until = now + LONGEST_REST
 
-    def _next_goal(self) -> float:
-        """Twice the limit, or half the way to one that was too high; the same if that is hardly more."""
-        goal = min(float(self.ceiling), self.goal * 2)
-        if self._refused > self.goal:
-            goal = min(goal, float(round((self.goal + self._refused) / 2)))
-            return goal if goal >= FINEST * self.goal else self.goal
-        return goal
+    def _next_goal(self, now: float) -> float:
+        """Half the way to what was refused; where that is near, or nothing was, a step further once in a while."""
+        goal = float(round((self.goal + self._refused) / 2))
+        if goal < FINEST * self.goal:
+            if now < self._rest_until:
+                return self.goal
+            goal = max(self.goal * self._step, self._refused * self._step, self.goal + 1.0)
+        return min(float(self.ceiling), goal)
 
     def _end_search(self, now: float) -> None:
         self._pause_search(now)

@@ -5,6 +5,7 @@ for `aws s3 sync`. Otherwise the object is fetched.
 """
 
 import aiofiles
+from aiofiles.threadpool.binary import AsyncFileIO
 
 from s3haul.core.checksums import Composite, Unverifiable
 from s3haul.core.etags import same_etag
@@ -56,7 +57,16 @@ async def _proof(ctx: Context, ref: ObjectRef, path: SafePath, meta: ObjectMeta)
 
 async def _hash_file(ctx: Context, path: SafePath, check: Check) -> None:
     """One call into a thread for every block, so that an interruption waits for one block only."""
-    fd = await in_thread(ctx.threads, ctx.destination.open_read, path)
-    async with aiofiles.open(fd, "rb", buffering=0, executor=ctx.threads) as file:
-        while block := await shielded(file.read(BLOCK)):
+    opened: list[AsyncFileIO] = []  # a list, so that a cancellation while a thread opens the file does not lose it
+
+    async def open_file() -> None:
+        fd = await in_thread(ctx.threads, ctx.destination.open_read, path)
+        opened.append(await aiofiles.open(fd, "rb", buffering=0, executor=ctx.threads))
+
+    try:
+        await shielded(open_file())
+        while block := await shielded(opened[0].read(BLOCK)):
             await in_thread(ctx.threads, check.update, block)
+    finally:
+        for file in opened:
+            await shielded(file.close())

@@ -59,6 +59,9 @@ async def _versions(ctx: Context, target: Target) -> Outcome:
         try:
             if ref.size > SMALL or ref.size > ctx.options.ranges.above:
                 return await _large(ctx, ref, target.path, left)
+            if left is not None:  # of a version that was larger
+                await drop(ctx, left)
+                left = None
             return await WholeDownload(ctx, ref, target.path).run()
         except GaveUpError as gave_up:
             if gave_up.action.move is not Move.REFRESH:

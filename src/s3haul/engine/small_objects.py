@@ -9,7 +9,6 @@ Results go back to the event loop in batches. If the disk is slow, the file thre
 """
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -183,7 +182,7 @@ class SmallObjectFetcher:
         count = len(self._outcomes) + len(self._unplain)
         if not count:
             return
-        now = time.monotonic()
+        now = self._ctx.clock()
         if count >= BATCH or not self._running or now - self._reported >= REPORT_EVERY:
             self._reported = now
             outcomes = [self._outcomes.popleft() for _ in range(len(self._outcomes))]
@@ -202,7 +201,7 @@ class SmallObjectFetcher:
             and len(self._returned) + len(self._unplain)
             < (MOST_RETURNED if self._works else MOST_RETURNED_NOW)
             and len(self._landing) < MOST_LANDING
-            and time.monotonic() >= limiter.paused_until
+            and self._ctx.clock() >= limiter.paused_until
         )
 
     def _land_beside(self, target: Target, headers: dict[str, str], body: Sequence[bytes]) -> None:
@@ -228,7 +227,7 @@ class SmallObjectFetcher:
         for chunk in body:
             check.update(chunk)
         proof = check.prove()
-        began = time.monotonic()
+        began = self._ctx.clock()
         self._ctx.destination.write_file(target.path, body, ref.last_modified)
-        self._seconds_a_file += (time.monotonic() - began - self._seconds_a_file) / 16
+        self._seconds_a_file += (self._ctx.clock() - began - self._seconds_a_file) / 16
         return done(ref, target.path, meta, proof, attempts=1, fetched=ref.size)

@@ -17,6 +17,8 @@ CROWDED = 0.75  # of the limit; the rest of the places are between two requests
 class LimitController(Protocol):
     """What decides the limit: `core.adaptive.AdaptiveLimit` has these methods."""
 
+    ceiling: int
+
     @property
     def limit(self) -> float: ...
 
@@ -54,7 +56,7 @@ class ConcurrencyLimiter:
             now = self._clock()
             if (pause := self.paused_until - now) > 0:
                 await self._sleep(pause)
-            elif self.health.outage:
+            elif self.health.outage and self._busy < self._adaptive_limit.ceiling:
                 self.health.asked(now)
                 self._busy += 1
                 return
