@@ -4,13 +4,17 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test torture fuzz check format bench clean
+.PHONY: demo test test-ray torture fuzz check format bench clean
 
 demo: $(STAMP)            ## the whole job against an embedded S3 + STS + KMS, no AWS account
 	$(BIN)/s3haul demo
 
 test: $(STAMP)            ## every test, the foreign servers included
 	$(BIN)/python -m pytest
+
+test-ray: $(STAMP)        ## runs of many processes on a Ray cluster of two nodes, on loopback
+	$(BIN)/python -m pip install --quiet --editable '.[demo,ray]'
+	S3HAUL_TEST_RAY=1 $(BIN)/python -m pytest tests/ray_cluster
 
 torture: $(STAMP)         ## 10,000 hostile answers; S3HAUL_HOSTILE_ANSWERS and S3HAUL_HOSTILE_SEED: other ones
 	S3HAUL_HOSTILE_ANSWERS=$${S3HAUL_HOSTILE_ANSWERS:-10000} $(BIN)/python -m pytest tests/faults/test_hostile_answers.py

@@ -99,12 +99,12 @@ def run(command: str, home: Path, server: DemoServer) -> subprocess.CompletedPro
 
 def test_every_command_of_the_readme_does_what_it_says(cloud, home):
     commands = tutorial() + [line for block in blocks("sh run") for line in block.splitlines()]
-    assert len(commands) == 15
+    assert len(commands) == 18
     for command in commands:
         done = run(command, home, cloud)
         assert done.returncode == 0, (command, done.stdout, done.stderr)
     objects = cloud.cloud.buckets[seed.BUCKET].objects
-    for name in ("data", "data2"):
+    for name in ("data", "data2", "shared/data"):
         files = {str(path.relative_to(home / name)) for path in (home / name).rglob("*") if path.is_file()}
         assert {name for name in files if not name.startswith(".s3haul")} == set(objects)
     assert (home / "data" / "data" / "big.bin").read_bytes() == b"part" * 2_000_000
@@ -188,7 +188,9 @@ def test_the_exit_codes_of_readme_and_help_are_the_same():
 
 def test_every_make_target_that_readme_names_exists():
     makefile = (Path(__file__).parents[2] / "Makefile").read_text()
-    targets = set(re.findall(r"^make (\w+)", README, re.MULTILINE)) | set(re.findall(r"`make (\w+)`", README))
+    targets = set(re.findall(r"^make ([\w-]+)", README, re.MULTILINE)) | set(
+        re.findall(r"`make ([\w-]+)`", README)
+    )
     assert targets
     for target in targets:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target

@@ -84,6 +84,8 @@ def run(*arguments: str) -> str:
             "permissions",
         ),
         ("configure", "--help"),
+        ("cluster", "--help"),
+        ("cluster", "run", "--help"),
     ],
 )
 def test_what_needs_no_haul_loads_neither_the_sdk_nor_an_event_loop(arguments):

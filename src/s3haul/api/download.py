@@ -52,23 +52,27 @@ async def download(
         stats.observe(event)
         on_event(event)
 
-    transfer = _within_open_files(transfer, emit)
+    transfer = within_open_files(transfer, emit)
     with closing(Destination.open(destination.root, force=destination.force)) as opened:
         opened.lock()  # before any request: a destination in use costs none
         async with open_store(access, source, transfer, on_event=emit) as bucket:
             on_open(bucket)
-            job = Job(
-                store=bucket.store,
-                credentials=bucket.credentials,
-                destination=opened,
-                source=source,
-                identity=SourceIdentity(source.bucket, source.base, bucket.effective.endpoint),
-                options=bucket.transfer,
-                file_name=destination.name,
-                handle_signals=handle_signals,
-            )
-            await haul(job, stats, emit)
+            job = job_on(bucket, source, opened)
+            await haul(replace(job, file_name=destination.name, handle_signals=handle_signals), stats, emit)
     return stats
+
+
+def job_on(bucket: OpenStore, source: SourceOptions, destination: Destination) -> Job:
+    """What is to be done with an open bucket and an open destination: everything, without a look at signals."""
+    return Job(
+        store=bucket.store,
+        credentials=bucket.credentials,
+        destination=destination,
+        source=source,
+        identity=SourceIdentity(source.bucket, source.base, bucket.effective.endpoint),
+        options=bucket.transfer,
+        handle_signals=False,
+    )
 
 
 async def download_events(
@@ -94,7 +98,7 @@ async def download_events(
         await asyncio.wait([running])
 
 
-def _within_open_files(transfer: TransferOptions, emit: Emit) -> TransferOptions:
+def within_open_files(transfer: TransferOptions, emit: Emit) -> TransferOptions:
     """Raise the soft limit of open files as far as it goes; lower the concurrency if that is too little.
 
     A connection that finds no descriptor fails as if the server could not be reached.

@@ -37,6 +37,10 @@ COMMANDS = {
         "verify",
         "Re-read every hauled file and compare it with the checksum that S3 stored. Needs no network.",
     ),
+    "cluster": Listed(
+        "cluster",
+        "Haul with many processes: on this machine, on a Ray cluster, or as an array of batch jobs.",
+    ),
     "demo": Listed(
         "demo", "Haul a KMS-encrypted bucket of an embedded AWS through a role with an External ID."
     ),

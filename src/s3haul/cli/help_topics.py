@@ -19,7 +19,7 @@ from s3haul.preflight.statements import EXAMPLE, statement_of
 
 TOPICS = (
     *("compatibility", "exit-codes", "errors", "filters", "resume", "large-objects", "names"),
-    *("manifest", "json", "threat-model"),
+    *("manifest", "json", "threat-model", "cluster"),
 )
 
 

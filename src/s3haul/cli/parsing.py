@@ -114,6 +114,14 @@ def parse_bwlimit(text: str | None) -> int | None:
     return rate
 
 
+def parse_size(flag: str, text: str) -> int:
+    """A number of bytes: 500M, 4G; a K is 1,024."""
+    size = parse_rate(text)
+    if size is None or text.endswith("/s"):
+        raise UsageError(f"{flag} {text!r} is no size.", hint="write 500M or 4G; a K is 1,024")
+    return size
+
+
 def parse_destination(dest: str, source: SourceOptions, *, force: bool) -> DestinationOptions:
     """Where the objects go: a directory, or for one object also a file name, as `aws s3 cp` has it."""
     if not dest:

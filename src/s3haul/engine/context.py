@@ -94,12 +94,15 @@ class Calls:
 
 @dataclass(frozen=True, kw_only=True)
 class Context(Calls):
-    """The parts of one run that writes. `file_name` is set for one object under another name."""
+    """The parts of one run that writes. `file_name` is set for one object under another name.
+
+    `shadowed` are keys below which other keys live that this run does not see."""
 
     destination: Destination
     journal: Journal
     threads: Executor
     file_name: str | None = None
+    shadowed: frozenset[str] = frozenset()
 
     @cached_property
     def large_limiter(self) -> LargeTransferLimiter:

@@ -130,7 +130,7 @@ async def batches(ctx: Calls) -> AsyncIterator[Batch]:
 async def _list_all(ctx: Context, queue: Queue, room: SpaceEstimate) -> tuple[int, int]:
     """Queue everything; returns how many objects are selected and how many the filters left out."""
     selected = filtered = 0
-    shadows: ShadowFilter[Entry] = ShadowFilter(key=lambda entry: entry[0].key)
+    shadows: ShadowFilter[Entry] = ShadowFilter(key=lambda entry: entry[0].key, known=ctx.shadowed)
     left = await in_thread(ctx.threads, _left_over, ctx)
     async for batch in batches(ctx):
         survey = await in_thread(ctx.threads, _look_at, ctx, shadows, left, batch)

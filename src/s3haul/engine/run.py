@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from s3haul.core.adaptive import AdaptiveLimit
 from s3haul.core.stats import Stats
@@ -44,7 +45,11 @@ QUEUE = 4096  # targets that wait for a worker
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What to haul, whence, whereto. `destination` is open and locked; `run` neither opens nor closes it."""
+    """What to haul, whence, whereto. `destination` is open and locked; `run` neither opens nor closes it.
+
+    `journal` is where the journal is, if not in the destination. `shadowed` are keys below which others live that the
+    store does not list.
+    """
 
     store: ObjectStore
     credentials: RoleCredentials | None
@@ -53,6 +58,8 @@ class Job:
     identity: SourceIdentity
     options: TransferOptions
     file_name: str | None = None
+    journal: Path | None = None
+    shadowed: frozenset[str] = frozenset()
     handle_signals: bool = True  # INT, TERM and HUP end the run in order; for the main thread only
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     clock: Callable[[], float] = time.monotonic
@@ -119,7 +126,8 @@ def _open_journal(job: Job, failure: asyncio.Future[BaseException]) -> Journal:
         job.destination.check_alive()
         job.destination.sync()
 
-    return Journal.open(journal_path(job.destination.root), job.identity, sync=sync, on_error=on_error)
+    path = job.journal or journal_path(job.destination.root)
+    return Journal.open(path, job.identity, sync=sync, on_error=on_error)
 
 
 def _context(job: Job, journal: Journal, threads: ThreadPoolExecutor, emit: Emit) -> Context:
@@ -137,6 +145,7 @@ def _context(job: Job, journal: Journal, threads: ThreadPoolExecutor, emit: Emit
         threads=threads,
         emit=emit,
         file_name=job.file_name,
+        shadowed=job.shadowed,
         sleep=job.sleep,
         clock=job.clock,
     )
