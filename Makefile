@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test test-browser simulate torture fuzz check format bench readme plots man dist test-wheel constraints clean
+.PHONY: demo test test-ray test-browser simulate torture fuzz check format bench readme plots man dist test-wheel constraints clean
 
 demo: $(STAMP)            ## the whole job against an embedded S3 + STS + KMS, no AWS account
 	$(BIN)/s3haul demo
@@ -18,6 +18,9 @@ test-browser: $(STAMP)    ## the report in Chromium, which the system must have 
 
 simulate: $(STAMP)        ## simulated runs: SEED=7 plays one seed again, COUNT=1000 so many from it on
 	PYTHONPATH=tests $(BIN)/python -m simulator $(or $(SEED),0) --count $(or $(COUNT),1)
+test-ray: $(STAMP)        ## runs of many processes on a Ray cluster of two nodes, on loopback
+	$(BIN)/python -m pip install --quiet --editable '.[demo,ray]'
+	S3HAUL_TEST_RAY=1 $(BIN)/python -m pytest tests/ray_cluster
 
 torture: $(STAMP)         ## 10,000 hostile answers; S3HAUL_HOSTILE_ANSWERS and S3HAUL_HOSTILE_SEED: other ones
 	S3HAUL_HOSTILE_ANSWERS=$${S3HAUL_HOSTILE_ANSWERS:-10000} $(BIN)/python -m pytest tests/faults/test_hostile_answers.py

@@ -121,7 +121,7 @@ def test_help_on_a_command_is_its_own_help_or_a_text_that_leads_there(capsys, co
     asked = capsys.readouterr().out
     assert run([command, "--help"]) == 0
     own = capsys.readouterr().out
-    assert asked == own or f"s3haul {command} DEST" in asked
+    assert asked == own or re.search(rf"s3haul {command} (DEST|[a-z]+ )", asked)
 
 
 def test_the_flags_of_a_haul_are_shown_in_groups(capsys):

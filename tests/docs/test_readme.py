@@ -47,12 +47,12 @@ def home(cloud, tmp_path_factory) -> Path:
 
 def test_every_command_of_the_readme_does_what_it_says(cloud, home):
     typed = tutorial() + commands("sh run")
-    assert len(typed) == 20
+    assert len(typed) == 23
     for command in typed:
         done = run(command, home, cloud)
         assert done.returncode == 0, (command, done.stdout, done.stderr)
     objects = cloud.cloud.buckets[seed.BUCKET].objects
-    for name in ("data", "data2"):
+    for name in ("data", "data2", "shared/data"):
         files = {str(path.relative_to(home / name)) for path in (home / name).rglob("*") if path.is_file()}
         assert {name for name in files if not name.startswith(".s3haul")} == set(objects)
     assert (home / "data" / "data" / "big.bin").read_bytes() == b"part" * 2_000_000
@@ -163,7 +163,9 @@ def test_the_exit_codes_of_readme_and_help_are_the_same():
 
 def test_every_make_target_that_readme_names_exists():
     makefile = (Path(__file__).parents[2] / "Makefile").read_text()
-    targets = set(re.findall(r"^make (\w+)", README, re.MULTILINE)) | set(re.findall(r"`make (\w+)`", README))
+    targets = set(re.findall(r"^make ([\w-]+)", README, re.MULTILINE)) | set(
+        re.findall(r"`make ([\w-]+)`", README)
+    )
     assert targets
     for target in targets:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target

@@ -105,3 +105,25 @@ def test_without_a_limit_the_store_is_used_as_it_is():
 )
 def test_no_more_requests_are_under_way_than_the_bandwidth_can_feed(bandwidth, concurrency):
     assert fitting(TransferOptions(bandwidth=bandwidth)).concurrency == concurrency
+
+
+async def test_limits_that_change_hold_from_then_on():
+    clock = VirtualClock()
+    store = LimitedStore(MemoryStore({"k": stored(b"x")}), 10, None, clock=clock)
+
+    def taken(seconds: float) -> int:
+        end, count = clock.now + seconds, 0
+        while clock.now < end:
+            if wait := store.turn():
+                clock.now += wait
+            else:
+                count += 1
+        return count
+
+    assert taken(10) == pytest.approx(100, abs=2)
+    store.change(2, None)
+    assert taken(10) == pytest.approx(20, abs=2)
+    store.change(None, None)
+    assert store.turn() == store.turn() == 0.0
+    store.change(5, None)
+    assert taken(10) == pytest.approx(50, abs=2)

@@ -88,6 +88,8 @@ def run(*arguments: str) -> str:
         ("bench", "--help"),
         ("bench", "no-source"),
         ("bench", "--compare", "a.json", "b.json"),
+        ("cluster", "--help"),
+        ("cluster", "run", "--help"),
     ],
 )
 def test_what_needs_no_haul_loads_neither_the_sdk_nor_an_event_loop(arguments):

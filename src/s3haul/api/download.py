@@ -57,19 +57,22 @@ async def download(
         opened.lock()  # before any request: a destination in use costs none
         async with open_store(access, source, transfer, on_event=emit) as bucket:
             on_open(bucket)
-            job = Job(
-                store=bucket.store,
-                credentials=bucket.credentials,
-                destination=opened,
-                source=source,
-                identity=SourceIdentity(source.bucket, source.base, bucket.effective.endpoint),
-                options=bucket.transfer,
-                timings=bucket.timings,
-                file_name=destination.name,
-                handle_signals=handle_signals,
-            )
-            await haul(job, stats, emit)
+            job = job_on(bucket, source, opened)
+            await haul(replace(job, file_name=destination.name, handle_signals=handle_signals), stats, emit)
     return stats
+
+
+def job_on(bucket: OpenStore, source: SourceOptions, destination: Destination) -> Job:
+    """What is to be done with an open bucket and an open destination: everything, without a look at signals."""
+    return Job(
+        store=bucket.store,
+        credentials=bucket.credentials,
+        destination=destination,
+        source=source,
+        identity=SourceIdentity(source.bucket, source.base, bucket.effective.endpoint),
+        options=bucket.transfer,
+        handle_signals=False,
+    )
 
 
 async def download_events(

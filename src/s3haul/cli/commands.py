@@ -44,6 +44,10 @@ COMMANDS = {
         "report",
         "Make a page about DEST: what is here, how it was checked, what is missing and why, and how the runs went.",
     ),
+    "cluster": Listed(
+        "cluster",
+        "Haul with many processes: on this machine, on a Ray cluster, or as an array of batch jobs.",
+    ),
     "demo": Listed(
         "demo", "Haul a KMS-encrypted bucket of an embedded AWS through a role with an External ID."
     ),

@@ -36,7 +36,7 @@ on the component alone, and two of them differ on every disk.
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Generic, TypeVar
 from urllib.parse import unquote_to_bytes
 
@@ -146,10 +146,13 @@ class ShadowFilter(Generic[T]):
     chain in which each key is a prefix of the next: never more keys than the longest has characters,
     and mostly one. A shadowed key is released before the first key below it, though not
     necessarily before keys that sort after it.
+
+    `known` are keys that are shadowed by keys of another part of the listing.
     """
 
-    def __init__(self, key: Callable[[T], str]) -> None:
+    def __init__(self, key: Callable[[T], str], known: Container[str] = frozenset()) -> None:
         self._key = key
+        self._known = known
         self._chain: list[tuple[str, T]] = []
 
     @property
@@ -175,14 +178,14 @@ class ShadowFilter(Generic[T]):
                 below = within and key.startswith("/", len(open_key))
                 if within and not below:
                     break
-                settled.append((open_item, below))
+                settled.append((open_item, below or open_key in self._known))
                 chain.pop()
             chain.append((key, item))
         return settled
 
     def flush(self) -> list[tuple[T, bool]]:
-        """End of the listing: nothing that is still held is shadowed."""
-        settled = [(item, False) for _, item in reversed(self._chain)]
+        """End of the listing: nothing that is still held is shadowed by what came here."""
+        settled = [(item, key in self._known) for key, item in reversed(self._chain)]
         self._chain.clear()
         return settled
 

@@ -420,6 +420,22 @@ DIAGNOSES: dict[str, Diagnosis] = {
         " --concurrency.",
     ),
     "S3H-RUN-01": Diagnosis("A signal ended the run.", YOU, "The same command resumes."),
+    "S3H-RUN-03": Diagnosis(
+        "A file of a cluster run's directory is missing, or not as it was written.",
+        YOU,
+        "Look whether RUN is on a healthy file system that every worker sees. Make a new plan: what has landed is"
+        " verified and not fetched again.",
+    ),
+    "S3H-RUN-04": Diagnosis(
+        "An attempt at a shard was taken for dead, and another one has begun.",
+        NOBODY,
+        "Nothing: it has stopped. If it happens often, raise --hung-after.",
+    ),
+    "S3H-RUN-05": Diagnosis(
+        "Shards failed on every attempt and were given up; the others are done.",
+        YOU,
+        "See s3haul cluster report RUN for what they met, mend that, then s3haul cluster resume RUN.",
+    ),
     "S3H-USE-01": Diagnosis("Invalid command-line arguments or settings.", YOU, "See s3haul COMMAND --help."),
     "S3H-BUG-01": Diagnosis(
         "A bug in s3haul.", "the authors of s3haul", "Report it with the output of --log-format json."

@@ -33,6 +33,8 @@ from s3haul.disk.tree import Tree, leaf_name
 from s3haul.errors import DestinationError
 from s3haul.models import SafePath
 
+SHARDS = "shards"  # in `.s3haul`: a directory of temporary files for each of several runs at a time
+
 
 class Destination(Tree):
     """The root of the user's tree, with our state directory in it. Safe to use from several threads at once.
@@ -50,10 +52,12 @@ class Destination(Tree):
         self._staging = Staging(temporary_fd, limitations)
         self._limitations = limitations
         self._names: Names | None = None
+        self._shared = False
 
     @classmethod
-    def open(cls, root: Path, *, force: bool = False) -> Self:
-        """Open `root`, and create it if needed. Takes no lock.
+    def open(cls, root: Path, *, force: bool = False, shard: str | None = None) -> Self:
+        """Open `root`, creating it as needed. Takes no lock. For one of several runs at a time, `shard` names its
+        directory of temporary files.
 
         Raises `DestinationError` if it is not a directory or not writable, and, without `force`, if it is `/`,
         the home directory, or owned by another user.
@@ -64,17 +68,27 @@ class Destination(Tree):
             undo.callback(os.close, root_fd)
             state_fd = open_private(root, root_fd, STATE_DIRECTORY, limitations, force=force)
             undo.callback(os.close, state_fd)
-            temporary_fd = open_private(root / STATE_DIRECTORY, state_fd, "tmp", limitations, force=force)
-            undo.callback(os.close, temporary_fd)
+            names = ("tmp",) if shard is None else (SHARDS, shard)
+            parent, temporary_fd = root / STATE_DIRECTORY, os.dup(state_fd)
+            undo.callback(lambda: os.close(temporary_fd))
+            for name in names:
+                outer, temporary_fd = (
+                    temporary_fd,
+                    open_private(parent, temporary_fd, name, limitations, force=force),
+                )
+                os.close(outer)
+                parent /= name
             destination = cls(root, root_fd, state_fd, temporary_fd, limitations)
+            destination._shared = shard is not None
             if _try_names(root, root_fd, state_fd, temporary_fd, destination._staging.prefix):
                 destination._names = Names(destination.state_path)
             undo.pop_all()
         return destination
 
     def lock(self) -> None:
-        """Lock the destination until `close`. Raises `DestinationLockedError`, which names the process that has it."""
-        self._fds.append(take_lock(self.root, self._state_fd))
+        """Claim the destination until `close`, a shard together with others. Raises `DestinationLockedError`, naming
+        the owner."""
+        self._fds.append(take_lock(self.root, self._state_fd, shared=self._shared))
 
     def close(self) -> None:
         """As `Tree.close`. Also commits the names that `settle` chose."""

@@ -15,8 +15,8 @@ _OPEN = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
 
 
-def take_lock(root: Path, state_fd: int) -> int:
-    """Take the lock. It is held until the returned descriptor is closed.
+def take_lock(root: Path, state_fd: int, *, shared: bool = False) -> int:
+    """The descriptor that holds the lock until it is closed; a `shared` one keeps out only those that are not.
 
     Raises `DestinationLockedError`, which names the process that holds it; `DestinationError` if the file system
     does not support locks.
@@ -26,9 +26,10 @@ def take_lock(root: Path, state_fd: int) -> int:
     except OSError as error:
         raise run_error(error, f"lock the destination {root}") from error
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"process {os.getpid()} on {os.uname().nodename}".encode(), 0)
+        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        if not shared:
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"process {os.getpid()} on {os.uname().nodename}".encode(), 0)
     except OSError as error:
         owner = os.pread(fd, 200, 0).decode("utf-8", "replace")
         os.close(fd)

@@ -52,13 +52,17 @@ class ReadContext:
 
 @dataclass(frozen=True, kw_only=True)
 class Context(ReadContext):
-    """The parts of one run that writes. `file_name` is set for one object under another name."""
+    """The parts of one run that writes. `file_name` is set for one object under another name.
+
+    `shadowed` are keys that are directories of other keys which this run does not list.
+    """
 
     large_limiter: LargeTransferLimiter
     destination: Destination
     journal: Journal
     threads: Executor
     file_name: str | None = None
+    shadowed: frozenset[str] = frozenset()
 
 
 def read_context(

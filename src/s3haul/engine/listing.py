@@ -101,7 +101,7 @@ async def _no_such_object(ctx: ReadContext) -> SourceError:
 async def _list_all(ctx: Context, queue: Queue, room: SpaceEstimate) -> tuple[int, int]:
     """Queue everything; returns how many objects are selected and how many the filters left out."""
     selected = filtered = 0
-    shadows: Shadows[Entry] = Shadows(ctx, key=lambda entry: entry[0].key)
+    shadows: Shadows[Entry] = Shadows(ctx, key=lambda entry: entry[0].key, known=ctx.shadowed)
     left = await in_thread(ctx.threads, _left_over, ctx)
     # A disk that folds names gives them to who comes first: that must not depend on the order of answers.
     limit = 1 if ctx.destination.folds_names else list_limit(ctx)

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from s3haul.core.stats import Stats
 from s3haul.core.timings import Timings
@@ -45,7 +46,11 @@ QUEUE = 4096  # targets that wait for a worker
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What to copy, from where, to where. `destination` is open and locked; the run neither opens nor closes it."""
+    """What to copy, from where, to where. `destination` is open and locked; the run neither opens nor closes it.
+
+    `journal` is the path of the journal if it is not in the destination. `shadowed` are keys that are directories of
+    other keys which `store` does not list.
+    """
 
     store: ObjectStore
     credentials: RoleCredentials | None
@@ -55,6 +60,8 @@ class Job:
     options: TransferOptions
     timings: Timings = field(default_factory=Timings)
     file_name: str | None = None
+    journal: Path | None = None
+    shadowed: frozenset[str] = frozenset()
     handle_signals: bool = True  # INT, TERM and HUP end the run in order; for the main thread only
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     clock: Callable[[], float] = time.monotonic
@@ -123,7 +130,8 @@ def _open_journal(job: Job, failure: asyncio.Future[BaseException]) -> Journal:
         job.destination.check_alive()
         job.destination.sync()
 
-    return Journal.open(journal_path(job.destination.root), job.identity, sync=sync, on_error=on_error)
+    path = job.journal or journal_path(job.destination.root)
+    return Journal.open(path, job.identity, sync=sync, on_error=on_error)
 
 
 def _context(job: Job, journal: Journal, threads: ThreadPoolExecutor, emit: Emit) -> Context:
@@ -149,6 +157,7 @@ def _context(job: Job, journal: Journal, threads: ThreadPoolExecutor, emit: Emit
         journal=journal,
         threads=threads,
         file_name=job.file_name,
+        shadowed=job.shadowed,
     )
 
 

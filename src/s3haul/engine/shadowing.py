@@ -4,7 +4,7 @@ Within a range `ShadowFilter` tells. Where a range ends between a key and the ke
 asked whether there are any: for a handful of keys in a whole listing, mostly none.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Generic, TypeVar
 
 from s3haul.core.key_ranges import KeyRange, may_have_keys_below
@@ -15,11 +15,14 @@ T = TypeVar("T")
 
 
 class Shadows(Generic[T]):
-    """Items with the verdict "shadowed?"; `key` tells an item's key."""
+    """Items with the verdict "shadowed?"; `key` tells an item's key. `known` keys are shadowed in any case."""
 
-    def __init__(self, ctx: ReadContext, key: Callable[[T], str]) -> None:
+    def __init__(
+        self, ctx: ReadContext, key: Callable[[T], str], known: Collection[str] = frozenset()
+    ) -> None:
         self._ctx = ctx
         self._key = key
+        self._known = known
         self._filters: dict[KeyRange, ShadowFilter[T]] = {}
         self._open: list[tuple[T, str]] = []  # items, each with the prefix of its listing
         self._below: dict[str, bool] = {}  # keys that S3 was asked about
@@ -33,12 +36,14 @@ class Shadows(Generic[T]):
         """The next items of a range, the last ones if it has ended; returns those that are settled now."""
         shadows = self._filters.get(range_)
         if shadows is None:
-            shadows = self._filters[range_] = ShadowFilter(key=self._key)
+            shadows = self._filters[range_] = ShadowFilter(key=self._key, known=self._known)
         settled = shadows.push_all(items)
         if ended:
             del self._filters[range_]
-            for item, _ in shadows.flush():
-                if may_have_keys_below(self._key(item), range_.upto):
+            for item, known in shadows.flush():
+                if known:
+                    settled.append((item, True))
+                elif may_have_keys_below(self._key(item), range_.upto):
                     self._open.append((item, range_.prefix))
                 else:
                     settled.append((item, False))

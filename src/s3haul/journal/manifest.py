@@ -12,7 +12,7 @@ from typing import Any
 
 from s3haul.journal.reader import Reader
 from s3haul.journal.rows import run_lengths
-from s3haul.models import Outcome, State
+from s3haul.models import Checksum, ObjectRef, Outcome, State, Verdict
 
 
 def manifest_lines(journal_path: Path, states: Container[str] = frozenset(State)) -> Iterator[str]:
@@ -74,3 +74,30 @@ def _iso(seconds: float) -> str | None:
         return None
     moment = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
     return moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds") + "Z"
+
+
+def outcome_of(entry: dict[str, Any]) -> Outcome:
+    """The outcome behind an entry of `manifest_entry`, less what the manifest leaves out. Raises ValueError, KeyError or
+    TypeError for what is none."""
+    checksum = entry["checksum"]
+    moment = entry["last_modified"]
+    ref = ObjectRef(
+        key=entry["key"],
+        size=entry["size"],
+        etag=entry["etag"],
+        last_modified=datetime.fromisoformat(moment).timestamp() if moment else 0.0,
+    )
+    return Outcome(
+        ref,
+        State(entry["state"]),
+        path=entry["path"],
+        reason=entry["reason"],
+        detail=entry.get("detail"),
+        verdict=Verdict(entry["verdict"]) if entry["verdict"] else None,
+        checksum=Checksum(checksum["algorithm"], checksum["type"], checksum["value"]) if checksum else None,
+        part_sizes=tuple(size for size, count in entry.get("part_sizes", ()) for _ in range(count)),
+        computed=entry.get("computed", ""),
+        sse=entry["sse"] or "",
+        kms_key_id=entry["kms_key_id"] or "",
+        version_id=entry["version_id"],
+    )

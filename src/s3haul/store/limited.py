@@ -95,11 +95,17 @@ class LimitedStore:
         held.thread = self._store.small_objects(held)
         return held.thread
 
+    def change(self, max_rps: float | None, bandwidth: int | None) -> None:
+        """Keep to other limits from now on. May be called in any thread."""
+        with self._lock:
+            self._requests = _changed(self._requests, max_rps)
+            self._bytes = _changed(self._bytes, bandwidth)
+
     def turn(self) -> float:
         """Count a request and return 0; or return the seconds until one is allowed."""
-        if self._requests is None:
-            return 0.0
         with self._lock:
+            if self._requests is None:
+                return 0.0
             now = self._clock()
             if not (wait := self._requests.wait(now)):
                 self._requests.spend(now)
@@ -107,9 +113,9 @@ class LimitedStore:
 
     def received(self, size: int) -> None:
         """Count bytes, and sleep while they are too many. Called in a thread."""
-        if self._bytes is None:
-            return
         with self._lock:
+            if self._bytes is None:
+                return
             now = self._clock()
             self._bytes.spend(now, size)
             wait = self._bytes.wait(now)
@@ -126,6 +132,14 @@ class LimitedStore:
             self.received(len(chunk))
 
         return held
+
+
+def _changed(rate: Rate | None, per_second: float | None) -> Rate | None:
+    """The limit with another rate: what was spent before is still paid back."""
+    if rate is None or per_second is None:
+        return None if per_second is None else Rate(per_second)
+    rate.change(per_second)
+    return rate
 
 
 class _HeldWork:

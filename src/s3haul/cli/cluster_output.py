@@ -1,0 +1,180 @@
+"""What `s3haul cluster` shows: a line of progress, the summary of a merge, the state and the cost of a run."""
+
+import json as jsonlib
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from s3haul.cli import streams
+from s3haul.core.text import human_bytes, human_count, human_duration, show
+from s3haul.diagnose.reasons import REASONS
+from s3haul.models import State
+
+if TYPE_CHECKING:  # help stays fast
+    from s3haul.cluster.audit import Totals
+    from s3haul.cluster.description import RunDescription
+    from s3haul.cluster.directory import RunDirectory
+    from s3haul.cluster.driver import Progress
+    from s3haul.cluster.records import Marker
+    from s3haul.cluster.survey import Survey
+
+FEW = 10  # attempts or nodes that are shown one by one
+
+
+def progress_line(run: "RunDescription", before: "Progress", state: "Progress", seconds: float) -> str:
+    """All workers in one line; `before` is how far all was at the start."""
+    rate = max(0, state.bytes - before.bytes) / max(seconds, 1e-9)
+    left = (
+        f", {human_duration((run.bytes - state.bytes) / rate)} left"
+        if rate and run.bytes > state.bytes
+        else ""
+    )
+    notes = ", ".join(
+        f"{count:,} {word}"
+        for count, word in ((state.retried, "tried again"), (state.poisoned, "given up"))
+        if count
+    )
+    return (
+        f"{state.done:,} of {human_count(run.shards, 'shard')}, {state.running} under way,"
+        f" {state.objects:,} of {human_count(run.objects, 'object')}, {human_bytes(state.bytes)} of"
+        f" {human_bytes(run.bytes)}, {human_bytes(rate)}/s{left}{notes and f', {notes}'}"
+    )
+
+
+def shard_line(marker: "Marker") -> str:
+    """One finished shard."""
+    objects, size = human_count(marker.objects, "object"), human_bytes(marker.bytes)
+    failed = sum(marker.failed.values())
+    return (
+        f"shard {marker.shard}: {objects}, {size} in {human_duration(marker.seconds)}"
+        f" by attempt {marker.attempt}{f', {failed:,} failed' if failed else ''}"
+    )
+
+
+def merge_lines(directory: "RunDirectory", run: "RunDescription", totals: "Totals") -> Iterator[str]:
+    """The summary of a merge, for a person."""
+    yield f"{show(run.url)} -> {show(run.destination)}"
+    yield f"  planned   {human_count(run.objects, 'object')} in {human_count(run.shards, 'shard')}"
+    for state in ("done", "skipped", "failed"):
+        count = totals.states[state]
+        if count or state == "done":
+            size = f", {human_bytes(totals.bytes)}" if state == "done" else ""
+            yield f"  {state:<9} {human_count(count, 'object')}{size}"
+    verdicts = ", ".join(f"{verdict}: {count:,}" for verdict, count in sorted(totals.verdicts.items()))
+    if verdicts:
+        yield f"  verdicts  {verdicts}"
+    yield from _reason_lines(totals.reasons)
+    for state in (State.SKIPPED, State.FAILED):
+        if totals.states[state]:
+            yield f"  list them s3haul manifest {show(shlex.quote(run.destination))} --state {state}"
+    if totals.newer:
+        yield f"  newer     {human_count(totals.newer, 'object')} had changed since the plan, and are here as they are now"
+    for kind, count in totals.problems.items():
+        examples = [each for each in totals.examples if each.kind is kind][:3]
+        names = "; ".join(f"shard {each.shard} {show(each.what)}".strip() for each in examples)
+        yield f"x {kind.value}: {count:,} (for example {names})"
+    if totals.clean:
+        yield "  audit     every planned key is accounted for exactly once"
+        yield f"  manifest  {show(str(directory.root / 'manifest.jsonl.gz'))}"
+        yield f"  verify    s3haul verify {show(run.destination)}"
+    else:
+        yield f"  next      s3haul cluster resume {show(str(directory.root))}"
+
+
+def status(root: Path, *, json: bool) -> int:
+    """Print how far a run is."""
+    from s3haul.cluster.directory import RunDirectory  # noqa: PLC0415 - help stays fast
+    from s3haul.cluster.survey import survey  # noqa: PLC0415 - same
+
+    found = survey(RunDirectory(root))
+    if json:
+        streams.put(jsonlib.dumps(as_object(found)))
+    else:
+        streams.put_report("\n".join(status_lines(found)))
+    return 0
+
+
+def report(root: Path, *, json: bool) -> int:
+    """Print what a run cost."""
+    from s3haul.cluster.directory import RunDirectory  # noqa: PLC0415 - help stays fast
+    from s3haul.cluster.survey import survey  # noqa: PLC0415 - same
+
+    found = survey(RunDirectory(root))
+    if json:
+        streams.put(jsonlib.dumps(as_object(found)))
+    else:
+        streams.put_report("\n".join((*status_lines(found), *cost_lines(found))))
+    return 0
+
+
+def status_lines(found: "Survey") -> Iterator[str]:
+    """For a person."""
+    run = found.run
+    yield f"{show(run.url)} -> {show(run.destination)}"
+    yield f"  planned   {human_count(run.objects, 'object')}, {human_bytes(run.bytes)}, in {human_count(run.shards, 'shard')}"
+    done = f"{human_count(found.objects, 'object')}, {human_bytes(found.bytes)}"
+    yield f"  done      {human_count(found.shards_done, 'shard')}, with {done}"
+    for each in found.under_way[:FEW]:
+        yield (
+            f"  at work   shard {each.shard}, attempt {each.attempt}, {human_count(each.objects, 'object')},"
+            f" {human_bytes(each.bytes)}, process {each.pid} on {show(each.node)}"
+        )
+    if len(found.under_way) > FEW:
+        yield f"  at work   {len(found.under_way) - FEW:,} more"
+    if found.retried:
+        yield f"  retried   {human_count(len(found.retried), 'shard')}"
+    yield from _reason_lines(found.skipped)
+    yield from _reason_lines(found.failed)
+
+
+def cost_lines(found: "Survey") -> Iterator[str]:
+    """The rest of the report."""
+    shortest, median, longest = map(human_duration, found.quantiles())
+    yield f"  a shard   took {shortest} at least, {median} in the middle, {longest} at most"
+    if found.again:
+        yield f"  again     {human_count(found.again, 'object')} that a lost attempt had landed already"
+    for name, work in sorted(found.nodes.items(), key=lambda item: -item[1].bytes)[:FEW]:
+        size = f"{human_count(work.objects, 'object')}, {human_bytes(work.bytes)}"
+        yield f"  node      {show(name)}: {human_count(work.shards, 'shard')}, {size}, {human_duration(work.seconds)} of work"
+    for reason, count in found.retries.most_common():
+        yield f"  requests  {count:,} were repeated: {reason}"
+    for warning, shards in found.warnings.most_common(FEW):
+        yield f"! {show(warning)} (in {human_count(shards, 'shard')})"
+    for event in found.events[-FEW:]:
+        yield (
+            f"  {event['event']:<9} shard {event['shard']}, attempt {event['number']}"
+            f" on {show(event['node'] or 'an unknown node')}: {show(event['what'])}"
+        )
+
+
+def as_object(found: "Survey") -> dict[str, Any]:
+    """For programs."""
+    shortest, median, longest = found.quantiles()
+    return {
+        "schema": 1,
+        "run": found.run.run_id,
+        "source": found.run.url,
+        "destination": found.run.destination,
+        "planned": {"shards": found.run.shards, "objects": found.run.objects, "bytes": found.run.bytes},
+        "done": {"shards": found.shards_done, "objects": found.objects, "bytes": found.bytes},
+        "complete": found.complete,
+        "under_way": [asdict(each) for each in found.under_way],
+        "attempts": {str(shard): latest for shard, latest in found.retried.items()},
+        "found_again": found.again,
+        "skipped": dict(found.skipped),
+        "failed": dict(found.failed),
+        "repeated_requests": dict(found.retries),
+        "shard_seconds": {"min": shortest, "median": median, "max": longest},
+        "warnings": dict(found.warnings),
+        "nodes": {name: asdict(work) for name, work in found.nodes.items()},
+        "events": found.events,
+    }
+
+
+def _reason_lines(reasons: Mapping[str, int]) -> Iterator[str]:
+    for reason, count in sorted(reasons.items(), key=lambda item: -item[1]):
+        known = REASONS.get(reason)
+        said = f"{known.sentence}   [{known.id}]" if known else show(reason)
+        yield f"            {count:,}: {said}"

@@ -1,0 +1,144 @@
+"""Does what the shards say account for every planned key? Pure: a plan's shard and its audit in, findings out.
+
+The audit of a shard are the lines of its manifest. They must name the planned keys, each once, in order, each with a
+state; an object that is done must have the planned ETag, or be a newer version, and the path that its key has. Paths of
+different keys differ, so nothing more is needed to know that no file was written twice.
+"""
+
+import gzip
+import hashlib
+import json
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from s3haul.cluster.cutting import Shard
+from s3haul.core.etags import same_etag
+from s3haul.models import ObjectRef, State
+
+MOST_PROBLEMS = 20  # that are told one by one
+_STATES = frozenset(State)
+
+Entry = dict[str, Any]  # a line of the manifest
+PathOf = Callable[[ObjectRef, bool], str]  # of an object; whether it is shadowed
+
+
+class Kind(StrEnum):
+    """What can be wrong."""
+
+    NOT_DONE = "shard-not-finished"
+    DAMAGED = "audit-damaged"
+    MISSING = "key-missing"
+    TWICE = "key-twice"
+    UNPLANNED = "key-not-planned"
+    ORDER = "keys-out-of-order"
+    NO_STATE = "key-without-state"
+    PATH = "wrong-path"
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong; `what` is a key where it is about one."""
+
+    kind: Kind
+    shard: int
+    what: str = ""
+
+
+class DamagedAuditError(Exception):
+    """The audit is not the one that the marker was published for."""
+
+
+@dataclass(slots=True)
+class Totals:
+    """What all shards come to. `newer` objects had changed since they were planned, and are here as they are now."""
+
+    objects: int = 0
+    bytes: int = 0
+    states: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    verdicts: Counter[str] = field(default_factory=Counter)
+    newer: int = 0
+    problems: Counter[Kind] = field(default_factory=Counter)
+    examples: list[Problem] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        """Whether every planned key is accounted for, exactly once."""
+        return not self.problems
+
+    @property
+    def exit_code(self) -> int:
+        """As that of a haul; 70 where the books do not balance."""
+        if not self.clean:
+            return 70
+        if self.states[State.FAILED]:
+            return 1
+        return 3 if self.states[State.SKIPPED] else 0
+
+    def found(self, problem: Problem) -> None:
+        self.problems[problem.kind] += 1
+        if len(self.examples) < MOST_PROBLEMS:
+            self.examples.append(problem)
+
+    def add(self, entry: Entry) -> None:
+        """Count one key."""
+        state = entry["state"]
+        self.objects += 1
+        self.states[state] += 1
+        if state == State.DONE:
+            self.bytes += entry["size"]
+            self.verdicts[entry.get("verdict") or ""] += 1
+        else:
+            self.reasons[entry.get("reason") or ""] += 1
+
+
+def read_audit(data: bytes, sha256: str) -> list[Entry]:
+    """The lines of an audit. Raises `DamagedAuditError`."""
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise DamagedAuditError("its SHA-256 is not that of the marker")
+    try:
+        return [json.loads(line) for line in gzip.decompress(data).splitlines()]
+    except (ValueError, OSError, EOFError, zlib.error) as error:
+        raise DamagedAuditError(str(error)) from error
+
+
+def audit_shard(shard: Shard, entries: list[Entry], path_of: PathOf, totals: Totals) -> None:
+    """Count one shard, and find what is wrong with it."""
+    planned: dict[str, ObjectRef | None] = {ref.key: ref for ref in shard.refs}
+    planned |= {entry.key: None for entry in shard.unusable}
+    for problem in _compare(shard, planned, entries, path_of):
+        totals.found(problem)
+    for entry in entries:
+        ref = planned.get(entry.get("key", ""))
+        if entry.get("state") in _STATES:
+            totals.add(entry)
+            done = entry["state"] == State.DONE
+            totals.newer += done and ref is not None and not same_etag(ref.etag, entry["etag"])
+
+
+def _compare(
+    shard: Shard, planned: dict[str, ObjectRef | None], entries: list[Entry], path_of: PathOf
+) -> Iterator[Problem]:
+    number, seen, last = shard.number, set[str](), ""
+    for entry in entries:
+        key = entry.get("key", "")
+        if key in seen:
+            yield Problem(Kind.TWICE, number, key)
+            continue
+        seen.add(key)
+        if key < last:
+            yield Problem(Kind.ORDER, number, key)
+        last = key
+        if key not in planned:
+            yield Problem(Kind.UNPLANNED, number, key)
+        elif entry.get("state") not in _STATES:
+            yield Problem(Kind.NO_STATE, number, key)
+        elif (ref := planned[key]) is not None and entry["state"] == State.DONE:
+            now = ref._replace(size=entry["size"])
+            if entry["path"] != path_of(now, key in shard.shadowed):
+                yield Problem(Kind.PATH, number, key)
+    for key in planned.keys() - seen:
+        yield Problem(Kind.MISSING, number, key)

@@ -1,0 +1,283 @@
+"""The run's directory RUN, on a file system that every worker sees: the one thing that they share.
+
+    run.json             what the run is; written last by the planner, so that a plan is whole or not there
+    plan/                000012.jsonl.gz a shard, index.jsonl, late.jsonl
+    attempts/000012-0001 a claim: this number was given out, once
+    live/000012-0001     how far that attempt is
+    audit/000012-0001.jsonl.gz   what became of every key of the shard, by that attempt
+    done/000012.json     the marker: the shard is finished; published once, by a link
+    limits.json          how many shards share the rate budget
+    events.jsonl         what the driver saw: attempts lost, shards given up
+    driver.lock
+
+No file is changed after it was published, but `live/` and `limits.json`, which are replaced whole.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from s3haul.cluster import description, plan_files, records
+from s3haul.cluster.cutting import LateShadow, Shard
+from s3haul.cluster.description import RunDescription
+from s3haul.cluster.plan_files import RECORD, ShardRecord
+from s3haul.cluster.records import Marker, Report
+from s3haul.cluster.schedule import Attempt
+from s3haul.disk.errors import run_error
+from s3haul.errors import DestinationLockedError, UsageError
+
+_PARTS = ("plan", "attempts", "live", "audit", "done", "log")
+
+
+def attempt_name(attempt: Attempt) -> str:
+    """How files of an attempt are called."""
+    return f"{attempt.shard:06d}-{attempt.number:04d}"
+
+
+@contextlib.contextmanager
+def _on(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise run_error(error, f"use the run's directory {root}") from error
+
+
+class RunDirectory:
+    """Reads and writes RUN. Every method raises `DestinationError` where the file system refuses."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+
+    @classmethod
+    def create(cls, root: Path) -> "RunDirectory":
+        """A new one. Raises `UsageError` where there is something already."""
+        with _on(root):
+            try:
+                root.mkdir(mode=0o700, parents=True, exist_ok=True)
+                if any(root.iterdir()):
+                    raise UsageError(f"{root} is not empty.", hint="name a new directory for the run")
+            except (FileExistsError, NotADirectoryError):
+                raise UsageError(f"{root} is not a directory.", hint="name a new one") from None
+            for part in _PARTS:
+                (root / part).mkdir(mode=0o700)
+        return cls(root)
+
+    def describe(self) -> RunDescription:
+        """What the run is. Raises `UsageError` where there is no complete plan."""
+        try:
+            data = (self.root / "run.json").read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            raise UsageError(
+                f"There is no plan in {self.root}.",
+                hint="s3haul cluster plan s3://BUCKET DEST --run RUN makes one; is the file system mounted here?",
+            ) from None
+        except OSError as error:
+            raise run_error(error, f"read {self.root}") from error
+        return description.decode(data)
+
+    # The plan, written once.
+
+    def write_shard(self, shard: Shard) -> ShardRecord:
+        data, record = plan_files.encode_shard(shard)
+        self._write(self._shard_path(shard.number), data)
+        return record
+
+    def write_index(self, index: bytes, late: list[LateShadow]) -> tuple[str, str]:
+        """The rest of the plan; the SHA-256 of both files."""
+        rest = plan_files.encode_late(late)
+        self._write(self.root / "plan/index.jsonl", index)
+        self._write(self.root / "plan/late.jsonl", rest)
+        return hashlib.sha256(index).hexdigest(), hashlib.sha256(rest).hexdigest()
+
+    def write_description(self, run: RunDescription) -> None:
+        """The plan is complete."""
+        self._write(self.root / "run.json", description.encode(run))
+
+    def read_index(self, run: RunDescription) -> list[ShardRecord]:
+        """All records. Raises `SourceError` unless the index is the one that was written."""
+        data = self._read(self.root / "plan/index.jsonl")
+        if hashlib.sha256(data).hexdigest() != run.index_sha256:
+            raise plan_files.damaged_plan("the index is not the one that was written")
+        return [
+            plan_files.decode_record(data[number * RECORD : (number + 1) * RECORD], number)
+            for number in range(run.shards)
+        ]
+
+    def read_shard(self, number: int, run: RunDescription) -> Shard:
+        """One shard with all of its shadowed keys; reads its own line of the index only."""
+        with _on(self.root), (self.root / "plan/index.jsonl").open("rb") as index:
+            index.seek(number * RECORD)
+            record = plan_files.decode_record(index.read(RECORD), number)
+        shard = plan_files.decode_shard(self._read(self._shard_path(number)), record)
+        late = self._read(self.root / "plan/late.jsonl")
+        if hashlib.sha256(late).hexdigest() != run.late_sha256:
+            raise plan_files.damaged_plan("the list of late shadowed keys is not the one that was written")
+        shard.shadowed |= plan_files.late_keys(late, number)
+        return shard
+
+    # Attempts.
+
+    def claim(self, attempt: Attempt) -> bool:
+        """Take this number for a shard; False where somebody has it."""
+        with _on(self.root):
+            try:
+                path = self.root / "attempts" / attempt_name(attempt)
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+            except FileExistsError:
+                return False
+        return True
+
+    def is_superseded(self, attempt: Attempt) -> bool:
+        """Whether a later attempt was begun, or the shard is finished."""
+        later = Attempt(attempt.shard, attempt.number + 1)
+        return (self.root / "attempts" / attempt_name(later)).exists() or self.is_done(attempt.shard)
+
+    def latest_attempts(self) -> dict[int, int]:
+        """The highest number that was given out for each shard."""
+        latest: dict[int, int] = {}
+        for name in self._names("attempts"):
+            shard, _, number = name.partition("-")
+            latest[int(shard)] = max(latest.get(int(shard), 0), int(number))
+        return latest
+
+    def report(self, report: Report) -> None:
+        """Say how far an attempt is. Not synced: it is worth nothing after a crash."""
+        path = self.root / "live" / attempt_name(Attempt(report.shard, report.attempt))
+        self._replace(path, records.encode(report))
+
+    def last_report(self, attempt: Attempt) -> Report | None:
+        """What an attempt said last, if anything."""
+        with contextlib.suppress(OSError):
+            return records.decode_report((self.root / "live" / attempt_name(attempt)).read_bytes())
+        return None
+
+    # Results.
+
+    def audit_path(self, attempt: Attempt) -> Path:
+        return self.root / "audit" / f"{attempt_name(attempt)}.jsonl.gz"
+
+    def publish(self, marker: Marker, audit: bytes) -> bool:
+        """The audit, then the marker; False (and nothing is left) where the shard was finished already."""
+        path = self.audit_path(Attempt(marker.shard, marker.attempt))
+        self._write(path, audit)
+        if self._publish(self._marker_path(marker.shard), records.encode(marker)):
+            return True
+        with _on(self.root):
+            path.unlink(missing_ok=True)
+        return False
+
+    def is_done(self, shard: int) -> bool:
+        return self._marker_path(shard).exists()
+
+    def done(self) -> set[int]:
+        """The shards that are finished."""
+        return {int(name.removesuffix(".json")) for name in self._names("done")}
+
+    def marker(self, shard: int) -> Marker:
+        return records.decode_marker(self._read(self._marker_path(shard)))
+
+    # The driver.
+
+    def set_limits(self, data: bytes) -> None:
+        self._replace(self.root / "limits.json", data)
+
+    def limits(self) -> bytes | None:
+        """None where no driver has said anything."""
+        with contextlib.suppress(OSError):
+            return (self.root / "limits.json").read_bytes()
+        return None
+
+    def log(self, line: str) -> None:
+        """One more line of events.jsonl."""
+        with _on(self.root), (self.root / "events.jsonl").open("a", encoding="ascii") as file:
+            file.write(line + "\n")
+
+    def events(self) -> list[str]:
+        with _on(self.root), contextlib.suppress(FileNotFoundError):
+            return (self.root / "events.jsonl").read_text("ascii").splitlines()
+        return []
+
+    @contextlib.contextmanager
+    def driving(self) -> Iterator[None]:
+        """One driver at a time. Raises `DestinationLockedError`."""
+        with _on(self.root):
+            fd = os.open(self.root / "driver.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                owner = os.pread(fd, 200, 0).decode("utf-8", "replace")
+                raise DestinationLockedError(
+                    f"another driver works on {self.root}: {owner or 'its process is not known'}",
+                    hint="wait until it ends, or stop it",
+                    owner=owner,
+                ) from None
+            except OSError as error:
+                raise run_error(error, f"lock {self.root}") from error
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"process {os.getpid()} on {os.uname().nodename}".encode(), 0)
+            yield
+        finally:
+            os.close(fd)
+
+    def _shard_path(self, number: int) -> Path:
+        return self.root / "plan" / f"{number:06d}.jsonl.gz"
+
+    def _marker_path(self, number: int) -> Path:
+        return self.root / "done" / f"{number:06d}.json"
+
+    def _names(self, part: str) -> list[str]:
+        with _on(self.root), os.scandir(self.root / part) as entries:
+            return [entry.name for entry in entries if not entry.name.startswith(".")]
+
+    def _read(self, path: Path) -> bytes:
+        with _on(self.root):
+            try:
+                return path.read_bytes()
+            except FileNotFoundError:
+                raise plan_files.damaged_plan(f"{path} is not there") from None
+
+    def _temporary(self, path: Path, data: bytes, *, sync: bool) -> Path:
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        fd = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+            file.flush()
+            if sync:
+                os.fsync(file.fileno())
+        return temporary
+
+    def _write(self, path: Path, data: bytes) -> None:
+        """Whole, and on the disk when this returns."""
+        with _on(self.root):
+            self._temporary(path, data, sync=True).replace(path)
+            _sync_directory(path.parent)
+
+    def _replace(self, path: Path, data: bytes) -> None:
+        with _on(self.root):
+            self._temporary(path, data, sync=False).replace(path)
+
+    def _publish(self, path: Path, data: bytes) -> bool:
+        """As `_write`, but only where nothing is there. A link is made once, also on a network file system."""
+        with _on(self.root):
+            temporary = self._temporary(path, data, sync=True)
+            try:
+                os.link(temporary, path)
+            except FileExistsError:
+                return False
+            finally:
+                temporary.unlink()
+            _sync_directory(path.parent)
+        return True
+
+
+def _sync_directory(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,193 @@
+"""The driver: keeps the workers busy, tries again what was lost, gives up what always fails, and tells how far all is.
+
+It can be killed at any moment. What it knows is in RUN: markers say what is done, claims which attempt numbers were given
+out. The next driver goes on from there.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from s3haul.cluster.cutting import ShardSize
+from s3haul.cluster.description import RunDescription
+from s3haul.cluster.directory import RunDirectory
+from s3haul.cluster.executor import Ended, Executor
+from s3haul.cluster.plan_files import ShardRecord
+from s3haul.cluster.schedule import MOST_ATTEMPTS, Attempt, ErrorSummary, Schedule
+from s3haul.cluster.shares import encode_sharers, sharers
+from s3haul.diagnose.run_errors import error_of
+from s3haul.errors import S3HaulError
+
+WAIT = 0.2  # seconds, for an attempt to end
+LOOK_EVERY = 2.0  # seconds between two looks at what the attempts report
+HUNG_AFTER = 300.0  # seconds without a report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriverOptions:
+    """`hung_after` is in seconds."""
+
+    most_attempts: int = MOST_ATTEMPTS
+    hung_after: float = HUNG_AFTER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far all shards are."""
+
+    shards: int
+    done: int
+    running: int
+    retried: int
+    poisoned: int
+    objects: int
+    bytes: int
+
+
+@dataclass(slots=True)
+class _Running:
+    """An attempt under way: what it reported last, and when that changed."""
+
+    changed: float
+    sequence: int = -1
+    objects: int = 0
+    bytes: int = 0
+
+
+class Driver:
+    """One drive through the shards that are left. `tell` gets a sentence for people now and then."""
+
+    def __init__(
+        self,
+        directory: RunDirectory,
+        run: RunDescription,
+        executor: Executor,
+        options: DriverOptions,
+        *,
+        tell: Callable[[str], None] = lambda _: None,
+        progress: Callable[[Progress], None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._directory, self._run, self._executor, self._options = directory, run, executor, options
+        self._tell, self._progress, self._clock = tell, progress, clock
+        self._records = directory.read_index(run)
+        self._running: dict[Attempt, _Running] = {}
+        self._retried = 0
+        done = directory.done()
+        self._ended = [self._records[number] for number in done]
+        left = longest_first(record for record in self._records if record.shard not in done)
+        self.schedule = Schedule.of(left, directory.latest_attempts(), options.most_attempts)
+        self._sharers = 0
+        self._look_at = 0.0
+
+    def drive(self) -> Progress:
+        """Until every shard is done or given up. Raises `S3HaulError` where no attempt can succeed."""
+        while not self.schedule.ended:
+            self._start()
+            self._share()
+            for ended in self._executor.ended(WAIT):
+                self._settle(ended)
+            if self._clock() >= self._look_at:
+                self._look_at = self._clock() + LOOK_EVERY
+                self._look()
+            if self.schedule.hopeless(self._executor.slots):
+                raise self._hopeless()
+        self._progress(self.state())
+        return self.state()
+
+    def state(self) -> Progress:
+        running = self._running.values()
+        return Progress(
+            shards=self._run.shards,
+            done=len(self._ended),
+            running=len(running),
+            retried=self._retried,
+            poisoned=len(self.schedule.poisoned),
+            objects=sum(record.objects for record in self._ended) + sum(each.objects for each in running),
+            bytes=sum(record.bytes for record in self._ended) + sum(each.bytes for each in running),
+        )
+
+    def _start(self) -> None:
+        while len(self._running) < self._executor.slots:
+            attempt = self.schedule.next(self._clock())
+            if attempt is None:
+                return
+            if self._directory.is_done(attempt.shard):  # by a worker of an earlier driver
+                self.schedule.found_done(attempt.shard)
+                self._ended.append(self._records[attempt.shard])
+                continue
+            while not self._directory.claim(attempt):
+                attempt = attempt._replace(number=attempt.number + 1)
+            self.schedule.started(attempt)
+            self._running[attempt] = _Running(self._clock())
+            self._executor.start(attempt)
+
+    def _share(self) -> None:
+        """Tell the workers how many share the rate budget."""
+        count = sharers(slots=self._executor.slots, open_shards=self.schedule.open)
+        if count != self._sharers:
+            self._sharers = count
+            self._directory.set_limits(encode_sharers(count))
+
+    def _settle(self, ended: Ended) -> None:
+        attempt, finished, how = ended
+        if self._running.pop(attempt, None) is None:
+            return
+        if finished or self._directory.is_done(attempt.shard):
+            self.schedule.finished(attempt)
+            self._ended.append(self._records[attempt.shard])
+            return
+        report = self._directory.last_report(attempt)
+        said = report is not None and report.ended
+        trouble = ErrorSummary(report.error, report.error_id) if report and said else ErrorSummary(how)
+        node = report.node if report else ""
+        self._lost(attempt, trouble, node)
+
+    def _lost(self, attempt: Attempt, trouble: ErrorSummary, node: str) -> None:
+        again = self.schedule.failed(attempt, trouble, self._clock())
+        self._retried += again
+        what = (
+            "is tried again"
+            if again
+            else f"is given up after {self.schedule.failures[attempt.shard]} attempts"
+        )
+        self._note("retry" if again else "poisoned", attempt, trouble, node)
+        place = f" on {node}" if node else ""
+        reason = f"{trouble.what}{f' [{trouble.id}]' if trouble.id else ''}"
+        self._tell(f"Shard {attempt.shard} {what}: attempt {attempt.number}{place} was lost ({reason})")
+
+    def _note(self, event: str, attempt: Attempt, trouble: ErrorSummary, node: str) -> None:
+        fields = {"time": round(time.time(), 3), "event": event, **attempt._asdict(), **trouble._asdict()}
+        self._directory.log(json.dumps(fields | {"node": node}))
+
+    def _look(self) -> None:
+        """Read the reports; give up attempts that have stopped reporting."""
+        now = self._clock()
+        for attempt, running in list(self._running.items()):
+            report = self._directory.last_report(attempt)
+            if report is not None and report.sequence != running.sequence:
+                self._running[attempt] = _Running(now, report.sequence, report.objects, report.bytes)
+                continue
+            heard = running.sequence >= 0 or self._executor.starts_at_once
+            if heard and now - running.changed >= self._options.hung_after:
+                self._executor.kill(attempt)
+                del self._running[attempt]
+                silent = ErrorSummary(f"it has not reported for {now - running.changed:.0f} s")
+                self._lost(attempt, silent, report.node if report else "")
+        self._progress(self.state())
+
+    def _hopeless(self) -> S3HaulError:
+        last = self.schedule.last
+        return error_of(last.id)(
+            f"{self.schedule.in_a_row} attempts in a row failed for the same reason: {last.what}",
+            hint=f"s3haul cluster check {self._directory.root} looks at it in a worker's place",
+            id=last.id,
+        )
+
+
+def longest_first(records: Iterable[ShardRecord]) -> list[int]:
+    """The shards with the most work first, so that none of them is what the end of the run waits for."""
+    size = ShardSize()
+    work = {each.shard: each.objects / size.objects + each.bytes / size.bytes for each in records}
+    return sorted(work, key=lambda shard: -work[shard])

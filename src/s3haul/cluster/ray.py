@@ -1,0 +1,137 @@
+"""The executor on a Ray cluster: an attempt is a task that needs one CPU. All that Ray does for us is to place it, and to
+tell when it is gone.
+
+Ray must not repeat a task by itself: the repetition would have the number of the attempt that is lost, which may still
+be at work on a node that only seems to be gone. Nothing travels through Ray's object store but a few numbers, and no
+secret: each task looks its credentials up where it runs.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from s3haul.cluster.checks import NodeCheck, check_node
+from s3haul.cluster.directory import RunDirectory
+from s3haul.cluster.executor import Ended
+from s3haul.cluster.node import open_node
+from s3haul.cluster.schedule import Attempt
+from s3haul.cluster.shard import attempt_shard
+from s3haul.cluster.worker import start_jitter, tell
+from s3haul.errors import S3HaulError, UsageError
+
+_OPTIONS: dict[str, Any] = {"num_cpus": 1, "max_retries": 0, "retry_exceptions": False}
+_warm: dict[str, bool] = {}  # of this process
+
+
+def _connected(address: str) -> Any:
+    """The module `ray`, connected to the cluster. Raises `UsageError`."""
+    try:
+        import ray  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise UsageError("The Ray executor needs its extra.", hint="pip install 's3haul[ray]'") from None
+    if not ray.is_initialized():
+        try:
+            ray.init(address=address, log_to_driver=False, configure_logging=False)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise UsageError(
+                f"There is no Ray cluster at {address}: {error}",
+                hint="ray start --head makes one; --ray-address HOST:PORT names it",
+            ) from error
+    return ray
+
+
+class RayExecutor:
+    """As `executor.Executor`. `slots` is the number of CPUs of the cluster, also as that grows and shrinks, unless it
+    is given."""
+
+    starts_at_once = False
+
+    def __init__(self, root: Path, local: Path, slots: int | None, address: str) -> None:
+        self._ray = _connected(address)
+        self._given = slots
+        self._arguments = (str(root), str(local))
+        self._task = self._ray.remote(**_OPTIONS, scheduling_strategy="SPREAD")(run_attempt)
+        self._tasks: dict[Any, Attempt] = {}
+
+    @property
+    def slots(self) -> int:
+        return self._given or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+
+    def start(self, attempt: Attempt) -> None:
+        self._tasks[self._task.remote(*self._arguments, *attempt, self.slots)] = attempt
+
+    def kill(self, attempt: Attempt) -> None:
+        for task in [task for task, other in self._tasks.items() if other == attempt]:
+            del self._tasks[task]
+            self._ray.cancel(task, force=True)
+
+    def ended(self, timeout: float) -> list[Ended]:
+        if not self._tasks:
+            time.sleep(timeout)
+            return []
+        ready, _ = self._ray.wait(list(self._tasks), num_returns=1, timeout=timeout)
+        return [self._how_it_ended(task) for task in ready]
+
+    def close(self) -> None:
+        for attempt in list(self._tasks.values()):
+            self.kill(attempt)
+        self._ray.shutdown()
+
+    def _how_it_ended(self, task: Any) -> Ended:
+        attempt = self._tasks.pop(task)
+        try:
+            finished = bool(self._ray.get(task))
+        except self._ray.exceptions.RayError as error:
+            said = str(error).strip().partition("\n")[0]
+            return Ended(attempt, finished=False, how=f"{type(error).__name__}: {said}")
+        return Ended(attempt, finished)
+
+
+def run_attempt(root: str, local: str, shard: int, number: int, workers: int) -> bool:
+    """One attempt, in a Ray worker: whether the shard is finished. What went wrong is in the last report."""
+    directory, attempt = RunDirectory(Path(root)), Attempt(shard, number)
+
+    async def main() -> None:
+        run = directory.describe()
+        await asyncio.sleep(_jitter_of_the_first(workers))
+        async with open_node(directory, run, Path(local), sharers=workers) as node:
+            await attempt_shard(node, attempt)
+
+    try:
+        asyncio.run(main())
+    except S3HaulError as error:
+        tell(directory, attempt, error)
+        return False
+    return True
+
+
+def _jitter_of_the_first(workers: int) -> float:
+    """Workers that start together must not ask STS together; the later tasks of a process come at their own time."""
+    first, _warm["started"] = "started" not in _warm, True
+    return random.random() * start_jitter(workers) if first else 0.0  # noqa: S311 - no secret
+
+
+def check_nodes(address: str, root: Path, local: Path, mark: str) -> Sequence[NodeCheck]:
+    """The check on every node that has a CPU to work with."""
+    ray = _connected(address)
+    strategies = ray.util.scheduling_strategies
+    task = ray.remote(**_OPTIONS)(_check_here)
+    asked = [
+        task.options(
+            scheduling_strategy=strategies.NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        ).remote(str(root), str(local), mark)
+        for node in ray.nodes()
+        if node["Alive"] and node["Resources"].get("CPU")
+    ]
+    try:
+        return [NodeCheck(**found) for found in ray.get(asked)]
+    finally:
+        ray.shutdown()
+
+
+def _check_here(root: str, local: str, mark: str) -> dict[str, Any]:
+    return asdict(asyncio.run(check_node(Path(root), Path(local), mark)))

@@ -1,0 +1,105 @@
+"""Where an attempt keeps its journal: a directory on a disk of the node, never on a network file system.
+
+An attempt takes over what an earlier attempt at the same shard left on this node, unless that is still at work: a lock
+tells, which the kernel drops with its process. So a shard that is tried again on its node goes on where it was, large
+objects included; elsewhere it verifies what has landed, and fetches the rest.
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from s3haul.cluster.directory import attempt_name
+from s3haul.cluster.schedule import Attempt
+from s3haul.disk.errors import run_error
+from s3haul.disk.limitations import Limitations
+from s3haul.disk.root import open_private, open_root
+
+
+def local_directory() -> Path:
+    """The default, one for each user: below TMPDIR, which batch systems point to a disk of the node."""
+    return Path(tempfile.gettempdir()) / f"s3haul-{os.getuid()}"
+
+
+class Workplace:
+    """Made by `take`, given back by `close`. `name` is that of the attempt which made it."""
+
+    def __init__(self, path: Path, lock: int) -> None:
+        self.path = path
+        self.name = path.name
+        self._lock = lock
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal.sqlite3"
+
+    @classmethod
+    def take(cls, local: Path, run_id: str, attempt: Attempt) -> "Workplace":
+        """The latest one of this shard that nobody works in, or a new one. Raises `DestinationError`."""
+        runs = local / run_id
+        _make_private(runs)
+        try:
+            left = sorted(path for path in runs.iterdir() if path.name.startswith(f"{attempt.shard:06d}-"))
+            for path in reversed(left):
+                if (lock := _try_lock(path)) is not None:
+                    return cls(path, lock)
+            path = runs / attempt_name(attempt)
+            path.mkdir(mode=0o700, exist_ok=True)
+            lock = _try_lock(path)
+        except OSError as error:
+            raise run_error(error, f"keep a journal in {runs}") from error
+        assert lock is not None, "the number of an attempt is given out once"
+        return cls(path, lock)
+
+    def remove(self) -> None:
+        """The shard is finished, and the journal no longer needed."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        with contextlib.suppress(OSError):  # others are at work
+            self.path.parent.rmdir()
+
+    def close(self) -> None:
+        """Let the next attempt have it, if it is still there."""
+        os.close(self._lock)
+
+
+def remove_finished(local: Path, run_id: str, finished: Callable[[int], bool]) -> None:
+    """Remove what attempts left on this node whose shards were finished elsewhere."""
+    with contextlib.suppress(FileNotFoundError):
+        for path in list((local / run_id).iterdir()):
+            if finished(int(path.name.partition("-")[0])) and (lock := _try_lock(path)) is not None:
+                workplace = Workplace(path, lock)
+                workplace.remove()
+                workplace.close()
+
+
+def _make_private(path: Path) -> None:
+    """A directory that is ours alone, although its parent may be /tmp."""
+    limitations = Limitations()
+    parent, fd = open_root(path.parent.parent, force=True)
+    for name in path.parts[-2:]:
+        try:
+            inner = open_private(parent, fd, name, limitations, force=False)
+        finally:
+            os.close(fd)
+        parent, fd = parent / name, inner
+    os.close(fd)
+
+
+def _try_lock(path: Path) -> int | None:
+    """The lock of a workplace; None where another process has it, or has just removed it."""
+    try:
+        fd = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(fd), (path / "lock").stat()):
+            return fd
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    os.close(fd)
+    return None

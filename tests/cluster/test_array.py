@@ -1,0 +1,111 @@
+"""Shards without a driver, as tasks of an array job; and what is said before and after."""
+
+import os
+
+import pytest
+
+from s3haul.cluster.directory import RunDirectory
+from s3haul.cluster.runs import array_shards
+from s3haul.demo import seed
+from s3haul.errors import UsageError
+
+
+def test_tasks_of_an_array_do_everything_once_and_may_be_repeated(cluster, server):
+    cluster.plan("--shard-objects", "12")
+    one = cluster.do("shard", "0", "--local", str(cluster.local))
+    assert one.code == 0, one.text
+    assert one.out.startswith("shard 0: ")
+    unfinished = cluster.do("merge", "--json", accidents=True)
+    assert (unfinished.code, set(unfinished.summary["problems"])) == (
+        70,
+        {"shard-not-finished", "key-missing"},
+    )
+    for task in ("0/2", "1/2"):
+        assert cluster.do("shard", task, "--local", str(cluster.local)).code == 0
+    before = server.count("GetObject")
+    assert cluster.do("shard", "1/2", "--local", str(cluster.local)).code == 0
+    assert server.count("GetObject") == before, "what is done is left alone"
+    assert cluster.do("merge").code == 0
+    cluster.assert_exact()
+
+
+async def test_every_shard_belongs_to_one_task_and_a_wrong_one_is_refused(cluster):
+    cluster.plan("--shard-objects", "12")
+    run = RunDirectory(cluster.run).describe()
+    for tasks in (1, 2, 3, 50):
+        shards = [shard for task in range(tasks) for shard in array_shards(run, f"{task}/{tasks}")[0]]
+        assert sorted(shards) == list(range(run.shards))
+    assert array_shards(run, "3") == ([3], run.shards)
+    for wrong in ("x", "1/", "-1", "3/3", "99", "²", "1/2/3"):
+        with pytest.raises(UsageError):
+            array_shards(run, wrong)
+
+
+def test_objects_that_fail_are_told_by_every_step_and_tried_again_by_a_plain_copy(cluster, server):
+    denied = {"status": 403, "code": "AccessDenied", "message": "no"}
+    server.faults.add("error", operation="GetObject", key="data/1/object-0001.bin", **denied)
+    cluster.plan("--shard-objects", "40")
+    ran = cluster.drive()
+    assert ran.code == 1, ran.text
+    assert ran.summary["objects"]["failed"] == 1
+    told = cluster.do("status", "--json").summary
+    assert (told["complete"], sum(told["failed"].values())) == (True, 1)
+    assert "1: " in cluster.do("report").out
+    server.faults.clear()
+    again = cluster.machine.haul(cluster.dest)
+    assert (again.code, again.summary["done"]["objects"]) == (0, 1)
+
+
+def test_an_external_id_that_was_given_to_the_plan_must_be_given_to_the_workers(cluster):
+    cluster.machine.configure(without="external_id")
+    planned = cluster.plan("--shard-objects", "40", S3HAUL_EXTERNAL_ID=seed.EXTERNAL_ID)
+    assert planned.code == 0, planned.text
+    assert "S3HAUL_EXTERNAL_ID" in planned.err
+    refused = cluster.drive()
+    assert (refused.code, "S3HAUL_EXTERNAL_ID" in refused.err) == (2, True)
+    assert cluster.drive(S3HAUL_EXTERNAL_ID=seed.EXTERNAL_ID).code == 0
+    cluster.assert_exact()
+
+
+def test_a_check_looks_with_the_eyes_of_a_worker(cluster, tmp_path):
+    cluster.plan("--shard-objects", "40")
+    fine = cluster.do("check", "--json")
+    assert fine.code == 0, fine.text
+    assert [node["node"] for node in fine.summary["nodes"]] == [os.uname().nodename]
+    (tmp_path / "file").touch()
+    wrong = cluster.do("check", "--local", str(tmp_path / "file"))
+    assert (wrong.code, "x " in wrong.out) == (5, True)
+    cluster.machine.configure(external_id="wrong")
+    refused = cluster.do("check")
+    assert (refused.code, "S3H-STS" in refused.out) == (4, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("run", "nowhere"), "There is no plan"),
+        (("shard", "nowhere", "0"), "There is no plan"),
+        (("status", "nowhere"), "There is no plan"),
+        (("plan", "s3://BUCKET", "d", "--run", "r", "--shard-bytes", "many"), "no size"),
+    ],
+)
+def test_what_is_wrong_with_a_command_line_is_said(cluster, arguments, said):
+    ran = cluster.machine.run("cluster", *arguments)
+    assert ran.code == 2
+    assert said in ran.err
+
+
+def test_a_task_goes_on_with_its_other_shards_when_one_fails(cluster):
+    cluster.plan("--shard-objects", "12")
+    plan = cluster.run / "plan" / "000001.jsonl.gz"
+    whole = plan.read_bytes()
+    plan.write_bytes(whole[:-9])
+    ran = cluster.do("shard", "0/1", "--local", str(cluster.local))
+    assert (ran.code, "S3H-RUN-03" in ran.err) == (6, True)
+    assert "000001.json" not in cluster.done()
+    assert len(cluster.done()) == len(list((cluster.run / "plan").glob("0*"))) - 1
+
+
+def test_files_that_are_to_be_left_alone_need_one_process(cluster):
+    refused = cluster.plan("--existing", "skip")
+    assert (refused.code, "s3haul cp --existing skip" in refused.err) == (2, True)

@@ -1,0 +1,83 @@
+"""A worker's own credentials and its part of the rate budget, against the embedded cloud, in this process."""
+
+from pathlib import Path
+
+import pytest
+
+from contract.demo_access import demo_profile
+from s3haul.cluster.cutting import ShardSize
+from s3haul.cluster.directory import RunDirectory
+from s3haul.cluster.node import open_node
+from s3haul.cluster.runs import plan_listing
+from s3haul.cluster.schedule import Attempt
+from s3haul.cluster.shard import attempt_shard
+from s3haul.cluster.shares import encode_sharers
+from s3haul.demo import seed
+from s3haul.options import AccessOptions, DestinationOptions, SourceOptions, TransferOptions
+
+SOURCE = SourceOptions(bucket=seed.BUCKET)
+
+
+@pytest.fixture
+def home(server, tmp_path):
+    directory = tmp_path / "home"
+    directory.mkdir()
+    with demo_profile(server, directory):
+        yield tmp_path
+
+
+async def planned(home: Path, **transfer) -> RunDirectory:
+    directory = RunDirectory.create(home / "run")
+    await plan_listing(
+        directory,
+        SOURCE,
+        DestinationOptions(root=home / "dest"),
+        access=AccessOptions(profile="export"),
+        transfer=TransferOptions(**transfer),
+        size=ShardSize(objects=21),
+    )
+    return directory
+
+
+async def test_one_session_of_the_role_serves_all_shards_of_a_worker(home, server):
+    directory = await planned(home)
+    run = directory.describe()
+    before = server.count("AssumeRole")
+    async with open_node(directory, run, home / "local") as node:
+        markers = [await attempt_shard(node, Attempt(shard, 1)) for shard in range(run.shards)]
+    assert server.count("AssumeRole") == before + 1
+    assert sum(marker.objects for marker in markers) == run.objects
+    assert [marker.again for marker in markers] == [0] * run.shards
+
+
+async def test_a_session_that_ends_between_two_shards_is_renewed(home, server):
+    directory = await planned(home)
+    run = directory.describe()
+    async with open_node(directory, run, home / "local") as node:
+        await attempt_shard(node, Attempt(0, 1))
+        server.faults.add("expire-sessions", operation="GetObject", exactly=1)
+        marker = await attempt_shard(node, Attempt(1, 1))
+    assert marker.exit_code == 0
+
+
+async def test_a_worker_keeps_to_its_part_of_the_budget_as_the_driver_tells_it(home):
+    directory = await planned(home, max_rps=100.0, bandwidth=10_000_000)
+    run = directory.describe()
+    async with open_node(directory, run, home / "local", sharers=4) as node:
+        assert node.share == (25.0, 2_500_000)
+        directory.set_limits(encode_sharers(2))
+        node.take_share()
+        assert node.share == (50.0, 5_000_000)
+        (directory.root / "limits.json").unlink()
+        node.take_share()
+        assert node.share == (50.0, 5_000_000), "without a driver the last share stays"
+
+
+async def test_an_attempt_at_a_finished_shard_changes_nothing(home):
+    directory = await planned(home)
+    run = directory.describe()
+    async with open_node(directory, run, home / "local") as node:
+        first = await attempt_shard(node, Attempt(0, 1))
+        assert await attempt_shard(node, Attempt(0, 2)) is None
+    assert directory.marker(0) == first
+    assert len(list((directory.root / "audit").iterdir())) == 1

@@ -1,0 +1,183 @@
+"""Shards on a Ray cluster: a worker is killed, a node is removed without grace, the driver is killed: all of it is here."""
+
+import gzip
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+# Ray refuses to listen on loopback alone unless this is said before it is imported.
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+
+import yaml
+from ray.autoscaler._private.util import prepare_config, validate_config
+from ray.cluster_utils import Cluster
+
+from s3haul.api.verify import verify
+from s3haul.cli.help_topics import topic_text
+from surroundings import aws_variables
+
+OBJECTS = 20_000
+PER_SHARD = 1_000
+MEMORY = 100 << 20  # bytes of Ray's object store, of which nothing is used
+LOOPBACK = "127.0.0.1"
+CONFIG = """\
+[profile user-b]
+region = {region}
+aws_access_key_id = {key}
+aws_secret_access_key = {secret}
+
+[profile export]
+role_arn = {role_arn}
+source_profile = user-b
+external_id = {external_id}
+region = {region}
+endpoint_url = {endpoint_url}
+ca_bundle = {ca_path}
+"""
+SERVER = ("-m", "s3haul.demo.server", "--seed", f"bench:{OBJECTS}:1000", "--session-seconds", "60")
+
+
+@pytest.fixture
+def bucket(tmp_path):
+    """The embedded cloud as a process of its own; the environment of everybody who asks it."""
+    announced = tmp_path / "cloud.json"
+    command = [sys.executable, *SERVER, "--announce", str(announced)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as server:
+        wait_for(announced.exists, "the cloud")
+        cloud = json.loads(announced.read_text())
+        keys = {
+            "key": cloud["credentials"]["access_key_id"],
+            "secret": cloud["credentials"]["secret_access_key"],
+        }
+        config = tmp_path / "config"
+        config.write_text(CONFIG.format(**cloud, **keys))
+        for name in aws_variables():
+            del os.environ[name]
+        os.environ |= {"AWS_CONFIG_FILE": str(config), "AWS_EC2_METADATA_DISABLED": "true"}
+        yield cloud["bucket"]
+        server.terminate()
+
+
+@pytest.fixture
+def nodes(bucket):
+    """The cluster, and its two nodes."""
+    head = {
+        "node_ip_address": LOOPBACK,
+        "num_cpus": 0,
+        "include_dashboard": False,
+        "object_store_memory": MEMORY,
+    }
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    before = ours()
+    nodes = [
+        cluster.add_node(node_ip_address=LOOPBACK, num_cpus=1, object_store_memory=MEMORY) for _ in range(2)
+    ]
+    yield cluster, nodes
+    cluster.shutdown()
+    wait_for(lambda: not ours() - before or not ours(), "the end of every process of Ray")
+
+
+def wait_for(ready, what, seconds=120.0):
+    deadline = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < deadline, f"waited in vain: {what}"
+        time.sleep(0.05)
+
+
+def ours() -> set[int]:
+    """The processes of Ray that this machine runs now."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            text = path.read_bytes()
+        except OSError:
+            continue
+        if b"raylet" in text or text.startswith(b"ray::") or b"gcs_server" in text:
+            found.add(int(path.parent.name))
+    return found
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "s3haul", "cluster", *arguments]
+
+
+def run(*arguments: str):
+    done = subprocess.run(command(*arguments), check=False, capture_output=True, text=True, timeout=200)
+    return done.returncode, done.stdout, done.stderr
+
+
+def at_work(root: Path) -> list[dict]:
+    done = {path.name for path in (root / "done").iterdir()}
+    reports = [json.loads(path.read_bytes()) for path in (root / "live").iterdir() if path.name[0] != "."]
+    return [
+        each
+        for each in reports
+        if not each["ended"]
+        and f"{each['shard']:06d}.json" not in done
+        and Path(f"/proc/{each['pid']}").exists()
+    ]
+
+
+def done(root: Path) -> int:
+    return len([path for path in (root / "done").iterdir() if path.name[0] != "."])
+
+
+@pytest.mark.timeout(300)
+def test_twenty_thousand_objects_are_here_exactly_once_whatever_dies(bucket, nodes, tmp_path):
+    cluster, workers = nodes
+    root, dest = tmp_path / "run", tmp_path / "dest"
+    planned = run("plan", f"s3://{bucket}", str(dest), "--run", str(root), "--profile", "export",
+                  "--shard-objects", str(PER_SHARD))  # fmt: skip
+    assert planned[0] == 0, planned
+    ray = (
+        "--executor",
+        "ray",
+        "--ray-address",
+        cluster.address,
+        "--local",
+        str(tmp_path / "local"),
+        "--json",
+    )
+    checked = run("check", str(root), *ray)
+    assert (checked[0], len(json.loads(checked[1])["nodes"])) == (0, 2), checked
+
+    with subprocess.Popen(command("run", str(root), *ray), stderr=subprocess.PIPE, text=True) as driver:
+        wait_for(lambda: done(root) >= 2 or driver.poll() is not None, "two shards done")
+        assert driver.poll() is None, driver.communicate()
+        driver.kill()
+        driver.communicate()
+    before = done(root)
+    with subprocess.Popen(
+        command("run", str(root), *ray), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as driver:
+        wait_for(lambda: done(root) > before and at_work(root), "a worker at work")
+        os.kill(at_work(root)[0]["pid"], signal.SIGKILL)
+        killed = done(root)
+        wait_for(lambda: done(root) > killed, "another shard done")
+        cluster.remove_node(workers.pop(), allow_graceful=False)
+        out, said = driver.communicate(timeout=200)
+    assert driver.returncode == 0, said
+    summary = json.loads(out)
+    assert summary["objects"]["done"] == OBJECTS
+    assert summary["problems"] == {}
+    assert len(json.loads(run("report", str(root), "--json")[1])["attempts"]) >= 2, "retried shards are told"
+
+    manifest = gzip.decompress((root / "manifest.jsonl.gz").read_bytes()).splitlines()
+    keys = [json.loads(line)["key"] for line in manifest]
+    assert (len(keys), keys) == (OBJECTS, sorted(set(keys)))
+    counts = verify(dest)
+    assert (counts.verified, counts.damaged) == (OBJECTS, 0)
+    assert not (dest / ".s3haul" / "shards").exists()
+
+
+def test_the_cluster_that_the_help_describes_is_one_that_ray_up_takes():
+    (text,) = re.findall(r"^```yaml ray\n(.*?)^```", topic_text("cluster"), re.DOTALL | re.MULTILINE)
+    validate_config(prepare_config(yaml.safe_load(text)))
