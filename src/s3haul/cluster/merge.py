@@ -17,6 +17,7 @@ from s3haul.cluster.cutting import Shard
 from s3haul.cluster.description import RunDescription
 from s3haul.cluster.directory import RunDirectory
 from s3haul.cluster.schedule import Attempt
+from s3haul.core.key_ranges import just_after
 from s3haul.disk import Destination
 from s3haul.disk.shards import sweep
 from s3haul.engine.listing import natural_path
@@ -96,7 +97,7 @@ class _Books:
     def __init__(self, directory: RunDirectory, run: RunDescription, destination: Destination) -> None:
         self._directory, self._run = directory, run
         self._sha256 = hashlib.sha256()
-        self._last = ""
+        self._first = ""  # the least key that the next shard can have
         self._manifest: BinaryIO = (directory.root / f".{MANIFEST}").open("wb")
         identity = SourceIdentity(run.source.bucket, run.source.base, run.endpoint)
         try:
@@ -113,14 +114,13 @@ class _Books:
         data, entries = audit
         self._sha256.update(data)
         self._manifest.write(data)
-        last = max(
-            [self._last, *(ref.key for ref in shard.refs[-1:]), *(entry["key"] for entry in entries[-1:])]
-        )
+        ends = [ref.key for ref in shard.refs[-1:]] + [entry["key"] for entry in entries[-1:]]
+        end = max([self._first, *map(just_after, ends)])
         if entries:
-            known = self._journal.known(self._first, just_after(last)).keys()
+            known = self._journal.known(self._first, end).keys()
             self._journal.mark_gone(sorted(known - {entry["key"] for entry in entries}))
             self._journal.record_all([outcome_of(entry) for entry in entries])
-        self._first = just_after(last)
+        self._first = end
         if self._journal.backlog > BACKLOG:
             self._journal.flush()
 
