@@ -35,7 +35,7 @@ bench: $(STAMP)           ## the baseline figures in benchmarks/
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable '.[demo]' --group test --group check
+	$(BIN)/python -m pip install --quiet --editable '.[demo,inventory]' --group test --group check
 	touch $@
 
 clean:

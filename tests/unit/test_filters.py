@@ -2,7 +2,7 @@
 
 import pytest
 
-from s3haul.cli.parsing import filters_in_order
+from s3haul.cli.selection import filters_in_order
 from s3haul.core.filters import idle, nothing_selected, selector
 
 
@@ -27,7 +27,11 @@ def test_the_last_matching_pattern_decides(filters, key, selected):
 
 def test_the_order_of_both_flags_is_taken_from_the_command_line():
     argv = ["cp", "s3://b", ".", "--exclude", "*", "--include=*.txt", "--exclude", "--include", "--quiet"]
-    assert filters_in_order(argv) == ((False, "*"), (True, "*.txt"), (False, "--include"))
+    assert filters_in_order(argv, {"--include": (), "--exclude": ()}) == (
+        (False, "*"),
+        (True, "*.txt"),
+        (False, "--include"),
+    )
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ def test_a_verified_object_has_a_complete_line(path):
             "etag": '"26f216"',
             "size": 9,
             "last_modified": "2023-11-14T22:13:20.500Z",
+            "storage_class": "STANDARD",
             "path": "a/b",
             "state": "done",
             "reason": None,

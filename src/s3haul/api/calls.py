@@ -2,14 +2,16 @@
 
 from s3haul.aws.session import OpenStore
 from s3haul.core.adaptive import AdaptiveLimit
-from s3haul.engine.context import Calls
+from s3haul.engine.context import Calls, ObjectSource
 from s3haul.events import Emit
 from s3haul.options import SourceOptions
 from s3haul.store.limited import fitting, limited
 from s3haul.store.limiter import ConcurrencyLimiter
 
 
-def calls_for(bucket: OpenStore, source: SourceOptions, emit: Emit) -> Calls:
+def calls_for(
+    bucket: OpenStore, source: SourceOptions, emit: Emit, objects: ObjectSource | None = None
+) -> Calls:
     """The calls of one run on an open bucket. For the event loop of the run."""
     options = fitting(bucket.transfer)
     return Calls(
@@ -19,4 +21,5 @@ def calls_for(bucket: OpenStore, source: SourceOptions, emit: Emit) -> Calls:
         options=options,
         limiter=ConcurrencyLimiter(AdaptiveLimit(ceiling=options.concurrency)),
         emit=emit,
+        objects=objects,
     )

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from dataclasses import replace
 
+from s3haul.api.objects import object_source, store_for
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.core.stats import Stats
 from s3haul.disk import Destination
@@ -55,15 +56,19 @@ async def download(
     transfer = _within_open_files(transfer, emit)
     with closing(Destination.open(destination.root, force=destination.force)) as opened:
         opened.lock()  # before any request: a destination in use costs none
-        async with open_store(access, source, transfer, on_event=emit) as bucket:
+        async with (
+            open_store(access, source, transfer, on_event=emit) as bucket,
+            object_source(access, source, transfer, emit) as objects,
+        ):
             on_open(bucket)
             job = Job(
-                store=bucket.store,
+                store=store_for(bucket.store, source),
                 credentials=bucket.credentials,
                 destination=opened,
                 source=source,
                 identity=SourceIdentity(source.bucket, source.base, bucket.effective.endpoint),
                 options=bucket.transfer,
+                objects=objects,
                 file_name=destination.name,
                 handle_signals=handle_signals,
             )

@@ -33,6 +33,9 @@ COMMANDS = {
         "status", "Tell how far the run on DEST is, also while it goes on, or how the last one ended."
     ),
     "manifest": Listed("manifest", "Print what became of every listed key, as JSON lines on stdout."),
+    "restore": Listed(
+        "restore", "Print a plan that restores the archived objects which a run on DEST skipped."
+    ),
     "verify": Listed(
         "verify",
         "Re-read every hauled file and compare it with the checksum that S3 stored. Needs no network.",

@@ -5,22 +5,25 @@ import sys
 import time
 from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 from s3haul.api.calls import calls_for
 from s3haul.api.download import download
+from s3haul.api.objects import object_source
 from s3haul.aws.session import OpenStore, open_store
-from s3haul.cli import render, streams
+from s3haul.cli import estimate as shown
+from s3haul.cli import streams
 from s3haul.cli.errors import machine_limit
 from s3haul.cli.logfile import LogFile, summarise, with_log
+from s3haul.cli.plan_file import opened_plan
 from s3haul.cli.render import Ending
 from s3haul.cli.source_warnings import source_warnings
 from s3haul.core.filters import nothing_selected
 from s3haul.core.stats import Stats
 from s3haul.core.text import human_bytes, human_count, show
 from s3haul.disk import free_space_for
-from s3haul.engine.dry_run import Done, Estimate
+from s3haul.engine.dry_run import Done, Estimate, done_of
 from s3haul.engine.dry_run import preview as foresee
 from s3haul.engine.loop import run_loop
 from s3haul.errors import S3HaulError, SourceError
@@ -174,14 +177,20 @@ def preview(
     journal = journal_path(where.root)
 
     async def main(done: Done) -> None:
-        async with open_store(access, source, transfer, on_event=listener.observe) as opened:
+        async with (
+            open_store(access, source, transfer, on_event=listener.observe) as opened,
+            object_source(access, source, transfer, listener.observe) as objects,
+        ):
             for remark in source_warnings(source, transfer.filters):
                 listener.observe(remark)
-            calls = calls_for(opened, source, listener.observe)
+            calls = calls_for(opened, source, listener.observe, objects)
             async for ref, path in foresee(calls, estimate, done):
                 if not (output.quiet or output.json):
                     name = f"{where.root}/{where.name or path}"
-                    streams.put(f"(dryrun) download: s3://{source.bucket}/{show(ref.key)} to {show(name)}")
+                    streams.put(
+                        f"(dryrun) download: s3://{source.bucket}/{show(ref.plain_key)} to {show(name)}"
+                    )
+                add(ref)
                 with streams.unheard(sys.stderr):
                     status.update(seen)
 
@@ -191,20 +200,21 @@ def preview(
     past_rate = None
     with ExitStack() as stack:
         status = stack.enter_context(_status(output))
+        add = stack.enter_context(opened_plan(output.plan, source))
         if journal.is_file():
             reader = stack.enter_context(Reader(journal))
             past_rate = _past_rate(reader)
-            run_loop(main(reader.done))
+            run_loop(main(partial(done_of, reader)))
         else:
-            run_loop(main(lambda _first, _last: ()))
+            run_loop(main(lambda _batch: ()))
     if not estimate.objects:
         with streams.unheard(sys.stderr):
             listener.observe(Warned(nothing_selected(transfer.filters, estimate.filtered), "S3H-S3-19"))
-    lines = list(render.estimate_lines(estimate, past_rate))
+    lines, found = list(shown.lines(estimate, past_rate)), shown.as_object(estimate, past_rate)
     if log is not None:
-        log.tell("estimate", asdict(estimate), lines)
+        log.tell("estimate", found, lines)
     if output.json:
-        streams.put(json.dumps(asdict(estimate)))
+        streams.put(json.dumps(found))
     else:
         streams.put_report("\n".join(lines))
     _check_not_empty(transfer, estimate.objects)

@@ -18,7 +18,17 @@ from s3haul.errors import UsageError
 from s3haul.preflight.statements import EXAMPLE, statement_of
 
 TOPICS = (
-    *("compatibility", "exit-codes", "errors", "filters", "resume", "large-objects", "names"),
+    *(
+        "compatibility",
+        "exit-codes",
+        "errors",
+        "filters",
+        "sources",
+        "plans",
+        "resume",
+        "large-objects",
+        "names",
+    ),
     *("manifest", "json", "threat-model"),
 )
 

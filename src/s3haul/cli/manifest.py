@@ -12,7 +12,18 @@ from s3haul.cli import flags, streams
 
 # A column for every field, those of the checksum by themselves; `part_sizes` is only in JSON.
 COLUMNS = (
-    *("key", "version_id", "etag", "size", "last_modified", "path", "state", "reason", "verdict"),
+    *(
+        "key",
+        "version_id",
+        "etag",
+        "size",
+        "last_modified",
+        "storage_class",
+        "path",
+        "state",
+        "reason",
+        "verdict",
+    ),
     *("checksum_algorithm", "checksum_type", "checksum_value", "sse", "kms_key_id", "detail", "computed"),
 )
 
@@ -23,6 +34,7 @@ class States(StrEnum):
     DONE = "done"
     SKIPPED = "skipped"
     FAILED = "failed"
+    VANISHED = "vanished"
 
 
 class Formats(StrEnum):

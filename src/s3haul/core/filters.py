@@ -45,6 +45,8 @@ def nothing_selected(filters: Filters, filtered: int) -> str:
     """Why a run has nothing to do: the filters, or there is nothing."""
     if not filtered:
         return "Nothing is there: the bucket is empty, or no key begins with the prefix."
+    if not filters:
+        return f"No object of {human_count(filtered)} meets the conditions of size, age, storage class and --regex."
     hint = (
         idle(filters)
         or "the last pattern that matches a key decides, and a pattern sees the key without the prefix"

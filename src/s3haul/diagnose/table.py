@@ -232,7 +232,8 @@ DIAGNOSES: dict[str, Diagnosis] = {
     "S3H-S3-10": Diagnosis(
         "Objects are archived.",
         OWNER,
-        "Restore them (RestoreObject), then run the same command again. Until then they are skipped.",
+        "Restore them (s3haul restore DEST writes the plan), then run the same command again. Until then they are"
+        " skipped.",
     ),
     "S3H-S3-11": Diagnosis(
         "S3 refuses requests for their rate.",
@@ -275,6 +276,16 @@ DIAGNOSES: dict[str, Diagnosis] = {
         "No object is selected: nothing is there, or the filters leave nothing.",
         YOU,
         "Check bucket, prefix and filters; keys are case-sensitive. With --fail-if-empty this is exit code 6.",
+    ),
+    "S3H-S3-20": Diagnosis(
+        "The list that names the objects cannot be used as it is.",
+        YOU,
+        "The message says which line and why; s3haul help sources tells what lists look like.",
+    ),
+    "S3H-S3-21": Diagnosis(
+        "The S3 Inventory report is refused: it is not whole, not this bucket's, or no inventory.",
+        YOU,
+        "The message says which file and why. Take another report, or haul by the listing.",
     ),
     "S3H-KMS-01": Diagnosis(
         "The role may not decrypt the objects (kms:Decrypt).",
@@ -401,6 +412,11 @@ DIAGNOSES: dict[str, Diagnosis] = {
         "Raise the limit that the message names (ulimit -u, ulimit -v, the container's), or lower --concurrency.",
     ),
     "S3H-RUN-01": Diagnosis("A signal ended the run.", YOU, "The same command resumes."),
+    "S3H-RUN-02": Diagnosis(
+        "The run has come to the limit of --max-transfer or --max-duration.",
+        YOU,
+        "The same command goes on where it ended.",
+    ),
     "S3H-USE-01": Diagnosis("Invalid command-line arguments or settings.", YOU, "See s3haul COMMAND --help."),
     "S3H-BUG-01": Diagnosis(
         "A bug in s3haul.", "the authors of s3haul", "Report it with the output of --log-format json."
@@ -435,7 +451,7 @@ _OF_THE_SOURCE = frozenset(
     {
         *("S3H-NET-02", "S3H-NET-04", "S3H-NET-05", "S3H-NET-06", "S3H-NET-07", "S3H-NET-08", "S3H-NET-09"),
         *("S3H-S3-01", "S3H-S3-11", "S3H-S3-12", "S3H-S3-15", "S3H-S3-16", "S3H-S3-17", "S3H-S3-18"),
-        *("S3H-S3-19", "S3H-KMS-08", "S3H-INT-01", "S3H-INT-03", "S3H-INT-05"),
+        *("S3H-S3-19", "S3H-S3-20", "S3H-S3-21", "S3H-KMS-08", "S3H-INT-01", "S3H-INT-03", "S3H-INT-05"),
     }
 )
 

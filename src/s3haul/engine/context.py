@@ -9,11 +9,11 @@ need not wait.
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from s3haul.core.adaptive import AdaptiveLimit
 from s3haul.core.retry import RetryLimits
@@ -26,6 +26,27 @@ from s3haul.options import SourceOptions, TransferOptions
 from s3haul.store.kms_throttling import KmsThrottling
 from s3haul.store.limiter import ConcurrencyLimiter
 from s3haul.store.protocol import ObjectStore
+
+if TYPE_CHECKING:  # it imports this module
+    from s3haul.engine.listing import Batch
+
+
+class ObjectSource(Protocol):
+    """Where the objects of a run come from, where that is not the listing."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether it names every object below the source: then what it does not name is gone."""
+        ...
+
+    @property
+    def past(self) -> bool:
+        """Whether it tells of an earlier time: objects may have vanished or changed since."""
+        ...
+
+    def batches(self, ctx: "Calls") -> "AsyncIterator[Batch]":
+        """The objects in the order of their keys. Raises what ends the run."""
+        ...
 
 
 class RenewableCredentials(Protocol):
@@ -60,6 +81,7 @@ class Calls:
     options: TransferOptions
     limiter: ConcurrencyLimiter
     emit: Emit
+    objects: ObjectSource | None = None  # None: the listing
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     jitter: Callable[[], float] = random.random
     clock: Callable[[], float] = time.monotonic

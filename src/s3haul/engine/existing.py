@@ -4,6 +4,8 @@ It counts as done only if its bytes match the checksum that S3 stores, or, where
 and modification time match as `aws s3 sync` would have it. Otherwise the object is fetched.
 """
 
+from functools import partial
+
 import aiofiles
 
 from s3haul.core.checksums import Composite, Unverifiable
@@ -24,7 +26,8 @@ SAME_TIME = 1.0  # seconds; file systems keep different fractions
 async def verify_existing(ctx: Context, ref: ObjectRef, path: SafePath) -> Outcome | None:
     """The Outcome if the file is the object, None if it must be fetched. Raises as `transfer`."""
     try:
-        meta, _ = await persist(ctx, ref.key, ctx.reading, lambda: ctx.store.head(ref.key, checksums=True))
+        look = partial(ctx.store.head, ref.key, checksums=True, version_id=ref.version_id)
+        meta, _ = await persist(ctx, ref.key, ctx.reading, look)
         if not same_etag(meta.etag, ref.etag):
             return None
         demand_encryption(meta, ctx.options)

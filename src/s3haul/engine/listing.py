@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from s3haul.core.filters import nothing_selected, selector
+from s3haul.core.conditions import choice, key_choice
+from s3haul.core.filters import nothing_selected
 from s3haul.core.keypath import ShadowFilter, safe_path
 from s3haul.core.listing import ListingValidator, unusable
 from s3haul.core.space import SpaceEstimate
@@ -32,7 +33,7 @@ class Survey:
     """What one batch of entries comes to."""
 
     targets: list[Target] = field(default_factory=list)
-    unusable: list[Outcome] = field(default_factory=list)
+    ended: list[Outcome] = field(default_factory=list)  # without being asked for
     filtered: int = 0
     kept: int = 0
     kept_bytes: int = 0
@@ -42,7 +43,7 @@ class Survey:
 
     @property
     def selected(self) -> int:
-        return len(self.targets) + self.kept
+        return len(self.targets) + self.kept + len(self.ended)
 
 
 # Queues targets that are to be fetched; waits while too many are queued.
@@ -75,17 +76,24 @@ async def look_up(ctx: Calls) -> ObjectRef:
     """The entry of the one object that the source names. Raises `SourceError` where there is none."""
     key, what = ctx.source.prefix, ctx.reading
     try:
-        meta, _ = await persist(ctx, key, what, partial(ctx.store.head, key))
+        look = partial(ctx.store.head, key, version_id=ctx.source.version_id)
+        meta, _ = await persist(ctx, key, what, look)
     except GaveUpError as gave_up:
         if gave_up.action.reason == "not-found":
             raise await _no_such_object(ctx) from None
         raise run_error(gave_up.fault, what) from None
-    return meta.ref(key)
+    return meta.ref(key)._replace(version_id=ctx.source.version_id)
 
 
 async def _no_such_object(ctx: Calls) -> SourceError:
     what = ctx.listing
     hint = "check the key; keys are case-sensitive"
+    if ctx.source.version_id is not None:
+        raise SourceError(
+            f"There is no version {ctx.source.version_id!a} of {ctx.url}.",
+            hint="aws s3api list-object-versions --bucket BUCKET --prefix KEY lists them",
+            id="S3H-S3-16",
+        )
     try:
         page, _ = await persist(ctx, "", what, lambda: ctx.store.list_page(ctx.source.prefix + "/"))
         if page.entries:
@@ -105,6 +113,8 @@ class Batch:
     last: str
     final: bool
     unusable: tuple[UnusableEntry, ...] = ()
+    asked: int = 0  # requests that it took to look objects up
+    ended: tuple[Outcome, ...] = ()  # objects that end here: a list names them, and they are there no more
 
 
 async def batches(ctx: Calls) -> AsyncIterator[Batch]:
@@ -132,7 +142,7 @@ async def _list_all(ctx: Context, queue: Queue, room: SpaceEstimate) -> tuple[in
     selected = filtered = 0
     shadows: ShadowFilter[Entry] = ShadowFilter(key=lambda entry: entry[0].key)
     left = await in_thread(ctx.threads, _left_over, ctx)
-    async for batch in batches(ctx):
+    async for batch in ctx.objects.batches(ctx) if ctx.objects else batches(ctx):
         survey = await in_thread(ctx.threads, _look_at, ctx, shadows, left, batch)
         await _send(ctx, queue, room, survey)
         selected, filtered = selected + survey.selected, filtered + survey.filtered
@@ -144,18 +154,25 @@ def _look_at(ctx: Context, shadows: ShadowFilter[Entry], left: dict[str, Partial
     placed = _place(ctx, shadows, batch)
     if batch.final:
         placed += shadows.flush()
-        ctx.journal.mark_gone_after(batch.last)
+        if is_whole(ctx):
+            ctx.journal.mark_gone_after(batch.last)
     survey = _survey(ctx, placed, left)
-    survey.unusable = [unusable(entry) for entry in batch.unusable if _is_selected(ctx, entry)]
-    survey.filtered += len(batch.unusable) - len(survey.unusable)
-    if batch.final:
+    survey.ended = [unusable(entry) for entry in batch.unusable if _is_selected(ctx, entry)]
+    survey.filtered += len(batch.unusable) - len(survey.ended)
+    survey.ended += batch.ended
+    if batch.final and is_whole(ctx):
         for forgotten in left.values():  # nobody will ask for these again
             _drop(ctx, forgotten)
     return survey
 
 
+def is_whole(ctx: Calls) -> bool:
+    """Whether every object is named, so that what the journal knows beside them is gone."""
+    return ctx.objects is None or ctx.objects.whole
+
+
 def _is_selected(ctx: Context, entry: UnusableEntry) -> bool:
-    return selector(ctx.options.filters)(entry.key[len(ctx.source.base) :])
+    return key_choice(ctx.options, ctx.source.base)(entry.key)
 
 
 def _left_over(ctx: Context) -> dict[str, Partial]:
@@ -176,13 +193,16 @@ def _drop(ctx: Context, partial: Partial) -> None:
 
 def _place(ctx: Context, shadows: ShadowFilter[Entry], batch: Batch) -> list[Placed]:
     """Join a page with the journal's rows of the same range; rows without an entry are gone."""
-    rows = ctx.journal.known(batch.after, batch.last)
+    if is_whole(ctx):
+        rows = ctx.journal.known(batch.after, batch.last)
+    else:
+        rows = ctx.journal.known_of([ref.key for ref in batch.refs])
     placed: list[Placed] = []
     for ref in batch.refs:
         placed += shadows.push((ref, rows.pop(ref.key, None)))
     for entry in batch.unusable:
-        rows.pop(entry.key, None)
-    if rows:
+        rows.pop(unusable(entry).ref.key, None)
+    if rows and is_whole(ctx):
         ctx.journal.mark_gone(list(rows))
     return placed
 
@@ -194,10 +214,10 @@ def _survey(ctx: Context, placed: Sequence[Placed], left: dict[str, Partial]) ->
     new file and its commit must not leave a row that vouches for another file.
     """
     survey, replaced, absent = Survey(), list[str](), set[tuple[str, ...]]()
-    base, selected = ctx.source.base, selector(ctx.options.filters)
+    selected = choice(ctx.options, ctx.source.base)
     for (ref, row), shadowed in placed:
         partial = left.pop(ref.key, None) if left else None
-        if not selected(ref.key[len(base) :]):
+        if not selected(ref):
             survey.filtered += 1
             continue
         path = _settle(ctx, ref, row, absent, shadowed=shadowed)
@@ -236,7 +256,7 @@ def _settle(
         return safe_path(ctx.file_name)
     base = ctx.source.base
     path = ctx.destination.settle(natural_path(ref, base, shadowed=shadowed))
-    if path.directory or row is None or row.path in {None, str(path)}:
+    if path.directory or row is None or row.path in {None, str(path)} or ref.of_all_versions:
         return path
     other = ctx.destination.settle(safe_path(ref.key, base=base, shadowed=not shadowed))
     if row.path == str(other) and not shadowed:
@@ -250,6 +270,8 @@ def _settle(
 def natural_path(ref: ObjectRef, base: str, *, shadowed: bool) -> SafePath:
     """The path of a listed object; a zero-byte key that ends in "/" is a directory marker."""
     directory = ref.size == 0 and (ref.key.endswith("/") or ref.key == base)
+    if ref.of_all_versions:
+        return safe_path(ref.key, base=base, versioned=True)
     return safe_path(ref.key, base=base, shadowed=shadowed, directory=directory)
 
 
@@ -266,7 +288,7 @@ async def _send(ctx: Context, queue: Queue, room: SpaceEstimate, survey: Survey)
         for target in survey.targets
         if target.decision is Decision.SKIP
     ]
-    finish(ctx, survey.unusable + skipped)
+    finish(ctx, survey.ended + skipped)
     await queue([target for target in survey.targets if target.decision is not Decision.SKIP])
 
 

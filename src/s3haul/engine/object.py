@@ -6,6 +6,8 @@ A composite checksum needs the sizes of the parts: where the headers call for th
 is asked for again. Trouble with the object is an Outcome; only what ends the run is raised.
 """
 
+from functools import partial
+
 from s3haul.core.retry import Action, Move
 from s3haul.disk import ObjectPathError
 from s3haul.engine.byte_counter import ByteCounter
@@ -75,8 +77,9 @@ async def _versions(ctx: Context, target: Target) -> Outcome:
         if left is not None:
             await drop(ctx, left)
             left = None
-        current, _ = await persist(ctx, ref.key, ctx.reading, lambda: ctx.store.head(target.ref.key))
-        ref = current.ref(ref.key)
+        look = partial(ctx.store.head, ref.key, version_id=ref.version_id)
+        current, _ = await persist(ctx, ref.key, ctx.reading, look)
+        ref = current.ref(ref.key)._replace(version_id=ref.version_id)
     fault = Fault(FaultKind.HTTP, f"it changed {MAX_CHANGES} times while it was fetched", status=412)
     raise GaveUpError(Action(Move.FAIL, "changed"), fault, MAX_CHANGES)
 

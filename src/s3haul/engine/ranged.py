@@ -85,12 +85,12 @@ async def _look(ctx: Context, ref: ObjectRef) -> tuple[ObjectMeta, Wanted] | Non
 
     async def once() -> tuple[ObjectMeta, Wanted]:
         try:
-            meta = await ctx.store.head(ref.key, checksums=True)
+            meta = await ctx.store.head(ref.key, checksums=True, version_id=ref.version_id)
         except StoreError as error:
             if error.fault.status not in _SILENT:
                 raise
             await read_byte(ctx, ref.key, ref.etag or None)  # raises what the reason is, if there is one
-            meta = await ctx.store.head(ref.key, checksums=True)
+            meta = await ctx.store.head(ref.key, checksums=True, version_id=ref.version_id)
         if not same_etag(meta.etag, ref.etag or meta.etag) or meta.size not in {ref.size, None}:
             raise StoreError(Fault(FaultKind.HTTP, "it is not the listed version any more", status=412))
         demand_encryption(meta, ctx.options)

@@ -7,7 +7,7 @@ not committed when a run dies is fetched or verified again, never believed.
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -18,6 +18,7 @@ from s3haul.journal.kinds import PUT_KIND, KindNumbers
 from s3haul.journal.parts import DROP_BLOCKS, DROP_PARTIAL, PUT_BLOCK, PUT_PARTIAL, block_row, partial_row
 from s3haul.journal.reader import KnownRow, Reader
 from s3haul.journal.rows import GONE, GONE_AFTER, PUT, to_row
+from s3haul.journal.storable import bound
 from s3haul.journal.writer import Writer
 from s3haul.models import Block, Outcome, Partial
 
@@ -118,6 +119,14 @@ class Journal:
         """
         return {} if self._empty else self._reader.known(first_key, last_key)
 
+    def known_of(self, keys: Sequence[str]) -> dict[str, KnownRow]:
+        """As `known`, of just these keys."""
+        return {} if self._empty else self._reader.known_of(keys)
+
+    def keys_after(self, key: str, count: int) -> list[str]:
+        """The committed and listed keys behind `key`, at most so many."""
+        return self._reader.keys_after(key, count)
+
     def begin(self, partial: Partial) -> None:
         """Queue an object that will land block by block in a temporary file of its own."""
         self._writer.submit(PUT_PARTIAL, partial_row(partial))
@@ -145,7 +154,7 @@ class Journal:
 
     def mark_gone_after(self, key: str) -> None:
         """The listing ended with `key` ("" for an empty one): all greater keys are gone."""
-        self._writer.submit(GONE_AFTER, (key,))
+        self._writer.submit(GONE_AFTER, (bound(key),))
 
     def flush(self) -> None:
         """Return when everything recorded so far is committed."""

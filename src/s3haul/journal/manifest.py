@@ -41,11 +41,12 @@ def manifest_entry(outcome: Outcome) -> dict[str, Any]:
     """
     ref, checksum = outcome.ref, outcome.checksum
     entry: dict[str, Any] = {
-        "key": ref.key,
+        "key": ref.plain_key,
         "version_id": outcome.version_id,
         "etag": ref.etag,
         "size": ref.size,
         "last_modified": _iso(ref.last_modified),
+        "storage_class": ref.storage_class,
         "path": outcome.path,
         "state": outcome.state,
         "reason": outcome.reason,

@@ -7,7 +7,7 @@ a run sees every row as of some moment, not all as of one moment.
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -19,12 +19,18 @@ from s3haul.journal.errors import damaged, translated
 from s3haul.journal.kinds import KIND, LATEST_KINDS, REMEMBERED, NumberedKind, numbered
 from s3haul.journal.parts import BLOCKS, PARTIALS, to_block
 from s3haul.journal.rows import Row, is_sound, path_of, to_outcome
+from s3haul.journal.storable import bound
 from s3haul.models import Block, Outcome, Partial, State
 
 PAGE = 1000
 
 _ANY = "SELECT 1 FROM objects LIMIT 1"
-_LISTED_BETWEEN = "SELECT * FROM objects WHERE key > ? AND key <= ? AND listed = 1 ORDER BY key"
+_LISTED_BETWEEN = (
+    "SELECT * FROM objects WHERE key > CAST(? AS TEXT) AND key <= CAST(? AS TEXT) AND listed = 1 ORDER BY key"
+)
+_LISTED_OF = "SELECT * FROM objects WHERE listed = 1 AND key IN"
+_KEYS_AT_ONCE = 500  # parameters of a statement
+_KEYS_AFTER = "SELECT key FROM objects WHERE key > CAST(? AS TEXT) AND listed = 1 ORDER BY key LIMIT ?"
 _KIND = Row._fields.index("kind")
 _AFTER = "SELECT * FROM objects WHERE key > ? ORDER BY key LIMIT ?"
 _COUNTS = """SELECT state, reason, verdict, count(*), sum(size), sum(fetched)
@@ -101,18 +107,36 @@ class Reader:
 
     def known(self, first: str, last: str) -> dict[str, KnownRow]:
         """What is known of the listed keys with first < key <= last. Only of a journal that is up to date."""
+        return self._known(self._query(_LISTED_BETWEEN, (bound(first), bound(last))))
+
+    def known_of(self, keys: Sequence[str]) -> dict[str, KnownRow]:
+        """As `known`, of just these keys."""
+        return self._known(self._listed_of(keys))
+
+    def _known(self, rows: list[tuple[Any, ...]]) -> dict[str, KnownRow]:
         base, known = self.source.base, dict[str, KnownRow]()
-        for found in self._query(_LISTED_BETWEEN, (first, last)):
+        for found in rows:
             kind, row = self._checked(found), Row._make(found)
             known[row.key] = KnownRow(
                 row.etag, row.size, path_of(row, base), kind.kind.state, kind.kind.reason
             )
         return known
 
-    def done(self, first: str, last: str) -> set[tuple[str, str, int]]:
-        """Key, ETag and size of what is done and listed, with first < key <= last."""
-        outcomes = self._listed(self._query(_LISTED_BETWEEN, (first, last)))
+    def done_of(self, keys: Sequence[str]) -> set[tuple[str, str, int]]:
+        """Key, ETag and size of those of these keys that are done and listed."""
+        outcomes = self._listed(self._listed_of(keys))
         return {(ref.key, ref.etag, ref.size) for ref, state, *_ in outcomes if state is State.DONE}
+
+    def keys_after(self, key: str, count: int) -> list[str]:
+        """The listed keys behind `key`, at most so many."""
+        return [found for (found,) in self._query(_KEYS_AFTER, (bound(key), count))]
+
+    def _listed_of(self, keys: Sequence[str]) -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = []
+        for start in range(0, len(keys), _KEYS_AT_ONCE):
+            some = tuple(keys[start : start + _KEYS_AT_ONCE])
+            found += self._query(f"{_LISTED_OF} ({', '.join('?' * len(some))})", some)
+        return found
 
     def outcomes(self) -> Iterator[Outcome]:
         """What became of every listed key, in key order."""
@@ -181,6 +205,6 @@ class Reader:
         finally:
             self._connection.rollback()
 
-    def _query(self, sql: str, parameters: tuple[str | int, ...] = ()) -> list[Any]:
+    def _query(self, sql: str, parameters: tuple[str | bytes | int, ...] = ()) -> list[Any]:
         with self._lock, translated(self._path):
             return self._connection.execute(sql, parameters).fetchall()

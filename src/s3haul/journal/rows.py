@@ -38,7 +38,7 @@ _TEXTS, _NUMBERS = 8, Struct("<qdqqqqd")  # the columns that the CRC is of, in t
 # can change it.
 _GONE = f"UPDATE objects SET listed = 0, crc = {_ONES} - crc WHERE listed = 1 AND"  # noqa: S608 - a constant
 GONE = f"{_GONE} key = ?"
-GONE_AFTER = f"{_GONE} key > ?"
+GONE_AFTER = f"{_GONE} key > CAST(? AS TEXT)"  # a `bound`
 
 
 class Row(NamedTuple):

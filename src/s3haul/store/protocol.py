@@ -7,7 +7,7 @@ not retry what it is asked; the engine owns that. It verifies TLS names and foll
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from s3haul.models import ListPage, ObjectMeta, ObjectRef, PartLayout
+from s3haul.models import ListPage, ObjectMeta, ObjectRef, PartLayout, VersionPage
 
 # Bytes of a body.
 Chunk = bytes | memoryview
@@ -75,6 +75,12 @@ class ObjectStore(Protocol):
         """One page of ListObjectsV2 (up to 1,000 keys, in UTF-8 order)."""
         ...
 
+    async def list_versions(
+        self, prefix: str, *, marker: tuple[str, str | None] | None = None
+    ) -> VersionPage:
+        """One page of ListObjectVersions, behind a key and one of its versions."""
+        ...
+
     async def load(self, request: GetRequest, consume: Consume) -> ObjectMeta:
         """One GetObject, as stored (never decoded); returns what the headers said once the body has ended.
 
@@ -83,9 +89,16 @@ class ObjectStore(Protocol):
         """
         ...
 
-    async def head(self, key: str, *, checksums: bool = False, part_number: int | None = None) -> ObjectMeta:
-        """What the headers say of the current version, or of one of its parts; with `checksums` this needs
-        kms:Decrypt too."""
+    async def head(
+        self,
+        key: str,
+        *,
+        checksums: bool = False,
+        part_number: int | None = None,
+        version_id: str | None = None,
+    ) -> ObjectMeta:
+        """What the headers say of the current version, or another, or of one of its parts; with `checksums` this
+        needs kms:Decrypt too."""
         ...
 
     async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:
