@@ -79,7 +79,7 @@ plots: $(STAMP)           ## tables and pictures of the recorded figures, made a
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable '.[demo,metrics,parquet]' --group test --group check
+	$(BIN)/python -m pip install --quiet --editable '.[demo,metrics,parquet,inventory]' --group test --group check
 	touch $@
 
 clean:

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from s3haul.errors import S3HaulError
     from s3haul.options import (
         AccessOptions,
+        Conditions,
         DestinationOptions,
+        ListForm,
+        ObjectList,
         RoleOptions,
         SourceOptions,
         TransferOptions,
@@ -25,7 +28,10 @@ __version__ = "0.1.0"
 __all__ = [
     "AccessOptions",
     "CheckReport",
+    "Conditions",
     "DestinationOptions",
+    "ListForm",
+    "ObjectList",
     "RoleOptions",
     "S3HaulError",
     "SourceOptions",

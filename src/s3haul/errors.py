@@ -141,6 +141,13 @@ class InterruptedRunError(S3HaulError):
         return 128 + self.signal_number
 
 
+class LimitReachedError(S3HaulError):
+    """The run has come to a limit that the user set for it; the same command goes on."""
+
+    exit_code = 7
+    default_id = "S3H-RUN-02"
+
+
 class FaultKind(StrEnum):
     """The layer at which one request failed."""
 

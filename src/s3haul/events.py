@@ -51,6 +51,21 @@ class Finished(NamedTuple):
     outcome: Outcome
 
 
+class Changed(NamedTuple):
+    """An object of a list is another version now than the list says; the one that is there was fetched."""
+
+    key: str
+
+
+class Reconciled(NamedTuple):
+    """The bucket was listed again at the end: so many objects came, changed or went since, some of them by name."""
+
+    added: int
+    changed: int
+    deleted: int
+    examples: tuple[str, ...] = ()
+
+
 class Retrying(NamedTuple):
     """A request failed and will be made again after `delay` seconds; `everyone` when all slow down."""
 
@@ -100,6 +115,8 @@ Event = (
     | Received
     | Resumed
     | Finished
+    | Changed
+    | Reconciled
     | Retrying
     | PartialsKept
     | CredentialsRenewed

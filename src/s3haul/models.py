@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-_ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+NUL = "\0"  # between key and version, where a run takes all versions
+ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 
 
 class ObjectRef(NamedTuple):
@@ -24,9 +25,19 @@ class ObjectRef(NamedTuple):
     restored: bool = False  # an archived object with a finished, unexpired restore
 
     @property
+    def plain_key(self) -> str:
+        """The key as S3 has it: without the version that is part of it where a run takes all versions."""
+        return self.key.removesuffix(f"{NUL}{self.version_id}") if self.version_id else self.key
+
+    @property
+    def of_all_versions(self) -> bool:
+        """Whether the key names the version too."""
+        return self.version_id is not None and self.key.endswith(f"{NUL}{self.version_id}")
+
+    @property
     def archived(self) -> bool:
         """Whether it cannot be read now, as far as a listing tells."""
-        return self.storage_class in _ARCHIVED and not self.restored
+        return self.storage_class in ARCHIVED and not self.restored
 
 
 class UnusableEntry(NamedTuple):
@@ -45,6 +56,25 @@ class ListPage(NamedTuple):
     token: str | None
     key_count: int | None
     empty_answer: bool = False  # a 200 without a ListBucketResult
+    unusable: tuple[UnusableEntry, ...] = ()
+
+
+class VersionEntry(NamedTuple):
+    """One version of a key, or a delete marker in its place; `ref` names its version."""
+
+    ref: ObjectRef
+    latest: bool
+    deleted: bool
+
+
+class VersionPage(NamedTuple):
+    """One page of ListObjectVersions, as the service sent it; `core.versions` checks it."""
+
+    entries: tuple[VersionEntry, ...]
+    truncated: bool
+    next_key: str | None
+    next_version: str | None
+    empty_answer: bool = False
     unusable: tuple[UnusableEntry, ...] = ()
 
 
@@ -151,6 +181,7 @@ class State(StrEnum):
     DONE = "done"
     SKIPPED = "skipped"
     FAILED = "failed"
+    VANISHED = "vanished"  # a list named it, and it is there no more
 
 
 class Verdict(StrEnum):

@@ -40,13 +40,46 @@ class AccessOptions:
     owner_profile: str | None = None  # of the data owner's account, only to explain a refused role
 
 
+class ListForm(StrEnum):
+    """What a list of objects looks like."""
+
+    KEYS = "keys"  # one a line
+    CSV = "csv"  # bucket,key or bucket,key,version
+    MANIFEST = "manifest"  # of an earlier run, as JSON lines
+    BATCH_REPORT = "batch-report"  # of an S3 Batch Operations job
+    PLAN = "plan"  # of a dry run
+    INVENTORY = "inventory"  # S3 Inventory: the manifest.json of one report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectList:
+    """A file that names the objects, in place of the bucket's listing.
+
+    `location` is a path, or for an inventory also s3://BUCKET/KEY of its manifest.json. `encoded` says whether keys are
+    percent-encoded; None is what is usual for the form. `name` is what messages call it, if not by its location.
+    """
+
+    location: str
+    form: ListForm = ListForm.KEYS
+    encoded: bool | None = None
+    name: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceOptions:
-    """What to haul. `prefix` ends in "/" or is empty when recursive, else it is one whole key."""
+    """What to haul. `prefix` ends in "/" or is empty when recursive, else it is one whole key.
+
+    `objects` names them, in place of the listing. `at` (epoch seconds) takes what was there at that time, `all_versions`
+    all that is there; `version_id` is that of the one object.
+    """
 
     bucket: str
     prefix: str = ""
     recursive: bool = True
+    objects: ObjectList | None = None
+    at: float | None = None
+    version_id: str | None = None
+    all_versions: bool = False
     request_payer: str | None = None
     expected_bucket_owner: str | None = None
     page_size: int = 1000
@@ -81,10 +114,24 @@ class RangeOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What must be true of an object for it to be selected; all that are given. Sizes are bytes, both ends included;
+    times are epoch seconds, the end excluded. Each of `regex` must be found in the key without the source prefix."""
+
+    min_size: int | None = None
+    max_size: int | None = None
+    newer_than: float | None = None
+    older_than: float | None = None
+    storage_classes: frozenset[str] = frozenset()
+    regex: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TransferOptions:
     """How objects are fetched and what must be true of them. Times are seconds, rates bytes/s."""
 
     filters: tuple[tuple[bool, str], ...] = ()  # (include?, pattern) in the order given
+    conditions: Conditions = field(default_factory=Conditions)
     sse: str | None = None
     sse_kms_key_id: str | None = None
     require_checksum: bool = False
@@ -93,11 +140,14 @@ class TransferOptions:
     list_concurrency: int = 32  # of these, for the listing
     max_rps: float | None = None  # requests a second
     bandwidth: int | None = None
+    max_transfer: int | None = None  # bytes of one run
+    max_duration: float | None = None  # of one run
     max_attempts: int | None = None  # for one object or page; without it, time alone is the bound
     retry_budget: float = 900.0  # seconds of passing trouble without any success
     stall_timeout: float = 60.0
     minimum_rate: int = 1024  # bytes per second over one stall window
     force_glacier_transfer: bool = False
+    reconcile: bool = False  # list again at the end, and tell what came, changed or went
     fail_if_empty: bool = False  # nothing selected is an error, not a warning
     ranges: RangeOptions = field(default_factory=RangeOptions)
 
@@ -122,3 +172,4 @@ class OutputOptions:
     json_log: bool = False
     metrics_port: int | None = None  # of the Prometheus metrics; 0 is any free one
     metrics_address: str = "127.0.0.1"
+    plan: Path | None = None  # of a dry run, to be written

@@ -189,7 +189,7 @@ class JsonLines:
         match event:
             case Finished() if event.outcome.state is not State.DONE:
                 outcome = event.outcome
-                fields = {"key": outcome.ref.key, "state": outcome.state, "reason": outcome.reason}
+                fields = {"key": outcome.ref.plain_key, "state": outcome.state, "reason": outcome.reason}
                 self._write("object", {**fields, "detail": outcome.detail})
             case Retrying():
                 self._write("retry", event._asdict())

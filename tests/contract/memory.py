@@ -12,7 +12,7 @@ from itertools import islice
 
 from contract.stored import StoredObject, answer, digest, meta_of, one_part, refused, stored, text
 from s3haul.errors import StoreError
-from s3haul.models import ListPage, ObjectMeta, Part, PartLayout
+from s3haul.models import ListPage, ObjectMeta, Part, PartLayout, VersionEntry, VersionPage
 from s3haul.store.protocol import Consume, GetRequest, OnData, SmallObjectWork
 from s3haul.threads import in_thread
 
@@ -82,6 +82,22 @@ class MemoryStore:
         assert isinstance(call.answer, ListPage)
         return call.answer
 
+    async def list_versions(
+        self, prefix: str, *, marker: tuple[str, str | None] | None = None
+    ) -> VersionPage:
+        after = marker[0].encode() if marker else b""
+        wanted = sorted(key.encode() for key in self.objects if key.startswith(prefix))
+        later = [key.decode() for key in wanted if key > after]
+        names, more = later[: self.page_size], len(later) > self.page_size
+        entries = [
+            VersionEntry(meta_of(self.objects[name]).ref(name)._replace(version_id="null"), True, False)
+            for name in names
+        ]
+        page = VersionPage(tuple(entries), more, names[-1] if more else None, "null" if more else None)
+        call = await self._called("versions", prefix, page)
+        assert isinstance(call.answer, VersionPage)
+        return call.answer
+
     async def load(self, request: GetRequest, consume: Consume) -> ObjectMeta:
         async with self._connections:
             self.open_bodies += 1
@@ -109,9 +125,16 @@ class MemoryStore:
     def small_objects(self, work: SmallObjectWork) -> None:
         return None
 
-    async def head(self, key: str, *, checksums: bool = False, part_number: int | None = None) -> ObjectMeta:
+    async def head(
+        self,
+        key: str,
+        *,
+        checksums: bool = False,
+        part_number: int | None = None,
+        version_id: str | None = None,
+    ) -> ObjectMeta:
         try:
-            found = self._find(key, None)
+            found = self._find(key, version_id)
             meta = meta_of(found)
             if part_number is not None:
                 meta, _ = one_part(found, part_number, meta)

@@ -8,6 +8,7 @@ import pytest
 import s3haul
 from s3haul.cli.app import run
 from s3haul.cli.commands import COMMANDS, load
+from s3haul.cli.estimate import as_object
 from s3haul.cli.help_topics import TOPICS, topic_text
 from s3haul.cli.manifest import COLUMNS
 from s3haul.cli.render import Ending
@@ -16,6 +17,7 @@ from s3haul.core.ranges import KMS_FACTOR, MOST_BLOCKS
 from s3haul.core.stats import Stats
 from s3haul.diagnose.reasons import REASONS
 from s3haul.diagnose.table import DIAGNOSES
+from s3haul.engine.dry_run import Estimate
 from s3haul.engine.large_limiter import BYTES_PER_TRANSFER, FIRST
 from s3haul.errors import S3HaulError, UsageError
 from s3haul.options import RangeOptions
@@ -82,6 +84,10 @@ def test_the_table_of_names_is_true(key, directory, shadowed, shown):
     assert str(safe_path(key, directory=directory, shadowed=shadowed)) == shown
     assert key in topic_text("names")
     assert shown in topic_text("names")
+
+
+def test_the_name_of_a_version_is_the_one_of_the_table():
+    assert str(safe_path("k\0ID", versioned=True)) in topic_text("names")
 
 
 def test_the_sizes_in_the_text_on_large_objects_are_those_of_the_code():
@@ -168,3 +174,9 @@ def test_the_table_of_conventions_begins_each_cell_in_its_column():
     for row in rows:
         for column in columns:
             assert row[column - 1 : column].strip() == "", row
+
+
+def test_the_text_on_plans_names_every_field_of_an_estimate():
+    text = topic_text("plans")
+    for name in as_object(Estimate(), None):
+        assert re.search(rf"\b{name}\b", text), name

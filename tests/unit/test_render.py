@@ -2,7 +2,8 @@
 
 import pytest
 
-from s3haul.cli.render import Ending, estimate_lines
+from s3haul.cli.estimate import lines
+from s3haul.cli.render import Ending
 from s3haul.core.stats import Stats
 from s3haul.core.text import colour_mark, quote
 from s3haul.engine.dry_run import Estimate
@@ -103,11 +104,12 @@ def test_marks_are_coloured_and_nothing_else_is():
     )
 
 
-def test_a_dry_run_tells_a_time_only_where_earlier_runs_tell_the_rate():
+def test_a_dry_run_tells_the_time_at_the_rate_of_earlier_runs_or_of_a_usual_link():
     estimate = Estimate(
         objects=1300, bytes=600 * MIB, present=300, needed_bytes=600 * MIB, free_bytes=1 << 40
     )
     estimate.free_files = 10_000
-    known, unknown = list(estimate_lines(estimate, 10.0 * MIB)), list(estimate_lines(estimate))
+    known, unknown = list(lines(estimate, 10.0 * MIB)), list(lines(estimate, None))
     assert "(dryrun) 300 of them are already here, as the journal has it" in unknown
     assert set(known) - set(unknown) == {"(dryrun) time: about 1 min 00 s at the 10.0 MiB/s of earlier runs"}
+    assert set(unknown) - set(known) == {"(dryrun) time: about 5.0 s at 1 Gbit/s"}

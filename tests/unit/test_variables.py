@@ -3,7 +3,7 @@
 import pytest
 
 from s3haul.cli.commands import load
-from s3haul.cli.parsing import filters_in_order
+from s3haul.cli.selection import filters_in_order
 from s3haul.cli.variables import SETTINGS, given, name_of, unknown
 
 OPTIONS = [param for param in load("cp").params if param.param_type_name == "option" and not param.hidden]
@@ -17,6 +17,8 @@ OTHER = {
     "max_rps": "5",
     "metrics_port": "9177",
     "list_concurrency": "4",
+    "files_format": "csv",
+    "files_encoding": "url",
 }
 
 
@@ -46,10 +48,13 @@ def test_a_flag_beats_its_variable(monkeypatch):
 
 def test_filters_of_variables_come_before_those_of_the_command_line(monkeypatch):
     found = parsed(monkeypatch, S3HAUL_EXCLUDE="*", S3HAUL_INCLUDE="*.a *.b")
-    both = found["include"], found["exclude"]
-    assert filters_in_order([], *both) == ((False, "*"), (True, "*.a"), (True, "*.b"))
+    both = {"--include": found["include"], "--exclude": found["exclude"]}
+    assert filters_in_order([], both) == ((False, "*"), (True, "*.a"), (True, "*.b"))
     words = ["--include", "*.c"]
-    assert filters_in_order(words, ["*.c"], ["*"]) == ((False, "*"), (True, "*.c"))
+    assert filters_in_order(words, {"--include": ["*.c"], "--exclude": ["*"]}) == (
+        (False, "*"),
+        (True, "*.c"),
+    )
 
 
 def test_a_variable_that_sets_nothing_is_told_with_the_one_that_is_meant():

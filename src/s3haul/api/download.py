@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from dataclasses import replace
 
+from s3haul.api.objects import object_source, store_for
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.core.stats import Stats
 from s3haul.disk import Destination
@@ -55,15 +56,24 @@ async def download(
     transfer = within_open_files(transfer, emit)
     with closing(Destination.open(destination.root, force=destination.force)) as opened:
         opened.lock()  # before any request: a destination in use costs none
-        async with open_store(access, source, transfer, on_event=emit) as bucket:
+        async with (
+            open_store(access, source, transfer, on_event=emit) as bucket,
+            object_source(access, source, transfer, emit) as objects,
+        ):
             on_open(bucket)
-            job = job_on(bucket, source, opened)
-            await haul(replace(job, file_name=destination.name, handle_signals=handle_signals), stats, emit)
+            job = replace(
+                job_on(bucket, source, opened),
+                store=store_for(bucket.store, source),
+                objects=objects,
+                file_name=destination.name,
+                handle_signals=handle_signals,
+            )
+            await haul(job, stats, emit)
     return stats
 
 
 def job_on(bucket: OpenStore, source: SourceOptions, destination: Destination) -> Job:
-    """What is to be done with an open bucket and an open destination: everything, without a look at signals."""
+    """The job that copies everything of an open bucket to an open destination. It handles no signals."""
     return Job(
         store=bucket.store,
         credentials=bucket.credentials,
@@ -71,6 +81,7 @@ def job_on(bucket: OpenStore, source: SourceOptions, destination: Destination) -
         source=source,
         identity=SourceIdentity(source.bucket, source.base, bucket.effective.endpoint),
         options=bucket.transfer,
+        timings=bucket.timings,
         handle_signals=False,
     )
 

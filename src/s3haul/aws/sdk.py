@@ -16,7 +16,7 @@ import aiohttp
 from s3haul.aws.carrier import UNREADABLE
 from s3haul.aws.translate import FOREIGN, handshake_kind, translate
 from s3haul.errors import Fault, FaultKind, StoreError
-from s3haul.models import ListPage, ObjectMeta, PartLayout
+from s3haul.models import ListPage, ObjectMeta, PartLayout, VersionPage
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.s3 import responses
 from s3haul.s3.credentials import FetchCredentials
@@ -79,6 +79,21 @@ class SdkStore:
             self._restores = None  # so that restored objects count as archived
         return responses.list_page(answer)
 
+    async def list_versions(
+        self, prefix: str, *, marker: tuple[str, str | None] | None = None
+    ) -> VersionPage:
+        key, version = marker or (None, None)
+        answer = await self._call(
+            "list_object_versions",
+            Prefix=prefix,
+            EncodingType="url",
+            MaxKeys=self._source.page_size,
+            KeyMarker=key,
+            VersionIdMarker=version,
+            OptionalObjectAttributes=["RestoreStatus"],
+        )
+        return responses.version_page(answer)
+
     async def load(self, request: GetRequest, consume: Consume) -> ObjectMeta:
         first_last = request.byte_range
         answer = await self._call(
@@ -126,9 +141,20 @@ class SdkStore:
             slow = f"{received} bytes in {waited:.1f} s are less than {self._transfer.minimum_rate} bytes/s"
             raise StoreError(Fault(FaultKind.STALL, slow))
 
-    async def head(self, key: str, *, checksums: bool = False, part_number: int | None = None) -> ObjectMeta:
+    async def head(
+        self,
+        key: str,
+        *,
+        checksums: bool = False,
+        part_number: int | None = None,
+        version_id: str | None = None,
+    ) -> ObjectMeta:
         mode = "ENABLED" if checksums else None
-        return _meta(await self._call("head_object", Key=key, ChecksumMode=mode, PartNumber=part_number))
+        return _meta(
+            await self._call(
+                "head_object", Key=key, ChecksumMode=mode, PartNumber=part_number, VersionId=version_id
+            )
+        )
 
     async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:
         async def page(marker: int | None) -> Mapping[str, Any]:

@@ -7,18 +7,19 @@ from typing import TypeVar
 from s3haul.core.retry import THROTTLE, of_kms
 from s3haul.errors import StoreError
 from s3haul.models import ListPage, ObjectMeta, ObjectRef, PartLayout
-from s3haul.store.protocol import Consume, GetRequest, ObjectStore, SmallObjects, SmallObjectWork
+from s3haul.store.protocol import Consume, GetRequest, ObjectStore
+from s3haul.store.wrapped import WrappedStore
 
 PAGE = 1000
 
 T = TypeVar("T")
 
 
-class SampleStore:
+class SampleStore(WrappedStore):
     """As `store.ObjectStore`. `throttles` counts refusals by the service that made them: "kms" or "s3"."""
 
     def __init__(self, store: ObjectStore, refs: Sequence[ObjectRef]) -> None:
-        self._store = store
+        super().__init__(store)
         self._refs = refs
         self.throttles: Counter[str] = Counter()
 
@@ -30,19 +31,22 @@ class SampleStore:
         return ListPage(entries, truncated=more, token=str(end) if more else None, key_count=len(entries))
 
     async def load(self, request: GetRequest, consume: Consume) -> ObjectMeta:
-        return await self._counted(self._store.load(request, consume))
+        return await self._counted(super().load(request, consume))
 
-    async def head(self, key: str, *, checksums: bool = False, part_number: int | None = None) -> ObjectMeta:
-        return await self._counted(self._store.head(key, checksums=checksums, part_number=part_number))
+    async def head(
+        self,
+        key: str,
+        *,
+        checksums: bool = False,
+        part_number: int | None = None,
+        version_id: str | None = None,
+    ) -> ObjectMeta:
+        return await self._counted(
+            super().head(key, checksums=checksums, part_number=part_number, version_id=version_id)
+        )
 
     async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:
-        return await self._counted(self._store.part_layout(key, version_id=version_id))
-
-    def statistics(self) -> dict[str, int]:
-        return self._store.statistics()
-
-    def small_objects(self, work: SmallObjectWork) -> SmallObjects | None:
-        return self._store.small_objects(work)
+        return await self._counted(super().part_layout(key, version_id=version_id))
 
     async def _counted(self, asked: Awaitable[T]) -> T:
         try:

@@ -9,6 +9,7 @@ from s3haul.cli import flags, parsing
 from s3haul.cli.commands import Grouped
 from s3haul.cli.flags import Transports
 from s3haul.cli.loading import quick_imports
+from s3haul.cli.selection import filters_in_order
 from s3haul.cli.variables import SETTINGS
 from s3haul.options import AccessOptions, OutputOptions, TransferOptions
 
@@ -77,7 +78,9 @@ def check(
         owner_profile=owner_profile,
     )
     where = parsing.parse_destination(dest, what, force=force) if dest not in {None, "-"} else None
-    transfer = TransferOptions(filters=parsing.filters_in_order(ctx.obj, include or (), exclude or ()))
+    transfer = TransferOptions(
+        filters=filters_in_order(ctx.obj, {"--include": include or (), "--exclude": exclude or ()})
+    )
     with quick_imports():
         from s3haul.cli.examine import run  # noqa: PLC0415 - help and usage errors stay fast
 

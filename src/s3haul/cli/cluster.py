@@ -13,6 +13,7 @@ from s3haul.cli import flags, parsing
 from s3haul.cli.commands import Grouped
 from s3haul.cli.flags import Transports
 from s3haul.cli.loading import quick_imports
+from s3haul.cli.selection import filters_in_order
 from s3haul.cli.variables import SETTINGS
 from s3haul.options import AccessOptions, Existing, OutputOptions, TransferOptions
 
@@ -172,7 +173,7 @@ def plan(
         no_sign_request=no_sign_request,
     )
     transfer = TransferOptions(
-        filters=parsing.filters_in_order(ctx.obj, include or (), exclude or ()),
+        filters=filters_in_order(ctx.obj, {"--include": include or (), "--exclude": exclude or ()}),
         sse=sse,
         sse_kms_key_id=sse_kms_key_id,
         require_checksum=require_checksum,

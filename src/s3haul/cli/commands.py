@@ -35,6 +35,9 @@ COMMANDS = {
     "manifest": Listed(
         "manifest", "Print what became of every listed key, as JSON lines, CSV or Parquet on stdout."
     ),
+    "restore": Listed(
+        "restore", "Print a plan that restores the archived objects which a run on DEST skipped."
+    ),
     "verify": Listed(
         "verify",
         "Re-read every hauled file and compare it with the checksum that S3 stored. Needs no network.",

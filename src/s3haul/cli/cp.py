@@ -3,12 +3,15 @@
 Turns flags into records; `cli.haul` does the run. No decision about objects is made here.
 """
 
+import time
+
 import typer
 
-from s3haul.cli import flags, parsing
+from s3haul.cli import flags, parsing, selection, selection_flags
 from s3haul.cli.commands import Grouped
 from s3haul.cli.flags import LogFormats, Transports
 from s3haul.cli.loading import quick_imports
+from s3haul.cli.selection_flags import ListFormats
 from s3haul.cli.variables import SETTINGS
 from s3haul.errors import UsageError
 from s3haul.options import AccessOptions, Existing, OutputOptions, TransferOptions
@@ -56,6 +59,22 @@ def cp(
     recursive: flags.Recursive = False,
     include: flags.Include = None,
     exclude: flags.Exclude = None,
+    include_from: selection_flags.IncludeFrom = None,
+    exclude_from: selection_flags.ExcludeFrom = None,
+    min_size: selection_flags.MinSize = None,
+    max_size: selection_flags.MaxSize = None,
+    newer_than: selection_flags.NewerThan = None,
+    older_than: selection_flags.OlderThan = None,
+    storage_class: selection_flags.StorageClass = None,
+    regex: selection_flags.Regex = None,
+    files_from: selection_flags.FilesFrom = None,
+    files_format: selection_flags.FilesFormat = ListFormats.KEYS,
+    files_encoding: selection_flags.FilesEncoding = None,
+    inventory: selection_flags.InventoryReport = None,
+    plan: selection_flags.PlanFile = None,
+    version_id: selection_flags.VersionId = None,
+    at: selection_flags.At = None,
+    all_versions: selection_flags.AllVersions = False,
     request_payer: flags.RequestPayer = None,
     expected_bucket_owner: flags.BucketOwner = None,
     page_size: flags.PageSize = 1000,
@@ -64,14 +83,18 @@ def cp(
     require_checksum: flags.RequireChecksum = False,
     existing: flags.ExistingFiles = Existing.VERIFY,
     force_glacier_transfer: flags.ForceGlacier = False,
+    reconcile: selection_flags.Reconcile = False,
     fail_if_empty: flags.FailIfEmpty = False,
     concurrency: flags.Concurrency = 256,
     list_concurrency: flags.ListConcurrency = 32,
     max_rps: flags.MaxRps = None,
     bwlimit: flags.BwLimit = None,
+    max_transfer: selection_flags.MaxTransfer = None,
+    max_duration: selection_flags.MaxDuration = None,
     transport: flags.Transport = Transports.AUTO,
     force: flags.Force = False,
     dryrun: flags.Dryrun = False,
+    save_plan: selection_flags.SavePlan = None,
     quiet: flags.Quiet = False,
     no_progress: flags.NoProgress = False,
     verbose: flags.Verbose = False,
@@ -97,6 +120,9 @@ def cp(
         expected_bucket_owner=expected_bucket_owner,
         page_size=page_size,
     )
+    what = selection.with_versions(
+        what, version_id=version_id, at=at, all_versions=all_versions, now=time.time()
+    )
     if no_sign_request and (role_arn or source_profile):
         raise UsageError("--no-sign-request and a role contradict each other.")
     if sse is not None and sse not in _SSE:
@@ -117,7 +143,24 @@ def cp(
         credential_patience=credential_patience,
     )
     transfer = TransferOptions(
-        filters=parsing.filters_in_order(ctx.obj, include or (), exclude or ()),
+        filters=selection.filters_in_order(
+            ctx.obj,
+            {
+                "--include": include or (),
+                "--exclude": exclude or (),
+                "--include-from": include_from or (),
+                "--exclude-from": exclude_from or (),
+            },
+        ),
+        conditions=selection.conditions(
+            min_size=min_size,
+            max_size=max_size,
+            newer_than=newer_than,
+            older_than=older_than,
+            storage_classes=storage_class or (),
+            regex=regex or (),
+            now=time.time(),
+        ),
         sse=sse,
         sse_kms_key_id=sse_kms_key_id,
         require_checksum=require_checksum,
@@ -126,14 +169,19 @@ def cp(
         list_concurrency=list_concurrency,
         max_rps=max_rps,
         bandwidth=parsing.parse_bwlimit(bwlimit),
+        max_transfer=selection.size("--max-transfer", max_transfer),
+        max_duration=selection.span("--max-duration", max_duration),
         force_glacier_transfer=force_glacier_transfer,
+        reconcile=selection.reconcile(what, files_from or plan, wanted=reconcile),
         fail_if_empty=fail_if_empty,
     )
+    if save_plan is not None and (not (dryrun and what.recursive) or all_versions):
+        raise UsageError("--save-plan goes with --dryrun, of a bucket or a prefix, and not of all versions.")
     to_stdout = dest == "-"
     if metrics_port is not None and (to_stdout or dryrun):
         raise UsageError("--metrics-port serves the metrics of a haul into files.")
     if to_stdout:
-        parsing.demand_one_object(what, other_output=json or dryrun, filters=bool(transfer.filters))
+        parsing.demand_one_object(what, other_output=json or dryrun, filters=selection.is_narrowed(transfer))
     where = None if to_stdout else parsing.parse_destination(dest, what, force=force)
     output = OutputOptions(
         quiet=quiet,
@@ -143,12 +191,16 @@ def cp(
         json_log=log_format is LogFormats.JSON,
         metrics_port=metrics_port,
         metrics_address=metrics_address,
+        plan=save_plan,
     )
     with quick_imports():
-        from s3haul.cli import haul, stdout  # noqa: PLC0415 - help and usage errors stay fast
+        from s3haul.cli import haul, lists, stdout  # noqa: PLC0415 - help and usage errors stay fast
         from s3haul.cli.logfile import opened_log  # noqa: PLC0415 - same
 
-    with opened_log(log_file, ctx.obj, as_json=output.json_log) as log:
+    with (
+        opened_log(log_file, ctx.obj, as_json=output.json_log) as log,
+        lists.opened(what, files_from, files_format, files_encoding, inventory=inventory, plan=plan) as what,
+    ):
         if where is None:
             return stdout.run(access, what, transfer, log)
         return (haul.preview if dryrun else haul.run)(access, what, transfer, where, output, log=log)

@@ -75,11 +75,19 @@ FLAGS = {
         ("--sse-c", "--sse-c-key", "--sse-c-copy-source"), "s3haul cannot read objects under keys of your own"
     ),
     **dict.fromkeys(
-        ("--version-id", "--all-versions", "--versions"), "s3haul hauls the current version of each key"
+        ("--versions", "--s3-versions"),
+        "--all-versions takes all, --at TIME those of a moment (s3haul help sources)",
     ),
+    "--s3-version-at": "--at TIME",
+    "--point-in-time": "--at TIME",
+    "--rewind": "--at TIME",
+    "--max-age": "--newer-than TIME",
+    "--min-age": "--older-than TIME",
+    "--filter-include-regex": "--regex PATTERN",
+    "--manifest-file": "--files-from FILE (s3haul help sources)",
     **dict.fromkeys(
         (
-            *("--acl", "--grants", "--storage-class", "--content-type", "--metadata", "--cache-control"),
+            *("--acl", "--grants", "--content-type", "--metadata", "--cache-control"),
             *("--website-redirect", "--content-disposition", "--content-encoding", "--content-language"),
             *("--expires", "--metadata-directive", "--copy-props", "--expected-size", "--guess-mime-type"),
             *("--no-guess-mime-type", "--checksum-algorithm", "--tagging"),

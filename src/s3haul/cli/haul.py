@@ -3,17 +3,20 @@
 import json
 import sys
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from contextlib import ExitStack, aclosing, contextmanager
-from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 from s3haul.api.download import download
+from s3haul.api.objects import object_source
 from s3haul.aws.session import OpenStore, open_store
-from s3haul.cli import render, streams
+from s3haul.cli import estimate as shown
+from s3haul.cli import streams
 from s3haul.cli.errors import machine_limit
 from s3haul.cli.exporting import exporter
 from s3haul.cli.logfile import LogFile, summarise, with_log
+from s3haul.cli.plan_file import opened_plan
 from s3haul.cli.render import Ending
 from s3haul.cli.source_warnings import source_warnings
 from s3haul.core.filters import nothing_selected
@@ -21,14 +24,14 @@ from s3haul.core.stats import Stats
 from s3haul.core.text import human_bytes, human_count, show
 from s3haul.disk import free_space_for
 from s3haul.engine.context import read_context
-from s3haul.engine.dry_run import Done, Estimate
+from s3haul.engine.dry_run import Done, Estimate, done_of
 from s3haul.engine.dry_run import preview as foresee
-from s3haul.engine.listing import natural_path
 from s3haul.engine.loop import run_loop
 from s3haul.errors import S3HaulError, SourceError
-from s3haul.events import Event, Noted, Warned
+from s3haul.events import Emit, Event, Noted, Warned
 from s3haul.journal import Reader
 from s3haul.journal.location import journal_path
+from s3haul.models import ObjectRef, SafePath
 from s3haul.options import AccessOptions, DestinationOptions, OutputOptions, SourceOptions, TransferOptions
 from s3haul.progress import Bars, JsonLines, Lines, Listener, Quiet, Status
 
@@ -162,6 +165,39 @@ def _url(source: SourceOptions) -> str:
     return f"s3://{source.bucket}/{source.prefix}"
 
 
+def _nothing_is_done(_refs: Sequence[ObjectRef]) -> Collection[tuple[str, str, int]]:
+    """As `Done`, without a journal."""
+    return ()
+
+
+async def _foresee(
+    access: AccessOptions,
+    source: SourceOptions,
+    transfer: TransferOptions,
+    *,
+    emit: Emit,
+    estimate: Estimate,
+    done: Done,
+    each: Callable[[ObjectRef, SafePath], None],
+    update: Callable[[], None],
+) -> None:
+    """Add up the estimate; `each` gets every object that would be fetched, `update` is called after every batch."""
+    async with (
+        open_store(access, source, transfer, on_event=emit) as opened,
+        object_source(access, source, transfer, emit) as objects,
+    ):
+        for remark in source_warnings(source, transfer.filters):
+            emit(remark)
+        ctx = read_context(
+            opened.store, source, opened.transfer, emit, credentials=opened.credentials, objects=objects
+        )
+        async with aclosing(foresee(ctx, estimate, done)) as batches:
+            async for batch in batches:
+                for ref, path in batch:
+                    each(ref, path)
+                update()
+
+
 def preview(
     access: AccessOptions,
     source: SourceOptions,
@@ -178,45 +214,50 @@ def preview(
     listener = with_log(Quiet(stats, sys.stderr, colour=streams.colour_allowed(sys.stderr)), log, stats)
     journal = journal_path(where.root)
 
-    async def main(done: Done) -> None:
-        async with open_store(access, source, transfer, on_event=listener.observe) as opened:
-            for remark in source_warnings(source, transfer.filters):
-                listener.observe(remark)
-            ctx = read_context(
-                opened.store, source, opened.transfer, listener.observe, credentials=opened.credentials
-            )
-            async with aclosing(foresee(ctx, estimate, done)) as pages:
-                async for page in pages:
-                    for ref, shadowed in () if output.quiet or output.json else page:
-                        name = (
-                            f"{where.root}/{where.name or natural_path(ref, source.base, shadowed=shadowed)}"
-                        )
-                        streams.put(
-                            f"(dryrun) download: s3://{source.bucket}/{show(ref.key)} to {show(name)}"
-                        )
-                    with streams.unheard(sys.stderr):
-                        status.update(seen)
+    def tell(ref: ObjectRef, path: SafePath) -> None:
+        if not (output.quiet or output.json):
+            name = f"{where.root}/{where.name or path}"
+            streams.put(f"(dryrun) download: s3://{source.bucket}/{show(ref.plain_key)} to {show(name)}")
 
     def seen(_seconds: float) -> str:
         return f"listed {human_count(estimate.objects, 'object')}, {human_bytes(estimate.bytes)}"
 
-    past_rate = None
+    def each(ref: ObjectRef, path: SafePath) -> None:
+        tell(ref, path)
+        add(ref)
+
+    def update() -> None:
+        with streams.unheard(sys.stderr):
+            status.update(seen)
+
+    past_rate, done = None, _nothing_is_done
     with ExitStack() as stack:
         status = stack.enter_context(_status(output))
+        add = stack.enter_context(opened_plan(output.plan, source))
         if journal.is_file():
             reader = stack.enter_context(Reader(journal))
             past_rate = _past_rate(reader)
-            run_loop(main(reader.done))
-        else:
-            run_loop(main(lambda _first, _end: ()))
+            done = partial(done_of, reader)
+        run_loop(
+            _foresee(
+                access,
+                source,
+                transfer,
+                emit=listener.observe,
+                estimate=estimate,
+                done=done,
+                each=each,
+                update=update,
+            )
+        )
     if not estimate.objects:
         with streams.unheard(sys.stderr):
             listener.observe(Warned(nothing_selected(transfer.filters, estimate.filtered), "S3H-S3-19"))
-    lines = list(render.estimate_lines(estimate, past_rate))
+    lines, found = list(shown.lines(estimate, past_rate)), shown.as_object(estimate, past_rate)
     if log is not None:
-        log.tell("estimate", asdict(estimate), lines)
+        log.tell("estimate", found, lines)
     if output.json:
-        streams.put(json.dumps(asdict(estimate)))
+        streams.put(json.dumps(found))
     else:
         streams.put_report("\n".join(lines))
     _check_not_empty(transfer, estimate.objects)

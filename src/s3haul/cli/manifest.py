@@ -33,6 +33,7 @@ class States(StrEnum):
     DONE = "done"
     SKIPPED = "skipped"
     FAILED = "failed"
+    VANISHED = "vanished"
 
 
 class Formats(StrEnum):

@@ -4,7 +4,6 @@ anything is opened.
 
 import re
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 
 from s3haul.cli.spellings import meant
@@ -156,29 +155,4 @@ def demand_one_object(source: SourceOptions, *, other_output: bool, filters: boo
             "Standard output takes the object and nothing else.", hint="leave out --json and --dryrun"
         )
     if filters:
-        raise UsageError("--include and --exclude choose among objects, and - takes one.")
-
-
-def filters_in_order(
-    argv: Sequence[str], include: Sequence[str] = (), exclude: Sequence[str] = ()
-) -> tuple[tuple[bool, str], ...]:
-    """`--include` and `--exclude` in the order given, which the parsed lists no longer tell.
-
-    Those of a variable, which is used where the flag is not, go before: first what it excludes.
-    """
-    found: list[tuple[bool, str]] = []
-    words = iter(argv)
-    for word in words:
-        flag, equals, value = word.partition("=")
-        if word == "--":
-            break
-        if flag in {"--include", "--exclude"}:
-            found.append((flag == "--include", value if equals else next(words, "")))
-    given = {kind for kind, _ in found}
-    of_variables = [
-        (kind, pattern)
-        for kind, patterns in ((False, exclude), (True, include))
-        if kind not in given
-        for pattern in patterns
-    ]
-    return (*of_variables, *found)
+        raise UsageError("Filters choose among objects, and - takes one.")

@@ -1,4 +1,4 @@
-"""Endings made readable: the summary of a run as text or as one JSON object, the estimate of a dry run.
+"""Endings made readable: the summary of a run as text or as one JSON object.
 
 Everything that came from outside passes through `show`. Returns lines; printing is the commands'.
 """
@@ -12,7 +12,6 @@ from s3haul.cli.errors import exit_code_of
 from s3haul.core.stats import Cause, Stats
 from s3haul.core.text import human_bytes, human_count, human_duration, quote, show
 from s3haul.diagnose.reasons import REASONS, UNEXPLAINED
-from s3haul.engine.dry_run import Estimate
 from s3haul.errors import S3HaulError
 from s3haul.models import Verdict
 
@@ -55,6 +54,7 @@ class Ending:
         yield from _verdict_lines(stats)
         if stats.encoded:
             yield f"  encoded   {human_count(stats.encoded, 'name')} that a file cannot have; see s3haul help names"
+        yield from _since_lines(stats)
         if stats.filtered:
             yield f"  filtered  {human_count(stats.filtered, 'object')}"
         for state, causes in (("skipped", stats.skipped), ("failed", stats.failed)):
@@ -75,9 +75,16 @@ class Ending:
         if self.root == "-":
             return
         manifest = f"s3haul manifest {show(shlex.quote(self.root))}"
-        for state, count in (("skipped", stats.skipped_count), ("failed", stats.failed_count)):
+        counts = {
+            "skipped": stats.skipped_count,
+            "failed": stats.failed_count,
+            "vanished": stats.vanished.count,
+        }
+        for state, count in counts.items():
             if count:
                 yield f"  list them {manifest} --state {state}"
+        if "archived" in stats.skipped:
+            yield f"  restore   s3haul restore {show(shlex.quote(self.root))} > restore.csv"
         yield f"  manifest  {manifest}"
         yield f"  report    s3haul report {show(shlex.quote(self.root))}"
 
@@ -105,6 +112,9 @@ class Ending:
             "algorithms": dict(stats.algorithms),
             "skipped": _causes(stats.skipped),
             "failed": _causes(stats.failed),
+            "vanished": {"objects": stats.vanished.count, "examples": stats.vanished.keys},
+            "changed": stats.changed,
+            "reconciled": stats.reconciled._asdict() if stats.reconciled else None,
             "diagnosis": _diagnosis(self.findings),
             "retries": dict(stats.retries),
             "credential_renewals": stats.renewals,
@@ -113,27 +123,22 @@ class Ending:
         }
 
 
-def estimate_lines(estimate: Estimate, past_rate: float | None = None) -> Iterator[str]:
-    """What a run would cost, for a person; the time only where earlier runs tell the rate (bytes/s)."""
-    objects = human_count(estimate.objects, "object")
-    yield f"(dryrun) {objects}, {human_bytes(estimate.bytes)}; {human_count(estimate.filtered)} filtered"
-    if estimate.archived:
-        yield f"(dryrun) {human_count(estimate.archived)} of them are archived and would be skipped"
-    if estimate.present:
-        yield f"(dryrun) {human_count(estimate.present)} of them are already here, as the journal has it"
-    reads = estimate.get_requests + estimate.head_requests
-    yield (
-        f"(dryrun) requests: {estimate.list_requests:,} LIST, {estimate.get_requests:,} GET,"
-        f" {estimate.head_requests:,} HEAD; up to {reads:,} KMS Decrypt (fewer with Bucket Keys)"
-    )
-    yield (
-        f"(dryrun) space: {human_bytes(estimate.needed_bytes)} to fetch, {human_bytes(estimate.free_bytes)} free"
-    )
-    if estimate.needed_bytes and past_rate:
-        seconds = estimate.needed_bytes / past_rate
-        yield f"(dryrun) time: about {human_duration(seconds)} at the {human_bytes(past_rate)}/s of earlier runs"
-    if said := estimate.room.warning():
-        yield f"(dryrun) ! {said}"
+def _since_lines(stats: Stats) -> Iterator[str]:
+    """What has become of the objects since they were named by a list, and of the bucket since it was listed."""
+    if stats.changed:
+        yield f"  changed   {human_count(stats.changed, 'object')}: fetched as they are now, not as the list says"
+    if stats.vanished.count:
+        yield from _cause_lines("vanished", "vanished", stats.vanished, ())
+    found = stats.reconciled
+    if found is None:
+        return
+    if found.added or found.changed or found.deleted:
+        yield (
+            f"  meanwhile {found.added:,} added, {found.changed:,} changed, {found.deleted:,} deleted in the bucket:"
+            f" for example {', '.join(show(key) for key in found.examples)}"
+        )
+    else:
+        yield "  meanwhile nothing: the bucket is as it was copied"
 
 
 def error_object(error: S3HaulError | None) -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # help stays fast
     from s3haul.journal import Reader
     from s3haul.journal.reader import Count, Run
 
-STATES = ("done", "skipped", "failed")
+STATES = ("done", "skipped", "failed", "vanished")
 EPILOG = """\b
 Examples:
   s3haul status ./data

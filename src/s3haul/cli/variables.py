@@ -22,8 +22,9 @@ def given(params: list[Any], environ: Mapping[str, str] = os.environ) -> dict[st
 
 def unknown(params: list[Any], environ: Mapping[str, str] = os.environ) -> Iterator[str]:
     """What is wrong with the variables that look like ours and set nothing."""
-    known = [name_of(param.name) for param in params if getattr(param, "allow_from_autoenv", False)]
+    flags = [param.name.upper() for param in params if getattr(param, "allow_from_autoenv", False)]
     for name in sorted(environ):
-        if name.startswith(f"{PREFIX}_") and name not in known:
-            near = get_close_matches(name, known, n=1, cutoff=0.8)
-            yield f"{name} sets no flag{f': did you mean {near[0]} ?' if near else ''}"
+        flag = name.removeprefix(f"{PREFIX}_")
+        if flag != name and flag not in flags:
+            near = get_close_matches(flag, flags, n=1, cutoff=0.75)
+            yield f"{name} sets no flag{f': did you mean {name_of(near[0])} ?' if near else ''}"

@@ -72,6 +72,8 @@ def nothing_selected(filters: Filters, filtered: int) -> str:
         return "No key begins with what --include asks for: keys are case-sensitive, and a pattern sees them without the prefix."
     if not filtered:
         return "Nothing is there: the bucket is empty, or no key begins with the prefix."
+    if not filters:
+        return f"No object of {human_count(filtered)} meets the conditions of size, age, storage class and --regex."
     hint = (
         idle(filters)
         or "the last pattern that matches a key decides, and a pattern sees the key without the prefix"

@@ -9,13 +9,14 @@ it is. Every other one is *encoded*:
     ~s3haul~+CHUNK    a directory: the beginning of a component too long for one name
     ~s3haul~@TEXT     as "=", for the last component of a *shadowed* key: one below which other keys
                       live ("a" beside "a/b"), so that the file sits next to the directory
+    ~s3haul~:VERSION:TEXT   as "=", for the last component of a key of which all versions are taken
 
 Encoded are: "", ".", "..", what holds NUL or a lone surrogate, what exceeds 255 UTF-8 bytes, what
 begins with the mark, and ".s3haul" (the state directory) as the first component. The last two are
 compared as a disk would that folds case and drops invisible characters.
 
-Why no two keys collide. Components become *words*: one ordinary name, or "+" names ended by one "="
-or "@" name. No ordinary name begins with the mark, so words are a prefix code: a list of names reads
+Why no two keys collide. Components become *words*: one ordinary name, or "+" names ended by one "=", "@"
+or ":" name. No ordinary name begins with the mark, so words are a prefix code: a list of names reads
 back in one way only, and different components give different names. It remains that one key's file
 is never a directory of another key. Its names would then be a prefix of that key's names, hence its
 components a prefix of that key's components, hence the key is shadowed and ends in an "@" name,
@@ -29,6 +30,7 @@ ever; `disk.names` remembers which. The others are spelled *apart*:
 
     ~s3haul~^TEXT     as "=" (or as no encoding at all), spelled so that no disk folds it
     ~s3haul~#TEXT     as "@"
+    ~s3haul~!TEXT     as ":"; TEXT holds both
 
 TEXT has lower-case ASCII letters, digits and some punctuation; all else is %XX. So these spellings depend
 on the component alone, and two of them differ on every disk.
@@ -41,7 +43,7 @@ from typing import Generic, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from s3haul.core.folding import IGNORABLE
-from s3haul.models import SafePath
+from s3haul.models import NUL, SafePath
 
 T = TypeVar("T")
 
@@ -51,28 +53,33 @@ NAME_MAX = 255  # bytes; Linux and macOS
 
 _FIRST_OF_OURS = {"", MARK[0], STATE_DIRECTORY[0]}
 _ROOM = NAME_MAX - len(MARK) - 1
-_PART, _LAST, _SHADOWED = "+", "=", "@"
-_APART = {_LAST: "^", _SHADOWED: "#"}
+_PART, _LAST, _SHADOWED, _VERSION = "+", "=", "@", ":"
+_APART = {_LAST: "^", _SHADOWED: "#", _VERSION: "!"}
 _PLAIN = {end: plain for plain, end in _APART.items()}
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _ESCAPED = re.compile("[%\x00\ud800-\udfff]+")
 # In the spelling that no disk folds: all but these, and what Windows drops at the end of a name.
 _FOLDED = re.compile(r"[^a-z0-9!#$&'()+,\-.;=@\[\]^_`{}~ ]+|[. ]+$")
+_ODD_VERSION = re.compile(r"[^\w.-]+", re.ASCII)
 _DROPPED = re.compile("[. ]+")
 
 
-def safe_path(key: str, *, base: str = "", directory: bool = False, shadowed: bool = False) -> SafePath:
+def safe_path(
+    key: str, *, base: str = "", directory: bool = False, shadowed: bool = False, versioned: bool = False
+) -> SafePath:
     """The path of `key` below the destination, without `base` (empty, or ending in "/").
 
     `directory` says that the key is a marker: it ends in "/" (or is `base` itself) and has no bytes.
     `shadowed` says that another key of the source begins with this key + "/"; it means nothing for
-    markers. Raises ValueError where the arguments contradict each other: a bug of the caller.
+    markers. `versioned` says that the key ends in NUL and a version. Raises ValueError where the arguments contradict each other: a bug of the caller.
     """
     if not key.startswith(base) or (base and not base.endswith("/")):
         raise ValueError("the key does not lie below the base")
     rest = key[len(base) :]
     if not directory:
+        if versioned:
+            return SafePath(tuple(_version_names(rest)))
         return SafePath(tuple(_names(rest.split("/"), shadowed=shadowed)))
     if not rest:
         return SafePath((), directory=True)
@@ -88,7 +95,8 @@ def key_of(path: SafePath, *, base: str = "") -> str:
     if path.directory and path.parts:
         rest += "/"
     shadowed = bool(spelled) and _end(spelled[-1]) in {_SHADOWED, _APART[_SHADOWED]}
-    made = safe_path(rest, directory=path.directory, shadowed=shadowed)
+    versioned = bool(spelled) and _end(spelled[-1]) in {_VERSION, _APART[_VERSION]}
+    made = safe_path(rest, directory=path.directory, shadowed=shadowed, versioned=versioned)
     if made != path:
         plain = zip(words(made), spelled, strict=True)
         again = [apart(word) if _end(given) in _PLAIN else word for word, given in plain]
@@ -201,6 +209,17 @@ def _names(components: list[str], *, shadowed: bool) -> Iterator[str]:
             yield from _encoded(component, _LAST)
 
 
+def _version_names(rest: str) -> Iterator[str]:
+    """The names of a key and a version. In the version only what it has at AWS stays as it is."""
+    key, nul, version = rest.rpartition(NUL)
+    if not nul or not version:
+        raise ValueError("the key names no version")
+    *above, last = key.split("/")
+    yield from _names(above, shadowed=False)
+    text = f"{_ODD_VERSION.sub(_percent, version)}:{_ESCAPED.sub(_percent, last)}"
+    yield from _cut_up(text.encode(), _VERSION)
+
+
 def _is_ordinary(component: str, *, first: bool) -> bool:
     """Whether `component` can be a file name as it is, and none of ours."""
     # Nearly all can, and are told by a look: all of our own names begin with one of these two.
@@ -250,6 +269,15 @@ def _end(word: tuple[str, ...]) -> str:
 
 def _component(word: tuple[str, ...]) -> str:
     """What the word stands for. Accepts more than `_names` makes; `key_of` refuses the rest by encoding again."""
-    if not _end(word):
+    end = _end(word)
+    if not end:
         return "/".join(word)
-    return unquote_to_bytes("".join(name[len(MARK) + 1 :] for name in word)).decode("utf-8", "surrogatepass")
+    text = "".join(name[len(MARK) + 1 :] for name in word)
+    if end == _VERSION:
+        version, _, name = text.partition(":")
+        return f"{_unquoted(name)}{NUL}{_unquoted(version)}"
+    return _unquoted(text)
+
+
+def _unquoted(text: str) -> str:
+    return unquote_to_bytes(text).decode("utf-8", "surrogatepass")

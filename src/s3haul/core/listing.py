@@ -18,8 +18,10 @@ _HINT = "Nothing was lost: run the same command again. If it repeats, the server
 
 
 def unusable(entry: UnusableEntry) -> Outcome:
-    """How an entry ends that names no object which could be asked for."""
-    ref = ObjectRef(entry.key, 0, "", 0.0)
+    """How an entry ends that names no object which could be asked for. Bytes that are no UTF-8 become \\xNN, since
+    neither the journal nor JSON can hold them."""
+    key = entry.key.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    ref = ObjectRef(key, 0, "", 0.0)
     return Outcome(ref, State.FAILED, reason="unusable-entry", detail=entry.detail, attempts=0)
 
 

@@ -1,7 +1,7 @@
 """The statistics of one run: every event is counted here, and at the end the counts must balance.
 
 Pure: events in, counts out. Progress shows them, the summary prints them, the exit code follows from
-them. listed = filtered + already done + done + skipped + failed, or something was lost.
+them. listed = filtered + already done + done + skipped + failed + vanished, or something was lost.
 """
 
 from collections import Counter
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from s3haul.core.keypath import MARK
 from s3haul.events import (
     AlreadyDone,
+    Changed,
     CredentialsRenewed,
     Event,
     Finished,
@@ -17,6 +18,7 @@ from s3haul.events import (
     ListingEnded,
     PartialsKept,
     Received,
+    Reconciled,
     Resumed,
     Retrying,
     Warned,
@@ -43,7 +45,7 @@ class Cause:
         self.bytes += outcome.ref.size
         self.detail = self.detail or outcome.detail or ""
         if len(self.keys) < EXAMPLES_PER_REASON:
-            self.keys.append(outcome.ref.key)
+            self.keys.append(outcome.ref.plain_key)
 
 
 @dataclass(slots=True)
@@ -51,7 +53,8 @@ class Stats:
     """Counts of objects and bytes. `received` counts body bytes that were kept, `resumed` those of earlier
     runs that are in objects which this one finished or goes on with. `found` are objects, part of `done`,
     whose file was there already and has been verified; `replacing` those whose file differed; `encoded` those
-    whose key cannot be a file name as it is."""
+    whose key cannot be a file name as it is. `vanished` are objects that a list names and S3 does not find any more,
+    `changed` those of `done` that are another version than the list says."""
 
     selected: int = 0
     selected_bytes: int = 0
@@ -71,6 +74,9 @@ class Stats:
     algorithms: Counter[str] = field(default_factory=Counter)
     skipped: dict[str, Cause] = field(default_factory=dict)
     failed: dict[str, Cause] = field(default_factory=dict)
+    vanished: Cause = field(default_factory=Cause)
+    changed: int = 0
+    reconciled: Reconciled | None = None
     retries: Counter[str] = field(default_factory=Counter)
     last_retry: Retrying | None = None
     throttles: int = 0
@@ -80,7 +86,7 @@ class Stats:
     next_refresh: float | None = None
     warnings: list[str] = field(default_factory=list)
 
-    def observe(self, event: Event) -> None:  # noqa: C901 - one case a kind of event
+    def observe(self, event: Event) -> None:  # noqa: C901, PLR0912 - one case a kind of event
         """Add one event to the books."""
         match event:
             case Received():
@@ -89,6 +95,10 @@ class Stats:
                 self.resumed += event.bytes
             case Finished():
                 self._finish(event.outcome)
+            case Reconciled():
+                self.reconciled = event
+            case Changed():
+                self.changed += 1
             case AlreadyDone():
                 self.already += event.objects
                 self.already_bytes += event.bytes
@@ -139,6 +149,8 @@ class Stats:
                 self.skipped.setdefault(outcome.reason or "", Cause()).add(outcome)
             case State.FAILED:
                 self.failed.setdefault(outcome.reason or "", Cause()).add(outcome)
+            case State.VANISHED:
+                self.vanished.add(outcome)
 
     @property
     def failed_count(self) -> int:
@@ -150,13 +162,13 @@ class Stats:
 
     @property
     def lost_bytes(self) -> int:
-        """Bytes of objects that were skipped or failed, and so will not arrive."""
-        return sum(cause.bytes for cause in (*self.failed.values(), *self.skipped.values()))
+        """Bytes of objects that were skipped, failed or vanished, and so will not arrive."""
+        return sum(cause.bytes for cause in (*self.failed.values(), *self.skipped.values(), self.vanished))
 
     @property
     def ended(self) -> int:
         """Selected objects that have reached their one final state."""
-        return self.already + self.done + self.skipped_count + self.failed_count
+        return self.already + self.done + self.skipped_count + self.failed_count + self.vanished.count
 
     @property
     def balanced(self) -> bool:
@@ -177,4 +189,4 @@ class Stats:
             return 4
         if self.failed:
             return 1
-        return 3 if self.skipped else 0
+        return 3 if self.skipped or self.vanished.count else 0

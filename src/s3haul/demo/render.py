@@ -56,7 +56,12 @@ def xml_answer(text: str, status: int = 200, headers: Iterable[tuple[str, str]] 
 
 
 def s3_document(root: str, branches: Tree) -> Answer:
-    return xml_answer(f'<{root} xmlns="{S3_NAMESPACE}">{tree(branches)}</{root}>')
+    return s3_body(root, tree(branches))
+
+
+def s3_body(root: str, elements: str) -> Answer:
+    """A document whose elements were written already: their order matters."""
+    return xml_answer(f'<{root} xmlns="{S3_NAMESPACE}">{elements}</{root}>')
 
 
 def sts_document(action: str, result: Tree, *, namespace: str = _STS_NAMESPACE) -> Answer:

@@ -1,12 +1,13 @@
 """Which operation a request is, and the S3 operations by name. The table is the whole surface of the demo S3."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from s3haul.demo.errors import not_implemented
 from s3haul.demo.messages import Answer, Request
 from s3haul.demo.s3_attributes import get_object_attributes
 from s3haul.demo.s3_gate import S3Call, require
 from s3haul.demo.s3_read import get_object, head_object
+from s3haul.demo.s3_versions import list_versions
 from s3haul.demo.s3_write import complete_upload, create_upload, put_object, upload_part
 
 
@@ -24,6 +25,7 @@ OPERATIONS: dict[str, Callable[[S3Call], Answer]] = {
     "GetObjectAttributes": get_object_attributes,
     "HeadBucket": head_bucket,
     "HeadObject": head_object,
+    "ListObjectVersions": list_versions,
     "PutObject": put_object,
     "UploadPart": upload_part,
 }
@@ -35,11 +37,7 @@ def operation(request: Request) -> str:
     if not request.bucket:
         raise not_implemented()
     if not request.key:
-        if method == "HEAD":
-            return "HeadBucket"
-        if method == "GET" and query.get("list-type") == "2":
-            return "ListObjectsV2"
-        raise not_implemented()
+        return _of_bucket(method, query)
     if method == "GET":
         return "GetObjectAttributes" if "attributes" in query else "GetObject"
     if method == "HEAD":
@@ -50,4 +48,14 @@ def operation(request: Request) -> str:
         return "CreateMultipartUpload"
     if method == "POST" and "uploadId" in query:
         return "CompleteMultipartUpload"
+    raise not_implemented()
+
+
+def _of_bucket(method: str, query: Mapping[str, str]) -> str:
+    if method == "HEAD":
+        return "HeadBucket"
+    if method == "GET" and query.get("list-type") == "2":
+        return "ListObjectsV2"
+    if method == "GET" and "versions" in query:
+        return "ListObjectVersions"
     raise not_implemented()

@@ -118,7 +118,7 @@ def _context(call: S3Call) -> dict[str, str]:
         "aws:principalaccount": call.caller.account,
         "aws:principalarn": call.caller.principal.arns[-1] if call.caller.principal.arns else "",
     }
-    if "list-type" in query:
+    if "list-type" in query or "versions" in query:
         context["s3:prefix"] = query.get("prefix", "")
         context["s3:delimiter"] = query.get("delimiter", "")
         context["s3:max-keys"] = query.get("max-keys", "1000")

@@ -38,7 +38,7 @@ def list_page(call: S3Call) -> Page:
     token = query.get("continuation-token")
     after = _decoded_token(token) if token is not None else query.get("start-after", "")
     page = Page()
-    limit = _max_keys(query.get("max-keys", str(_MOST)))
+    limit = max_keys(query.get("max-keys", str(_MOST)))
     last = after
     for name, stored in _names(call.bucket, prefix, delimiter, after):
         if len(page.entries) + len(page.prefixes) == limit:
@@ -101,7 +101,7 @@ def render_page(call: S3Call, page: Page) -> Answer:
     if page.token is not None:
         branches["NextContinuationToken"] = page.token
     branches["KeyCount"] = str(page.key_count)
-    branches["MaxKeys"] = str(_max_keys(query.get("max-keys", str(_MOST))))
+    branches["MaxKeys"] = str(max_keys(query.get("max-keys", str(_MOST))))
     if encoding:
         branches["EncodingType"] = encoding
     branches["IsTruncated"] = "true" if page.resume is not None else "false"
@@ -129,11 +129,11 @@ def _entry(call: S3Call, stored: ObjectVersion, key: str) -> Tree:
     entry["StorageClass"] = stored.storage_class
     wanted = call.request.header("x-amz-optional-object-attributes")
     if "RestoreStatus" in wanted and stored.restore is not None:
-        entry["RestoreStatus"] = _restore_status(stored.restore)
+        entry["RestoreStatus"] = restore_status(stored.restore)
     return entry
 
 
-def _restore_status(restore: float | str) -> Tree:
+def restore_status(restore: float | str) -> Tree:
     if isinstance(restore, str):
         return {"IsRestoreInProgress": "true"}
     return {"IsRestoreInProgress": "false", "RestoreExpiryDate": iso_time(restore)}
@@ -154,7 +154,7 @@ def _decoded_token(token: str) -> str:
         raise wrong from None
 
 
-def _max_keys(given: str) -> int:
+def max_keys(given: str) -> int:
     if not given.isdecimal():
         raise invalid_argument("Provided max-keys not an integer or within integer range", "max-keys", given)
     return min(int(given), _MOST)

@@ -64,7 +64,7 @@ def _serve_s3(cloud: Cloud, faults: FaultPlan, request: Request) -> Served:
     call = _record(request, request.method, request.key)
     try:
         call.operation = name = operation(request)
-        if name == "ListObjectsV2":
+        if name in {"ListObjectsV2", "ListObjectVersions"}:
             call.key = request.query.get("prefix", "")
         disturbance = Disturbance(faults.match(name, call.key))
         call.effects = disturbance.names

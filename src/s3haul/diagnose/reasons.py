@@ -42,6 +42,7 @@ REASONS: dict[str, Reason] = {
     "requester-pays": Reason("S3H-S3-09", "the bucket is a Requester Pays bucket"),
     "archived": Reason("S3H-S3-10", "the object is archived"),
     "not-found": Reason("S3H-S3-16", "the object was deleted after it was listed"),
+    "vanished": Reason("S3H-S3-16", "the list names objects that are in the bucket no more"),
     "changed": Reason("S3H-S3-12", "the object kept changing while it was fetched"),
     "checksum-mismatch": Reason("S3H-INT-01", "the bytes received do not match the checksum that S3 stores"),
     "no-checksum": Reason(

@@ -226,7 +226,8 @@ DIAGNOSES: dict[str, Diagnosis] = {
     "S3H-S3-10": Diagnosis(
         "Objects are archived.",
         OWNER,
-        "Restore them (RestoreObject), then run the same command again. Until then they are skipped.",
+        "Restore them (s3haul restore DEST writes the plan), then run the same command again. Until then they are"
+        " skipped.",
     ),
     "S3H-S3-11": Diagnosis(
         "S3 throttles requests.",
@@ -286,6 +287,16 @@ DIAGNOSES: dict[str, Diagnosis] = {
         OWNER,
         "Name ROLE-ARN or its account as the Principal of the bucket's policy in place of *, or allow it in the"
         " role's own policy. Block Public Access may stay on.",
+    ),
+    "S3H-S3-23": Diagnosis(
+        "The list that names the objects cannot be used as it is.",
+        YOU,
+        "The message says which line and why; s3haul help sources tells what lists look like.",
+    ),
+    "S3H-S3-24": Diagnosis(
+        "The S3 Inventory report is refused: it is not whole, not this bucket's, or no inventory.",
+        YOU,
+        "The message says which file and why. Take another report, or haul by the listing.",
     ),
     "S3H-KMS-01": Diagnosis(
         "The role may not decrypt the objects (kms:Decrypt).",
@@ -435,6 +446,11 @@ DIAGNOSES: dict[str, Diagnosis] = {
         "Shards failed on every attempt and were given up; the others are done.",
         YOU,
         "See s3haul cluster report RUN for what they met, mend that, then s3haul cluster resume RUN.",
+    ),
+    "S3H-RUN-02": Diagnosis(
+        "The run has come to the limit of --max-transfer or --max-duration.",
+        YOU,
+        "The same command goes on where it ended.",
     ),
     "S3H-USE-01": Diagnosis("Invalid command-line arguments or settings.", YOU, "See s3haul COMMAND --help."),
     "S3H-BUG-01": Diagnosis(

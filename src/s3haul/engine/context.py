@@ -5,7 +5,7 @@ In two widths: `ReadContext` asks S3, `Context` also brings objects onto the dis
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,6 +13,7 @@ from typing import Protocol
 from s3haul.core.adaptive import AdaptiveLimit
 from s3haul.core.retry import RetryLimits
 from s3haul.disk import Destination
+from s3haul.engine.batch import Batch
 from s3haul.engine.large_limiter import LargeTransferLimiter
 from s3haul.events import Emit
 from s3haul.journal import Journal
@@ -23,6 +24,25 @@ from s3haul.store.limited import fitting, limited
 from s3haul.store.limiter import ConcurrencyLimiter
 from s3haul.store.protocol import ObjectStore
 from s3haul.store.retrying import RetryingStore
+
+
+class ObjectSource(Protocol):
+    """Where the objects of a run come from, other than from the listing."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether it names every object below the source, so that any other object of the journal is gone."""
+        ...
+
+    @property
+    def past(self) -> bool:
+        """Whether it describes an earlier time, so that objects may have vanished or changed since."""
+        ...
+
+    def batches(self, ctx: "ReadContext") -> AsyncGenerator[Batch, None]:
+        """The objects in the order of their keys. Close the iterator (`contextlib.aclosing`). Raises what ends the
+        run."""
+        ...
 
 
 class RoleCredentials(RenewableCredentials, Protocol):
@@ -43,6 +63,7 @@ class ReadContext:
     limiter: ConcurrencyLimiter
     kms_throttling: KmsThrottling
     emit: Emit
+    objects: ObjectSource | None = None  # None: the listing
     clock: Callable[[], float] = time.monotonic
 
     @property
@@ -72,6 +93,7 @@ def read_context(
     emit: Emit,
     *,
     credentials: RenewableCredentials | None = None,
+    objects: ObjectSource | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> ReadContext:
@@ -98,5 +120,6 @@ def read_context(
         limiter=settings.limiter,
         kms_throttling=settings.kms_throttling,
         emit=emit,
+        objects=objects,
         clock=clock,
     )

@@ -5,43 +5,56 @@ It reads the listing as a run does. Of earlier runs it reads the journal only, n
 
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from heapq import heappush, heappushpop
 
-from s3haul.core.filters import prefixes_to_list, selector
-from s3haul.core.key_ranges import just_after
+from s3haul.core.conditions import choice
+from s3haul.core.filters import prefixes_to_list
+from s3haul.core.keypath import MARK
 from s3haul.core.ranges import plan_ranges
 from s3haul.core.space import SpaceEstimate
 from s3haul.engine.context import ReadContext
-from s3haul.engine.listing import list_limit, look_up
+from s3haul.engine.listing import list_limit, look_up, natural_path
 from s3haul.engine.parallel_listing import ParallelListing
 from s3haul.engine.shadowing import Shadows
-from s3haul.models import ObjectRef
+from s3haul.journal import Reader
+from s3haul.models import ObjectRef, SafePath, State
 from s3haul.options import RangeOptions
 
-# Key, ETag and size of what is done, from one key on and before another.
-Done = Callable[[str, str | None], Collection[tuple[str, str, int]]]
+Known = Collection[tuple[str, str, int]]  # key, ETag and size of what is done
+Done = Callable[[Sequence[ObjectRef]], Known]
 Entry = tuple[ObjectRef, bool]  # whether it is done
-Fetched = list[tuple[ObjectRef, bool]]  # whether the key is a directory of others
+Fetched = list[tuple[ObjectRef, SafePath]]
+LARGEST = 10  # objects that are told
 
 
 @dataclass(slots=True)
 class Estimate:
-    """What the run would need of S3, KMS and the disk. Without Bucket Keys every GET and HEAD costs one KMS Decrypt.
+    """What the run would ask of S3, KMS and the disk. Without Bucket Keys every GET and HEAD of it is one Decrypt.
 
-    `present` is what the journal calls done; it is part of `objects` and will not be fetched.
+    `present` is what the journal calls done; it is part of `objects` and will not be fetched. `vanished` are objects
+    that a list names and that are not there; they are not part of it. `encoded`, `largest`, `reads` (GET and HEAD) and
+    `sizes` are of what would be fetched, the last two by storage class. `lookups` are the HEAD requests of a list.
     """
 
     objects: int = 0
     bytes: int = 0
     filtered: int = 0
     archived: int = 0
+    archived_bytes: int = 0
     present: int = 0
+    vanished: int = 0
+    encoded: int = 0
     list_requests: int = 0
     get_requests: int = 0
     head_requests: int = 0
+    lookups: int = 0
     needed_bytes: int = 0
     free_bytes: int = 0
     free_files: int = 0
+    reads: dict[str, int] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
+    largest: list[tuple[int, str]] = field(default_factory=list)  # a heap of size and key
 
     @property
     def room(self) -> SpaceEstimate:
@@ -50,55 +63,84 @@ class Estimate:
         room.need(self.needed_bytes, self.objects - self.archived - self.present)
         return room
 
-    def add(self, ref: ObjectRef, ranges: RangeOptions) -> None:
+    @property
+    def kms_calls(self) -> int:
+        """At most; a HEAD that only looks an object up needs none."""
+        return self.get_requests + self.head_requests - self.lookups
+
+    @property
+    def largest_first(self) -> list[tuple[int, str]]:
+        return sorted(self.largest, reverse=True)
+
+    def looked_up(self, requests: int) -> None:
+        """So many HEAD requests told what a list did not."""
+        if requests:
+            self.lookups += requests
+            self.head_requests += requests
+            self.reads["STANDARD"] = self.reads.get("STANDARD", 0) + requests
+
+    def fetch(self, ref: ObjectRef, path: SafePath, ranges: RangeOptions) -> None:
         """One object will be fetched: in ranges, if it is large."""
-        self.needed_bytes += ref.size
-        if ref.size <= ranges.above:
-            self.get_requests += 1
-            return
         cut = plan_ranges(ref.size, (), ranges, costs_kms=True)
-        self.get_requests += len(cut.requests) if cut else 1
-        self.head_requests += 1
+        gets, heads = len(cut.requests) if cut else 1, int(ref.size > ranges.above)
+        self.needed_bytes += ref.size
+        self.get_requests += gets
+        self.head_requests += heads
+        self.encoded += any(part.startswith(MARK) for part in path.parts)
+        self.reads[ref.storage_class] = self.reads.get(ref.storage_class, 0) + gets + heads
+        self.sizes[ref.storage_class] = self.sizes.get(ref.storage_class, 0) + ref.size
+        (heappush if len(self.largest) < LARGEST else heappushpop)(self.largest, (ref.size, ref.key))
 
 
 async def preview(ctx: ReadContext, estimate: Estimate, done: Done) -> AsyncGenerator[Fetched, None]:
-    """The objects that would be fetched, page by page; adds up `estimate`. Close the iterator (`contextlib.aclosing`)."""
+    """The objects that would be fetched, with their paths, batch by batch; adds up `estimate`. Close the iterator
+    (`contextlib.aclosing`)."""
     if not ctx.source.recursive:
         ref = await look_up(ctx)
-        present = (ref.key, ref.etag, ref.size) in done(ref.key, just_after(ref.key))
-        yield _fetched(ctx, estimate, [((ref, present), False)])
+        estimate.looked_up(1)
+        yield _fetched(ctx, estimate, [((ref, _is_in(ref, done([ref]))), False)])
         return
     shadows: Shadows[Entry] = Shadows(ctx, key=lambda entry: entry[0].key)
-    base, selected = ctx.source.base, selector(ctx.options.filters)
+    selected = choice(ctx.options, ctx.source.base)
     prefixes = prefixes_to_list(ctx.options.filters, ctx.source.prefix)
     listing = ParallelListing(ctx, prefixes, list_limit(ctx))
-    async with aclosing(listing.batches()) as batches:
+    async with aclosing(ctx.objects.batches(ctx) if ctx.objects else listing.batches()) as batches:
         async for batch in batches:
-            refs = batch.refs
-            known = done(refs[0].key, just_after(refs[-1].key)) if refs else ()
-            if known:
-                entries = [(ref, (ref.key, ref.etag, ref.size) in known) for ref in refs]
-            else:
-                entries = [(ref, False) for ref in refs]
+            estimate.list_requests += ctx.objects is not None and ctx.objects.whole
+            estimate.looked_up(batch.lookups)
+            estimate.vanished += sum(outcome.state is State.VANISHED for outcome in batch.outcomes)
+            known = done(batch.refs) if batch.refs else ()
+            entries = [(ref, bool(known) and _is_in(ref, known)) for ref in batch.refs]
             placed = shadows.push(batch.range, entries, ended=batch.ended) + await shadows.asked()
-            chosen = [each for each in placed if selected(each[0][0].key[len(base) :])]
+            chosen = [each for each in placed if selected(each[0][0])]
             estimate.filtered += len(placed) - len(chosen)
             yield _fetched(ctx, estimate, chosen)
-    estimate.list_requests = listing.requests + shadows.requests
+    estimate.list_requests += listing.requests + shadows.requests
+
+
+def _is_in(ref: ObjectRef, known: Known) -> bool:
+    return (ref.key, ref.etag, ref.size) in known
 
 
 def _fetched(ctx: ReadContext, estimate: Estimate, placed: Sequence[tuple[Entry, bool]]) -> Fetched:
-    """Which of these objects would be fetched."""
+    """Which of these objects would be fetched, and their paths."""
     fetched: Fetched = []
-    ranges, force = ctx.options.ranges, ctx.options.force_glacier_transfer
+    base, options = ctx.source.base, ctx.options
     estimate.objects += len(placed)
     for (ref, present), shadowed in placed:
         estimate.bytes += ref.size
-        if ref.archived and not force:
+        if ref.archived and not options.force_glacier_transfer:
             estimate.archived += 1
+            estimate.archived_bytes += ref.size
         elif present:
             estimate.present += 1
         else:
-            estimate.add(ref, ranges)
-            fetched.append((ref, shadowed))
+            path = natural_path(ref, base, shadowed=shadowed)
+            estimate.fetch(ref, path, options.ranges)
+            fetched.append((ref, path))
     return fetched
+
+
+def done_of(reader: Reader, refs: Sequence[ObjectRef]) -> Known:
+    """Which of these objects a journal calls done: `Done`, once it is given the journal."""
+    return reader.done_of([ref.key for ref in refs])

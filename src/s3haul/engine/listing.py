@@ -10,15 +10,17 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
 
-from s3haul.core.filters import nothing_selected, prefixes_to_list, selector
+from s3haul.core.conditions import choice, key_choice
+from s3haul.core.filters import nothing_selected, prefixes_to_list
 from s3haul.core.key_ranges import Interval, ancestors_across, just_after
 from s3haul.core.keypath import safe_path
 from s3haul.core.listing import unusable
 from s3haul.core.space import SpaceEstimate
 from s3haul.diagnose.run_errors import run_error
+from s3haul.engine.batch import Batch
 from s3haul.engine.context import Context, ReadContext
 from s3haul.engine.decision import Decision, Target, decide_target, same_version
-from s3haul.engine.parallel_listing import Batch, ParallelListing
+from s3haul.engine.parallel_listing import ParallelListing
 from s3haul.engine.shadowing import Shadows
 from s3haul.errors import S3HaulError, SourceError
 from s3haul.events import AlreadyDone, Finished, Listed, ListingEnded, Warned
@@ -36,7 +38,7 @@ class Survey:
     """What one batch of entries comes to."""
 
     targets: list[Target] = field(default_factory=list)
-    unusable: list[Outcome] = field(default_factory=list)
+    ended: list[Outcome] = field(default_factory=list)  # without being asked for
     filtered: int = 0
     kept: int = 0
     kept_bytes: int = 0
@@ -46,7 +48,7 @@ class Survey:
 
     @property
     def selected(self) -> int:
-        return len(self.targets) + len(self.unusable) + self.kept
+        return len(self.targets) + len(self.ended) + self.kept
 
 
 # Queues targets that are to be fetched; waits while too many are queued.
@@ -68,7 +70,7 @@ async def produce(ctx: Context, queue: Queue) -> None:
 async def _look_up(ctx: Context, queue: Queue, room: SpaceEstimate) -> tuple[int, int]:
     """As `_list_all`, for the one object."""
     ref = await look_up(ctx)
-    row = (await in_thread(ctx.threads, ctx.journal.known, "", ref.key)).get(ref.key)
+    row = (await in_thread(ctx.threads, ctx.journal.known_of, [ref.key])).get(ref.key)
     left = await in_thread(ctx.threads, _left_over, ctx)
     survey = await in_thread(ctx.threads, _survey, ctx, [((ref, row), False)], left)
     await _send(ctx, queue, room, survey)
@@ -79,16 +81,22 @@ async def look_up(ctx: ReadContext) -> ObjectRef:
     """The entry of the one object that the source names. Raises `SourceError` where there is none."""
     key = ctx.source.prefix
     try:
-        meta = await ctx.store.head(key)
+        meta = await ctx.store.head(key, version_id=ctx.source.version_id)
     except GaveUpError as gave_up:
         if gave_up.action.reason == "not-found":
             raise await _no_such_object(ctx) from None
         raise run_error(gave_up.fault, ctx.store.reading) from None
-    return meta.ref(key)
+    return meta.ref(key)._replace(version_id=ctx.source.version_id)
 
 
 async def _no_such_object(ctx: ReadContext) -> SourceError:
     hint = "check the key; keys are case-sensitive"
+    if ctx.source.version_id is not None:
+        raise SourceError(
+            f"There is no version {ctx.source.version_id!a} of {ctx.url}.",
+            hint="aws s3api list-object-versions --bucket BUCKET --prefix KEY lists them",
+            id="S3H-S3-16",
+        )
     try:
         page = await ctx.store.list_page(ctx.source.prefix + "/")
         if page.entries:
@@ -103,11 +111,11 @@ async def _list_all(ctx: Context, queue: Queue, room: SpaceEstimate) -> tuple[in
     selected = filtered = 0
     shadows: Shadows[Entry] = Shadows(ctx, key=lambda entry: entry[0].key, known=ctx.shadowed)
     left = await in_thread(ctx.threads, _left_over, ctx)
-    # A disk that folds names gives them to who comes first: that must not depend on the order of answers.
+    # A disk that folds names gives them to who comes first: that must not depend on the order of responses.
     limit = 1 if ctx.destination.folds_names else list_limit(ctx)
     prefixes = prefixes_to_list(ctx.options.filters, ctx.source.prefix)
     listing = ParallelListing(ctx, prefixes, limit, partial(_may_split, ctx, shadows))
-    async with aclosing(listing.batches()) as batches:
+    async with aclosing(ctx.objects.batches(ctx) if ctx.objects else listing.batches()) as batches:
         async for batch in batches:
             surveys = [await in_thread(ctx.threads, _look_at, ctx, shadows, left, batch)]
             if held := await shadows.asked():
@@ -115,7 +123,8 @@ async def _list_all(ctx: Context, queue: Queue, room: SpaceEstimate) -> tuple[in
             for survey in surveys:
                 await _send(ctx, queue, room, survey)
                 selected, filtered = selected + survey.selected, filtered + survey.filtered
-    await in_thread(ctx.threads, _drop_listed, ctx, left, listing.prefixes)
+    if is_whole(ctx):
+        await in_thread(ctx.threads, _drop_listed, ctx, left, listing.prefixes)
     return selected, filtered
 
 
@@ -148,13 +157,19 @@ def _files_across(ctx: Context, point: str) -> list[str]:
 def _look_at(ctx: Context, shadows: Shadows[Entry], left: dict[str, Partial], batch: Batch) -> Survey:
     """One page against the journal and the disk. Runs in a thread."""
     survey = _survey(ctx, _place(ctx, shadows, batch), left)
-    survey.unusable = [unusable(entry) for entry in batch.unusable if _is_selected(ctx, entry)]
-    survey.filtered += len(batch.unusable) - len(survey.unusable)
+    survey.ended = [unusable(entry) for entry in batch.unusable if _is_selected(ctx, entry)]
+    survey.filtered += len(batch.unusable) - len(survey.ended)
+    survey.ended += batch.outcomes
     return survey
 
 
+def is_whole(ctx: ReadContext) -> bool:
+    """Whether every object is named, so that what the journal knows beside them is gone."""
+    return ctx.objects is None or ctx.objects.whole
+
+
 def _is_selected(ctx: Context, entry: UnusableEntry) -> bool:
-    return selector(ctx.options.filters)(entry.key[len(ctx.source.base) :])
+    return key_choice(ctx.options, ctx.source.base)(entry.key)
 
 
 def _left_over(ctx: Context) -> dict[str, Partial]:
@@ -181,12 +196,18 @@ def _drop_listed(ctx: Context, left: dict[str, Partial], prefixes: tuple[str, ..
 
 
 def _place(ctx: Context, shadows: Shadows[Entry], batch: Batch) -> list[Placed]:
-    """Join a page with the journal's rows of the same keys; rows without an entry are gone."""
+    """Join a batch with the journal's rows of the same keys; rows without an entry are gone."""
     first, end = batch.interval
     behind = just_after(batch.refs[-1].key) if batch.refs else first
-    rows = ctx.journal.known(first, behind)
+    whole = is_whole(ctx)
+    if whole:
+        rows = ctx.journal.known(first, behind)
+    else:
+        rows = ctx.journal.known_of([ref.key for ref in batch.refs])
     entries = [(ref, rows.pop(ref.key, None)) for ref in batch.refs]
     placed = shadows.push(batch.range, entries, ended=batch.ended)
+    if not whole:
+        return placed
     for entry in batch.unusable:
         rows.pop(entry.key, None)
     if rows:
@@ -204,11 +225,10 @@ def _survey(ctx: Context, placed: Sequence[Placed], left: dict[str, Partial]) ->
     new file and its commit must not leave a row that vouches for another file.
     """
     survey, replaced, absent = Survey(), list[str](), set[tuple[str, ...]]()
-    base, filters = ctx.source.base, ctx.options.filters
-    selected = selector(filters)
+    selected = choice(ctx.options, ctx.source.base)
     for (ref, row), shadowed in placed:
         partial = left.pop(ref.key, None) if left else None
-        if filters and not selected(ref.key[len(base) :]):
+        if not selected(ref):
             survey.filtered += 1
             continue
         path = _settle(ctx, ref, row, absent, shadowed=shadowed)
@@ -247,7 +267,7 @@ def _settle(
         return safe_path(ctx.file_name)
     base = ctx.source.base
     path = ctx.destination.settle(natural_path(ref, base, shadowed=shadowed))
-    if path.directory or row is None or row.path in {None, str(path)}:
+    if path.directory or row is None or row.path in {None, str(path)} or ref.of_all_versions:
         return path
     other = ctx.destination.settle(safe_path(ref.key, base=base, shadowed=not shadowed))
     if row.path == str(other) and not shadowed:
@@ -261,6 +281,8 @@ def _settle(
 def natural_path(ref: ObjectRef, base: str, *, shadowed: bool) -> SafePath:
     """The path of a listed object; a zero-byte key that ends in "/" is a directory marker."""
     directory = ref.size == 0 and (ref.key.endswith("/") or ref.key == base)
+    if ref.of_all_versions:
+        return safe_path(ref.key, base=base, versioned=True)
     return safe_path(ref.key, base=base, shadowed=shadowed, directory=directory)
 
 
@@ -277,7 +299,7 @@ async def _send(ctx: Context, queue: Queue, room: SpaceEstimate, survey: Survey)
         for target in survey.targets
         if target.decision is Decision.SKIP
     ]
-    finish(ctx, survey.unusable + skipped)
+    finish(ctx, survey.ended + skipped)
     await queue([target for target in survey.targets if target.decision is not Decision.SKIP])
 
 

@@ -69,8 +69,8 @@ async def _versions(ctx: Context, target: Target) -> Outcome:
         if left is not None:
             await drop(ctx, left)
             left = None
-        current = await ctx.store.head(ref.key)
-        ref = current.ref(ref.key)
+        current = await ctx.store.head(ref.key, version_id=ref.version_id)
+        ref = current.ref(ref.key)._replace(version_id=ref.version_id)
     fault = Fault(FaultKind.HTTP, f"it changed {MAX_CHANGES} times while it was fetched", status=412)
     raise GaveUpError(Action(Move.FAIL, "changed"), fault, MAX_CHANGES)
 

@@ -10,30 +10,17 @@ does not hold is read by one reader, with tokens alone, as is everything with a 
 import asyncio
 from bisect import bisect_right
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
 
-from s3haul.core.key_ranges import Coverage, Interval, KeyRange, OpenRanges
+from s3haul.core.key_ranges import Coverage, KeyRange, OpenRanges
 from s3haul.core.listing import ListingValidator, incomplete
+from s3haul.engine.batch import Batch
 from s3haul.engine.context import ReadContext
 from s3haul.errors import AccessError
 from s3haul.events import Warned
-from s3haul.models import ListPage, ObjectRef, UnusableEntry
+from s3haul.models import ListPage
 
 SERIAL_PAGES = 2  # are read before it is worth a request to find out about StartAfter
 WAITING_PAGES = 2  # read and not processed yet; with the page of each reader, the memory of a listing
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What one page is good for: the new entries that are in its range, in order. Nothing else is listed in
-    `interval`, and nothing at all in the intervals of `empty`. `ended`: it is the last page of `range`."""
-
-    refs: Sequence[ObjectRef]
-    unusable: Sequence[UnusableEntry]
-    interval: Interval
-    empty: tuple[Interval, ...]
-    range: KeyRange
-    ended: bool
 
 
 # Whether ranges may begin after this key: they are read before those to their left have ended.
@@ -157,7 +144,14 @@ class ParallelListing:
             step = self._ranges.advance(range_, keys, more=page.truncated)
         if upto is not None:
             refs = refs[: bisect_right(keys, upto)]
-        return Batch(refs, unusable, step.interval, step.empty, range_, range_.ended)
+        return Batch(
+            refs=refs,
+            interval=step.interval,
+            range=range_,
+            ended=range_.ended,
+            unusable=unusable,
+            empty=step.empty,
+        )
 
     async def _grow(self) -> None:
         """Begin to read more ranges, where more readers are allowed."""

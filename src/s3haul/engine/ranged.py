@@ -88,7 +88,7 @@ async def _look(ctx: Context, ref: ObjectRef) -> tuple[ObjectMeta, Wanted] | Non
         wanted_checksum(meta, ref.size, ctx.options)
 
     try:
-        meta = await ctx.store.head(ref.key, checksums=True, validate=validate)
+        meta = await ctx.store.head(ref.key, checksums=True, version_id=ref.version_id, validate=validate)
     except GaveUpError as gave_up:
         fault = gave_up.fault
         told = fault.kind is FaultKind.PROTOCOL or 400 <= fault.status < 500

@@ -20,18 +20,21 @@ from pathlib import Path
 from s3haul.core.stats import Stats
 from s3haul.core.timings import Timings
 from s3haul.disk import Destination
+from s3haul.engine.budget import Budget
 from s3haul.engine.channel import Channel
-from s3haul.engine.context import Context, RoleCredentials, read_context
+from s3haul.engine.context import Context, ObjectSource, RoleCredentials, read_context
 from s3haul.engine.decision import Target
 from s3haul.engine.large_limiter import LargeTransferLimiter
 from s3haul.engine.listing import finish, produce
 from s3haul.engine.object import transfer
+from s3haul.engine.object_sources import since_listed
+from s3haul.engine.reconcile import reconcile
 from s3haul.engine.recorder import Recorder
-from s3haul.engine.signals import Interruption
+from s3haul.engine.signals import GRACE, Interruption
 from s3haul.engine.small_objects import SmallObjectFetcher, is_plain
 from s3haul.engine.tasks import most_telling
 from s3haul.engine.workers import DenialWatch, WorkerPool, conclude, limit_backlog
-from s3haul.errors import InterruptedRunError
+from s3haul.errors import InterruptedRunError, LimitReachedError
 from s3haul.events import Emit, PartialsKept, Tick, Warned
 from s3haul.journal import Journal, SourceIdentity
 from s3haul.journal.location import journal_path
@@ -59,6 +62,7 @@ class Job:
     identity: SourceIdentity
     options: TransferOptions
     timings: Timings = field(default_factory=Timings)
+    objects: ObjectSource | None = None  # None: the listing
     file_name: str | None = None
     journal: Path | None = None
     shadowed: frozenset[str] = frozenset()
@@ -141,6 +145,7 @@ def _context(job: Job, journal: Journal, threads: ThreadPoolExecutor, emit: Emit
         job.options,
         emit,
         credentials=job.credentials,
+        objects=job.objects,
         sleep=job.sleep,
         clock=job.clock,
     )
@@ -151,6 +156,7 @@ def _context(job: Job, journal: Journal, threads: ThreadPoolExecutor, emit: Emit
         limiter=reading.limiter,
         kms_throttling=reading.kms_throttling,
         emit=emit,
+        objects=reading.objects,
         clock=job.clock,
         large_limiter=LargeTransferLimiter(reading.limiter, reading.options.ranges.memory),
         destination=job.destination,
@@ -173,21 +179,40 @@ async def _work_through(
             helpers = [outer.create_task(_watch(failure)), outer.create_task(recorder.watch())]
             if job.credentials is not None:
                 helpers.append(outer.create_task(job.credentials.run()))
-            await _haul_objects(ctx, interruption, recorder)
+            limit = await _haul_objects(ctx, interruption, recorder)
+            if ctx.options.reconcile and limit is None and interruption.number is None:
+                await _reconcile(ctx, interruption)
             for helper in helpers:
                 helper.cancel()
     except BaseExceptionGroup as group:
         raise most_telling(group) from group
     if interruption.number is not None:
         raise InterruptedRunError(interruption.number, "Interrupted.", hint="the same command again resumes")
+    if limit is not None:
+        raise limit
+
+
+async def _reconcile(ctx: Context, interruption: Interruption) -> None:
+    """A signal ends it at once."""
+    async with asyncio.TaskGroup() as group:
+        looking = group.create_task(reconcile(ctx))
+
+        def stop() -> None:
+            looking.cancel()
+
+        interruption.drain = interruption.cancel = stop
 
 
 async def _watch(failure: asyncio.Future[BaseException]) -> None:
     raise await failure
 
 
-async def _haul_objects(ctx: Context, interruption: Interruption, recorder: Recorder) -> None:
+async def _haul_objects(
+    ctx: Context, interruption: Interruption, recorder: Recorder
+) -> LimitReachedError | None:
+    """Returns how the run ends, if it came to a limit of its own."""
     channel: Channel[Target] = Channel(QUEUE)
+    budget = Budget(ctx.options, ctx.clock())
     watch = DenialWatch(ctx.limiter.health)
 
     def record(outcomes: Sequence[Outcome]) -> None:
@@ -200,7 +225,7 @@ async def _haul_objects(ctx: Context, interruption: Interruption, recorder: Reco
 
     async def see_through(target: Target) -> None:
         began = ctx.clock()
-        outcome = await transfer(ctx, target)
+        outcome = since_listed(ctx, target, await transfer(ctx, target))
         recorder.ended(target.ref.key, target.ref.size, began)
         ctx.kms_throttling.saw(outcome)
         await conclude(ctx, outcome, watch)
@@ -208,19 +233,21 @@ async def _haul_objects(ctx: Context, interruption: Interruption, recorder: Reco
 
     async def queue(targets: Sequence[Target]) -> None:
         await limit_backlog(ctx)
+        targets = budget.fitting(targets)
         plain = [target for target in targets if small.available and is_plain(target)]
         await small.submit(plain)
         in_batches = {target.ref.key for target in plain}
         for target in targets:
             if target.ref.key not in in_batches:
                 await channel.send(target)
+        budget.stop_if_full(producer)
 
     with closing(small):
         async with asyncio.TaskGroup() as inner:
             producer = inner.create_task(produce(ctx, queue))
             workers = WorkerPool(inner, ctx.limiter, channel, see_through, ctx.kms_throttling.taken)
             ctx.kms_throttling.on_entry = partial(_parked, small, workers)
-            ticker = inner.create_task(_tick(ctx, small.wake))
+            ticker = inner.create_task(_tick(ctx, small.wake, budget, interruption))
             inner.create_task(_close_after(producer, small, channel, ticker))
 
             def drain() -> None:
@@ -236,6 +263,7 @@ async def _haul_objects(ctx: Context, interruption: Interruption, recorder: Reco
             if interruption.number is not None:  # the signal arrived before the tasks
                 drain()
                 cancel()
+    return budget.error()
 
 
 def _parked(small: SmallObjectFetcher, workers: WorkerPool, key: str) -> None:
@@ -261,12 +289,15 @@ async def _close_after(
         ticker.cancel()
 
 
-async def _tick(ctx: Context, wake: Callable[[], None]) -> None:
+async def _tick(ctx: Context, wake: Callable[[], None], budget: Budget, interruption: Interruption) -> None:
     while True:
         _tell_limitations(ctx)
         await asyncio.sleep(1.0)
         ctx.emit(Tick())
         wake()
+        if budget.is_over(ctx.clock()):
+            interruption.drain()
+            asyncio.get_running_loop().call_later(GRACE, interruption.cancel)
 
 
 def _tell_limitations(ctx: Context) -> None:

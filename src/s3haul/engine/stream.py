@@ -44,6 +44,11 @@ async def stream_object(ctx: ReadContext, write: Callable[[Chunk], None]) -> Non
     ctx.emit(Finished(outcome))
 
 
+async def read_object(ctx: ReadContext, write: Callable[[Chunk], None]) -> Outcome:
+    """As `stream_object`, for an object that is none of the run's: what became of it is only returned."""
+    return await Stream(ctx, await look_up(ctx), write).run()
+
+
 class Stream:
     """Streams one version of one object. `written` counts its bytes that were written."""
 

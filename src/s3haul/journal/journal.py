@@ -7,7 +7,7 @@ committed when a run dies are lost; the next run fetches or verifies those objec
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -121,6 +121,14 @@ class Journal:
         So a key that is listed again after it was gone is unknown, and its file is verified first.
         """
         return {} if self._empty else self._reader.known(first, end)
+
+    def known_of(self, keys: Sequence[str]) -> dict[str, KnownRow]:
+        """As `known`, of just these keys."""
+        return {} if self._empty else self._reader.known_of(keys)
+
+    def keys_between(self, first: str, end: str | None, count: int) -> list[str]:
+        """The committed and listed keys with first <= key < end (None: without end), at most so many."""
+        return self._reader.keys_between(first, end, count)
 
     def begin(self, partial: Partial) -> None:
         """Queue an object that is written block by block to its own temporary file."""

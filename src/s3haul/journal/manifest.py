@@ -41,7 +41,7 @@ def manifest_entry(outcome: Outcome) -> dict[str, Any]:
     """
     ref, checksum = outcome.ref, outcome.checksum
     entry: dict[str, Any] = {
-        "key": ref.key,
+        "key": ref.plain_key,
         "version_id": outcome.version_id,
         "etag": ref.etag,
         "size": ref.size,

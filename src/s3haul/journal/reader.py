@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +30,10 @@ PAGE = 1000
 _ANY = "SELECT 1 FROM objects LIMIT 1"
 _LISTED_BETWEEN = """SELECT * FROM objects
     WHERE key >= CAST(? AS TEXT) AND key < CAST(? AS TEXT) AND listed = 1 ORDER BY key"""
+_LISTED_OF = "SELECT * FROM objects WHERE listed = 1 AND key IN"
+_KEYS_AT_ONCE = 500  # parameters of a statement
+_KEYS_BETWEEN = """SELECT key FROM objects
+    WHERE key >= CAST(? AS TEXT) AND key < CAST(? AS TEXT) AND listed = 1 ORDER BY key LIMIT ?"""
 _AFTER = "SELECT * FROM objects WHERE key > CAST(? AS TEXT) ORDER BY key LIMIT ?"
 _COUNTS = """SELECT state, reason, verdict, count(*), sum(size), sum(fetched)
     FROM objects LEFT JOIN kinds ON kind = number WHERE listed = 1
@@ -106,17 +110,36 @@ class Reader:
     def known(self, first: str, end: str | None) -> dict[str, KnownRow]:
         """What is known of the listed keys with first <= key < end (None: without end). Only of a journal that is
         up to date."""
+        return self._known(self._query(_LISTED_BETWEEN, (key_bytes(first), end_of_keys(end))))
+
+    def known_of(self, keys: Sequence[str]) -> dict[str, KnownRow]:
+        """As `known`, of just these keys."""
+        return self._known(self._listed_of(keys))
+
+    def done_of(self, keys: Sequence[str]) -> set[tuple[str, str, int]]:
+        """Key, ETag and size of those of these keys that are done and listed."""
+        outcomes = self._listed(self._listed_of(keys))
+        return {(ref.key, ref.etag, ref.size) for ref, state, *_ in outcomes if state is State.DONE}
+
+    def keys_between(self, first: str, end: str | None, count: int) -> list[str]:
+        """The listed keys with first <= key < end (None: without end), at most so many."""
+        return [found for (found,) in self._query(_KEYS_BETWEEN, (key_bytes(first), end_of_keys(end), count))]
+
+    def _known(self, rows: list[tuple[Any, ...]]) -> dict[str, KnownRow]:
         base, known = self.source.base, dict[str, KnownRow]()
-        for found in self._query(_LISTED_BETWEEN, (key_bytes(first), end_of_keys(end))):
+        for found in rows:
             row = Row._make(found)
             kind, path = self._checked(row).kind, path_of(row.key, row.path, base)
             known[row.key] = KnownRow(row.etag, row.size, path, kind.state, kind.reason)
         return known
 
-    def done(self, first: str, end: str | None) -> set[tuple[str, str, int]]:
-        """Key, ETag and size of what is done and listed, with first <= key < end (None: without end)."""
-        outcomes = self._listed(self._query(_LISTED_BETWEEN, (key_bytes(first), end_of_keys(end))))
-        return {(ref.key, ref.etag, ref.size) for ref, state, *_ in outcomes if state is State.DONE}
+    def _listed_of(self, keys: Sequence[str]) -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = []
+        for start in range(0, len(keys), _KEYS_AT_ONCE):
+            some = tuple(map(key_bytes, keys[start : start + _KEYS_AT_ONCE]))
+            places = ", ".join("?" if isinstance(key, str) else "CAST(? AS TEXT)" for key in some)
+            found += self._query(f"{_LISTED_OF} ({places})", some)
+        return found
 
     def outcomes(self) -> Iterator[Outcome]:
         """The outcome of every listed key, in key order."""

@@ -129,7 +129,7 @@ def _from_elements(page: PageDocument, *, encoded: bool) -> Entries:
     entries: list[ObjectRef] = []
     unusable: list[UnusableEntry] = []
     for element in page.root.iterfind(page.space + "Contents"):
-        entry = _entry(element, page.space, encoded=encoded)
+        entry = entry_of(element, page.space, encoded=encoded)
         if isinstance(entry, ObjectRef):
             entries.append(entry)
         else:
@@ -137,7 +137,8 @@ def _from_elements(page: PageDocument, *, encoded: bool) -> Entries:
     return tuple(entries), tuple(unusable)
 
 
-def _entry(element: ET.Element, space: str, *, encoded: bool) -> ObjectRef | UnusableEntry:
+def entry_of(element: ET.Element, space: str, *, encoded: bool) -> ObjectRef | UnusableEntry:
+    """One entry of a page. Raises ValueError where it has no key."""
     text = element.findtext
     given, digits = text(space + "Key"), text(space + "Size", "")
     if given is None:

@@ -11,7 +11,17 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from s3haul.models import Checksum, ListPage, ObjectMeta, ObjectRef, Part, PartLayout, UnusableEntry
+from s3haul.models import (
+    Checksum,
+    ListPage,
+    ObjectMeta,
+    ObjectRef,
+    Part,
+    PartLayout,
+    UnusableEntry,
+    VersionEntry,
+    VersionPage,
+)
 from s3haul.s3.faults import http_date
 from s3haul.s3.list_pages import decoded_key
 
@@ -114,6 +124,34 @@ def list_page(answer: Mapping[str, Any]) -> ListPage:
         token=token,
         key_count=answer.get("KeyCount"),
         empty_answer=_LIST_MEMBERS.isdisjoint(answer),
+        unusable=tuple(unusable),
+    )
+
+
+def version_page(answer: Mapping[str, Any]) -> VersionPage:
+    """One ListObjectVersions answer as botocore parses it: versions and delete markers apart, so that their order is
+    that of their times."""
+    entries: list[VersionEntry] = []
+    unusable: list[UnusableEntry] = []
+    encoded = answer.get("EncodingType") == "url"
+    for name in ("Versions", "DeleteMarkers"):
+        for one in answer.get(name, ()):
+            key, wrong = decoded_key(one["Key"]) if encoded else (one["Key"], "")
+            if wrong:
+                unusable.append(UnusableEntry(key, wrong))
+                continue
+            ref = _entry(key, one)._replace(version_id=one["VersionId"])
+            entries.append(VersionEntry(ref, bool(one.get("IsLatest")), name == "DeleteMarkers"))
+    entries.sort(key=lambda entry: (entry.ref.key, not entry.latest, -entry.ref.last_modified))
+    next_key = answer.get("NextKeyMarker")
+    if next_key and encoded:
+        next_key, _ = decoded_key(next_key)
+    return VersionPage(
+        entries=tuple(entries),
+        truncated=bool(next_key or answer.get("IsTruncated", False)),
+        next_key=next_key or None,
+        next_version=answer.get("NextVersionIdMarker") or None,
+        empty_answer=not {"Name", "MaxKeys", "IsTruncated", "Versions", "DeleteMarkers"} & answer.keys(),
         unusable=tuple(unusable),
     )
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from s3haul.core.sigv4 import Pairs, Shape, encode_path, encode_query
 from s3haul.core.timings import Timings
 from s3haul.errors import Fault, FaultKind, StoreError
-from s3haul.models import ListPage, ObjectMeta, PartLayout
+from s3haul.models import ListPage, ObjectMeta, PartLayout, VersionPage
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.s3 import documents, list_pages, responses
 from s3haul.s3.client import Request, RequestClient
@@ -25,6 +25,7 @@ from s3haul.s3.handles import Network
 from s3haul.s3.layout import ATTRIBUTES, PARTS_PER_PAGE, read_layout
 from s3haul.s3.limits import SPARE_CONNECTIONS
 from s3haul.s3.small_objects import SmallObjectThread
+from s3haul.s3.version_pages import version_page
 from s3haul.s3.web_pages import interception
 from s3haul.store.protocol import Chunk, Consume, GetRequest, OnData, SmallObjectWork
 
@@ -35,6 +36,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _EMPTY = ListPage((), truncated=False, token=None, key_count=None, empty_answer=True)
+_NO_VERSIONS = VersionPage((), truncated=False, next_key=None, next_version=None, empty_answer=True)
 _CHECKSUMS = ("x-amz-checksum-mode", "ENABLED")
 
 
@@ -81,6 +83,21 @@ class CurlStore:
         self._refuse_error(page, response)
         return _parsed(list_pages.list_page, page)
 
+    async def list_versions(
+        self, prefix: str, *, marker: tuple[str, str | None] | None = None
+    ) -> VersionPage:
+        query = [("versions", ""), ("encoding-type", "url"), ("max-keys", str(self._page_size))]
+        query.append(("prefix", prefix))
+        if marker is not None:
+            key, version = marker
+            query.append(("key-marker", key))
+            query += [("version-id-marker", version)] if version else []
+        self._calls["list_object_versions"] += 1
+        document = await self._document(self._list, self._base or "/", query)
+        if document is None:
+            return _NO_VERSIONS
+        return _parsed(version_page, document)
+
     async def load(self, request: GetRequest, consume: Consume) -> ObjectMeta:
         self._calls["get_object"] += 1
         meta: ObjectMeta | None = None
@@ -107,10 +124,17 @@ class CurlStore:
         query = _query(_selection(request))
         return Request(shape=shape, path=self._path(request.key), query=query, values=values)
 
-    async def head(self, key: str, *, checksums: bool = False, part_number: int | None = None) -> ObjectMeta:
+    async def head(
+        self,
+        key: str,
+        *,
+        checksums: bool = False,
+        part_number: int | None = None,
+        version_id: str | None = None,
+    ) -> ObjectMeta:
         self._calls["head_object"] += 1
         shape = self._checked_head if checksums else self._head
-        query = "" if part_number is None else _query([("partNumber", str(part_number))])
+        query = _query(_selection(GetRequest(key, version_id=version_id, part_number=part_number)))
         request = Request(shape=shape, path=self._path(key), query=query)
         response = await self._client.send(request, _no_body)
         return responses.object_meta(response.status, response.headers)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from s3haul.core.rate import Rate
-from s3haul.models import ListPage, ObjectMeta, ObjectRef, PartLayout
+from s3haul.models import ListPage, ObjectMeta, ObjectRef, PartLayout, VersionPage
 from s3haul.options import TransferOptions
 from s3haul.store.protocol import (
     Chunk,
@@ -75,13 +75,28 @@ class LimitedStore:
         await self._turn()
         return await self._store.list_page(prefix, token=token, start_after=start_after)
 
+    async def list_versions(
+        self, prefix: str, *, marker: tuple[str, str | None] | None = None
+    ) -> VersionPage:
+        await self._turn()
+        return await self._store.list_versions(prefix, marker=marker)
+
     async def load(self, request: GetRequest, consume: Consume) -> ObjectMeta:
         await self._turn()
         return await self._store.load(request, lambda meta: self._held(consume(meta)))
 
-    async def head(self, key: str, *, checksums: bool = False, part_number: int | None = None) -> ObjectMeta:
+    async def head(
+        self,
+        key: str,
+        *,
+        checksums: bool = False,
+        part_number: int | None = None,
+        version_id: str | None = None,
+    ) -> ObjectMeta:
         await self._turn()
-        return await self._store.head(key, checksums=checksums, part_number=part_number)
+        return await self._store.head(
+            key, checksums=checksums, part_number=part_number, version_id=version_id
+        )
 
     async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:
         await self._turn()

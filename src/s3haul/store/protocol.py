@@ -7,7 +7,7 @@ Every method raises `StoreError` (one request failed) and no other exception of 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from s3haul.models import ListPage, ObjectMeta, ObjectRef, PartLayout
+from s3haul.models import ListPage, ObjectMeta, ObjectRef, PartLayout, VersionPage
 
 # Bytes of a body.
 Chunk = bytes | memoryview
@@ -92,6 +92,12 @@ class ObjectStore(Protocol):
         """One page of ListObjectsV2 (up to 1,000 keys, in UTF-8 order)."""
         ...
 
+    async def list_versions(
+        self, prefix: str, *, marker: tuple[str, str | None] | None = None
+    ) -> VersionPage:
+        """One page of ListObjectVersions, behind a key and one of its versions."""
+        ...
+
     async def load(self, request: GetRequest, consume: Consume) -> ObjectMeta:
         """One GetObject; the body as stored, never decoded. Returns the headers once the body has ended.
 
@@ -100,8 +106,16 @@ class ObjectStore(Protocol):
         """
         ...
 
-    async def head(self, key: str, *, checksums: bool = False, part_number: int | None = None) -> ObjectMeta:
-        """The headers of the current version, or of one of its parts. With `checksums` S3 demands kms:Decrypt."""
+    async def head(
+        self,
+        key: str,
+        *,
+        checksums: bool = False,
+        part_number: int | None = None,
+        version_id: str | None = None,
+    ) -> ObjectMeta:
+        """What the headers say of the current version, or another, or of one of its parts; with `checksums` this
+        needs kms:Decrypt too."""
         ...
 
     async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:

@@ -12,7 +12,7 @@ from s3haul.core.retry import Action, Move
 from s3haul.diagnose.run_errors import listing_of, reading_of, run_error
 from s3haul.errors import Fault, S3HaulError, StoreError
 from s3haul.events import Retrying
-from s3haul.models import ListPage, ObjectMeta, PartLayout
+from s3haul.models import ListPage, ObjectMeta, PartLayout, VersionPage
 from s3haul.store.attempts import Attempts, RenewableCredentials, RetrySettings
 from s3haul.store.protocol import Consume, GetRequest, ObjectStore, SmallObjects, SmallObjectWork
 
@@ -52,6 +52,16 @@ class RetryingStore:
             raise run_error(gave_up.fault, self.listing) from None
         return page
 
+    async def list_versions(
+        self, prefix: str, *, marker: tuple[str, str | None] | None = None
+    ) -> VersionPage:
+        """One page of the listing of all versions. Raises only what ends the run."""
+        try:
+            page, _ = await self._retry("", lambda: self._store.list_versions(prefix, marker=marker))
+        except GaveUpError as gave_up:
+            raise run_error(gave_up.fault, self.listing) from None
+        return page
+
     async def load(
         self,
         request: GetRequest,
@@ -85,18 +95,25 @@ class RetryingStore:
         *,
         checksums: bool = False,
         part_number: int | None = None,
+        version_id: str | None = None,
         validate: Callable[[ObjectMeta], None] = lambda _meta: None,
     ) -> ObjectMeta:
         """The headers of an object or of a part of it. `validate` may raise `StoreError` to fail an attempt."""
 
         async def attempt() -> ObjectMeta:
-            head = partial(self._store.head, key, checksums=checksums, part_number=part_number)
+            head = partial(
+                self._store.head,
+                key,
+                checksums=checksums,
+                part_number=part_number,
+                version_id=version_id,
+            )
             try:
                 meta = await head()
             except StoreError as error:
                 if error.fault.status not in _UNEXPLAINED:
                     raise
-                await self._read_byte(key)  # raises the reason, if there still is one
+                await self._read_byte(key, version_id)  # raises the reason, if there still is one
                 meta = await head()
             validate(meta)
             return meta
@@ -117,9 +134,10 @@ class RetryingStore:
         """The thread for small objects. It does not retry: its work hands back what fails."""
         return self._store.small_objects(work)
 
-    async def _read_byte(self, key: str) -> None:
+    async def _read_byte(self, key: str, version_id: str | None = None) -> None:
+        request = GetRequest(key, version_id=version_id, byte_range=(0, 0))
         try:
-            await self._store.load(GetRequest(key, byte_range=(0, 0)), lambda _meta: lambda _chunk: None)
+            await self._store.load(request, lambda _meta: lambda _chunk: None)
         except StoreError as error:
             if error.fault.status != _EMPTY_OBJECT:
                 raise

@@ -1,0 +1,65 @@
+"""`s3haul restore`: a plan to ask archived objects back, for who may do it. It asks S3 for nothing."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from s3haul.cli import flags, streams
+from s3haul.core.restores import WAITING, Tiers, batch_line, shell_line
+from s3haul.core.text import human_bytes, human_count
+
+EPILOG = """\b
+Examples:
+  s3haul restore ./data > restore.csv
+  s3haul restore ./data --format shell --tier Standard --days 3 > restore.sh
+
+restore.csv is a manifest for S3 Batch Operations (one job for all objects), restore.sh a command of the AWS CLI for
+each. When the objects are restored, the s3haul cp command that skipped them fetches them.
+"""
+
+
+class Formats(StrEnum):
+    """What a line is."""
+
+    BATCH = "batch"
+    SHELL = "shell"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("restore", epilog=EPILOG)(restore)
+
+
+def restore(
+    dest: flags.State,
+    *,
+    form: Annotated[
+        Formats, typer.Option("--format", help="CSV for S3 Batch Operations, or commands.")
+    ] = Formats.BATCH,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="Commands only: days to keep the copies.")] = 7,
+    tier: Annotated[Tiers, typer.Option(help="Commands only: how fast, and how dear.")] = Tiers.BULK,
+) -> int:
+    """Print a plan that restores the archived objects which a run on DEST skipped."""
+    from s3haul.journal import Reader  # noqa: PLC0415 - help stays fast
+    from s3haul.journal.location import existing_journal  # noqa: PLC0415 - same
+
+    found: dict[str, list[int]] = {}
+    with Reader(existing_journal(dest)) as reader:
+        bucket = reader.source.bucket
+        for outcome in reader.outcomes():
+            if outcome.reason != "archived":
+                continue
+            ref = outcome.ref
+            counted = found.setdefault(ref.storage_class, [0, 0])
+            counted[0] += 1
+            counted[1] += ref.size
+            line = batch_line(bucket, ref)
+            streams.put(line if form is Formats.BATCH else shell_line(bucket, ref, days=days, tier=tier))
+    for storage_class, (objects, size) in sorted(found.items()):
+        waiting = WAITING[tier].get(storage_class)
+        how_long = f", within {waiting} at tier {tier}" if waiting else ""
+        streams.tell(f"{storage_class}: {human_count(objects, 'object')}, {human_bytes(size)}{how_long}")
+    if not found:
+        streams.tell("No archived object was skipped: there is nothing to restore.")
+    return 0

@@ -1,0 +1,166 @@
+"""From the flags that select objects into options: patterns in their order, sizes, ages, classes, regular expressions."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from s3haul.core.filters import Filters
+from s3haul.core.quantities import parse_moment, parse_size, parse_span
+from s3haul.errors import UsageError
+from s3haul.options import Conditions, SourceOptions, TransferOptions
+
+LARGEST_FILE = 16 << 20  # bytes of patterns
+_INCLUDES = frozenset({"--include", "--include-from"})
+# Of variables, which have no order: first what is excluded.
+_ORDER = ("--exclude", "--exclude-from", "--include", "--include-from")
+
+
+def filters_in_order(argv: Sequence[str], given: Mapping[str, Sequence[str]]) -> Filters:
+    """The patterns of the flags in `given`, in the order of the command line, which the parsed lists no longer tell.
+
+    Those of a variable, which is used where the flag is not, go before. Raises `UsageError` for an unreadable file.
+    """
+    found: list[tuple[str, str]] = []
+    words = iter(argv)
+    for word in words:
+        flag, equals, value = word.partition("=")
+        if word == "--":
+            break
+        if flag in given:
+            found.append((flag, value if equals else next(words, "")))
+    typed = {flag for flag, _ in found}
+    variables = [(flag, value) for flag in _ORDER if flag not in typed for value in given.get(flag, ())]
+    return tuple(
+        (flag in _INCLUDES, pattern)
+        for flag, value in (*variables, *found)
+        for pattern in (_lines(flag, value) if flag.endswith("-from") else (value,))
+    )
+
+
+def _lines(flag: str, name: str) -> Iterator[str]:
+    """The patterns in a file: one a line; empty lines and those that begin with # are none."""
+    try:
+        with Path(name).open("rb") as file:
+            data = file.read(LARGEST_FILE + 1)
+        text = data.decode("utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"{flag}: cannot read {name}: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{flag}: {name} is no UTF-8 text.") from None
+    if len(data) > LARGEST_FILE:
+        raise UsageError(f"{flag}: {name} has more than {LARGEST_FILE:,} bytes.")
+    for line in text.split("\n"):
+        pattern = line.removesuffix("\r")
+        if pattern and not pattern.startswith("#"):
+            yield pattern
+
+
+def conditions(
+    *,
+    min_size: str | None,
+    max_size: str | None,
+    newer_than: str | None,
+    older_than: str | None,
+    storage_classes: Sequence[str],
+    regex: Sequence[str],
+    now: float,
+) -> Conditions:
+    """Raises `UsageError` for what cannot be meant, or can be met by nothing."""
+    found = Conditions(
+        min_size=size("--min-size", min_size),
+        max_size=size("--max-size", max_size),
+        newer_than=moment("--newer-than", newer_than, now),
+        older_than=moment("--older-than", older_than, now),
+        storage_classes=frozenset(map(_storage_class, storage_classes)),
+        regex=tuple(map(_regex, regex)),
+    )
+    if found.min_size is not None and found.max_size is not None and found.min_size > found.max_size:
+        raise UsageError("No object is larger than --min-size and smaller than --max-size.")
+    if found.newer_than is not None and found.older_than is not None and found.newer_than >= found.older_than:
+        raise UsageError(
+            "No object is newer than --newer-than and older than --older-than.",
+            hint="--newer-than 30d --older-than 7d are those that changed 30 to 7 days ago",
+        )
+    return found
+
+
+def with_versions(
+    source: SourceOptions, *, version_id: str | None, at: str | None, all_versions: bool, now: float
+) -> SourceOptions:
+    """The source, in another version than the current one. Raises `UsageError`."""
+    if version_id is not None and source.recursive:
+        raise UsageError("--version-id goes with one object.", hint="--at TIME takes the versions of a time")
+    if version_id == "":
+        raise UsageError("--version-id is empty.")
+    if at is not None and not source.recursive:
+        raise UsageError(
+            "--at goes with a bucket or a prefix.", hint="for one object, name its version: --version-id"
+        )
+    if all_versions and (at is not None or not source.recursive):
+        raise UsageError("--all-versions goes with a bucket or a prefix, and without --at.")
+    then = moment("--at", at, now)
+    if then is not None and then > now:
+        raise UsageError(f"--at {at!r} is still to come.")
+    return replace(source, version_id=version_id, at=then, all_versions=all_versions)
+
+
+def reconcile(source: SourceOptions, a_list: str | None, *, wanted: bool) -> bool:
+    """Whether the bucket is listed again at the end. Raises `UsageError` where that tells nothing."""
+    other_versions = source.at is not None or source.all_versions
+    if wanted and (a_list is not None or other_versions or not source.recursive):
+        raise UsageError(
+            "--reconcile holds the bucket as it is against all that was there: not against a choice by --files-from"
+            " or --plan, one object, a moment (--at) or all versions."
+        )
+    return wanted
+
+
+def is_narrowed(transfer: TransferOptions) -> bool:
+    """Whether anything selects among objects."""
+    return bool(transfer.filters) or transfer.conditions != Conditions()
+
+
+def moment(flag: str, text: str | None, now: float) -> float | None:
+    """Epoch seconds."""
+    found = None if text is None else parse_moment(text, now)
+    if text is not None and found is None:
+        raise UsageError(
+            f"{flag} {text!r} is no time.",
+            hint="write 36h, 7d or 2w (before now), or 2026-01-31 or 2026-01-31T12:00:00Z (UTC)",
+        )
+    return found
+
+
+def size(flag: str, text: str | None) -> int | None:
+    """Bytes."""
+    found = None if text is None else parse_size(text)
+    if text is not None and found is None:
+        raise UsageError(f"{flag} {text!r} is no size.", hint="write 0, 500K, 10MB or 1.5G; a K is 1,024")
+    return found
+
+
+def span(flag: str, text: str | None) -> float | None:
+    """Seconds, more than none."""
+    found = None if text is None else parse_span(text)
+    if text is not None and not found:
+        raise UsageError(f"{flag} {text!r} is no span of time.", hint="write 90s, 30m, 8h or 2d")
+    return found
+
+
+def _storage_class(text: str) -> str:
+    name = text.upper()
+    if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name, re.ASCII):
+        raise UsageError(
+            f"--storage-class {text!r} is none.",
+            hint="write one of STANDARD, STANDARD_IA, INTELLIGENT_TIERING, GLACIER_IR, GLACIER, DEEP_ARCHIVE",
+        )
+    return name
+
+
+def _regex(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise UsageError(f"--regex {text!r} is no regular expression: {error}.") from None
+    return text

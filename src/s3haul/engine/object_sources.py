@@ -1,0 +1,148 @@
+"""Where a run's objects come from, if not from the listing: what a list names, looked up as far as it does not tell.
+
+The rows of a list become what the listing would have said of the same objects, in the same order. Where a row does not
+say all of that, S3 is asked (HEAD, many at a time); also for archived objects, which may have been restored.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import closing
+from typing import NamedTuple
+
+from s3haul.core.conditions import key_choice
+from s3haul.core.etags import same_etag
+from s3haul.core.retry import Move
+from s3haul.core.text import human_count
+from s3haul.engine.batch import Batch, SerialBatches
+from s3haul.engine.context import ReadContext
+from s3haul.engine.decision import Target
+from s3haul.errors import SourceError
+from s3haul.events import Changed, Noted, Warned
+from s3haul.models import ARCHIVED, ObjectRef, Outcome, State
+from s3haul.sources import ObjectRow, RowSource, SortedRows
+from s3haul.sources.rows import PAGE
+from s3haul.store.retrying import GaveUpError
+from s3haul.threads import in_thread
+
+VANISHED = "vanished"
+
+
+class ListedObjects:
+    """`context.ObjectSource` of a list: objects that were there when it was written, and perhaps others beside them."""
+
+    whole = False
+    past = True
+
+    def __init__(self, rows: RowSource) -> None:
+        self._rows = rows
+
+    async def batches(self, ctx: ReadContext) -> AsyncGenerator[Batch, None]:
+        """As `listing.batches`; `outcomes` of a batch are of objects that are there no more, or cannot be asked for."""
+        with closing(SortedRows()) as rows:
+            ctx.emit(Noted(f"The objects are those of {self._rows.name}"))
+            async for chunk in self._rows.chunks():
+                await in_thread(None, rows.extend, chunk)
+            for said in _remarks(self._rows, ctx.url):
+                ctx.emit(Warned(said, "S3H-S3-23"))
+            batches, pages = SerialBatches(ctx.source.prefix), rows.pages(PAGE)
+            page = await in_thread(None, _next, pages)
+            while page:
+                following = await in_thread(None, _next, pages)
+                _check_versions(page, following[:1], self._rows.name)
+                found = await _looked_up(ctx, page)
+                yield batches.next(
+                    found.refs,
+                    page[-1].key,
+                    final=not following,
+                    outcomes=found.ended,
+                    lookups=found.asked,
+                )
+                page = following
+
+
+class _Found(NamedTuple):
+    refs: list[ObjectRef]
+    ended: tuple[Outcome, ...]
+    asked: int
+
+
+def _next(pages: Iterator[list[ObjectRow]]) -> list[ObjectRow]:
+    return next(pages, [])
+
+
+def _remarks(rows: RowSource, url: str) -> Iterator[str]:
+    """What of a list was passed over."""
+    unread = rows.unread
+    if unread.outside:
+        yield f"{human_count(unread.outside, 'key')} of {rows.name} do not lie below {url} and are left out"
+    if unread.failed_tasks:
+        yield f"{human_count(unread.failed_tasks, 'task')} of {rows.name} failed: their objects are left out"
+
+
+def _check_versions(page: Sequence[ObjectRow], following: Sequence[ObjectRow], name: str) -> None:
+    last = None
+    for row in (*page, *following):
+        if row.key == last:
+            raise SourceError(
+                f"{name} names more than one version of {row.key!a}, and a file can hold one.",
+                hint="make a list of each, and give each list a destination of its own",
+                id="S3H-S3-23",
+            )
+        last = row.key
+
+
+async def _looked_up(ctx: ReadContext, page: Sequence[ObjectRow]) -> _Found:
+    """What a page of the listing would say of these objects. What the filters leave out is not asked for."""
+    selected = key_choice(ctx.options, ctx.source.base)
+    async with asyncio.TaskGroup() as group:
+        asked = {
+            row.key: group.create_task(_look_up(ctx, row))
+            for row in page
+            if (not row.complete or row.storage_class in ARCHIVED) and selected(row.key)
+        }
+    found = [asked[row.key].result() if row.key in asked else _told(row) for row in page]
+    return _Found(
+        [each for each in found if isinstance(each, ObjectRef)],
+        tuple(each for each in found if isinstance(each, Outcome)),
+        len(asked),
+    )
+
+
+def _told(row: ObjectRow) -> ObjectRef:
+    size, version = row.size or 0, row.version_id or None
+    return ObjectRef(row.key, size, row.etag, row.last_modified, row.storage_class, version)
+
+
+async def _look_up(ctx: ReadContext, row: ObjectRow) -> ObjectRef | Outcome:
+    version = row.version_id or None
+    try:
+        meta = await ctx.store.head(row.key, version_id=version)
+    except GaveUpError as gave_up:
+        return ended_early(_told(row), gave_up)
+    return meta.ref(row.key)._replace(version_id=version)
+
+
+def ended_early(ref: ObjectRef, gave_up: GaveUpError) -> Outcome:
+    """The end of an object that could not even be looked at."""
+    action, fault = gave_up.action, gave_up.fault
+    detail = f"{fault.code}: {fault.message}" if fault.code else fault.message
+    state = State.SKIPPED if action.move is Move.SKIP else State.FAILED
+    outcome = Outcome(ref, state, reason=action.reason, detail=detail, attempts=gave_up.attempts)
+    return as_vanished(outcome)
+
+
+def since_listed(ctx: ReadContext, target: Target, outcome: Outcome) -> Outcome:
+    """How an object ended, in view of what a list said of it. Tells if it is another version now."""
+    if ctx.objects is None or not ctx.objects.past:
+        return outcome
+    listed = target.ref.etag
+    if outcome.state is State.DONE and listed and not same_etag(outcome.ref.etag, listed):
+        ctx.emit(Changed(outcome.ref.key))
+    return as_vanished(outcome)
+
+
+def as_vanished(outcome: Outcome) -> Outcome:
+    """An object of a list that S3 does not find any more: that is no failure, and a state of its own."""
+    if outcome.state is State.FAILED and outcome.reason == "not-found":
+        return outcome._replace(state=State.VANISHED, reason=VANISHED)
+    return outcome

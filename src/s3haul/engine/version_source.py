@@ -1,0 +1,88 @@
+"""The bucket as it was at a moment, or with all versions: `context.ObjectSource` from the listing of all versions.
+
+Each object is fetched by its version, so that nothing that happens meanwhile changes it. Needs
+s3:ListBucketVersions and s3:GetObjectVersion.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+from operator import attrgetter
+
+from s3haul.core.versions import PointInTime, VersionCheck
+from s3haul.engine.batch import Batch, SerialBatches
+from s3haul.engine.context import ReadContext
+from s3haul.engine.version_keys import named_apart
+from s3haul.errors import AccessError
+from s3haul.models import ObjectRef, VersionEntry, VersionPage
+
+_PERMISSIONS = "let the role have s3:ListBucketVersions on the bucket, and s3:GetObjectVersion on its objects"
+
+
+class BucketAt:
+    """Every object that was there at `moment`, epoch seconds."""
+
+    whole = True
+    past = False
+
+    def __init__(self, moment: float) -> None:
+        self._moment = moment
+
+    async def batches(self, ctx: ReadContext) -> AsyncGenerator[Batch, None]:
+        """As `listing.batches`; a key whose versions go on in the next page goes into the next batch."""
+        check, then, after = VersionCheck(), PointInTime(self._moment), ""
+        batches = SerialBatches(ctx.source.prefix)
+        async for page in version_pages(ctx):
+            refs = list(_settled(then.push, check.accept(page)))
+            last = check.last_key
+            if not page.truncated:
+                refs += [ref for ref in (then.flush(),) if ref is not None]
+            elif refs:
+                last = refs[-1].key
+            else:
+                last = after
+            yield batches.next(refs, last or "", final=not page.truncated, unusable=page.unusable)
+            after = last
+
+
+class AllVersions:
+    """Every version of every key, each under a name of its own. Of one key all are held at a time."""
+
+    whole = True
+    past = False
+
+    async def batches(self, ctx: ReadContext) -> AsyncGenerator[Batch, None]:
+        """As `listing.batches`; a key whose versions go on in the next page goes into the next batch."""
+        check, after, held = VersionCheck(), "", list[ObjectRef]()
+        batches = SerialBatches(ctx.source.prefix)
+        async for page in version_pages(ctx):
+            held += [named_apart(each.ref) for each in check.accept(page) if not each.deleted]
+            refs = [ref for ref in held if ref.plain_key != check.last_key or not page.truncated]
+            held = held[len(refs) :]
+            refs.sort(key=attrgetter("key"))
+            last = refs[-1].key if refs else after
+            yield batches.next(refs, last or "", final=not page.truncated, unusable=page.unusable)
+            after = last
+
+
+def _settled(
+    push: Callable[[VersionEntry], ObjectRef | None], entries: Iterable[VersionEntry]
+) -> Iterator[ObjectRef]:
+    for entry in entries:
+        ref = push(entry)
+        if ref is not None:
+            yield ref
+
+
+async def version_pages(ctx: ReadContext) -> AsyncIterator[VersionPage]:
+    """All versions below the source's prefix, page by page, as they come. Raises what ends the run."""
+    marker: tuple[str, str | None] | None = None
+    while True:
+        try:
+            page = await ctx.store.list_versions(ctx.source.prefix, marker=marker)
+        except AccessError as error:
+            error.hint = _PERMISSIONS
+            raise
+        yield page
+        if not page.truncated:
+            return
+        assert page.next_key is not None, "a page without a marker was refused"
+        marker = (page.next_key, page.next_version)

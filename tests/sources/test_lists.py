@@ -1,0 +1,146 @@
+"""Objects named by a list: a haul of just these, and what has become of them since."""
+
+import json
+
+import pytest
+
+from s3haul.demo import seed
+from sources.world import SOURCE, tree
+
+SOME = ["data/0/00.bin", "data/1/04.bin", "data/2/11.bin"]
+
+
+def test_just_the_keys_of_a_list_are_hauled_and_nothing_is_listed(world):
+    ran = world.cp("--files-from", world.file([*reversed(SOME), "", SOME[0]]))
+    assert ran.code == 0, ran.text
+    assert tree(world.dest) == world.bodies(SOME)
+    assert ran.summary["selected"]["objects"] == len(SOME)
+    assert ran.summary["balanced"]
+    assert world.server.count("ListObjectsV2") == 0
+    assert world.cp("--files-from", world.file(SOME)).summary["unchanged"]["objects"] == len(SOME)
+
+
+def test_a_list_comes_from_standard_input(world):
+    for given, encoding in (("\n".join(SOME[:2]), "raw"), (SOME[2].replace("/", "%2F"), "url")):
+        ran = world.cp("--files-from", "-", "--files-encoding", encoding, given=given)
+        assert ran.code == 0, ran.text
+    assert tree(world.dest) == world.bodies(SOME)
+
+
+def test_what_has_vanished_is_a_state_of_its_own(world):
+    ran = world.cp("--files-from", world.file([*SOME, "data/0/gone.bin"]))
+    assert ran.code == 3, ran.text
+    assert ran.summary["vanished"] == {"objects": 1, "examples": ["data/0/gone.bin"]}
+    assert ran.summary["failed"] == []
+    assert ran.summary["balanced"]
+    assert tree(world.dest) == world.bodies(SOME)
+    line = world.manifest()["data/0/gone.bin"]
+    assert (line["state"], line["reason"]) == ("vanished", "vanished")
+    assert list(world.manifest("--state", "vanished")) == ["data/0/gone.bin"]
+
+
+def test_a_manifest_of_an_earlier_run_tells_what_has_changed_and_what_is_gone(world):
+    assert world.cp().code == 0
+    lines = world.run("manifest", str(world.dest)).out.splitlines()
+    world.put(SOME[0], b"another")
+    world.bucket.delete(SOME[1])
+    before = world.server.count("HeadObject")
+    other = world.place / "other"
+    ran = world.cp("--files-from", world.file(lines), "--files-format", "manifest", dest=other)
+    assert ran.code == 3, ran.text
+    assert (ran.summary["changed"], ran.summary["vanished"]["objects"]) == (1, 1)
+    assert tree(other) == world.bodies()
+    assert world.server.count("ListObjectsV2") == 1, "that of the first haul"
+    assert world.server.count("HeadObject") == before + 1, "of the object that changed"
+
+
+def test_a_list_leaves_alone_what_other_runs_brought(world):
+    assert world.cp().code == 0
+    assert world.cp("--files-from", world.file(SOME)).code == 0
+    assert len(world.manifest()) == len(world.bucket.objects)
+
+
+def test_csv_names_bucket_key_and_version(world):
+    world.keep_versions()
+    old = world.put("a b+c.txt", b"old")
+    world.put("a b+c.txt", b"new")
+    rows = [f"{seed.BUCKET},a+b%2Bc.txt,{old.version_id}", f'"{seed.BUCKET}","{SOME[0]}"']
+    ran = world.cp("--files-from", world.file(rows), "--files-format", "csv")
+    assert ran.code == 0, ran.text
+    assert tree(world.dest) == world.bodies(SOME[:1]) | {"a b+c.txt": b"old"}
+    ran = world.cp("--files-from", world.file([*rows, f"{seed.BUCKET},a b%2Bc.txt"]), "--files-format", "csv")
+    assert (ran.code, "more than one version" in ran.err) == (6, True)
+
+
+def test_a_batch_report_names_the_objects_whose_task_succeeded(world):
+    rows = [
+        f"{seed.BUCKET},{SOME[0]},,succeeded,,200,",
+        f"{seed.BUCKET},{SOME[1]},,failed,403,AccessDenied,no",
+    ]
+    ran = world.cp("--files-from", world.file(rows), "--files-format", "batch-report")
+    assert ran.code == 0, ran.text
+    assert tree(world.dest) == world.bodies(SOME[:1])
+    assert any("1 task" in said for said in ran.summary["warnings"])
+
+
+def test_keys_elsewhere_are_left_out_and_said(world):
+    below = f"{SOURCE}/data/0/"
+    ran = world.cp("--files-from", world.file(SOME), "--exclude", "*.txt", source=below)
+    assert ran.code == 0, ran.text
+    assert set(tree(world.dest)) == {"00.bin"}
+    assert any("2 keys" in said and "left out" in said for said in ran.summary["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "form", "said"),
+    [
+        (["other,a"], "csv", "line 1: it names the bucket 'other'"),
+        ([f"{seed.BUCKET},%FF"], "csv", "no UTF-8"),
+        ([f"{seed.BUCKET},a,b,c"], "csv", "4 columns"),
+        ([f'{seed.BUCKET},"a'], "csv", "no CSV"),
+        (["a", "b" * 1025], "keys", "line 2: the key 'bbb"),
+        (["x" * 70_000], "keys", "line is longer"),
+        (["{}"], "manifest", "line 1: the key is empty"),
+        (["[" * 20_000], "manifest", "no JSON object"),
+        (['{"key": "a", "size": -1}'], "manifest", "'-1' is no size"),
+        (['{"key": "a", "etag": "x\\u001b"}'], "manifest", "no ETag"),
+        (["a,b"], "batch-report", "no line of a report"),
+    ],
+)
+def test_a_list_that_cannot_be_meant_is_refused_with_its_line(world, rows, form, said):
+    ran = world.cp("--files-from", world.file(rows), "--files-format", form)
+    assert ran.code == 6, ran.text
+    assert said in ran.err
+    assert "S3H-S3-23" in ran.err
+    assert tree(world.dest) == {}
+
+
+def test_a_dry_run_of_a_list_counts_what_is_gone(world):
+    ran = world.cp("--files-from", world.file([*SOME, "gone"]), "--dryrun")
+    assert ran.code == 0, ran.text
+    counted = json.loads(ran.out)
+    assert (counted["objects"], counted["vanished"], counted["list_requests"]) == (3, 1, 0)
+
+
+def test_flags_of_lists_that_contradict_each_other_are_refused(world):
+    names = world.file(SOME)
+    for words in (
+        ("--files-format", "csv"),
+        ("--files-from", names, "--files-format", "manifest", "--files-encoding", "raw"),
+    ):
+        assert world.cp(*words).code == 2
+    ran = world.cp("--files-from", names, source=f"{SOURCE}/{SOME[0]}")
+    assert ran.code == 2
+    assert world.cp("--files-from", names + "x").code == 6
+
+
+@pytest.mark.parametrize("key", ["data/0/09.bin", "data/2/11.bin"])
+def test_an_entry_that_names_no_usable_object_is_a_failure_and_no_bug(world, monkeypatch, key):
+    monkeypatch.setattr("s3haul.demo.s3_list.url_encoded", lambda text: text.replace(key, f"{key[:7]}%FF"))
+    for page_size in ("1000", "1"):
+        ran = world.cp("--page-size", page_size, "--reconcile")
+        assert ran.code == 1, ran.text
+        assert [cause["reason"] for cause in ran.summary["failed"]] == ["unusable-entry"]
+        assert ran.summary["balanced"]
+        assert ran.summary["reconciled"]["deleted"] == 0
+    assert world.manifest()[f"{key[:7]}\\xff"]["reason"] == "unusable-entry"

@@ -1,0 +1,173 @@
+"""One version of an object, and the bucket as it was at a moment."""
+
+import time
+
+import pytest
+
+from s3haul.core.versions import MAX_BARREN_PAGES, PointInTime, VersionCheck
+from s3haul.demo import seed
+from s3haul.errors import ListingIncompleteError
+from s3haul.models import ObjectRef, UnusableEntry, VersionEntry, VersionPage
+from s3haul.s3.documents import read as document
+from s3haul.s3.version_pages import version_page
+from sources.world import SOURCE, tree
+
+HOUR = 3600.0
+BOTH = pytest.mark.parametrize("transport", ["curl", "sdk"])
+
+
+@pytest.fixture
+def history(world):
+    """Objects that were written, overwritten and deleted; the clock is the present."""
+    world.keep_versions()
+    now = world.server.cloud.clock()
+    for key in ("data/a b.txt", "data/é\n.txt", "data/a b.txt/below"):
+        for age in (5, 3, 1):
+            world.put(key, f"{key} {age} hours old".encode(), last_modified=now - age * HOUR)
+    world.put("data/deleted", b"deleted", last_modified=now - 4 * HOUR)
+    world.server.cloud.mark_deleted(seed.BUCKET, "data/deleted")
+    world.put("data/young", b"young", last_modified=now - HOUR)
+    for key in list(world.bucket.objects):
+        if key.endswith(".bin"):
+            world.bucket.delete(key)
+    return world
+
+
+def iso(world, age):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(world.server.cloud.clock() - age * HOUR))
+
+
+@pytest.mark.parametrize(("transport", "size"), [("curl", "1"), ("curl", "1000"), ("sdk", "2")])
+def test_the_bucket_of_a_moment_is_what_was_current_then(history, transport, size):
+    flags = ("--at", "2h", "--page-size", size, "--transport", transport)
+    ran = history.cp(*flags)
+    assert ran.code == 0, ran.text
+    assert tree(history.dest) == {
+        "data/~s3haul~@a b.txt": b"data/a b.txt 3 hours old",
+        "data/é\n.txt": "data/é\n.txt 3 hours old".encode(),
+        "data/a b.txt/below": b"data/a b.txt/below 3 hours old",
+        "data/deleted": b"deleted",
+    }
+    assert history.server.count("ListObjectsV2") == 0
+    assert history.cp(*flags).summary["unchanged"]["objects"] == 4
+    assert all(line["version_id"] not in {None, "null"} for line in history.manifest().values())
+
+
+def test_another_moment_into_the_same_destination_brings_just_the_difference(history):
+    assert history.cp("--at", "2h").code == 0
+    ran = history.cp("--at", iso(history, 4.5))
+    assert ran.code == 0, ran.text
+    assert tree(history.dest)["data/é\n.txt"] == "data/é\n.txt 5 hours old".encode()
+    assert "data/deleted" not in history.manifest(), "it came later"
+    assert history.cp("--at", iso(history, 6)).summary["selected"]["objects"] == 0
+
+
+def test_a_dry_run_of_a_moment_asks_for_versions_only(history):
+    ran = history.cp("--at", "2h", "--dryrun")
+    assert (ran.code, ran.summary["objects"]) == (0, 4)
+    assert history.server.count("HeadObject") == history.server.count("GetObject") == 0
+
+
+def test_a_moment_without_the_right_says_which_right(world):
+    ran = world.cp("--at", "2h")
+    assert ran.code == 4, ran.text
+    assert "s3:ListBucketVersions" in ran.err
+
+
+@BOTH
+def test_one_version_of_an_object_is_hauled(history, transport):
+    old, _, newest = history.bucket.objects["data/é\n.txt"]
+    where = {"source": f"{SOURCE}/data/é\n.txt", "dest": history.place / "x"}
+    ran = history.cp("--version-id", old.version_id, "--transport", transport, **where)
+    assert ran.code == 0, ran.text
+    assert (history.place / "x").read_text() == "data/é\n.txt 5 hours old"
+    assert history.cp("--version-id", newest.version_id, **where).code == 0
+    assert (history.place / "x").read_text() == "data/é\n.txt 1 hours old"
+    ran = history.cp("--version-id", "none", **where)
+    assert (ran.code, "There is no version 'none'" in ran.err) == (6, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "source"),
+    [
+        (("--at", "2h"), f"{SOURCE}/key"),
+        (("--at", "in a while"), SOURCE),
+        (("--at", "2999-01-01"), SOURCE),
+        (("--version-id", "x"), SOURCE),
+        (("--version-id", ""), f"{SOURCE}/key"),
+        (("--at", "2h", "--files-from", "-"), SOURCE),
+    ],
+)
+def test_versions_that_cannot_be_meant_are_refused(world, words, source):
+    assert world.cp(*words, source=source).code == 2
+    assert not world.server.calls
+
+
+def entry(key, version="v", modified=1.0, *, deleted=False, latest=True):
+    return VersionEntry(ObjectRef(key, 1, '"e"', modified, version_id=version), latest, deleted)
+
+
+def page(*entries, following=None, empty=False, unusable=()):
+    key, version = following or (None, None)
+    return VersionPage(entries, following is not None, key, version, empty, unusable)
+
+
+@pytest.mark.parametrize(
+    ("pages", "said"),
+    [
+        ([page(empty=True)], "no listing in it"),
+        ([page(entry("b"), entry("a"))], "not in ascending order"),
+        ([page(entry("b"), following=("b", "v")), page(entry("a"))], "not in ascending order"),
+        ([page(following=("a", "v")), page(following=("a", "v"))], "marker repeats"),
+        ([VersionPage((), True, None, None)], "not where"),
+        ([page(following=("a", str(n))) for n in range(MAX_BARREN_PAGES + 1)], "brought nothing new"),
+    ],
+)
+def test_a_listing_of_versions_that_lacks_something_is_not_believed(pages, said):
+    check = VersionCheck()
+    *before, last = pages
+    for each in before:
+        check.accept(each)
+    with pytest.raises(ListingIncompleteError, match=said):
+        check.accept(last)
+
+
+def test_a_version_that_is_named_again_counts_once():
+    check = VersionCheck()
+    first = check.accept(page(entry("a", "1"), entry("a", "2"), following=("a", "2")))
+    again = check.accept(page(entry("a", "2"), entry("a", "3"), entry("b", "2")))
+    assert [each.ref.version_id for each in (*first, *again)] == ["1", "2", "3", "2"]
+
+
+@pytest.mark.parametrize(
+    ("moment", "version"), [(0.5, None), (1.0, "1"), (2.5, "2"), (3.0, None), (9.0, "4")]
+)
+def test_the_version_of_a_moment_is_the_newest_that_was_there(moment, version):
+    then = PointInTime(moment)
+    for each in (
+        entry("a", "4", 4.0),
+        entry("a", "3", 3.0, deleted=True),
+        entry("a", "2", 2.0),
+        entry("a", "1"),
+    ):
+        assert then.push(each) is None
+    found = then.push(entry("b", modified=99.0))
+    assert (found and found.version_id) == version
+    assert then.flush() is None
+
+
+def test_a_page_keeps_the_order_of_versions_and_delete_markers_and_tells_what_is_unusable():
+    body = b"""<ListVersionsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><EncodingType>url</EncodingType>
+      <IsTruncated>true</IsTruncated><NextKeyMarker>a+b%2Fc</NextKeyMarker><NextVersionIdMarker>9</NextVersionIdMarker>
+      <DeleteMarker><Key>a</Key><VersionId>2</VersionId><IsLatest>true</IsLatest></DeleteMarker>
+      <Version><Key>a</Key><VersionId>1</VersionId><Size>7</Size><ETag>"e"</ETag></Version>
+      <Version><Key>%FF</Key><VersionId>1</VersionId><Size>7</Size></Version></ListVersionsResult>"""
+    found = version_page(document(body))
+    assert [(each.ref.version_id, each.latest, each.deleted) for each in found.entries] == [
+        ("2", True, True),
+        ("1", False, False),
+    ]
+    assert (found.truncated, found.next_key, found.next_version) == (True, "a b/c", "9")
+    assert [type(each) for each in found.unusable] == [UnusableEntry]
+    with pytest.raises(ValueError, match="without an id"):
+        version_page(document(body.replace(b"<VersionId>2</VersionId>", b"")))
