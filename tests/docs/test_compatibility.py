@@ -77,10 +77,10 @@ def test_the_test_of_a_row_exists(node):
     assert re.search(rf"^(async )?def {name}\(", (TESTS / file).read_text(), re.MULTILINE)
 
 
-def test_the_settings_without_effect_are_those_that_the_warning_tells():
+def test_the_settings_without_effect_are_those_in_the_warning():
     text = " ".join(topic_text("compatibility").split())
-    listed = text[text.index("is told once: ") : text.index("; and names below s3")]
-    names = {word.strip(",.: ") for word in listed.removeprefix("is told once: ").split()} - {
+    listed = text[text.index("without effect: ") : text.index("; and names below s3")]
+    names = {word.strip(",.: ") for word in listed.removeprefix("without effect: ").split()} - {
         "and",
         "below",
         "s3",

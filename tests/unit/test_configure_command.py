@@ -170,7 +170,10 @@ def test_variables_of_flags_are_shown_as_what_they_are(s3haul):
     }
     ran = s3haul("show", "--json", **variables)
     assert (ran.code, SECRET in ran.text) == (0, False)
-    assert "! S3HAUL_CONCURENCY sets no flag: did you mean S3HAUL_CONCURRENCY ?" in ran.err
+    assert (
+        "! S3HAUL_CONCURENCY has no effect: there is no such flag; did you mean S3HAUL_CONCURRENCY ?"
+        in ran.err
+    )
     found = {row["where"]: (row["name"], row["value"]) for row in json.loads(ran.out)["settings"]}
     hidden = found.pop("S3HAUL_EXTERNAL_ID")[1]
     assert str(len(SECRET)) in hidden

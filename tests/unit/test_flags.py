@@ -18,12 +18,12 @@ def fifo(tmp_path):
 
 @pytest.mark.parametrize("dest", ["/dev/null", "/dev/stdout"])
 def test_a_stream_is_no_destination(dest):
-    with pytest.raises(UsageError, match="no place for files"):
+    with pytest.raises(UsageError, match="not a directory or file"):
         parse_destination(dest, ONE, force=False)
 
 
 def test_a_fifo_is_no_destination(fifo):
-    with pytest.raises(UsageError, match="no place for files"):
+    with pytest.raises(UsageError, match="not a directory or file"):
         parse_destination(fifo, ONE, force=False)
 
 

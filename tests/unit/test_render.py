@@ -36,7 +36,7 @@ def summary(*events, ended=True):
 def test_a_run_again_says_that_there_is_nothing_new():
     lines, found = summary(Listed(20_000, 20_000 * MIB, 0), AlreadyDone(20_000, 20_000 * MIB))
     assert lines == [
-        "  unchanged nothing new: 20,000 objects already here and unchanged, 19.5 GiB, seen in 2.0 s",
+        "  unchanged nothing new: 20,000 objects already here and unchanged, 19.5 GiB, checked in 2.0 s",
         "  manifest  s3haul manifest './my data'",
     ]
     assert found["unchanged"] == {"objects": 20_000, "bytes": 20_000 * MIB}
@@ -46,7 +46,7 @@ def test_files_found_in_place_are_no_part_of_what_was_fetched_nor_of_the_rate():
     lines, found = summary(Listed(3, 3 * MIB, 0), done(), done(fetched=0), done(fetched=0))
     assert lines[:3] == [
         "  done      1 object, 1.0 MiB in 2.0 s (0 objects/s, 512 KiB/s)",
-        "  in place  2 objects, 2.0 MiB, here already and not fetched",
+        "  in place  2 objects, 2.0 MiB, were already here and were not fetched",
         "  verified  3 objects (CRC32 FULL_OBJECT: 3)",
     ]
     assert found["found_in_place"] == {"objects": 2, "bytes": 2 * MIB}
@@ -58,8 +58,8 @@ def test_replaced_files_encoded_names_and_partial_objects_are_told():
         Listed(2, 2 * MIB, 0, replacing=1), done(), done(path="~s3haul~=x"), PartialsKept(3, 40 * MIB)
     )
     assert "  replaced  1 file that differed from the object" in lines
-    assert "  encoded   1 name that a file cannot have; see s3haul help names" in lines
-    assert "  kept      40.0 MiB of 3 objects in part, for the next run" in lines
+    assert "  encoded   1 name that cannot be a file name; see s3haul help names" in lines
+    assert "  kept      40.0 MiB of 3 objects, incomplete, for the next run" in lines
     assert (found["replaced"], found["encoded_names"]) == (1, 1)
     assert found["kept_in_part"] == {"objects": 3, "bytes": 40 * MIB}
 
@@ -108,5 +108,5 @@ def test_a_dry_run_tells_a_time_only_where_earlier_runs_tell_the_rate():
     )
     estimate.free_files = 10_000
     known, unknown = list(estimate_lines(estimate, 10.0 * MIB)), list(estimate_lines(estimate))
-    assert "(dryrun) 300 of them are already here, as the journal has it" in unknown
+    assert "(dryrun) 300 of them are already here, according to the journal" in unknown
     assert set(known) - set(unknown) == {"(dryrun) time: about 1 min 00 s at the 10.0 MiB/s of earlier runs"}

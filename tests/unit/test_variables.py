@@ -55,6 +55,6 @@ def test_a_variable_that_sets_nothing_is_told_with_the_one_that_is_meant():
     environ = {"S3HAUL_CONCURENCY": "9", "S3HAUL_MOOT": "1", "S3HAUL_JSON": "1", "HOME": "/"}
     assert given(params, environ) == {"json": "1"}
     assert list(unknown(params, environ)) == [
-        "S3HAUL_CONCURENCY sets no flag: did you mean S3HAUL_CONCURRENCY ?",
-        "S3HAUL_MOOT sets no flag",
+        "S3HAUL_CONCURENCY has no effect: there is no such flag; did you mean S3HAUL_CONCURRENCY ?",
+        "S3HAUL_MOOT has no effect: there is no such flag",
     ]

@@ -1,6 +1,6 @@
-"""`s3haul check`: the access chain, link by link: what each link proves, what is wrong, who fixes it, how.
+"""`s3haul check`: tests every step of access, and says what is wrong, who can fix it, and how.
 
-Nothing is fetched but single bytes, and nothing is left at the destination.
+Only single bytes of objects are downloaded, and nothing is left at the destination.
 """
 
 import typer
@@ -55,7 +55,7 @@ def check(
     quiet: flags.Quiet = False,
     json: flags.Json = False,
 ) -> int:
-    """Check access and destination, step by step, and name what is wrong, who fixes it and how."""
+    """Test access and destination step by step, and say what is wrong, who can fix it and how."""
     parsing.refuse_swapped(source, dest or "")
     what = parsing.parse_source(
         source,

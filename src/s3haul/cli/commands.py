@@ -1,6 +1,6 @@
-"""The commands by name, each in a module of its own that is imported when it is called.
+"""The commands by name. Each has its own module, which is imported only if the command is called.
 
-A start costs what it imports: listing the commands, or running one, loads none of the others.
+Imports are most of the start-up time, so running one command, or listing all, does not import the others.
 """
 
 from importlib import import_module
@@ -11,7 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 
 
 class Listed(NamedTuple):
-    """Where a command is (a module beside this one, with `register`), and the first line of its help."""
+    """The module of a command (in this package, with a function `register`), and the first line of its help."""
 
     module: str
     summary: str
@@ -20,35 +20,36 @@ class Listed(NamedTuple):
 COMMANDS = {
     "cp": Listed("cp", "Copy objects to local disk: verified, resumable, every key accounted for."),
     "check": Listed(
-        "check", "Check access and destination, step by step, and name what is wrong, who fixes it and how."
+        "check", "Test access and destination step by step, and say what is wrong, who can fix it and how."
     ),
     "policy": Listed(
-        "policy", "Print the policies of both accounts, or find what is wrong with them (lint)."
+        "policy", "Print the policies that both accounts need, or check existing ones for mistakes (lint)."
     ),
     "configure": Listed(
         "configure",
-        "Write the role's profile into the AWS configuration file, or tell what is in effect (show).",
+        "Write a profile for the role to the AWS configuration file, or show the effective settings (show).",
     ),
     "status": Listed(
-        "status", "Tell how far the run on DEST is, also while it goes on, or how the last one ended."
+        "status", "Show the progress of the run on DEST, also while it is running, or how the last run ended."
     ),
-    "manifest": Listed("manifest", "Print what became of every listed key, as JSON lines on stdout."),
+    "manifest": Listed("manifest", "Print the outcome of every listed key, as JSON lines on stdout."),
     "verify": Listed(
         "verify",
-        "Re-read every hauled file and compare it with the checksum that S3 stored. Needs no network.",
+        "Read every downloaded file again and compare it with the checksum from S3. Needs no network.",
     ),
     "demo": Listed(
-        "demo", "Haul a KMS-encrypted bucket of an embedded AWS through a role with an External ID."
+        "demo",
+        "Try s3haul with an embedded AWS: copy a KMS-encrypted bucket through a role with External ID.",
     ),
     "help": Listed(
         "help_topics",
-        "Longer texts on a topic, the flags of a command, or the page of an error id.",
+        "Show the help on a topic, a command, or an error id.",
     ),
 }
 
 
 class Grouped(TyperCommand):
-    """A command whose help groups its flags by their panels, without the variable of each."""
+    """A command whose help groups the flags, and does not show their environment variables."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         params: list[Any] = super().get_params(ctx)
@@ -68,7 +69,7 @@ class Grouped(TyperCommand):
 
 
 class Commands(TyperGroup):
-    """A group whose commands are names and summaries until one of them is called or completed."""
+    """A command group that knows only names and summaries, until one of its commands is called or completed."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
@@ -80,7 +81,7 @@ class Commands(TyperGroup):
 
 
 def load(name: str) -> Any:
-    """The command of this name, with its flags."""
+    """Import the command of this name, with its flags."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     import_module(f"s3haul.cli.{COMMANDS[name].module}").register(app)
     return typer.main.get_group(app).commands[name]

@@ -1,6 +1,6 @@
-"""What a shell offers for a value: the profiles of the AWS configuration, the topics of the help.
+"""Shell completion of values: profiles of the AWS configuration, help topics.
 
-It reads the section lines of the files and nothing else: no SDK, since every TAB waits for it.
+It reads only the section headers of the files. The SDK is not imported, because the user waits after every TAB.
 """
 
 import os
@@ -12,7 +12,7 @@ _SECTION = re.compile(r"^\[\s*(?:profile\s+)?[\"']?([^\]\"'\s]+)[\"']?\s*\]", re
 
 
 def profiles(incomplete: str) -> list[str]:
-    """The profiles that begin so."""
+    """The profiles that begin with `incomplete`."""
     found = set()
     for variable, usual in _FILES:
         try:
@@ -24,8 +24,8 @@ def profiles(incomplete: str) -> list[str]:
 
 
 def topics(incomplete: str) -> list[str]:
-    """What `s3haul help` can be asked for."""
-    from s3haul.cli.commands import COMMANDS  # noqa: PLC0415 - only who presses TAB pays
+    """Topics, commands and ids that begin with `incomplete`."""
+    from s3haul.cli.commands import COMMANDS  # noqa: PLC0415 - only needed for completion
     from s3haul.cli.help_topics import TOPICS  # noqa: PLC0415 - same
     from s3haul.diagnose.table import DIAGNOSES  # noqa: PLC0415 - same
 

@@ -1,4 +1,4 @@
-"""`s3haul manifest`: one line per key of the latest listing, read from the journal, as JSON or flat CSV."""
+"""`s3haul manifest`: prints one line per key of the latest listing, from the journal, as JSON or CSV."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ import typer
 
 from s3haul.cli import flags, streams
 
-# A column for every field, those of the checksum by themselves; `part_sizes` is only in JSON.
+# One column per field, three for the checksum. `part_sizes` is only in the JSON output.
 COLUMNS = (
     *("key", "version_id", "etag", "size", "last_modified", "path", "state", "reason", "verdict"),
     *("checksum_algorithm", "checksum_type", "checksum_value", "sse", "kms_key_id", "detail", "computed"),
@@ -18,7 +18,7 @@ COLUMNS = (
 
 
 class States(StrEnum):
-    """How a key ended."""
+    """The states of a key."""
 
     DONE = "done"
     SKIPPED = "skipped"
@@ -26,7 +26,7 @@ class States(StrEnum):
 
 
 class Formats(StrEnum):
-    """What a line is."""
+    """The format of a line."""
 
     JSONL = "jsonl"
     CSV = "csv"
@@ -40,10 +40,10 @@ def register(app: typer.Typer) -> None:
 def manifest(
     dest: flags.State,
     *,
-    state: Annotated[list[States] | None, typer.Option(help="Only keys that ended so.")] = None,
-    form: Annotated[Formats, typer.Option("--format", help="JSON lines, or flat CSV.")] = Formats.JSONL,
+    state: Annotated[list[States] | None, typer.Option(help="Only keys in this state.")] = None,
+    form: Annotated[Formats, typer.Option("--format", help="JSON lines, or CSV.")] = Formats.JSONL,
 ) -> int:
-    """Print what became of every listed key, as JSON lines on stdout."""
+    """Print the outcome of every listed key, as JSON lines on stdout."""
     from s3haul.journal import manifest_entries, manifest_lines  # noqa: PLC0415 - start-up stays fast
     from s3haul.journal.location import existing_journal  # noqa: PLC0415 - same
 
@@ -56,7 +56,7 @@ def manifest(
 
 
 def _csv_lines(entries: Iterator[dict[str, Any]]) -> Iterator[str]:
-    """RFC 4180 but for the line ends; a key with a line break is quoted."""
+    """RFC 4180, except that lines end with LF. A key with a line break is quoted."""
     yield ",".join(COLUMNS)
     for entry in entries:
         for name, value in (entry.pop("checksum") or {}).items():
