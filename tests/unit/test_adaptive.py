@@ -1,4 +1,4 @@
-"""The limit is found by trial, falls fast, rises slowly, and stays between one and the ceiling."""
+"""The adaptive limit: it falls fast, rises slowly, and stays between one and the maximum."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from s3haul.core.adaptive import FIRST_LIMIT, LONGEST_REST, PAUSE, AdaptiveLimit
 def serve(
     adaptive_limit: AdaptiveLimit, rate_at, seconds: float, start: float = 0.0, *, crowded: bool = True
 ) -> float:
-    """Answers at `rate_at(limit)` a second, in steps of 10 ms; the time at the end."""
+    """Simulate `rate_at(limit)` responses per second, in steps of 10 ms. Returns the time at the end."""
     now = start
     while now < start + seconds:
         now += 0.01
@@ -17,7 +17,7 @@ def serve(
 
 
 def limits(adaptive_limit: AdaptiveLimit, rate_at, seconds: float) -> list[float]:
-    """The limit after every tenth of a second."""
+    """Returns the limit after every tenth of a second."""
     now, seen = 0.0, []
     while now < seconds:
         now = serve(adaptive_limit, rate_at, 0.1, now)
@@ -25,18 +25,18 @@ def limits(adaptive_limit: AdaptiveLimit, rate_at, seconds: float) -> list[float
     return seen
 
 
-def test_it_starts_low_and_never_above_the_ceiling():
+def test_it_starts_low_and_never_exceeds_the_maximum():
     assert AdaptiveLimit(ceiling=8).limit == 8
     assert AdaptiveLimit(ceiling=1000).limit == FIRST_LIMIT
 
 
-def test_a_slow_service_is_asked_for_ever_more_at_a_time_up_to_the_ceiling():
+def test_with_a_slow_service_the_limit_grows_up_to_the_maximum():
     adaptive_limit = AdaptiveLimit(ceiling=256)
     serve(adaptive_limit, lambda limit: limit / 0.03, 5.0)
     assert adaptive_limit.limit == 256
 
 
-def test_a_limit_that_makes_nothing_faster_is_taken_back():
+def test_a_higher_limit_that_is_not_faster_is_reverted():
     seen = limits(AdaptiveLimit(ceiling=256), lambda _: 4000, 60.0)
     assert set(seen) == {FIRST_LIMIT, 2 * FIRST_LIMIT}
     assert seen.count(2 * FIRST_LIMIT) < len(seen) / 10  # trials, ever rarer
@@ -48,7 +48,7 @@ def test_the_search_settles_where_the_gain_ends():
     assert adaptive_limit.limit == 128
 
 
-def test_a_start_that_new_connections_slow_down_is_no_verdict():
+def test_a_slow_start_because_of_new_connections_is_not_measured():
     adaptive_limit = AdaptiveLimit(ceiling=256)
     busy_until = 0.0
 
@@ -65,27 +65,27 @@ def test_a_start_that_new_connections_slow_down_is_no_verdict():
     assert adaptive_limit.limit == 256
 
 
-def test_after_a_rest_the_search_is_taken_up_again():
+def test_after_a_pause_the_search_continues():
     adaptive_limit = AdaptiveLimit(ceiling=256)
     now = serve(adaptive_limit, lambda _: 4000, 5.0)
     serve(adaptive_limit, lambda limit: limit / 0.03, LONGEST_REST + 5.0, now)
     assert adaptive_limit.limit == 256
 
 
-def test_nothing_is_tried_while_there_is_too_little_to_do():
+def test_the_limit_is_not_changed_while_there_is_too_little_work():
     adaptive_limit = AdaptiveLimit(ceiling=256)
     serve(adaptive_limit, lambda limit: limit / 0.03, 5.0, crowded=False)
     assert adaptive_limit.limit == FIRST_LIMIT
 
 
-def test_many_refusals_of_one_moment_cut_once():
+def test_many_simultaneous_throttled_requests_reduce_the_limit_once():
     adaptive_limit = AdaptiveLimit(ceiling=32)
     for _ in range(20):
         adaptive_limit.throttled(100.0)
     assert adaptive_limit.limit == 16
 
 
-def test_a_storm_brings_it_to_one_and_is_forgotten_when_it_is_over():
+def test_long_throttling_reduces_the_limit_to_one_and_it_recovers_afterwards():
     adaptive_limit = AdaptiveLimit(ceiling=32)
     for second in range(100):
         adaptive_limit.throttled(float(second))
@@ -96,7 +96,7 @@ def test_a_storm_brings_it_to_one_and_is_forgotten_when_it_is_over():
     assert adaptive_limit.limit == 32
 
 
-def test_a_trial_that_is_refused_is_taken_back_without_a_pause():
+def test_a_higher_limit_that_is_throttled_is_reverted_without_a_pause():
     adaptive_limit = AdaptiveLimit(ceiling=256)
     now = serve(adaptive_limit, lambda limit: limit / 0.03, 0.25)
     assert adaptive_limit.limit == 2 * FIRST_LIMIT
@@ -115,7 +115,7 @@ def test_where_others_are_served_between_two_cuts_the_limit_does_not_return_to_w
 
 
 def crowd(adaptive_limit: AdaptiveLimit, allowed: int, seconds: float) -> list[bool]:
-    """A service that answers `allowed` requests at a time and refuses the rest; which tenths of a second were refused."""
+    """Simulate a service that throttles more than `allowed` parallel requests. Returns when it did, per tenth of a second."""
     refused, now = [], 0.0
     while now < seconds:
         now += 0.1
@@ -128,14 +128,14 @@ def crowd(adaptive_limit: AdaptiveLimit, allowed: int, seconds: float) -> list[b
 
 
 @pytest.mark.parametrize("allowed", [7, 20, 50, 150])
-def test_a_service_that_takes_so_many_at_a_time_gets_nearly_as_many_and_refuses_few(allowed):
+def test_the_limit_stays_just_below_what_the_service_accepts(allowed):
     adaptive_limit = AdaptiveLimit(ceiling=256)
     refused = crowd(adaptive_limit, allowed, 300.0)
     assert 0.8 * allowed <= adaptive_limit.limit <= allowed
     assert sum(refused[-600:]) <= 6
 
 
-def test_what_was_refused_once_is_tried_again_when_the_service_may_have_grown():
+def test_a_limit_that_was_throttled_once_is_tried_again_later():
     adaptive_limit = AdaptiveLimit(ceiling=256)
     crowd(adaptive_limit, 50, 60.0)
     serve(adaptive_limit, lambda limit: limit / 0.03, 4 * LONGEST_REST, 60.0)

@@ -40,7 +40,7 @@ def test_the_order_of_both_flags_is_taken_from_the_command_line():
         (((True, "*.txt"), (False, "*")), "comes last"),
     ],
 )
-def test_filters_that_cannot_do_what_they_look_like_are_told(filters, said):
+def test_filters_without_effect_cause_a_warning(filters, said):
     found = idle(filters)
     assert found is None if said is None else said in found
 

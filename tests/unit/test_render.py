@@ -1,4 +1,4 @@
-"""The summary says what happened in the user's terms: nothing alarming of a good run, no word left out of a bad one."""
+"""The summary: short for a good run, complete for a bad one."""
 
 import pytest
 
@@ -42,7 +42,7 @@ def test_a_run_again_says_that_there_is_nothing_new():
     assert found["unchanged"] == {"objects": 20_000, "bytes": 20_000 * MIB}
 
 
-def test_files_found_in_place_are_no_part_of_what_was_fetched_nor_of_the_rate():
+def test_files_found_in_place_count_neither_as_fetched_nor_for_the_rate():
     lines, found = summary(Listed(3, 3 * MIB, 0), done(), done(fetched=0), done(fetched=0))
     assert lines[:3] == [
         "  done      1 object, 1.0 MiB in 2.0 s (0 objects/s, 512 KiB/s)",
@@ -53,7 +53,7 @@ def test_files_found_in_place_are_no_part_of_what_was_fetched_nor_of_the_rate():
     assert found["done"]["objects"] == 3
 
 
-def test_replaced_files_encoded_names_and_partial_objects_are_told():
+def test_replaced_files_encoded_names_and_partial_objects_are_shown():
     lines, found = summary(
         Listed(2, 2 * MIB, 0, replacing=1), done(), done(path="~s3haul~=x"), PartialsKept(3, 40 * MIB)
     )
@@ -69,7 +69,7 @@ def test_a_run_that_was_cut_short_does_not_claim_to_have_replaced_every_file():
     assert "  replaced  up to 5 files that differed from the object" in lines
 
 
-def test_failed_keys_have_a_command_that_lists_them_and_words_have_a_speaker():
+def test_the_summary_shows_a_command_to_list_failed_keys_and_who_wrote_a_message():
     lines, _ = summary(
         Listed(2, 2, 0),
         failed("access-denied", "AccessDenied: not authorized"),
@@ -90,7 +90,7 @@ def test_failed_keys_have_a_command_that_lists_them_and_words_have_a_speaker():
         ("it changed 3 times", "Seen"),
     ],
 )
-def test_only_sentences_with_an_error_code_are_aws_s_own(said, speaker):
+def test_only_messages_with_an_error_code_are_attributed_to_aws(said, speaker):
     assert quote(said) == f"{speaker}: {said}"
 
 
@@ -102,7 +102,7 @@ def test_marks_are_coloured_and_nothing_else_is():
     )
 
 
-def test_a_dry_run_tells_a_time_only_where_earlier_runs_tell_the_rate():
+def test_a_dry_run_shows_a_time_only_if_the_rate_is_known():
     estimate = Estimate(
         objects=1300, bytes=600 * MIB, present=300, needed_bytes=600 * MIB, free_bytes=1 << 40
     )

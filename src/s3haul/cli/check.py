@@ -55,7 +55,10 @@ def check(
     quiet: flags.Quiet = False,
     json: flags.Json = False,
 ) -> int:
-    """Test access and destination step by step, and say what is wrong, who can fix it and how."""
+    """Test access and destination, and find the cause of errors.
+
+    Every step is tested. For an error it prints the cause, who can fix it, and how. Only single bytes are downloaded.
+    """
     parsing.refuse_swapped(source, dest or "")
     what = parsing.parse_source(
         source,

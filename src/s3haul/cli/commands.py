@@ -18,29 +18,20 @@ class Listed(NamedTuple):
 
 
 COMMANDS = {
-    "cp": Listed("cp", "Copy objects to local disk: verified, resumable, every key accounted for."),
-    "check": Listed(
-        "check", "Test access and destination step by step, and say what is wrong, who can fix it and how."
-    ),
-    "policy": Listed(
-        "policy", "Print the policies that both accounts need, or check existing ones for mistakes (lint)."
-    ),
+    "cp": Listed("cp", "Copy objects to local disk, verified and resumable."),
+    "check": Listed("check", "Test access and destination, and find the cause of errors."),
+    "policy": Listed("policy", "Print the policies that both accounts need, or check them (lint)."),
     "configure": Listed(
         "configure",
-        "Write a profile for the role to the AWS configuration file, or show the effective settings (show).",
+        "Write a profile for the role, or show the effective settings.",
     ),
-    "status": Listed(
-        "status", "Show the progress of the run on DEST, also while it is running, or how the last run ended."
-    ),
+    "status": Listed("status", "Show the progress of a run, or how the last run ended."),
     "manifest": Listed("manifest", "Print the outcome of every listed key, as JSON lines on stdout."),
     "verify": Listed(
         "verify",
-        "Read every downloaded file again and compare it with the checksum from S3. Needs no network.",
+        "Compare every downloaded file with its checksum, without network.",
     ),
-    "demo": Listed(
-        "demo",
-        "Try s3haul with an embedded AWS: copy a KMS-encrypted bucket through a role with External ID.",
-    ),
+    "demo": Listed("demo", "Try s3haul with an embedded AWS, without an AWS account."),
     "help": Listed(
         "help_topics",
         "Show the help on a topic, a command, or an error id.",

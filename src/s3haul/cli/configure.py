@@ -63,9 +63,10 @@ def configure(
     ca_bundle: flags.CaBundle = None,
     dryrun: Dryrun = False,
 ) -> int:
-    """Write a profile for the role to the AWS configuration file, or show the effective settings (show).
+    """Write a profile for the role, or show the effective settings.
 
-    Everything else in the file stays unchanged, also options of an existing profile that are not given.
+    The profile is written to the AWS configuration file. Everything else in the file stays unchanged, also options of
+    an existing profile that are not given.
     """
     if context.invoked_subcommand is not None:
         return 0

@@ -80,7 +80,7 @@ def cp(
     moot: flags.Moot = False,  # noqa: ARG001 - accepted, but has no effect
     moot_value: flags.MootValue = None,  # noqa: ARG001 - same
 ) -> int:
-    """Copy objects to local disk: verified, resumable, every key accounted for.
+    """Copy objects to local disk, verified and resumable.
 
     The journal of the run is in DEST/.s3haul. A download cannot choose an encryption, so --sse and --sse-kms-key-id
     demand one: an object that is stored with another encryption fails.

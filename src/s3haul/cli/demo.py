@@ -62,7 +62,10 @@ def demo(
         bool, typer.Option("--serve", help="Only run the embedded AWS, and print commands to try.")
     ] = False,
 ) -> int:
-    """Try s3haul with an embedded AWS: copy a KMS-encrypted bucket through a role with External ID."""
+    """Try s3haul with an embedded AWS, without an AWS account.
+
+    It copies a KMS-encrypted bucket through a role with an External ID.
+    """
     if find_spec("trustme") is None:
         raise UsageError("The demo needs additional packages.", hint="pip install 's3haul[demo]'")
     if keep is not None and keep.exists():

@@ -129,7 +129,7 @@ def policy(
     only: Only = None,
     form: Format = Formats.JSON,
 ) -> int:
-    """Print the policies that both accounts need, or check existing ones for mistakes (lint).
+    """Print the policies that both accounts need, or check them (lint).
 
     The data owner needs trust (who may assume the role), permissions (what it may read) and key (one statement to add
     to the key policy); you need caller. session is an optional session policy, which limits one run. Sends nothing.

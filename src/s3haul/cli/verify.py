@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(dest: flags.State, *, json: flags.Json = False) -> int:
-    """Read every downloaded file again and compare it with the checksum from S3. Needs no network.
+    """Compare every downloaded file with its checksum, without network.
 
     Damaged files are marked, so that the next `s3haul cp` fetches them again. Exit code 0: all files are intact. 1: a
     file is damaged, missing or replaced.

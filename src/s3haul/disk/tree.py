@@ -22,6 +22,7 @@ from s3haul.disk.errors import (
 from s3haul.errors import DestinationError
 from s3haul.models import SafePath
 
+# O_NONBLOCK: opening a FIFO would wait for a writer. It has no effect on regular files.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 

@@ -182,5 +182,6 @@ class Reader:
             self._connection.rollback()
 
     def _query(self, sql: str, parameters: tuple[str | int, ...] = ()) -> list[Any]:
+        # fetchall ends the read transaction at once; an open cursor would keep it, and block checkpoints.
         with self._lock, translated(self._path):
             return self._connection.execute(sql, parameters).fetchall()
