@@ -1,6 +1,6 @@
-"""The seam between a check and the services: the calls that only a check makes. No implementation lives here.
+"""The interface between a check and the services: the requests that only a check sends. `aws.probes` implements it.
 
-The transfer's own requests go through `store.ObjectStore`, as in a run.
+All other requests of a check use `store.ObjectStore`, as a run does.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from s3haul.store.protocol import ObjectStore
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whom the service takes us for."""
+    """Our identity, according to the service."""
 
     arn: str
     account: str
@@ -26,16 +26,16 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """The effective settings: (name, value, origin) as shown; `role` is the last one of the chain."""
+    """The effective settings, to be shown: (name, value, origin). `role` is the last one of the chain."""
 
     settings: tuple[tuple[str, str, str], ...]
     role: RoleOptions | None = None
-    keys_win: bool = False  # AWS_ACCESS_KEY_ID is exported and wins over AWS_PROFILE
+    keys_win: bool = False  # AWS_ACCESS_KEY_ID is set and overrides AWS_PROFILE
 
 
 @dataclass(frozen=True, slots=True)
 class TrustView:
-    """The role as its owner sees it. `arn` is "" where the account has no role of that name."""
+    """The role, read with the owner's profile. `arn` is "" if the account has no role with that name."""
 
     arn: str
     policy: Mapping[str, Any]
@@ -43,7 +43,7 @@ class TrustView:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """The bucket's store, and how it is reached: "curl" or "sdk", and why that one."""
+    """The opened store, its transport ("curl" or "sdk"), and why that one was chosen."""
 
     store: ObjectStore
     transport: str
@@ -51,41 +51,41 @@ class Reached:
 
 
 class Probes(Protocol):
-    """One access, link by link, in this order; `S3HaulError` names the row, `StoreError` is one refused request."""
+    """The steps of access, in this order. An `S3HaulError` has a diagnosis id; a `StoreError` is one failed request."""
 
     def configuration(self) -> Configuration:
         """Read profile, environment and flags. Raises `ProfileError` or `UsageError`."""
         ...
 
     async def caller(self) -> Identity | None:
-        """Who calls before any role is assumed; None where the service cannot say. Raises `S3HaulError`."""
+        """The identity of the source credentials; None if there is no STS. Raises `S3HaulError`."""
         ...
 
     async def assume(self) -> Identity | None:
-        """Assume the roles and ask who we are then; None without a role. Raises `S3HaulError`."""
+        """Assume the roles, and return the resulting identity; None without a role. Raises `S3HaulError`."""
         ...
 
     async def assumes_without_external_id(self) -> bool | None:
-        """Whether the last role needs no External ID; None where that cannot be tried."""
+        """Whether the last role can be assumed without External ID; None if that cannot be tested."""
         ...
 
     async def trust(self) -> TrustView | None:
-        """The role's trust policy, where its owner's profile was given. Raises `S3HaulError`."""
+        """The role's trust policy; None without --owner-profile. Raises `S3HaulError`."""
         ...
 
     async def head_bucket(self, *, owner: bool = True) -> str:
-        """The bucket's region, "" if not told; `owner` states the expected one.
+        """The bucket's region, "" if unknown. With `owner`, the request contains the expected bucket owner.
 
-        Raises `StoreError`, or `SourceError` where no service answers.
+        Raises `StoreError`, or `SourceError` if there is no response.
         """
         ...
 
     def open_store(
         self, region: str, *, requester_pays: bool = False
     ) -> AbstractAsyncContextManager[Reached]:
-        """The store of a run, in the region that `head_bucket` found ("" for the configured one)."""
+        """Open the store as a run does, in the region that `head_bucket` returned ("" for the configured one)."""
         ...
 
     async def owner_of(self, key: str) -> str:
-        """The canonical id of an object's owner, "" if not told. Raises as `head_bucket`."""
+        """The canonical id of an object's owner, "" if unknown. Raises as `head_bucket`."""
         ...

@@ -1,8 +1,7 @@
-"""Events made visible: bars on a terminal, a line every ten seconds elsewhere, JSON lines on request.
+"""Shows events: progress bars on a terminal, a line every ten seconds elsewhere, or JSON lines.
 
-Each class is a listener with `observe` and `close`; none decides anything. What they say of a run is one
-`core.meter.Reading`. Keys pass through `show`, so that a key cannot move the cursor or forge a line.
-Everything here writes to the stream that it is given, which is stderr.
+Each class is a listener with `observe` and `close`. The state of a run that they show is a `core.meter.Reading`. Keys
+are escaped with `show`, so that a key cannot move the cursor or fake a line. The stream is given; it is stderr.
 """
 
 import json
@@ -35,10 +34,10 @@ class Listener(Protocol):
 
 
 class Screen:
-    """A few lines at the end of a terminal, drawn again in place.
+    """A few lines at the end of a terminal, which are redrawn in place.
 
-    Between two calls the cursor stands below them at the start of a line: whatever ends the program then,
-    and whatever a terminal echoes, leaves a clean prompt.
+    Between two calls the cursor is below these lines, at the start of a line. So the prompt is clean however the
+    program ends, also after a kill.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -53,11 +52,11 @@ class Screen:
             return 80
 
     def draw(self, lines: Sequence[str]) -> None:
-        """Show these lines, none wider than the terminal, in place of the last ones."""
+        """Replace the previous lines by these. None may be wider than the terminal."""
         self._write("", lines)
 
     def say(self, line: str) -> None:
-        """One line that stays, above those that are drawn again."""
+        """Print one line permanently, above the lines that are redrawn."""
         self._write(f"{line}\n", self._drawn)
 
     def _write(self, above: str, lines: Sequence[str]) -> None:
@@ -68,7 +67,7 @@ class Screen:
 
 
 class Bars:
-    """Two bars, of bytes and of objects, and below them what holds the run up."""
+    """Two bars, for bytes and objects, and below them why the run is slow, if it is."""
 
     def __init__(
         self, stats: Stats, stream: TextIO, *, clock: Clock = time.monotonic, colour: bool = False
@@ -134,7 +133,7 @@ class Bars:
         return self._trim(line, width)
 
     def close(self) -> None:
-        """The last state stays on the screen, unless nothing was listed."""
+        """Leave the final state on the screen, unless nothing was listed."""
         lines = self._lines(self._meter.read(self._clock())) if self._stats.selected else []
         self._screen.draw(lines)
 
@@ -162,13 +161,13 @@ class Lines:
             self._meter.read(now)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Nothing to close."""
 
 
 class JsonLines:
-    """One JSON object per event that a person would log: not one per page, chunk or good object.
+    """One JSON object per important event; none for pages, chunks and objects that are done.
 
-    Every ten seconds a `progress` event tells the state of the run.
+    Every ten seconds a `progress` event contains the state of the run.
     """
 
     def __init__(
@@ -213,11 +212,11 @@ class JsonLines:
         _write(self._stream, json.dumps(record))
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Nothing to close."""
 
 
 class Quiet:
-    """Warnings, and a word when nothing arrives or requests have to be repeated; with `notes`, those too."""
+    """Only warnings, also if no data arrives or requests are retried; with `notes`, notes too."""
 
     def __init__(
         self,
@@ -236,7 +235,7 @@ class Quiet:
         self._meter = Meter(stats, clock())
         self._silence = SILENCE
         self._next = clock() + RETRY_INTERVAL
-        self._told: dict[str, int] = {}
+        self._reported: dict[str, int] = {}  # retries by reason, at the last summary
 
     def observe(self, event: Event) -> None:
         if isinstance(event, Warned) or (self._notes and isinstance(event, Noted)):
@@ -253,9 +252,9 @@ class Quiet:
             self._warn(reading.stall)
         if now >= self._next:
             self._next = now + RETRY_INTERVAL
-            fresh = {reason: n - self._told.get(reason, 0) for reason, n in reading.retries.items()}
+            fresh = {reason: n - self._reported.get(reason, 0) for reason, n in reading.retries.items()}
             fresh = {reason: n for reason, n in fresh.items() if n}
-            self._told = reading.retries
+            self._reported = reading.retries
             if fresh:
                 slow = ", throttled" if reading.throttled else ""
                 self._warn(f"{retry_note(fresh)} in the last minute{slow}")
@@ -264,12 +263,12 @@ class Quiet:
         _write(self._stream, _message(Warned(text), colour=self._colour))
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Nothing to close."""
 
 
 class Status:
-    """One line about work without events, such as `verify`: drawn in place on a terminal, else every ten
-    seconds. Nothing is shown of work that takes no second."""
+    """One line about work without events, such as `verify`: redrawn on a terminal, else printed every ten seconds.
+    Nothing is shown during the first second."""
 
     def __init__(
         self, stream: TextIO, *, terminal: bool, clock: Clock = time.monotonic, shown: bool = True
@@ -295,20 +294,20 @@ class Status:
             _write(self._stream, f"{human_duration(now - self._started)}: {line}")
 
     def say(self, line: str) -> None:
-        """A line that stays."""
+        """Print a line permanently."""
         if self._screen:
             self._screen.say(line)
         else:
             _write(self._stream, line)
 
     def close(self) -> None:
-        """The line is gone from the terminal."""
+        """Remove the line from the terminal."""
         if self._screen:
             self._screen.draw([])
 
 
 def progress_line(reading: Reading) -> str:
-    """The state of a run in one line of a log."""
+    """The state of a run as one line."""
     share = "" if reading.share is None else f" ({int(100 * reading.share)} %)"
     left = f", {human_duration(reading.remaining)} left" if reading.remaining else ""
     more = reading.more

@@ -44,7 +44,7 @@ def test_a_dry_run_after_a_haul_has_nothing_to_fetch(server, machine, dest):
     assert [line for line in listed if "download" in line] == [
         f"(dryrun) download: {SOURCE}/large.bin to {dest}/large.bin"
     ]
-    assert "(dryrun) 60 of them are already here, as the journal has it" in listed
+    assert "(dryrun) 60 of them are already here, according to the journal" in listed
 
 
 @pytest.mark.parametrize("form", [(), ("-q",), ("--json",), ("--log-format", "json"), ("--dryrun",)])

@@ -45,4 +45,4 @@ def typed(command: str, cwd: Path, environment: dict[str, str]) -> int:
 
 def test_serving_and_keeping_what_is_hauled_contradict_each_other(machine, tmp_path):
     ran = machine.run("demo", "--serve", "--keep", str(tmp_path / "new"))
-    assert (ran.code, "hauls nothing" in ran.err) == (2, True)
+    assert (ran.code, "copies nothing" in ran.err) == (2, True)

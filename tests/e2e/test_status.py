@@ -36,7 +36,7 @@ def test_a_run_is_seen_from_outside_is_not_disturbed_and_its_end_is_told(server,
         assert during["under_way"]
         assert during["holder"].startswith(f"process {process.pid} on ")
         assert 0 < during["objects"]["done"]["objects"] < 59
-        assert re.search(rf"run +1, under way since .* s\), process {process.pid} on", told(machine, dest))
+        assert re.search(rf"run +1, running since .* s\), process {process.pid} on", told(machine, dest))
         server.faults.clear()
         process.communicate(timeout=60)
     assert process.returncode in {0, 1}
@@ -68,7 +68,7 @@ def test_a_run_that_was_killed_is_told_from_one_that_goes_on(server, machine, de
         wait_until(lambda: server.count("GetObject") > 10, "the first objects")
         process.kill()
     assert not status(machine, dest)["under_way"]
-    assert "was cut off; the same s3haul cp command goes on" in told(machine, dest)
+    assert "was interrupted; the same s3haul cp command resumes" in told(machine, dest)
     server.faults.clear()
     assert machine.haul(dest).code == 0
     assert tree(dest) == expected(server)
@@ -80,7 +80,7 @@ def test_a_run_that_has_no_journal_yet_is_told_to_begin(machine, dest):
         lock.write("process 7 on host")
         lock.flush()
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert "run       begins, process 7 on host" in told(machine, dest)
+        assert "run       starting, process 7 on host" in told(machine, dest)
         (dest / ".s3haul/journal.sqlite3").touch()
         assert status(machine, dest)["under_way"]
     assert machine.run("status", str(dest)).code == 5

@@ -106,12 +106,12 @@ def test_an_object_that_changes_in_mid_stream_is_not_mixed(server, fetched):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((SOURCE, "-"), "takes one object"),
-        ((f"{SOURCE}/data/", "-"), "takes one object"),
-        ((f"{SOURCE}/data", "-", "--recursive"), "takes one object"),
-        ((f"{SOURCE}/a", "-", "--json"), "nothing else"),
-        ((f"{SOURCE}/a", "-", "--dryrun"), "nothing else"),
-        ((f"{SOURCE}/a", "-", "--exclude", "b"), "choose among objects"),
+        ((SOURCE, "-"), "Only one object"),
+        ((f"{SOURCE}/data/", "-"), "Only one object"),
+        ((f"{SOURCE}/data", "-", "--recursive"), "Only one object"),
+        ((f"{SOURCE}/a", "-", "--json"), "needed for the object"),
+        ((f"{SOURCE}/a", "-", "--dryrun"), "needed for the object"),
+        ((f"{SOURCE}/a", "-", "--exclude", "b"), "cannot be used with -"),
         ((f"{SOURCE}/a", "/dev/stdout"), "- as DEST"),
         ((f"{SOURCE}/a", "pipe"), "- as DEST"),
     ],

@@ -1,4 +1,4 @@
-"""One haul on the real engine, journal and disk, from the in-memory store; nothing else is replaced."""
+"""One run with the real engine, journal and disk; only the store is replaced, by one in memory."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from s3haul.options import SourceOptions, TransferOptions
 
 @dataclass
 class Run:
-    """What one run did."""
+    """The results of one run."""
 
     stats: Stats
     events: list[Event] = field(default_factory=list)
@@ -25,11 +25,11 @@ class Run:
 
 
 async def nap(_seconds: float) -> None:
-    """Back-off costs no time in tests."""
+    """Tests do not wait for back-off."""
 
 
 class VirtualClock:
-    """Time that passes only while somebody sleeps; who sleeps longest wakes last."""
+    """A clock that moves only when all tasks sleep. Tasks wake in the order of their times."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -86,7 +86,7 @@ async def run_once(
 
 
 def tree(root: Path) -> dict[str, bytes]:
-    """Every file below `root`, our own state apart."""
+    """Every file below `root`, without our state directory."""
     return {
         str(path.relative_to(root)): path.read_bytes()
         for path in sorted(root.rglob("*"))

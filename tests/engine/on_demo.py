@@ -1,4 +1,4 @@
-"""Hauls on the real engine, journal and disk from the embedded cloud, over a real transport, in this process."""
+"""Runs with the real engine, journal, disk and transport, against the embedded cloud, in this process."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -42,7 +42,7 @@ async def opened(server: DemoServer, transport: str, home: Path) -> AsyncIterato
 
 
 async def run_on(store: ObjectStore, root: Path, source: SourceOptions = SOURCE, **options: object) -> Run:
-    """One haul of the whole bucket to `root`."""
+    """Copy the whole bucket to `root`."""
     done = Run(Stats())
 
     def emit(event: Event) -> None:

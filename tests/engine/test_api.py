@@ -1,4 +1,4 @@
-"""The Python API on the embedded cloud: what a program gets, and that nothing of the process is touched."""
+"""The Python API with the embedded cloud: its results, and that the process is not changed."""
 
 import asyncio
 import signal
@@ -113,7 +113,7 @@ async def test_a_verification_counts_and_names_damaged_files(server, tmp_path):
         s3haul.verify(tmp_path / "nothing")
 
 
-def test_what_is_not_public_is_not_there():
+def test_private_names_are_not_exported():
     assert set(s3haul.__all__) <= {name for name in s3haul.__all__ if hasattr(s3haul, name)}
     with pytest.raises(AttributeError):
         _ = s3haul.no_such_thing

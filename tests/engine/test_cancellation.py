@@ -1,4 +1,4 @@
-"""Cut short at every point: no half file under a final name, nothing open, nothing believed done."""
+"""Cancellation at every point: no incomplete file with a final name, no open file, no wrong row in the journal."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ MIB = 1024 * 1024
 
 
 def open_files(root):
-    """What this process holds open below `root`."""
+    """The files below `root` that this process has open."""
     links = (os.path.realpath(link) for link in Path("/proc/self/fd").iterdir())
     return [link for link in links if link.startswith(str(root))]
 
@@ -45,7 +45,7 @@ async def test_a_run_cancelled_after_any_number_of_steps_leaves_only_whole_files
     assert len(tree(tmp_path)) == 6
 
 
-async def test_a_hanging_body_is_let_go_on_cancellation(tmp_path):
+async def test_a_hanging_body_is_aborted_on_cancellation(tmp_path):
     reached = asyncio.Event()
 
     async def hang():
@@ -67,9 +67,7 @@ async def test_a_hanging_body_is_let_go_on_cancellation(tmp_path):
 
 @pytest.mark.parametrize("algorithm", ["CRC64NVME", "SHA256"])
 @pytest.mark.parametrize("steps", [*range(10, 100, 9), 150, 250, 400])
-async def test_a_run_cancelled_inside_large_objects_loses_nothing_that_its_journal_knows(
-    tmp_path, steps, algorithm
-):
+async def test_a_run_cancelled_inside_large_objects_loses_no_recorded_block(tmp_path, steps, algorithm):
     content = noise(20_000)
     ranges = RangeOptions(above=2_000, smallest=250, largest=250, block=200)
     store = MemoryStore({f"k{n}": stored(content, algorithm=algorithm) for n in range(3)})
@@ -78,7 +76,7 @@ async def test_a_run_cancelled_inside_large_objects_loses_nothing_that_its_journ
         for _ in range(steps):
             await asyncio.sleep(0)
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):  # the second may have had little left to do
+        with contextlib.suppress(asyncio.CancelledError):  # the second run may have had little to do
             await task
         gc.collect()
         assert (store.open_bodies, open_files(tmp_path)) == (0, [])
@@ -92,7 +90,7 @@ async def test_a_run_cancelled_inside_large_objects_loses_nothing_that_its_journ
 
 
 def known_parts(root):
-    """The temporary files that the journal knows, and how much of each."""
+    """The temporary files in the journal, and the bytes recorded for each."""
     if not (root / ".s3haul" / "journal.sqlite3").exists():
         return {}
     with Reader(root / ".s3haul" / "journal.sqlite3") as reader:

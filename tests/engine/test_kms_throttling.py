@@ -1,4 +1,4 @@
-"""KMS throttles its keys, and S3 serves what needs none: each at its own pace."""
+"""If KMS throttles, objects that need no KMS key are not slowed down."""
 
 import pytest
 
@@ -18,8 +18,8 @@ def objects(count: int, *, plain: int):
     }
 
 
-async def test_plain_objects_go_on_while_kms_refuses_the_others(tmp_path):
-    """KMS serves nobody until every plain object has been: it would be for ever, if these had to wait."""
+async def test_objects_without_kms_continue_while_kms_throttles_the_others(tmp_path):
+    """KMS throttles until all other objects were fetched: the test would hang if they had to wait for it."""
     clock, plain = VirtualClock(), set()
 
     def throttle(call):
@@ -35,7 +35,7 @@ async def test_plain_objects_go_on_while_kms_refuses_the_others(tmp_path):
     assert set(states(tmp_path).values()) == {DONE}
 
 
-async def test_where_everything_is_encrypted_the_run_slows_down(tmp_path):
+async def test_if_all_objects_are_encrypted_the_run_slows_down(tmp_path):
     clock, asked = VirtualClock(), []
 
     def throttle(call):
@@ -54,14 +54,14 @@ def served(sse: str) -> Outcome:
 
 
 @pytest.mark.parametrize(("plain", "makes_sense"), [(0, False), (3, False), (20, True), (100, True)])
-def test_objects_are_parked_where_others_are_served_that_need_no_kms(plain, makes_sense):
+def test_objects_wait_for_kms_while_others_are_fetched(plain, makes_sense):
     kms_throttling = KmsThrottling(ConcurrencyLimiter(AdaptiveLimit(ceiling=8)))
     for number in range(100):
         kms_throttling.saw(served("AES256" if number < plain else "aws:kms"))
     assert kms_throttling.enter("k") is makes_sense
 
 
-def test_so_many_are_parked_and_no_more():
+def test_only_a_limited_number_of_objects_wait_for_kms():
     kms_throttling = KmsThrottling(ConcurrencyLimiter(AdaptiveLimit(ceiling=8)))
     kms_throttling.saw(served(""))
     assert [kms_throttling.enter("k") for _ in range(MOST + 1)] == [True] * MOST + [False]

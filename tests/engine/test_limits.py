@@ -1,4 +1,4 @@
-"""The user's limits of requests and bytes a second hold for everything that a run asks for."""
+"""The limits of requests and bytes per second apply to all requests of a run."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ from s3haul.store.limited import LimitedStore, fitting, limited
 from s3haul.store.protocol import GetRequest
 
 
-async def test_a_run_asks_no_more_often_than_it_may(tmp_path):
+async def test_the_request_rate_is_limited(tmp_path):
     clock = VirtualClock()
     asked = []
     store = MemoryStore(
@@ -30,7 +30,7 @@ async def test_a_run_asks_no_more_often_than_it_may(tmp_path):
 
 
 @pytest.mark.parametrize("size", [100, 100_000])
-async def test_bytes_come_no_faster_than_they_may(size):
+async def test_the_bandwidth_is_limited(size):
     clock = VirtualClock()
 
     def block(seconds: float) -> None:
@@ -45,7 +45,7 @@ async def test_bytes_come_no_faster_than_they_may(size):
 
 
 class Work:
-    """Small objects without end, and what is asked of the thread that fetches them."""
+    """Endless small objects, and the calls of the thread that fetches them."""
 
     def __init__(self):
         self.bodies = []
@@ -79,7 +79,7 @@ class Batches(MemoryStore):
         return self.thread
 
 
-async def test_batches_of_small_objects_keep_to_both_limits_too():
+async def test_batches_of_small_objects_obey_both_limits():
     clock, breaks = VirtualClock(), []
     inner, work = Batches(), Work()
     store = LimitedStore(inner, 100.0, 1000, clock=clock, block=breaks.append)
@@ -103,7 +103,7 @@ def test_without_a_limit_the_store_is_used_as_it_is():
 @pytest.mark.parametrize(
     ("bandwidth", "concurrency"), [(None, 256), (10_000, 1), (5 << 20, 80), (1 << 30, 256)]
 )
-def test_no_more_requests_are_under_way_than_the_bandwidth_can_feed(bandwidth, concurrency):
+def test_the_bandwidth_limits_the_number_of_parallel_requests(bandwidth, concurrency):
     assert fitting(TransferOptions(bandwidth=bandwidth)).concurrency == concurrency
 
 

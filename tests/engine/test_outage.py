@@ -1,4 +1,4 @@
-"""An outage, of whatever kind, costs time and no object; trouble of one object costs that object and no time."""
+"""An outage of any kind delays a run, but no object fails. A fault of one object fails it without delay."""
 
 import pytest
 
@@ -17,7 +17,7 @@ OUTAGES = {
 
 
 class Service:
-    """Objects that cannot be had from the `after`th GET on, for so many seconds of virtual time."""
+    """A store whose GETs fail from the `after`th on, for a number of seconds of virtual time."""
 
     def __init__(self, fault: Fault, seconds: float, *, objects: int = 200, after: int = 50, operation="get"):
         self.clock = VirtualClock()
@@ -43,7 +43,7 @@ class Service:
 
 
 @pytest.mark.parametrize("kind", OUTAGES)
-async def test_an_outage_of_ten_minutes_fails_nothing_and_is_looked_at_twice_a_second(tmp_path, kind):
+async def test_in_an_outage_of_ten_minutes_nothing_fails_and_two_requests_a_second_are_sent(tmp_path, kind):
     service = Service(OUTAGES[kind], 600.0)
     done = await run_once(service.store, tmp_path, clock=service.clock, max_attempts=None)
     assert done.stats.exit_code == 0
@@ -60,14 +60,14 @@ async def test_work_goes_on_within_seconds_after_an_outage(tmp_path, kind):
     assert service.served[-1] <= 135.0  # virtual time runs on while threads write the first files
 
 
-async def test_an_outage_of_the_listing_is_waited_out_while_objects_are_served(tmp_path):
+async def test_an_outage_of_the_listing_is_retried_while_objects_are_fetched(tmp_path):
     service = Service(OUTAGES["500"], 600.0, after=3, operation="list")
     done = await run_once(service.store, tmp_path, clock=service.clock, max_attempts=None)
     assert (done.stats.done, done.stats.exit_code) == (200, 0)
     assert service.served[0] <= 603.0
 
 
-async def test_an_outage_that_outlasts_all_patience_ends_the_run_and_fails_no_object(tmp_path):
+async def test_an_outage_longer_than_the_retry_budget_ends_the_run_and_fails_no_object(tmp_path):
     service = Service(OUTAGES["500"], 10_000.0)
     with pytest.raises(SourceError, match="after retries") as caught:
         await run_once(service.store, tmp_path, clock=service.clock, max_attempts=None, retry_budget=900.0)
@@ -77,7 +77,7 @@ async def test_an_outage_that_outlasts_all_patience_ends_the_run_and_fails_no_ob
     assert set(states(tmp_path).values()) == {DONE}
 
 
-async def test_attempts_that_the_user_sets_are_the_bound_of_each_object(tmp_path):
+async def test_a_configured_number_of_attempts_limits_each_object(tmp_path):
     service = Service(OUTAGES["500"], 10_000.0, objects=5, after=2)
     done = await run_once(service.store, tmp_path, clock=service.clock, max_attempts=2, concurrency=1)
     assert (done.stats.done, done.stats.failed["server-error"].count) == (2, 3)
@@ -98,7 +98,7 @@ async def test_one_object_that_always_fails_fails_soon_and_alone(tmp_path, objec
     assert clock.now - 1000.0 < 200.0
 
 
-async def test_what_the_service_does_not_implement_is_asked_for_once(tmp_path):
+async def test_a_request_that_is_not_implemented_is_sent_once(tmp_path):
     def never(call):
         if call.operation == "get" and call.key == "k0":
             raise refused(501, "NotImplemented")

@@ -1,6 +1,6 @@
-"""Every kind of stored checksum, every shape of object and every damage on the way: the right verdict in each.
+"""Every kind of checksum, object and damage in transit, combined: the outcome is right in each case.
 
-One haul over one transport sees them all, each as a key of its own with faults of its own.
+One run with one transport has all cases: each is one key with its own faults.
 """
 
 import random
@@ -53,7 +53,7 @@ class Cell:
 
     @property
     def verdict(self):
-        """What must be said of the object: S3's checksum proves it, its size is right, or it failed."""
+        """The expected result: verified by the checksum, size-only, or failed."""
         if self.trouble == "flipped always" and self.kind:
             return "checksum-mismatch"
         if self.trouble == "cut always":
@@ -71,7 +71,7 @@ CELLS = [
 
 
 def put(server, cell):
-    """The object of a cell, and the faults that its requests meet."""
+    """Store the object of a case, with the faults of its requests."""
     server.cloud.put(
         seed.BUCKET,
         cell.key,
@@ -95,7 +95,7 @@ def put(server, cell):
             server.faults.add("change", exactly=1 if cell.size <= 2_000 else 2, **fault)
 
 
-# What a transport does cannot depend on the algorithm: the slow one sees one of each family.
+# A transport cannot depend on the algorithm, so the slow one gets only one of each family.
 FAMILIES = [cell for cell in CELLS if cell.algorithm in {"CRC32", "CRC64NVME", "SHA256", ""}]
 ASKED_FOR = [cell for cell in FAMILIES if cell.kind == "COMPOSITE"]
 
@@ -109,7 +109,7 @@ ASKED_FOR = [cell for cell in FAMILIES if cell.kind == "COMPOSITE"]
         pytest.param("sdk", ASKED_FOR, False, id="sdk-that-asks-for-every-part"),
     ],
 )
-async def test_the_verdict_is_right_in_every_cell(tmp_path, transport, cells, may_see_parts):
+async def test_the_outcome_is_right_in_every_case(tmp_path, transport, cells, may_see_parts):
     with empty_server(may_see_parts=may_see_parts) as server:
         for cell in cells:
             put(server, cell)
@@ -121,7 +121,7 @@ async def test_the_verdict_is_right_in_every_cell(tmp_path, transport, cells, ma
             line, got = lines[cell.key], files.get(cell.key)
             current = server.cloud.buckets[seed.BUCKET].current(cell.key).content.read(0, cell.size)
             said = line["verdict"] or line["reason"]
-            if cell.trouble.startswith("flipped") and not cell.kind:  # nobody can tell
+            if cell.trouble.startswith("flipped") and not cell.kind:  # this damage cannot be detected
                 right = got is not None and len(got) == cell.size
             else:
                 right = got == (None if line["state"] == "failed" else current)

@@ -1,4 +1,4 @@
-"""Large objects in ranges on the real engine: what a broken run leaves, what a later one makes of it."""
+"""Large objects in ranges with the real engine: what an interrupted run leaves, and how a later one uses it."""
 
 import os
 import sqlite3
@@ -16,13 +16,15 @@ from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.events import Resumed, Retrying
 from s3haul.options import RangeOptions
 
-TINY = RangeOptions(above=2_000, smallest=250, largest=250, block=200)  # x 4: the objects are under SSE-KMS
+TINY = RangeOptions(
+    above=2_000, smallest=250, largest=250, block=200
+)  # x 4: the objects are encrypted with SSE-KMS
 BODY = noise(10_000)
 CUT = StoreError(Fault(FaultKind.BROKEN, "the line is cut"))
 
 
 def requested(store):
-    """First and last byte of every range that was asked for."""
+    """First and last byte of every range that was requested."""
     return [call.request.byte_range for call in store.calls if call.operation == "get"]
 
 
@@ -31,7 +33,7 @@ def bytes_requested(store):
 
 
 def cut_behind(limit):
-    """Every answer that reaches beyond the byte `limit` breaks off there."""
+    """A fault: every response that goes beyond byte `limit` breaks off there."""
 
     def fault(call):
         if call.operation == "get" and call.request.byte_range:
@@ -44,7 +46,7 @@ def cut_behind(limit):
 
 
 async def broken_off(root, **options):
-    """A run that gives up behind 5,130 of the 10,000 bytes: the blocks that end below lie in the file."""
+    """A run that gives up after 5,130 of 10,000 bytes: the complete blocks before that are in the file."""
     store = MemoryStore({"k": stored(BODY, **options)}, fault=cut_behind(5_130))
     done = await run_once(store, root, ranges=TINY)
     assert states(root) == {"k": ("failed", "network")}
@@ -83,14 +85,14 @@ async def test_the_next_run_fetches_only_what_is_missing(tmp_path, algorithm):
     assert manifest(tmp_path)["k"]["verdict"] == "verified"
 
 
-async def test_an_object_that_is_refused_is_refused_before_a_byte_is_asked_for(tmp_path):
+async def test_an_object_that_must_fail_fails_before_its_body_is_requested(tmp_path):
     store = MemoryStore({"k": stored(BODY)})
     await run_once(store, tmp_path, ranges=TINY, sse="AES256")
     assert requested(store) == []
     assert states(tmp_path) == {"k": ("failed", "wrong-encryption")}
 
 
-async def test_a_run_that_adds_nothing_keeps_what_there_was(tmp_path):
+async def test_a_run_that_receives_nothing_keeps_the_partial_file(tmp_path):
     await broken_off(tmp_path)
     store = MemoryStore({"k": stored(BODY)}, fault=cut_behind(0))
     done = await run_once(store, tmp_path, ranges=TINY)
@@ -113,7 +115,7 @@ async def test_bytes_that_changed_on_the_disk_are_fetched_again(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["cut", "gone", "longer", "a link"])
-async def test_a_temporary_file_that_is_not_what_it_was_does_no_harm(tmp_path, damage):
+async def test_a_changed_temporary_file_is_not_trusted(tmp_path, damage):
     await broken_off(tmp_path)
     (path,) = leftovers(tmp_path)
     if damage == "cut":
@@ -152,7 +154,7 @@ async def test_what_is_left_of_an_object_that_is_gone_is_removed(tmp_path):
     assert (leftovers(tmp_path), rows(tmp_path)) == ([], (0, 0))
 
 
-async def test_what_is_left_of_an_object_that_is_filtered_out_waits(tmp_path):
+async def test_the_partial_file_of_a_filtered_object_is_kept(tmp_path):
     await broken_off(tmp_path)
     store = MemoryStore({"k": stored(BODY)})
     for filters in (((False, "*"),), ((False, "*"), (True, "x*"))):
@@ -161,7 +163,7 @@ async def test_what_is_left_of_an_object_that_is_filtered_out_waits(tmp_path):
     assert (await again(tmp_path, store)).stats.resumed == 5_000
 
 
-async def test_other_thresholds_in_the_next_run_do_no_harm(tmp_path):
+async def test_the_next_run_may_have_other_thresholds(tmp_path):
     await broken_off(tmp_path)
     store = MemoryStore({"k": stored(BODY)})
     await run_once(store, tmp_path, ranges=RangeOptions(above=2_000, smallest=250, largest=250, block=333))
@@ -169,7 +171,7 @@ async def test_other_thresholds_in_the_next_run_do_no_harm(tmp_path):
     assert leftovers(tmp_path) == []
 
 
-async def test_a_name_that_is_taken_fails_the_object_and_takes_its_progress_back(tmp_path):
+async def test_if_the_path_is_not_free_the_object_fails_and_its_progress_is_subtracted(tmp_path):
     def take_name(call):
         if call.operation == "get":
             (tmp_path / "k").mkdir(exist_ok=True)
@@ -179,7 +181,7 @@ async def test_a_name_that_is_taken_fails_the_object_and_takes_its_progress_back
     assert (leftovers(tmp_path), rows(tmp_path), done.stats.received) == ([], (0, 0), 0)
 
 
-async def test_an_object_that_changes_under_way_is_never_mixed(tmp_path):
+async def test_versions_of_a_changing_object_are_never_mixed(tmp_path):
     new = noise(12_000)[2_000:]
 
     def change(call):
@@ -193,7 +195,7 @@ async def test_an_object_that_changes_under_way_is_never_mixed(tmp_path):
     assert done.stats.received == len(new)
 
 
-async def test_a_line_that_breaks_often_costs_no_attempt_while_blocks_land(tmp_path):
+async def test_broken_connections_cost_no_attempt_while_blocks_arrive(tmp_path):
     def fault(call):
         if call.operation == "get":
             call.chunks = [b"".join(call.chunks)[:450], CUT]
@@ -236,9 +238,9 @@ async def test_a_second_mismatch_fails_the_object_and_leaves_nothing(tmp_path):
     assert done.stats.received == 0
 
 
-async def test_a_resumed_object_whose_checksum_fails_takes_its_progress_back(tmp_path):
+async def test_a_resumed_object_with_a_wrong_checksum_subtracts_its_progress(tmp_path):
     await broken_off(tmp_path)
-    other = b"!" + BODY[1:]  # under the same ETag
+    other = b"!" + BODY[1:]  # with the same ETag
     store = MemoryStore({"k": stored(other, etag=stored(BODY).etag)})
     done = await run_once(store, tmp_path, ranges=TINY)
     assert manifest(tmp_path)["k"]["state"] == "done"
@@ -247,7 +249,7 @@ async def test_a_resumed_object_whose_checksum_fails_takes_its_progress_back(tmp
     assert (sum(resumed), min(resumed) < 0, done.stats.received) == (0, True, 10_000)
 
 
-async def test_a_refused_head_leaves_it_to_a_get_to_say_why(tmp_path):
+async def test_after_a_refused_head_a_get_finds_the_reason(tmp_path):
     def fault(call):
         if call.operation == "head":
             raise StoreError(Fault(FaultKind.HTTP, "Forbidden", code="403", status=403))
@@ -258,7 +260,7 @@ async def test_a_refused_head_leaves_it_to_a_get_to_say_why(tmp_path):
     assert requested(store) == [(0, 0), None]
 
 
-async def test_one_refused_head_does_not_make_it_one_get(tmp_path):
+async def test_after_one_refused_head_ranges_are_still_used(tmp_path):
     def fault(call):
         if call.operation == "head" and call.n == 1:
             raise StoreError(Fault(FaultKind.HTTP, "Bad Request", code="400", status=400))
@@ -277,7 +279,7 @@ async def test_many_large_objects_at_once_stay_within_the_memory(tmp_path):
     assert 1 < store.most_open <= 3
 
 
-async def test_a_destination_that_is_too_small_is_told_before_the_first_byte(tmp_path, monkeypatch):
+async def test_a_destination_that_is_too_small_is_reported_before_the_first_byte(tmp_path, monkeypatch):
     monkeypatch.setattr(Destination, "free_space", lambda _self: FreeSpace(10_000, 1))
     store = MemoryStore({"a": stored(BODY), "b": stored(b"x")})
     done = await run_once(store, tmp_path)

@@ -1,4 +1,4 @@
-"""Retries, renewals and back-off on the real engine: nothing is lost, nothing is asked for ever."""
+"""Retries, renewals and back-off with the real engine: nothing is lost, nothing is retried without end."""
 
 import asyncio
 
@@ -44,7 +44,7 @@ def objects(count):
     return {f"k{n:03}": stored(b"%d" % n) for n in range(count)}
 
 
-async def test_a_short_storm_of_503_loses_nothing_and_slows_everybody_down(tmp_path):
+async def test_a_short_period_of_503_loses_nothing_and_slows_the_run(tmp_path):
     def storm(call):
         if call.operation == "get" and call.n <= 3:
             raise refused(503, "SlowDown", "Please reduce your request rate.")
@@ -65,7 +65,7 @@ async def test_a_short_storm_of_503_loses_nothing_and_slows_everybody_down(tmp_p
         (Fault(FaultKind.CONNECT, "refused"), "network"),
     ],
 )
-async def test_passing_trouble_is_retried_and_lasting_trouble_fails_that_object_only(tmp_path, fault, reason):
+async def test_temporary_faults_are_retried_and_permanent_ones_fail_only_that_object(tmp_path, fault, reason):
     def trouble(call):
         if call.operation == "get" and (call.key == "k001" or call.n == 1):
             raise StoreError(fault)
@@ -87,7 +87,7 @@ async def test_expired_tokens_are_renewed_and_the_objects_fetched(tmp_path):
     assert done.stats.exit_code == 0
 
 
-async def test_a_renewal_after_which_nothing_was_served_was_in_vain(tmp_path):
+async def test_a_renewal_without_a_successful_request_after_it_is_useless(tmp_path):
     role = OneRole()
 
     def refuse(call):
@@ -141,7 +141,7 @@ async def test_an_expired_token_without_a_role_ends_the_run(tmp_path):
         (Fault(FaultKind.HTTP, "", code="PermanentRedirect", status=301, region="eu-west-1"), SourceError),
     ],
 )
-async def test_trouble_that_no_retry_mends_ends_the_run_at_once(tmp_path, fault, error):
+async def test_a_fault_that_no_retry_can_fix_ends_the_run_at_once(tmp_path, fault, error):
     def trouble(call):
         raise StoreError(fault)
 
@@ -160,7 +160,7 @@ async def test_a_bug_in_a_worker_is_never_silent(tmp_path):
         await run_once(MemoryStore(objects(3), fault=bug), tmp_path)
 
 
-async def test_a_refused_listing_names_the_missing_right(tmp_path):
+async def test_a_refused_listing_names_the_missing_permission(tmp_path):
     def deny(call):
         raise refused(403, "AccessDenied", "not authorized to perform: s3:ListBucket")
 

@@ -1,4 +1,4 @@
-"""Whole runs on the real engine: what lands, what is said of it, and what a second run does."""
+"""Complete runs with the real engine: the files, the reports, and what a second run does."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def blob(seed: int, size: int) -> bytes:
     return body(seed, size)[:size]
 
 
-async def test_every_object_lands_verified_with_its_time_and_is_accounted_for(tmp_path):
+async def test_every_object_is_stored_verified_with_its_time_and_recorded(tmp_path):
     objects = {f"dir{n % 5}/file-{n:04}": stored(blob(n, n * 37)) for n in range(2500)}
     done = await run_once(MemoryStore(objects), tmp_path)
     assert tree(tmp_path) == {key: one.body for key, one in objects.items()}
@@ -107,7 +107,7 @@ async def test_an_object_without_a_checksum_is_size_only_or_fails_on_request(tmp
     assert (strict.stats.exit_code, tree(tmp_path / "b")) == (1, {})
 
 
-async def test_a_flipped_byte_never_gets_the_final_name(tmp_path):
+async def test_a_file_with_a_flipped_byte_never_gets_the_final_name(tmp_path):
     def flip(call):
         if call.operation == "get":
             call.chunks = [b"X" + call.chunks[0][1:], *call.chunks[1:]]
@@ -134,7 +134,7 @@ async def test_a_flipped_byte_in_one_part_of_a_composite_object_is_found(tmp_pat
     assert states(tmp_path) == {"k": ("failed", "checksum-mismatch")}
 
 
-async def test_damage_on_the_way_is_fetched_again(tmp_path):
+async def test_data_damaged_in_transit_is_fetched_again(tmp_path):
     def flip_once(call):
         if call.operation == "get" and call.n == 1:
             call.chunks = [b"X" + call.chunks[0][1:]]
@@ -145,7 +145,7 @@ async def test_damage_on_the_way_is_fetched_again(tmp_path):
 
 
 @pytest.mark.parametrize("chunks", [[b"hel"], [b"hello world and more"], [b"hello ", ConnectionError()]])
-async def test_wrong_lengths_and_broken_bodies_never_land(tmp_path, chunks):
+async def test_bodies_with_a_wrong_length_or_broken_off_are_never_stored(tmp_path, chunks):
     def cut(call):
         if call.operation == "get":
             call.chunks = [
@@ -158,7 +158,7 @@ async def test_wrong_lengths_and_broken_bodies_never_land(tmp_path, chunks):
     assert tree(tmp_path) == {}
 
 
-async def test_an_object_that_changes_while_it_is_fetched_is_fetched_anew(tmp_path):
+async def test_an_object_that_changes_during_the_download_is_fetched_again(tmp_path):
     def change(call):
         if call.operation == "get" and call.n == 1:
             store.objects["k"] = stored(b"new content")
@@ -169,7 +169,7 @@ async def test_an_object_that_changes_while_it_is_fetched_is_fetched_anew(tmp_pa
     assert (tree(tmp_path), manifest(tmp_path)["k"]["size"]) == ({"k": b"new content"}, 11)
 
 
-async def test_an_object_that_never_rests_fails(tmp_path):
+async def test_an_object_that_changes_again_and_again_fails(tmp_path):
     def always(call):
         if call.operation == "get":
             raise refused(412, "PreconditionFailed")
@@ -178,7 +178,7 @@ async def test_an_object_that_never_rests_fails(tmp_path):
     assert states(tmp_path) == {"k": ("failed", "changed")}
 
 
-async def test_archived_objects_are_skipped_without_a_get_and_restored_ones_land(tmp_path):
+async def test_archived_objects_are_skipped_without_a_get_and_restored_ones_are_fetched(tmp_path):
     store = MemoryStore(
         {
             "cold": stored(b"c", storage_class="GLACIER"),
@@ -190,7 +190,7 @@ async def test_archived_objects_are_skipped_without_a_get_and_restored_ones_land
     assert (store.count("get", "cold"), done.stats.exit_code) == (0, 3)
 
 
-async def test_markers_become_directories_and_shadowed_keys_stand_beside_them(tmp_path):
+async def test_folder_markers_become_directories_and_shadowed_keys_are_next_to_them(tmp_path):
     store = MemoryStore(
         {"a": stored(b"file"), "a/b": stored(b"below"), "empty/": stored(b""), "m/": stored(b"x")}
     )
@@ -201,7 +201,7 @@ async def test_markers_become_directories_and_shadowed_keys_stand_beside_them(tm
     assert (again.stats.already, again.stats.exit_code) == (4, 0)
 
 
-async def test_a_file_moves_aside_when_its_key_becomes_a_directory_later(tmp_path):
+async def test_a_file_is_renamed_when_its_key_becomes_a_directory_later(tmp_path):
     store = MemoryStore({"a": stored(b"file")})
     await run_once(store, tmp_path)
     store.objects["a/b"] = stored(b"below")
@@ -213,17 +213,17 @@ async def test_a_file_moves_aside_when_its_key_becomes_a_directory_later(tmp_pat
     assert (last.stats.already, last.stats.exit_code) == (1, 0)
 
 
-async def test_a_file_that_moves_aside_into_a_new_directory_is_found_there(tmp_path):
+async def test_a_file_that_was_renamed_into_a_new_directory_is_found_there(tmp_path):
     key = "n" * 250
     store = MemoryStore({key: stored(b"file")})
     await run_once(store, tmp_path)
-    # Its neighbour's path has the same directory, which is not there yet.
+    # The next path is in the same directory, which does not exist yet.
     store.objects |= {f"{key}/b": stored(b"below"), "n" * 246 + "a" * 20: stored(b"neighbour")}
     again = await run_once(store, tmp_path)
     assert (store.count("get", key), again.stats.exit_code) == (1, 0)
 
 
-async def test_a_directory_that_does_not_exist_is_asked_for_once_a_page(tmp_path, monkeypatch):
+async def test_a_missing_directory_is_tried_once_a_page(tmp_path, monkeypatch):
     asked, hold = [], Directories.hold
 
     def counted(self, parts, *, create):
@@ -237,13 +237,13 @@ async def test_a_directory_that_does_not_exist_is_asked_for_once_a_page(tmp_path
     assert asked == [("a",), ("b",)]
 
 
-async def test_filters_leave_out_and_do_not_change_the_exit_code(tmp_path):
+async def test_filters_exclude_objects_and_do_not_change_the_exit_code(tmp_path):
     store = MemoryStore({"a.txt": stored(b"1"), "b.bin": stored(b"2")})
     done = await run_once(store, tmp_path, filters=((False, "*"), (True, "*.txt")))
     assert (set(tree(tmp_path)), done.stats.filtered, done.stats.exit_code) == ({"a.txt"}, 1, 0)
 
 
-async def test_files_that_no_journal_knows_are_verified_and_not_fetched(tmp_path):
+async def test_files_that_are_not_in_the_journal_are_verified_and_not_fetched(tmp_path):
     store = MemoryStore({"same": stored(b"same bytes"), "other": stored(b"good bytes")})
     (tmp_path / "same").write_bytes(b"same bytes")
     (tmp_path / "other").write_bytes(b"evil bytes")
@@ -275,7 +275,7 @@ async def test_a_link_planted_in_the_destination_is_not_followed(tmp_path):
     assert done.stats.exit_code == 1
 
 
-async def test_one_object_can_be_hauled_under_another_name(tmp_path):
+async def test_one_object_can_be_stored_with_another_name(tmp_path):
     store = MemoryStore({"dir/k": stored(b"one"), "dir/k2": stored(b"two")})
     await run_once(store, tmp_path, prefix="dir/k", recursive=False, file_name="mine")
     await run_once(store, tmp_path, prefix="dir/k2", recursive=False)
@@ -306,7 +306,7 @@ async def test_an_incomplete_listing_ends_the_run_and_keeps_what_was_done(tmp_pa
     assert (again.stats.already + again.stats.done, again.stats.exit_code) == (30, 0)
 
 
-async def test_when_every_object_is_refused_the_ending_is_about_access(tmp_path):
+async def test_if_every_object_is_refused_the_run_ends_with_an_access_error(tmp_path):
     def deny(call):
         if call.operation == "get":
             raise refused(403, "AccessDenied", "not authorized to perform: kms:Decrypt on resource: key")
@@ -316,7 +316,7 @@ async def test_when_every_object_is_refused_the_ending_is_about_access(tmp_path)
     assert done.stats.exit_code == 4
 
 
-async def test_a_role_that_lost_its_rights_ends_the_run_early(tmp_path):
+async def test_a_role_that_lost_its_permissions_ends_the_run_early(tmp_path):
     def deny(call):
         if (call.operation == "get" and store.count("get") > 50) or (
             call.operation == "head" and store.count("get") > 50
@@ -334,7 +334,7 @@ async def test_a_role_that_lost_its_rights_ends_the_run_early(tmp_path):
     [(400, "KMS.DisabledException", "S3H-KMS-07"), (403, "SignatureDoesNotMatch", "S3H-NET-01")],
 )
 @pytest.mark.parametrize("readable", [0, 50])
-async def test_what_befalls_every_object_ends_the_run_early(tmp_path, status, code, row, readable):
+async def test_a_fault_of_every_object_ends_the_run_early(tmp_path, status, code, row, readable):
     def refuse(call):
         if call.operation == "get" and store.count("get") > readable:
             raise refused(status, code, "no")
@@ -354,7 +354,7 @@ async def test_what_befalls_every_object_ends_the_run_early(tmp_path, status, co
     ],
 )
 @pytest.mark.parametrize("few", [1, 300])
-async def test_what_befalls_some_objects_fails_them_and_no_others(tmp_path, status, code, reason, few):
+async def test_a_fault_of_some_objects_fails_only_them(tmp_path, status, code, reason, few):
     def refuse(call):
         if call.operation == "get" and call.key.startswith("b"):
             raise refused(status, code, "no")
@@ -364,7 +364,7 @@ async def test_what_befalls_some_objects_fails_them_and_no_others(tmp_path, stat
     assert (done.stats.done, done.stats.failed[reason].count, done.stats.exit_code) == (100, few, 1)
 
 
-async def test_a_bucket_that_is_lost_in_mid_run_ends_it(tmp_path):
+async def test_a_bucket_that_is_deleted_during_the_run_ends_it(tmp_path):
     def lose(call):
         if call.operation == "get" and store.count("get") > 50:
             raise refused(404, "NoSuchBucket", "The specified bucket does not exist")
@@ -385,7 +385,7 @@ async def test_a_few_hundred_refused_objects_among_readable_ones_do_not_end_the_
     assert (done.stats.done, done.stats.failed_count, done.stats.exit_code) == (100, 300, 1)
 
 
-async def test_the_encryption_that_the_user_states_must_be_true(tmp_path):
+async def test_the_demanded_encryption_must_be_that_of_the_object(tmp_path):
     store = MemoryStore({"kms": stored(b"1"), "plain": stored(b"2", sse="AES256", kms_key_id="")})
     await run_once(store, tmp_path, sse="aws:kms")
     assert states(tmp_path) == {"kms": DONE, "plain": ("failed", "wrong-encryption")}
@@ -396,7 +396,7 @@ async def test_an_empty_bucket_is_done_at_once(tmp_path):
     assert (done.stats.exit_code, manifest(tmp_path)) == (0, {})
 
 
-async def test_a_version_that_will_be_replaced_is_unlearnt_before_its_file_is(tmp_path):
+async def test_the_row_of_a_version_is_removed_before_its_file_is_replaced(tmp_path):
     store = MemoryStore({"k": stored(b"old")})
     await run_once(store, tmp_path)
     store.objects["k"] = stored(b"new")

@@ -1,4 +1,4 @@
-"""A signal that comes before the first object is asked for ends the run as well."""
+"""A signal before the first request ends the run, too."""
 
 import os
 import signal

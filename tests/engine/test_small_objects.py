@@ -1,4 +1,4 @@
-"""The batch path ends as the general path does, whatever the server answers; what is not plain is handed back."""
+"""The batch path has the same outcomes as the general path; it hands back everything that is not a normal case."""
 
 import random
 
@@ -27,7 +27,7 @@ FAULTS = (
 
 
 def put_objects(server, dice: random.Random, *, faults: bool = True) -> None:
-    """Objects of all kinds; every third one meets a fault, for good or once."""
+    """Objects of all kinds; every third one has a fault, permanent or once."""
     for number in range(36):
         key = f"k/{number:02}"
         server.cloud.put(
@@ -39,7 +39,7 @@ def put_objects(server, dice: random.Random, *, faults: bool = True) -> None:
         )
         if faults and number % 3 == 0:
             kind, fields = dice.choice(FAULTS)
-            final = fields.get("status") in {403, 404}  # asked again, a refusal would not be one any more
+            final = fields.get("status") in {403, 404}  # a retry would succeed
             often = {} if final or dice.random() < 0.5 else {"first": 1}
             server.faults.add(kind, operation="GetObject", key=key, **fields, **often)
 
@@ -50,7 +50,7 @@ def ended(root) -> dict[str, tuple]:
 
 
 @pytest.mark.parametrize("seed_number", range(6))
-async def test_both_paths_end_alike(tmp_path, monkeypatch, seed_number):
+async def test_both_paths_have_the_same_outcome(tmp_path, monkeypatch, seed_number):
     seen = []
     for batches in (True, False):
         root = tmp_path / str(batches)
@@ -68,7 +68,7 @@ async def test_both_paths_end_alike(tmp_path, monkeypatch, seed_number):
     assert {line[0] for line in seen[0][0].values()} >= {"done"}
 
 
-async def test_plain_objects_are_asked_for_once_and_received_bytes_add_up(tmp_path):
+async def test_normal_objects_need_one_request_and_received_bytes_add_up(tmp_path):
     with empty_server() as server:
         for number in range(300):
             server.cloud.put(
@@ -81,7 +81,7 @@ async def test_plain_objects_are_asked_for_once_and_received_bytes_add_up(tmp_pa
     assert done.stats.balanced
 
 
-async def test_a_slow_disk_is_left_to_the_file_threads(tmp_path, monkeypatch):
+async def test_with_a_slow_disk_the_file_threads_write(tmp_path, monkeypatch):
     monkeypatch.setattr("s3haul.engine.small_objects.SLOW_FILE", 0.0)
     with empty_server() as server:
         put_objects(server, random.Random(1), faults=False)
@@ -91,7 +91,7 @@ async def test_a_slow_disk_is_left_to_the_file_threads(tmp_path, monkeypatch):
     assert len(tree(tmp_path / "dest")) == 36
 
 
-async def test_a_transfer_thread_that_dies_ends_the_run_and_does_not_hang_it(tmp_path, monkeypatch):
+async def test_a_transfer_thread_that_fails_ends_the_run(tmp_path, monkeypatch):
     def broken(*_):
         raise ZeroDivisionError
 

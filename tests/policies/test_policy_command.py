@@ -84,7 +84,7 @@ def test_a_new_external_id_is_in_the_document_and_nowhere_else(s3haul):
     assert ids[0] != ids[1]
     assert len(ids[0]) >= 32
     assert ids[0] not in first.err
-    assert "keep it out of logs" in first.err
+    assert "do not log it" in first.err
 
 
 def test_the_external_id_may_come_from_the_environment(s3haul):
@@ -127,11 +127,11 @@ def test_the_script_ends_with_the_caller_s_own_steps(s3haul):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "--role-arn and --bucket are needed"),
-        (GIVEN[:-2], "An External ID is needed"),
-        ((*GIVEN, "--new-external-id"), "does not go with"),
+        ((), "--role-arn and --bucket are required"),
+        (GIVEN[:-2], "An External ID is required"),
+        ((*GIVEN, "--new-external-id"), "cannot be used with"),
         ((*GIVEN[:-2], "--new-external-id", "--only", "permissions"), "needs the trust document"),
-        ((*GIVEN, "--only", "session", "--format", "terraform"), "no resource of Terraform"),
+        ((*GIVEN, "--only", "session", "--format", "terraform"), "has no resource for a session policy"),
         (("--role-arn", seed.ROLE_ARN, "--bucket", "bucket", "--only", "key"), "needs --key-arn"),
         ((*GIVEN, "--request-payer", "me"), "--request-payer takes"),
         ((*GIVEN, "--key-arn", "alias/x"), "is an alias"),

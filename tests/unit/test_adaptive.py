@@ -1,4 +1,4 @@
-"""The limit is found by trial, falls fast, rises slowly, and stays between one and the ceiling."""
+"""The adaptive limit: it falls fast, rises slowly, and stays between one and the maximum."""
 
 import heapq
 
@@ -10,7 +10,7 @@ from s3haul.core.adaptive import FIRST_LIMIT, LONGEST_REST, PAUSE, AdaptiveLimit
 def serve(
     adaptive_limit: AdaptiveLimit, rate_at, seconds: float, start: float = 0.0, *, crowded: bool = True
 ) -> float:
-    """Answers at `rate_at(limit)` a second, in steps of 10 ms; the time at the end."""
+    """Simulate `rate_at(limit)` responses per second, in steps of 10 ms. Returns the time at the end."""
     now = start
     while now < start + seconds:
         now += 0.01
@@ -19,7 +19,7 @@ def serve(
 
 
 def limits(adaptive_limit: AdaptiveLimit, rate_at, seconds: float) -> list[float]:
-    """The limit after every tenth of a second."""
+    """Returns the limit after every tenth of a second."""
     now, seen = 0.0, []
     while now < seconds:
         now = serve(adaptive_limit, rate_at, 0.1, now)
@@ -27,18 +27,18 @@ def limits(adaptive_limit: AdaptiveLimit, rate_at, seconds: float) -> list[float
     return seen
 
 
-def test_it_starts_low_and_never_above_the_ceiling():
+def test_it_starts_low_and_never_exceeds_the_maximum():
     assert AdaptiveLimit(ceiling=8).limit == 8
     assert AdaptiveLimit(ceiling=1000).limit == FIRST_LIMIT
 
 
-def test_a_slow_service_is_asked_for_ever_more_at_a_time_up_to_the_ceiling():
+def test_with_a_slow_service_the_limit_grows_up_to_the_maximum():
     adaptive_limit = AdaptiveLimit(ceiling=256)
     serve(adaptive_limit, lambda limit: limit / 0.03, 5.0)
     assert adaptive_limit.limit == 256
 
 
-def test_a_limit_that_makes_nothing_faster_is_taken_back():
+def test_a_higher_limit_that_is_not_faster_is_reverted():
     seen = limits(AdaptiveLimit(ceiling=256), lambda _: 4000, 60.0)
     assert seen[-1] == FIRST_LIMIT
     assert sum(limit > FIRST_LIMIT for limit in seen) < len(seen) / 10  # trials, ever rarer
@@ -86,20 +86,20 @@ def test_a_start_that_new_connections_slow_down_is_no_verdict():
     assert adaptive_limit.limit == 256
 
 
-def test_after_a_rest_the_search_is_taken_up_again():
+def test_after_a_pause_the_search_continues():
     adaptive_limit = AdaptiveLimit(ceiling=256)
     now = serve(adaptive_limit, lambda _: 4000, 5.0)
     serve(adaptive_limit, lambda limit: limit / 0.03, LONGEST_REST + 5.0, now)
     assert adaptive_limit.limit == 256
 
 
-def test_nothing_is_tried_while_there_is_too_little_to_do():
+def test_the_limit_is_not_changed_while_there_is_too_little_work():
     adaptive_limit = AdaptiveLimit(ceiling=256)
     serve(adaptive_limit, lambda limit: limit / 0.03, 5.0, crowded=False)
     assert adaptive_limit.limit == FIRST_LIMIT
 
 
-def test_what_is_on_its_way_when_the_limit_is_cut_cuts_it_no_further():
+def test_many_simultaneous_throttled_requests_reduce_the_limit_once():
     adaptive_limit = AdaptiveLimit(ceiling=32)
     for _ in range(3 + 32):
         adaptive_limit.throttled(100.0)
@@ -136,7 +136,7 @@ def test_refusals_during_an_outage_say_nothing_of_the_limit():
     assert adaptive_limit.limit == 32
 
 
-def test_a_trial_that_is_refused_is_taken_back_without_a_pause():
+def test_a_higher_limit_that_is_throttled_is_reverted_without_a_pause():
     adaptive_limit = AdaptiveLimit(ceiling=256)
     now = serve(adaptive_limit, lambda limit: limit / 0.03, 0.15)
     assert adaptive_limit.limit == 4 * FIRST_LIMIT

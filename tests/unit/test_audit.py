@@ -1,4 +1,4 @@
-"""Offline verification: every kind of damage to a hauled tree is found and named, and nothing else is."""
+"""Offline verification: every kind of damage to downloaded files is found and named, and nothing else."""
 
 import os
 import threading
@@ -38,7 +38,7 @@ def composite(sizes, algorithm="CRC32", body=BODY):
 
 
 class Tree:
-    """A destination with its journal: what `cp` leaves behind."""
+    """A destination with its journal, as after `cp`."""
 
     def __init__(self, root):
         self.root = root
@@ -46,7 +46,7 @@ class Tree:
         self.progress = []
 
     def add(self, name, body=BODY, key=None, **fields):
-        """A file that was hauled as `base/NAME`."""
+        """Add a file for the object `base/NAME`."""
         file = self.root / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(body)
@@ -55,7 +55,7 @@ class Tree:
         return file
 
     def audit(self, **options):
-        """The counts, and the findings as key -> problem."""
+        """Returns the counts, and the findings as key -> problem."""
         findings = []
         with ExitStack() as stack:
             destination = stack.enter_context(Destination.open(self.root))
@@ -111,7 +111,7 @@ def test_a_file_without_stored_checksum_is_compared_with_what_was_received(tree)
         {"checksum": None, "computed": "not base64"},
     ],
 )
-def test_a_file_of_which_only_the_size_is_known_is_said_to_be_so(tree, fields):
+def test_a_file_with_a_known_size_only_is_reported_as_size_only(tree, fields):
     file = tree.add("a", **fields)
     counts, problems = tree.audit()
     assert counts == AuditCounts(size_only=1)
@@ -153,7 +153,7 @@ def replace_by(make):
         (replace_by(lambda file: file.symlink_to("b")), "not-a-regular-file"),
     ],
 )
-def test_what_became_of_a_file_is_named(tree, damage, problem):
+def test_the_kind_of_damage_is_reported(tree, damage, problem):
     file = tree.add("a")
     tree.add("b")
     damage(file)
@@ -169,7 +169,7 @@ def test_no_file_is_read_through_a_link_in_place_of_a_directory(tree, tmp_path):
     assert tree.audit()[1] == {"base/d/a": "missing"}
 
 
-def test_directories_of_markers_are_looked_for(tree):
+def test_directories_of_folder_markers_must_exist(tree):
     for name in ("d", "gone", "file"):
         tree.add(name, b"", key=f"base/{name}/", checksum=None)
         (tree.root / name).unlink()
@@ -205,12 +205,12 @@ def test_a_single_object_may_have_a_name_of_the_users_choice(tree):
     assert tree.audit() == (AuditCounts(verified=1, bytes=len(BODY)), {})
 
 
-def test_objects_that_were_not_hauled_are_counted_and_not_looked_for(tree):
+def test_objects_that_are_not_done_are_counted_but_not_searched_for(tree):
     tree.outcomes += [failed("base/a"), failed("base/b")]
     assert tree.audit() == (AuditCounts(not_done=2), {})
 
 
-def test_files_that_nobody_hauled_are_no_matter(tree):
+def test_files_that_are_not_in_the_journal_are_ignored(tree):
     tree.add("a")
     (tree.root / "mine.txt").write_text("mine")
     assert tree.audit()[1] == {}
@@ -232,7 +232,7 @@ def test_progress_grows_and_ends_with_everything(tree):
     assert tree.progress[-1] == (200, 200 * len(BODY))
 
 
-def test_progress_tells_of_a_large_file_while_it_is_read(tree, monkeypatch):
+def test_progress_is_reported_while_a_large_file_is_read(tree, monkeypatch):
     heard, read = threading.Event(), os.read
 
     def read_on_when_heard(fd, n):
@@ -252,7 +252,7 @@ def test_progress_tells_of_a_large_file_while_it_is_read(tree, monkeypatch):
     assert heard.is_set()
 
 
-def test_an_unreadable_block_is_a_finding_and_not_the_end(tree, monkeypatch):
+def test_an_unreadable_block_is_a_finding_and_the_audit_continues(tree, monkeypatch):
     first, _ = tree.add("a"), tree.add("b")
     inode, read = first.stat().st_ino, os.read
 

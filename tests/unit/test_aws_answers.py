@@ -1,4 +1,4 @@
-"""Headers and parsed bodies become records, whatever the SDK's model knows of them."""
+"""Headers and parsed bodies are converted to records, also what the SDK does not know."""
 
 import json
 from datetime import UTC, datetime
@@ -84,7 +84,7 @@ def test_the_headers_of_a_kms_object_are_all_kept():
         ({"content-length": "10", "content-range": "lines 0-9/10"}, None, 10),
     ],
 )
-def test_odd_lengths_and_ranges_are_unknown_rather_than_wrong(headers, start, size):
+def test_invalid_lengths_and_ranges_are_unknown(headers, start, size):
     meta = responses.object_meta(200, headers)
     assert (meta.range_start, meta.size) == (start, size)
 
@@ -98,7 +98,7 @@ def test_odd_lengths_and_ranges_are_unknown_rather_than_wrong(headers, start, si
         ({"KeyCount": 0, "Name": "b"}, False),
     ],
 )
-def test_an_answer_that_is_no_listing_is_noticed(answer, empty):
+def test_a_response_that_is_not_a_listing_is_detected(answer, empty):
     assert responses.list_page(answer).empty_answer is empty
 
 
@@ -158,7 +158,7 @@ def test_parts_of_several_pages_make_one_layout():
         [{**attributes((1, 5), size=5), "Checksum": {"ChecksumType": "COMPOSITE"}}],
     ],
 )
-def test_parts_that_do_not_account_for_the_object_are_no_layout(pages):
+def test_parts_that_do_not_cover_the_object_give_no_layout(pages):
     assert responses.part_layout(pages) is None
 
 

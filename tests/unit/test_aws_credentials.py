@@ -1,4 +1,4 @@
-"""The role's credentials over days of virtual time: one renewal at a time, ahead of expiry, never silent."""
+"""The credentials of the role over days of virtual time: renewed one at a time, before expiry, with events."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ START = 1_000_000.0
 
 
 class Timeline:
-    """A clock that moves only when told; sleepers wake in order."""
+    """A clock that only `advance` moves. Sleeping tasks wake in order."""
 
     def __init__(self) -> None:
         self.now = START
@@ -48,7 +48,7 @@ async def settle() -> None:
 
 
 class Sts:
-    """Gives sessions of `duration` seconds, unless `trouble` is set; `limiter` holds answers back."""
+    """Returns sessions of `duration` seconds, or raises `trouble` if set; `limiter` delays responses."""
 
     def __init__(self, timeline: Timeline, duration: float = 3600.0) -> None:
         self.timeline = timeline
@@ -72,7 +72,7 @@ class Sts:
 
 
 class Rig:
-    """Credentials on a timeline, with what they told."""
+    """Credentials on a timeline, with their events."""
 
     def __init__(self, duration: float = 3600.0, **options) -> None:
         self.timeline = Timeline()
@@ -111,12 +111,12 @@ async def ended(task: asyncio.Task[None]) -> None:
     ("duration", "advisory", "mandatory"),
     [(43200, 900, 600), (3600, 900, 450), (1800, 450, 225), (900, 225, 112.5), (20, 5, 2.5)],
 )
-def test_the_windows_scale_with_the_session(duration, advisory, mandatory):
+def test_the_renewal_times_depend_on_the_length_of_the_session(duration, advisory, mandatory):
     assert advisory_window(duration) == advisory
     assert mandatory_window(duration) == mandatory
 
 
-async def test_a_session_is_renewed_ahead_of_its_end_by_nobody_but_the_refresher():
+async def test_only_the_refresher_renews_a_session_before_it_expires():
     rig = Rig()
     task = await rig.running()
     (first,) = rig.renewals
@@ -141,7 +141,7 @@ async def test_three_days_of_short_sessions_take_one_call_each():
     await ended(task)
 
 
-async def test_keys_are_given_at_once_while_they_are_valid():
+async def test_valid_credentials_are_returned_without_waiting():
     rig = Rig()
     await rig.credentials.start()
     for _ in range(1000):
@@ -149,7 +149,7 @@ async def test_keys_are_given_at_once_while_they_are_valid():
     assert rig.sts.calls == 1
 
 
-async def test_sixty_four_workers_with_the_same_stale_key_cause_one_call():
+async def test_sixty_four_workers_with_the_same_expired_session_cause_one_renewal():
     rig = Rig()
     task = await rig.running()
     rig.sts.limiter.clear()
@@ -163,7 +163,7 @@ async def test_sixty_four_workers_with_the_same_stale_key_cause_one_call():
     await ended(task)
 
 
-async def test_a_cancelled_worker_does_not_take_the_renewal_with_it():
+async def test_a_cancelled_worker_does_not_cancel_the_renewal():
     rig = Rig()
     await rig.credentials.start()
     rig.sts.limiter.clear()
@@ -175,7 +175,7 @@ async def test_a_cancelled_worker_does_not_take_the_renewal_with_it():
     assert (await rig.credentials.current()).access_key == "ASIA3"
 
 
-async def test_while_sts_is_down_the_old_keys_go_on_until_they_expire():
+async def test_while_sts_is_down_the_old_session_is_used_until_it_expires():
     rig = Rig()
     task = await rig.running()
     rig.sts.trouble = AssumeRoleError("no", id="S3H-STS-03")
@@ -187,7 +187,7 @@ async def test_while_sts_is_down_the_old_keys_go_on_until_they_expire():
     await ended(task)
 
 
-async def test_after_expiry_requests_wait_and_go_on_when_sts_answers_again():
+async def test_after_expiry_requests_wait_until_sts_responds_again():
     rig = Rig()
     task = await rig.running()
     rig.sts.trouble = AssumeRoleError("no")
@@ -203,7 +203,7 @@ async def test_after_expiry_requests_wait_and_go_on_when_sts_answers_again():
     await ended(task)
 
 
-async def test_when_the_bounded_time_is_over_the_run_ends_with_the_reason_and_the_way_to_resume():
+async def test_after_the_time_limit_the_run_ends_with_the_reason_and_how_to_resume():
     rig = Rig()
     task = await rig.running()
     rig.sts.trouble = CredentialsError("expired", hint="log in again", said="The token", id="S3H-STS-02")
@@ -222,7 +222,7 @@ async def test_when_the_bounded_time_is_over_the_run_ends_with_the_reason_and_th
     assert rig.sts.calls == calls
 
 
-async def test_a_key_that_is_refused_early_is_replaced_without_waiting_for_its_end():
+async def test_a_session_that_is_refused_is_replaced_before_it_expires():
     rig = Rig()
     await rig.credentials.start()
     await rig.credentials.renew((await rig.credentials.current()).access_key)
@@ -248,7 +248,7 @@ async def test_an_mfa_session_is_never_renewed_and_its_end_is_announced():
     assert rig.sts.calls == 1
 
 
-async def test_sessions_that_s3_refuses_are_replaced_ever_more_slowly_and_for_a_bounded_time():
+async def test_new_sessions_that_s3_refuses_are_replaced_with_growing_pauses_for_a_limited_time():
     rig = Rig(duration=43200)
     task = await rig.running()
 
@@ -274,7 +274,7 @@ async def test_sessions_that_s3_refuses_are_replaced_ever_more_slowly_and_for_a_
     await ended(task)
 
 
-async def test_a_session_that_served_something_is_replaced_at_once_when_it_is_refused():
+async def test_a_session_that_worked_before_is_replaced_at_once_when_it_is_refused():
     rig = Rig()
     await rig.credentials.start()
     for number in range(1, 100):
@@ -282,7 +282,7 @@ async def test_a_session_that_served_something_is_replaced_at_once_when_it_is_re
     assert (rig.sts.calls, rig.timeline.now) == (100, START)
 
 
-async def test_patience_with_sts_is_counted_by_what_was_waited_and_not_by_a_clock_that_jumps():
+async def test_the_wait_for_sts_is_measured_without_the_wall_clock():
     rig = Rig()
     task = await rig.running()
     rig.sts.trouble = AssumeRoleError("no")

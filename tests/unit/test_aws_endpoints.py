@@ -1,4 +1,4 @@
-"""Where requests may go: encrypted, or to this machine; never to instance metadata."""
+"""Checks of endpoints: requests are encrypted or go to this machine, never to instance metadata."""
 
 import logging
 
@@ -60,7 +60,7 @@ def test_the_metadata_addresses_are_refused_however_they_are_spelled(host, schem
     "url",
     ["s3.example", "ftp://s3.example", "https://", "https://user@s3.example", "https://s3.example/?a=b"],
 )
-def test_what_is_no_endpoint_is_refused(url):
+def test_an_invalid_endpoint_url_is_refused(url):
     with pytest.raises(UsageError):
         check_endpoint(url, allow_plain_http=True)
 
@@ -73,7 +73,7 @@ def test_the_loggers_that_would_print_secrets_stay_quiet():
 
 
 def first_request(s3, bucket):
-    """What GetObject would send; it goes nowhere."""
+    """The request that GetObject would send. Nothing is sent."""
     sent = []
 
     def stop(request, **_):
@@ -111,7 +111,7 @@ def test_requests_go_to_the_right_address_and_are_signed_with_version_4(tmp_path
     assert sent.headers["X-Amz-Security-Token"] == b"TOKEN"
 
 
-def test_sts_is_asked_in_the_region():
+def test_requests_to_sts_go_to_the_configured_region():
     with only_this_aws(AWS_CONFIG_FILE="/nowhere", AWS_SHARED_CREDENTIALS_FILE="/nowhere"):
         sts = sts_client(resolve(AccessOptions(region="eu-west-1")), Credentials("AK", "SK"))
     assert sts.meta.endpoint_url == "https://sts.eu-west-1.amazonaws.com"

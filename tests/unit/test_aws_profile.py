@@ -33,7 +33,7 @@ region = eu-central-1
 
 @pytest.fixture
 def configure(tmp_path, monkeypatch):
-    """Writes a config file and clears everything else that botocore would look at."""
+    """Write a config file, and remove everything else that botocore would read."""
     for name in aws_variables():
         monkeypatch.delenv(name)
 
@@ -57,7 +57,7 @@ def refused(profile: str | None = "export", **flags) -> ProfileError:
     return caught.value
 
 
-def test_a_role_profile_gives_every_key_and_its_source(configure):
+def test_all_settings_of_a_role_profile_are_read_with_their_origin(configure):
     configure(BASE)
     settings = effective()
     assert settings.role == RoleOptions(
@@ -102,7 +102,7 @@ def test_a_profile_with_keys_may_be_its_own_source(configure):
     assert len(settings.roles) == 1
 
 
-def test_a_credential_source_is_kept(configure):
+def test_a_credential_source_is_the_base_of_the_chain(configure):
     configure(f"[profile x]\nrole_arn={ROLE}\ncredential_source=Ec2InstanceMetadata\n")
     assert effective("x").base == Base(BaseKind.SOURCE, "Ec2InstanceMetadata")
 
@@ -114,13 +114,13 @@ def test_a_web_identity_role_is_left_to_botocore(configure):
     assert settings.base == Base(BaseKind.CHAIN, "x")
 
 
-def test_an_explicit_profile_beats_keys_in_the_environment(configure, monkeypatch):
+def test_an_explicit_profile_overrides_keys_in_the_environment(configure, monkeypatch):
     configure(BASE)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKENV")
     assert len(effective("export").roles) == 1
 
 
-def test_keys_in_the_environment_beat_aws_profile_and_the_user_is_told(configure, monkeypatch):
+def test_keys_in_the_environment_override_aws_profile_with_a_warning(configure, monkeypatch):
     configure(BASE)
     monkeypatch.setenv("AWS_PROFILE", "export")
     assert len(effective(None).roles) == 1
@@ -179,7 +179,7 @@ def test_a_source_profile_without_a_role_is_a_usage_error(configure):
         "s3 =\n    addressing_style = path",
     ],
 )
-def test_the_recipes_signature_line_is_accepted_however_it_was_pasted(configure, lines):
+def test_every_form_of_the_signature_version_line_is_accepted(configure, lines):
     configure(f"{BASE}{lines}\n")
     assert effective().role is not None
 
@@ -246,7 +246,7 @@ def test_each_mistake_in_a_profile_has_its_id(configure, profile, id_, words):
     assert "two words" not in error.message
 
 
-def test_a_comment_behind_a_source_profile_is_explained(configure):
+def test_a_comment_after_the_source_profile_is_explained(configure):
     configure(f"{BASE}\n[profile x]\nrole_arn={ROLE}\nsource_profile = user-b  # mine\n")
     assert "comment" in refused("x").hint
 
@@ -297,7 +297,7 @@ def ca_file(tmp_path):
     return path
 
 
-def test_flags_beat_the_environment_which_beats_the_profile(configure, monkeypatch, ca_file):
+def test_flags_override_the_environment_which_overrides_the_profile(configure, monkeypatch, ca_file):
     configure(f"{BASE}endpoint_url = https://profile.example\nca_bundle = {ca_file}\n")
     settings = effective()
     assert settings.endpoint_url == Setting("https://profile.example", Origin.PROFILE)
@@ -381,7 +381,7 @@ def test_an_external_id_by_flag_goes_with_the_profiles_role(configure):
         effective(external_id="two words")
 
 
-def test_attempts_are_bounded_only_where_the_user_says_so(configure, monkeypatch):
+def test_attempts_are_limited_only_if_the_user_configures_it(configure, monkeypatch):
     configure(BASE)
     assert effective().max_attempts is None
     configure(BASE + "max_attempts = 4\n")
@@ -391,7 +391,7 @@ def test_attempts_are_bounded_only_where_the_user_says_so(configure, monkeypatch
 
 
 @pytest.mark.parametrize("attempts", ["0", "-1", "many"])
-def test_a_number_of_attempts_that_cannot_be_meant_is_refused(configure, monkeypatch, attempts):
+def test_an_invalid_number_of_attempts_is_refused(configure, monkeypatch, attempts):
     configure(BASE)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", attempts)
     with pytest.raises(UsageError, match="AWS_MAX_ATTEMPTS"):
@@ -404,6 +404,6 @@ def test_the_bandwidth_of_the_profile_is_read_as_the_aws_cli_reads_it(configure,
     assert effective().max_bandwidth == 10 << 20
 
 
-def test_a_bandwidth_that_is_no_rate_is_refused(configure):
+def test_an_invalid_bandwidth_is_refused(configure):
     configure(BASE + "s3 =\n    max_bandwidth = fast\n")
     assert "10MB/s" in refused().hint

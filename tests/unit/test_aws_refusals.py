@@ -1,4 +1,4 @@
-"""Assuming the role at the embedded cloud: its special cases, and what each refusal of STS says."""
+"""Assuming the role at the embedded cloud: special cases, and the message for each error of STS."""
 
 import time
 
@@ -45,7 +45,7 @@ async def test_a_missing_external_id_is_refused_and_said_to_be_missing(entry):
     assert "none was given" in error.hint
 
 
-async def test_an_external_id_that_sts_repeats_is_taken_out_of_what_it_said(entry, server):
+async def test_an_external_id_in_the_message_of_sts_is_removed(entry, server):
     echo = f"1 validation error detected: Value '{seed.EXTERNAL_ID}' at 'externalId' failed to satisfy constraint"
     server.faults.add("error", operation="AssumeRole", status=400, code="ValidationError", message=echo)
     error = await entry.refused()
@@ -54,7 +54,7 @@ async def test_an_external_id_that_sts_repeats_is_taken_out_of_what_it_said(entr
     assert f"<External ID, {len(seed.EXTERNAL_ID)} characters>" in error.said
 
 
-async def test_a_user_whose_own_policy_lacks_the_right_is_told_so(entry, server):
+async def test_a_missing_permission_in_the_callers_policy_is_reported(entry, server):
     server.cloud.users[seed.USER_B_KEY_ID].policies.clear()
     error = await entry.refused()
     assert error.id == "S3H-STS-04"
@@ -74,7 +74,7 @@ async def test_a_wrong_secret_is_named_with_the_measured_clock_skew(entry):
     assert "the clocks agree" in error.message
 
 
-async def test_a_clock_that_is_off_by_days_is_measured(entry, server):
+async def test_a_clock_that_is_wrong_by_days_is_reported_with_the_difference(entry, server):
     server.cloud.clock = lambda: time.time() + 200_000
     error = await entry.refused()
     assert error.id == "S3H-NET-01"
@@ -82,14 +82,14 @@ async def test_a_clock_that_is_off_by_days_is_measured(entry, server):
 
 
 @pytest.mark.parametrize("off", [-7200, 1200, 7200])
-async def test_a_clock_that_is_off_by_less_is_put_right_by_the_server_s(entry, server, off):
+async def test_a_clock_that_is_wrong_by_less_is_corrected_from_the_server(entry, server, off):
     server.cloud.clock = lambda: time.time() + off
     async with entry.open() as opened:
         session = opened.credentials.session
         assert session.expires_at == pytest.approx(time.time() + session.duration, abs=10)
         assert server.count("AssumeRole") == 2
         await opened.credentials.renew(session.keys.access_key)
-        assert server.count("AssumeRole") == 3  # once and for all
+        assert server.count("AssumeRole") == 3  # only once
     assert [warning.id for warning in entry.warnings] == ["S3H-NET-01"]
 
 
@@ -103,7 +103,7 @@ async def test_expired_source_credentials_say_that_a_new_login_helps(entry, serv
     assert "Log in" in error.hint
 
 
-async def test_sts_that_stays_down_is_an_error_of_the_way_there(entry, server):
+async def test_sts_that_stays_down_is_a_source_error(entry, server):
     server.faults.add("error", operation="AssumeRole", status=503, code="ServiceUnavailable", message="Busy")
     error = await entry.refused()
     assert isinstance(error, SourceError)
@@ -187,13 +187,13 @@ async def test_an_mfa_role_asks_once_and_warns_that_it_cannot_be_renewed(entry, 
     assert [warning.id for warning in entry.warnings] == ["S3H-STS-08"]
 
 
-async def test_the_mfa_code_is_asked_for_until_it_is_one(monkeypatch):
+async def test_the_mfa_code_is_requested_until_it_is_valid(monkeypatch):
     typed = iter(["12345", "abcdef", " 123456 "])
     monkeypatch.setattr("getpass.getpass", lambda _: next(typed))
     assert await ask_mfa("arn:aws:iam::222222222222:mfa/user-b") == "123456"
 
 
-async def test_without_anybody_to_ask_for_the_mfa_code_the_run_ends(monkeypatch):
+async def test_without_a_terminal_for_the_mfa_code_the_run_ends(monkeypatch):
     def nobody(_):
         raise EOFError
 

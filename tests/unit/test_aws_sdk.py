@@ -1,4 +1,4 @@
-"""What is the sdk transport's own: the pace of its bodies, and when its clock runs. The rest is in faults."""
+"""Details of the SDK transport: stalls of bodies, and which waits count. The rest is in tests/faults."""
 
 import asyncio
 from types import SimpleNamespace
@@ -15,7 +15,7 @@ from s3haul.s3.credentials import Credentials
 from s3haul.store.protocol import GetRequest
 
 
-async def test_headers_that_drip_in_for_ever_are_a_stall(monkeypatch):
+async def test_headers_that_arrive_byte_by_byte_without_end_are_a_stall(monkeypatch):
     monkeypatch.setattr(sdk, "CONNECT_TIMEOUT", 0)
 
     async def drip(reader, writer):
@@ -31,7 +31,7 @@ async def test_headers_that_drip_in_for_ever_are_a_stall(monkeypatch):
 
 
 class Client:
-    """Just enough of a client: one operation that answers at once."""
+    """A minimal client: one operation that returns at once."""
 
     meta = SimpleNamespace(events=SimpleNamespace(register=lambda *_: None))
 
@@ -51,7 +51,7 @@ async def test_waiting_for_credentials_is_not_a_stall(monkeypatch):
     assert (await store.head("k")).length == 3
 
 
-async def test_credentials_that_are_gone_for_good_are_a_fault_that_keeps_its_cause():
+async def test_credentials_that_cannot_be_fetched_are_a_fault_with_the_id_of_its_cause():
     async def gone() -> Credentials:
         raise CredentialsError("expired", id="S3H-STS-02")
 
@@ -63,7 +63,7 @@ async def test_credentials_that_are_gone_for_good_are_a_fault_that_keeps_its_cau
 
 
 class Stream:
-    """A body whose reads take `seconds` each, by the clock of the test."""
+    """A body whose reads take `seconds` each on the clock of the test."""
 
     connection = None
 
@@ -79,7 +79,7 @@ class Stream:
 
 
 async def received(clock: list[float], seconds: float, chunks: list[bytes], *, pause: float = 0.0) -> int:
-    """The bytes that come through when each read takes `seconds` and each chunk is worked on for `pause`."""
+    """The bytes received if each read takes `seconds` and the consumer needs `pause` per chunk."""
 
     class Getting(Client):
         async def get_object(self, **_):
@@ -102,7 +102,7 @@ async def keys() -> Credentials:
     return Credentials("AK", "SK")
 
 
-async def test_a_slow_reader_is_not_taken_for_a_slow_network():
+async def test_a_slow_consumer_is_not_a_stall():
     assert await received([0.0], 0.0, [b"x"] * 5, pause=1000) == 5
 
 
@@ -113,5 +113,5 @@ async def test_a_rate_below_the_minimum_over_one_window_is_a_stall():
     assert clock[0] == 10.0
 
 
-async def test_a_rate_at_the_minimum_goes_on():
+async def test_a_rate_at_the_minimum_is_not_a_stall():
     assert await received([0.0], 1.0, [b"x" * 1000] * 50) == 50_000

@@ -1,4 +1,4 @@
-"""The way into the bucket, against the embedded cloud: what is in effect, found and shown."""
+"""Opening the bucket of the embedded cloud: the effective settings are used and shown."""
 
 import asyncio
 import io
@@ -37,7 +37,7 @@ def entry(server, tmp_path):
     return Entry(server, tmp_path)
 
 
-async def test_the_recipes_profile_opens_the_bucket_and_shows_what_is_in_effect(entry, server):
+async def test_the_usual_profile_opens_the_bucket_and_shows_the_effective_settings(entry, server):
     async with entry.open() as opened:
         assert await read(opened) == b"data"
         effective = opened.effective
@@ -59,7 +59,7 @@ async def test_the_recipes_profile_opens_the_bucket_and_shows_what_is_in_effect(
         "s3 =\n    signature_version = s3v4\n    addressing_style = path",
     ],
 )
-async def test_the_recipes_signature_line_works_however_it_was_pasted(entry, lines):
+async def test_every_form_of_the_signature_version_line_works(entry, lines):
     async with entry.open(signature=lines) as opened:
         assert await read(opened) == b"data"
 
@@ -117,7 +117,7 @@ async def test_the_region_of_the_bucket_is_found_first(entry, server, asked, ref
         assert await read(opened) == b"far"
 
 
-async def test_a_bucket_that_may_not_be_looked_at_still_tells_its_region(entry, server):
+async def test_a_refused_head_bucket_still_returns_the_region(entry, server):
     server.cloud.roles[seed.ROLE_ARN].policies[0]["Statement"].pop(0)
     async with entry.open() as opened:
         assert opened.effective.region == seed.REGION
@@ -156,7 +156,7 @@ async def test_an_unknown_authority_is_refused_with_a_hint(entry, tmp_path):
     assert "--ca-bundle" in error.hint
 
 
-async def test_an_endpoint_that_nobody_serves_and_a_name_that_nobody_knows_are_told_apart(entry):
+async def test_a_refused_connection_and_an_unknown_host_name_have_different_errors(entry):
     assert (await entry.refused(endpoint="https://127.0.0.1:1")).id == "S3H-NET-05"
     assert (await entry.refused(endpoint="https://nothing.invalid")).id == "S3H-NET-04"
 

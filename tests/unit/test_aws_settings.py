@@ -1,4 +1,4 @@
-"""A setting that cannot be used is the user's to mend: named with its value and its place before anything is sent."""
+"""An invalid setting is an error that shows its value and location, before anything is sent."""
 
 import pytest
 
@@ -19,7 +19,7 @@ MULTI_REGION = "arn:aws:s3::111111111111:accesspoint/mfzwi23gnjvgw.mrap"
 
 @pytest.fixture
 def config(tmp_path):
-    """Writes the config file, and gives what is in effect with it."""
+    """Write the config file, and return the effective settings."""
     path = tmp_path / "config"
 
     def write(text: str | bytes, access=None, **variables):
@@ -111,7 +111,7 @@ def test_a_file_that_cannot_be_read_says_how_to_write_it(config, text, words):
     assert caught.value.id == "S3H-CFG-07"
 
 
-def test_settings_that_change_nothing_here_are_told_once_with_what_does(config):
+def test_settings_without_effect_are_listed_once_with_the_alternative(config):
     text = "[default]\nretry_mode = standard\naddressing_style = path\ns3 =\n  max_concurrent_requests = 20\n  speed = 9\n"
     (warning,) = config(text).warnings
     assert warning.id == "S3H-CFG-09"
@@ -130,17 +130,17 @@ def test_settings_that_change_nothing_here_are_told_once_with_what_does(config):
         ("s3.addressing_style = virtual", "below s3"),
     ],
 )
-def test_a_slip_in_the_name_of_a_setting_is_remarked_on(config, line, words):
+def test_a_misspelt_setting_is_reported(config, line, words):
     (warning,) = config(f"[default]\n{line}\n").warnings
     assert words in warning.message
 
 
-def test_settings_of_other_tools_are_nobodys_business(config):
+def test_settings_of_other_tools_are_ignored(config):
     lines = "output = json\ncli_pager =\nsso_auto_prompt = x\ncredential_cache = x\nregion_set = x\ntf_region = x\naws_account_id = 1\nlogin_session = x\nmfa_process = x\n"
     assert config(f"[default]\n{lines}").warnings == ()
 
 
-def test_a_profile_that_only_says_what_is_used_warns_of_nothing(config):
+def test_a_profile_whose_settings_are_all_used_causes_no_warning(config):
     text = "[default]\nregion = eu-west-1\noutput = json\ns3 =\n  addressing_style = path\n  signature_version = s3v4\n"
     text += "  max_bandwidth = 10MB/s\nmax_attempts = 3\n"
     assert config(text).warnings == ()
@@ -155,7 +155,7 @@ def test_a_profile_that_only_says_what_is_used_warns_of_nothing(config):
         ("arn:aws:iam::111111111111:role/R", "us-east-1"),
     ],
 )
-def test_a_role_without_a_region_is_asked_for_in_its_partition(config, arn, region):
+def test_a_role_without_a_region_uses_the_default_region_of_its_partition(config, arn, region):
     settings = config("", AccessOptions(role=RoleOptions(role_arn=arn)))
     assert settings.region == Setting(region, Origin.DEFAULT)
 
@@ -184,14 +184,14 @@ STORE = AccessOptions(endpoint_url="https://store.example")
         ("", "plain", None, "https://plain.s3.us-east-1.amazonaws.com"),
     ],
 )
-def test_the_profiles_addressing_style_holds_everywhere_and_path_is_for_those_that_have_none(
+def test_the_addressing_style_of_the_profile_is_used_and_auto_means_path_for_other_endpoints(
     config, style, bucket, access, url
 ):
     lines = f"s3 =\n  addressing_style = {style}\n" if style else ""
     assert address(config, bucket, lines, access) == url
 
 
-def test_us_east_1_has_its_own_host_unless_the_old_one_is_asked_for(config):
+def test_us_east_1_has_its_regional_host_unless_legacy_is_configured(config):
     old = "https://plain.s3.amazonaws.com"
     assert address(config, "plain") == "https://plain.s3.us-east-1.amazonaws.com"
     assert address(config, "plain", AWS_S3_US_EAST_1_REGIONAL_ENDPOINT="legacy") == old
@@ -208,7 +208,7 @@ def test_us_east_1_has_its_own_host_unless_the_old_one_is_asked_for(config):
         (MULTI_REGION, "s3 =\n  use_accelerate_endpoint = true\n", None),
     ],
 )
-def test_settings_that_do_not_go_together_are_a_usage_error_in_the_rules_own_words(
+def test_contradicting_settings_are_a_usage_error_with_botocores_message(
     config, bucket, lines, access, asked
 ):
     with pytest.raises(UsageError) as caught:
@@ -218,7 +218,7 @@ def test_settings_that_do_not_go_together_are_a_usage_error_in_the_rules_own_wor
     assert f"{config.path} [default]" in caught.value.hint
 
 
-def test_whatever_botocore_refuses_inside_the_guard_is_a_usage_error():
+def test_every_exception_of_botocore_inside_guarded_is_a_usage_error():
     with pytest.raises(UsageError), guarded():
         raise ValueError("Invalid endpoint: x")
 
@@ -238,7 +238,7 @@ def test_whatever_botocore_refuses_inside_the_guard_is_a_usage_error():
         ("bücket", "not the name"),
     ],
 )
-def test_a_name_or_arn_that_cannot_be_meant_is_told_at_once(bucket, words):
+def test_an_invalid_bucket_name_or_arn_is_refused_before_any_request(bucket, words):
     with pytest.raises(UsageError, match=words):
         check_bucket(bucket)
 
@@ -256,14 +256,14 @@ def test_a_name_or_arn_that_cannot_be_meant_is_told_at_once(bucket, words):
         MULTI_REGION,
     ],
 )
-def test_names_of_all_stores_and_sound_arns_are_taken(bucket):
+def test_bucket_names_of_other_stores_and_valid_arns_are_accepted(bucket):
     check_bucket(bucket)
 
 
 @pytest.mark.parametrize(
     "proxy", ["http://user:hunter2@[::1", "nonsense://proxy", "http://", "http://h:99999"]
 )
-def test_a_proxy_that_is_none_is_a_usage_error_without_its_password(proxy):
+def test_an_invalid_proxy_is_a_usage_error_that_does_not_show_its_password(proxy):
     with only_this_aws(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("https_proxy", proxy)
         patch.delenv("HTTPS_PROXY", raising=False)
@@ -281,7 +281,7 @@ def test_a_proxy_that_is_none_is_a_usage_error_without_its_password(proxy):
         ("socks5h://proxy.example:1080", "socks5h://proxy.example:1080"),
     ],
 )
-def test_proxies_are_taken_as_the_environment_names_them(named, used):
+def test_the_proxies_of_the_environment_are_used(named, used):
     with only_this_aws(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("https_proxy", named)
         patch.delenv("no_proxy", raising=False)

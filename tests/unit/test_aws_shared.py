@@ -1,4 +1,4 @@
-"""The short cuts lead to what botocore itself finds."""
+"""The faster implementations have the same results as botocore."""
 
 import pytest
 from botocore.exceptions import UnknownServiceError
@@ -12,7 +12,7 @@ from s3haul.aws.shared import service_models
 @pytest.mark.parametrize("service", ["s3", "sts", "sso-oidc"])
 @pytest.mark.parametrize("kind", ["service-2", "endpoint-rule-set-1"])
 def test_models_are_those_of_botocore(service, kind):
-    fresh = service_models.__wrapped__()  # clients change those that they share
+    fresh = service_models.__wrapped__()  # clients modify their handlers
     assert fresh.load_service_model(service, kind) == Loader().load_service_model(service, kind)
 
 

@@ -1,4 +1,4 @@
-"""Source credentials that cannot be had are named by their kind, with what to do about that kind."""
+"""Source credentials that cannot be fetched: the error names their kind, and has a hint for it."""
 
 import json
 import sys
@@ -22,7 +22,7 @@ ROLE = "role_arn = arn:aws:iam::111111111111:role/R\n"
 
 @pytest.fixture
 def keys_of(tmp_path, monkeypatch):
-    """The keys of a profile with these lines, fetched several times."""
+    """The credentials of a profile with these lines, fetched several times."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(ContainerMetadataFetcher, "SLEEP_TIME", 0)
 
@@ -91,12 +91,12 @@ async def test_a_credential_process_that_fails_is_named_without_its_arguments(ke
     assert "hunter2" not in error.message + error.hint + str(error.seen)
 
 
-async def test_a_credential_process_that_is_not_there_is_named(keys_of):
+async def test_a_missing_credential_process_is_named(keys_of):
     with pytest.raises(CredentialsError, match="/no/such/helper"):
         await keys_of("credential_process = /no/such/helper --secret hunter2\n")
 
 
-async def test_keys_that_live_for_minutes_are_fetched_once_and_not_for_every_request(keys_of, helper):
+async def test_short_lived_credentials_are_fetched_once_and_not_for_every_request(keys_of, helper):
     assert len(await keys_of(helper(document()), times=20)) == 20
     assert helper.runs.read_text() == "x"
 
@@ -129,7 +129,7 @@ async def test_keys_that_live_for_minutes_are_fetched_once_and_not_for_every_req
         ("aws_access_key_id = AK\n", {}, "profile 'p'", "aws_secret_access_key"),
     ],
 )
-async def test_each_kind_of_source_has_its_own_advice(keys_of, capfd, lines, variables, what, hint):
+async def test_each_kind_of_source_has_its_own_hint(keys_of, capfd, lines, variables, what, hint):
     with pytest.raises(CredentialsError) as caught:
         await keys_of(lines, **variables)
     assert what in caught.value.message

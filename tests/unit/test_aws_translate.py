@@ -1,4 +1,4 @@
-"""Every foreign exception becomes the fault that it is, and hidden causes are found."""
+"""Every external exception is mapped to the right fault, also if its cause is nested."""
 
 import asyncio
 import errno
@@ -104,7 +104,7 @@ def test_a_connection_error_while_no_descriptor_is_left_is_local():
     assert kind is FaultKind.LOCAL
 
 
-def test_the_fault_that_is_being_retried_does_not_colour_the_next_one():
+def test_the_kind_of_an_earlier_fault_does_not_affect_the_next_one():
     earlier = wrapped(StoreError(Fault(FaultKind.LOCAL, "x")), OSError(errno.EMFILE, "x"))
     assert sdk_fault(wrapped(aiohttp.ClientPayloadError("short"), earlier)).kind is FaultKind.BROKEN
 
@@ -144,7 +144,7 @@ def test_an_answer_keeps_code_message_status_and_request_id():
         ({"retry_after": "soon", "x_amz_retry_after": "-1"}, None),
     ],
 )
-def test_both_retry_headers_are_heeded(headers, seconds):
+def test_both_retry_headers_are_used(headers, seconds):
     assert translate(answered("SlowDown", 503, **headers), now=NOW).retry_after == seconds
 
 

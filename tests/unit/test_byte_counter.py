@@ -1,4 +1,4 @@
-"""Bytes that a thread receives: told to the loop now and then, and all of them in the end."""
+"""Bytes that a thread receives are reported to the loop at intervals, and completely at the end."""
 
 import asyncio
 import threading
@@ -10,7 +10,7 @@ from s3haul.engine.byte_counter import EVERY, ByteCounter
 
 @pytest.mark.parametrize("pause", [0.0, EVERY / 3, EVERY, 7 * EVERY])
 @pytest.mark.parametrize("sizes", [[], [1], [1 << 20], [1000] * 50])
-async def test_every_byte_is_heard_once_on_the_loop_and_not_too_often(sizes, pause):
+async def test_every_byte_is_reported_once_on_the_loop_and_not_too_often(sizes, pause):
     now, heard, threads = [0.0], [], set()
 
     def hear(size):
@@ -31,7 +31,7 @@ async def test_every_byte_is_heard_once_on_the_loop_and_not_too_often(sizes, pau
     assert threads <= {threading.get_ident()}
 
 
-async def test_what_has_come_is_heard_as_soon_as_it_is_time():
+async def test_received_bytes_are_reported_when_the_interval_is_over():
     now, heard = [0.0], []
     counter = ByteCounter(heard.append, clock=lambda: now[0])
     for moment, size in ((0.4, 1), (0.9, 2), (1.0, 4), (1.9, 8), (2.1, 16)):

@@ -1,4 +1,4 @@
-"""Several refusals read together: the first broken link is the answer, and says how much it affects."""
+"""Findings of a check from several errors: the first step that fails, and how many objects it affects."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def denied(message="Access Denied"):
 
 
 def samples(*groups):
-    """Of each group (number, changes) so many samples."""
+    """Samples: for each group (number, changes), that number of them."""
     return tuple(
         Sample(**{"key": f"{index}-{number}", "kms_key": "k1", **changes})
         for index, (count, changes) in enumerate(groups)
@@ -34,12 +34,12 @@ def rows(evidence, level=Level.ERROR):
     return [one.id for one in find_causes(evidence, "b") if one.level is level]
 
 
-def test_without_trouble_there_is_no_finding():
+def test_without_errors_there_are_no_findings():
     assert find_causes(Evidence(samples=samples((3, {}))), "b") == ()
     assert ending(()) == 0
 
 
-def test_the_first_broken_link_hides_what_lies_behind_it():
+def test_only_the_first_step_that_fails_is_a_finding():
     refused = ErrorSummary("S3H-STS-04", "STS refused", "said", "a hint")
     evidence = Evidence(refused=refused, listing=denied(), samples=samples((1, {"read": denied()})))
     (finding,) = find_causes(evidence, "b")
@@ -47,31 +47,31 @@ def test_the_first_broken_link_hides_what_lies_behind_it():
     assert rows(Evidence(listing=denied(), samples=samples((1, {"read": denied()})))) == ["S3H-S3-02"]
 
 
-def test_the_trust_policy_tells_what_sts_does_not():
+def test_the_trust_policy_shows_the_cause_that_sts_does_not_say():
     refused = ErrorSummary("S3H-STS-03", "STS refused", "said")
     assert rows(Evidence(refused=refused, trust_row="S3H-STS-06")) == ["S3H-STS-06"]
     assert rows(Evidence(refused=refused, trust_row="S3H-STS-03")) == ["S3H-STS-03"]
 
 
 @pytest.mark.parametrize("status", [400, 403])
-def test_a_head_without_a_body_says_nothing_that_the_listing_does_not(status):
+def test_after_a_head_without_a_body_the_listing_decides(status):
     bucket = Fault(FaultKind.HTTP, "", code=str(status), status=status)
     assert rows(Evidence(bucket=bucket)) == []
     assert rows(Evidence(bucket=bucket, listing=denied())) == ["S3H-S3-02"]
     assert rows(Evidence(bucket=bucket, foreign_bucket=True)) == ["S3H-S3-13"]
 
 
-def test_another_prefix_or_a_paid_request_that_passes_tells_the_reason():
+def test_another_prefix_or_requester_pays_that_succeeds_shows_the_cause():
     assert rows(Evidence(listing=denied(), listable="logs/")) == ["S3H-S3-03"]
     assert rows(Evidence(listing=denied(), requester_pays=True)) == ["S3H-S3-09"]
 
 
-def test_exported_keys_that_win_over_the_profile_are_the_cause_of_any_refusal():
+def test_exported_keys_that_override_the_profile_are_the_cause_of_every_refusal():
     assert rows(Evidence(keys_win=True, listing=denied())) == ["S3H-CFG-06"]
     assert rows(Evidence(keys_win=True)) == []
 
 
-def test_a_key_whose_own_policy_refuses_is_that_keys_trouble():
+def test_a_refusal_by_the_key_policy_is_a_finding_about_that_key():
     message = NO_DECRYPT.replace("identity-based", "resource-based")
     seen = samples((3, {}), (1, {"kms_key": "k2", "read": denied(message)}))
     assert rows(Evidence(samples=seen)) == ["S3H-KMS-02"]
@@ -87,7 +87,7 @@ def test_a_key_whose_own_policy_refuses_is_that_keys_trouble():
     ],
     ids=["another key", "the other context", "the same", "not encrypted with KMS"],
 )
-def test_a_refused_decryption_is_read_beside_those_that_succeed(fine, refused, row):
+def test_a_refused_decryption_is_compared_with_those_that_succeed(fine, refused, row):
     seen = samples((3, fine), (2, {**refused, "read": denied(NO_DECRYPT)}))
     (finding,) = find_causes(Evidence(samples=seen, complete=True, role_arn=ROLE), "b")
     assert finding.id == row
@@ -108,13 +108,13 @@ def test_a_refused_decryption_is_read_beside_those_that_succeed(fine, refused, r
     ],
     ids=["another owner", "unknown owner", "same owner", "only the body", "a policy is named"],
 )
-def test_objects_of_others_are_told_from_missing_rights(message, head, owner, row):
+def test_objects_of_other_accounts_are_distinguished_from_missing_permissions(message, head, owner, row):
     seen = samples((3, {"owner": "a"}), (1, {"read": denied(message), "head": head, "owner": owner}))
     assert rows(Evidence(samples=seen)) == [row]
 
 
 @pytest.mark.parametrize(("account", "row"), [("111111111111", "S3H-KMS-01"), ("333333333333", "S3H-KMS-03")])
-def test_a_plain_refusal_of_the_body_alone_is_the_keys(account, row):
+def test_a_refused_get_with_an_allowed_head_is_caused_by_the_kms_key(account, row):
     key = f"arn:aws:kms:us-east-1:{account}:key/1"
     seen = samples((2, {"kms_key": key, "read": denied()}))
     assert rows(Evidence(samples=seen, role_arn=ROLE)) == [row]
@@ -122,7 +122,7 @@ def test_a_plain_refusal_of_the_body_alone_is_the_keys(account, row):
     assert rows(Evidence(samples=plain, role_arn=ROLE)) == ["S3H-S3-04"]
 
 
-def test_a_refusal_of_all_objects_is_no_matter_of_ownership():
+def test_a_refusal_of_all_objects_is_not_about_ownership():
     assert rows(Evidence(samples=samples((3, {"read": denied(), "head": denied("")})))) == ["S3H-S3-04"]
 
 
@@ -167,7 +167,7 @@ def test_notes_change_no_exit_code():
         ("resource-based", "data owner (account 111111111111)"),
     ],
 )
-def test_a_guardrail_is_fixed_by_whom_it_belongs_to(kind, who):
+def test_a_guardrail_is_fixed_by_its_owner(kind, who):
     name = kind if kind == "permissions boundary" else f"{kind} policy"
     fault = denied(f'{WHO} s3:GetObject on resource: "r" with an explicit deny in a {name}')
     (finding,) = find_causes(Evidence(role_arn=ROLE, samples=samples((1, {"read": fault}))), "b")

@@ -1,4 +1,4 @@
-"""The channel hands every item to one receiver, holds senders back, and ends everybody's wait."""
+"""The channel gives every item to one receiver, makes senders wait if full, and wakes all when closed."""
 
 import asyncio
 
@@ -29,7 +29,7 @@ async def test_items_come_out_in_order_and_closing_ends_the_receivers():
     assert await drain(channel) == [0, 1, 2, 3, 4]
 
 
-async def test_a_full_channel_holds_the_sender_back():
+async def test_a_full_channel_makes_the_sender_wait():
     channel = Channel(2)
     sender = asyncio.create_task(send_all(channel, range(5)))
     await settle()
@@ -67,7 +67,7 @@ async def test_sending_into_a_closed_channel_is_refused_also_while_waiting():
     assert await drain(channel) == [1]
 
 
-async def test_discarding_drops_what_nobody_took():
+async def test_discarding_removes_items_that_were_not_received():
     channel = Channel(5)
     await send_all(channel, range(3))
     assert channel.discard() == 3

@@ -1,4 +1,4 @@
-"""Known answers, the choice among stored checksums, and what each kind of damage is called."""
+"""Known digests, the choice among stored checksums, and the message for each kind of damage."""
 
 import base64
 import hashlib
@@ -78,10 +78,10 @@ def test_an_unsupported_algorithm_has_no_hasher(algorithm):
         new_hasher(algorithm)
 
 
-# --- what to verify by ---
+# --- the choice of the checksum ---
 
 
-def test_of_several_checksums_the_preferred_one_is_taken_in_any_order():
+def test_of_several_checksums_the_preferred_one_is_used_in_any_order():
     stored = [full(algorithm) for algorithm in PREFERENCE]
     for first in range(len(PREFERENCE)):
         for given in (stored[first:], stored[first:][::-1]):
@@ -154,7 +154,7 @@ def test_a_supported_checksum_beside_an_unsupported_one_is_used():
         "y/Q5Jg==-" + "9" * 5000,
     ],
 )
-def test_a_malformed_value_is_neither_verified_nor_taken_for_none(value):
+def test_a_malformed_value_is_neither_verified_nor_ignored(value):
     verdict = decide((Checksum("CRC32", "COMPOSITE", value),), 9)
     assert isinstance(verdict, Unverifiable)
     assert verdict.reason == "malformed-checksum"
@@ -165,7 +165,7 @@ def test_a_full_object_value_with_a_count_is_malformed():
     assert decide((Checksum("CRC32", "FULL_OBJECT", "y/Q5Jg==-1"),), 9).reason == "malformed-checksum"
 
 
-def test_a_well_formed_checksum_stands_in_for_a_malformed_one():
+def test_a_valid_checksum_is_used_in_place_of_a_malformed_one():
     stored = (Checksum("CRC64NVME", "FULL_OBJECT", "AA=="), full("SHA256"))
     assert decide(stored, 9).algorithm == "SHA256"
 
@@ -270,7 +270,7 @@ def test_the_part_of_a_one_part_upload_is_not_its_composite_value():
         ([], []),
         ([*SIZES[:2], 4], []),
         ([*SIZES[:2], 6], []),
-        ([SIZES[0] + SIZES[1], SIZES[2]], []),  # two parts, while the value says three
+        ([SIZES[0] + SIZES[1], SIZES[2]], []),  # two parts, but the value is for three
         ([len(BODY) + 1, -1, 0], []),
         (SIZES, DIGESTS[:2]),
     ],

@@ -1,4 +1,4 @@
-"""The command line is what `run` is given, whatever the process was started with."""
+"""`run` uses the arguments that it gets, not those of the process."""
 
 import sys
 
@@ -8,7 +8,7 @@ from s3haul.demo import seed
 from s3haul.demo.server import DemoServer
 
 
-def test_filters_and_the_log_are_those_of_the_line_that_is_run(tmp_path, monkeypatch):
+def test_filters_and_log_use_the_arguments_that_are_given_to_run(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["host-program", "--exclude", "*"])
     with DemoServer() as server, demo_profile(server, tmp_path):
         for key in ("a.txt", "b.bin"):

@@ -1,4 +1,4 @@
-"""What a shell is offered for a value."""
+"""Shell completion of values."""
 
 import pytest
 
@@ -43,7 +43,7 @@ def test_a_shell_completes_topics_commands_and_error_ids(monkeypatch, capsys):
     assert "S3H-KMS-01" in offered(monkeypatch, capsys, "s3haul help S3H-KMS")
 
 
-def test_files_that_are_not_there_offer_nothing(monkeypatch, tmp_path):
+def test_missing_files_give_no_completions(monkeypatch, tmp_path):
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, str(tmp_path / "none"))
     assert profiles("") == []

@@ -1,4 +1,4 @@
-"""The editor of the AWS configuration file: what is asked for is there, everything else is as it was."""
+"""The editor of the AWS configuration file: the changes are made, everything else stays unchanged."""
 
 import re
 import stat
@@ -76,7 +76,7 @@ def names(directory: Path) -> list[str]:
 
 
 def is_odd(profile: dict) -> bool:
-    """Whether a value goes on in lines that were hardly meant for it, or `s3` is no section."""
+    """Whether a value has continuation lines that were probably a mistake, or `s3` is not a section."""
     values = [profile.get(name, "") for name in CHANGES]
     several = any(isinstance(value, dict) or "\n" in value for value in values)
     pasted = profile.get("s3")
@@ -89,7 +89,7 @@ def is_odd(profile: dict) -> bool:
 
 
 def is_ours(line: str) -> bool:
-    """Whether a line may be changed, taken away or added."""
+    """Whether a line may be changed, removed or added."""
     name = re.split("[=:]", line)[0].strip().lower()
     return name in {*CHANGES, "s3", "signature_version", ""} or line == "[profile export]"
 
@@ -108,7 +108,7 @@ def is_ours(line: str) -> bool:
 @example("[profile export]\n  region = x\n  [profile b]\n  region = y")
 @example("  [profile export]\n    [profile b]\nregion = y")
 @example("[profile export]")
-def test_what_is_asked_for_is_there_and_all_else_is_as_it_was(file, text):
+def test_the_requested_changes_are_made_and_everything_else_stays(file, text):
     file.write_bytes(text.encode())
     try:
         before = read(file)
@@ -143,7 +143,7 @@ def test_what_is_asked_for_is_there_and_all_else_is_as_it_was(file, text):
     assert edited(edit.after, "export", CHANGES) == edit.after
 
 
-def test_an_option_that_is_right_keeps_its_bytes(file):
+def test_an_option_with_the_right_value_is_not_changed(file):
     text = (
         f"[profile export]\nrole_arn          = {ROLE}\n# who\nsource_profile:user-b\nregion = eu-west-3   \n"
     )
@@ -181,14 +181,14 @@ def test_a_symbolic_link_stays_and_what_it_points_to_is_changed(file, tmp_path):
     assert profiles(target)["export"]["role_arn"] == ROLE
 
 
-def test_a_link_to_nothing_gets_its_file(file, tmp_path):
+def test_a_dangling_symbolic_link_gets_a_target_file(file, tmp_path):
     file.symlink_to("dotfiles/aws-config")
     save(plan(file, "export", CHANGES))
     assert file.is_symlink()
     assert (tmp_path / "dotfiles" / "aws-config").is_file()
 
 
-def test_a_change_by_somebody_else_in_between_is_not_lost(file):
+def test_a_change_by_another_program_in_between_is_not_lost(file):
     file.write_text("[default]\n")
     edit = plan(file, "export", CHANGES)
     file.write_text("[default]\nregion = new\n")
@@ -197,7 +197,7 @@ def test_a_change_by_somebody_else_in_between_is_not_lost(file):
     assert file.read_text() == "[default]\nregion = new\n"
 
 
-def test_what_is_no_file_of_text_is_refused(file):
+def test_a_file_that_is_not_text_is_refused(file):
     file.mkdir()
     with pytest.raises(ProfileError, match="not a regular file"):
         plan(file, "export", CHANGES)
@@ -248,7 +248,7 @@ def test_a_name_that_no_section_can_have_is_refused(file, name):
 
 
 @pytest.mark.parametrize("value", ["", " x", "a\nb", "a\x1b[0m"])
-def test_a_value_that_no_line_can_hold_is_refused(file, value):
+def test_a_value_that_does_not_fit_in_a_line_is_refused(file, value):
     with pytest.raises(UsageError, match="not allowed"):
         plan(file, "export", {"region": value})
 
@@ -259,7 +259,7 @@ def test_names_with_spaces_are_quoted(file):
     assert not plan(file, "my export", CHANGES).changes
 
 
-def test_the_diff_tells_no_secret_and_no_external_id(file):
+def test_the_diff_shows_no_secret_and_no_external_id(file):
     file.write_text("[profile export]\nexternal_id = Old-Id\n[profile user-b]\naws_secret_access_key = hush")
     shown = "\n".join(diff(plan(file, "export", CHANGES)))
     assert "+external_id = (12 characters)" in shown.replace("  ", " ")
@@ -268,7 +268,7 @@ def test_the_diff_tells_no_secret_and_no_external_id(file):
         assert secret not in shown
 
 
-def test_the_recipe_needs_a_role_and_a_source(file):
+def test_the_profile_needs_a_role_and_a_source(file):
     with pytest.raises(UsageError, match="--role-arn"):
         recipe.plan("export", {"source_profile": "user-b"})
     with pytest.raises(UsageError, match="credentials that assume the role"):
@@ -285,7 +285,7 @@ def test_the_recipe_needs_a_role_and_a_source(file):
         recipe.plan("export", {**WANTED, "external_id": "no space"})
 
 
-def test_another_source_takes_the_place_of_the_first(file):
+def test_another_source_replaces_the_first(file):
     save(recipe.plan("export", WANTED).edit)
     save(recipe.plan("export", {"credential_source": "Ec2InstanceMetadata"}).edit)
     mine = profiles(file)["export"]
@@ -294,7 +294,7 @@ def test_another_source_takes_the_place_of_the_first(file):
     assert mine["external_id"] == "Secret-Id-42"
 
 
-def test_a_source_that_does_not_exist_yet_is_told(file):
+def test_a_source_that_does_not_exist_yet_causes_a_warning(file):
     assert "does not exist yet" in recipe.plan("export", WANTED).warnings[0]
     file.write_text("[profile user-b]\nregion = x\n")
     assert recipe.plan("export", WANTED).warnings == ()

@@ -16,7 +16,7 @@ GIVEN = ("--role-arn", ROLE, "--source-profile", "user-b", "--external-id", SECR
 
 @pytest.fixture
 def s3haul(capfd, monkeypatch, tmp_path):
-    """Runs the command with this directory's configuration and nothing else of AWS in the environment."""
+    """Run the command with the configuration in this directory, without other AWS variables."""
     for name in aws_variables():
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
@@ -69,7 +69,7 @@ def test_one_value_of_a_profile_is_changed_alone(s3haul, tmp_path):
     ]
 
 
-def test_what_cannot_be_meant_writes_nothing(s3haul, tmp_path):
+def test_invalid_arguments_write_nothing(s3haul, tmp_path):
     for arguments in (
         (),
         ("--role-arn", ROLE),
@@ -132,7 +132,7 @@ def test_flags_and_variables_are_named(s3haul):
     assert shown["duration_seconds"] == ("3600", "default", "")
 
 
-def test_the_credentials_file_and_the_default_profile_are_told_apart(s3haul, tmp_path):
+def test_the_credentials_file_and_the_default_profile_are_distinguished(s3haul, tmp_path):
     (tmp_path / "config").write_text("[default]\nregion = eu-west-1\n")
     (tmp_path / "credentials").write_text("[default]\nregion = eu-west-2\n")
     assert rows(s3haul("show", "--json"))["region"] == (
@@ -158,7 +158,7 @@ def test_a_profile_that_does_not_exist_is_an_error_of_access(s3haul):
     assert "S3H-CFG-01" in ran.err
 
 
-def test_variables_of_flags_are_shown_as_what_they_are(s3haul):
+def test_environment_variables_of_flags_are_shown(s3haul):
     variables = {
         "S3HAUL_ROLE_ARN": ROLE,
         "S3HAUL_SOURCE_PROFILE": "user-b",
@@ -170,7 +170,10 @@ def test_variables_of_flags_are_shown_as_what_they_are(s3haul):
     }
     ran = s3haul("show", "--json", **variables)
     assert (ran.code, SECRET in ran.text) == (0, False)
-    assert "! S3HAUL_CONCURENCY sets no flag: did you mean S3HAUL_CONCURRENCY ?" in ran.err
+    assert (
+        "! S3HAUL_CONCURENCY has no effect: there is no such flag; did you mean S3HAUL_CONCURRENCY ?"
+        in ran.err
+    )
     found = {row["where"]: (row["name"], row["value"]) for row in json.loads(ran.out)["settings"]}
     hidden = found.pop("S3HAUL_EXTERNAL_ID")[1]
     assert str(len(SECRET)) in hidden

@@ -1,4 +1,4 @@
-"""AWS's sentence of refusal, taken apart."""
+"""Parsing of AWS's access denied messages."""
 
 import pytest
 
@@ -64,7 +64,7 @@ R = "arn:aws:iam::111111111111:role/r"
         ("", None),
     ],
 )
-def test_the_sentence_tells_action_resource_and_policy(message, denial):
+def test_the_message_contains_action_resource_and_policy(message, denial):
     assert parse_denial(message) == denial
 
 
@@ -79,7 +79,7 @@ def test_the_sentence_tells_action_resource_and_policy(message, denial):
         ("", False, False),
     ],
 )
-def test_a_denial_and_a_kind_above_both_sides_cannot_be_mended_by_an_allow(policy, explicit, guarded):
+def test_an_explicit_deny_or_a_guardrail_cannot_be_fixed_by_an_allow(policy, explicit, guarded):
     assert Denial("s3:GetObject", "", policy, explicit=explicit).guarded == guarded
 
 
@@ -99,7 +99,7 @@ REASONS = ["with an explicit deny in a {}", "because no {} allows the x:Y action
 @pytest.mark.parametrize("kind", POLICIES)
 @pytest.mark.parametrize("name", ["", "guard rails", "p"])
 @pytest.mark.parametrize("stop", ["", "."])
-def test_the_arn_of_the_policy_changes_nothing_but_is_read(sentence, reason, kind, name, stop):
+def test_the_arn_of_the_policy_is_parsed_and_changes_nothing_else(sentence, reason, kind, name, stop):
     plain = f"{sentence} {reason.format(kind)}"
     arn = POLICIES[kind]
     found = parse_denial(f"{plain}: {arn}{f' ({name})' if name else ''}{stop}")

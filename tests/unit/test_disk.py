@@ -1,4 +1,4 @@
-"""`disk` as it is meant to be used: files land whole, with the right name, mode and time.
+"""Normal use of `disk`: files are complete, with the right name, mode and time.
 
 Faults are in test_disk_faults.py.
 """
@@ -112,7 +112,7 @@ def test_the_home_directory_is_refused_by_any_name_unless_forced(tmp_path, monke
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
 @pytest.mark.parametrize("given", ["", ".s3haul", ".s3haul/tmp"])
-def test_a_directory_of_somebody_else_is_refused_unless_forced(root, given):
+def test_a_directory_of_another_user_is_refused_unless_forced(root, given):
     (root / ".s3haul" / "tmp").mkdir(parents=True)
     os.chown(root / given, 12345, -1)
     before = open_files()
@@ -123,7 +123,7 @@ def test_a_directory_of_somebody_else_is_refused_unless_forced(root, given):
 
 
 @pytest.mark.parametrize("make", [Path.touch, lambda path: path.symlink_to("nowhere")])
-def test_a_root_that_is_no_directory_is_refused(root, make):
+def test_a_root_that_is_not_a_directory_is_refused(root, make):
     make(root)
     for path in (root, root / "below"):
         with pytest.raises(DestinationError):
@@ -202,7 +202,9 @@ def test_modes_come_from_the_umask_alone(root, mask):
     with umask(mask), Destination.open(root) as destination:
         destination.write_file(safe_path("d/file"), b"x", WHEN)
         temporary = destination.create_temporary(0)
-        assert mode(root / ".s3haul" / "tmp") == 0o700  # where files wait, nobody else can enter
+        assert (
+            mode(root / ".s3haul" / "tmp") == 0o700
+        )  # no other user can enter the directory of temporary files
         destination.publish(temporary, safe_path("d/large"), WHEN)
         destination.make_directory(safe_path("e/", directory=True))
     assert mode(root / "d/file") == mode(root / "d/large") == 0o666 & ~mask
@@ -249,7 +251,7 @@ def test_a_large_file_is_written_by_the_caller_and_published(root, destination):
     assert (root / "d/x").stat().st_mtime == WHEN
 
 
-def test_a_file_that_is_set_aside_can_be_gone_on_with(root, destination):
+def test_a_file_that_was_set_aside_can_be_continued(root, destination):
     temporary = destination.create_temporary(6)
     name = temporary.name
     destination.write(temporary, b"def", 3)
@@ -266,7 +268,7 @@ def test_a_file_that_is_set_aside_can_be_gone_on_with(root, destination):
 
 
 @pytest.mark.parametrize("name", ["", "..", "../../x", "/etc/passwd", "x", "0123456g-1", "01234567-1/x"])
-def test_only_our_own_names_are_opened_again(root, destination, name):
+def test_only_our_own_names_are_reopened(root, destination, name):
     (root / "x").write_bytes(b"x")
     assert destination.reopen_temporary(name, 100) is None
     destination.remove_temporary(name)
@@ -275,7 +277,7 @@ def test_only_our_own_names_are_opened_again(root, destination, name):
 
 
 @pytest.mark.parametrize("kind", ["link", "hard link", "pipe", "too long"])
-def test_what_is_not_our_file_is_not_opened_again(root, destination, kind):
+def test_a_file_that_is_not_ours_is_not_reopened(root, destination, kind):
     place, other = root / ".s3haul" / "tmp" / "01234567-1", root / "other"
     other.write_bytes(b"content")
     match kind:
@@ -304,7 +306,7 @@ def test_a_file_of_the_wrong_length_is_not_published(root, destination, written)
     destination.discard(temporary)
 
 
-def test_a_directory_is_made_once_and_again(root, destination):
+def test_creating_a_directory_twice_is_allowed(root, destination):
     marker = safe_path("a/b/", directory=True)
     destination.make_directory(marker)
     destination.make_directory(marker)
@@ -323,7 +325,7 @@ def test_stat_tells_what_stands_there_without_following_links(root, destination)
         assert destination.stat(safe_path(absent)) is None
 
 
-def test_a_directory_that_was_found_absent_is_not_asked_for_again(root, destination):
+def test_a_directory_that_does_not_exist_is_not_tried_again(root, destination):
     absent = set()
     assert destination.stat(safe_path("d/e/one"), absent) is None
     assert destination.stat(safe_path("file"), absent) is None
@@ -339,7 +341,7 @@ def test_a_file_is_opened_for_reading(destination):
         assert file.read() == b"12345"
 
 
-def test_a_file_moves_aside_when_its_key_becomes_shadowed(root, destination):
+def test_a_file_is_renamed_when_its_key_becomes_shadowed(root, destination):
     plain, shadowed = safe_path("d/a"), safe_path("d/a", shadowed=True)
     destination.write_file(plain, b"x", WHEN)
     assert destination.relocate(plain, shadowed)
@@ -349,7 +351,7 @@ def test_a_file_moves_aside_when_its_key_becomes_shadowed(root, destination):
     assert (root / "d/a/b").read_bytes() == b"y"
 
 
-def test_nothing_moves_when_no_file_stands_there(destination):
+def test_nothing_is_renamed_if_there_is_no_file(destination):
     destination.make_directory(safe_path("d/", directory=True))
     for key in ("d", "no/such"):
         assert not destination.relocate(safe_path(key), safe_path("new"))
@@ -386,7 +388,7 @@ def test_a_path_that_keypath_never_makes_is_refused(destination, tmp_path, parts
     }
 
 
-def test_a_directory_is_no_place_for_a_file(destination):
+def test_the_path_of_a_directory_is_refused_for_a_file(destination):
     for path in (SafePath(()), SafePath(("d",), directory=True)):
         with pytest.raises(ValueError, match="directory"):
             destination.write_file(path, b"x", WHEN)
@@ -453,7 +455,7 @@ def test_the_directory_used_longest_ago_is_closed_first(tmp_path):
     os.close(root_fd)
 
 
-def test_many_threads_land_in_many_directories_at_once(root, destination):
+def test_many_threads_write_into_many_directories_at_once(root, destination):
     start = threading.Barrier(8)
 
     def land(worker):

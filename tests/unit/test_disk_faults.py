@@ -1,6 +1,6 @@
-"""`disk` when things go wrong: what concerns one object and what ends the run, and that nothing leaks.
+"""Errors in `disk`: those of one object, and those that end the run; nothing leaks.
 
-The faults are real: planted links, swapped directories, limits of the process, small file systems.
+The faults are real: symbolic links, replaced directories, process limits, small file systems.
 """
 
 import os
@@ -40,7 +40,7 @@ def leftovers(root):
 
 @contextmanager
 def refused(reason):
-    """The block ends in trouble with one object, for `reason`."""
+    """The block must raise an `ObjectPathError` with `reason`."""
     with pytest.raises(ObjectPathError) as caught:
         yield
     assert caught.value.reason == reason
@@ -74,7 +74,7 @@ def destination(root):
 
 @pytest.fixture
 def unprivileged():
-    """A directory of a user whom permissions bind, who is the effective user for the test."""
+    """A directory of an unprivileged user, which is the effective user during the test."""
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
         if os.geteuid() != 0:
             yield Path(name)
@@ -89,7 +89,7 @@ def unprivileged():
 
 @pytest.fixture
 def mount(tmp_path):
-    """Mounts a tmpfs of its own for the test. Only where mounting is permitted; the skip says so."""
+    """Mount a tmpfs for the test. Skipped if mounting is not permitted."""
     mounted = []
 
     def mount_tmpfs(path, options):
@@ -105,7 +105,7 @@ def mount(tmp_path):
         subprocess.run(["umount", "-l", path], check=False)
 
 
-# What stands in the way of one object.
+# Errors of one object.
 
 
 @pytest.mark.parametrize("key", ["way/x", "d/way/x/y"])
@@ -204,7 +204,7 @@ def test_a_name_too_long_for_the_disk_concerns_one_object(root, destination):
     assert leftovers(root) == []
 
 
-def test_a_file_beyond_the_limit_of_the_process_fails_alone_and_leaves_nothing(root, destination):
+def test_a_file_above_the_size_limit_of_the_process_fails_alone_and_leaves_nothing(root, destination):
     with limit(resource.RLIMIT_FSIZE, 4096):
         with refused("file-too-large"):
             land(destination, "large", bytes(4097))
@@ -224,7 +224,7 @@ def test_a_read_only_directory_inside_concerns_its_objects_alone(unprivileged):
         (unprivileged / "d").chmod(0o755)
 
 
-def test_a_directory_that_may_be_entered_but_not_read_takes_files(unprivileged):
+def test_files_can_be_written_into_a_directory_that_cannot_be_read(unprivileged):
     with Destination.open(unprivileged) as destination:
         (unprivileged / "d").mkdir()
         (unprivileged / "d").chmod(0o300)
@@ -240,10 +240,10 @@ def test_lost_writes_end_the_run(destination):
     destination._root_fd = root_fd
 
 
-# What changes while the run goes on.
+# Changes during the run.
 
 
-def test_a_directory_swapped_for_a_symlink_in_mid_run_leads_nowhere(root, destination, tmp_path):
+def test_a_directory_replaced_by_a_symlink_during_the_run_is_not_followed(root, destination, tmp_path):
     outside = tmp_path / "outside"
     outside.mkdir()
     land(destination, "d/before")
@@ -257,7 +257,7 @@ def test_a_directory_swapped_for_a_symlink_in_mid_run_leads_nowhere(root, destin
     assert sorted(path.name for path in (root / "moved").iterdir()) == ["before", "meanwhile"]
 
 
-def test_a_directory_removed_in_mid_run_is_made_again(root, destination):
+def test_a_directory_removed_during_the_run_is_created_again(root, destination):
     land(destination, "d/e/before")
     shutil.rmtree(root / "d")
     land(destination, "d/e/after")
@@ -291,7 +291,7 @@ def replace_by_symlink(root):
 
 
 @pytest.mark.parametrize("change", [remove, move, replace, replace_by_symlink])
-def test_a_root_that_is_gone_ends_the_run_and_is_never_rebuilt(root, destination, change):
+def test_a_removed_root_ends_the_run_and_is_not_created_again(root, destination, change):
     land(destination, "d/x")
     destination.check_alive()
     change(root)
@@ -307,7 +307,7 @@ def test_a_root_that_is_gone_ends_the_run_and_is_never_rebuilt(root, destination
     assert sorted(root.parent.rglob("*")) == there
 
 
-def test_a_root_symlink_that_is_turned_elsewhere_ends_the_run(tmp_path):
+def test_a_root_symlink_that_is_changed_ends_the_run(tmp_path):
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
     link = tmp_path / "root"
@@ -371,7 +371,7 @@ def test_a_file_larger_than_the_free_space_is_refused_at_once(root, destination)
     unused = os.dup(0)
     os.close(unused)
     with (
-        limit(resource.RLIMIT_NOFILE, unused),  # the refusal comes before a file is opened
+        limit(resource.RLIMIT_NOFILE, unused),  # refused before a file is opened
         pytest.raises(DestinationFullError, match=r"free: .* inodes; needed: .*iB") as caught,
     ):
         destination.create_temporary(needed)
@@ -379,7 +379,7 @@ def test_a_file_larger_than_the_free_space_is_refused_at_once(root, destination)
     assert leftovers(root) == []
 
 
-def test_a_full_disk_ends_the_run_and_takes_files_again_once_there_is_space(root, mount):
+def test_a_full_disk_ends_the_run_and_can_be_used_again_with_free_space(root, mount):
     mount(root, "size=256k")
     with Destination.open(root) as small:
         with pytest.raises(DestinationFullError, match=r"ENOSPC\); free: .* needed: 32.0 KiB") as caught:
@@ -414,7 +414,7 @@ def test_space_is_reserved_without_changing_the_length(tmp_path, mount):
         os.close(small.create_temporary(768 << 10).fd)
 
 
-def test_an_error_while_the_caller_writes_is_explained(tmp_path, mount):
+def test_an_error_of_the_callers_write_is_translated(tmp_path, mount):
     mount(tmp_path / "small", "size=64k")
     with Destination.open(tmp_path / "small") as small:
         temporary = small.create_temporary(1)

@@ -1,4 +1,4 @@
-"""Disks that refuse what a POSIX disk does: the run goes on and says so once, or ends with the cause named."""
+"""File systems that are not POSIX: the run continues with one warning, or ends with the cause."""
 
 import errno
 import fcntl
@@ -29,7 +29,7 @@ def refusing(number):
 
 
 @pytest.mark.parametrize("number", REFUSED)
-def test_a_disk_without_modes_takes_files_and_says_so_once(tmp_path, monkeypatch, number):
+def test_without_file_modes_files_are_written_and_one_warning_is_given(tmp_path, monkeypatch, number):
     (tmp_path / ".s3haul/tmp").mkdir(parents=True)
     for directory in (".s3haul", ".s3haul/tmp"):
         (tmp_path / directory).chmod(0o777)
@@ -42,7 +42,7 @@ def test_a_disk_without_modes_takes_files_and_says_so_once(tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize("number", REFUSED)
-def test_a_disk_that_takes_no_times_takes_files_and_says_so_once(tmp_path, monkeypatch, number):
+def test_without_file_times_files_are_written_and_one_warning_is_given(tmp_path, monkeypatch, number):
     monkeypatch.setattr(os, "utime", refusing(number))
     with Destination.open(tmp_path) as destination:
         for name in "abc":
@@ -52,7 +52,7 @@ def test_a_disk_that_takes_no_times_takes_files_and_says_so_once(tmp_path, monke
 
 
 @pytest.mark.parametrize("number", [*REFUSED, errno.EINVAL])
-def test_where_one_disk_cannot_be_synced_all_are(tmp_path, monkeypatch, number):
+def test_if_one_file_system_cannot_be_synced_all_are_synced(tmp_path, monkeypatch, number):
     synced = []
     monkeypatch.setattr(destination_module, "sync_file_system", refusing(number))
     monkeypatch.setattr(os, "sync", lambda: synced.append(True))
@@ -62,7 +62,7 @@ def test_where_one_disk_cannot_be_synced_all_are(tmp_path, monkeypatch, number):
 
 
 @pytest.mark.parametrize("name", ["utime", "fchmod"])
-def test_a_broken_disk_is_not_taken_for_one_that_cannot(tmp_path, monkeypatch, name):
+def test_an_error_of_the_disk_is_not_a_limitation(tmp_path, monkeypatch, name):
     (tmp_path / ".s3haul").mkdir()
     (tmp_path / ".s3haul").chmod(0o777)
     monkeypatch.setattr(os, name, refusing(errno.EIO))
@@ -84,7 +84,7 @@ def test_a_disk_without_locks_is_refused_with_the_cause(tmp_path, monkeypatch, n
         try_out(tmp_path)
 
 
-def test_a_check_tries_all_of_it(tmp_path, monkeypatch):
+def test_a_check_tests_all_limitations(tmp_path, monkeypatch):
     assert try_out(tmp_path).limitations == ()
     monkeypatch.setattr(os, "fchmod", refusing(errno.EPERM))
     monkeypatch.setattr(os, "utime", refusing(errno.EPERM))
@@ -115,7 +115,7 @@ def test_a_disk_that_does_not_count_has_no_limit(tmp_path, monkeypatch, number):
         monkeypatch.setattr(os, name, refusing(number))
     with Destination.open(tmp_path) as destination:
         assert destination.free_space() == (sys.maxsize, sys.maxsize)
-        destination.land(safe_path("a"), b"x", 0.0)
+        destination.write_file(safe_path("a"), b"x", 0.0)
     assert free_space_for(tmp_path / "new").bytes == sys.maxsize
 
 

@@ -1,6 +1,6 @@
-"""Disks that take different names for one: every key keeps a file of its own, in every run.
+"""File systems that treat different names as equal: every key has its own file, in every run.
 
-Two real file systems fold case here, where they can be mounted; elsewhere the tests say why they are skipped.
+Two real case-insensitive file systems are used if they can be mounted; else the tests are skipped.
 """
 
 import os
@@ -48,7 +48,7 @@ def settle(names, key, *, shadowed=False):
     return names.settle(safe_path(key, shadowed=shadowed))
 
 
-def test_names_that_any_disk_confuses_fold_to_the_same_text():
+def test_names_that_some_file_system_treats_as_equal_fold_to_the_same_text():
     forms = ("NFC", "NFD", "NFKC", "NFKD")
     for code in range(sys.maxunicode + 1):
         char = chr(code)
@@ -63,11 +63,11 @@ def test_names_that_any_disk_confuses_fold_to_the_same_text():
 @pytest.mark.parametrize(
     "names_of_one", [("a", "A"), ("a", "a."), ("a", "a "), ("e\u0301", "\u00c9"), ("a\u200db", "AB")]
 )
-def test_case_form_and_endings_do_not_count(names_of_one):
+def test_case_unicode_form_and_endings_are_ignored(names_of_one):
     assert len(set(map(fold, names_of_one))) == 1
 
 
-def test_the_first_name_stays_and_the_others_are_spelled_apart(names):
+def test_the_first_name_is_kept_and_the_others_are_encoded(names):
     assert [str(settle(names, key)) for key in KEYS] == [
         "k/A.bin",
         "k/~s3haul~^a.bin",
@@ -81,7 +81,7 @@ def test_the_first_name_stays_and_the_others_are_spelled_apart(names):
     ]
 
 
-def test_encoded_and_shadowed_names_are_kept_apart_too(names):
+def test_encoded_and_shadowed_names_do_not_collide_either(names):
     assert str(settle(names, "A", shadowed=True)) == "~s3haul~@A"
     assert str(settle(names, "a", shadowed=True)) == "~s3haul~#a"
     assert str(settle(names, "x//b")) == "x/~s3haul~=/b"
@@ -98,7 +98,7 @@ def test_a_name_belongs_to_the_same_key_in_every_later_run(tmp_path):
     second.close()
 
 
-def test_what_was_not_committed_is_settled_anew(tmp_path):
+def test_names_that_were_not_committed_are_chosen_again(tmp_path):
     names = Names(tmp_path)
     settle(names, "a")
     names.commit()
@@ -109,14 +109,14 @@ def test_what_was_not_committed_is_settled_anew(tmp_path):
     names.close()
 
 
-def test_a_damaged_file_of_names_is_no_traceback(tmp_path):
+def test_a_damaged_names_file_is_an_error_for_the_user(tmp_path):
     (tmp_path / FILE_NAME).write_bytes(b"not a database" * 100)
     with pytest.raises(DestinationError, match=FILE_NAME) as caught:
         Names(tmp_path)
     assert "remove it" in caught.value.hint
 
 
-def test_names_that_cannot_be_kept_leave_no_descriptor_open(tmp_path, monkeypatch):
+def test_a_names_file_that_cannot_be_opened_leaves_no_descriptor_open(tmp_path, monkeypatch):
     monkeypatch.setattr("s3haul.disk.destination.folds_names", lambda *_: True)
     (tmp_path / ".s3haul" / FILE_NAME).mkdir(parents=True)
     before = sorted(Path("/dev/fd").iterdir())
@@ -127,7 +127,7 @@ def test_names_that_cannot_be_kept_leave_no_descriptor_open(tmp_path, monkeypatc
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(keys, max_size=12, unique=True))
-def test_no_disk_takes_two_settled_paths_for_one_and_each_reads_back(tmp_path_factory, chosen):
+def test_settled_paths_never_collide_and_can_be_converted_back(tmp_path_factory, chosen):
     names = Names(tmp_path_factory.mktemp("names"))
     settled = {key: settle(names, key) for key in chosen}
     again = {key: settle(names, key) for key in reversed(chosen)}
@@ -144,7 +144,7 @@ def test_no_disk_takes_two_settled_paths_for_one_and_each_reads_back(tmp_path_fa
 
 @settings(max_examples=100, deadline=None)
 @given(st.text("aA\0.% \u00e9", min_size=200, max_size=300))
-def test_a_long_name_spelled_apart_reads_back_and_fits(tmp_path_factory, component):
+def test_a_long_encoded_name_fits_and_can_be_converted_back(tmp_path_factory, component):
     names = Names(tmp_path_factory.mktemp("names"))
     settle(names, component.swapcase() + "x")
     settle(names, component.swapcase())
@@ -154,7 +154,7 @@ def test_a_long_name_spelled_apart_reads_back_and_fits(tmp_path_factory, compone
     assert key_of(path) == component
 
 
-def test_a_disk_that_tells_names_apart_keeps_every_name_and_no_book(tmp_path):
+def test_a_case_sensitive_disk_keeps_every_name_and_needs_no_names_file(tmp_path):
     with Destination.open(tmp_path) as destination:
         if destination.folds_names:
             pytest.skip("the directory of the tests is on a disk that folds names")

@@ -1,4 +1,4 @@
-"""S3's XML, sound and unsound, pages of the listing apart."""
+"""S3's XML documents, valid and invalid ones, without pages of the listing."""
 
 import pytest
 
@@ -25,7 +25,7 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;">]><x>&
         b"",
     ],
 )
-def test_a_document_that_could_mean_harm_or_nothing_is_refused(body):
+def test_a_dangerous_or_invalid_document_is_refused(body):
     with pytest.raises(ValueError, match=r"."):
         documents.read(body)
 
@@ -48,7 +48,7 @@ def test_the_parts_of_an_object_are_read_with_their_digests():
     }
 
 
-def test_an_error_names_what_it_names():
+def test_the_fields_of_an_error_document_are_read():
     text = (
         "<Error><Code>PermanentRedirect</Code><Message/><Region>eu-west-1</Region><HostId>h</HostId></Error>"
     )

@@ -1,4 +1,4 @@
-"""Where requests go, and which transport is chosen for what."""
+"""The address of requests, and the choice of the transport."""
 
 import pytest
 
@@ -38,14 +38,14 @@ def chosen(bucket, endpoint=None, asked="auto", **variables) -> Choice:
         ),
     ],
 )
-def test_the_wire_asks_where_the_sdk_would(bucket, endpoint, host, base, region):
+def test_the_curl_transport_uses_the_same_address_as_the_sdk(bucket, endpoint, host, base, region):
     choice = chosen(bucket, endpoint)
     assert choice.transport == "curl"
     found = choice.endpoint
     assert (found.host, found.base, found.region, found.secure) == (host, base, region, True)
 
 
-def test_dual_stack_and_other_settings_of_the_sdk_are_heeded():
+def test_dual_stack_and_other_settings_of_the_sdk_are_used():
     choice = chosen("plain", AWS_USE_DUALSTACK_ENDPOINT="true")
     assert choice.endpoint.host == "plain.s3.dualstack.eu-west-1.amazonaws.com"
 
@@ -58,7 +58,7 @@ def test_dual_stack_and_other_settings_of_the_sdk_are_heeded():
         ("arn:aws:s3-object-lambda:us-west-2:123456789012:accesspoint/x", "s3-object-lambda"),
     ],
 )
-def test_what_the_wire_cannot_serve_goes_to_the_sdk_with_a_reason(bucket, reason):
+def test_what_the_curl_transport_does_not_support_goes_to_the_sdk_with_a_reason(bucket, reason):
     choice = chosen(bucket)
     assert (choice.transport, choice.endpoint) == ("sdk", None)
     assert reason in choice.reason
@@ -78,7 +78,7 @@ def test_a_proxy_is_used_unless_the_endpoint_bypasses_it():
         assert chosen("plain", endpoint).proxy == ""
 
 
-def test_what_is_asked_for_is_given():
+def test_the_requested_transport_is_used():
     assert chosen("plain", asked="sdk").transport == "sdk"
     assert chosen("plain", asked="curl").transport == "curl"
     with pytest.raises(UsageError, match="carrier pigeon"):
@@ -105,6 +105,6 @@ async def test_an_open_store_says_which_transport_it_uses_and_why(tmp_path):
     with DemoServer() as server:
         entry = Entry(server, tmp_path)
         async with entry.open() as opened:
-            assert (opened.transport, opened.transport_reason) == ("curl", "it can serve this bucket")
+            assert (opened.transport, opened.transport_reason) == ("curl", "it supports this bucket")
         async with entry.open(AccessOptions(profile="export", transport="sdk")) as opened:
-            assert (opened.transport, opened.transport_reason) == ("sdk", "it was asked for")
+            assert (opened.transport, opened.transport_reason) == ("sdk", "it was requested")

@@ -1,4 +1,4 @@
-"""One version has one ETag, however a server writes it in this place or that."""
+"""ETags of the same version are equal, in every form that servers use."""
 
 import pytest
 from hypothesis import given
@@ -22,12 +22,12 @@ def test_quotes_and_the_weak_mark_do_not_count(value, one, other):
 
 
 @given(VALUES, VALUES, FORMS, FORMS)
-def test_other_values_are_other_versions(value, another, one, other):
+def test_different_etags_are_different_versions(value, another, one, other):
     assert same_etag(one.format(value), other.format(another)) == (value == another)
 
 
 @pytest.mark.parametrize("sent", ["abc", 'W/"abc"', '"abc"'])
-def test_an_answer_in_another_form_is_taken_and_one_of_another_version_refused(sent):
+def test_an_etag_in_another_form_is_accepted_and_another_version_is_refused(sent):
     ref = ObjectRef("k", 4, '"abc"', 0.0)
     check_whole(ref, object_meta(200, {"content-length": "4", "etag": sent}))
     ranged = {"content-range": "bytes 0-1/4", "content-length": "2", "etag": sent}

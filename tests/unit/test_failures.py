@@ -1,4 +1,4 @@
-"""Every error code of libcurl becomes a fault with a kind that `core.retry` knows."""
+"""Every error code of libcurl is mapped to a fault with a kind that `core.retry` handles."""
 
 import pycurl
 import pytest
@@ -17,7 +17,7 @@ CODES = sorted(
 
 @pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize("connected", [True, False])
-def test_every_code_is_a_fault_with_words(code, connected):
+def test_every_code_of_libcurl_is_a_fault_with_a_message(code, connected):
     fault = curl_fault(code, "", connected=connected)
     assert fault.kind in FaultKind
     assert fault.message
@@ -45,7 +45,7 @@ def test_every_code_is_a_fault_with_words(code, connected):
         (pycurl.E_OUT_OF_MEMORY, "", False, FaultKind.LOCAL),
     ],
 )
-def test_a_code_says_at_which_layer_it_failed(code, message, connected, kind):
+def test_the_kind_of_fault_shows_the_layer_that_failed(code, message, connected, kind):
     assert curl_fault(code, message, connected=connected).kind is kind
 
 

@@ -78,7 +78,7 @@ def test_a_key_that_is_selected_is_listed(filters, key):
         (((True, "*.txt"), (False, "*")), "comes last"),
     ],
 )
-def test_filters_that_cannot_do_what_they_look_like_are_told(filters, said):
+def test_filters_without_effect_cause_a_warning(filters, said):
     found = idle(filters)
     assert found is None if said is None else said in found
 

@@ -1,4 +1,4 @@
-"""What the command line cannot mean is refused before anything is opened."""
+"""Invalid arguments are refused before anything is opened."""
 
 import os
 
@@ -17,17 +17,17 @@ def fifo(tmp_path):
 
 
 @pytest.mark.parametrize("dest", ["/dev/null", "/dev/stdout"])
-def test_a_stream_is_no_destination(dest):
-    with pytest.raises(UsageError, match="no place for files"):
+def test_a_device_is_refused_as_destination(dest):
+    with pytest.raises(UsageError, match="not a directory or file"):
         parse_destination(dest, ONE, force=False)
 
 
-def test_a_fifo_is_no_destination(fifo):
-    with pytest.raises(UsageError, match="no place for files"):
+def test_a_fifo_is_refused_as_destination(fifo):
+    with pytest.raises(UsageError, match="not a directory or file"):
         parse_destination(fifo, ONE, force=False)
 
 
-def test_a_directory_may_be_called_like_a_stream(tmp_path, monkeypatch):
+def test_a_directory_may_have_the_name_of_a_device(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert parse_destination("./-/", ONE, force=False).root.name == "-"
 
@@ -42,12 +42,12 @@ def test_a_directory_may_be_called_like_a_stream(tmp_path, monkeypatch):
         "s3://b\n/key",
     ],
 )
-def test_a_typo_in_a_bucket_or_an_access_point_is_told_at_once(url):
+def test_a_typo_in_a_bucket_or_access_point_is_refused_before_any_request(url):
     with pytest.raises(UsageError):
         parse_source(url, recursive=False)
 
 
-def test_the_key_begins_behind_the_arn():
+def test_the_key_begins_after_the_arn():
     source = parse_source("s3://arn:aws:s3:us-east-1:111111111111:accesspoint/door/a/key", recursive=False)
     assert source.bucket == "arn:aws:s3:us-east-1:111111111111:accesspoint/door"
     assert source.prefix == "a/key"

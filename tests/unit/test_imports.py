@@ -1,4 +1,4 @@
-"""What a fresh process loads before it does anything: start-up is paid by every command and every test."""
+"""The modules that a new process imports: imports slow down every command and every test."""
 
 import json
 import subprocess
@@ -32,7 +32,7 @@ _TELL = (
 
 
 def loaded_by(code: str) -> set[str]:
-    """The top-level packages that a fresh process has loaded after `code`."""
+    """The top-level packages that a new process has imported after `code`."""
     command = [sys.executable, "-I", "-c", f"{code}\n{_TELL}"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     return set(json.loads(done.stdout.splitlines()[-1]))
@@ -92,7 +92,7 @@ def run(*arguments: str) -> str:
         ("cluster", "run", "--help"),
     ],
 )
-def test_what_needs_no_haul_loads_neither_the_sdk_nor_an_event_loop(arguments):
+def test_commands_without_requests_load_neither_the_sdk_nor_asyncio(arguments):
     assert not loaded_by(run(*arguments)) & HEAVY
 
 
@@ -104,7 +104,7 @@ def test_completion_loads_neither_the_sdk_nor_an_event_loop():
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_list_of_commands_says_what_their_own_help_says(name):
+def test_the_summaries_of_commands_are_the_first_lines_of_their_help(name):
     command = load(name)
     assert command.name == name
     assert command.help.partition("\n")[0] == COMMANDS[name].summary

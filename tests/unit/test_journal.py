@@ -1,4 +1,4 @@
-"""The journal's promises: sync before commit, what is known on the next run, errors that reach everybody."""
+"""The journal: sync before commit, what the next run knows, errors that are raised everywhere."""
 
 import os
 import sqlite3
@@ -39,7 +39,7 @@ def keys_on_disk(path):
         return [outcome.ref.key for outcome in reader.outcomes()]
 
 
-# --- recording and knowing ---
+# --- recording and reading ---
 
 
 def test_what_was_recorded_is_known_to_the_next_run(path):
@@ -51,7 +51,7 @@ def test_what_was_recorded_is_known_to_the_next_run(path):
         }
 
 
-def test_a_journal_without_rows_is_not_asked(path):
+def test_an_empty_journal_is_not_queried(path):
     with closing(open_journal(path)) as journal:
         journal.begin_run()
         journal._reader.close()
@@ -61,7 +61,7 @@ def test_a_journal_without_rows_is_not_asked(path):
         assert list(journal.known("", LAST)) == ["a"]
 
 
-def test_rows_that_are_gone_are_not_even_looked_at(path):
+def test_rows_that_are_gone_are_not_checked(path):
     written(path, done("a"), done("b"))
     with closing(open_journal(path)) as journal:
         journal.mark_gone(["b"])
@@ -136,27 +136,27 @@ def test_closing_commits_what_is_left(path):
     assert keys_on_disk(path) == ["a"]
 
 
-def test_a_closed_journal_takes_no_more(path):
+def test_a_closed_journal_refuses_records(path):
     journal = open_journal(path)
     journal.close()
     with pytest.raises(RuntimeError, match="closed"):
         journal.record(done("a"))
 
 
-def test_a_closed_journal_is_one_file_of_the_owner_alone(path):
+def test_a_closed_journal_is_one_file_that_only_the_owner_can_read(path):
     written(path, done("a"))
     assert names_in(path.parent) == [path.name]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_no_file_of_an_open_journal_is_for_others(journal, path):
+def test_only_the_owner_can_read_the_files_of_an_open_journal(journal, path):
     journal.record(done("a"))
     journal.flush()
     modes = {name: stat.S_IMODE((path.parent / name).stat().st_mode) for name in names_in(path.parent)}
     assert modes == {path.name + suffix: 0o600 for suffix in ("", "-wal", "-shm")}
 
 
-def test_a_path_may_hold_any_character(tmp_path):
+def test_a_path_may_contain_any_character(tmp_path):
     path = tmp_path / "a?b#c%41 é" / "journal.sqlite3"
     path.parent.mkdir()
     written(path, done("a"))
@@ -164,7 +164,7 @@ def test_a_path_may_hold_any_character(tmp_path):
     assert names_in(tmp_path) == [path.parent.name]
 
 
-def test_a_key_that_is_no_unicode_text_is_refused_and_the_writer_lives_on(journal):
+def test_a_key_that_is_not_unicode_is_refused_and_the_writer_continues(journal):
     with pytest.raises(JournalError, match=r"\\ud800"):
         journal.record(done("a\ud800", path="a"))
     journal.record(done("b"))
@@ -187,7 +187,7 @@ def test_keys_that_are_no_utf8_are_kept_apart_and_in_their_place(journal):
 
 
 @pytest.mark.parametrize("size", [-1, 2**63])
-def test_a_size_that_is_none_is_refused(journal, size):
+def test_an_invalid_size_is_refused(journal, size):
     with pytest.raises(JournalError, match="cannot store"):
         journal.record(done("a", size))
 
@@ -218,14 +218,14 @@ def test_files_are_synced_before_rows_are_committed(path):
 
 
 def spin_until(true):
-    """Let other threads run until they have come to the point."""
+    """Let other threads run until the condition is true."""
     deadline = time.monotonic() + 30
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0)
 
 
-def test_a_full_batch_is_committed_without_being_asked(path):
+def test_a_full_batch_is_committed_without_flush(path):
     synced = threading.Semaphore(0)
     with closing(open_journal(path, batch=4, sync=synced.release)) as journal:
         journal.begin_run()
@@ -295,10 +295,10 @@ def test_many_threads_may_record_at_once(path):
         assert len(journal.known("", LAST)) == 200
 
 
-# --- a writer that dies ---
+# --- a writer that fails ---
 
 
-def test_a_failed_sync_commits_nothing_and_everybody_is_told(path):
+def test_a_failed_sync_commits_nothing_and_is_raised_everywhere(path):
     told = []
     error = DestinationError("the disk is gone")
 
@@ -323,7 +323,7 @@ def test_a_failed_sync_commits_nothing_and_everybody_is_told(path):
     assert keys_on_disk(path) == []
 
 
-def test_a_bug_in_sync_is_told_as_it_is(path):
+def test_an_unexpected_exception_of_sync_is_raised_unchanged(path):
     def sync():
         raise ZeroDivisionError
 
@@ -401,7 +401,7 @@ def test_a_key_that_comes_back_is_recorded_anew(path, journal):
     assert keys_on_disk(path) == ["a"]
 
 
-def test_an_empty_listing_leaves_nothing(path, journal):
+def test_after_an_empty_listing_all_rows_are_gone(path, journal):
     journal.record(done("a"))
     journal.mark_gone_between("", None)
     journal.flush()
@@ -426,7 +426,7 @@ def test_runs_are_numbered_and_an_unfinished_one_says_so(path):
         ]
 
 
-def test_listed_objects_are_counted_by_their_end(path):
+def test_listed_objects_are_counted_by_outcome(path):
     outcomes = [done("a", 1), done("b", 2, verdict=Verdict.SIZE_ONLY), done("c", 4, fetched=4), failed("d")]
     written(path, *outcomes, failed("e", "changed"))
     with closing(open_journal(path)) as journal:
@@ -452,7 +452,7 @@ def test_every_outcome_reads_back_page_by_page(path):
         assert reader.source == SOURCE
 
 
-def test_a_pass_over_the_rows_does_not_hinder_the_writer(path):
+def test_reading_all_rows_does_not_block_the_writer(path):
     with closing(open_journal(path)) as journal:
         for n in range(1500):
             journal.record(done(f"{n:05d}"))
@@ -468,10 +468,10 @@ def test_a_pass_over_the_rows_does_not_hinder_the_writer(path):
     assert len(rest) == 1500
 
 
-# --- whose journal it is ---
+# --- the source of a journal ---
 
 
-def test_another_endpoint_of_the_same_bucket_goes_on_with_its_journal(path):
+def test_another_endpoint_of_the_same_bucket_uses_the_same_journal(path):
     written(path, done("a"))
     Journal.open(path, SOURCE._replace(endpoint="https://elsewhere"), sync=lambda: None).close()
 
@@ -523,7 +523,7 @@ def test_another_programs_database_is_left_alone(path):
     assert path.read_bytes() == before
 
 
-def test_a_file_that_is_no_database_is_left_alone(path):
+def test_a_file_that_is_not_a_database_is_left_alone(path):
     path.write_bytes(b"precious notes\n" * 1000)
     for opening in (open_journal, Reader):
         with pytest.raises(JournalError, match="not a database"):
@@ -539,19 +539,19 @@ def test_anything_but_a_regular_file_is_refused(path, make):
             opening(path)
 
 
-def test_reading_where_nothing_was_hauled_makes_nothing(path):
+def test_reading_a_missing_journal_creates_nothing(path):
     with pytest.raises(JournalError, match="no journal") as caught:
         Reader(path)
     assert "s3haul cp" in caught.value.hint
     assert names_in(path.parent) == []
 
 
-def test_a_directory_that_does_not_exist_is_the_destinations_trouble(path):
+def test_a_missing_directory_is_a_destination_error(path):
     with pytest.raises(DestinationError, match="ENOENT"):
         open_journal(path.parent / "absent" / "journal.sqlite3")
 
 
-def test_a_deleted_journal_starts_anew_and_knows_nothing(path):
+def test_after_deletion_a_new_empty_journal_is_created(path):
     written(path, done("a"))
     path.unlink()
     with closing(open_journal(path)) as journal:

@@ -1,4 +1,4 @@
-"""What objects share stands once, and an object takes few bytes."""
+"""Values that objects share are stored once, so an object needs few bytes."""
 
 import sqlite3
 import threading
@@ -50,7 +50,7 @@ def test_an_object_takes_at_most_150_bytes(path):
     journal = open_journal(path, batch=1000)
     journal.begin_run()
     for start in range(0, 20_000, 128):
-        # They end in another order than they begin.
+        # They end in another order than they start.
         journal.record_all(map(small, reversed(range(start, min(start + 128, 20_000)))))
     journal.close()
     assert path.stat().st_size / 20_000 <= 150
@@ -73,7 +73,7 @@ def test_objects_of_a_kind_share_it_in_later_runs_too(path):
     ]
 
 
-def test_kinds_beyond_what_is_remembered_are_right(path, monkeypatch):
+def test_kinds_that_are_not_in_memory_any_more_are_still_correct(path, monkeypatch):
     monkeypatch.setattr(kinds, "REMEMBERED", 3)
     monkeypatch.setattr("s3haul.journal.reader.REMEMBERED", 3)
     monkeypatch.setattr(
@@ -86,7 +86,7 @@ def test_kinds_beyond_what_is_remembered_are_right(path, monkeypatch):
     assert len(numbers(path)) == 40
 
 
-def test_threads_that_meet_new_kinds_at_once_give_every_row_its_own(path):
+def test_threads_that_add_kinds_at_the_same_time_do_not_mix_them(path):
     many = [done(f"{n:03d}", checksum=Checksum(f"{n % 50}", "FULL_OBJECT", "x")) for n in range(200)]
     with closing(open_journal(path, batch=3)) as journal:
         threads = [threading.Thread(target=journal.record_all, args=(many[n::4],)) for n in range(4)]

@@ -1,4 +1,4 @@
-"""The manifest's lines: what they say, in which order, and that nobody's key can forge one."""
+"""The lines of the manifest: their content and order, and that a key cannot fake a line."""
 
 import json
 from contextlib import closing
@@ -44,7 +44,7 @@ def test_a_verified_object_has_a_complete_line(path):
     ]
 
 
-def test_a_composite_object_tells_its_part_sizes_briefly(path):
+def test_the_part_sizes_of_a_composite_object_are_run_length_encoded(path):
     checksum = Checksum("CRC32", "COMPOSITE", "AAAAAA==-3")
     written(path, done("a", 25, checksum=checksum, part_sizes=(10, 10, 5)))
     (entry,) = entries(path)
@@ -52,14 +52,14 @@ def test_a_composite_object_tells_its_part_sizes_briefly(path):
     assert entry["part_sizes"] == [[10, 2], [5, 1]]
 
 
-def test_an_object_without_stored_checksum_tells_what_was_received(path):
+def test_an_object_without_stored_checksum_has_the_computed_one(path):
     written(path, done("a", checksum=None, verdict=Verdict.SIZE_ONLY, computed="AAAAAAAAAAA=", sse=""))
     (entry,) = entries(path)
     assert (entry["verdict"], entry["checksum"], entry["computed"]) == ("size-only", None, "AAAAAAAAAAA=")
     assert (entry["sse"], entry["kms_key_id"]) == (None, None)
 
 
-def test_skipped_and_failed_objects_tell_why(path):
+def test_skipped_and_failed_objects_have_a_reason(path):
     archived = Outcome(ref("b", 1), State.SKIPPED, reason="archived")
     written(path, failed("a", "access-denied", detail="AccessDenied: no"), archived)
     first, second = entries(path)
@@ -84,7 +84,7 @@ def test_skipped_and_failed_objects_tell_why(path):
         (1e300, None),
     ],
 )
-def test_times_are_utc_and_null_where_there_is_none(path, seconds, shown):
+def test_times_are_utc_and_null_if_unknown(path, seconds, shown):
     written(path, Outcome(ref("a", 1)._replace(last_modified=seconds), State.DONE))
     assert entries(path)[0]["last_modified"] == shown
 
@@ -95,7 +95,7 @@ def test_lines_come_in_key_order_one_per_key(path):
     assert [entry["key"] for entry in entries(path)] == keys
 
 
-def test_a_key_can_forge_no_line_and_drive_no_terminal(path):
+def test_a_key_cannot_fake_a_line_or_control_the_terminal(path):
     keys = ['x"}\n{"key": "forged"', "\x1b[2J", "\u202egnp.exe", "\u2028", "\x7f\x9b", "é😀", "a\0b"]
     written(path, *(done(key, path="p", detail=key) for key in keys))
     lines = list(manifest_lines(path))

@@ -1,4 +1,4 @@
-"""For every outcome: it reads back from a real database as it was, and no change of a row goes unseen."""
+"""Every outcome can be stored and read back from a real database, and every change of a row is detected."""
 
 import sqlite3
 from contextlib import closing
@@ -50,7 +50,7 @@ outcomes = st.builds(
 
 
 class Written:
-    """An outcome in a database, and what SQLite gives back."""
+    """An outcome in a database, and the row that SQLite returns."""
 
     def __init__(self, outcome, *statements, run=1, now=1.0):
         with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
@@ -66,7 +66,7 @@ class Written:
 
     @property
     def outcome(self):
-        """As a reader has it."""
+        """The outcome as a reader returns it."""
         kind = numbered(self.stored_kind, BASE)
         assert is_sound(self.stored, kind)
         return to_outcome(self.stored, kind, BASE)
@@ -84,7 +84,7 @@ def test_every_outcome_survives_the_database(outcome, run, now, own_path):
 
 
 def another(value, data):
-    """A value of the same type, or of any other that a damaged row may give."""
+    """Another value, of the same type or of any other type that a damaged row may have."""
     of_type = {int: integers, float: st.floats(allow_nan=False), str: text}
     change = of_type.get(type(value), text) | st.one_of(st.none(), st.binary(max_size=3), *of_type.values())
     return data.draw(change.filter(lambda other: other != value or type(other) is not type(value)))
@@ -120,7 +120,7 @@ def test_a_base_that_changed_is_noticed():
     assert not is_sound(written.stored, numbered(written.stored_kind, "bose/"))
 
 
-def test_a_gone_row_is_sealed_as_gone():
+def test_the_crc_of_a_gone_row_includes_that_it_is_gone():
     written = Written(done("a"), (GONE, "a"), (GONE, "a"))
     row, kind = written.stored, written.kind
     assert is_sound(row, kind)
@@ -137,7 +137,7 @@ def test_the_columns_are_the_fields():
     assert columns == list(Row._fields)
 
 
-def test_a_listed_version_is_kept_where_the_answer_names_none():
+def test_the_listed_version_is_kept_if_the_response_has_none():
     outcome = Outcome(ObjectRef("a", 1, "e", 1.0, version_id="v"), State.DONE)
     assert Written(outcome).outcome.version_id == "v"
 

@@ -1,4 +1,4 @@
-"""Journals of earlier versions: read as they are, brought up to date by the next run, whole or not at all."""
+"""Journals of earlier versions: they can be read, and the next run converts them, completely or not at all."""
 
 import json
 import sqlite3
@@ -74,7 +74,7 @@ def holds_the_truth(reader):
     return True
 
 
-def test_an_old_journal_is_read_and_not_written(path):
+def test_an_old_journal_is_read_without_changing_it(path):
     before = path.read_bytes()
     with Reader(path) as reader:
         assert holds_the_truth(reader)
@@ -85,7 +85,7 @@ def test_an_old_journal_is_read_and_not_written(path):
     assert path.read_bytes() == before
 
 
-def test_a_run_brings_it_up_to_date_and_nothing_is_lost(path):
+def test_a_run_converts_it_and_nothing_is_lost(path):
     before, lines = version(path), list(manifest_lines(path))
     with closing(open_journal(path)) as journal:
         assert list(journal.known("", LAST)) == [outcome.ref.key for outcome in TRUTH]
@@ -105,7 +105,7 @@ def test_a_run_brings_it_up_to_date_and_nothing_is_lost(path):
     assert tables == {"blocks", "kinds", "meta", "objects", "partials", "runs"} | series
 
 
-def test_the_gone_stay_gone_and_the_next_run_writes_beside_the_old_rows(path):
+def test_gone_rows_stay_gone_and_the_next_run_adds_rows(path):
     with closing(open_journal(path)) as journal:
         assert journal.begin_run() == 2
         journal.record(done("base/gone", path="gone"))
@@ -118,7 +118,7 @@ def test_the_gone_stay_gone_and_the_next_run_writes_beside_the_old_rows(path):
     assert len(states) == len(TRUTH) + 1
 
 
-def test_a_reader_goes_on_while_a_run_brings_the_journal_up_to_date(path):
+def test_a_reader_continues_while_a_run_converts_the_journal(path):
     with Reader(path) as reader:
         assert reader.counts() == COUNTS
         open_journal(path).close()

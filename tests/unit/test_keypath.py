@@ -1,4 +1,4 @@
-"""`core.keypath`: the scheme by example. The properties are in tests/properties."""
+"""Examples for `core.keypath`. The properties are in tests/properties."""
 
 import pytest
 
@@ -60,7 +60,7 @@ def test_a_component_that_cannot_be_a_file_name_is_encoded(key, path):
     assert str(safe_path(key)) == path
 
 
-def test_a_component_over_255_bytes_is_cut_into_directories():
+def test_a_component_over_255_bytes_is_split_into_directories():
     assert parts(f"a/{LONG}/b") == ("a", f"{MARK}+{'x' * 246}", f"{MARK}={'x' * 54}", "b")
 
 
@@ -89,7 +89,7 @@ def test_a_long_component_is_never_cut_inside_an_escape():
         ("y" * 250, f"{MARK}+{'y' * 246}/{MARK}@yyyy"),
     ],
 )
-def test_a_shadowed_key_becomes_a_file_beside_the_directory_of_its_name(key, path):
+def test_a_shadowed_key_becomes_a_file_next_to_the_directory_of_its_name(key, path):
     assert str(safe_path(key, shadowed=True)) == path
 
 
@@ -105,11 +105,11 @@ def test_a_marker_is_the_directory_that_keys_below_it_need(key, path, shadowed):
     assert key_of(marker) == key
 
 
-def test_a_key_in_a_slash_that_has_bytes_is_a_file_in_the_directory():
+def test_a_non_empty_object_whose_key_ends_with_a_slash_is_a_file_in_the_directory():
     assert safe_path("a/") == SafePath(("a", "~s3haul~="))
 
 
-def test_the_base_is_taken_off_and_put_back():
+def test_the_base_is_removed_and_added_back():
     path = safe_path("data/2024/x", base="data/")
     assert path.parts == ("2024", "x")
     assert key_of(path, base="data/") == "data/2024/x"
@@ -163,20 +163,20 @@ def test_arguments_that_contradict_each_other_are_refused(key, options):
         "~S3HAUL~=.",
     ],
 )
-def test_a_written_path_that_no_key_has_is_refused(text):
+def test_a_path_that_no_key_maps_to_is_refused(text):
     with pytest.raises(ValueError):  # noqa: PT011 - decoding raises its own kinds
         stored_path(text)
 
 
 @pytest.mark.parametrize("key", ["a/b", "../x", "a//b", LONG, "a\0", "\ud800"])
 @pytest.mark.parametrize("shadowed", [False, True])
-def test_a_written_path_is_read_back(key, shadowed):
+def test_a_path_is_converted_back_to_its_key(key, shadowed):
     path = safe_path(key, shadowed=shadowed)
     assert stored_path(str(path)) == path
     assert stored_path(str(safe_path(key + "/", directory=True)), directory=True).directory
 
 
-def test_a_shadowed_name_is_no_directory():
+def test_a_shadowed_name_is_not_a_directory():
     with pytest.raises(ValueError, match="no key"):
         key_of(SafePath(("~s3haul~@a",), directory=True))
 
@@ -206,7 +206,7 @@ def test_a_shadowed_key_is_released_before_the_first_key_below_it():
     assert shadows.held == 1
 
 
-def test_a_key_that_comes_twice_gets_its_verdict_twice():
+def test_a_key_that_is_listed_twice_gets_the_same_result_twice():
     assert verdicts("a", "a", "a/b") == [("a", True), ("a", True), ("a/b", False)]
 
 

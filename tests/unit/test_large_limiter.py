@@ -1,4 +1,4 @@
-"""Who may fetch a large body next."""
+"""The limit of large transfers, and its fairness."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ import pytest
 
 from s3haul.core.adaptive import AdaptiveLimit
 from s3haul.engine import large_limiter as limiter_module
-from s3haul.engine.large_limiter import BYTES_PER_TRANSFER, FIRST, LargeTransferLimiter
+from s3haul.engine.large_limiter import FIRST, LargeTransferLimiter
 from s3haul.store.limiter import ConcurrencyLimiter
 
 PLENTY = 1 << 40
@@ -23,7 +23,7 @@ async def settle():
 
 
 async def held(large_limiter, owner, most):
-    """How many of `most` large_limiter an owner gets without anybody giving one back."""
+    """How many of `most` places an owner gets before any is released."""
     got = 0
 
     async def take():
@@ -39,17 +39,17 @@ async def held(large_limiter, owner, most):
     return got
 
 
-async def test_one_object_alone_takes_every_request():
+async def test_one_object_alone_may_use_all_requests():
     _, large_limiter = lanes_of(FIRST)
     assert await held(large_limiter, "a", 20) == FIRST
 
 
-async def test_memory_bounds_the_lanes_whatever_the_requests():
+async def test_the_memory_limits_large_transfers_whatever_the_request_limit():
     _, large_limiter = lanes_of(1000, memory=3 * BYTES_PER_TRANSFER)
     assert await held(large_limiter, "a", 20) == 3
 
 
-async def test_there_are_more_lanes_only_while_the_processors_have_time():
+async def test_there_are_more_places_only_while_the_processors_are_idle():
     _, large_limiter = lanes_of(100)
     got = []
 
@@ -71,9 +71,9 @@ async def test_there_are_more_lanes_only_while_the_processors_have_time():
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_an_idle_machine_gives_every_lane_in_time(monkeypatch, tmp_path):
+async def test_an_idle_machine_allows_all_places_after_some_time(monkeypatch, tmp_path):
     stat = tmp_path / "stat"
-    stat.write_text("cpu 1 1 1 7 1 1 1 1 0 0\n")  # the same at every look
+    stat.write_text("cpu 1 1 1 7 1 1 1 1 0 0\n")  # the same at every check
     monkeypatch.setattr(limiter_module, "PROCESSORS", stat)
     _, large_limiter = lanes_of(32)
     async with asyncio.timeout(10):
@@ -88,7 +88,7 @@ async def test_small_objects_keep_half_of_the_limit():
     assert await held(large_limiter, "a", 20) == 4
 
 
-async def test_a_free_lane_goes_to_the_object_that_has_the_fewest():
+async def test_a_free_place_goes_to_the_object_that_has_the_fewest():
     _, large_limiter = lanes_of(4)
     for _ in range(4):
         await large_limiter.acquire("huge")
@@ -109,7 +109,7 @@ async def test_a_free_lane_goes_to_the_object_that_has_the_fewest():
     await asyncio.gather(*tasks)
 
 
-async def test_a_lane_given_to_a_task_that_was_cancelled_is_not_lost():
+async def test_a_place_given_to_a_cancelled_task_is_not_lost():
     _, large_limiter = lanes_of(1)
     await large_limiter.acquire("a")
     waiting = asyncio.create_task(large_limiter.acquire("b"))

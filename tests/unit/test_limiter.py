@@ -1,4 +1,4 @@
-"""No more requests at a time than the adaptive_limit allows, and none during a pause."""
+"""Not more parallel requests than the adaptive limit allows, and none during a pause."""
 
 import asyncio
 from itertools import pairwise
@@ -24,7 +24,7 @@ async def hold(limiter, release):
         limiter.release()
 
 
-async def test_at_most_the_limit_is_inside_and_the_rest_follows():
+async def test_at_most_the_limit_is_inside_and_the_others_wait():
     limiter, release = ConcurrencyLimiter(AdaptiveLimit(ceiling=3)), asyncio.Event()
     tasks = [asyncio.create_task(hold(limiter, release)) for _ in range(10)]
     await settle()
@@ -57,7 +57,7 @@ async def test_everybody_waits_during_a_pause():
     task.cancel()
 
 
-async def test_after_throttling_fewer_enter_and_more_when_the_tuner_allows_it():
+async def test_throttling_lowers_the_limit_and_success_raises_it():
     adaptive_limit = AdaptiveLimit(ceiling=8)
     limiter, release = ConcurrencyLimiter(adaptive_limit), asyncio.Event()
     for _ in range(3):
@@ -73,7 +73,7 @@ async def test_after_throttling_fewer_enter_and_more_when_the_tuner_allows_it():
     await asyncio.gather(*tasks)
 
 
-async def test_during_an_outage_requests_are_made_one_by_one_until_one_succeeds():
+async def test_during_an_outage_one_request_is_sent_at_a_time_until_one_succeeds():
     clock = VirtualClock()
     limiter, release, entered = (
         ConcurrencyLimiter(AdaptiveLimit(ceiling=8), clock=clock, sleep=clock.sleep),
@@ -103,7 +103,7 @@ async def test_during_an_outage_requests_are_made_one_by_one_until_one_succeeds(
     assert entered[-1] - entered[3] <= INTERVAL
 
 
-async def test_a_page_that_is_served_ends_no_outage_of_objects():
+async def test_a_successful_page_does_not_end_an_outage_of_objects():
     limiter = ConcurrencyLimiter(AdaptiveLimit(ceiling=8))
     for _ in range(IN_A_ROW):
         limiter.failed()

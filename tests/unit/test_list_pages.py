@@ -1,4 +1,4 @@
-"""Pages of the listing: every field, every server's spelling, and the same page by pattern and by parser."""
+"""Pages of the listing: all fields, the variants of servers, and equal results of pattern and parser."""
 
 from urllib.parse import quote
 
@@ -80,11 +80,11 @@ def test_a_page_without_a_namespace_is_read_too():
 @pytest.mark.parametrize(
     "text", ["<html><body/></html>", "<ListBucketResult/>", "<Other><Key>k</Key></Other>"]
 )
-def test_a_document_without_a_listing_in_it_is_an_empty_answer(text):
+def test_a_document_without_a_listing_is_an_empty_response(text):
     assert page_of(text).empty_answer
 
 
-# --- strict where bytes could be wrong, tolerant elsewhere ---
+# --- strict if keys could be wrong, tolerant otherwise ---
 
 
 @pytest.mark.parametrize(
@@ -124,13 +124,13 @@ def test_a_page_is_the_last_one_only_without_a_token_and_with_a_flag_that_says_s
         ("9" * 400, 0.0),
     ],
 )
-def test_a_date_of_any_form_costs_no_more_than_the_date(text, seconds):
+def test_an_invalid_date_only_loses_the_date(text, seconds):
     (ref,) = page_of(listing(entry(modified=text))).entries
     assert ref == ObjectRef("k", 1, '"e"', seconds)
 
 
 @pytest.mark.parametrize("size", ["", "-1", "1_0", "\u0665", "1e3", "9223372036854775808", "9" * 400])
-def test_a_size_that_is_none_makes_its_entry_alone_unusable(size):
+def test_an_invalid_size_makes_only_its_entry_unusable(size):
     page = page_of(listing(entry("a") + entry("b", size) + entry("c")))
     assert [ref.key for ref in page.entries] == ["a", "c"]
     (unusable,) = page.unusable
@@ -139,7 +139,7 @@ def test_a_size_that_is_none_makes_its_entry_alone_unusable(size):
     assert "size" in unusable.detail
 
 
-def test_keys_that_are_no_utf8_stay_two_keys_and_show_their_bytes():
+def test_keys_that_are_not_utf8_stay_different_and_show_their_bytes():
     page = page_of(listing(entry("ok") + entry("z%FE") + entry("z%FF") + entry("z%EF%BF%BD")))
     assert [ref.key for ref in page.entries] == ["ok", "z\ufffd"]
     assert page.unusable == (
@@ -149,7 +149,7 @@ def test_keys_that_are_no_utf8_stay_two_keys_and_show_their_bytes():
 
 
 @pytest.mark.parametrize("form", ["Tue, 14 Nov 2023 22:13:20 GMT", "1700000000", "", "yesterday"])
-def test_a_time_in_another_form_costs_the_time_and_not_the_listing(form):
+def test_a_time_in_another_form_is_parsed_or_only_the_time_is_lost(form):
     page = page_of(listing(entry(modified=form)))
     assert [ref.key for ref in page.entries] == ["k"]
     assert page.unusable == ()
@@ -214,7 +214,7 @@ def test_the_common_servers_pages_are_read_by_the_pattern(server):
         entry(),
     ],
 )
-def test_what_looks_like_an_entry_and_is_none_is_judged_by_the_parser(text):
+def test_text_that_only_looks_like_an_entry_is_left_to_the_parser(text):
     assert outcome(page_of, text) == outcome(by_parser, text)
 
 

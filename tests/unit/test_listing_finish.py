@@ -1,4 +1,4 @@
-"""How objects end: on record first, then told."""
+"""Outcomes are recorded first, then emitted as events."""
 
 from types import SimpleNamespace
 
@@ -7,7 +7,7 @@ from s3haul.engine.listing import finish
 from s3haul.events import Finished
 
 
-def test_a_whole_batch_is_queued_before_the_first_of_it_is_told():
+def test_a_whole_batch_is_recorded_before_its_events_are_emitted():
     seen = []
     ctx = SimpleNamespace(journal=SimpleNamespace(record_all=seen.append), emit=seen.append)
     batch = [done("a"), failed("b")]

@@ -1,4 +1,4 @@
-"""A listing that cannot be complete ends the run; odd but complete ones do not."""
+"""A listing that cannot be complete ends the run; an unusual but complete one does not."""
 
 import pytest
 
@@ -103,7 +103,7 @@ def test_a_key_out_of_order_within_a_page_is_refused():
         ListingValidator().accept(page("b", "a"))
 
 
-def test_endless_barren_pages_are_refused():
+def test_endless_pages_without_a_new_key_are_refused():
     validator = ListingValidator()
     for number in range(MAX_BARREN_PAGES):
         validator.accept(page(token=str(number)))

@@ -1,4 +1,4 @@
-"""The heavy imports leave nothing behind."""
+"""`quick_imports` leaves the garbage collector as it was."""
 
 import gc
 from importlib import import_module
@@ -8,7 +8,7 @@ import pytest
 from s3haul.cli.loading import quick_imports
 
 
-def test_the_collector_is_as_before_even_after_a_failure():
+def test_the_garbage_collector_is_on_again_even_after_a_failure():
     with quick_imports():
         assert not gc.isenabled()
         kept = [[]]

@@ -1,4 +1,4 @@
-"""What a run shows: bars, lines or JSON, and never a raw key."""
+"""The progress of a run as bars, lines or JSON; keys are always escaped."""
 
 import io
 import json
@@ -43,11 +43,11 @@ def bars(columns):
 
 
 def clean(terminal):
-    """The cursor stands at the start of an empty line, below what was written."""
+    """Whether the cursor is at the start of an empty line, below all text."""
     return terminal.screen.cursor.x == 0 and terminal.screen.cursor.y == len(terminal.rows)
 
 
-def test_while_the_listing_runs_the_bars_claim_no_share_and_no_time_left(columns):
+def test_during_the_listing_the_bars_show_no_percentage_and_no_time_left(columns):
     run = bars(columns)
     run.feed(Noted("role/export at https://s3 (us-east-1)"), Listed(48_999, 48_999 * MIB, 0))
     run.seconds(20, Received(10 * MIB), *[outcome(State.DONE, size=MIB, fetched=MIB)] * 10)
@@ -73,7 +73,7 @@ def test_after_the_listing_the_bars_show_share_rate_and_time_left(columns):
     assert clean(run.stream)
 
 
-def test_throttling_retries_and_losses_stand_below_the_bars(columns):
+def test_throttling_retries_and_failures_are_shown_below_the_bars(columns):
     run = bars(columns)
     run.feed(Listed(10, 100, 0), ListingEnded(), outcome(State.FAILED, "network"))
     run.feed(*[retrying("server-error")] * 1253, retrying("throttled"))
@@ -84,7 +84,7 @@ def test_throttling_retries_and_losses_stand_below_the_bars(columns):
     assert run.stream.rows[2] == note.replace("throttled, 1", "1")
 
 
-def test_a_stall_is_told_with_its_cause_and_the_rate_falls_to_nothing(columns):
+def test_a_stall_is_shown_with_its_cause_and_the_rate_falls_to_zero(columns):
     run = bars(columns)
     run.feed(Listed(10, 100 * MIB, 0), ListingEnded())
     run.seconds(10, Received(MIB))
@@ -109,7 +109,7 @@ def test_a_stalled_listing_is_visible_before_the_first_key(columns):
     assert run.stream.rows == []
 
 
-def test_warnings_stand_above_the_bars_and_whatever_is_echoed_below_them_is_gone(columns):
+def test_warnings_are_printed_above_the_bars_and_echoed_text_is_removed(columns):
     run = bars(columns)
     run.feed(Listed(2, 20, 0), ListingEnded())
     run.seconds(1)
@@ -125,7 +125,7 @@ def test_warnings_stand_above_the_bars_and_whatever_is_echoed_below_them_is_gone
     assert clean(run.stream)
 
 
-def test_bars_of_a_run_that_listed_nothing_leave_nothing(columns):
+def test_if_nothing_was_listed_no_bars_are_left(columns):
     run = bars(columns)
     run.seconds(3)
     assert run.stream.rows == ["listing  nothing found yet, 3.0 s"]
@@ -141,7 +141,7 @@ def test_bars_are_drawn_a_few_times_a_second_whatever_happens(columns):
     assert len(run.stream.getvalue()) == before
 
 
-def test_a_stream_that_cannot_show_blocks_gets_plain_letters(columns):
+def test_a_stream_that_cannot_encode_blocks_gets_ascii_bars(columns):
     run = Run(Bars, Terminal(columns))
     run.stream.encoding = "ascii"
     run.listener = Bars(run.stats, run.stream, clock=run.clock)
@@ -162,7 +162,7 @@ def test_a_line_comes_every_ten_seconds_and_not_more_often():
     ]
 
 
-def test_a_line_comes_also_while_nothing_else_happens_and_tells_the_stall():
+def test_a_line_is_printed_also_without_events_and_shows_the_stall():
     run = Run(Lines, io.StringIO())
     run.seconds(31)
     assert len(run.lines()) == 3
@@ -178,7 +178,7 @@ def test_messages_are_escaped_everywhere_and_coloured_only_if_asked(make):
         assert run.stream.getvalue() == f"{mark}k\\u001b[2J\\nforged   [S3H-DST-02]\n"
 
 
-def test_quiet_tells_stalls_and_retries_in_few_words_and_nothing_else():
+def test_quiet_prints_short_lines_about_stalls_and_retries_only():
     run = Run(Quiet, io.StringIO())
     run.feed(
         Listed(1, 1, 0), Noted("who"), outcome(State.FAILED, "network"), *[retrying("server-error")] * 253
@@ -194,7 +194,7 @@ def test_quiet_tells_stalls_and_retries_in_few_words_and_nothing_else():
     ]
 
 
-def test_without_progress_but_not_quiet_notes_are_said():
+def test_without_progress_notes_are_printed_unless_quiet():
     run = Run(Quiet, io.StringIO(), notes=True)
     run.feed(Noted("who"))
     assert run.lines() == ["who"]
@@ -209,7 +209,7 @@ def records(run):
     return [json.loads(line) for line in run.lines()]
 
 
-def test_json_lines_hold_one_object_each_and_leave_good_objects_out():
+def test_json_lines_contain_one_object_each_and_none_for_done_objects():
     run = json_log()
     run.feed(
         outcome(State.DONE),
@@ -226,7 +226,7 @@ def test_json_lines_hold_one_object_each_and_leave_good_objects_out():
     assert all(record["schema"] == 1 and record["time"] == 1.5 for record in found)
 
 
-def test_json_lines_tell_the_progress_every_ten_seconds():
+def test_json_lines_contain_the_progress_every_ten_seconds():
     run = json_log()
     run.feed(Listed(4, 400, 0))
     run.seconds(10, Received(10))

@@ -1,4 +1,4 @@
-"""A rate is never exceeded over any longer time, and is used up by whoever has enough to do."""
+"""A rate is not exceeded over a longer time, and is fully used if there is enough work."""
 
 import pytest
 
@@ -23,12 +23,12 @@ def test_rates_are_read_as_people_write_them(text, rate):
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "fast", "10 MB per second", "10XB/s", "0.2"])
-def test_what_is_no_rate_is_none(text):
+def test_an_invalid_rate_is_none(text):
     assert parse_rate(text) is None
 
 
 @pytest.mark.parametrize(("per_second", "amount"), [(1.0, 1.0), (50.0, 1.0), (2e6, 1e6), (2e6, 1000.0)])
-def test_over_a_minute_there_is_what_the_rate_allows(per_second, amount):
+def test_in_a_minute_the_rate_is_not_exceeded(per_second, amount):
     rate, now, spent = Rate(per_second), 100.0, 0.0
     while now < 160.0:
         if wait := rate.wait(now):
@@ -39,7 +39,7 @@ def test_over_a_minute_there_is_what_the_rate_allows(per_second, amount):
     assert 60 * per_second - amount <= spent <= 60 * per_second + max(amount, BURST * per_second) + amount
 
 
-def test_what_was_not_used_is_not_saved_up():
+def test_unused_capacity_is_not_saved():
     rate = Rate(100.0)
     rate.spend(0.0)
     at_once = 0

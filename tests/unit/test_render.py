@@ -1,8 +1,8 @@
-"""The summary says what happened in the user's terms: nothing alarming of a good run, no word left out of a bad one."""
+"""The summary: short for a good run, complete for a bad one."""
 
 import pytest
 
-from s3haul.cli.estimate import lines
+from s3haul.cli.estimate import lines as estimate_lines
 from s3haul.cli.render import Ending
 from s3haul.core.stats import Stats
 from s3haul.core.text import colour_mark, quote
@@ -37,31 +37,31 @@ def summary(*events, ended=True):
 def test_a_run_again_says_that_there_is_nothing_new():
     lines, found = summary(Listed(20_000, 20_000 * MIB, 0), AlreadyDone(20_000, 20_000 * MIB))
     assert lines == [
-        "  unchanged nothing new: 20,000 objects already here, 19.5 GiB, seen in 2.0 s",
+        "  unchanged nothing new: 20,000 objects already here and unchanged, 19.5 GiB, checked in 2.0 s",
         "  manifest  s3haul manifest './my data'",
         "  report    s3haul report './my data'",
     ]
     assert found["unchanged"] == {"objects": 20_000, "bytes": 20_000 * MIB}
 
 
-def test_files_found_in_place_are_no_part_of_what_was_fetched_nor_of_the_rate():
+def test_files_found_in_place_count_neither_as_fetched_nor_for_the_rate():
     lines, found = summary(Listed(3, 3 * MIB, 0), done(), done(fetched=0), done(fetched=0))
     assert lines[:3] == [
         "  done      1 object, 1.0 MiB in 2.0 s (0 objects/s, 512 KiB/s)",
-        "  in place  2 objects, 2.0 MiB, here already and not fetched",
+        "  in place  2 objects, 2.0 MiB, were already here and were not fetched",
         "  verified  3 objects (CRC32 FULL_OBJECT: 3)",
     ]
     assert found["found_in_place"] == {"objects": 2, "bytes": 2 * MIB}
     assert found["done"]["objects"] == 3
 
 
-def test_replaced_files_encoded_names_and_partial_objects_are_told():
+def test_replaced_files_encoded_names_and_partial_objects_are_shown():
     lines, found = summary(
         Listed(2, 2 * MIB, 0, replacing=1), done(), done(path="~s3haul~=x"), PartialsKept(3, 40 * MIB)
     )
     assert "  replaced  1 file that differed from the object" in lines
-    assert "  encoded   1 name that a file cannot have; see s3haul help names" in lines
-    assert "  kept      40.0 MiB of 3 objects in part, for the next run" in lines
+    assert "  encoded   1 name that cannot be a file name; see s3haul help names" in lines
+    assert "  kept      40.0 MiB of 3 objects, incomplete, for the next run" in lines
     assert (found["replaced"], found["encoded_names"]) == (1, 1)
     assert found["kept_in_part"] == {"objects": 3, "bytes": 40 * MIB}
 
@@ -71,7 +71,7 @@ def test_a_run_that_was_cut_short_does_not_claim_to_have_replaced_every_file():
     assert "  replaced  up to 5 files that differed from the object" in lines
 
 
-def test_failed_keys_have_a_command_that_lists_them_and_words_have_a_speaker():
+def test_the_summary_shows_a_command_to_list_failed_keys_and_who_wrote_a_message():
     lines, _ = summary(
         Listed(2, 2, 0),
         failed("access-denied", "AccessDenied: not authorized"),
@@ -92,7 +92,7 @@ def test_failed_keys_have_a_command_that_lists_them_and_words_have_a_speaker():
         ("it changed 3 times", "Seen"),
     ],
 )
-def test_only_sentences_with_an_error_code_are_aws_s_own(said, speaker):
+def test_only_messages_with_an_error_code_are_attributed_to_aws(said, speaker):
     assert quote(said) == f"{speaker}: {said}"
 
 
@@ -104,12 +104,12 @@ def test_marks_are_coloured_and_nothing_else_is():
     )
 
 
-def test_a_dry_run_tells_the_time_at_the_rate_of_earlier_runs_or_of_a_usual_link():
+def test_a_dry_run_shows_a_time_only_if_the_rate_is_known():
     estimate = Estimate(
         objects=1300, bytes=600 * MIB, present=300, needed_bytes=600 * MIB, free_bytes=1 << 40
     )
     estimate.free_files = 10_000
-    known, unknown = list(lines(estimate, 10.0 * MIB)), list(lines(estimate, None))
-    assert "(dryrun) 300 of them are already here, as the journal has it" in unknown
+    known, unknown = list(estimate_lines(estimate, 10.0 * MIB)), list(estimate_lines(estimate))
+    assert "(dryrun) 300 of them are already here, according to the journal" in unknown
     assert set(known) - set(unknown) == {"(dryrun) time: about 1 min 00 s at the 10.0 MiB/s of earlier runs"}
     assert set(unknown) - set(known) == {"(dryrun) time: about 5.0 s at 1 Gbit/s"}

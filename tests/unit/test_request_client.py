@@ -1,4 +1,4 @@
-"""What the curl transport makes of a wrong clock, of changing keys, and of keys that are gone."""
+"""The curl transport with a wrong clock, with new credentials, and without credentials."""
 
 import asyncio
 import time
@@ -25,14 +25,14 @@ async def owner() -> Credentials:
 
 
 @pytest.mark.parametrize("hours", [-14, -1, 1, 14])
-async def test_a_wrong_clock_is_put_right_once_and_for_all(hours):
+async def test_a_wrong_clock_is_corrected_once(hours):
     with DemoServer() as server:
         server.cloud.put(seed.BUCKET, "k", b"data")
         server.cloud.clock = lambda: time.time() + hours * HOUR
         source = SourceOptions(bucket=seed.BUCKET)
         url = server.endpoint_url
         async with curl_on(url, ca=server.ca_path, source=source, fetch=owner, bucket=seed.BUCKET) as store:
-            assert (await store.head("k")).length == 4  # whose refusal names no reason
+            assert (await store.head("k")).length == 4  # the response to a HEAD has no reason
             assert await read(store, "k") == b"data"
             assert len((await store.list_page("")).entries) > 0
             assert store.statistics()["requests-repeated"] == 1
@@ -48,7 +48,7 @@ async def test_many_requests_at_once_learn_the_clock_together():
             assert store.statistics()["requests-repeated"] <= 8
 
 
-async def test_a_clock_that_is_off_by_days_is_a_fault_that_says_so():
+async def test_a_clock_that_is_wrong_by_days_is_a_fault_with_the_difference():
     with DemoServer() as server:
         server.cloud.clock = lambda: time.time() + 50 * HOUR
         async with curl_on(server.endpoint_url, ca=server.ca_path, fetch=owner, bucket=seed.BUCKET) as store:
@@ -61,7 +61,7 @@ def skewed(seconds: float | None, code="RequestTimeTooSkewed", kind=FaultKind.HT
     return Fault(kind, "x", code=code, status=403, skew=seconds)
 
 
-def test_only_a_refusal_for_the_clock_moves_the_clock():
+def test_only_a_refusal_because_of_the_clock_corrects_it():
     clock = ServerClock(lambda: 1000.0)
     assert not clock.learn(skewed(HOUR, code="AccessDenied"), 0.0)
     assert not clock.learn(skewed(HOUR, kind=FaultKind.PROTOCOL), 0.0)
@@ -77,7 +77,7 @@ def test_only_a_refusal_for_the_clock_moves_the_clock():
 
 
 @pytest.mark.parametrize("drift", [0.0, HOUR])
-async def test_a_server_that_refuses_every_clock_is_asked_only_twice(drift):
+async def test_if_the_server_refuses_every_time_only_two_requests_are_sent(drift):
     date = [time.time() + HOUR]
 
     def refusal(_) -> bytes:
@@ -110,7 +110,7 @@ async def test_new_keys_sign_the_next_request():
     assert "x-amz-security-token" not in second
 
 
-async def test_an_expired_token_is_the_engines_to_renew():
+async def test_an_expired_token_is_not_renewed_in_the_client():
     expired = answer("400 Bad Request", b"<Error><Code>ExpiredToken</Code><Message>old</Message></Error>")
     async with canned(lambda _: expired) as server, curl_on(f"http://127.0.0.1:{server.port}") as store:
         fault = await fault_of(read(store, "k"))
@@ -118,7 +118,7 @@ async def test_an_expired_token_is_the_engines_to_renew():
         assert len(server.requests) == 1
 
 
-async def test_credentials_that_are_gone_for_good_are_a_fault_that_keeps_its_cause():
+async def test_credentials_that_cannot_be_fetched_are_a_fault_with_the_id_of_its_cause():
     async def gone() -> Credentials:
         raise CredentialsError("expired", id="S3H-STS-02")
 
@@ -129,7 +129,7 @@ async def test_credentials_that_are_gone_for_good_are_a_fault_that_keeps_its_cau
     assert isinstance(caught.value.__cause__, CredentialsError)
 
 
-async def test_a_wait_for_credentials_is_no_stall_and_holds_no_connection():
+async def test_waiting_for_credentials_is_not_a_stall_and_uses_no_connection():
     release = asyncio.Event()
 
     async def slow() -> Credentials:

@@ -1,4 +1,4 @@
-"""Every kind of trouble has its one action."""
+"""Every kind of fault has one action."""
 
 import pytest
 
@@ -78,20 +78,20 @@ TIME_ALONE = RetryLimits(attempts=None, budget=60.0)
 
 
 @pytest.mark.parametrize("fault", PASSING)
-def test_passing_trouble_is_waited_out_for_a_time_however_many_attempts_that_takes(fault):
+def test_temporary_faults_are_retried_for_a_time_with_any_number_of_attempts(fault):
     patient = RetryState(attempt=400, quiet=59.0)
     assert decide(fault, patient, TIME_ALONE, 0.5).move in {Move.RETRY, Move.WAIT}
     assert decide(fault, patient._replace(quiet=60.0), TIME_ALONE, 0.5).move is Move.ABORT
 
 
 @pytest.mark.parametrize("fault", PASSING)
-def test_attempts_are_the_bound_where_the_user_sets_them(fault):
+def test_a_configured_number_of_attempts_is_the_limit(fault):
     assert decide(fault, RetryState(attempt=4), LIMITS, 0.5).move in {Move.RETRY, Move.WAIT}
     assert decide(fault, RetryState(attempt=5), LIMITS, 0.5).move is Move.FAIL
 
 
 @pytest.mark.parametrize("fault", PASSING)
-def test_an_object_that_waits_while_others_are_served_fails_in_the_end(fault):
+def test_an_object_that_never_succeeds_while_others_do_fails_in_the_end(fault):
     assert decide(fault, RetryState(attempt=9, spent=60.0), TIME_ALONE, 0.5).move is Move.FAIL
 
 
@@ -102,7 +102,7 @@ def test_an_object_that_fails_again_and_again_beside_others_fails_but_a_throttle
     assert decide(http(503, "SlowDown"), unlucky, TIME_ALONE, 0.5).move is Move.WAIT
 
 
-def test_bytes_that_are_wrong_three_times_are_wrong():
+def test_after_three_wrong_checksums_the_object_fails():
     effort = RetryState(attempt=3, integrity_failures=3)
     assert decide(Fault(FaultKind.CHECKSUM, "crc"), effort, TIME_ALONE, 0.5).move is Move.FAIL
 
@@ -127,7 +127,7 @@ def test_backoff_is_full_jitter_under_a_doubling_bound():
     assert backoff(1000, 0.999) < LONGEST_DELAY
 
 
-def test_attempts_during_an_outage_make_nobody_wait_longer_after_it():
+def test_attempts_during_an_outage_do_not_increase_later_delays():
     fresh, tried = RetryState(attempt=2), RetryState(attempt=102, looks=100)
     fault = http(500, "InternalError")
     assert decide(fault, tried, TIME_ALONE, 0.5).delay == decide(fault, fresh, TIME_ALONE, 0.5).delay

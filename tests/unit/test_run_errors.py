@@ -1,4 +1,4 @@
-"""A fault that ends the run becomes an error with the right class, id and hint."""
+"""A fault that ends the run is mapped to an error with the right class, id and hint."""
 
 import pytest
 
@@ -74,5 +74,5 @@ def test_the_policy_that_aws_names_is_in_the_hint():
     assert arn in error.hint
 
 
-def test_what_was_asked_for_decides_and_not_how_the_bucket_is_called():
+def test_the_kind_of_request_decides_and_not_the_bucket_name():
     assert run_error(http(403, "AccessDenied"), reading_of("s3://list/list")).id == "S3H-S3-04"

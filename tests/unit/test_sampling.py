@@ -1,4 +1,4 @@
-"""Which objects stand for a large bucket."""
+"""The choice of a sample of objects of a large bucket."""
 
 import itertools
 
@@ -17,7 +17,7 @@ def test_a_spread_has_both_ends_and_even_gaps(count):
     assert max(gaps) - min(gaps) <= 1
 
 
-def test_a_rare_kind_is_among_the_representatives():
+def test_a_rare_kind_is_in_the_sample():
     found = ["common"] * 5000 + ["rare"] + ["common"] * 5000
     chosen = representative(found, 20, str)
     assert (len(chosen), chosen.count("rare")) == (20, 1)
@@ -31,7 +31,7 @@ def test_few_objects_are_all_taken():
     assert spread("", 3) == []
 
 
-def test_the_next_pages_are_beyond_the_outermost_directories_first():
+def test_the_next_pages_skip_the_outermost_directories_first():
     assert list(jumps("", "a/b/c.txt")) == [f"a/{LAST}", f"a/b/{LAST}", "a/b/c.txt"]
     assert list(jumps("a/", "a/b/c.txt")) == [f"a/b/{LAST}", "a/b/c.txt"]
     assert list(jumps("", "flat")) == ["flat"]

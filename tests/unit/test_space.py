@@ -1,18 +1,18 @@
-"""Whether what is still to come fits into the destination."""
+"""Whether the remaining objects fit into the destination."""
 
 from s3haul.core.space import SpaceEstimate
 
 GIB = 1 << 30
 
 
-def test_nothing_is_said_while_everything_fits():
+def test_there_is_no_warning_while_everything_fits():
     room = SpaceEstimate(GIB, 10)
     room.need(GIB, 10)
     assert room.fits
     assert room.warning() is None
 
 
-def test_too_many_bytes_are_told_once_with_both_figures():
+def test_too_many_bytes_cause_one_warning_with_both_numbers():
     room = SpaceEstimate(GIB, 1000)
     room.need(3 * GIB, 2)
     said = room.warning()
@@ -22,7 +22,7 @@ def test_too_many_bytes_are_told_once_with_both_figures():
     assert room.warning() is None
 
 
-def test_too_many_files_are_told_as_well():
+def test_too_many_files_cause_a_warning_too():
     room = SpaceEstimate(GIB, 5)
     room.need(6, 6)
     assert "6 files" in room.warning()

@@ -1,4 +1,4 @@
-"""What people write for a bucket, and what s3haul takes it for."""
+"""Other ways to write a bucket, and the source that s3haul suggests."""
 
 import pytest
 
@@ -39,7 +39,7 @@ def test_other_spellings_of_a_bucket_are_recognised(word, words):
     assert meant(word) == words
 
 
-def test_the_command_says_what_it_takes_an_unknown_spelling_for(capsys):
+def test_the_error_suggests_the_right_spelling(capsys):
     assert run(["cp", "https://bucket.s3.amazonaws.com/a?X-Amz-Signature=secret", "."]) == 2
     said = capsys.readouterr().err
     assert "did you mean: s3://bucket/a\n" in said
@@ -49,6 +49,6 @@ def test_the_command_says_what_it_takes_an_unknown_spelling_for(capsys):
 
 
 @pytest.mark.parametrize("command", ["cp", "check"])
-def test_arguments_the_other_way_round_are_recognised(capsys, command):
+def test_swapped_arguments_are_recognised(capsys, command):
     assert run([command, "./my data", "s3://bucket/a"]) == 2
     assert "s3haul only downloads: s3haul cp s3://bucket/a './my data'" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The books: what the exit code follows from."""
+"""The counts of a run, and the exit code that follows from them."""
 
 import pytest
 
@@ -50,7 +50,7 @@ COLD = finished("c", State.SKIPPED, "archived")
         ([Listed(1, 10, 0), DONE, DONE], 70),
     ],
 )
-def test_the_exit_code_follows_from_the_books(events, code):
+def test_the_exit_code_depends_on_the_counts(events, code):
     assert stats_of(*events).exit_code == code
 
 
@@ -65,7 +65,7 @@ def test_causes_are_grouped_and_keep_a_few_examples():
     assert (cause.count, cause.bytes, cause.keys, cause.detail) == (10, 100, ["k0", "k1", "k2"], "detail")
 
 
-def test_bytes_of_a_thrown_away_attempt_are_taken_back():
+def test_bytes_of_a_discarded_attempt_are_subtracted():
     assert stats_of(Received(10), Received(-10), Received(4)).received == 4
 
 

@@ -1,4 +1,4 @@
-"""One refused request and its row."""
+"""The diagnosis row of one failed request."""
 
 import pytest
 
@@ -193,7 +193,7 @@ def test_a_row_knows_the_exit_code_of_the_run_that_it_ends(row, code):
     assert exit_code(row) == code
 
 
-def test_words_in_capitals_are_filled_in_where_the_value_is_known():
+def test_placeholders_are_replaced_if_the_value_is_known():
     assert filled("on arn:aws:s3:::BUCKET for ROLE-ARN", {"BUCKET": "b", "ROLE-ARN": ""}) == (
         "on arn:aws:s3:::b for ROLE-ARN"
     )

@@ -1,4 +1,4 @@
-"""`core.text`: what comes from outside is shown harmlessly, and sizes and times read well."""
+"""`core.text`: text from outside is escaped, sizes and times are readable."""
 
 import json
 import math
@@ -33,7 +33,7 @@ def test_every_character_that_could_move_the_cursor_or_the_reading_order_is_esca
     assert escaped == {*range(0x20), 0x5C, *range(0x7F, 0xA0), *bidi, *range(0xD800, 0xE000)}
 
 
-def test_two_texts_never_look_the_same():
+def test_different_texts_never_look_the_same():
     assert show("\n") != show("\\n")
     for code in range(0x3000):
         assert json.loads('"' + show(chr(code)).replace('"', '\\"') + '"') == chr(code)

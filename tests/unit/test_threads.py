@@ -1,4 +1,4 @@
-"""Work in threads is waited for, whatever happens to the task that asked for it."""
+"""A task waits for its work in a thread, also if it is cancelled."""
 
 import asyncio
 import gc
@@ -11,7 +11,7 @@ from s3haul.engine.tasks import spawn
 from s3haul.threads import in_thread, shielded
 
 
-async def test_a_cancelled_task_waits_for_its_thread_and_an_error_of_that_is_no_loose_end():
+async def test_a_cancelled_task_waits_for_its_thread_and_retrieves_its_error():
     told = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: told.append(context))
     release, ended = threading.Event(), threading.Event()
@@ -59,7 +59,7 @@ async def test_a_task_that_is_cancelled_again_and_again_still_waits_for_its_thre
     assert ended == [True]
 
 
-async def test_work_is_hurried_when_nobody_wants_it_any_more():
+async def test_on_cancellation_the_work_is_told_to_hurry():
     hurried = asyncio.Event()
 
     async def work():
@@ -72,7 +72,7 @@ async def test_work_is_hurried_when_nobody_wants_it_any_more():
         await asyncio.wait_for(task, 5)
 
 
-async def test_a_group_that_is_being_ended_takes_no_more_work_and_complains_of_none():
+async def test_a_group_that_is_ending_ignores_new_work():
     done = []
 
     async def work():

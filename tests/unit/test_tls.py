@@ -1,4 +1,4 @@
-"""One TLS context for all who trust the same file."""
+"""All connections that trust the same file share one TLS context."""
 
 import os
 
@@ -20,7 +20,7 @@ def test_all_share_the_context_of_a_file_until_the_file_changes(tmp_path):
     assert second.get_ca_certs() != first.get_ca_certs()
 
 
-def test_a_file_that_is_missing_or_holds_no_certificate_is_an_os_error(tmp_path):
+def test_a_file_that_is_missing_or_has_no_certificate_is_an_os_error(tmp_path):
     (tmp_path / "empty.pem").write_text("")
     for name in ("empty.pem", "missing.pem"):
         with pytest.raises(OSError, match=r"No such file|NO_CERTIFICATE"):

@@ -1,4 +1,4 @@
-"""Which link of a trust policy refuses a caller."""
+"""Why a trust policy refuses a caller."""
 
 import pytest
 
@@ -53,7 +53,7 @@ def test_a_session_is_trusted_by_its_roles_name_or_its_account():
     assert trust_diagnosis_id(trust(USER), WORKER, ROLE) == "S3H-STS-05"
 
 
-def test_a_policy_calls_a_session_by_its_role():
+def test_the_principal_of_a_session_is_its_role():
     assert principal_of(WORKER) == "arn:aws:iam::222222222222:role/worker"
     assert principal_of(USER) == USER
     assert principal_of("nobody") == "nobody"

@@ -1,4 +1,4 @@
-"""A command line that is refused: every answer says what to type instead."""
+"""An invalid command line: every error says what to type instead."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from s3haul.cli.habits import FLAGS as FOREIGN_FLAGS
 
 
 def refused(capsys, *argv: str) -> list[str]:
-    """The lines of the refusal."""
+    """The lines of the error."""
     assert run(argv) == 2
     out, err = capsys.readouterr()
     lines = err.splitlines()
@@ -25,30 +25,30 @@ def refused(capsys, *argv: str) -> list[str]:
     [
         (
             ["sync", "s3://b", "./d", "--external-id", "secret"],
-            "s3haul cp s3://b ./d --external-id EXTERNAL-ID   (it fetches only what is new or changed, and deletes nothing)",
+            "s3haul cp s3://b ./d --external-id EXTERNAL-ID   (it downloads only what is new or changed, and deletes nothing)",
         ),
         (
             ["ls", "s3://b/a"],
-            "s3haul cp --dryrun s3://b/a ./data   (it lists and counts, and fetches nothing)",
+            "s3haul cp --dryrun s3://b/a ./data   (it lists and counts, and downloads nothing)",
         ),
         (["s3", "cp", "s3://b", "my dir"], "s3haul cp s3://b 'my dir'"),
         (["get"], "s3haul cp s3://BUCKET ./data"),
-        (["resume"], "the same s3haul cp command again goes on where it ended"),
+        (["resume"], "give the same s3haul cp command again: it resumes"),
         (["rm", "s3://b"], "s3haul only downloads"),
         (["version"], "s3haul --version"),
         (["vrify"], "did you mean: verify"),
         (["xyzzy"], f"commands: {', '.join(COMMANDS)}"),
-        (["cp", "s3://b", ".", "--no-verify-ssl"], "s3haul always checks certificates"),
-        (["cp", "s3://b", ".", "--numworkers", "64"], "--concurrency N caps it"),
-        (["cp", "s3://b", ".", "-j", "64"], "--concurrency N caps it"),
+        (["cp", "s3://b", ".", "--no-verify-ssl"], "s3haul always verifies certificates"),
+        (["cp", "s3://b", ".", "--numworkers", "64"], "--concurrency N limits it"),
+        (["cp", "s3://b", ".", "-j", "64"], "--concurrency N limits it"),
         (["cp", "s3://b", ".", "--delete"], "s3haul never deletes a file"),
         (["cp", "s3://b", ".", "--excldue=x"], "did you mean: --exclude"),
         (["cp", "s3://b", ".", "--exclude", "a", "b", "c"], "quote patterns"),
-        (["cp", "s3://b", ".", "c"], "s3haul cp --help lists what it takes"),
-        (["cp", "s3://b", ".", "--concurrency", "0"], "s3haul cp --help lists what it takes"),
+        (["cp", "s3://b", ".", "c"], "s3haul cp --help lists its arguments and flags"),
+        (["cp", "s3://b", ".", "--concurrency", "0"], "s3haul cp --help lists its arguments and flags"),
     ],
 )
-def test_a_word_that_is_not_understood_is_answered_with_the_one_that_is(capsys, argv, hint):
+def test_an_unknown_word_gets_a_hint_with_the_right_one(capsys, argv, hint):
     what, fix, more = refused(capsys, *argv)
     assert fix.startswith("  Fix: ")
     assert hint in fix
@@ -56,19 +56,19 @@ def test_a_word_that_is_not_understood_is_answered_with_the_one_that_is(capsys, 
 
 
 @pytest.mark.parametrize("argv", [["cp"], ["cp", "s3://bucket"]])
-def test_missing_arguments_are_answered_with_the_usage_and_two_examples(capsys, argv):
+def test_for_missing_arguments_usage_and_two_examples_are_printed(capsys, argv):
     _, usage, first, second, _ = refused(capsys, *argv)
     assert usage == "  Usage: s3haul cp [OPTIONS] s3://BUCKET[/PREFIX] DEST"
     assert first.startswith("    s3haul cp s3://")
     assert second.startswith("    s3haul cp ")
 
 
-def test_the_version_is_told_by_its_short_flag_too(capsys):
+def test_the_short_flag_prints_the_version_too(capsys):
     assert run(["-V"]) == 0
     assert capsys.readouterr().out.startswith("s3haul ")
 
 
-def test_no_word_of_other_tools_is_answered_that_is_one_of_ours():
+def test_the_tables_of_other_tools_contain_no_word_of_ours():
     flags = {flag for param in load("cp").params for flag in param.opts}
     assert flags & set(FOREIGN_FLAGS) == {"--no-sign-request"}  # for the other commands
     assert not set(COMMANDS) & set(FOREIGN_COMMANDS)

@@ -1,4 +1,4 @@
-"""`S3HAUL_<FLAG>` stands for a flag of a haul."""
+"""`S3HAUL_<FLAG>` sets a flag of `cp`."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def parsed(monkeypatch, *words: str, **variables: str) -> dict:
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
-def test_every_flag_of_a_haul_has_a_variable_that_means_the_same(monkeypatch, option):
+def test_every_flag_of_cp_has_an_environment_variable(monkeypatch, option):
     flag = max(option.opts, key=len)
     value = OTHER.get(option.name, "json" if option.name == "log_format" else "a")
     words = [flag] if option.is_flag else [flag, value]
@@ -41,7 +41,7 @@ def test_every_flag_of_a_haul_has_a_variable_that_means_the_same(monkeypatch, op
     assert by_flag != parsed(monkeypatch, **{name_of(option.name): ""})
 
 
-def test_a_flag_beats_its_variable(monkeypatch):
+def test_a_flag_overrides_its_variable(monkeypatch):
     found = parsed(monkeypatch, "--concurrency", "5", S3HAUL_CONCURRENCY="9", S3HAUL_PROFILE="export")
     assert (found["concurrency"], found["profile"]) == (5, "export")
 
@@ -57,11 +57,11 @@ def test_filters_of_variables_come_before_those_of_the_command_line(monkeypatch)
     )
 
 
-def test_a_variable_that_sets_nothing_is_told_with_the_one_that_is_meant():
+def test_an_unknown_variable_is_reported_with_a_suggestion():
     params = load("cp").params
     environ = {"S3HAUL_CONCURENCY": "9", "S3HAUL_MOOT": "1", "S3HAUL_JSON": "1", "HOME": "/"}
     assert given(params, environ) == {"json": "1"}
     assert list(unknown(params, environ)) == [
-        "S3HAUL_CONCURENCY sets no flag: did you mean S3HAUL_CONCURRENCY ?",
-        "S3HAUL_MOOT sets no flag",
+        "S3HAUL_CONCURENCY has no effect: there is no such flag; did you mean S3HAUL_CONCURRENCY ?",
+        "S3HAUL_MOOT has no effect: there is no such flag",
     ]

@@ -1,4 +1,4 @@
-"""A web page in place of an answer is a proxy's or a portal's; an error in XML is the service's, whatever its type."""
+"""A web page comes from a proxy or portal; an error in XML comes from the service, whatever its content type."""
 
 import pytest
 
@@ -13,7 +13,7 @@ PAGE = b"<html><head><title>Blocked &amp; <b>logged</b></title></head><body>no</
 
 @pytest.mark.parametrize("status", [200, 400, 403, 404])
 @pytest.mark.parametrize("headers", [HTML, {}, {"content-type": "application/xml"}])
-def test_a_page_is_told_from_an_answer_by_what_it_is(status, headers):
+def test_a_web_page_is_recognised_by_its_content(status, headers):
     fault = interception(status, headers, PAGE)
     assert fault is not None
     assert fault.kind is FaultKind.INTERCEPTED
@@ -34,11 +34,11 @@ def test_a_page_is_told_from_an_answer_by_what_it_is(status, headers):
         (429, HTML, PAGE),
     ],
 )
-def test_errors_of_services_and_of_load_balancers_stay_what_they_are(status, headers, body):
+def test_errors_of_services_and_load_balancers_are_not_web_pages(status, headers, body):
     assert interception(status, headers, body) is None
 
 
-def test_a_refusal_in_plain_text_is_no_refusal_of_the_service():
+def test_a_refusal_in_plain_text_is_not_from_the_service():
     fault = interception(403, {"content-type": "text/plain"}, b"Blocked by\npolicy 7")
     assert fault is not None
     assert "'Blocked by policy 7'" in fault.message
@@ -46,11 +46,11 @@ def test_a_refusal_in_plain_text_is_no_refusal_of_the_service():
 
 
 @pytest.mark.parametrize("status", [407, 511])
-def test_who_asks_for_a_login_to_the_network_is_in_between_whatever_the_body(status):
+def test_a_request_for_network_login_is_from_an_intermediary_whatever_its_body(status):
     assert interception(status, {}, b"") is not None
 
 
-def test_whose_page_it_is_can_be_read_from_a_heading_and_the_senders_name():
+def test_the_message_contains_the_heading_of_the_page_and_the_server_name():
     fault = interception(
         403, HTML | {"server": "Zscaler"}, b"<!DOCTYPE html><h1 class=x>Web page\nblocked</h1>"
     )
@@ -58,7 +58,7 @@ def test_whose_page_it_is_can_be_read_from_a_heading_and_the_senders_name():
     assert "'Zscaler'" in fault.message
 
 
-def test_it_is_the_networks_row_for_everything_asked_and_is_not_asked_again():
+def test_it_is_a_network_error_for_every_kind_of_request_and_is_not_retried():
     fault = interception(403, HTML, PAGE)
     assert {diagnosis_id(fault, asked) for asked in RequestKind} == {"S3H-NET-09"}
     assert decide(fault, RetryState(1, 0.0), RetryLimits(9, 900.0), 0.5).move is Move.FAIL

@@ -1,4 +1,4 @@
-"""The Python API, and the place where runs are assembled: the command line comes through here as well.
+"""The Python API. The command line uses it, too.
 
     from s3haul import AccessOptions, DestinationOptions, SourceOptions, download
 
@@ -8,7 +8,7 @@
         access=AccessOptions(profile="export"),
     )
 
-`s3haul` itself names everything public. Nothing is printed, and no signal is handled unless that is asked for.
-Several downloads may run in one process, each into a destination of its own; cancelling one ends it in order, and
-the same call resumes it. Errors are those of `s3haul.errors`.
+Import all public names from `s3haul`. Nothing is printed, and signals are handled only on request. Several downloads
+can run in one process, each with its own destination. If one is cancelled, it saves its state, and the same call resumes
+it. All errors are defined in `s3haul.errors`.
 """

@@ -1,4 +1,4 @@
-"""One check, assembled: the access chain step by step, a sample of the objects, the destination."""
+"""`check`: tests access step by step, reads a sample of the objects, and tests the destination."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -19,12 +19,12 @@ _DEFAULT_ACCESS = AccessOptions()
 _DEFAULT_TRANSFER = TransferOptions()
 
 
-def _ignore(_told: object) -> None:
-    """Nobody listens."""
+def _ignore(_event: object) -> None:
+    """The default callback."""
 
 
 class CheckReport(NamedTuple):
-    """What a check saw, step by step, and what that means; `exit_code` is that of `s3haul check`."""
+    """The results of all steps, and the findings. `exit_code` is that of `s3haul check`."""
 
     steps: tuple[StepResult, ...]
     findings: tuple[Finding, ...]
@@ -46,20 +46,20 @@ async def check(
     suspects: Sequence[str] = (),
     samples: int = SAMPLES,
 ) -> CheckReport:
-    """Check the access chain, a sample of the objects and the destination. Copies and changes nothing.
+    """Check access, a sample of the objects, and the destination. Copies and changes nothing.
 
-    `report` is told each step as it ends; `suspects` are keys that must be among the sampled ones.
+    `report` is called after each step; `suspects` are keys that must be in the sample.
     """
     steps: list[StepResult] = []
 
-    def told(step: StepResult) -> None:
+    def on_step(step: StepResult) -> None:
         steps.append(step)
         report(step)
 
     state = CheckState(
         AwsProbes(access, source, transfer, on_event=_ignore, ask_mfa=ask_mfa),
         source,
-        told,
+        on_step,
         selected=selector(transfer.filters),
         candidates=tuple(source.prefix + prefix for prefix in literal_prefixes(transfer.filters)),
         suspects=suspects,
@@ -69,6 +69,6 @@ async def check(
     found = with_statements(find_causes(state.evidence, source.bucket), state.evidence, source)
     if destination is not None:
         place = look_at(destination, state.listed, base=source.base, complete=state.evidence.complete)
-        told(place.step)
+        on_step(place.step)
         found = (*found, *map(finding_of_error, place.troubles))
     return CheckReport(tuple(steps), found, state.evidence)

@@ -1,6 +1,6 @@
-"""One download, assembled: destination, access, engine. The command line comes through here as well.
+"""`download`: combines destination, access and engine to one run. The command line uses it, too.
 
-Nothing is printed, and no signal is handled unless that is asked for.
+Nothing is printed, and signals are handled only on request.
 """
 
 import asyncio
@@ -20,14 +20,14 @@ from s3haul.journal import SourceIdentity
 from s3haul.options import AccessOptions, DestinationOptions, SourceOptions, TransferOptions
 
 FILES_PER_REQUEST = 2  # a connection and a file
-SPARE_FILES = 128  # kept directories, the journal, the libraries
+SPARE_FILES = 128  # cached directories, the journal, libraries
 
 _DEFAULT_ACCESS = AccessOptions()
 _DEFAULT_TRANSFER = TransferOptions()
 
 
-def _ignore(_told: object) -> None:
-    """Nobody listens."""
+def _ignore(_event: object) -> None:
+    """The default callback."""
 
 
 async def download(
@@ -41,11 +41,12 @@ async def download(
     stats: Stats | None = None,
     handle_signals: bool = False,
 ) -> Stats:
-    """Copy what is selected, and return the counts; `failed` and `skipped` in them tell what is not here.
+    """Copy the selected objects, and return the counts; `failed` and `skipped` list the objects that are not here.
 
-    `on_event` is called on the event loop and must return at once; `on_open` learns how the bucket is reached.
-    `stats` is counted into, so that it can be read during the run and after an error. With `handle_signals` INT,
-    TERM and HUP end the run in order; that needs the main thread. Raises `S3HaulError` for what ends a run early.
+    `on_event` is called on the event loop and must not block. `on_open` gets the opened store. If `stats` is given, the
+    counts are added to it, so they can be read during the run and after an error. With `handle_signals`, SIGINT,
+    SIGTERM and SIGHUP end the run after it has saved its state; that needs the main thread. Raises `S3HaulError` for an
+    error that ends the run early.
     """
     stats = Stats() if stats is None else stats
 
@@ -95,13 +96,15 @@ async def download_events(
     stats: Stats | None = None,
 ) -> AsyncIterator[Event]:
     """`download` as a stream of its events. Closing the iterator (`contextlib.aclosing`) cancels the run."""
-    told: asyncio.Queue[Event | None] = asyncio.Queue()
+    events: asyncio.Queue[Event | None] = asyncio.Queue()
     running = asyncio.create_task(
-        download(source, destination, access=access, transfer=transfer, on_event=told.put_nowait, stats=stats)
+        download(
+            source, destination, access=access, transfer=transfer, on_event=events.put_nowait, stats=stats
+        )
     )
-    running.add_done_callback(lambda _: told.put_nowait(None))
+    running.add_done_callback(lambda _: events.put_nowait(None))
     try:
-        while (event := await told.get()) is not None:
+        while (event := await events.get()) is not None:
             yield event
         await running
     finally:
@@ -112,7 +115,7 @@ async def download_events(
 def within_open_files(transfer: TransferOptions, emit: Emit) -> TransferOptions:
     """Raise the soft limit of open files as far as it goes; lower the concurrency if that is too little.
 
-    A connection that finds no descriptor fails as if the server could not be reached.
+    Without a free descriptor, a connection would fail as if the server could not be reached.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = FILES_PER_REQUEST * transfer.concurrency + SPARE_FILES
@@ -124,9 +127,13 @@ def within_open_files(transfer: TransferOptions, emit: Emit) -> TransferOptions:
     fitting = (soft - SPARE_FILES) // FILES_PER_REQUEST
     if fitting < 1:
         raise DestinationError(
-            f"This process may open {soft} files only.",
+            f"This process may open only {soft} files.",
             hint="raise ulimit -n to 256 or more",
             id="S3H-DST-08",
         )
-    emit(Warned(f"Only {soft} files may be open: {fitting} requests at a time (see ulimit -n)", "S3H-DST-08"))
+    emit(
+        Warned(
+            f"Only {soft} files may be open: using {fitting} parallel requests (see ulimit -n)", "S3H-DST-08"
+        )
+    )
     return replace(transfer, concurrency=fitting)

@@ -1,4 +1,4 @@
-"""One verification, assembled: a destination's journal and its files. No network."""
+"""`verify`: compares the files of a destination with its journal. No network."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +13,8 @@ from s3haul.journal.location import existing_journal
 from s3haul.models import Outcome, Verdict
 
 
-def _ignore(_told: object) -> None:
-    """Nobody listens."""
+def _ignore(_event: object) -> None:
+    """The default callback."""
 
 
 def verify(
@@ -24,10 +24,10 @@ def verify(
     progress: Callable[[AuditCounts], None] = _ignore,
     unmarked: Callable[[S3HaulError], None] = _ignore,
 ) -> AuditCounts:
-    """Read every file below `root` that its journal calls done, and compare it with its checksum. No network.
+    """Read every file below `root` that is done according to the journal, and compare it with its checksum.
 
-    What is damaged is marked, so that the next download fetches it again; `unmarked` is told where that cannot be,
-    on a read-only medium say. Blocks until the end: in an event loop, call it by `asyncio.to_thread`. Raises
+    Damaged files are marked, so that the next download fetches them again. `unmarked` is called if that fails, for
+    example on a read-only medium. Blocks until the end: in an event loop, use `asyncio.to_thread`. Raises
     `S3HaulError`.
     """
 

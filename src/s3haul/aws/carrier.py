@@ -91,6 +91,8 @@ class CurlCarrier:
         _set_request(pycurl, handle, request)
         handle.setopt(pycurl.HEADERFUNCTION, lines.append)
         handle.setopt(pycurl.WRITEFUNCTION, take)
+        # libcurl calls this during the transfer; a result that is not 0 aborts it. It is the only way to cancel a
+        # blocking `perform` from another thread.
         handle.setopt(pycurl.NOPROGRESS, 0)
         handle.setopt(pycurl.XFERINFOFUNCTION, lambda *_: int(_is_stopped()))
         try:

@@ -47,10 +47,10 @@ def check_proxy(url: str, where: str) -> None:
     """Raise `UsageError` for an invalid proxy URL. It may contain a password, so the message does not show it."""
     try:
         parts = urlsplit(url)
-        sound = bool(parts.hostname) and parts.port != 0 and parts.scheme in _PROXY_SCHEMES
+        valid = bool(parts.hostname) and parts.port != 0 and parts.scheme in _PROXY_SCHEMES
     except ValueError:
-        sound = False
-    if not sound or _NOT_IN_A_URL.search(url):
+        valid = False
+    if not valid or _NOT_IN_A_URL.search(url):
         hint = "write http://HOST:PORT, https://… or socks5h://…; list hosts that need no proxy in NO_PROXY"
         raise UsageError(f"the value of {where} is not a proxy URL", hint=hint, id=UNUSABLE)
 
@@ -64,8 +64,8 @@ def _parts(url: str) -> SplitResult | None:
     except ValueError:
         return None
     more = parts.username or parts.password or parts.query or parts.fragment
-    sound = parts.scheme in {"http", "https"} and host and port != 0 and not more
-    return parts if sound and not _NOT_IN_A_URL.search(url) else None
+    valid = parts.scheme in {"http", "https"} and host and port != 0 and not more
+    return parts if valid and not _NOT_IN_A_URL.search(url) else None
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

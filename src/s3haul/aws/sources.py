@@ -65,7 +65,7 @@ async def load_source(settings: Settings) -> FetchCredentials:
             frozen = await _guarded(source, credentials.method, lambda: _refreshed(credentials))
         else:
             frozen = credentials.get_frozen_credentials()  # at once
-        return _sound(source, credentials.method, frozen)
+        return _checked(source, credentials.method, frozen)
 
     return fetch
 
@@ -137,7 +137,7 @@ def _failed(source: _Source, method: str, error: Exception) -> CredentialsError:
     )
 
 
-def _sound(source: _Source, method: str, frozen: Any) -> Credentials:
+def _checked(source: _Source, method: str, frozen: Any) -> Credentials:
     """The credentials, if they are valid header text. Error messages never contain their values."""
     needed, token = (frozen.access_key, frozen.secret_key), frozen.token or None
     if all(isinstance(one, str) and _SOUND.fullmatch(one) for one in (*needed, token or "none")):

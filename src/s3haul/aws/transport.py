@@ -44,13 +44,13 @@ def choose(client: Any, bucket: str, asked: str) -> Choice:
     if proxy.startswith("socks") and (asked == "sdk" or not isinstance(found, Endpoint)):
         raise UsageError("the sdk transport cannot go through a SOCKS proxy", hint="use an HTTP proxy")
     if asked == "sdk":
-        return Choice("sdk", "it was asked for")
+        return Choice("sdk", "it was requested")
     if isinstance(found, Endpoint):
-        reason = "it can serve this bucket" if asked == "auto" else "it was asked for"
+        reason = "it supports this bucket" if asked == "auto" else "it was requested"
         return Choice("curl", reason, found, proxy_for(found.origin))
     if asked == "curl":
-        hint = "leave the choice to s3haul, or ask for the sdk transport"
-        raise UsageError(f"the curl transport cannot serve this bucket: {found.reason}", hint=hint)
+        hint = "leave out --transport, or use --transport sdk"
+        raise UsageError(f"the curl transport does not support this bucket: {found.reason}", hint=hint)
     return Choice("sdk", found.reason)
 
 

@@ -1,7 +1,7 @@
-"""The `s3haul` command: the typer application, and the one place that turns endings into exit codes.
+"""The `s3haul` command: the typer application, and the only place that maps errors to exit codes.
 
-A command is a thin file beside this one: flags, records, one call, render. It returns its exit code or
-raises; `run` maps what was raised. It is imported when it is called, and what it needs when it runs.
+Each command has a small module: it converts flags to options, makes one call, and prints the result. It returns its
+exit code or raises; `run` maps the exception. The module is imported only if its command is called.
 """
 
 import os
@@ -52,7 +52,7 @@ def _options(
         False, "--version", "-V", callback=_version, is_eager=True, help="Show the version and exit."
     ),
 ) -> None:
-    """Haul an SSE-KMS bucket out of another account: role assumed, every byte verified, resumable."""
+    """Copy an SSE-KMS encrypted bucket of another AWS account to local disk: every byte verified, resumable."""
 
 
 def main() -> None:
@@ -70,7 +70,7 @@ def run(argv: Sequence[str]) -> int:
         result = app(args=words, prog_name="s3haul", standalone_mode=False, obj=tuple(argv))
         streams.flush()
     except typer.TyperException as error:
-        from s3haul.cli.usage import refusal  # noqa: PLC0415 - only a mistake needs the tables of what is meant
+        from s3haul.cli.usage import refusal  # noqa: PLC0415 - only needed for a mistake
 
         streams.tell("\n".join(refusal(error, argv)))
         return error.exit_code
@@ -82,10 +82,10 @@ def run(argv: Sequence[str]) -> int:
             streams.tell(resume_line(argv))
         return exit_code_of(error)
     except streams.ReaderGoneError:
-        return 128 + signal.SIGPIPE
+        return 128 + signal.SIGPIPE  # as a shell reports a filter that was ended by SIGPIPE
     except KeyboardInterrupt:
         return 130
-    except Exception as error:  # noqa: BLE001 - the last resort: a bug must not look like a clean ending
+    except Exception as error:  # noqa: BLE001 - a bug needs an exit code that no other outcome has
         if (limit := machine_limit(error)) is not None:
             streams.tell("\n".join(error_lines(limit)))
             return limit.exit_code
@@ -95,6 +95,6 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _forget_empty_variables() -> None:
-    """A variable of AWS's that is empty counts as not set; botocore takes some of them for a value."""
+    """Remove empty AWS_ variables: they count as not set, but botocore uses some of them as a value."""
     for name in [name for name, value in os.environ.items() if name.startswith("AWS_") and not value]:
         del os.environ[name]

@@ -1,6 +1,6 @@
-"""`s3haul check`: the access chain, link by link: what each link proves, what is wrong, who fixes it, how.
+"""`s3haul check`: tests every step of access, and says what is wrong, who can fix it, and how.
 
-Nothing is fetched but single bytes, and nothing is left at the destination.
+Only single bytes of objects are downloaded, and nothing is left at the destination.
 """
 
 import typer
@@ -56,7 +56,10 @@ def check(
     quiet: flags.Quiet = False,
     json: flags.Json = False,
 ) -> int:
-    """Check access and destination, step by step, and name what is wrong, who fixes it and how."""
+    """Test access and destination, and find the cause of errors.
+
+    Every step is tested. For an error it prints the cause, who can fix it, and how. Only single bytes are downloaded.
+    """
     parsing.refuse_swapped(source, dest or "")
     what = parsing.parse_source(
         source,

@@ -12,7 +12,7 @@ _SECTION = re.compile(r"^\[\s*(?:profile\s+)?[\"']?([^\]\"'\s]+)[\"']?\s*\]", re
 
 
 def profiles(incomplete: str) -> list[str]:
-    """The profiles whose names begin with `incomplete`."""
+    """The profiles that begin with `incomplete`."""
     found = set()
     for variable, usual in _FILES:
         try:

@@ -1,6 +1,6 @@
-"""`s3haul configure`: the recipe's profile in the AWS configuration file, and `configure show`: what is in effect.
+"""`s3haul configure` writes a profile to the AWS configuration file; `configure show` prints the effective settings.
 
-Flags into changes of one profile; how a file is edited and saved is decided in `s3haul.aws`.
+It converts flags to changes of one profile; `s3haul.aws.config` edits and saves the file.
 """
 
 import json as jsonlib
@@ -22,8 +22,8 @@ Examples:
   s3haul configure --profile export --duration-seconds 7200 --dryrun
   s3haul configure show --profile export
 
-No key is ever written: the source profile holds yours. AWS_CONFIG_FILE is honoured; the previous version of
-the file is kept beside it.
+Access keys are never written: they stay in the source profile. AWS_CONFIG_FILE is used if set. A copy of the previous
+version of the file is kept in the same directory.
 """
 SHOW_EPILOG = """\b
 Examples:
@@ -63,10 +63,10 @@ def configure(
     ca_bundle: flags.CaBundle = None,
     dryrun: Dryrun = False,
 ) -> int:
-    """Write the role's profile into the AWS configuration file, or tell what is in effect (show).
+    """Write a profile for the role, or show the effective settings.
 
-    All else in the file stays, and so does what is not given of a profile that exists. The same command
-    again changes nothing.
+    The profile is written to the AWS configuration file. Everything else in the file stays unchanged, also options of
+    an existing profile that are not given.
     """
     if context.invoked_subcommand is not None:
         return 0
@@ -91,13 +91,13 @@ def configure(
         streams.tell(f"! {shown(warning)}")
     where = f"profile {shown(profile)} in {shown(str(edit.path))}"
     if not edit.changes:
-        streams.tell(f"{where} is as asked: nothing to change")
+        streams.tell(f"{where} has these settings already: nothing to change")
     elif dryrun:
         streams.put("\n".join(shown(line) for line in config_edit.diff(edit)))
     else:
         kept = config_edit.save(edit)
-        before = f"; what it was before is in {shown(str(kept))}" if kept else ""
-        streams.tell(f"{where} is written{before}")
+        before = f"; the previous version is {shown(str(kept))}" if kept else ""
+        streams.tell(f"{where} was written{before}")
     return 0
 
 
@@ -116,9 +116,10 @@ def show(
     ca_bundle: flags.CaBundle = None,
     json: flags.Json = False,
 ) -> int:
-    """Print every effective setting and where it comes from: a flag, a variable, or a file and its section.
+    """Print every effective setting and where it comes from: a flag, a variable, or a section of a file.
 
-    Takes the access flags of cp, and tells the S3HAUL_ variables of all its flags. Nothing is sent; the External ID is told by its length.
+    Takes the access flags of cp, and also shows S3HAUL_ variables for its other flags. Sends nothing. Only the length of
+    the External ID is shown.
     """
     with quick_imports():
         from s3haul.aws.config.effective import Row, effective  # noqa: PLC0415 - start-up stays fast

@@ -1,6 +1,6 @@
-"""`s3haul cp`: haul objects to local disk, with the download flags of `aws s3 cp`.
+"""`s3haul cp`: copies objects to local disk, with the download flags of `aws s3 cp`.
 
-Turns flags into records; `cli.haul` does the run. No decision about objects is made here.
+Converts flags to options; `cli.haul` does the run.
 """
 
 import time
@@ -25,8 +25,8 @@ Examples:
   s3haul cp s3://BUCKET/KEY - --profile export | gunzip | head
   s3haul cp s3://BUCKET ./data --profile export --metrics-port 9177
 
-The same command again goes on where an earlier one ended. Every flag can be given by a variable, too:
---role-arn as S3HAUL_ROLE_ARN, --json as S3HAUL_JSON=1; s3haul configure show tells what is in effect.
+To resume an interrupted run, give the same command again. Every flag can also be set by an environment variable:
+--role-arn by S3HAUL_ROLE_ARN, --json by S3HAUL_JSON=1; s3haul configure show prints the effective settings.
 """
 _SSE = ("aws:kms", "aws:kms:dsse", "AES256")
 
@@ -104,13 +104,13 @@ def cp(
     metrics_port: flags.MetricsPort = None,
     metrics_address: flags.MetricsAddress = "127.0.0.1",
     no_overwrite: flags.NoOverwrite = False,
-    moot: flags.Moot = False,  # noqa: ARG001 - accepted, and that is all
+    moot: flags.Moot = False,  # noqa: ARG001 - accepted, but has no effect
     moot_value: flags.MootValue = None,  # noqa: ARG001 - same
 ) -> int:
-    """Copy objects to local disk: verified, resumable, every key accounted for.
+    """Copy objects to local disk, verified and resumable.
 
-    DEST keeps its journal in DEST/.s3haul. On a download no encryption can be asked for, so --sse and
-    --sse-kms-key-id state what must be true: an object stored otherwise is a failure.
+    The journal of the run is in DEST/.s3haul. A download cannot choose an encryption, so --sse and --sse-kms-key-id
+    demand one: an object that is stored with another encryption fails.
     """
     parsing.refuse_swapped(source, dest)
     what = parsing.parse_source(

@@ -1,9 +1,8 @@
-"""`s3haul demo`: the whole job against an embedded S3 + STS + KMS, without an AWS account.
+"""`s3haul demo`: a complete run against an embedded S3 + STS + KMS, without an AWS account.
 
-Starts the embedded cloud as a process of its own, writes the recipe's profile into a temporary directory,
-checks the access, runs the recipe's command as a user would, runs it again, and verifies the files. It shows each command
-before it runs; nothing outside the temporary directory is touched. With --serve only the cloud is there, for others to
-call.
+It starts the embedded cloud in its own process, writes a profile to a temporary directory, checks access, runs `cp` as a
+user would, runs it again, and verifies the files. It prints each command before it runs. Nothing outside the directory
+is changed. With --serve only the cloud is started, for other clients.
 """
 
 import json
@@ -65,19 +64,22 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    keep: Annotated[Path | None, typer.Option(help="Haul into this new directory and keep it.")] = None,
+    keep: Annotated[Path | None, typer.Option(help="Copy into this new directory and keep it.")] = None,
     *,
     serve: Annotated[
-        bool, typer.Option("--serve", help="Haul nothing: keep the embedded AWS up, and print what to type.")
+        bool, typer.Option("--serve", help="Only run the embedded AWS, and print commands to try.")
     ] = False,
 ) -> int:
-    """Haul a KMS-encrypted bucket of an embedded AWS through a role with an External ID."""
+    """Try s3haul with an embedded AWS, without an AWS account.
+
+    It copies a KMS-encrypted bucket through a role with an External ID.
+    """
     if find_spec("trustme") is None:
-        raise UsageError("The demo needs its extra.", hint="pip install 's3haul[demo]'")
+        raise UsageError("The demo needs additional packages.", hint="pip install 's3haul[demo]'")
     if keep is not None and keep.exists():
-        raise UsageError(f"{keep} exists already.", hint="name a new directory")
+        raise UsageError(f"{keep} exists already.", hint="give a new directory")
     if keep is not None and serve:
-        raise UsageError("--serve hauls nothing that --keep could keep.")
+        raise UsageError("--serve and --keep cannot be used together: --serve copies nothing.")
     if serve:
         return _serve()
     started = time.monotonic()
@@ -88,7 +90,7 @@ def demo(
 
 
 def _serve() -> int:
-    """Wait for Ctrl-C, or for the cloud to end by itself."""
+    """Run the cloud until Ctrl-C. Raises `S3HaulError` if its process ends."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
@@ -98,13 +100,13 @@ def _serve() -> int:
         sys.stdout.flush()
         while not stop.wait(POLL_SECONDS):
             if process.poll() is not None and not stop.is_set():
-                raise S3HaulError("The embedded cloud ended.", hint="its own message is above")
+                raise S3HaulError("The embedded cloud ended.", hint="its error message is above")
     return 0
 
 
 def _to_type(directory: Path, cloud: dict[str, Any]) -> Iterator[str]:
     source = f"s3://{cloud['bucket']}"
-    yield f"An embedded AWS with {source} ({cloud['objects']} objects) is up until Ctrl-C. In another terminal:"
+    yield f"An embedded AWS with {source} ({cloud['objects']} objects) runs until Ctrl-C. In another terminal:"
     yield ""
     # A variable of this name may be there already, and would win over the profile.
     told = _variables(directory) | {"AWS_CA_BUNDLE": cloud["ca_path"]}
@@ -118,7 +120,7 @@ def _to_type(directory: Path, cloud: dict[str, Any]) -> Iterator[str]:
     ):
         yield f"  s3haul {arguments}"
     yield ""
-    yield f"Any S3 client finds it at {cloud['endpoint_url']} (CA {cloud['ca_path']})."
+    yield f"Other S3 clients can use {cloud['endpoint_url']} (CA {cloud['ca_path']})."
 
 
 def _variables(directory: Path) -> dict[str, str]:
@@ -135,25 +137,25 @@ def _story(directory: Path, cloud: dict[str, Any], keep: Path | None) -> int:
     _say(
         f"Account A (111111111111) owns s3://{cloud['bucket']}: {cloud['objects']} objects, SSE-KMS.\n"
         f"Account B (222222222222) may assume {cloud['role_arn']} with an External ID.\n"
-        "The profile of the recipe, in ~/.aws/config of account B:"
+        "The profile of account B, as in ~/.aws/config:"
     )
     typer.echo(_PROFILE.format(**{**cloud, "external_id": "(the External ID)"}))
     source = f"s3://{cloud['bucket']}"
-    _say("First of all: is every link of the access chain in order, and the destination?")
+    _say("First a check of access and destination:")
     checked = _s3haul(["check", source, dest, "--profile", "export"], directory)
-    _say("The same with a wrong External ID, which AWS answers with Access Denied and no more:")
+    _say("The same with a wrong External ID. AWS only says Access Denied; the check finds likely causes:")
     denied = _s3haul(["check", source, "--profile", "export", "--external-id", "another-one"], directory)
     recipe = ["cp", "--sse", "aws:kms", "--profile", "export", source, dest, "--recursive"]
-    _say("The recipe's command, with s3haul in place of aws s3:")
+    _say("The download, with the flags of aws s3 cp:")
     first = _s3haul(recipe, directory)
-    _say("The same command again: finished objects are not fetched again.")
+    _say("The same command again: objects that are done are not fetched again.")
     second = _s3haul(recipe, directory)
-    _say("Offline: every file is read again and held against its stored checksum.")
+    _say("Without network: every file is read again and compared with its stored checksum.")
     verified = _s3haul(["verify", dest], directory)
-    archived_only = 3  # the seeded bucket holds one archived object, which is skipped and said
+    archived_only = 3  # the bucket of the demo has one archived object, which is skipped
     no_access = 4
-    as_told = (0, no_access, archived_only, archived_only, 0)
-    return 0 if (checked, denied, first, second, verified) == as_told else 1
+    expected = (0, no_access, archived_only, archived_only, 0)
+    return 0 if (checked, denied, first, second, verified) == expected else 1
 
 
 def _say(text: str) -> None:
@@ -173,8 +175,8 @@ def _s3haul(arguments: list[str], directory: Path) -> int:
 
 @contextmanager
 def _cloud() -> "Iterator[tuple[Path, dict[str, Any], subprocess.Popen[bytes]]]":
-    """The embedded cloud in its own process, seeded: a directory with the AWS configuration of account B, and
-    what the cloud announces."""
+    """Run the embedded cloud in its own process. Yields a directory with the AWS configuration of account B, the
+    addresses and credentials of the cloud, and the process."""
     with tempfile.TemporaryDirectory(prefix="s3haul-demo-") as name:
         directory = Path(name)
         announcement = directory / "cloud.json"
@@ -194,7 +196,7 @@ def _announced(announcement: Path, process: "subprocess.Popen[bytes]") -> dict[s
     deadline = time.monotonic() + START_SECONDS
     while not announcement.exists():
         if process.poll() is not None or time.monotonic() > deadline:
-            raise S3HaulError("The embedded cloud did not start.", hint="its own message is above")
+            raise S3HaulError("The embedded cloud did not start.", hint="its error message is above")
         time.sleep(0.05)
     found: dict[str, Any] = json.loads(announcement.read_text())
     return found

@@ -1,6 +1,6 @@
-"""Errors made readable: five lines at most, the exit code, and the command that goes on.
+"""Formats errors for people: a few lines, the exit code, and the command to resume.
 
-Everything that came from outside passes through `show`. Returns lines; printing is the commands'.
+All text from outside is escaped with `show`. Returns lines; the commands print them.
 """
 
 import resource
@@ -14,10 +14,10 @@ from s3haul.errors import NO_THREAD, DestinationError, InterruptedRunError, S3Ha
 
 
 def machine_limit(error: BaseException) -> DestinationError | None:
-    """The error for a machine that gives no more threads or memory, if it is that."""
+    """The error to show if the system refused a thread or memory; None for any other exception."""
     if isinstance(error, MemoryError):
         return DestinationError(
-            "There is no memory left for this process (ulimit -v, or the limit of its container).",
+            "This process cannot get more memory (ulimit -v, or the limit of its container).",
             hint="lower --concurrency, or give it more memory; the same command resumes",
             id="S3H-DST-11",
         )
@@ -25,7 +25,7 @@ def machine_limit(error: BaseException) -> DestinationError | None:
         soft, _ = resource.getrlimit(resource.RLIMIT_NPROC)
         limit = "unlimited" if soft == resource.RLIM_INFINITY else soft
         return DestinationError(
-            f"No further thread can be started (ulimit -u is {limit}).",
+            f"No more threads can be started (ulimit -u is {limit}).",
             hint="raise ulimit -u, pids.max of the container, or its memory; the same command resumes",
             id="S3H-DST-11",
         )
@@ -33,12 +33,12 @@ def machine_limit(error: BaseException) -> DestinationError | None:
 
 
 def exit_code_of(error: S3HaulError) -> int:
-    """Signals end with 128 + their number, everything else with the code of its class."""
+    """128 + the number of the signal that ended the run; for other errors the code of their class."""
     return error.code if isinstance(error, InterruptedRunError) else error.exit_code
 
 
 def error_lines(error: S3HaulError) -> Iterator[str]:
-    """What happened, the service's own words, what to do, where to read on."""
+    """What happened, the message of the service, what to do, where to read more."""
     yield f"x {_sentence(show(error.message).removesuffix('.'))}   [{error.id}]"
     if error.said:
         yield f"  AWS said: {show(error.said)}"
@@ -52,12 +52,12 @@ def error_lines(error: S3HaulError) -> Iterator[str]:
 
 
 def resume_line(argv: Sequence[str]) -> str:
-    """The command that goes on, to be pasted; an External ID in it is left for the user to fill in."""
+    """The command to resume, ready to paste. The user must fill in the External ID, which is not shown."""
     return f"  Resume: s3haul {show(shlex.join(pasteable(argv)))}"
 
 
 def pasteable(argv: Sequence[str]) -> list[str]:
-    """The command line, to be shown: without the External ID."""
+    """The command line without the External ID, so that it can be shown."""
     words = list(argv)
     for index, word in enumerate(words):
         if word.startswith("--external-id="):
@@ -68,6 +68,6 @@ def pasteable(argv: Sequence[str]) -> list[str]:
 
 
 def _sentence(message: str) -> str:
-    """With a capital letter, unless it begins with a name (`role_arn`, a path) that must stay as it is."""
+    """The message with a capital first letter, unless its first word is a name such as `role_arn`, or a path."""
     first = message.partition(" ")[0]
     return message[:1].upper() + message[1:] if first.isalpha() else message

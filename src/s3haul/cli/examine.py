@@ -1,6 +1,6 @@
-"""A check from the command line: take its steps, look at the destination, show steps and findings.
+"""Runs a check for the command line, and prints its steps and findings.
 
-`explain_run` takes the same steps after a run was refused, to find the cause.
+`explain_run` takes the same steps after a run that was refused access, to find the cause.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ from s3haul.errors import CredentialsError, S3HaulError
 from s3haul.options import AccessOptions, DestinationOptions, OutputOptions, SourceOptions, TransferOptions
 
 SCHEMA = 1
-_FEW = 30  # samples beside those that a run was refused
+_FEW = 30  # samples in addition to the objects that a run could not read
 _NO_CODE = "S3H-STS-08"
-# Refusals that one request cannot tell apart.
+# Errors whose cause cannot be found from one response.
 _IN_DOUBT = frozenset({"S3H-STS-03", "S3H-S3-02", "S3H-S3-04", "S3H-KMS-01", "S3H-KMS-02", "S3H-KMS-03"})
 
 
@@ -33,7 +33,7 @@ def run(
     where: DestinationOptions | None,
     output: OutputOptions,
 ) -> int:
-    """Check; prints the report on stdout and returns the exit code."""
+    """Run the check, print the report to stdout, and return the exit code."""
 
     def report(step: StepResult) -> None:
         if not (output.quiet or output.json):
@@ -55,9 +55,10 @@ def explain_run(
     stats: Stats,
     error: S3HaulError | None,
 ) -> tuple[S3HaulError | None, tuple[Finding, ...]]:
-    """What ended a run, or refused objects of it, with the row that only the state can tell.
+    """Find the cause of an access error that ended a run, or of objects that could not be read, with a check.
 
-    The error keeps its words where the state has nothing to add. Costs nothing where no right is in doubt.
+    Returns the error, with the cause if one was found, and the findings about objects. No request is sent if the run
+    had no unexplained access error.
     """
     in_doubt = error.id in _IN_DOUBT if error else bool(stats.failed.keys() & UNEXPLAINED)
     if (
@@ -74,7 +75,7 @@ def explain_run(
 
 
 def _explained(error: S3HaulError, found: Finding) -> S3HaulError:
-    """The error in the words of the finding; what the run wanted to do is kept where the row is the same."""
+    """The error with the text of the finding. If both have the same id, the message of the error is kept."""
     message = error.message if found.id == error.id else found.title
     statement = f" Statement: {json.dumps(found.statement)}" if found.statement else ""
     return error_of(found.id)(
@@ -90,7 +91,7 @@ def _explained(error: S3HaulError, found: Finding) -> S3HaulError:
 def _explain(
     access: AccessOptions, source: SourceOptions, transfer: TransferOptions, suspects: Sequence[str]
 ) -> tuple[Finding, ...]:
-    """Errors that the state meets. A code of MFA is not asked for again: then nothing more is to be known."""
+    """The errors that a check finds. The user is not asked for another MFA code: if one is needed, there are none."""
     looking = check(
         source, access=access, transfer=transfer, ask_mfa=_no_code, suspects=suspects, samples=_FEW
     )
@@ -102,7 +103,7 @@ def _explain(
 
 
 async def _no_code(serial: str) -> str:
-    raise CredentialsError(f"no code of {serial} to explain with", id=_NO_CODE)
+    raise CredentialsError(f"the check does not ask for a code of {serial}", id=_NO_CODE)
 
 
 def _as_object(source: SourceOptions, where: DestinationOptions | None, seen: CheckReport) -> dict[str, Any]:

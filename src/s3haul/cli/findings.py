@@ -1,4 +1,4 @@
-"""Steps and findings of a check made readable. Everything that came from outside passes through `show`."""
+"""Formats steps and findings of a check. All text from outside is escaped with `show`."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -14,23 +14,23 @@ _SIGNS = {Level.NOTE: "-", Level.WARNING: "!", Level.ERROR: "x"}
 
 
 def step_line(step: StepResult) -> str:
-    """One step: how it ended, its name, what it proves; below it what was seen."""
+    """One step: its result, its name, what it shows; details on further lines."""
     lines = [f"{_MARKS[step.ok]:<3}{step.step:<14} {show(step.text)}"]
     lines += [f"{'':<17} {show(detail)}" for detail in step.details]
     return "\n".join(lines)
 
 
 def report_lines(found: Sequence[Finding], *, quiet: bool = False) -> Iterator[str]:
-    """All findings, or that there are none."""
+    """All findings, or a sentence that there are none."""
     shown = [one for one in found if not (quiet and one.level is Level.NOTE)]
     for one in shown:
         yield from finding_lines(one)
     if not shown and not quiet:
-        yield "Nothing stands in the way."
+        yield "No problems found."
 
 
 def finding_lines(found: Finding) -> Iterator[str]:
-    """What is wrong, AWS's own words, who fixes it, what is affected, how to fix it, where to read on."""
+    """What is wrong, the message of AWS, who can fix it, what is affected, how to fix it, where to read more."""
     yield f"{_SIGNS[found.level]} {show(found.title.removesuffix('.'))}   [{found.id}]"
     if found.said:
         yield f"  AWS said: {show(found.said)}"
@@ -47,7 +47,7 @@ def finding_lines(found: Finding) -> Iterator[str]:
 
 
 def as_object(found: Finding) -> dict[str, Any]:
-    """The same for programs."""
+    """The finding as JSON values."""
     fields = asdict(found)
     fields["groups"] = [group._asdict() for group in found.groups]
     return fields

@@ -1,4 +1,4 @@
-"""The command-line flags, as annotated types shared by the commands. `parsing` makes options of their values.
+"""The command-line flags, as annotated types that the commands share. `parsing` converts their values to options.
 
 Flags of the AWS CLI keep their names and meaning.
 """
@@ -21,7 +21,7 @@ class LogFormats(StrEnum):
 
 
 class Transports(StrEnum):
-    """How objects are asked for: over libcurl, or over aioboto3."""
+    """How requests are sent: with libcurl, or with aioboto3."""
 
     AUTO = "auto"
     CURL = "curl"
@@ -38,10 +38,8 @@ Dest = Annotated[
     str,
     typer.Argument(metavar="DEST", help="Local directory; for one object also a file name, or - for stdout."),
 ]
-OptionalDest = Annotated[
-    str | None, typer.Argument(metavar="[DEST]", help="Local directory, to be tried out as well.")
-]
-State = Annotated[Path, typer.Argument(metavar="DEST", help="A directory that s3haul hauled to.")]
+OptionalDest = Annotated[str | None, typer.Argument(metavar="[DEST]", help="Local directory to test, too.")]
+State = Annotated[Path, typer.Argument(metavar="DEST", help="A directory that s3haul copied to.")]
 
 Profile = Annotated[
     str | None,
@@ -53,7 +51,7 @@ ExternalId = Annotated[
     typer.Option(
         envvar="S3HAUL_EXTERNAL_ID",
         show_envvar=True,
-        help="External ID that the role's trust policy asks for.",
+        help="External ID that the role's trust policy requires.",
         rich_help_panel=_ACCESS,
     ),
 ]
@@ -67,36 +65,42 @@ SourceProfile = Annotated[
 ]
 SessionName = Annotated[
     str | None,
-    typer.Option("--role-session-name", help="Shown in the owner's logs.", rich_help_panel=_ACCESS),
+    typer.Option(
+        "--role-session-name", help="Session name, visible in the owner's logs.", rich_help_panel=_ACCESS
+    ),
 ]
 Duration = Annotated[
     int | None,
     typer.Option("--duration-seconds", help="Length of one session, 900 to 43200.", rich_help_panel=_ACCESS),
 ]
 MfaSerial = Annotated[str | None, typer.Option(help="MFA device of the caller.", rich_help_panel=_ACCESS)]
-Region = Annotated[str | None, typer.Option(help="Region; the bucket's is found.", rich_help_panel=_ACCESS)]
+Region = Annotated[
+    str | None, typer.Option(help="AWS region; that of the bucket is detected.", rich_help_panel=_ACCESS)
+]
 EndpointUrl = Annotated[
-    str | None, typer.Option(help="S3 endpoint other than AWS's; not that of STS.", rich_help_panel=_ACCESS)
+    str | None, typer.Option(help="S3 endpoint other than AWS; not used for STS.", rich_help_panel=_ACCESS)
 ]
 StsEndpointUrl = Annotated[
-    str | None, typer.Option(help="STS endpoint other than AWS's.", rich_help_panel=_ACCESS)
+    str | None, typer.Option(help="STS endpoint other than AWS.", rich_help_panel=_ACCESS)
 ]
 CaBundle = Annotated[str | None, typer.Option(help="PEM file of the CAs to trust.", rich_help_panel=_ACCESS)]
 PlainHttp = Annotated[
     bool,
-    typer.Option("--allow-plain-http", help="Accept http:// beyond loopback.", rich_help_panel=_ACCESS),
+    typer.Option("--allow-plain-http", help="Allow http:// to other machines.", rich_help_panel=_ACCESS),
 ]
 
 NoSignRequest = Annotated[
     bool,
-    typer.Option("--no-sign-request", help="As nobody, from a public bucket.", rich_help_panel=_ACCESS),
+    typer.Option(
+        "--no-sign-request", help="Read a public bucket without credentials.", rich_help_panel=_ACCESS
+    ),
 ]
 OwnerProfile = Annotated[
     str | None,
     typer.Option(
         envvar="S3HAUL_OWNER_PROFILE",
         autocompletion=profiles,
-        help="A profile of the data owner (iam:GetRole), only to say why STS refused the role.",
+        help="Profile of the data owner (needs iam:GetRole), to find out why STS refused the role.",
         rich_help_panel=_ACCESS,
     ),
 ]
@@ -106,7 +110,7 @@ CredentialPatience = Annotated[
     typer.Option(
         min=0,
         metavar="SECONDS",
-        help="How long requests wait for a session that STS gives and S3 takes.",
+        help="How long requests wait for a valid session of the role.",
         rich_help_panel=_ACCESS,
     ),
 ]
@@ -114,16 +118,16 @@ CredentialPatience = Annotated[
 Recursive = Annotated[
     bool,
     typer.Option(
-        "--recursive", "-r", "-R", help="SOURCE is a prefix: everything below it.", rich_help_panel=_WHAT
+        "--recursive", "-r", "-R", help="SOURCE is a prefix: copy everything below it.", rich_help_panel=_WHAT
     ),
 ]
 Include = Annotated[
     list[str] | None,
-    typer.Option(metavar="PATTERN", help="Do haul these; the last match decides.", rich_help_panel=_WHAT),
+    typer.Option(metavar="PATTERN", help="Copy these; the last match decides.", rich_help_panel=_WHAT),
 ]
 Exclude = Annotated[
     list[str] | None,
-    typer.Option(metavar="PATTERN", help="Do not haul these; the last match decides.", rich_help_panel=_WHAT),
+    typer.Option(metavar="PATTERN", help="Do not copy these; the last match decides.", rich_help_panel=_WHAT),
 ]
 RequestPayer = Annotated[
     str | None, typer.Option(metavar="requester", help="Pay for the requests.", rich_help_panel=_WHAT)
@@ -137,19 +141,19 @@ PageSize = Annotated[int, typer.Option(min=1, max=1000, help="Keys per listing p
 Sse = Annotated[
     str | None,
     typer.Option(
-        metavar="aws:kms|aws:kms:dsse|AES256", help="Objects must be stored so.", rich_help_panel=_HOW
+        metavar="aws:kms|aws:kms:dsse|AES256", help="Objects must have this encryption.", rich_help_panel=_HOW
     ),
 ]
 SseKey = Annotated[
     str | None,
-    typer.Option("--sse-kms-key-id", help="Objects must be stored under this key.", rich_help_panel=_HOW),
+    typer.Option("--sse-kms-key-id", help="Objects must be encrypted with this key.", rich_help_panel=_HOW),
 ]
 RequireChecksum = Annotated[
     bool,
-    typer.Option("--require-checksum", help="An object without a checksum fails.", rich_help_panel=_HOW),
+    typer.Option("--require-checksum", help="Objects without a checksum fail.", rich_help_panel=_HOW),
 ]
 ExistingFiles = Annotated[
-    Existing, typer.Option(help="Files that no earlier run knows.", rich_help_panel=_HOW)
+    Existing, typer.Option(help="What to do with files that no earlier run wrote.", rich_help_panel=_HOW)
 ]
 ForceGlacier = Annotated[
     bool, typer.Option("--force-glacier-transfer", help="Try archived objects too.", rich_help_panel=_WHAT)
@@ -159,7 +163,7 @@ FailIfEmpty = Annotated[
     bool, typer.Option("--fail-if-empty", help="Exit 6 if no object is selected.", rich_help_panel=_WHAT)
 ]
 Concurrency = Annotated[
-    int, typer.Option(min=1, max=1024, help="Requests at a time, at most.", rich_help_panel=_HOW)
+    int, typer.Option(min=1, max=1024, help="Maximum number of parallel requests.", rich_help_panel=_HOW)
 ]
 ListConcurrency = Annotated[
     int,
@@ -173,7 +177,7 @@ ListConcurrency = Annotated[
 MaxRps = Annotated[
     float | None,
     typer.Option(
-        "--max-rps", min=0.01, metavar="N", help="Requests a second, at most.", rich_help_panel=_WHAT
+        "--max-rps", min=0.01, metavar="N", help="Maximum requests per second.", rich_help_panel=_WHAT
     ),
 ]
 BwLimit = Annotated[
@@ -181,38 +185,41 @@ BwLimit = Annotated[
     typer.Option(
         "--bwlimit",
         metavar="RATE",
-        help="Bytes a second, at most: 500K, 10MB/s, 80Mb/s.",
+        help="Maximum bytes per second: 500K, 10MB/s, 80Mb/s.",
         rich_help_panel=_WHAT,
     ),
 ]
 Transport = Annotated[
     Transports,
-    typer.Option(help="curl is fast, sdk serves odd endpoints; auto chooses.", rich_help_panel=_HOW),
+    typer.Option(help="curl is faster, sdk supports special endpoints; auto chooses.", rich_help_panel=_HOW),
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Accept / or the home directory as DEST.", rich_help_panel=_HOW)
+    bool, typer.Option("--force", help="Allow / or the home directory as DEST.", rich_help_panel=_HOW)
 ]
 
 Dryrun = Annotated[
     bool,
     typer.Option(
-        "--dryrun", "--dry-run", help="Show what would be hauled, and its cost.", rich_help_panel=_OUT
+        "--dryrun",
+        "--dry-run",
+        help="Show what would be copied, and how many requests it needs.",
+        rich_help_panel=_OUT,
     ),
 ]
 Quiet = Annotated[
     bool,
     typer.Option(
-        "--quiet", "-q", "--only-show-errors", help="Warnings and errors only.", rich_help_panel=_OUT
+        "--quiet", "-q", "--only-show-errors", help="Print only warnings and errors.", rich_help_panel=_OUT
     ),
 ]
 NoProgress = Annotated[
-    bool, typer.Option("--no-progress", help="No bars and no progress lines.", rich_help_panel=_OUT)
+    bool, typer.Option("--no-progress", help="No progress bars or lines.", rich_help_panel=_OUT)
 ]
 Json = Annotated[
-    bool, typer.Option("--json", help="One JSON object on stdout as the summary.", rich_help_panel=_OUT)
+    bool, typer.Option("--json", help="Print the result as one JSON object on stdout.", rich_help_panel=_OUT)
 ]
 Verbose = Annotated[
-    bool, typer.Option("--verbose", "-v", "--debug", help="Say more of what is used.", rich_help_panel=_OUT)
+    bool, typer.Option("--verbose", "-v", "--debug", help="Print more details.", rich_help_panel=_OUT)
 ]
 LogFormat = Annotated[
     LogFormats, typer.Option(help="Events on stderr as text or JSON lines.", rich_help_panel=_OUT)
@@ -220,7 +227,7 @@ LogFormat = Annotated[
 
 LogFile = Annotated[
     Path | None,
-    typer.Option(help="Add what is said of the run to this file, with times.", rich_help_panel=_OUT),
+    typer.Option(help="Append all messages to this file, with times.", rich_help_panel=_OUT),
 ]
 
 MetricsPort = Annotated[

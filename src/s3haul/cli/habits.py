@@ -1,32 +1,30 @@
-"""Commands and flags of aws s3, s5cmd, rclone, gsutil and their like, and what does the same here.
+"""Commands and flags of aws s3, s5cmd, rclone, gsutil and similar tools, and what to use here instead.
 
-Pure tables: a word that the command line does not know, an answer for the one who typed it.
+Only tables: a word that s3haul does not know, and the hint to print for it.
 """
 
 from typing import NamedTuple
 
 _NO_UPLOAD = "s3haul only downloads"
-_RESUMES = "the same s3haul cp command again goes on where it ended"
-_PARALLEL = "nothing has to be set: how much goes on at a time is found by trial; --concurrency N caps it"
-_EXISTING = "--existing verify|overwrite|skip says what becomes of files that are here already"
-_TRUSTS = (
-    "s3haul always checks certificates, since keys and data go that way: name your authority by --ca-bundle"
-)
+_RESUMES = "give the same s3haul cp command again: it resumes"
+_PARALLEL = "not needed: the number of parallel requests adapts itself; --concurrency N limits it"
+_EXISTING = "--existing verify|overwrite|skip sets what to do with existing files"
+_TRUSTS = "s3haul always verifies certificates, to protect credentials and data: give your authority with --ca-bundle"
 _UPLOAD_FLAG = f"{_NO_UPLOAD}: leave it out"
-_ALWAYS = "leave it out: that is what s3haul cp always does"
-_PROGRESS = "leave it out: progress is shown by itself; -q and --no-progress switch it off"
+_ALWAYS = "leave it out: s3haul cp always does this"
+_PROGRESS = "leave it out: progress is always shown; -q and --no-progress switch it off"
 
 
 class Instead(NamedTuple):
-    """The first words of the command to type, behind which the rest of the line goes on; and why."""
+    """The first words of the command to use, before the user's other arguments; and a remark."""
 
     words: tuple[str, ...]
     said: str = ""
 
 
 _CP = Instead(("cp",))
-_SYNC = Instead(("cp",), "it fetches only what is new or changed, and deletes nothing")
-_LIST = Instead(("cp", "--dryrun"), "it lists and counts, and fetches nothing")
+_SYNC = Instead(("cp",), "it downloads only what is new or changed, and deletes nothing")
+_LIST = Instead(("cp", "--dryrun"), "it lists and counts, and downloads nothing")
 
 COMMANDS: dict[str, Instead | str] = {
     **dict.fromkeys(("s3", "copy", "get", "download", "clone", "fetch", "haul"), _CP),
@@ -45,7 +43,7 @@ COMMANDS: dict[str, Instead | str] = {
 FLAGS = {
     **dict.fromkeys(("--no-verify-ssl", "--no-check-certificate", "--insecure", "-k"), _TRUSTS),
     **dict.fromkeys(("--delete", "--delete-after", "--delete-excluded"), "s3haul never deletes a file"),
-    "--no-sign-request": "s3haul cp takes it; there is no chain of access to look at",
+    "--no-sign-request": "only s3haul cp has it; without credentials there is no access to check",
     **dict.fromkeys(
         (
             *("--numworkers", "--transfers", "--checkers", "--workers", "--jobs", "-j", "--threads"),
@@ -66,13 +64,16 @@ FLAGS = {
     **dict.fromkeys(("--resume", "--continue", "--checksum", "--verify", "--check", "--parents"), _ALWAYS),
     **dict.fromkeys(
         ("--retries", "--retry-count", "--low-level-retries", "--max-retries"),
-        "leave it out: an outage is waited out for 15 minutes; AWS_MAX_ATTEMPTS bounds the attempts",
+        "leave it out: requests are retried for up to 15 minutes; AWS_MAX_ATTEMPTS limits the attempts",
     ),
     **dict.fromkeys(("--progress", "-P", "--show-progress", "--stats"), _PROGRESS),
-    **dict.fromkeys(("--log-level", "--log", "-vv", "--vv"), "-v says more, --log-format json says all"),
+    **dict.fromkeys(
+        ("--log-level", "--log", "-vv", "--vv"), "-v prints more, --log-format json prints all events"
+    ),
     **dict.fromkeys(("--output", "--format", "--query"), "--json prints the summary as one JSON object"),
     **dict.fromkeys(
-        ("--sse-c", "--sse-c-key", "--sse-c-copy-source"), "s3haul cannot read objects under keys of your own"
+        ("--sse-c", "--sse-c-key", "--sse-c-copy-source"),
+        "s3haul does not support SSE-C (customer-provided keys)",
     ),
     **dict.fromkeys(
         ("--versions", "--s3-versions"),

@@ -1,4 +1,4 @@
-"""One run from the command line: call the API, show what it tells, end with its exit code."""
+"""One run from the command line: calls the API, shows its events, returns the exit code."""
 
 import json
 import sys
@@ -48,7 +48,7 @@ def run(
     *,
     log: LogFile | None = None,
 ) -> int:
-    """Haul; prints the summary on stdout and returns the exit code. Raises what ended the run early."""
+    """Copy, print the summary to stdout, and return the exit code. Raises the error that ended the run early."""
     stats, started = Stats(), time.monotonic()
     exported = exporter(stats, source, output)
     listener = with_log(_listener(stats, output), log, stats)
@@ -102,7 +102,7 @@ def run(
 
 
 def what_ended(main: Coroutine[None, None, None]) -> S3HaulError | None:
-    """Run it: what ended it early, if anything did."""
+    """Run the coroutine. Returns the error that ended it early, or None."""
     try:
         run_loop(main)
     except S3HaulError as error:
@@ -122,10 +122,10 @@ def explained(
     stats: Stats,
     error: S3HaulError | None,
 ) -> "tuple[S3HaulError | None, tuple[Finding, ...]]":
-    """What a look at the access chain makes of a refusal, if there was one."""
+    """The error and findings with their cause, which a check finds if access was refused."""
     if error is None and not stats.failed:
         return None, ()
-    from s3haul.cli.examine import explain_run  # noqa: PLC0415 - a run that was not refused needs none of it
+    from s3haul.cli.examine import explain_run  # noqa: PLC0415 - only needed after an access error
 
     return explain_run(access, source, transfer, stats, error)
 
@@ -147,7 +147,7 @@ def _close(listener: Listener) -> None:
 
 
 def _access_note(opened: OpenStore, *, verbose: bool) -> str:
-    """Who calls, where to: always said, since an endpoint from the environment decides where data comes from."""
+    """Identity and endpoint. Always printed, because an endpoint from the environment decides where data comes from."""
     effective = opened.effective
     why = f", transport {opened.transport}: {opened.transport_reason}" if verbose else ""
     return f"{effective.identity} at {effective.endpoint} ({effective.region}){why}"
@@ -266,7 +266,7 @@ def preview(
 
 @contextmanager
 def _status(output: OutputOptions) -> Iterator[Status]:
-    """A line about the listing, where its objects are not printed on the same terminal anyway."""
+    """A status line about the listing, unless the objects themselves are printed on the same terminal."""
     shown = output.progress and not output.quiet and not (sys.stdout.isatty() and not output.json)
     status = Status(sys.stderr, terminal=streams.is_terminal(sys.stderr), shown=shown)
     try:
@@ -277,13 +277,13 @@ def _status(output: OutputOptions) -> Iterator[Status]:
 
 
 def _past_rate(reader: Reader) -> float | None:
-    """Bytes per second over the runs that this journal knows; None where they are too short to tell."""
+    """Bytes per second of earlier runs in this journal; None if they took less than a second in total."""
     seconds = sum(run.ended - run.started for run in reader.runs() if run.ended is not None)
     fetched = sum(count.fetched for count in reader.counts())
     return fetched / seconds if fetched and seconds >= 1.0 else None
 
 
 def _check_not_empty(transfer: TransferOptions, selected: int) -> None:
-    """Raises `SourceError` for --fail-if-empty."""
+    """Raise `SourceError` if --fail-if-empty is given and nothing is selected."""
     if transfer.fail_if_empty and not selected:
         raise SourceError("No object is selected, and --fail-if-empty is given.", id="S3H-S3-19")

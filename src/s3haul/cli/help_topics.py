@@ -1,6 +1,6 @@
-"""`s3haul help [TOPIC]`: the longer texts that ship with the package, one page per diagnosis id, the flags of a command.
+"""`s3haul help [TOPIC]`: prints the text of a topic, the page of a diagnosis id, or the flags of a command.
 
-Tables are generated from the code that they describe, so they cannot drift from it.
+The pages of ids are generated from the code; tests compare the texts of topics with the code.
 """
 
 import json
@@ -50,7 +50,7 @@ def help_topic(
         str | None, typer.Argument(help="A topic, a command or an error id.", autocompletion=topics)
     ] = None,
 ) -> int:
-    """Longer texts on a topic, the flags of a command, or the page of an error id."""
+    """Show the help on a topic, a command, or an error id."""
     if topic is None:
         streams.put(f"Topics: {', '.join(TOPICS)}; commands: {', '.join(COMMANDS)}; or an error id.")
     elif topic in COMMANDS and topic not in TOPICS:
@@ -98,12 +98,12 @@ below s3 =, indented. `s3haul configure show` tells the values in effect and whe
 def _page(error_id: str) -> str:
     page = DIAGNOSES.get(error_id)
     if page is None:
-        raise UsageError(f"There is no page on {error_id}.", hint="s3haul help errors lists the ids")
+        raise UsageError(f"There is no error id {error_id}.", hint="s3haul help errors lists all ids")
     lines = [f"{error_id}  {page.title}", f"  who fixes it: {page.who}", f"  fix: {page.fix}"]
     statement = statement_of(error_id, EXAMPLE)
     if statement:
         lines.append(f"  statement: {json.dumps(statement)}")
     slugs = [slug for slug, reason in REASONS.items() if reason.id == error_id]
     if slugs:
-        lines.append(f"  objects with the reason {' or '.join(slugs)} in the manifest have this trouble")
+        lines.append(f"  in the manifest, objects with this error have the reason {' or '.join(slugs)}")
     return "\n".join(lines)

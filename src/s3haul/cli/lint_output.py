@@ -1,4 +1,4 @@
-"""How `s3haul policy lint` reads its files and shows what it found. The rules are in `s3haul.policies`."""
+"""Reads the files of `s3haul policy lint` and prints the findings. The rules are in `s3haul.policies`."""
 
 import json as jsonlib
 import sys
@@ -18,7 +18,7 @@ LARGEST = 1 << 20  # bytes; IAM's largest policy has 10,240 characters
 
 
 def lint_files(files: Sequence[str], *, account: str | None, region: str | None, json: bool) -> int:
-    """Print the findings of all files. Raises `UsageError`, exit code 2, for one that cannot be read."""
+    """Print the findings of all files; returns the exit code. Raises `UsageError` if a file cannot be read."""
     if account is not None:
         check_account(account, "--account")
     if region is not None:
@@ -69,7 +69,7 @@ def _lines(name: str, finding: Finding) -> list[str]:
     for statement in finding.corrected:
         text = jsonlib.dumps(statement, indent=2).replace("\n", "\n    ")
         lines += [
-            "  Fix: put this in its place" if statement is finding.corrected[0] else "  and",
+            "  Fix: replace it by this" if statement is finding.corrected[0] else "  and",
             f"    {text}",
         ]
     if finding.diagnosis:

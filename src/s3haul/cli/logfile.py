@@ -1,8 +1,7 @@
-"""`--log-file`: what is said of a run, in a file, with the time of each line: while bars move on the terminal, or where
-nobody looks.
+"""`--log-file`: writes all messages of a run to a file, each line with its time.
 
-The lines are those of stderr without a terminal, or with --log-format json its events; then the summary, or the error.
-It is added to, and only its owner may read it. A file that cannot be written any more ends no run.
+The lines are those that stderr gets without a terminal, or the events with --log-format json; at the end the summary or
+the error. Lines are appended, and only the owner may read the file. If it cannot be written, the run continues.
 """
 
 import io
@@ -29,14 +28,14 @@ _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 
 
 class LogFile:
-    """The open file. A listener, once it has begun."""
+    """The open file. After `begin` it is a listener for events."""
 
     def __init__(self, path: Path, *, as_json: bool) -> None:
         try:
             raw = open(os.open(path, _FLAGS, 0o600), "wb")  # noqa: PTH123, SIM115 - closed by `end`
         except OSError as error:
             raise UsageError(
-                f"The log file {path} cannot be opened: {error.strerror}.", hint="name another --log-file"
+                f"The log file {path} cannot be opened: {error.strerror}.", hint="give another --log-file"
             ) from None
         kind = _Plain if as_json else _Stamped
         self._stream = kind(raw, encoding="utf-8", errors="backslashreplace", newline="\n")
@@ -46,7 +45,7 @@ class LogFile:
         self._broken = False
 
     def begin(self, stats: Stats) -> None:
-        """Events of the run that `stats` counts will come."""
+        """Prepare for the events of a run; `stats` counts them."""
         self._listener = JsonLines(stats, self._stream) if self._json else Lines(stats, self._stream)
 
     def observe(self, event: Event) -> None:
@@ -55,10 +54,10 @@ class LogFile:
             self._guarded(lambda: listener.observe(event))
 
     def close(self) -> None:
-        """The file stays open for the summary, until `end`."""
+        """The progress has ended. The file stays open for the summary, until `end`."""
 
     def tell(self, kind: str, fields: dict[str, Any], lines: Iterable[str]) -> None:
-        """The fields as an event, or the lines."""
+        """Write the fields as an event, or the lines as text."""
 
         def write() -> None:
             if self._json:
@@ -87,11 +86,11 @@ class LogFile:
 
 
 class _Plain(io.TextIOWrapper):
-    """Lines that hold their time."""
+    """JSON lines, which contain their time."""
 
 
 class _Stamped(io.TextIOWrapper):
-    """Each line, which is written at once, goes behind its time."""
+    """Text lines: writes the time before each line. Each line must be written with one call."""
 
     def write(self, text: str, /) -> int:
         return super().write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {text}")
@@ -99,7 +98,7 @@ class _Stamped(io.TextIOWrapper):
 
 @contextmanager
 def opened_log(path: Path | None, argv: Sequence[str], *, as_json: bool) -> Iterator[LogFile | None]:
-    """The log of one run: its command line first, its error last. None where there is none."""
+    """The log of one run: it begins with the command line, and ends with the error, if any. None without a path."""
     if path is None:
         yield None
         return
@@ -120,13 +119,13 @@ def opened_log(path: Path | None, argv: Sequence[str], *, as_json: bool) -> Iter
 
 
 def summarise(log: LogFile | None, ending: Ending) -> None:
-    """How the run ended, into the log."""
+    """Write the summary to the log."""
     if log is not None:
         log.tell("summary", ending.as_object(), ending.lines())
 
 
 class Both:
-    """A listener and the log, which hears everything first."""
+    """Passes events to the log first, then to a listener."""
 
     def __init__(self, log: LogFile, listener: Listener) -> None:
         self._log, self._listener = log, listener
@@ -140,7 +139,7 @@ class Both:
 
 
 def with_log(listener: Listener, log: LogFile | None, stats: Stats) -> Listener:
-    """Whoever shows the run, and the log if there is one."""
+    """The listener, combined with the log if there is one."""
     if log is None:
         return listener
     log.begin(stats)

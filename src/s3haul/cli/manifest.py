@@ -1,4 +1,4 @@
-"""`s3haul manifest`: one row per key of the latest listing, read from the journal, as JSON lines, flat CSV or Parquet."""
+"""`s3haul manifest`: prints one line per key of the latest listing, from the journal, as JSON or CSV."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ import typer
 from s3haul.cli import flags, streams
 from s3haul.errors import UsageError
 
-# A column for every field, those of the checksum by themselves, user metadata as JSON; `part_sizes` is only in JSON.
+# One column per field, three for the checksum. `part_sizes` is only in the JSON output.
 COLUMNS = (
     *("key", "version_id", "etag", "size", "last_modified", "path", "state", "reason", "verdict"),
     *("checksum_algorithm", "checksum_type", "checksum_value", "sse", "kms_key_id", "storage_class"),
@@ -28,7 +28,7 @@ Examples:
 
 
 class States(StrEnum):
-    """How a key ended."""
+    """The states of a key."""
 
     DONE = "done"
     SKIPPED = "skipped"
@@ -37,7 +37,7 @@ class States(StrEnum):
 
 
 class Formats(StrEnum):
-    """What a line is."""
+    """The format of a line."""
 
     JSONL = "jsonl"
     CSV = "csv"
@@ -102,7 +102,7 @@ def _put_parquet(entries: Iterator[dict[str, Any]]) -> None:
 
 
 def _csv_lines(entries: Iterator[dict[str, Any]]) -> Iterator[str]:
-    """RFC 4180 but for the line ends; a key with a line break is quoted."""
+    """RFC 4180, except that lines end with LF. A key with a line break is quoted."""
     yield ",".join(COLUMNS)
     for entry in entries:
         line = io.StringIO()

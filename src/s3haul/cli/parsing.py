@@ -1,6 +1,4 @@
-"""From the values of flags into options. What a value can be wrong about is said here as a `UsageError`, before
-anything is opened.
-"""
+"""Converts the values of flags to options. Invalid values raise `UsageError`, before anything is opened."""
 
 import re
 import shlex
@@ -24,7 +22,7 @@ def parse_source(
     expected_bucket_owner: str | None = None,
     page_size: int = 1000,
 ) -> SourceOptions:
-    """`s3://BUCKET[/PREFIX]`; a bucket, or a prefix that ends in "/", is recursive by itself."""
+    """Parse `s3://BUCKET[/PREFIX]`. A bucket, or a prefix that ends with "/", implies --recursive."""
     match = _URL.fullmatch(url)
     if match is None:
         raise _not_a_source(url)
@@ -48,11 +46,11 @@ def parse_source(
 
 
 def _not_a_source(word: str) -> UsageError:
-    """A URL of the web may carry a signature, so it is not repeated."""
-    said = "A URL of the web" if re.match("https?:", word, re.IGNORECASE) else repr(word)
+    """A web URL may contain a signature, so the message does not show it."""
+    shown = "A web URL" if re.match("https?:", word, re.IGNORECASE) else repr(word)
     did_you_mean = shlex.join(meant(word))
     return UsageError(
-        f"{said} is not an S3 source.",
+        f"{shown} is not an S3 source.",
         hint=f"did you mean: {did_you_mean}"
         if did_you_mean
         else "write s3://BUCKET, s3://BUCKET/PREFIX/ or s3://BUCKET/KEY",
@@ -60,7 +58,7 @@ def _not_a_source(word: str) -> UsageError:
 
 
 def refuse_swapped(source: str, dest: str) -> None:
-    """Raises `UsageError` where the arguments stand the other way round, or an upload is meant."""
+    """Raise `UsageError` if the arguments are swapped, or an upload is intended."""
     if dest.startswith("s3://") and not source.startswith("s3:"):
         raise UsageError(
             "The source is local and the destination is in S3.",
@@ -75,12 +73,10 @@ def parse_role(
     duration: int | None,
     mfa: str | None,
 ) -> RoleOptions | None:
-    """The role of the flags, None without --role-arn."""
+    """The role given by flags; None without --role-arn."""
     if role_arn is None:
         if (session_name, duration, mfa) != (None, None, None):
-            raise UsageError(
-                "The role's flags need --role-arn.", hint="or put them into the profile of --profile"
-            )
+            raise UsageError("Flags of the role need --role-arn.", hint="or set them in the profile")
         return None
     return RoleOptions(
         role_arn=role_arn,
@@ -99,11 +95,11 @@ def parse_existing(existing: Existing, *, no_overwrite: bool) -> Existing:
 
 
 def parse_bwlimit(text: str | None) -> int | None:
-    """`--bwlimit` in bytes a second; None where it is not given."""
+    """`--bwlimit` in bytes per second; None if not given."""
     rate = None if text is None else parse_rate(text)
     if text is not None and rate is None:
         raise UsageError(
-            f"--bwlimit {text!r} is no rate.",
+            f"--bwlimit {text!r} is not a rate.",
             hint="write 500K, 10MB/s (bytes) or 80Mb/s (bits); a K is 1,024",
         )
     return rate
@@ -118,15 +114,17 @@ def parse_size(text: str, flag: str) -> int:
 
 
 def parse_destination(dest: str, source: SourceOptions, *, force: bool) -> DestinationOptions:
-    """Where the objects go: a directory, or for one object also a file name, as `aws s3 cp` has it."""
+    """The destination: a directory, or for one object also a file name, as in `aws s3 cp`."""
     if not dest:
-        raise UsageError("DEST is empty.", hint="name a directory (. is this one); is a variable not set?")
+        raise UsageError(
+            "DEST is empty.", hint="give a directory (. is the current one); is a variable not set?"
+        )
     if dest.startswith("s3://"):
         raise UsageError("The destination must be local.", hint="s3haul only downloads")
     path = Path(dest)
     if _is_stream(path):
         raise UsageError(
-            f"{dest} is no place for files.", hint="- as DEST writes one object to standard output"
+            f"{dest} is not a directory or file.", hint="- as DEST writes one object to standard output"
         )
     if source.recursive or dest.endswith("/") or path.is_dir():
         return DestinationOptions(root=path, force=force)
@@ -134,25 +132,23 @@ def parse_destination(dest: str, source: SourceOptions, *, force: bool) -> Desti
 
 
 def _is_stream(path: Path) -> bool:
-    """Whether it is a device, or stands there and is neither a directory nor a file: a FIFO, a socket."""
+    """Whether it is a device, or exists and is neither a directory nor a file (a FIFO, a socket)."""
     if path.parts[:2] == ("/", "dev"):
         return path.parts[:3] != ("/", "dev", "shm")
     try:
         return path.exists() and not (path.is_dir() or path.is_file())
     except OSError:
-        return False  # the destination says what is wrong with it
+        return False  # opening the destination will report the error
 
 
 def demand_one_object(source: SourceOptions, *, other_output: bool, filters: bool) -> None:
-    """Raises `UsageError` unless the source can go to standard output, and that is free for it."""
+    """Raise `UsageError` unless the source is one object, and nothing else is written to standard output."""
     if source.recursive:
         raise UsageError(
-            "Standard output takes one object, and the source is a bucket or a prefix.",
-            hint="name one key: s3haul cp s3://BUCKET/KEY -",
+            "Only one object can be written to standard output, but the source is a bucket or a prefix.",
+            hint="give one key: s3haul cp s3://BUCKET/KEY -",
         )
     if other_output:
-        raise UsageError(
-            "Standard output takes the object and nothing else.", hint="leave out --json and --dryrun"
-        )
+        raise UsageError("Standard output is needed for the object.", hint="leave out --json and --dryrun")
     if filters:
         raise UsageError("Filters choose among objects, and - takes one.")

@@ -1,6 +1,6 @@
-"""`s3haul policy`: the documents of both accounts, and `s3haul policy lint`: what is wrong with those that exist.
+"""`s3haul policy` prints the policies of both accounts; `s3haul policy lint` checks existing policies.
 
-Flags into a grant, one call, text on stdout. What the documents say is decided in `s3haul.policies`.
+It converts flags to a grant, and prints the documents that `s3haul.policies` builds.
 """
 
 import json as jsonlib
@@ -69,15 +69,13 @@ Callers = Annotated[
     ),
 ]
 NewExternalId = Annotated[
-    bool, typer.Option("--new-external-id", help="Make an External ID.", rich_help_panel=_WHO)
+    bool, typer.Option("--new-external-id", help="Generate an External ID.", rich_help_panel=_WHO)
 ]
 BucketName = Annotated[str | None, typer.Option("--bucket", help="The bucket's name.", rich_help_panel=_WHAT)]
-Prefix = Annotated[
-    str, typer.Option(help="The role lists and reads below this prefix only.", rich_help_panel=_WHAT)
-]
+Prefix = Annotated[str, typer.Option(help="Limit the role to this prefix.", rich_help_panel=_WHAT)]
 RunPrefix = Annotated[
     str | None,
-    typer.Option(help="The session policy narrows the role to this prefix.", rich_help_panel=_WHAT),
+    typer.Option(help="Limit the session policy to this prefix.", rich_help_panel=_WHAT),
 ]
 Keys = Annotated[
     list[str] | None,
@@ -89,17 +87,17 @@ Keys = Annotated[
     ),
 ]
 Versions = Annotated[
-    bool, typer.Option("--versions", help="Old versions of objects too.", rich_help_panel=_WHAT)
+    bool, typer.Option("--versions", help="Allow old versions of objects, too.", rich_help_panel=_WHAT)
 ]
 Attributes = Annotated[
     bool,
     typer.Option(
         "--attributes",
-        help="GetObjectAttributes too: part checksums in fewer requests.",
+        help="Allow GetObjectAttributes, too: part checksums need fewer requests.",
         rich_help_panel=_WHAT,
     ),
 ]
-Only = Annotated[Part | None, typer.Option(help="One document, alone.", rich_help_panel=_OUT)]
+Only = Annotated[Part | None, typer.Option(help="Print only this document.", rich_help_panel=_OUT)]
 Format = Annotated[
     Formats, typer.Option("--format", help="How to write the documents.", rich_help_panel=_OUT)
 ]
@@ -131,15 +129,15 @@ def policy(
     only: Only = None,
     form: Format = Formats.JSON,
 ) -> int:
-    """Print the policies of both accounts, or find what is wrong with them (lint).
+    """Print the policies that both accounts need, or check them (lint).
 
-    trust (who may assume the role), permissions (what it may read) and key (one statement to add to the key's
-    policy) are the data owner's; caller is yours; session narrows the role to one run. Nothing is sent anywhere.
+    The data owner needs trust (who may assume the role), permissions (what it may read) and key (one statement to add
+    to the key policy); you need caller. session is an optional session policy, which limits one run. Sends nothing.
     """
     if context.invoked_subcommand is not None:
         return 0
     if role is None or bucket is None:
-        raise UsageError("--role-arn and --bucket are needed.", hint="s3haul policy --help has an example")
+        raise UsageError("--role-arn and --bucket are required.", hint="s3haul policy --help has an example")
     if request_payer not in {None, "requester"}:
         raise UsageError("--request-payer takes one value: requester.")
     parts = _parts(only, form, key_arn)
@@ -161,7 +159,7 @@ def policy(
     streams.put(_rendered(form, grant, chosen, alone=only is not None, request_payer=request_payer).rstrip())
     if new_external_id:
         streams.tell(
-            "! The new External ID is in the trust document; give it to the caller, and keep it out of logs."
+            "! The new External ID is in the trust document. Give it to the caller, and do not log it."
         )
     return 0
 
@@ -175,10 +173,10 @@ def lint(
     region: Annotated[str | None, typer.Option(help="The bucket's region, for key policies.")] = None,
     json: flags.Json = False,
 ) -> int:
-    """Find the classic mistakes in policies: what each will look like at run time, who fixes it, and how.
+    """Check policies for common mistakes: which error each causes in a run, who can fix it, and how.
 
-    Takes documents, the JSON of s3haul policy, and what aws iam get-role, get-role-policy and
-    aws kms get-key-policy print. Exit code 0: clean. 1: findings. 2: a file cannot be read.
+    Takes policy documents, the output of s3haul policy, and that of aws iam get-role, aws iam get-role-policy and
+    aws kms get-key-policy. Exit code 0: no mistakes found. 1: findings. 2: a file cannot be read.
     """
     from s3haul.cli.lint_output import lint_files  # noqa: PLC0415 - start-up stays fast
 
@@ -189,32 +187,34 @@ def _parts(only: Part | None, form: Formats, key_arns: list[str] | None) -> tupl
     if only is Part.KEY and not key_arns:
         raise UsageError("The key document needs --key-arn.")
     if only is Part.SESSION and form is Formats.TERRAFORM:
-        raise UsageError("A session policy is no resource of Terraform.", hint="use --format json or aws-cli")
+        raise UsageError(
+            "Terraform has no resource for a session policy.", hint="use --format json or aws-cli"
+        )
     if only is not None:
         return (only,)
-    # A script for both accounts starts no session: that would print its credentials.
+    # The script does not start a session, because that would print credentials.
     return tuple(Part) if form is Formats.JSON else tuple(part for part in Part if part is not Part.SESSION)
 
 
 def _external_id(given: str | None, parts: Collection[Part], *, new: bool) -> str | None:
-    """The External ID given, or a new one that no guess finds."""
+    """The External ID that is given, or a new random one."""
     if not new:
         if not given and Part.TRUST in parts:
             raise UsageError(
-                "An External ID is needed.", hint="--external-id, S3HAUL_EXTERNAL_ID, or --new-external-id"
+                "An External ID is required.", hint="--external-id, S3HAUL_EXTERNAL_ID, or --new-external-id"
             )
         return given
     if given:
         raise UsageError(
-            "--new-external-id does not go with an External ID that is given (S3HAUL_EXTERNAL_ID too)."
+            "--new-external-id cannot be used with an External ID that is given (also by S3HAUL_EXTERNAL_ID)."
         )
     if Part.TRUST not in parts:
-        raise UsageError("--new-external-id needs the trust document, in which it is told.")
+        raise UsageError("--new-external-id needs the trust document, because only that one shows it.")
     return secrets.token_urlsafe(24)
 
 
 def _partition(texts: Iterable[str]) -> str:
-    """The partition that the ARNs given are in; aws where there are none."""
+    """The partition of the given ARNs; "aws" if there are none."""
     found = (Arn.parse(text) for text in texts)
     return next((arn.partition for arn in found if arn is not None), "aws")
 

@@ -1,6 +1,6 @@
-"""Endings made readable: the summary of a run as text or as one JSON object.
+"""Formats the result of a run as text or as one JSON object, and the estimate of a dry run.
 
-Everything that came from outside passes through `show`. Returns lines; printing is the commands'.
+All text from outside is escaped with `show`. Returns lines; the commands print them.
 """
 
 import shlex
@@ -15,7 +15,7 @@ from s3haul.diagnose.reasons import REASONS, UNEXPLAINED
 from s3haul.errors import S3HaulError
 from s3haul.models import Verdict
 
-if TYPE_CHECKING:  # a run without refusals needs none of it, and it takes 5 ms
+if TYPE_CHECKING:  # importing it takes 5 ms, and only a run with access errors needs it
     from s3haul.diagnose.causes import Finding
 
 SUMMARY_SCHEMA = 1
@@ -23,14 +23,14 @@ SUMMARY_SCHEMA = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How a run ended, ready to be shown as text or as one JSON object."""
+    """The result of a run, to be shown as text or as one JSON object."""
 
     stats: Stats
     error: S3HaulError | None
     seconds: float
     url: str
     root: str
-    findings: "tuple[Finding, ...]" = ()  # why objects were refused, where that was looked into
+    findings: "tuple[Finding, ...]" = ()  # causes of refused objects, if they were searched for
 
     @property
     def exit_code(self) -> int:
@@ -38,11 +38,11 @@ class Ending:
 
     @property
     def tells_something(self) -> bool:
-        """Not so for a run that was refused before it saw a key: its error says everything."""
+        """False if the run ended before it listed a key: then its error is enough."""
         return self.error is None or bool(self.stats.selected or self.stats.filtered)
 
     def lines(self) -> Iterator[str]:
-        """For a person: counts, bytes, rate, verdicts, causes, where the manifest is."""
+        """As text: counts, bytes, rate, verdicts, causes, the command for the manifest."""
         stats = self.stats
         yield f"{show(self.url)} -> {show(self.root)}"
         yield from _done_lines(stats, max(self.seconds, 1e-9))
@@ -50,7 +50,7 @@ class Ending:
             at_most = "" if stats.balanced and not stats.failed else "up to "
             yield f"  replaced  {at_most}{human_count(stats.replacing, 'file')} that differed from the object"
         if stats.resumed:
-            yield f"  resumed   {human_bytes(stats.resumed)} of objects that an earlier run left in part"
+            yield f"  resumed   {human_bytes(stats.resumed)} of partial objects were already here from an earlier run"
         yield from _verdict_lines(stats)
         if stats.encoded:
             yield f"  encoded   {human_count(stats.encoded, 'name')} that a file cannot have; see s3haul help names"
@@ -69,9 +69,9 @@ class Ending:
         stats = self.stats
         if stats.kept_partials:
             objects = human_count(stats.kept_partials, "object")
-            yield f"  kept      {human_bytes(stats.kept_bytes)} of {objects} in part, for the next run"
+            yield f"  kept      {human_bytes(stats.kept_bytes)} of {objects}, incomplete, for the next run"
         if not stats.listing_complete:
-            yield "  The listing was not read to its end: more objects may exist."
+            yield "  The listing was not read completely: there may be more objects."
         if self.root == "-":
             return
         manifest = f"s3haul manifest {show(shlex.quote(self.root))}"
@@ -89,7 +89,7 @@ class Ending:
         yield f"  report    s3haul report {show(shlex.quote(self.root))}"
 
     def as_object(self) -> dict[str, Any]:
-        """The same for programs; `schema` changes only when a field changes its meaning."""
+        """As JSON values. `schema` changes only if the meaning of a field changes."""
         stats = self.stats
         return {
             "schema": SUMMARY_SCHEMA,
@@ -154,7 +154,7 @@ def error_object(error: S3HaulError | None) -> dict[str, Any] | None:
 
 
 def _done_lines(stats: Stats, seconds: float) -> Iterator[str]:
-    """What was fetched and how fast, and apart from it what was here already."""
+    """What was fetched, with its rate; then what was here already."""
     fetched, size = stats.done - stats.found, stats.done_bytes - stats.found_bytes
     if fetched or not (stats.found or stats.already):
         yield (
@@ -163,7 +163,7 @@ def _done_lines(stats: Stats, seconds: float) -> Iterator[str]:
         )
     if stats.found:
         objects = human_count(stats.found, "object")
-        yield f"  in place  {objects}, {human_bytes(stats.found_bytes)}, here already and not fetched"
+        yield f"  in place  {objects}, {human_bytes(stats.found_bytes)}, were already here and were not fetched"
     if stats.already:
         nothing = "" if stats.done or stats.failed or stats.skipped else "nothing new: "
         objects = human_count(stats.already, "object")
@@ -179,11 +179,11 @@ def _verdict_lines(stats: Stats) -> Iterator[str]:
         yield f"  verified  {human_count(verified, 'object')} ({algorithms})"
     if size_only := stats.verdicts[Verdict.SIZE_ONLY]:
         objects = human_count(size_only, "object")
-        yield f"  size-only {objects}: S3 stores no checksum of them that can be computed"
+        yield f"  size-only {objects}: S3 stores no checksum for them that s3haul can compute"
 
 
 def _cause_lines(state: str, reason: str, cause: Cause, findings: "tuple[Finding, ...]") -> Iterator[str]:
-    """One cause. Where the access was looked into, the findings say who and how; the reason alone does not."""
+    """One cause. If a check has found why access was refused, its findings say who can fix it and how."""
     known = REASONS[reason]
     diagnosed = findings and reason in UNEXPLAINED
     yield f"  {state:<9} {cause.count:,}: {known.sentence}{'' if diagnosed else f'   [{known.id}]'}"

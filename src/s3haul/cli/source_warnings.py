@@ -1,4 +1,4 @@
-"""What a command line looks like that can be meant, but hardly is: said before the run, which goes on."""
+"""Warnings about a valid command line that is probably a mistake. They are printed before the run, which continues."""
 
 from collections.abc import Iterator
 
@@ -8,10 +8,10 @@ from s3haul.options import SourceOptions
 
 
 def source_warnings(source: SourceOptions, filters: Filters) -> Iterator[Warned]:
-    """Filters that leave nothing out, and a key that looks like a pattern. Filters that take nothing are told
-    by the run, which finds nothing to do."""
-    if all(include for include, _ in filters) and (said := idle(filters)):
-        yield Warned(said)
+    """Warn about filters that exclude nothing, and about a key that looks like a pattern. The run warns later about
+    filters that exclude everything."""
+    if all(include for include, _ in filters) and (warning := idle(filters)):
+        yield Warned(warning)
     key = source.prefix.removesuffix("/") if source.recursive else source.prefix
     if "*" in key or "?" in key:
         above = key[: min(key.find(mark) for mark in "*?" if mark in key)].rpartition("/")[0]

@@ -1,7 +1,7 @@
-"""Other spellings of a bucket, as people know them from consoles, browsers, policies and other tools.
+"""Other ways to write a bucket, as in consoles, browsers, policies and other tools. Pure.
 
-Pure: a word in, the words that s3haul takes out. What a URL carries beside bucket and key (signatures,
-passwords) is left behind.
+Converts a word to the arguments that s3haul accepts. Everything in a URL except bucket and key is dropped, because it
+may be a signature or a password.
 """
 
 import re
@@ -11,13 +11,13 @@ _NAME = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 _BARE = re.compile(rf"{_NAME}(?:/.*)?", re.DOTALL)
 _ARN = re.compile(rf"arn:aws[a-z-]*:s3:::({_NAME}(?:/.*)?)", re.DOTALL)
 _SCHEME = re.compile(r"s3[an]?:/*([^/].*)", re.IGNORECASE | re.DOTALL)
-_REMOTE = re.compile(rf"\w[\w-]*:({_NAME}(?:/.*)?)", re.DOTALL)  # as rclone has it
+_REMOTE = re.compile(rf"\w[\w-]*:({_NAME}(?:/.*)?)", re.DOTALL)  # as in rclone
 _HOST = re.compile(r"(?:(?P<bucket>.+)\.)?s3[a-z0-9.-]*\.amazonaws\.com(?:\.cn)?")
 _CONSOLE = re.compile(r"/s3/(?:buckets|object)/([^/]+)")
 
 
 def meant(word: str) -> list[str]:
-    """`s3://BUCKET[/KEY]`, with the flags that go with it; empty where nothing can be told."""
+    """`s3://BUCKET[/KEY]`, with the flags that belong to it; empty if the word cannot be interpreted."""
     if re.match(r"https?://", word, re.IGNORECASE):
         return _of_web(urlsplit(word))
     for form in (_ARN, _SCHEME, _REMOTE):

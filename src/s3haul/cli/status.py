@@ -1,6 +1,6 @@
-"""`s3haul status`: how far the run on a destination is, from another terminal; or how the last one ended.
+"""`s3haul status`: shows the progress of a run from another terminal, or how the last run ended.
 
-It reads the journal, which is a few seconds behind a run, and takes nothing away from it.
+It reads the journal, which is a few seconds behind the run. It does not disturb the run.
 """
 
 import json as jsonlib
@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def status(dest: flags.State, *, json: flags.Json = False) -> int:
-    """Tell how far the run on DEST is, also while it goes on, or how the last one ended."""
+    """Show the progress of a run, or how the last run ended."""
     from s3haul.disk.holder import holder_of  # noqa: PLC0415 - help stays fast
     from s3haul.journal import Reader  # noqa: PLC0415 - same
     from s3haul.journal.location import existing_journal  # noqa: PLC0415 - same
@@ -45,7 +45,7 @@ def status(dest: flags.State, *, json: flags.Json = False) -> int:
     except JournalError:
         if holder is None:
             raise
-        found = Progress("", holder, [], [], 0, 0)  # the run has not come to its journal
+        found = Progress("", holder, [], [], 0, 0)  # the run has not created its journal yet
     if json:
         streams.put(jsonlib.dumps(found.as_object(str(dest))))
     else:
@@ -55,8 +55,8 @@ def status(dest: flags.State, *, json: flags.Json = False) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a journal says. `holder` is whoever holds the lock, None if nobody does; `landed` are bytes of the
-    `partial` objects that are here in part."""
+    """The content of a journal, summarised. `holder` is the process that holds the lock, or None. `landed` counts the
+    bytes of the `partial` objects that are here."""
 
     source: str
     holder: str | None
@@ -66,12 +66,12 @@ class Progress:
     landed: int
 
     def of(self, state: str) -> tuple[int, int]:
-        """Objects and bytes that ended so."""
+        """The number of objects in this state, and their bytes."""
         found = [count for count in self.counts if count.state == state]
         return sum(count.objects for count in found), sum(count.bytes for count in found)
 
     def reasons(self, state: str) -> dict[str, int]:
-        """Why, and how many each; for done objects the verdicts."""
+        """The reasons, with the number of objects each; for done objects the verdicts."""
         found: dict[str, int] = {}
         for count in self.counts:
             why = count.verdict if state == "done" else count.reason
@@ -80,7 +80,7 @@ class Progress:
         return found
 
     def lines(self, root: str, now: float) -> Iterator[str]:
-        """For a person."""
+        """As text."""
         yield f"{show(self.source) or '...'} -> {show(root)}"
         yield f"  run       {self._run(now)}"
         for state in STATES:
@@ -89,28 +89,28 @@ class Progress:
                 why = ", ".join(f"{reason}: {count:,}" for reason, count in self.reasons(state).items())
                 yield f"  {state:<9} {human_count(objects, 'object')}, {human_bytes(size)}{why and f' ({why})'}"
         if self.partial:
-            yield f"  in part   {human_count(self.partial, 'object')}, of which {human_bytes(self.landed)} landed"
+            yield f"  in part   {human_count(self.partial, 'object')}, of which {human_bytes(self.landed)} are here"
         complete = [run for run in self.runs if run.complete and run.listed is not None]
         if complete:
             yield f"  listed    {human_count(complete[-1].listed or 0, 'object')} by run {complete[-1].number}"
 
     def _run(self, now: float) -> str:
         if not self.runs:
-            return "none has begun" if self.holder is None else f"begins, {show(self.holder)}"
+            return "none was started" if self.holder is None else f"starting, {show(self.holder)}"
         run = self.runs[-1]
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.started))
         if self.holder is not None and run.ended is None:
             age = human_duration(now - run.started)
-            return f"{run.number}, under way since {since} ({age}), {show(self.holder)}"
+            return f"{run.number}, running since {since} ({age}), {show(self.holder)}"
         if self.holder is not None:
-            return f"{run.number + 1} begins, {show(self.holder)}"
+            return f"{run.number + 1} is starting, {show(self.holder)}"
         if run.ended is None:
-            return f"{run.number}, begun {since}, was cut off; the same s3haul cp command goes on"
+            return f"{run.number}, begun {since}, was interrupted; the same s3haul cp command resumes"
         took = human_duration(run.ended - run.started)
         return f"{run.number}, begun {since}, ended after {took} with exit code {run.exit_code}"
 
     def as_object(self, root: str) -> dict[str, Any]:
-        """For programs."""
+        """As JSON values."""
         return {
             "schema": 1,
             "source": self.source,
@@ -131,7 +131,7 @@ class Progress:
 
 
 def look(reader: "Reader", holder: str | None) -> Progress:
-    """Gather it. Raises `JournalError`."""
+    """Read it. Raises `JournalError`."""
     source, partials = reader.source, reader.partials()
     landed = sum(block.size for each in partials for block in reader.blocks(each.temporary))
     return Progress(

@@ -1,6 +1,6 @@
-"""`s3haul cp s3://BUCKET/KEY -`: one object to standard output, and everything else that is said to stderr.
+"""`s3haul cp s3://BUCKET/KEY -`: writes one object to standard output, and all messages to stderr.
 
-Nothing is left behind, so a signal ends it as it ends any filter.
+There is no state to save, so a signal ends the process at once, as for any filter.
 """
 
 import signal
@@ -24,7 +24,8 @@ from s3haul.progress import Quiet
 def run(
     access: AccessOptions, source: SourceOptions, transfer: TransferOptions, log: LogFile | None = None
 ) -> int:
-    """Write the object; silent where all is well. Returns the exit code, raises what ended the run early."""
+    """Write the object; prints nothing if all is well. Returns the exit code, raises the error that ended the run."""
+    # Python would raise KeyboardInterrupt and print a traceback; the default action ends the process silently.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     stats, started = Stats(), time.monotonic()
     listener = with_log(Quiet(stats, sys.stderr, colour=streams.colour_allowed(sys.stderr)), log, stats)
@@ -49,5 +50,5 @@ def run(
     if stats.exit_code:
         streams.tell("\n".join(ending.lines()))
     elif stats.verdicts[Verdict.SIZE_ONLY]:
-        streams.tell("! size-only: S3 stores no checksum of the object that can be computed")
+        streams.tell("! size-only: S3 stores no checksum for the object that s3haul can compute")
     return stats.exit_code

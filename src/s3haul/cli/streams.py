@@ -1,7 +1,7 @@
-"""Standard streams that may be closed, full or gone: a haul does not depend on somebody reading along.
+"""Writes to standard streams, which may be closed or full: a run must not depend on a reader.
 
-Writes to stderr never fail; writes to stdout fail as an error that can be read. Nothing here formats but the
-colour of marks.
+Errors of stderr are ignored; errors of stdout become an `S3HaulError`. Nothing is formatted here, except that marks are
+coloured.
 """
 
 import contextlib
@@ -16,40 +16,40 @@ from s3haul.errors import DestinationError
 
 
 class ReaderGoneError(Exception):
-    """Nobody reads stdout any more, as after `| head`. Not an OSError, of which typer makes exit code 1."""
+    """The reader of stdout has ended, as with `| head`. Not an OSError, because typer would exit with code 1."""
 
 
 def occupy_closed() -> None:
-    """Open /dev/null where the caller closed a standard stream.
+    """Open /dev/null in place of a standard stream that the caller closed.
 
-    Its descriptor would go to the next file that is opened, and messages would be written into that.
+    Otherwise the next file that is opened would get its descriptor, and messages would be written into that file.
     """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free, which is this one
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def escape_unknown() -> None:
-    """What stdout cannot encode is written escaped: a key's letters must not end a run in a C locale."""
+    """Escape characters that stdout cannot encode: otherwise a key could end a run in a C locale."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def is_terminal(stream: TextIO) -> bool:
-    """Whether the cursor can be moved there."""
+    """Whether the stream is a terminal on which the cursor can be moved."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def colour_allowed(stream: TextIO) -> bool:
-    """On a terminal, unless NO_COLOR is set to anything."""
+    """True on a terminal, unless NO_COLOR is set."""
     return is_terminal(stream) and not os.environ.get("NO_COLOR")
 
 
 def tell(text: str) -> None:
-    """Write `text` and a line end to stderr, if somebody is there."""
+    """Write `text` and a line end to stderr. Errors are ignored."""
     with unheard(sys.stderr):
         sys.stderr.write((colour_mark(text) if colour_allowed(sys.stderr) else text) + "\n")
         sys.stderr.flush()
@@ -57,7 +57,7 @@ def tell(text: str) -> None:
 
 @contextlib.contextmanager
 def unheard(stream: TextIO) -> Iterator[None]:
-    """A stream that breaks inside (a closed terminal or pipe) is silent from then on, and that is all."""
+    """If a write fails inside (a closed terminal or pipe), the stream is silenced and no error is raised."""
     try:
         yield
     except OSError:
@@ -66,38 +66,38 @@ def unheard(stream: TextIO) -> Iterator[None]:
 
 def put(text: str) -> None:
     """Write `text` and a line end to stdout. Raises `ReaderGoneError`, or `DestinationError` for a full disk."""
-    with _readable_trouble():
+    with _translated():
         sys.stdout.write(text + "\n")
 
 
 def put_bytes(data: bytes | memoryview) -> None:
-    """Write all of `data` to stdout at once. Raises as `put`; may be called in any thread."""
+    """Write all of `data` to stdout without buffering. Raises as `put`; may be called in any thread."""
     rest = memoryview(data)
-    with _readable_trouble():
+    with _translated():
         while rest:
             rest = rest[os.write(sys.stdout.fileno(), rest) :]
 
 
 def put_report(text: str) -> None:
-    """As `put`, with the marks of warnings and errors in colour where that is allowed."""
+    """As `put`, with the marks of warnings and errors in colour if that is allowed."""
     put(colour_mark(text) if colour_allowed(sys.stdout) else text)
 
 
 def flush() -> None:
-    """What was `put` so far is written. Raises as `put`."""
-    with _readable_trouble():
+    """Write everything that was `put` so far. Raises as `put`."""
+    with _translated():
         sys.stdout.flush()
 
 
 def silence(stream: TextIO) -> None:
-    """Send what is still written to `stream`, its buffer included, to nobody."""
+    """Redirect `stream` to /dev/null, including what is still in its buffer: else Python fails again at exit."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, stream.fileno())
     os.close(null)
 
 
 @contextlib.contextmanager
-def _readable_trouble() -> Iterator[None]:
+def _translated() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
@@ -107,5 +107,5 @@ def _readable_trouble() -> Iterator[None]:
         silence(sys.stdout)
         raise DestinationError(
             f"Cannot write to standard output: {error.strerror}.",
-            hint="the files and the journal are in place; look at where the output goes",
+            hint="files and journal are complete; check where standard output is written to",
         ) from error

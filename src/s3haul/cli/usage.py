@@ -1,4 +1,4 @@
-"""What the parser of the command line refuses, said as every other error: what, what to do, where to read on."""
+"""Formats errors of the command-line parser like all other errors: what is wrong, what to do, where to read more."""
 
 import re
 import shlex
@@ -19,7 +19,7 @@ EXAMPLES = 2
 
 
 def refusal(error: typer.TyperException, argv: Sequence[str]) -> Iterator[str]:
-    """The lines for what typer raised. Its errors are known by what they carry: their classes are private."""
+    """The lines for an exception of typer. Its classes are private, so attributes distinguish the kinds of error."""
     context: Any = getattr(error, "ctx", None)
     command = context.command_path if context else "s3haul"
     message = error.format_message().partition(" Did you mean")[0].partition(" (Possible options")[0]
@@ -32,15 +32,17 @@ def refusal(error: typer.TyperException, argv: Sequence[str]) -> Iterator[str]:
     elif message.startswith("Got unexpected extra") and any(
         word in argv for word in ("--include", "--exclude")
     ):
-        hint = "quote patterns, or the shell puts file names in their place: --exclude '*'"
-    *lines, more = error_lines(UsageError(message, hint=hint or f"{command} --help lists what it takes"))
+        hint = "quote patterns, or the shell replaces them by file names: --exclude '*'"
+    *lines, more = error_lines(
+        UsageError(message, hint=hint or f"{command} --help lists its arguments and flags")
+    )
     if usage:
         lines = [*lines[:1], *_usage(context)]
     yield from (*lines, more)
 
 
 def _instead_of(argv: Sequence[str]) -> str:
-    """The command that does what the first word asks for."""
+    """A hint for an unknown command: what to use instead."""
     word, *rest = argv
     answer = FOREIGN_COMMANDS.get(word)
     if answer is None:

@@ -1,4 +1,4 @@
-"""`S3HAUL_<FLAG>`: each flag of a haul, given by an environment variable. A flag on the command line wins."""
+"""`S3HAUL_<FLAG>`: every flag of `cp` can be set by an environment variable. The command line has precedence."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -10,12 +10,12 @@ SETTINGS = {"auto_envvar_prefix": PREFIX}
 
 
 def name_of(flag: str) -> str:
-    """The variable of a flag, which is given as Python names it."""
+    """The environment variable of a flag; `flag` is the name of its Python parameter."""
     return f"{PREFIX}_{flag.upper()}"
 
 
 def given(params: list[Any], environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The flags among `params` that a variable sets, with the value."""
+    """The flags in `params` that an environment variable sets, with their values."""
     names = (param.name for param in params if getattr(param, "allow_from_autoenv", False))
     return {name: environ[name_of(name)] for name in names if environ.get(name_of(name))}
 

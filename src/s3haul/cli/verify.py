@@ -1,4 +1,4 @@
-"""`s3haul verify`: read every hauled file again and hold it against the checksum in the journal."""
+"""`s3haul verify`: reads every downloaded file again and compares it with the checksum in the journal."""
 
 import json as jsonlib
 import shlex
@@ -31,9 +31,10 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(dest: flags.State, *, json: flags.Json = False) -> int:
-    """Re-read every hauled file and compare it with the checksum that S3 stored. Needs no network.
+    """Compare every downloaded file with its checksum, without network.
 
-    What is damaged is marked, so that the next `s3haul cp` fetches it again. Exit code 0: every file is as it was verified. 1: some file is damaged, missing or replaced.
+    Damaged files are marked, so that the next `s3haul cp` fetches them again. Exit code 0: all files are intact. 1: a
+    file is damaged, missing or replaced.
     """
     from s3haul.api.verify import verify as verify_files  # noqa: PLC0415 - help stays fast
     from s3haul.audit.file_check import Finding, Grade  # noqa: PLC0415 - same
@@ -57,7 +58,7 @@ def verify(dest: flags.State, *, json: flags.Json = False) -> int:
             say(colour_mark(line) if streams.colour_allowed(sys.stderr) else line)
 
     def unmarked(error: S3HaulError) -> None:
-        say(f"! The damage cannot be marked for the next run: {show(error.message)}   [{error.id}]")
+        say(f"! Damaged files cannot be marked for the next run: {show(error.message)}   [{error.id}]")
 
     def progress(counts: "AuditCounts") -> None:
         with streams.unheard(sys.stderr):
@@ -85,14 +86,12 @@ def verify(dest: flags.State, *, json: flags.Json = False) -> int:
                 streams.put(f"  {count:,} {what}")
         streams.put(f"  {counts.damaged:,} damaged; {human_bytes(counts.bytes)} read")
         if counts.damaged:
-            streams.put(
-                f"To fetch what is damaged again: {show(repair)} (with the profile or role of the run)"
-            )
+            streams.put(f"To fetch damaged files again: {show(repair)} (with the profile or role of the run)")
     return 1 if counts.damaged else 0
 
 
 def _repair(source: "SourceIdentity", dest: Path) -> str:
-    """The command that fetches again what is marked."""
+    """The command that fetches the marked files again."""
     return shlex.join(["s3haul", "cp", f"s3://{source.bucket}/{source.base}", str(dest)])
 
 

@@ -21,6 +21,7 @@ def take_lock(root: Path, state_fd: int, *, shared: bool = False) -> int:
     Raises `DestinationLockedError`, which names the process that holds it; `DestinationError` if the file system
     does not support locks.
     """
+    # flock, not fcntl: a lock of fcntl is lost as soon as this process closes any other descriptor of the file.
     try:
         fd = os.open("lock", _OPEN, 0o600, dir_fd=state_fd)
     except OSError as error:

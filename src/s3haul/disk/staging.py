@@ -17,6 +17,7 @@ from s3haul.disk.limitations import TIMES, Limitations
 
 Buffer = bytes | bytearray | memoryview
 
+# O_NONBLOCK and O_NOCTTY have no effect on files. They protect against a FIFO or terminal device with that name.
 _AGAIN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NAME = re.compile(r"[0-9a-f]{8}-[0-9]+", re.ASCII)

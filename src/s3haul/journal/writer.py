@@ -120,6 +120,8 @@ class Writer:
 
     def _commit(self, statements: list[Statements]) -> None:
         self._sync()
+        # IMMEDIATE takes the write lock now: a transaction that upgrades from read to write later can fail at once
+        # with SQLITE_BUSY, without the busy timeout.
         self._connection.execute("BEGIN IMMEDIATE")
         for sql, parameters in statements:
             parameters.sort(key=itemgetter(0))  # in key order, each page of the table is written once

@@ -68,11 +68,11 @@ def wildcard_in_equals(statement: Statement, scope: Scope) -> Problem | None:
         if any("*" in value or "?" in value for value in clause.values):
             name, diagnosis = _WILD[clause.key]
             said = _denied(scope) if clause.key.startswith("kms:") else denied(LIST, "arn:aws:s3:::BUCKET")
-            mended = _with_like(statement, clause, name, clause.values)
+            corrected = _with_like(statement, clause, name, clause.values)
             return Problem(
                 f"{name} is compared with {clause.operator}, which does not support wildcards",
                 said,
-                (mended,),
+                (corrected,),
                 diagnosis,
             )
     return None
@@ -89,11 +89,11 @@ def wrong_via_service(statement: Statement, scope: Scope) -> Problem | None:
     if not about_s3 or any(_is_via_s3(value, regions) for value in found.values):
         return None
     wanted = via_service(min(regions, default="REGION"))
-    mended = with_clauses(
+    corrected = with_clauses(
         statement, (found.operator, found.key, None), ("StringEquals", "kms:ViaService", wanted)
     )
     return Problem(
-        f"kms:ViaService is {found.values[0]}, but S3 calls KMS as {wanted[0]}", _denied(scope), (mended,)
+        f"kms:ViaService is {found.values[0]}, but S3 calls KMS as {wanted[0]}", _denied(scope), (corrected,)
     )
 
 
@@ -108,16 +108,16 @@ def network_condition(statement: Statement, scope: Scope) -> Problem | None:
     if not allows(statement):
         if _THROUGH_A_SERVICE & {clause.key for clause in clauses(statement)}:
             return None
-        mended = with_clauses(statement, ("Bool", "aws:ViaAWSService", ["false"]))
-        return Problem(text, _denied(scope, explicit=True), (mended,))
+        corrected = with_clauses(statement, ("Bool", "aws:ViaAWSService", ["false"]))
+        return Problem(text, _denied(scope, explicit=True), (corrected,))
     others = (each for each in scope.others(statement) if allows(each) and covers(each, DECRYPT))
     if any(not _network(each) for each in others):
         return None
-    mended = with_clauses(statement, *((clause.operator, clause.key, None) for clause in found))
-    if _clause(mended, VIA) is None:
+    corrected = with_clauses(statement, *((clause.operator, clause.key, None) for clause in found))
+    if _clause(corrected, VIA) is None:
         region = min(_key_regions(statement), default=scope.region or "REGION")
-        mended = with_clauses(mended, ("StringEquals", "kms:ViaService", via_service(region)))
-    return Problem(text, _denied(scope), (mended,))
+        corrected = with_clauses(corrected, ("StringEquals", "kms:ViaService", via_service(region)))
+    return Problem(text, _denied(scope), (corrected,))
 
 
 RULES = (

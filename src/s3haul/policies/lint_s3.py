@@ -80,11 +80,11 @@ def no_such_action(statement: Statement, scope: Scope) -> Problem | None:
     if not (wrong and allows(statement)):
         return None
     right = _OPERATIONS[wrong[0].lower()]
-    mended = dict.fromkeys(_OPERATIONS.get(action.lower(), action) for action in actions(statement))
+    corrected = dict.fromkeys(_OPERATIONS.get(action.lower(), action) for action in actions(statement))
     return Problem(
         f"{wrong[0]} is not an action; the operation needs {right}",
         denied(right, "arn:aws:s3:::BUCKET" if right != READ else "arn:aws:s3:::BUCKET/KEY"),
-        (statement | {"Action": shortest(list(mended))},),
+        (statement | {"Action": shortest(list(corrected))},),
         None if right != READ else "S3H-S3-04",
     )
 
@@ -99,14 +99,16 @@ def prefix_shuts_out(statement: Statement, scope: Scope) -> Problem | None:
     shut = [prefix for prefix in readable if not any(like(prefix, each) for each in patterns)]
     if not shut:
         return None
-    mended = with_clauses(statement, *((clause.operator, "s3:prefix", None) for clause in narrowed))
+    corrected = with_clauses(statement, *((clause.operator, "s3:prefix", None) for clause in narrowed))
     if "" not in readable:
-        mended = with_clauses(mended, ("StringLike", "s3:prefix", [f"{prefix}*" for prefix in readable]))
+        corrected = with_clauses(
+            corrected, ("StringLike", "s3:prefix", [f"{prefix}*" for prefix in readable])
+        )
     where = f"below {shut[0]!r}" if shut[0] else "at the bucket's root"
     return Problem(
         f"s3:prefix does not allow listing {where}, although objects there may be read",
         denied(LIST, "arn:aws:s3:::BUCKET"),
-        (mended,),
+        (corrected,),
     )
 
 

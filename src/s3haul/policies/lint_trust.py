@@ -47,11 +47,11 @@ def no_external_id(statement: Statement, scope: Scope) -> Problem | None:
     ):
         return None
     found = [(clause.operator, clause.key, None) for clause in _external_id(statement)]
-    mended = with_clauses(statement, *found, ("StringEquals", "sts:ExternalId", ["EXTERNAL-ID"]))
+    corrected = with_clauses(statement, *found, ("StringEquals", "sts:ExternalId", ["EXTERNAL-ID"]))
     return Problem(
         "another account may assume the role without an External ID",
         "no error: anyone who can make the trusted account assume the role gets access (confused deputy)",
-        (mended,),
+        (corrected,),
     )
 
 

@@ -54,7 +54,7 @@ def flaws(document: Any) -> Iterator[Flaw]:
             yield Flaw(number, "a statement must be an object")
             continue
         for text in _statement_flaws(statement, attached=attached):
-            yield Flaw(number, text, _mended(statement, attached=attached))
+            yield Flaw(number, text, _corrected(statement, attached=attached))
 
 
 def _statement_flaws(statement: Statement, *, attached: bool) -> Iterator[str]:
@@ -118,7 +118,7 @@ def _is_condition(value: Any) -> bool:
     )
 
 
-def _mended(statement: Statement, *, attached: bool) -> Statement | None:
+def _corrected(statement: Statement, *, attached: bool) -> Statement | None:
     """The statement with corrected names of elements, and without those that are not allowed, if that makes it valid."""
     spelled = {name.lower(): name for name in _STATEMENT} | {f"{name.lower()}s": name for name in _STATEMENT}
     renamed = {spelled.get(name.lower(), name): value for name, value in statement.items()}

@@ -27,10 +27,10 @@ class Document:
 
 def read(body: bytes) -> Document:
     """Parse a document. Raises ValueError if it is not UTF-8, has a DOCTYPE, or is not XML."""
-    return Document(parse(sound(body)))
+    return Document(parse(checked_text(body)))
 
 
-def sound(body: bytes) -> str:
+def checked_text(body: bytes) -> str:
     """Decode a document. Raises ValueError if it is not UTF-8, or contains a DOCTYPE, an entity or NUL."""
     text = body.decode("utf-8")
     # The parser gets text, not bytes, so it ignores a declared encoding; and without NUL it does not guess UTF-16.
@@ -41,7 +41,7 @@ def sound(body: bytes) -> str:
 
 
 def parse(text: str) -> ET.Element:
-    """The root of a document that `sound` accepted. Raises ValueError if it is not XML."""
+    """The root of a document that `checked_text` accepted. Raises ValueError if it is not XML."""
     parser = ET.XMLParser()  # noqa: S314 - without a DOCTYPE there are no entities to expand
     try:
         parser.feed(text)

@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 from xml.etree import ElementTree as ET
 
 from s3haul.models import ListPage, ObjectRef, UnusableEntry
-from s3haul.s3.documents import Document, count, parse, sound
+from s3haul.s3.documents import Document, checked_text, count, parse
 from s3haul.s3.faults import http_date
 
 Entries = tuple[tuple[ObjectRef, ...], tuple[UnusableEntry, ...]]
@@ -55,7 +55,7 @@ class PageDocument(Document):
 
 def read(body: bytes) -> PageDocument:
     """Parse a page. Raises ValueError for an invalid document."""
-    text = sound(body)
+    text = checked_text(body)
     return _read_by_pattern(text) or PageDocument(parse(text))
 
 

@@ -172,6 +172,7 @@ class TransferThread:
                         pass
             else:
                 self._multi.socket_action(number, _ready(events))
+        # libcurl has no timer of its own: connect timeouts, stalls and limits only work if we call it at that time.
         if self._deadline is not None and time.monotonic() >= self._deadline:
             self._deadline = None
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
@@ -189,6 +190,7 @@ class TransferThread:
                 self._finish(handle, code, message)
 
     def _finish(self, handle: pycurl.Curl, code: int, message: str) -> None:
+        # Remove it first: libcurl must not touch the handle while `end` resets its callbacks, or when it is reused.
         self._multi.remove_handle(handle)
         if self._network.on_timing is not None and not code:
             self._network.on_timing(timing_of(handle))
