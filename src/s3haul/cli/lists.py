@@ -77,7 +77,7 @@ def _spooled(objects: ObjectList) -> Iterator[ObjectList]:
         given: BinaryIO = sys.stdin.buffer if objects.location == STDIN else path.open("rb")
     except OSError as error:
         raise SourceError(
-            f"Cannot read {objects.location}: {error.strerror}.", hint="check the name", id="S3H-S3-20"
+            f"Cannot read {objects.location}: {error.strerror}.", hint="check the name", id="S3H-S3-23"
         ) from None
     with given:
         if objects.location != STDIN and stat.S_ISREG(os.fstat(given.fileno()).st_mode):

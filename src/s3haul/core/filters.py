@@ -44,7 +44,7 @@ def idle(filters: Filters) -> str | None:
 def nothing_selected(filters: Filters, filtered: int) -> str:
     """Why a run has nothing to do: the filters, or there is nothing."""
     if not filtered:
-        return "Nothing is there: the bucket is empty, or no key begins with the prefix."
+        return "Nothing is there: the bucket or the list is empty, or no key begins with the prefix."
     if not filters:
         return f"No object of {human_count(filtered)} meets the conditions of size, age, storage class and --regex."
     hint = (

@@ -1,4 +1,4 @@
-"""The producer: reads the listing page by page and sends what is to be done to be fetched.
+"""The producer: reads the listing page by page, or what stands in its place, and sends what is to be done to be fetched.
 
 Each page is checked (is the listing complete so far?), merged with the journal's rows of the same key
 range and with the disk, and turned into targets. One page is looked at in one hop to a thread. Keys
@@ -17,6 +17,7 @@ from s3haul.core.space import SpaceEstimate
 from s3haul.diagnose.run_errors import run_error
 from s3haul.engine.context import Calls, Context
 from s3haul.engine.decision import Decision, Target, decide_target, same_version
+from s3haul.engine.neighbours import among_neighbours
 from s3haul.errors import S3HaulError, SourceError
 from s3haul.events import AlreadyDone, Finished, Listed, ListingEnded, Warned
 from s3haul.journal import KnownRow
@@ -156,6 +157,8 @@ def _look_at(ctx: Context, shadows: ShadowFilter[Entry], left: dict[str, Partial
         placed += shadows.flush()
         if is_whole(ctx):
             ctx.journal.mark_gone_after(batch.last)
+    if not is_whole(ctx):
+        placed = among_neighbours(ctx, placed)
     survey = _survey(ctx, placed, left)
     survey.ended = [unusable(entry) for entry in batch.unusable if _is_selected(ctx, entry)]
     survey.filtered += len(batch.unusable) - len(survey.ended)

@@ -123,6 +123,14 @@ class Journal:
         """As `known`, of just these keys."""
         return {} if self._empty else self._reader.known_of(keys)
 
+    def outcomes_of(self, keys: Sequence[str]) -> list[Outcome]:
+        """What became of those of these keys that are listed, as far as it is committed."""
+        return [] if self._empty else self._reader.outcomes_of(keys)
+
+    def has_below(self, key: str) -> bool:
+        """Whether a listed and committed key begins with this one and a slash."""
+        return not self._empty and self._reader.has_below(key)
+
     def keys_after(self, key: str, count: int) -> list[str]:
         """The committed and listed keys behind `key`, at most so many."""
         return self._reader.keys_after(key, count)
@@ -131,7 +139,7 @@ class Journal:
         """Queue an object that will land block by block in a temporary file of its own."""
         self._writer.submit(PUT_PARTIAL, partial_row(partial))
 
-    def landed(self, temporary: str, block: Block) -> None:
+    def block_stored(self, temporary: str, block: Block) -> None:
         """Queue a block of that file; its bytes must have been written."""
         self._writer.submit(PUT_BLOCK, block_row(temporary, block))
 

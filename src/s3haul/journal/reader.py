@@ -30,6 +30,7 @@ _LISTED_BETWEEN = (
 )
 _LISTED_OF = "SELECT * FROM objects WHERE listed = 1 AND key IN"
 _KEYS_AT_ONCE = 500  # parameters of a statement
+_BELOW = "SELECT 1 FROM objects WHERE key >= ? AND key < ? AND listed = 1 LIMIT 1"  # "0" follows "/"
 _KEYS_AFTER = "SELECT key FROM objects WHERE key > CAST(? AS TEXT) AND listed = 1 ORDER BY key LIMIT ?"
 _KIND = Row._fields.index("kind")
 _AFTER = "SELECT * FROM objects WHERE key > ? ORDER BY key LIMIT ?"
@@ -124,8 +125,16 @@ class Reader:
 
     def done_of(self, keys: Sequence[str]) -> set[tuple[str, str, int]]:
         """Key, ETag and size of those of these keys that are done and listed."""
-        outcomes = self._listed(self._listed_of(keys))
+        outcomes = self.outcomes_of(keys)
         return {(ref.key, ref.etag, ref.size) for ref, state, *_ in outcomes if state is State.DONE}
+
+    def outcomes_of(self, keys: Sequence[str]) -> list[Outcome]:
+        """What became of those of these keys that are listed."""
+        return self._listed(self._listed_of(keys))
+
+    def has_below(self, key: str) -> bool:
+        """Whether a listed key begins with this one and a slash."""
+        return bool(self._query(_BELOW, (f"{key}/", f"{key}0")))
 
     def keys_after(self, key: str, count: int) -> list[str]:
         """The listed keys behind `key`, at most so many."""

@@ -68,7 +68,7 @@ def refused(
     name: str, what: str, *, hint: str = "fetch the report again, or wait for the next one"
 ) -> SourceError:
     """A report that cannot be used."""
-    return SourceError(f"The inventory {name} is refused: {what}.", hint=hint, id="S3H-S3-21")
+    return SourceError(f"The inventory {name} is refused: {what}.", hint=hint, id="S3H-S3-24")
 
 
 class Inventory:

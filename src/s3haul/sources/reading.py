@@ -57,7 +57,7 @@ class KeyLists:
             file: BinaryIO = await in_thread(None, open, self._objects.location, "rb")
         except OSError as error:
             raise SourceError(
-                f"Cannot read {self.name}: {error.strerror}.", hint="check the name", id="S3H-S3-20"
+                f"Cannot read {self.name}: {error.strerror}.", hint="check the name", id="S3H-S3-23"
             ) from None
         with file:
             following = chunked(self._below(file))

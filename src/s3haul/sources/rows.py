@@ -38,7 +38,7 @@ class ObjectRow(NamedTuple):
 def wrong(where: str, what: str, *, hint: str | None = None) -> SourceError:
     """A list that cannot be used: in which file and line, and why."""
     return SourceError(
-        f"{where}: {what}.", hint=hint or "s3haul help sources tells what a list looks like", id="S3H-S3-20"
+        f"{where}: {what}.", hint=hint or "s3haul help sources tells what a list looks like", id="S3H-S3-23"
     )
 
 
@@ -89,5 +89,5 @@ def _told() -> Iterator[None]:
         raise SourceError(
             f"The list of objects could not be sorted: {error}.",
             hint="set TMPDIR to a directory with more space",
-            id="S3H-S3-20",
+            id="S3H-S3-23",
         ) from None
