@@ -179,6 +179,6 @@ class MemoryStore:
         found = self.objects.get(key)
         if found is None:
             raise refused(404, "NoSuchKey", "The specified key does not exist.")
-        if version_id is not None and version_id != found.version_id:
+        if version_id not in {None, found.version_id or "null"}:
             raise refused(404, "NoSuchVersion", "The specified version does not exist.")
         return found

@@ -27,6 +27,16 @@ MAY_SEE_PARTS = {
         }
     ],
 }
+MAY_SEE_VERSIONS = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": ["s3:ListBucketVersions", "s3:GetObjectVersion"],
+            "Resource": [f"arn:aws:s3:::{seed.BUCKET}", f"arn:aws:s3:::{seed.BUCKET}/*"],
+        }
+    ],
+}
 
 
 @asynccontextmanager
@@ -47,7 +57,7 @@ async def open_on_demo(
     contents: Mapping[str, Upload], page_size: int, concurrency: int, *, transport: str, tls: bool = True
 ) -> AsyncIterator[ObjectStore]:
     with DemoServer(tls=tls) as server, tempfile.TemporaryDirectory() as directory:
-        server.cloud.roles[seed.ROLE_ARN].policies.append(MAY_SEE_PARTS)
+        server.cloud.roles[seed.ROLE_ARN].policies += [MAY_SEE_PARTS, MAY_SEE_VERSIONS]
         for key, one in contents.items():
             server.cloud.put(
                 seed.BUCKET,

@@ -64,7 +64,7 @@ OpenBucket = Callable[[Mapping[str, Upload], int, int], AbstractAsyncContextMana
 class StoreCase:
     """One implementation: `open(contents, page size, concurrency)` gives a store of a fresh bucket.
 
-    `lacks` may hold: odd-keys, no-checksum, composite, parts, small-parts (below 5 MiB), layout, kms,
+    `lacks` may hold: odd-keys, versions, no-checksum, composite, parts, small-parts (below 5 MiB), layout, kms,
     encoding, and names of checksum algorithms.
     """
 
@@ -141,6 +141,25 @@ class ObjectStoreContract:
         async with bucket({"a": Upload(b"x")}) as store:
             page = await store.list_page("nothing/")
         assert (page.entries, page.truncated, page.key_count, page.empty_answer) == ((), False, 0, False)
+
+    async def test_all_versions_are_listed_page_by_page_and_each_can_be_looked_at(self, bucket):
+        keys = ["a", "p/1", "p/2", "p/3", "q"]
+        contents = {key: Upload(key.encode()) for key in keys}
+        async with bucket(contents, needs={"versions"}, page_size=2) as store:
+            pages = [await store.list_versions("p/")]
+            while pages[-1].truncated:
+                pages.append(
+                    await store.list_versions("p/", marker=(pages[-1].next_key, pages[-1].next_version))
+                )
+            nothing = await store.list_versions("nothing/")
+            entries = [entry for page in pages for entry in page.entries]
+            for entry in entries:
+                assert entry.ref.version_id
+                seen = await store.head(entry.ref.key, version_id=entry.ref.version_id)
+                assert (seen.etag, seen.size) == (entry.ref.etag, entry.ref.size)
+        assert [entry.ref.key for entry in entries] == ["p/1", "p/2", "p/3"]
+        assert all(entry.latest and not entry.deleted for entry in entries)
+        assert (nothing.entries, nothing.truncated, nothing.empty_answer) == ((), False, False)
 
     async def test_listing_head_and_get_agree_about_an_object(self, bucket):
         async with bucket({"a": Upload(noise(1000))}) as store:

@@ -17,6 +17,7 @@ from s3haul.store.protocol import ObjectStore
 MINISTACK_LACKS = {
     "layout": "GetObjectAttributes gives the parts' sizes without their checksums",
     "parts": "GET with partNumber carries the whole object's checksum instead of the part's",
+    "versions": "its role may not list them; test_versions asks as the owner",
 }
 SEAWEEDFS_LACKS = {
     "kms": "its key identifiers are names, it refuses ARNs",
@@ -24,6 +25,7 @@ SEAWEEDFS_LACKS = {
     "odd-keys": "it cleans paths: a//b is a/b, ../x is refused, a backslash is a slash",
     "parts": "GET with partNumber carries no checksum",
     "small-parts": "parts below 5 MiB are refused, as S3 does",
+    "versions": "its role may not list them",
 }
 
 MOTO_LACKS = {

@@ -108,6 +108,9 @@ def test_a_report_of_another_writer_names_the_objects(world, form, write):
     ran = world.cp("--inventory", str(manifest))
     assert ran.code == 0, ran.text
     assert tree(world.dest) == world.bodies()
+    for key, line in world.manifest().items():
+        told = datetime.fromisoformat(line["last_modified"]).timestamp()
+        assert told == pytest.approx(world.bucket.current(key).last_modified, abs=0.001)
     assert world.server.count("ListObjectsV2") == world.server.count("HeadObject") == 0
 
 

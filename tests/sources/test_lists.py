@@ -5,6 +5,7 @@ import json
 import pytest
 
 from s3haul.demo import seed
+from s3haul.errors import SourceError
 from sources.world import SOURCE, tree
 
 SOME = ["data/0/00.bin", "data/1/04.bin", "data/2/11.bin"]
@@ -144,3 +145,46 @@ def test_an_entry_that_names_no_usable_object_is_a_failure_and_no_bug(world, mon
         assert ran.summary["balanced"]
         assert ran.summary["reconciled"]["deleted"] == 0
     assert world.manifest()[f"{key[:7]}\\xff"]["reason"] == "unusable-entry"
+
+
+@pytest.mark.parametrize("order", [["d", "d/e", "d/e/f"], ["d/e/f", "d/e", "d"], ["d/e", "d/e/f", "d"]])
+def test_keys_of_several_lists_that_are_file_and_directory_of_each_other_all_land(world, order):
+    for key in order:
+        world.put(key, key.encode())
+    for key in order:
+        ran = world.cp("--files-from", world.file([key]))
+        assert ran.code == 0, ran.text
+        assert ran.summary["done"]["objects"] == 1
+    wanted = {"~s3haul~@d": b"d", "d/~s3haul~@e": b"d/e", "d/e/f": b"d/e/f"}
+    assert tree(world.dest) == wanted
+    assert world.run("verify", str(world.dest)).code == 0
+    again = world.cp("--files-from", world.file(order))
+    assert again.summary["unchanged"]["objects"] == 3
+    assert world.cp("--include", "d*").code == 0
+    assert {path: body for path, body in tree(world.dest).items() if "data" not in path} == wanted
+
+
+def test_a_list_of_objects_that_are_all_refused_ends_the_run_at_its_first_page(world, monkeypatch):
+    monkeypatch.setattr("s3haul.engine.object_sources.PAGE", 100)
+    keys = world.file([f"data/0/00.bin{n}" for n in range(300)])
+    world.server.cloud.roles[seed.ROLE_ARN].policies.clear()
+    ran = world.cp("--files-from", keys)
+    assert ran.code == 4, ran.text
+    assert world.server.count("HeadObject") < 200
+
+
+def test_an_empty_list_selects_nothing_and_says_so(world):
+    ran = world.cp("--files-from", world.file([]))
+    assert ran.code == 0
+    assert any("the list is empty" in said for said in ran.summary["warnings"])
+    assert world.cp("--files-from", world.file([]), "--fail-if-empty").code == 6
+
+
+@pytest.mark.parametrize("flags", [(), ("--dryrun",)])
+def test_what_ends_a_run_while_objects_are_looked_up_is_one_error(world, monkeypatch, flags):
+    async def persist(*_):
+        raise SourceError("The lights went out.")
+
+    monkeypatch.setattr("s3haul.engine.object_sources.persist", persist)
+    ran = world.cp("--files-from", world.file(SOME), *flags)
+    assert (ran.code, "The lights went out" in ran.err) == (6, True), ran.text

@@ -36,7 +36,7 @@ def test_the_prices_that_come_along_are_dated_and_whole():
 
 
 def test_a_dry_run_foresees_objects_requests_names_and_money(world):
-    world.put("big", Generated(1, 300 << 20), sse="AES256", storage_class="STANDARD_IA")
+    world.put("big", Generated(1, 300 << 20), storage_class="STANDARD_IA")
     world.put("cold", b"x" * 1000, storage_class="GLACIER")
     world.put("a//b", b"x")
     ran = world.cp("--dryrun")
@@ -54,7 +54,9 @@ def test_a_dry_run_foresees_objects_requests_names_and_money(world):
     assert found["sizes"]["STANDARD_IA"] == 300 << 20
     assert found["costs"]["retrieval"] == pytest.approx((300 << 20) / 1e9 * 0.01)
     assert found["prices"]["as_of"] == prices().as_of
+    assert found["classes"]["GLACIER"] == {"objects": 1, "bytes": 1000}
     text = world.run("cp", SOURCE, str(world.dest), "--profile", "export", "--dryrun").out
+    assert ["(dryrun)", "STANDARD_IA", "1", "300", "MiB"] in [line.split() for line in text.splitlines()]
     for said in (
         "largest: 300 MiB big",
         "1 of them get another name",
@@ -136,6 +138,11 @@ def test_a_run_ends_in_order_at_its_limit_of_bytes_and_the_next_ones_go_on(world
     assert codes == [7, 7, 0, 0]
     assert all(after - before <= 450 for before, after in zip([0, *sizes], sizes, strict=False))
     assert tree(world.dest) == world.bodies()
+
+
+def test_a_run_that_is_at_its_limit_lists_no_further(world):
+    assert world.cp("--max-transfer", "150", "--page-size", "1").code == 7
+    assert world.server.count("ListObjectsV2") < 5
 
 
 def test_an_object_beyond_the_limit_is_named(world):

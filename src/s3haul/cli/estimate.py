@@ -31,6 +31,9 @@ def as_object(estimate: Estimate, past_rate: float | None) -> dict[str, Any]:
     rate = past_rate or LINK
     return {
         **asdict(estimate),
+        "classes": {
+            name: {"objects": objects, "bytes": size} for name, (objects, size) in estimate.classes.items()
+        },
         "largest": [{"key": key, "size": size} for size, key in estimate.largest_first],
         "kms_calls": estimate.kms_calls,
         "seconds": round(estimate.needed_bytes / rate, 1),
@@ -49,6 +52,8 @@ def lines(estimate: Estimate, past_rate: float | None) -> Iterator[str]:
 def _lines(estimate: Estimate, past_rate: float | None) -> Iterator[str]:
     objects = human_count(estimate.objects, "object")
     yield f"{objects}, {human_bytes(estimate.bytes)}; {human_count(estimate.filtered)} filtered"
+    if len(estimate.classes) > 1:
+        yield from _table(estimate)
     if estimate.archived:
         share = estimate.archived_bytes / estimate.bytes if estimate.bytes else 0.0
         yield (
@@ -75,6 +80,12 @@ def _lines(estimate: Estimate, past_rate: float | None) -> Iterator[str]:
         yield _money_line(money(estimate))
     if said := estimate.room.warning():
         yield f"! {said}"
+
+
+def _table(estimate: Estimate) -> Iterator[str]:
+    yield f"  {'storage class':<20} {'objects':>13} {'bytes':>10}"
+    for name, (objects, size) in sorted(estimate.classes.items()):
+        yield f"  {show(name):<20} {objects:>13,} {human_bytes(size):>10}"
 
 
 def _money_line(found: Costs) -> str:

@@ -71,7 +71,7 @@ def nothing_selected(filters: Filters, filtered: int) -> str:
     if not filtered and prefixes_to_list(filters, "") != ("",):
         return "No key begins with what --include asks for: keys are case-sensitive, and a pattern sees them without the prefix."
     if not filtered:
-        return "Nothing is there: the bucket is empty, or no key begins with the prefix."
+        return "Nothing is there: the bucket or the list is empty, or no key begins with the prefix."
     if not filters:
         return f"No object of {human_count(filtered)} meets the conditions of size, age, storage class and --regex."
     hint = (

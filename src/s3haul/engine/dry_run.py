@@ -33,7 +33,8 @@ class Estimate:
     """What the run would ask of S3, KMS and the disk. Without Bucket Keys every GET and HEAD of it is one Decrypt.
 
     `present` is what the journal calls done; it is part of `objects` and will not be fetched. `vanished` are objects
-    that a list names and that are not there; they are not part of it. `encoded`, `largest`, `reads` (GET and HEAD) and
+    that a list names and that are not there; they are not part of it. `classes` are objects and bytes by storage class.
+    `encoded`, `largest`, `reads` (GET and HEAD) and
     `sizes` are of what would be fetched, the last two by storage class. `lookups` are the HEAD requests of a list.
     """
 
@@ -52,6 +53,7 @@ class Estimate:
     needed_bytes: int = 0
     free_bytes: int = 0
     free_files: int = 0
+    classes: dict[str, tuple[int, int]] = field(default_factory=dict)
     reads: dict[str, int] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
     largest: list[tuple[int, str]] = field(default_factory=list)  # a heap of size and key
@@ -129,6 +131,8 @@ def _fetched(ctx: ReadContext, estimate: Estimate, placed: Sequence[tuple[Entry,
     estimate.objects += len(placed)
     for (ref, present), shadowed in placed:
         estimate.bytes += ref.size
+        objects, size = estimate.classes.get(ref.storage_class, (0, 0))
+        estimate.classes[ref.storage_class] = (objects + 1, size + ref.size)
         if ref.archived and not options.force_glacier_transfer:
             estimate.archived += 1
             estimate.archived_bytes += ref.size

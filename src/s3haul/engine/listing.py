@@ -1,4 +1,4 @@
-"""The producer: reads the listing page by page and sends what is to be done to be fetched.
+"""The producer: reads the listing page by page, or what stands in its place, and sends what is to be done to be fetched.
 
 Pages come from `parallel_listing`. Each is merged with the journal's rows of the same keys and with the disk,
 and turned into targets. One page is looked at in one hop to a thread. Keys whose path depends on keys still to
@@ -20,6 +20,7 @@ from s3haul.diagnose.run_errors import run_error
 from s3haul.engine.batch import Batch
 from s3haul.engine.context import Context, ReadContext
 from s3haul.engine.decision import Decision, Target, decide_target, same_version
+from s3haul.engine.neighbours import among_neighbours
 from s3haul.engine.parallel_listing import ParallelListing
 from s3haul.engine.shadowing import Shadows
 from s3haul.errors import S3HaulError, SourceError
@@ -156,7 +157,10 @@ def _files_across(ctx: Context, point: str) -> list[str]:
 
 def _look_at(ctx: Context, shadows: Shadows[Entry], left: dict[str, Partial], batch: Batch) -> Survey:
     """One page against the journal and the disk. Runs in a thread."""
-    survey = _survey(ctx, _place(ctx, shadows, batch), left)
+    placed = _place(ctx, shadows, batch)
+    if not is_whole(ctx):
+        placed = among_neighbours(ctx, placed)
+    survey = _survey(ctx, placed, left)
     survey.ended = [unusable(entry) for entry in batch.unusable if _is_selected(ctx, entry)]
     survey.filtered += len(batch.unusable) - len(survey.ended)
     survey.ended += batch.outcomes

@@ -4,7 +4,6 @@ The rows of a list become what the listing would have said of the same objects, 
 say all of that, S3 is asked (HEAD, many at a time); also for archived objects, which may have been restored.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import closing
 from typing import NamedTuple
@@ -13,10 +12,13 @@ from s3haul.core.conditions import key_choice
 from s3haul.core.etags import same_etag
 from s3haul.core.retry import Move
 from s3haul.core.text import human_count
+from s3haul.diagnose.reasons import DENIED
+from s3haul.diagnose.run_errors import run_error
 from s3haul.engine.batch import Batch, SerialBatches
 from s3haul.engine.context import ReadContext
 from s3haul.engine.decision import Target
-from s3haul.errors import SourceError
+from s3haul.engine.tasks import together
+from s3haul.errors import Fault, FaultKind, SourceError
 from s3haul.events import Changed, Noted, Warned
 from s3haul.models import ARCHIVED, ObjectRef, Outcome, State
 from s3haul.sources import ObjectRow, RowSource, SortedRows
@@ -25,6 +27,7 @@ from s3haul.store.retrying import GaveUpError
 from s3haul.threads import in_thread
 
 VANISHED = "vanished"
+MANY = 100  # objects
 
 
 class ListedObjects:
@@ -94,18 +97,26 @@ def _check_versions(page: Sequence[ObjectRow], following: Sequence[ObjectRow], n
 async def _looked_up(ctx: ReadContext, page: Sequence[ObjectRow]) -> _Found:
     """What a page of the listing would say of these objects. What the filters leave out is not asked for."""
     selected = key_choice(ctx.options, ctx.source.base)
-    async with asyncio.TaskGroup() as group:
-        asked = {
-            row.key: group.create_task(_look_up(ctx, row))
-            for row in page
-            if (not row.complete or row.storage_class in ARCHIVED) and selected(row.key)
-        }
-    found = [asked[row.key].result() if row.key in asked else _told(row) for row in page]
+    doubtful = [
+        row for row in page if (not row.complete or row.storage_class in ARCHIVED) and selected(row.key)
+    ]
+    answers = await together(_look_up(ctx, row) for row in doubtful)
+    _check_rights(ctx, answers)
+    asked = dict(zip((row.key for row in doubtful), answers, strict=True))
+    found = [asked.get(row.key) or _told(row) for row in page]
     return _Found(
         [each for each in found if isinstance(each, ObjectRef)],
         tuple(each for each in found if isinstance(each, Outcome)),
         len(asked),
     )
+
+
+def _check_rights(ctx: ReadContext, found: Sequence[ObjectRef | Outcome]) -> None:
+    """Raises `S3HaulError` where every one of many objects is refused, and none could be read before: so will the others."""
+    if len(found) < MANY or ctx.limiter.health.good:
+        return
+    if all(isinstance(each, Outcome) and each.reason in DENIED for each in found):
+        raise run_error(Fault(FaultKind.HTTP, "HEAD was refused", status=403), ctx.store.reading)
 
 
 def _told(row: ObjectRow) -> ObjectRef:

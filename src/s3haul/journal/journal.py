@@ -126,6 +126,14 @@ class Journal:
         """As `known`, of just these keys."""
         return {} if self._empty else self._reader.known_of(keys)
 
+    def outcomes_of(self, keys: Sequence[str]) -> list[Outcome]:
+        """The committed outcomes of those of these keys that are listed."""
+        return [] if self._empty else self._reader.outcomes_of(keys)
+
+    def has_below(self, key: str) -> bool:
+        """Whether a listed and committed key begins with this one and a slash."""
+        return not self._empty and self._reader.has_below(key)
+
     def keys_between(self, first: str, end: str | None, count: int) -> list[str]:
         """The committed and listed keys with first <= key < end (None: without end), at most so many."""
         return self._reader.keys_between(first, end, count)

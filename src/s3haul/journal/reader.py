@@ -118,8 +118,16 @@ class Reader:
 
     def done_of(self, keys: Sequence[str]) -> set[tuple[str, str, int]]:
         """Key, ETag and size of those of these keys that are done and listed."""
-        outcomes = self._listed(self._listed_of(keys))
+        outcomes = self.outcomes_of(keys)
         return {(ref.key, ref.etag, ref.size) for ref, state, *_ in outcomes if state is State.DONE}
+
+    def outcomes_of(self, keys: Sequence[str]) -> list[Outcome]:
+        """The outcomes of those of these keys that are listed."""
+        return self._listed(self._listed_of(keys))
+
+    def has_below(self, key: str) -> bool:
+        """Whether a listed key begins with this one and a slash."""
+        return bool(self.keys_between(f"{key}/", f"{key}0", 1))  # "0" follows "/"
 
     def keys_between(self, first: str, end: str | None, count: int) -> list[str]:
         """The listed keys with first <= key < end (None: without end), at most so many."""
