@@ -17,6 +17,7 @@ from s3haul.errors import DestinationError
 from s3haul.events import Emit, Event, Warned
 from s3haul.journal import SourceIdentity
 from s3haul.options import AccessOptions, DestinationOptions, SourceOptions, TransferOptions
+from s3haul.store.protocol import OnTiming
 
 FILES_PER_REQUEST = 2  # a connection and a file
 SPARE_FILES = 128  # kept directories, the journal, the libraries
@@ -37,12 +38,14 @@ async def download(
     transfer: TransferOptions = _DEFAULT_TRANSFER,
     on_event: Emit = _ignore,
     on_open: Callable[[OpenStore], None] = _ignore,
+    on_timing: OnTiming | None = None,
     stats: Stats | None = None,
     handle_signals: bool = False,
 ) -> Stats:
     """Copy what is selected, and return the counts; `failed` and `skipped` in them tell what is not here.
 
-    `on_event` is called on the event loop and must return at once; `on_open` learns how the bucket is reached.
+    `on_event` is called on the event loop and must return at once; `on_open` learns how the bucket is reached,
+    `on_timing` how long each request took (in threads, and of the curl transport alone).
     `stats` is counted into, so that it can be read during the run and after an error. With `handle_signals` INT,
     TERM and HUP end the run in order; that needs the main thread. Raises `S3HaulError` for what ends a run early.
     """
@@ -55,7 +58,7 @@ async def download(
     transfer = within_open_files(transfer, emit)
     with closing(Destination.open(destination.root, force=destination.force)) as opened:
         opened.lock()  # before any request: a destination in use costs none
-        async with open_store(access, source, transfer, on_event=emit) as bucket:
+        async with open_store(access, source, transfer, on_event=emit, on_timing=on_timing) as bucket:
             on_open(bucket)
             job = Job(
                 store=bucket.store,

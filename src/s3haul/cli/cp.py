@@ -5,11 +5,10 @@ Turns flags into records; `cli.haul` does the run. No decision about objects is 
 
 import typer
 
-from s3haul.cli import flags, parsing
+from s3haul.cli import flags, parsing, variables
 from s3haul.cli.commands import Grouped
 from s3haul.cli.flags import LogFormats, Transports
 from s3haul.cli.loading import quick_imports
-from s3haul.cli.variables import SETTINGS
 from s3haul.errors import UsageError
 from s3haul.options import AccessOptions, Existing, OutputOptions, TransferOptions
 
@@ -30,7 +29,7 @@ _SSE = ("aws:kms", "aws:kms:dsse", "AES256")
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command("cp", cls=Grouped, epilog=EPILOG, context_settings=SETTINGS)(cp)
+    app.command("cp", cls=Grouped, epilog=EPILOG, context_settings=variables.SETTINGS)(cp)
 
 
 def cp(
@@ -128,7 +127,7 @@ def cp(
         fail_if_empty=fail_if_empty,
     )
     to_stdout = dest == "-"
-    if metrics_port is not None and (to_stdout or dryrun):
+    if (to_stdout or dryrun) and variables.is_typed(ctx, "metrics_port"):
         raise UsageError("--metrics-port serves the metrics of a haul into files.")
     if to_stdout:
         parsing.demand_one_object(what, other_output=json or dryrun, filters=bool(transfer.filters))
