@@ -7,7 +7,7 @@ port is given. `s3haul help metrics` lists the metrics.
 import time
 from collections.abc import Iterator, Mapping
 
-from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -15,6 +15,9 @@ from s3haul import __version__
 from s3haul.core.stats import Cause, Stats
 from s3haul.events import CredentialsRenewed, Event, Finished, Received
 from s3haul.options import SourceOptions
+from s3haul.store.protocol import RequestTiming
+
+SECONDS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
 class RunCollector(Collector):
@@ -55,16 +58,17 @@ class RunCollector(Collector):
         yield _gauge("selected_objects", "Objects listed so far and not filtered out.", stats.selected)
         yield _gauge("selected_bytes", "Bytes of these objects.", stats.selected_bytes)
         yield _counter("filtered_objects", "Objects that the filters left out.", stats.filtered)
+        failed, skipped = _counts(stats.failed), _counts(stats.skipped)
         states = {
             "done": stats.done,
             "unchanged": stats.already,
-            "skipped": stats.skipped_count,
-            "failed": stats.failed_count,
+            "skipped": sum(skipped.values()),
+            "failed": sum(failed.values()),
         }
         yield _by("objects", "Objects that reached their end in this run.", "state", states)
         yield _by("verdicts", "Done objects by what is known of their bytes.", "verdict", stats.verdicts)
-        yield _by("failed_objects", "Failed objects.", "reason", _counts(stats.failed))
-        yield _by("skipped_objects", "Skipped objects.", "reason", _counts(stats.skipped))
+        yield _by("failed_objects", "Failed objects.", "reason", failed)
+        yield _by("skipped_objects", "Skipped objects.", "reason", skipped)
         yield _counter("received_bytes", "Bytes of bodies that came in.", self._received)
         yield _counter("discarded_bytes", "Of these, bytes of attempts that failed.", self._discarded)
         yield _by("retries", "Requests that were made again.", "reason", stats.retries)
@@ -77,14 +81,33 @@ class RunCollector(Collector):
         )
 
 
+class RequestMetrics:
+    """How long requests take, as the transport tells it. `observe` may be called from any thread."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._answers = Counter(
+            "s3haul_requests", "Requests that were answered.", ["status"], registry=registry
+        )
+        self._connections = Counter("s3haul_connections", "Connections that were made.", registry=registry)
+        self._first_byte = Histogram(
+            "s3haul_first_byte_seconds",
+            "From the request to the first byte of the answer.",
+            buckets=SECONDS,
+            registry=registry,
+        )
+
+    def observe(self, timing: RequestTiming) -> None:
+        self._answers.labels(str(timing.status)).inc()
+        self._first_byte.observe(timing.first_byte)
+        if timing.connect is not None:
+            self._connections.inc()
+
+
 class Endpoint:
     """The server of one run: `url` is where it listens, until `close`."""
 
-    def __init__(self, collector: RunCollector, address: str, port: int) -> None:
+    def __init__(self, registry: CollectorRegistry, address: str, port: int) -> None:
         """Port 0 is any free one. Raises `OSError` where it cannot listen."""
-        registry = CollectorRegistry()
-        registry.register(collector)
-        ProcessCollector(namespace="s3haul", registry=registry)
         self._server, self._thread = start_http_server(port, address, registry)
         shown = f"[{address}]" if ":" in address else address
         self.url = f"http://{shown}:{self._server.server_port}/metrics"
@@ -93,6 +116,14 @@ class Endpoint:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+def registry_of(collector: RunCollector) -> CollectorRegistry:
+    """The collector, and what the process uses."""
+    registry = CollectorRegistry()
+    registry.register(collector)
+    ProcessCollector(namespace="s3haul", registry=registry)
+    return registry
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -11,6 +11,7 @@ def spread(middle: float) -> Spread:
 def row(sink: str, rate: float, *, concurrency: int = 64, cores: float = 0.5, **others) -> Row:
     fields = {
         "setting": Setting(SinkKind(sink), concurrency),
+        "seconds": spread(10.0),
         "objects_per_second": spread(rate),
         "bytes_per_second": spread(rate * 4096),
         "cores": spread(cores),

@@ -16,7 +16,8 @@ from s3haul.demo import seed
 from s3haul.demo.cloud import Cloud
 from s3haul.demo.server import DemoServer
 
-PATH = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+PATH = ROOT / "README.md"
 README = PATH.read_text()
 PLACEHOLDERS = {"EXTERNAL-ID": seed.EXTERNAL_ID, "KEY-ARN": seed.KMS_KEY_ARN, "BUCKET": seed.BUCKET}
 TRANSCRIPT = re.compile(r"(?<=^```text transcript\n)(?:(?!```).*\n)*", re.MULTILINE)

@@ -53,6 +53,16 @@ def test_every_topic_has_a_text(topic):
     assert len(topic_text(topic)) > 200
 
 
+def test_help_alone_tells_what_can_be_asked_for_a_line_each(capsys):
+    assert run(["help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for topic in TOPICS:
+        (line,) = [line for line in lines if line.startswith(f"  {topic} ")]
+        assert len(line.split()) > 3
+    assert any(set(COMMANDS) <= set(line.replace(",", "").split()) for line in lines)
+    assert all(len(line) <= 80 for line in lines)
+
+
 def test_an_unknown_topic_and_an_unknown_id_are_refused():
     for topic in ("nonsense", "S3H-XXX-99"):
         with pytest.raises(UsageError):

@@ -11,6 +11,7 @@ from botocore.configloader import load_config
 
 from docs.readme import (
     README,
+    ROOT,
     TRANSCRIPT,
     blocks,
     commands,
@@ -161,11 +162,11 @@ def test_the_exit_codes_of_readme_and_help_are_the_same():
         assert re.search(rf"^  {code} ", help_text, re.MULTILINE)
 
 
-def test_every_make_target_that_readme_names_exists():
-    makefile = (Path(__file__).parents[2] / "Makefile").read_text()
-    targets = set(re.findall(r"^make ([\w-]+)", README, re.MULTILINE)) | set(
-        re.findall(r"`make ([\w-]+)`", README)
-    )
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_every_make_target_that_is_named_exists(name):
+    text, makefile = ((ROOT / file).read_text() for file in (name, "Makefile"))
+    targets = set(re.findall(r"^make ([\w-]+)", text, re.MULTILINE))
+    targets |= {word for line in re.findall(r"`make ([^`]+)`", text) for word in line.split()}
     assert targets
     for target in targets:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target

@@ -38,6 +38,7 @@ def test_a_run_can_be_watched_until_it_ends(machine, server):
         assert (found["s3haul_listing_complete"], found["s3haul_selected_objects"]) == (1, 60)
         assert found["s3haul_received_bytes_total"] > 59 * 500
         assert found["s3haul_process_cpu_seconds_total"] > 0
+        assert found["s3haul_first_byte_seconds_count"] == found["s3haul_requests_total"] > 59
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
@@ -76,3 +77,6 @@ def test_only_a_haul_into_files_has_metrics(machine, arguments):
     source = SOURCE if arguments else f"{SOURCE}/data/0/object-0007.bin"
     ran = machine.run("cp", source, dest, "--metrics-port", "0", *arguments)
     assert (ran.code, "into files" in ran.err) == (2, True)
+    by_variable = machine.run("cp", source, dest, *arguments, "--profile", "export", S3HAUL_METRICS_PORT="0")
+    assert by_variable.code == 0
+    assert "Metrics" not in by_variable.err

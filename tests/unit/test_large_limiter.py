@@ -6,7 +6,7 @@ import pytest
 
 from s3haul.core.adaptive import AdaptiveLimit
 from s3haul.engine import large_limiter as limiter_module
-from s3haul.engine.large_limiter import FIRST, LargeTransferLimiter
+from s3haul.engine.large_limiter import BYTES_PER_TRANSFER, FIRST, LargeTransferLimiter
 from s3haul.store.limiter import ConcurrencyLimiter
 
 PLENTY = 1 << 40

@@ -5,15 +5,16 @@ import json
 import re
 
 import pytest
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from s3haul.cli.help_topics import topic_text
 from s3haul.core.stats import Stats
 from s3haul.events import AlreadyDone, CredentialsRenewed, Finished, Listed, ListingEnded, Received, Retrying
-from s3haul.metrics import RunCollector
+from s3haul.metrics import RequestMetrics, RunCollector, registry_of
 from s3haul.models import ObjectRef, Outcome, State, Verdict
 from s3haul.options import SourceOptions
+from s3haul.store.protocol import RequestTiming
 
 NAME = re.compile(r"\bs3haul_\w+")
 
@@ -36,14 +37,22 @@ EVENTS = [
 ]
 
 
+TIMINGS = [
+    RequestTiming(0.02, 0.04, 0.1),
+    RequestTiming(None, 0.3, 0.4),
+    RequestTiming(None, 0.01, 0.01, 503),
+]
+
+
 @pytest.fixture
 def samples():
     """Name and labels to value, as a scrape brings them."""
     stats = Stats()
     collector = RunCollector(stats, SourceOptions(bucket='a"b', prefix="p/\n"))
-    registry = CollectorRegistry()
-    registry.register(collector)
-    ProcessCollector(namespace="s3haul", registry=registry)
+    registry = registry_of(collector)
+    requests = RequestMetrics(registry)
+    for timing in TIMINGS:
+        requests.observe(timing)
     for event in EVENTS:
         stats.observe(event)
         collector.observe(event)
@@ -69,6 +78,11 @@ def test_a_scrape_tells_the_counts_of_the_run(samples):
         ("s3haul_failed_objects_total", "access-denied"): 1,
         ("s3haul_skipped_objects_total", "archived"): 1,
         ("s3haul_retries_total", "throttled"): 1,
+        ("s3haul_requests_total", "200"): 2,
+        ("s3haul_requests_total", "503"): 1,
+        ("s3haul_connections_total",): 1,
+        ("s3haul_first_byte_seconds_count",): 3,
+        ("s3haul_first_byte_seconds_bucket", "0.05"): 2,
         ("s3haul_credential_renewals_total",): 1,
         ("s3haul_session_end_timestamp_seconds",): 1_900_000_000.0,
     }
@@ -89,7 +103,8 @@ def test_the_names_of_the_run_come_through_whatever_is_in_them(samples):
 def test_the_help_names_every_metric_and_no_other(samples):
     there = {name for name, *_ in samples}
     in_help = set(NAME.findall(topic_text("metrics"))) - {"s3haul_process_"}
-    assert in_help == {name for name in there if not name.startswith("s3haul_process_")}
+    own = {name for name in there if not name.startswith("s3haul_process_") and not name.endswith("_created")}
+    assert in_help == own - {"s3haul_first_byte_seconds_sum", "s3haul_first_byte_seconds_count"}
 
 
 def test_every_metric_that_the_dashboard_asks_for_exists(samples):

@@ -6,20 +6,21 @@ Fetches no more than its options allow, and leaves nothing behind.
 import asyncio
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from s3haul import __version__
 from s3haul.api.download import within_open_files
-from s3haul.aws.session import OpenStore, open_store
-from s3haul.bench.bottleneck import Evidence, bottleneck, fastest
-from s3haul.bench.measure import Stopwatch, measure
-from s3haul.bench.plan import BenchOptions, Cost, Sample, Setting, SinkKind, cost_of
+from s3haul.aws.session import open_store
+from s3haul.bench.bottleneck import Evidence, bottleneck
+from s3haul.bench.measure import Stopwatch
+from s3haul.bench.plan import BenchOptions, Cost, Sample, SinkKind, cost_of
 from s3haul.bench.report import Report
-from s3haul.bench.result import Listing, Row, Run
+from s3haul.bench.result import Listing
+from s3haul.bench.series import RunEnded, Series
 from s3haul.bench.sinks import MEMORY, has_room
 from s3haul.core.text import human_bytes
 from s3haul.engine.context import ReadContext, read_context
@@ -35,15 +36,6 @@ _DEFAULT_TRANSFER = TransferOptions()
 
 def _ignore(_told: object) -> None:
     """Nobody listens."""
-
-
-class RunEnded(NamedTuple):
-    """Run `number` of `planned`, for whoever watches; `setting` is None for the one that warms up."""
-
-    number: int
-    planned: int
-    setting: Setting | None
-    run: Run
 
 
 class Planned(NamedTuple):
@@ -83,72 +75,9 @@ async def bench(
         cost = cost_of(sample, listing.pages, options, transfer.ranges)
         if on_plan(Planned(sample, cost, options)) is False:
             return None
-        bench = Bench(opened, source, options, sample, stopwatch, directory, on_run)
-        await bench.run()
-        return _report(opened, source, options, listing, bench)
-
-
-@dataclass
-class Bench:
-    """The runs of one benchmark, in order; `rows` grows as settings are done."""
-
-    opened: OpenStore
-    source: SourceOptions
-    options: BenchOptions
-    sample: Sample
-    stopwatch: Stopwatch
-    directory: Path
-    on_run: Callable[[RunEnded], None]
-    scan: list[Row] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
-    made: int = 0
-
-    def __post_init__(self) -> None:
-        self._until = time.monotonic() + self.options.max_seconds
-
-    async def run(self) -> None:
-        """Warm up, scan, then the other sinks with what was fastest. Ends when time is over."""
-        options = self.options
-        first, *others = options.sinks
-        warm_up = Setting(first, max(options.concurrency), options.part_sizes[0])
-        run = await self._one(warm_up, warm_up=True)
-        if run.failed and not run.objects:
-            raise SourceError(
-                "No object of the sample could be fetched: there is nothing to measure.",
-                hint="s3haul check says why",
-            )
-        part_size = options.part_sizes[0]
-        self.scan = await self._measured([Setting(first, each, part_size) for each in options.concurrency])
-        best = fastest(self.scan).setting
-        if len(options.part_sizes) > 1:
-            parts = await self._measured([best._replace(part_size=size) for size in options.part_sizes[1:]])
-            best = fastest([*self.scan, *parts]).setting
-        for sink in others:
-            await self._measured([best._replace(sink=sink)])
-
-    async def _measured(self, settings: Sequence[Setting]) -> list[Row]:
-        """All repetitions of each, in rounds, so that what changes meanwhile meets all of them."""
-        runs: dict[Setting, list[Run]] = {setting: [] for setting in settings}
-        for setting in list(settings) * self.options.repetitions:
-            if self.made == 1 or time.monotonic() < self._until:  # one run at least is measured
-                runs[setting].append(await self._one(setting))
-        rows = [Row.of(setting, found) for setting, found in runs.items() if found]
-        self.rows += rows
-        return rows
-
-    async def _one(self, setting: Setting, *, warm_up: bool = False) -> Run:
-        run = await measure(
-            self.opened,
-            replace(self.source, prefix=self.source.base, recursive=True),
-            self.sample,
-            setting,
-            self.stopwatch,
-            directory=self.directory,
-            seconds=max(1.0, self._until - time.monotonic()),
-        )
-        self.made += 1
-        self.on_run(RunEnded(self.made, self.options.runs, None if warm_up else setting, run))
-        return run
+        series = Series(opened, source, options, sample, stopwatch, directory, on_run)
+        await series.run()
+        return _report(series, listing)
 
 
 async def _sample(ctx: ReadContext, options: BenchOptions) -> tuple[Sample, Listing]:
@@ -190,14 +119,12 @@ def _nothing_to_measure(source: SourceOptions, sample: Sample, options: BenchOpt
     return SourceError(f"There is nothing to measure: no page of {url} has {what}.", id="S3H-S3-19")
 
 
-def _report(
-    opened: OpenStore, source: SourceOptions, options: BenchOptions, listing: Listing, bench: Bench
-) -> Report:
+def _report(series: Series, listing: Listing) -> Report:
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    sample = bench.sample
+    opened, source, sample = series.opened, series.source, series.sample
     evidence = Evidence(
-        rows=bench.rows,
-        scan=bench.scan,
+        rows=series.rows,
+        scan=series.scan,
         listing=listing,
         mean_size=sample.mean_size,
         processors=processors,
@@ -213,8 +140,8 @@ def _report(
         objects=len(sample.refs),
         bytes=sample.bytes,
         listing=listing,
-        planned=options.runs,
-        made=bench.made,
-        rows=bench.rows,
+        planned=series.options.runs,
+        made=series.made,
+        rows=series.rows,
         bottleneck=bottleneck(evidence),
     )

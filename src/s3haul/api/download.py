@@ -18,6 +18,7 @@ from s3haul.errors import DestinationError
 from s3haul.events import Emit, Event, Warned
 from s3haul.journal import SourceIdentity
 from s3haul.options import AccessOptions, DestinationOptions, SourceOptions, TransferOptions
+from s3haul.store.protocol import OnTiming
 
 FILES_PER_REQUEST = 2  # a connection and a file
 SPARE_FILES = 128  # cached directories, the journal, libraries
@@ -38,12 +39,14 @@ async def download(
     transfer: TransferOptions = _DEFAULT_TRANSFER,
     on_event: Emit = _ignore,
     on_open: Callable[[OpenStore], None] = _ignore,
+    on_timing: OnTiming | None = None,
     stats: Stats | None = None,
     handle_signals: bool = False,
 ) -> Stats:
     """Copy the selected objects, and return the counts; `failed` and `skipped` list the objects that are not here.
 
-    `on_event` is called on the event loop and must not block. `on_open` gets the opened store. If `stats` is given, the
+    `on_event` is called on the event loop and must not block. `on_open` gets the opened store, `on_timing` how long
+    each request took (in threads; with the curl transport only). If `stats` is given, the
     counts are added to it, so they can be read during the run and after an error. With `handle_signals`, SIGINT,
     SIGTERM and SIGHUP end the run after it has saved its state; that needs the main thread. Raises `S3HaulError` for an
     error that ends the run early.
@@ -58,7 +61,7 @@ async def download(
     with closing(Destination.open(destination.root, force=destination.force)) as opened:
         opened.lock()  # before any request: a destination in use costs none
         async with (
-            open_store(access, source, transfer, on_event=emit) as bucket,
+            open_store(access, source, transfer, on_event=emit, on_timing=on_timing) as bucket,
             object_source(access, source, transfer, emit) as objects,
         ):
             on_open(bucket)

@@ -7,6 +7,8 @@ from typing import Any, Self
 from s3haul.bench.bottleneck import Bottleneck, Limit
 from s3haul.bench.result import SCHEMA, Listing, Row
 
+SHORT = 1.0  # seconds
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
@@ -26,6 +28,13 @@ class Report:
     made: int
     rows: Sequence[Row]
     bottleneck: Bottleneck
+
+    @property
+    def too_short(self) -> float | None:
+        """Seconds that the shortest runs took, where that is too little: most of it goes by before a run has found its
+        speed."""
+        shortest = min((row.seconds.median for row in self.rows), default=SHORT)
+        return shortest if shortest < SHORT else None
 
     def as_object(self) -> dict[str, Any]:
         return {

@@ -78,6 +78,7 @@ class Row:
     """All repetitions of one setting."""
 
     setting: Setting
+    seconds: Spread
     objects_per_second: Spread
     bytes_per_second: Spread
     cores: Spread
@@ -100,6 +101,7 @@ class Row:
         shares = [run.machine_busy for run in runs if run.machine_busy is not None]
         return cls(
             setting=setting,
+            seconds=Spread.of([run.seconds for run in runs]),
             objects_per_second=Spread.of([run.object_rate for run in runs]),
             bytes_per_second=Spread.of([run.byte_rate for run in runs]),
             cores=Spread.of([run.cores for run in runs]),
@@ -121,6 +123,7 @@ class Row:
             "sink": setting.sink.value,
             "concurrency": setting.concurrency,
             "part_size": setting.part_size,
+            "seconds": self.seconds._asdict(),
             "objects_per_second": self.objects_per_second._asdict(),
             "bytes_per_second": self.bytes_per_second._asdict(),
             "cpu_cores": self.cores._asdict(),
@@ -146,6 +149,7 @@ class Row:
                 int(found["concurrency"]),
                 None if part_size is None else int(part_size),
             ),
+            seconds=_spread(found["seconds"]),
             objects_per_second=_spread(found["objects_per_second"]),
             bytes_per_second=_spread(found["bytes_per_second"]),
             cores=_spread(found["cpu_cores"]),

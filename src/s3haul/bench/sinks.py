@@ -36,7 +36,7 @@ def opened_sink(kind: SinkKind, directory: Path) -> Iterator[Destination]:
     """A new destination, for `disk` below `directory`. Raises `DestinationError`."""
     parent = directory if kind is SinkKind.DISK else MEMORY
     try:
-        made = tempfile.TemporaryDirectory(prefix=".s3haul-bench-", dir=parent)
+        made = tempfile.TemporaryDirectory(prefix=f".s3haul-bench-{os.getpid()}-", dir=parent)
     except OSError as error:
         raise DestinationError(
             f"Cannot make a directory in {parent}: {error.strerror}.",
@@ -53,7 +53,7 @@ class NullDestination(Destination):
 
     _numbers = itertools.count()
 
-    def land(self, path: SafePath, body: Sequence[Buffer] | Buffer, mtime: float) -> None:
+    def write_file(self, path: SafePath, body: Sequence[Buffer] | Buffer, mtime: float) -> None:
         """The bytes are forgotten."""
 
     def create_temporary(self, size: int) -> Temporary:

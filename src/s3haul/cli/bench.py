@@ -4,7 +4,7 @@ Turns flags into records and shows what comes; `api.bench` measures. Two results
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from s3haul.cli import flags, parsing
 from s3haul.cli.commands import Grouped
 from s3haul.cli.flags import Transports
 from s3haul.cli.loading import quick_imports
+from s3haul.cli.variables import SETTINGS
 from s3haul.errors import UsageError
 from s3haul.options import AccessOptions
 
@@ -21,43 +22,33 @@ Examples:
   s3haul bench s3://BUCKET/2024/ --profile export --dir /data --max-bytes 8GiB
   s3haul bench s3://BUCKET --profile export --concurrency 32,128,512 --sinks null --json > before.json
   s3haul bench --compare before.json after.json
+  s3haul bench s3://BUCKET --profile export --html > bench.html
   s3haul bench s3://BUCKET --profile export --dryrun
 
 It says beforehand how many requests and bytes it will ask for, and leaves nothing behind. More: s3haul help measuring.
 """
-_MEASURE = "Measurement"
+# Those of `cp` that have the same name mean one value there: their variables are not for here.
+_MEASURE: dict[str, Any] = {"rich_help_panel": "Measurement", "allow_from_autoenv": False}
 
 Source = Annotated[
     str | None, typer.Argument(metavar="s3://BUCKET[/PREFIX]", help="What to haul for the measurement.")
 ]
 Compare = Annotated[
     tuple[Path, Path] | None,
-    typer.Option(metavar="A.json B.json", help="Compare two results of --json.", rich_help_panel=_MEASURE),
+    typer.Option(metavar="A.json B.json", help="Compare two results of --json.", **_MEASURE),
 ]
-Sinks = Annotated[str, typer.Option(help="Where the bytes go: null, memory, disk.", rich_help_panel=_MEASURE)]
-Concurrency = Annotated[
-    str, typer.Option(metavar="N,...", help="Requests at a time to try.", rich_help_panel=_MEASURE)
-]
+Sinks = Annotated[str, typer.Option(help="Where the bytes go: null, memory, disk.", **_MEASURE)]
+Concurrency = Annotated[str, typer.Option(metavar="N,...", help="Requests at a time to try.", **_MEASURE)]
 PartSize = Annotated[
     str | None,
-    typer.Option(
-        metavar="SIZE,...", help="Sizes of ranges to try, for large objects.", rich_help_panel=_MEASURE
-    ),
+    typer.Option(metavar="SIZE,...", help="Sizes of ranges to try, for large objects.", **_MEASURE),
 ]
-Repetitions = Annotated[
-    int, typer.Option(min=1, max=100, help="Runs with each setting.", rich_help_panel=_MEASURE)
-]
-Directory = Annotated[
-    Path, typer.Option("--dir", help="A directory on the disk to measure.", rich_help_panel=_MEASURE)
-]
-MaxObjects = Annotated[
-    int, typer.Option(min=1, help="Objects of one run, at most.", rich_help_panel=_MEASURE)
-]
-MaxBytes = Annotated[
-    str, typer.Option(metavar="SIZE", help="Bytes of all runs, at most.", rich_help_panel=_MEASURE)
-]
+Repetitions = Annotated[int, typer.Option(min=1, max=100, help="Runs with each setting.", **_MEASURE)]
+Directory = Annotated[Path, typer.Option("--dir", help="A directory on the disk to measure.", **_MEASURE)]
+MaxObjects = Annotated[int, typer.Option(min=1, help="Objects of one run, at most.", **_MEASURE)]
+MaxBytes = Annotated[str, typer.Option(metavar="SIZE", help="Bytes of all runs, at most.", **_MEASURE)]
 MaxTime = Annotated[
-    float, typer.Option(min=1, metavar="SECONDS", help="Time of all runs, at most.", rich_help_panel=_MEASURE)
+    float, typer.Option(min=1, metavar="SECONDS", help="Time of all runs, at most.", **_MEASURE)
 ]
 Dryrun = Annotated[
     bool,
@@ -69,11 +60,14 @@ Json = Annotated[
 Markdown = Annotated[
     bool, typer.Option("--markdown", help="The result as Markdown on stdout.", rich_help_panel="Output")
 ]
+Html = Annotated[
+    bool, typer.Option("--html", help="The result as an HTML page on stdout.", rich_help_panel="Output")
+]
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command("bench", cls=Grouped, epilog=EPILOG)(bench)
+    app.command("bench", cls=Grouped, epilog=EPILOG, context_settings=SETTINGS)(bench)
 
 
 def bench(
@@ -109,11 +103,13 @@ def bench(
     quiet: flags.Quiet = False,
     json: Json = False,
     markdown: Markdown = False,
+    html: Html = False,
 ) -> int:
     """Measure how fast a bucket can be hauled here, and name what holds it up."""
-    if json and markdown:
-        raise UsageError("--json and --markdown are two forms of one result.", hint="leave one out")
-    form = "json" if json else "markdown" if markdown else "text"
+    forms = [name for name, asked in (("json", json), ("markdown", markdown), ("html", html)) if asked]
+    if len(forms) > 1:
+        raise UsageError(f"--{forms[0]} and --{forms[1]} are two forms of one result.", hint="leave one out")
+    form = forms[0] if forms else "text"
     if compare is not None:
         if source is not None:
             raise UsageError("--compare takes two results and no source.")

@@ -6,6 +6,7 @@ from pathlib import Path
 from s3haul.bench.compare import compare, differences
 from s3haul.bench.report import Report
 from s3haul.cli import streams
+from s3haul.cli.bench_page import change_page
 from s3haul.cli.bench_tables import change_lines
 from s3haul.core.text import show
 from s3haul.errors import UsageError
@@ -25,6 +26,8 @@ def run(before: Path, after: Path, *, form: str) -> int:
     if form == "json":
         told = {"schema": 1, "kind": "s3haul-bench-comparison", "not_the_same": differing}
         streams.put(json.dumps(told | {"results": [change.as_object() for change in changes]}))
+    elif form == "html":
+        streams.put(change_page(changes, differing))
     else:
         streams.put_report("\n".join(change_lines(changes, differing, markdown=form == "markdown")))
     return 0

@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from s3haul.api.bench import Planned, RunEnded, bench
+from s3haul.api.bench import Planned, bench
 from s3haul.bench.plan import BenchOptions, SinkKind
 from s3haul.bench.report import Report
 from s3haul.bench.result import Run
+from s3haul.bench.series import RunEnded
 from s3haul.bench.sinks import MEMORY, available
 from s3haul.cli import bench_tables, streams
+from s3haul.cli.bench_page import report_page
 from s3haul.cli.parsing import parse_size
 from s3haul.core.text import human_bytes, human_count, human_duration
 from s3haul.engine.loop import run_loop
@@ -89,19 +91,17 @@ def plan_lines(plan: Planned, options: BenchOptions) -> Iterator[str]:
     """What will be asked for, before it is."""
     sample, cost = plan.sample, plan.cost
     objects, size = human_count(len(sample.refs), "object"), human_bytes(sample.bytes)
-    yield f"Measuring with {objects}, {size}, in {cost.runs} runs, for {human_duration(options.max_seconds)} at most."
-    yield (
-        f"  requests, about: {cost.get_requests:,} GET, {cost.head_requests:,} HEAD ({cost.list_requests:,} LIST"
-        f" so far), and up to {cost.get_requests + cost.head_requests:,} KMS Decrypt (fewer with Bucket Keys)"
-    )
-    yield f"  transfer at most: {human_bytes(cost.bytes)}; the bucket's owner pays, unless --request-payer says otherwise"
+    yield f"Measuring with {objects}, {size}, in {cost.runs} runs, {human_duration(options.max_seconds)} at most."
+    yield f"  requests  about {cost.get_requests:,} GET, {cost.head_requests:,} HEAD; {cost.list_requests:,} LIST so far"
+    yield f"  KMS       up to {cost.get_requests + cost.head_requests:,} Decrypt, fewer with Bucket Keys"
+    yield f"  transfer  {human_bytes(cost.bytes)} at most; the bucket's owner pays, or --request-payer"
     if sample.too_large:
-        yield f"  left out: {human_count(sample.too_large, 'object')} too large for a run (see --max-bytes)"
+        yield f"  left out  {human_count(sample.too_large, 'object')} too large for a run (see --max-bytes)"
     if sample.archived:
-        yield f"  left out: {human_count(sample.archived, 'object')} archived"
+        yield f"  left out  {human_count(sample.archived, 'object')} archived"
     for kind in options.sinks:
         if kind not in plan.options.sinks:
-            yield f"  left out: {kind.value}, since {MEMORY} has no room for {size}"
+            yield f"  left out  {kind.value}, since {MEMORY} has no room for {size}"
 
 
 def run_line(last: RunEnded) -> str:
@@ -121,6 +121,8 @@ def _rates(run: Run) -> str:
 def _show(report: Report, form: str) -> None:
     if form == "json":
         streams.put(json.dumps(report.as_object()))
+    elif form == "html":
+        streams.put(report_page(report))
     else:
         streams.put_report("\n".join(bench_tables.report_lines(report, markdown=form == "markdown")))
     streams.flush()

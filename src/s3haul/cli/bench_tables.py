@@ -4,6 +4,7 @@ What came from outside, such as the name of the bucket in a file that was read, 
 """
 
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 
 from s3haul.bench.compare import Change
 from s3haul.bench.plan import Setting
@@ -11,39 +12,54 @@ from s3haul.bench.report import Report
 from s3haul.bench.result import Quantiles, Row, Spread
 from s3haul.core.text import human_bytes, human_count, show
 
+WIDTH = 80
 _SETTING = ("sink", "requests", "ranges")
 RATES = (*_SETTING, "objects/s", "spread", "Gb/s", "cores", "retries")
+CHANGES = (*_SETTING, "A objects/s", "B objects/s", "B / A", "verdict")
 TIMES = (*_SETTING, "connect ms", "first byte ms", "total ms")
 _NONE = "-"
 
 
 def report_lines(report: Report, *, markdown: bool) -> Iterator[str]:
     """What was measured, the rows, and the bottleneck."""
-    where = f"{report.transport} to {show(report.endpoint)} ({show(report.region)}), s3haul {show(report.version)}"
-    sample = f"{human_count(report.objects, 'object')}, {human_bytes(report.bytes)}"
-    title = f"{show(report.source)}: {sample}; {where}; {report.processors} processors"
+    title = f"{show(report.source)}: {human_count(report.objects, 'object')}, {human_bytes(report.bytes)}"
     yield f"**{title}**" if markdown else title
-    if report.made < report.planned:
+    if markdown:
         yield ""
-        yield f"! Time was over after {report.made} of {report.planned} runs (see --max-time)."
+    yield (
+        f"{report.transport} to {show(report.endpoint)} ({show(report.region)}), s3haul {show(report.version)},"
+        f" {report.processors} processors"
+    )
     if report.listing.rate is not None:
         yield ""
         yield f"listing: {report.listing.rate:,.0f} keys/s, {human_count(report.listing.pages, 'page')}"
     yield ""
-    yield from table(RATES, [_rates(row) for row in report.rows], markdown=markdown)
+    yield from table(RATES, [rate_cells(row) for row in report.rows], markdown=markdown)
     yield ""
-    yield from table(TIMES, [_times(row) for row in report.rows], markdown=markdown)
+    yield from table(TIMES, [time_cells(row) for row in report.rows], markdown=markdown)
     yield ""
     yield "Rates are medians of the repetitions, times p50 / p99 of all requests."
     yield "requests: so many at a time, at most. See s3haul help measuring."
-    failed = sum(row.failed for row in report.rows)
-    if failed:
-        yield f"! {human_count(failed, 'object')} did not arrive in these runs: s3haul check says why."
+    for remark in source_warnings(report):
+        yield f"! {remark}"
     said = report.bottleneck
     mark = "**" if markdown else ""
     yield ""
-    yield f"{mark}Bottleneck: {said.limit.value}{mark}: {show(said.why)}."
-    yield f"What helps: {show(said.advice)}."
+    for sentence in (
+        f"{mark}Bottleneck: {said.limit.value}{mark}: {show(said.why)}.",
+        f"What helps: {show(said.advice)}.",
+    ):
+        yield from [sentence] if markdown else wrap(sentence, WIDTH, subsequent_indent="  ")
+
+
+def source_warnings(report: Report) -> Iterator[str]:
+    """Why the figures may mean less than they seem to."""
+    if report.made < report.planned:
+        yield f"Time was over after {report.made} of {report.planned} runs (see --max-time)."
+    if (seconds := report.too_short) is not None:
+        yield f"Runs took {seconds:.1f} s: give them more by --max-objects and --max-bytes."
+    if failed := sum(row.failed for row in report.rows):
+        yield f"{human_count(failed, 'object')} did not arrive in these runs: s3haul check says why."
 
 
 def change_lines(changes: Sequence[Change], differing: Sequence[str], *, markdown: bool) -> Iterator[str]:
@@ -52,18 +68,7 @@ def change_lines(changes: Sequence[Change], differing: Sequence[str], *, markdow
         yield f"! not the same: {show(difference)}"
     if differing:
         yield ""
-    columns = (*_SETTING, "A objects/s", "B objects/s", "B / A", "verdict")
-    rows = [
-        (
-            *_setting_cells(change.setting),
-            f"{change.before.median:,.0f} ({_spread(change.before)})",
-            f"{change.after.median:,.0f} ({_spread(change.after)})",
-            f"{change.ratio:.2f}",
-            change.verdict.value,
-        )
-        for change in changes
-    ]
-    yield from table(columns, rows, markdown=markdown)
+    yield from table(CHANGES, [change_cells(change) for change in changes], markdown=markdown)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, markdown: bool) -> Iterator[str]:
@@ -91,7 +96,19 @@ def setting_text(setting: Setting) -> str:
     return f"{setting.sink.value}, {setting.concurrency} requests at a time{size}"
 
 
-def _rates(row: Row) -> tuple[str, ...]:
+def change_cells(change: Change) -> tuple[str, ...]:
+    """In the order of `CHANGES`."""
+    return (
+        *_setting_cells(change.setting),
+        f"{change.before.median:,.0f} ({_spread(change.before)})",
+        f"{change.after.median:,.0f} ({_spread(change.after)})",
+        f"{change.ratio:.2f}",
+        change.verdict.value,
+    )
+
+
+def rate_cells(row: Row) -> tuple[str, ...]:
+    """In the order of `RATES`."""
     return (
         *_setting_cells(row.setting),
         f"{row.objects_per_second.median:,.0f}",
@@ -102,7 +119,8 @@ def _rates(row: Row) -> tuple[str, ...]:
     )
 
 
-def _times(row: Row) -> tuple[str, ...]:
+def time_cells(row: Row) -> tuple[str, ...]:
+    """In the order of `TIMES`."""
     return (
         *_setting_cells(row.setting),
         _milliseconds(row.connect),

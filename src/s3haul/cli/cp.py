@@ -7,12 +7,11 @@ import time
 
 import typer
 
-from s3haul.cli import flags, parsing, selection, selection_flags
+from s3haul.cli import flags, parsing, selection, selection_flags, variables
 from s3haul.cli.commands import Grouped
 from s3haul.cli.flags import LogFormats, Transports
 from s3haul.cli.loading import quick_imports
 from s3haul.cli.selection_flags import ListFormats
-from s3haul.cli.variables import SETTINGS
 from s3haul.errors import UsageError
 from s3haul.options import AccessOptions, Existing, OutputOptions, TransferOptions
 
@@ -33,7 +32,7 @@ _SSE = ("aws:kms", "aws:kms:dsse", "AES256")
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command("cp", cls=Grouped, epilog=EPILOG, context_settings=SETTINGS)(cp)
+    app.command("cp", cls=Grouped, epilog=EPILOG, context_settings=variables.SETTINGS)(cp)
 
 
 def cp(
@@ -178,7 +177,7 @@ def cp(
     if save_plan is not None and (not (dryrun and what.recursive) or all_versions):
         raise UsageError("--save-plan goes with --dryrun, of a bucket or a prefix, and not of all versions.")
     to_stdout = dest == "-"
-    if metrics_port is not None and (to_stdout or dryrun):
+    if (to_stdout or dryrun) and variables.is_typed(ctx, "metrics_port"):
         raise UsageError("--metrics-port serves the metrics of a haul into files.")
     if to_stdout:
         parsing.demand_one_object(what, other_output=json or dryrun, filters=selection.is_narrowed(transfer))

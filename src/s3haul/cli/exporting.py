@@ -7,21 +7,18 @@ from s3haul.errors import UsageError
 from s3haul.events import Event, Noted
 from s3haul.options import OutputOptions, SourceOptions
 from s3haul.progress import Listener
+from s3haul.store.protocol import OnTiming
 
 if TYPE_CHECKING:  # the extra may not be installed
-    from s3haul.metrics import Endpoint, RunCollector
+    from s3haul.metrics import Endpoint, RequestMetrics, RunCollector
 
 
 class Exporter:
-    """The server and what feeds it; both end with `close`."""
+    """The server and what feeds it; `on_timing` is for the transport."""
 
-    def __init__(self, collector: "RunCollector", endpoint: "Endpoint") -> None:
+    def __init__(self, collector: "RunCollector", requests: "RequestMetrics", endpoint: "Endpoint") -> None:
         self.collector, self.endpoint = collector, endpoint
-
-    def beside(self, listener: Listener) -> Listener:
-        """The listener, and the metrics, which hear everything first."""
-        listener.observe(Noted(f"Metrics at {self.endpoint.url}"))
-        return _Beside(self, listener)
+        self.on_timing: OnTiming = requests.observe
 
 
 class _Beside:
@@ -39,23 +36,34 @@ class _Beside:
             self._exporter.endpoint.close()
 
 
+def with_metrics(listener: Listener, exporter: Exporter | None) -> Listener:
+    """The listener, and the metrics if there are any, which hear everything first."""
+    if exporter is None:
+        return listener
+    listener.observe(Noted(f"Metrics at {exporter.endpoint.url}"))
+    return _Beside(exporter, listener)
+
+
 def exporter(stats: Stats, source: SourceOptions, output: OutputOptions) -> Exporter | None:
     """Listens from now on; None where no port is given. Raises `UsageError`."""
     if output.metrics_port is None:
         return None
     try:
-        from s3haul.metrics import Endpoint, RunCollector  # noqa: PLC0415 - an extra, and 100 ms
+        from s3haul import metrics  # noqa: PLC0415 - an extra, and 100 ms
     except ImportError:
         raise UsageError(
             "--metrics-port needs the Prometheus client library, which is not installed.",
             hint="pip install 's3haul[metrics]'",
         ) from None
-    collector = RunCollector(stats, source)
+    collector = metrics.RunCollector(stats, source)
+    registry = metrics.registry_of(collector)
+    requests = metrics.RequestMetrics(registry)
     where = f"{output.metrics_address} port {output.metrics_port}"
     try:
-        return Exporter(collector, Endpoint(collector, output.metrics_address, output.metrics_port))
+        endpoint = metrics.Endpoint(registry, output.metrics_address, output.metrics_port)
     except OSError as error:
         raise UsageError(
             f"The metrics cannot be served at {where}: {error.strerror or error}.",
             hint="another --metrics-port, 0 for any free one; --metrics-address names an address of this machine",
         ) from None
+    return Exporter(collector, requests, endpoint)

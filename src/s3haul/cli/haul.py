@@ -14,7 +14,7 @@ from s3haul.aws.session import OpenStore, open_store
 from s3haul.cli import estimate as shown
 from s3haul.cli import streams
 from s3haul.cli.errors import machine_limit
-from s3haul.cli.exporting import exporter
+from s3haul.cli.exporting import exporter, with_metrics
 from s3haul.cli.logfile import LogFile, summarise, with_log
 from s3haul.cli.plan_file import opened_plan
 from s3haul.cli.render import Ending
@@ -51,9 +51,7 @@ def run(
     """Copy, print the summary to stdout, and return the exit code. Raises the error that ended the run early."""
     stats, started = Stats(), time.monotonic()
     exported = exporter(stats, source, output)
-    listener = with_log(_listener(stats, output), log, stats)
-    if exported is not None:
-        listener = exported.beside(listener)
+    listener = with_metrics(with_log(_listener(stats, output), log, stats), exported)
 
     def tell(event: Event) -> None:
         with streams.unheard(sys.stderr):
@@ -73,6 +71,7 @@ def run(
             transfer=transfer,
             on_event=tell,
             on_open=opened,
+            on_timing=exported.on_timing if exported else None,
             stats=stats,
             handle_signals=True,
         )

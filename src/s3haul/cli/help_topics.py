@@ -4,6 +4,7 @@ The pages of ids are generated from the code; tests compare the texts of topics 
 """
 
 import json
+from collections.abc import Iterator
 from importlib import resources
 from typing import Annotated
 
@@ -31,6 +32,11 @@ def topics(incomplete: str) -> list[str]:
     )
 
 
+_UNTITLED = {
+    "errors": "The pages of all error ids",
+    "dashboard": "A Grafana dashboard of these metrics, to be imported there",
+}
+
 EPILOG = """\b
 Examples:
   s3haul help
@@ -52,7 +58,7 @@ def help_topic(
 ) -> int:
     """Show the help on a topic, a command, or an error id."""
     if topic is None:
-        streams.put(f"Topics: {', '.join(TOPICS)}; commands: {', '.join(COMMANDS)}; or an error id.")
+        streams.put("\n".join(overview()))
     elif topic in COMMANDS and topic not in TOPICS:
         load(topic).main(
             ["--help"],
@@ -63,6 +69,17 @@ def help_topic(
     else:
         streams.put(topic_text(topic))
     return 0
+
+
+def overview() -> Iterator[str]:
+    """What can be asked for, a line each."""
+    yield "Topics: s3haul help TOPIC"
+    for topic in TOPICS:
+        title = _UNTITLED.get(topic) or topic_text(topic).partition("\n")[0]
+        yield f"  {topic:<14} {title}"
+    yield "Flags of a command: s3haul help COMMAND"
+    yield f"  {', '.join(COMMANDS)}"
+    yield "What an error means and who fixes it: s3haul help ID, such as S3H-KMS-01"
 
 
 def topic_text(topic: str) -> str:

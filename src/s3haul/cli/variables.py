@@ -14,6 +14,11 @@ def name_of(flag: str) -> str:
     return f"{PREFIX}_{flag.upper()}"
 
 
+def is_typed(ctx: Any, flag: str) -> bool:
+    """Whether the flag stands on the command line. One of a variable is for every command, whatever that does with it."""
+    return getattr(ctx.get_parameter_source(flag), "name", "") == "COMMANDLINE"
+
+
 def given(params: list[Any], environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The flags in `params` that an environment variable sets, with their values."""
     names = (param.name for param in params if getattr(param, "allow_from_autoenv", False))
