@@ -257,7 +257,7 @@ DIAGNOSES: dict[str, Diagnosis] = {
     "S3H-S3-15": Diagnosis(
         "The listing is incomplete, so nobody could say that every key was hauled.",
         SERVICE,
-        "Run again. If it repeats, the server's listing is faulty. SeaweedFS, for one, lists directory by directory,"
+        "Run again. If it repeats, try --list-concurrency 1, and else the server's listing is faulty. SeaweedFS, for one, lists directory by directory,"
         " so that logs/a comes before logs.txt, and loses keys at page ends: haul its prefixes one by one.",
     ),
     "S3H-S3-16": Diagnosis(

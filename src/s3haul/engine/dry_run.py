@@ -50,15 +50,15 @@ class Estimate:
         room.need(self.needed_bytes, self.objects - self.archived - self.present)
         return room
 
-    def add(self, ref: ObjectRef, ranges: RangeOptions) -> None:
-        """One object will be fetched: in ranges, if it is large."""
-        self.needed_bytes += ref.size
-        if ref.size <= ranges.above:
-            self.get_requests += 1
-            return
-        cut = plan(ref.size, (), ranges, costs_kms=True)
-        self.get_requests += len(cut.requests) if cut else 1
-        self.head_requests += 1
+    def add(self, sizes: Sequence[int], ranges: RangeOptions) -> None:
+        """Objects of these sizes will be fetched: in ranges, if they are large."""
+        self.needed_bytes += sum(sizes)
+        large = [size for size in sizes if size > ranges.above]
+        self.head_requests += len(large)
+        self.get_requests += len(sizes) - len(large)
+        for size in large:
+            cut = plan(size, (), ranges, costs_kms=True)
+            self.get_requests += len(cut.requests) if cut else 1
 
 
 async def preview(ctx: Calls, estimate: Estimate, done: Done) -> AsyncGenerator[Fetched, None]:
@@ -82,24 +82,22 @@ async def preview(ctx: Calls, estimate: Estimate, done: Done) -> AsyncGenerator[
             else:
                 entries = [(ref, False) for ref in refs]
             placed = shadows.push(batch.range, entries, ended=batch.ended) + await shadows.asked()
-            chosen = [each for each in placed if selected(each[0][0].key[len(base) :])]
-            estimate.filtered += len(placed) - len(chosen)
-            yield _fetched(ctx, estimate, chosen)
+            if ctx.options.filters:
+                chosen = [each for each in placed if selected(each[0][0].key[len(base) :])]
+                estimate.filtered += len(placed) - len(chosen)
+                placed = chosen
+            yield _fetched(ctx, estimate, placed)
     estimate.list_requests = listing.requests + shadows.requests
 
 
 def _fetched(ctx: Calls, estimate: Estimate, placed: Sequence[tuple[Entry, bool]]) -> Fetched:
     """Which of these objects would be fetched."""
-    fetched: Fetched = []
-    ranges, force = ctx.options.ranges, ctx.options.force_glacier_transfer
+    force = ctx.options.force_glacier_transfer
     estimate.objects += len(placed)
-    for (ref, present), shadowed in placed:
-        estimate.bytes += ref.size
-        if ref.archived and not force:
-            estimate.archived += 1
-        elif present:
-            estimate.present += 1
-        else:
-            estimate.add(ref, ranges)
-            fetched.append((ref, shadowed))
+    estimate.bytes += sum([entry[0].size for entry, _ in placed])
+    readable = [each for each in placed if force or not each[0][0].archived]
+    fetched = [(ref, shadowed) for (ref, present), shadowed in readable if not present]
+    estimate.archived += len(placed) - len(readable)
+    estimate.present += len(readable) - len(fetched)
+    estimate.add([ref.size for ref, _ in fetched], ctx.options.ranges)
     return fetched

@@ -14,6 +14,8 @@ from s3haul.diagnose.run_errors import run_error
 from s3haul.engine.context import Calls
 from s3haul.store.retrying import GaveUpError, persist
 
+LONGEST_KEY = 1024  # bytes
+
 T = TypeVar("T")
 
 
@@ -62,6 +64,10 @@ class Shadows(Generic[T]):
 async def _has_keys_below(ctx: Calls, key: str, prefix: str) -> bool:
     """No key is the last one before `key` + "/", so that the answer may begin with some that are less."""
     directory, token, before = key + "/", None, key + ".\U0010ffff"
+    if len(directory.encode()) > LONGEST_KEY:
+        return False
+    if len(before.encode()) > LONGEST_KEY:
+        before = key + "."
     while True:
         once = partial(ctx.store.list_page, prefix, token=token, start_after=before)
         try:

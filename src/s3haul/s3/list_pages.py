@@ -26,8 +26,8 @@ _MAX_SIZE = 2**63 - 1
 _MOST_DIGITS = 12  # of epoch seconds
 _OPEN, _CLOSE = "<Contents>", "</Contents>"
 
-# Printable ASCII but "<" and "&": text that XML leaves as it is, "]]>" apart.
-_TEXT = "[ -%'-;=-~]*"
+# Printable ASCII but "<" and "&": text that XML leaves as it is. Without ">", so that "]]>" is not in it.
+_TEXT = "[ -%'-;=?-~]*"
 _OWNER = f"(?:<Owner>(?:<ID>{_TEXT}</ID>)?(?:<DisplayName>{_TEXT}</DisplayName>)?</Owner>)?"
 _ENTRY = re.compile(
     f"<Contents><Key>({_TEXT})</Key>"
@@ -63,7 +63,7 @@ def _read_by_pattern(text: str) -> PageDocument | None:
     """Around the entries, the page is parsed with one empty entry in their place: a child of the root, or
     what looks like entries is none."""
     start, end = text.find(_OPEN), text.rfind(_CLOSE) + len(_CLOSE)
-    if start < 0 or end < start or not text.isascii() or "]]>" in text:
+    if start < 0 or end < start or not text.isascii():
         return None
     rows = _ENTRY.findall(text, start, end)
     if not rows or rows[-1][-1]:
