@@ -214,6 +214,16 @@ def pretend_done(bucket: str, root: Path) -> None:
     journal.close()
 
 
+def records(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """All runs, one after another."""
+    with server(DELAY) as endpoint:
+        yield from contest(endpoint, arguments)
+    with server(0) as endpoint:
+        yield from memory(endpoint, arguments.sizes)
+        if arguments.again:
+            yield from again(endpoint, arguments.again)
+
+
 def main(line: Sequence[str]) -> int:
     """Exit code 1 if a listing was not exact."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -234,18 +244,10 @@ def main(line: Sequence[str]) -> int:
             "runs": [],
         }
         began = time.monotonic()
-        with server(DELAY) as endpoint:
-            for record in contest(endpoint, arguments):
-                results["runs"].append(record)
-                print(listing_tables.line(record), flush=True)
-        with server(0) as endpoint:
-            for record in memory(endpoint, arguments.sizes):
-                results["runs"].append(record)
-                print(listing_tables.line(record), flush=True)
-            for record in again(endpoint, arguments.again) if arguments.again else ():
-                results["runs"].append(record)
-                print(listing_tables.line(record), flush=True)
-        arguments.output.write_text(listing_tables.dump(results))
+        for record in records(arguments):
+            results["runs"].append(record)
+            print(listing_tables.line(record), flush=True)
+            arguments.output.write_text(listing_tables.dump(results))
         print(f"{time.monotonic() - began:.0f} s in all.")
     if arguments.output == RESULTS:
         README.write_text(listing_tables.into(README.read_text(), json.loads(RESULTS.read_text())))

@@ -8,7 +8,9 @@ import pytest
 from contract.memory import MemoryStore, refused, stored
 from engine.harness import DONE, manifest, run_once, states, tree
 from engine.listings import KeyStore, calls, listed
+from s3haul.disk import Destination
 from s3haul.engine.parallel_listing import ParallelListing
+from s3haul.engine.shadowing import LONGEST_KEY, Shadows
 from s3haul.errors import ListingIncompleteError, SourceError
 from s3haul.events import Warned
 from s3haul.models import UnusableEntry
@@ -308,6 +310,13 @@ async def test_filters_ask_for_what_can_match_and_leave_the_rest_as_it_is(tmp_pa
     assert set(states(tmp_path)) == {"a", "x1/y", "x2.tmp", "x3", "z"}
 
 
+async def test_where_the_disk_folds_names_keys_come_in_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(Destination, "folds_names", True)
+    store = FarStore(objects(*(f"k{number:03}" for number in range(100))), page_size=10)
+    await run_once(store, tmp_path)
+    assert (store.most, store.count("list")) == (1, 10)
+
+
 @pytest.mark.parametrize("at", [1, 2, 3, 5, 8, 13, 21])
 async def test_a_run_that_ends_at_any_page_is_taken_up_exactly(tmp_path, at):
     keys = [f"k{number:04}" for number in range(300)]
@@ -321,3 +330,28 @@ async def test_a_run_that_ends_at_any_page_is_taken_up_exactly(tmp_path, at):
     assert states(tmp_path) == dict.fromkeys(keys, DONE)
     assert done.stats.already + done.stats.done == len(keys)
     assert all(store.count("get", key) <= 2 for key in keys)
+
+
+@pytest.mark.parametrize("length", [1, 1018, 1019, 1021, 1022, 1023, 1024])
+async def test_a_key_of_any_length_is_asked_about(length):
+    class Limited(KeyStore):
+        def page(self, prefix, token, start_after):
+            assert len((token or start_after).encode()) <= LONGEST_KEY
+            return super().page(prefix, token, start_after)
+
+    key = "k" * length
+    around = [key, f"{key}-", *(f"{key}.{number:02}" for number in range(30) if length < 1000), f"{key}0"]
+    below = [f"{key}/"] if length < LONGEST_KEY else []
+    shadows = Shadows(calls(Limited([*around, *below, f"{key[:-1]}z"], page_size=3)), key=str)
+    assert await shadows.has_keys_below(key, "") == bool(below)
+    assert not await shadows.has_keys_below(f"{key[:-1]}z", "")
+
+
+@pytest.mark.parametrize("count", range(1, 30, 4))
+async def test_a_listing_that_is_given_up_leaves_nothing_running(count):
+    store = KeyStore(MANY, turns=20)
+    batches = ParallelListing(calls(store), [""], 16).batches()
+    for _ in range(count):
+        await anext(batches)
+    await batches.aclose()
+    assert store.now == 0

@@ -283,6 +283,13 @@ async def test_one_object_can_be_stored_with_another_name(tmp_path):
     assert set(manifest(tmp_path)) == {"dir/k", "dir/k2"}
 
 
+async def test_one_object_that_is_done_is_not_fetched_again(tmp_path):
+    store = MemoryStore({"dir/x": stored(b"x"), "dir/w": stored(b"w")})
+    for _ in range(2):
+        done = await run_once(store, tmp_path, prefix="dir/x", recursive=False)
+    assert (done.stats.already, done.stats.done, store.count("get")) == (1, 0, 1)
+
+
 async def test_a_missing_object_with_keys_below_suggests_recursive(tmp_path):
     store = MemoryStore({"dir/k": stored(b"one")})
     with pytest.raises(SourceError, match="no object") as caught:

@@ -60,7 +60,7 @@ class Bucket:
             self.keys.insert(at, key)
 
 
-def listed(bucket, prefixes, dice, listers, between=lambda: None):
+def listed(bucket, prefixes, dice, listers, between=lambda: None, each=lambda _range, _page: None):
     """Everything, by so many at a time: a page is asked for now and comes some time later."""
     ranges, coverage, keys = OpenRanges(prefixes), Coverage(), []
     pending = []
@@ -75,6 +75,7 @@ def listed(bucket, prefixes, dice, listers, between=lambda: None):
             break
         between()
         range_, (page, more) = pending.pop(dice.randrange(len(pending)))
+        each(range_, page)
         step = ranges.advance(range_, page, more=more)
         for interval in (step.interval, *step.empty):
             coverage.add(interval)
@@ -131,14 +132,10 @@ def test_two_keys_that_follow_each_other_are_read_by_one_reader(seed):
     prefix, keys = keyspace(dice)
     read = set()
 
-    class Watched(Bucket):
-        def page(self, prefix, after):
-            page, more = super().page(prefix, after)
-            seen = ([after] if after in self.keys else []) + page
-            read.update(pairwise(seen))
-            return page, more
+    def each(range_, page):
+        read.update(pairwise([range_.cursor, *page] if range_.pages else page))
 
-    listed(Watched(keys, dice.choice([1, 2, 7, 20])), [prefix], dice, 5)
+    listed(Bucket(keys, dice.choice([1, 2, 7, 20])), [prefix], dice, 5, each=each)
     assert read == set(pairwise(keys))
 
 

@@ -182,9 +182,9 @@ class ShadowFilter(Generic[T]):
                 open_key, open_item = chain[-1]
                 if key < open_key:
                     raise ValueError("the listing is not in UTF-8 order")
-                within = key.startswith(open_key)
-                below = within and key.startswith("/", len(open_key))
-                if within and not below:
+                if not key.startswith(open_key):
+                    below = False
+                elif not (below := key.startswith("/", len(open_key))):
                     break
                 settled.append((open_item, below or open_key in self._known))
                 chain.pop()

@@ -252,8 +252,9 @@ DIAGNOSES: dict[str, Diagnosis] = {
     "S3H-S3-15": Diagnosis(
         "The listing is incomplete, so it cannot be guaranteed that every key was copied.",
         SERVICE,
-        "Run again. If it repeats, the server's listing is faulty. SeaweedFS, for example, lists directory by directory,"
-        " so logs/a comes before logs.txt, and loses keys at page ends: copy its prefixes one by one.",
+        "Run again. If it repeats, try --list-concurrency 1; if that fails too, the server's listing is faulty. SeaweedFS,"
+        " for example, lists directory by directory, so logs/a comes before logs.txt, and loses keys at page ends: copy"
+        " its prefixes one by one.",
     ),
     "S3H-S3-16": Diagnosis(
         "The object does not exist, or was deleted after it was listed.",

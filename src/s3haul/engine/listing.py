@@ -134,20 +134,20 @@ def list_limit(ctx: ReadContext) -> int:
     return min(ctx.options.list_concurrency, ctx.options.concurrency)
 
 
-async def _may_split(ctx: Context, shadows: Shadows[Entry], point: str) -> bool:
+async def _may_split(ctx: Context, shadows: Shadows[Entry], prefix: str, point: str) -> bool:
     """What landed under a key that has become a directory moves aside when that key is looked at: not after the
     keys below it, which a range that begins after `point` may bring at once."""
-    for key in await in_thread(ctx.threads, _files_across, ctx, point):
-        if await shadows.has_keys_below(key, ctx.source.prefix):
+    for key in await in_thread(ctx.threads, _files_across, ctx, prefix, point):
+        if await shadows.has_keys_below(key, prefix):
             return False
     return True
 
 
-def _files_across(ctx: Context, point: str) -> list[str]:
+def _files_across(ctx: Context, prefix: str, point: str) -> list[str]:
     """The keys up to `point` that may have keys below them behind it, and are files here."""
     found = []
     for key in ancestors_across(point):
-        if not key.startswith(ctx.source.base):
+        if not key.startswith(prefix):
             continue
         row = ctx.journal.known(key, just_after(key)).get(key)
         if row is not None and row.path != str(safe_path(key, base=ctx.source.base, shadowed=True)):

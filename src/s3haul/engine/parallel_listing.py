@@ -9,7 +9,8 @@ does not hold is read by one reader, with tokens alone, as is everything with a 
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from functools import partial
 
 from s3haul.core.key_ranges import Coverage, KeyRange, OpenRanges
 from s3haul.core.listing import ListingValidator, incomplete
@@ -23,11 +24,11 @@ SERIAL_PAGES = 2  # are read before it is worth a request to find out about Star
 WAITING_PAGES = 2  # read and not processed yet; with the page of each reader, the memory of a listing
 
 
-# Whether ranges may begin after this key: they are read before those to their left have ended.
-MaySplit = Callable[[str], Awaitable[bool]]
+# Whether a range of the keys with this prefix may begin after this key: it is read before those to its left have ended.
+MaySplit = Callable[[str, str], Awaitable[bool]]
 
 
-async def always(_point: str) -> bool:
+async def always(_prefix: str, _point: str) -> bool:
     """As `MaySplit`."""
     return True
 
@@ -88,22 +89,22 @@ class ParallelListing:
             range_ = self._ranges.begin()
             assert range_ is not None
             page = await self._page(whole)
-        self._start(self._read(range_, page))
+        self._start(partial(self._read, range_, page))
 
     async def _page(self, prefix: str, *, token: str | None = None, start_after: str = "") -> ListPage:
         self.requests += 1
         return await self._ctx.store.list_page(prefix, token=token, start_after=start_after)
 
-    def _start(self, work: Coroutine[None, None, None]) -> None:
+    def _start(self, work: Callable[[], Awaitable[None]]) -> None:
         self._running += 1
         task = asyncio.get_running_loop().create_task(self._see_through(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _see_through(self, work: Coroutine[None, None, None]) -> None:
+    async def _see_through(self, work: Callable[[], Awaitable[None]]) -> None:
         """One reader's task, to the end of its range."""
         try:
-            await work
+            await work()
             self._running -= 1
             await self._grow()
             if not self._running:
@@ -159,7 +160,7 @@ class ParallelListing:
             if not self._ranges.waiting and not await self._split():
                 return
             if self._running < self._allowed and (range_ := self._ranges.begin()):
-                self._start(self._read(range_))
+                self._start(partial(self._read, range_))
 
     async def _split(self) -> bool:
         """Whether there are ranges now that nobody reads."""
@@ -169,10 +170,10 @@ class ParallelListing:
         if found is None:
             return False
         range_, points = found
-        points = [point for point in points if await self._may_split(point)]
+        points = [point for point in points if await self._may_split(range_.prefix, point)]
         if points and self._start_after_holds is None:
             self._probing = True
-            self._start(self._probe(range_, points[0]))
+            self._start(partial(self._probe, range_, points[0]))
             return False
         return bool(self._ranges.split(range_, points))
 

@@ -11,6 +11,8 @@ from s3haul.core.key_ranges import KeyRange, may_have_keys_below
 from s3haul.core.keypath import ShadowFilter
 from s3haul.engine.context import ReadContext
 
+LONGEST_KEY = 1024  # bytes
+
 T = TypeVar("T")
 
 
@@ -64,6 +66,10 @@ class Shadows(Generic[T]):
 async def _has_keys_below(ctx: ReadContext, key: str, prefix: str) -> bool:
     """No key is the last one before `key` + "/", so that the answer may begin with some that are less."""
     directory, token, before = key + "/", None, key + ".\U0010ffff"
+    if len(directory.encode()) > LONGEST_KEY:
+        return False
+    if len(before.encode()) > LONGEST_KEY:
+        before = key + "."
     while True:
         page = await ctx.store.list_page(prefix, token=token, start_after=before)
         keys = [entry.key for entry in page.entries] + [entry.key for entry in page.unusable]

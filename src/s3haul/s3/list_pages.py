@@ -26,8 +26,8 @@ _MAX_SIZE = 2**63 - 1
 _MOST_DIGITS = 12  # of epoch seconds
 _OPEN, _CLOSE = "<Contents>", "</Contents>"
 
-# Printable ASCII without "<" and "&": text that needs no XML decoding ("]]>" is excluded elsewhere).
-_TEXT = "[ -%'-;=-~]*"
+# Printable ASCII without "<" and "&": text that needs no XML decoding. Without ">" too, so that "]]>" is not in it.
+_TEXT = "[ -%'-;=?-~]*"
 _OWNER = f"(?:<Owner>(?:<ID>{_TEXT}</ID>)?(?:<DisplayName>{_TEXT}</DisplayName>)?</Owner>)?"
 _ENTRY = re.compile(
     f"<Contents><Key>({_TEXT})</Key>"
@@ -65,7 +65,7 @@ def _read_by_pattern(text: str) -> PageDocument | None:
     The rest of the page is parsed as XML, with one empty element in place of the entries. If that element is not a
     child of the root, the text that looked like entries was something else, for example a comment."""
     start, end = text.find(_OPEN), text.rfind(_CLOSE) + len(_CLOSE)
-    if start < 0 or end < start or not text.isascii() or "]]>" in text:
+    if start < 0 or end < start or not text.isascii():
         return None
     rows = _ENTRY.findall(text, start, end)
     if not rows or rows[-1][-1]:
