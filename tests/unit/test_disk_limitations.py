@@ -35,7 +35,7 @@ def test_a_disk_without_modes_takes_files_and_says_so_once(tmp_path, monkeypatch
         (tmp_path / directory).chmod(0o777)
     monkeypatch.setattr(os, "fchmod", refusing(number))
     with Destination.open(tmp_path) as destination:
-        destination.land(safe_path("a"), b"x", 0.0)
+        destination.write_file(safe_path("a"), b"x", 0.0)
         assert destination.untold_limitations() == [MODES]
         assert destination.untold_limitations() == []
     assert (tmp_path / "a").read_bytes() == b"x"
@@ -46,7 +46,7 @@ def test_a_disk_that_takes_no_times_takes_files_and_says_so_once(tmp_path, monke
     monkeypatch.setattr(os, "utime", refusing(number))
     with Destination.open(tmp_path) as destination:
         for name in "abc":
-            destination.land(safe_path(name), b"x", 1.0)
+            destination.write_file(safe_path(name), b"x", 1.0)
         assert destination.untold_limitations() == [TIMES]
     assert (tmp_path / "c").read_bytes() == b"x"
 
@@ -67,7 +67,7 @@ def test_a_broken_disk_is_not_taken_for_one_that_cannot(tmp_path, monkeypatch, n
     (tmp_path / ".s3haul").chmod(0o777)
     monkeypatch.setattr(os, name, refusing(errno.EIO))
     with pytest.raises((DestinationError, OSError)), Destination.open(tmp_path) as destination:
-        destination.land(safe_path("a"), b"x", 1.0)
+        destination.write_file(safe_path("a"), b"x", 1.0)
     assert not (tmp_path / "a").exists()
 
 
@@ -102,6 +102,9 @@ def test_a_disk_on_which_nothing_can_be_renamed_or_removed_is_refused_before_any
         Destination.open(tmp_path)
     assert "another file system" in caught.value.hint
     assert errno.errorcode[number] in caught.value.message
+    if name == "rename":
+        with pytest.raises(DestinationError, match=errno.errorcode[number]):
+            try_out(tmp_path)
 
 
 def test_the_probe_of_renames_leaves_nothing_behind(tmp_path):
@@ -115,7 +118,7 @@ def test_a_disk_that_does_not_count_has_no_limit(tmp_path, monkeypatch, number):
         monkeypatch.setattr(os, name, refusing(number))
     with Destination.open(tmp_path) as destination:
         assert destination.free_space() == (sys.maxsize, sys.maxsize)
-        destination.land(safe_path("a"), b"x", 0.0)
+        destination.write_file(safe_path("a"), b"x", 0.0)
     assert free_space_for(tmp_path / "new").bytes == sys.maxsize
 
 

@@ -17,6 +17,7 @@ from s3haul.errors import DestinationError
 from s3haul.events import Emit, Event, Warned
 from s3haul.journal import SourceIdentity
 from s3haul.options import AccessOptions, DestinationOptions, SourceOptions, TransferOptions
+from s3haul.policies.buckets import check_bucket
 
 FILES_PER_REQUEST = 2  # a connection and a file
 SPARE_FILES = 128  # kept directories, the journal, the libraries
@@ -46,6 +47,7 @@ async def download(
     `stats` is counted into, so that it can be read during the run and after an error. With `handle_signals` INT,
     TERM and HUP end the run in order; that needs the main thread. Raises `S3HaulError` for what ends a run early.
     """
+    check_bucket(source.bucket)
     stats = Stats() if stats is None else stats
 
     def emit(event: Event) -> None:

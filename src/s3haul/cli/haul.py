@@ -197,7 +197,7 @@ def preview(
             run_loop(main(reader.done))
         else:
             run_loop(main(lambda _first, _last: ()))
-    if not estimate.objects:
+    if not estimate.objects and not estimate.unusable:
         with streams.unheard(sys.stderr):
             listener.observe(Warned(nothing_selected(transfer.filters, estimate.filtered), "S3H-S3-19"))
     lines = list(render.estimate_lines(estimate, past_rate))

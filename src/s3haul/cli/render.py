@@ -116,6 +116,8 @@ def estimate_lines(estimate: Estimate, past_rate: float | None = None) -> Iterat
     """What a run would cost, for a person; the time only where earlier runs tell the rate (bytes/s)."""
     objects = human_count(estimate.objects, "object")
     yield f"(dryrun) {objects}, {human_bytes(estimate.bytes)}; {human_count(estimate.filtered)} filtered"
+    if estimate.unusable:
+        yield f"(dryrun) {human_count(estimate.unusable)} of the listing's entries name no object and would fail (S3H-INT-04)"
     if estimate.archived:
         yield f"(dryrun) {human_count(estimate.archived)} of them are archived and would be skipped"
     if estimate.present:

@@ -64,14 +64,15 @@ DIAGNOSES: dict[str, Diagnosis] = {
         "Mend it in the place that is named: a flag, a variable, or a section of a file. An empty variable is none.",
     ),
     "S3H-CFG-09": Diagnosis(
-        "The profile sets something that changes nothing here.",
+        "The profile or the environment sets something that changes nothing here.",
         YOU,
         "Nothing, if the default suits you: see what is said behind each setting.",
     ),
     "S3H-STS-01": Diagnosis(
         "The credentials are unknown: STS or S3 does not know the access key.",
         YOU,
-        "The key may be deleted or inactive. Temporary keys (ASIA...) also need their session token.",
+        "Check that the key is there and active (aws iam list-access-keys). Temporary keys (ASIA...) also need their"
+        " session token. A key of another partition (China, GovCloud) or store is unknown, too.",
     ),
     "S3H-STS-02": Diagnosis(
         "The source credentials have expired, so the role cannot be assumed or renewed.",
@@ -157,7 +158,10 @@ DIAGNOSES: dict[str, Diagnosis] = {
         " needs --allow-plain-http.",
     ),
     "S3H-NET-04": Diagnosis(
-        "A host name cannot be resolved.", YOU, "Check DNS, the region and --endpoint-url."
+        "A host name cannot be resolved.",
+        YOU,
+        "Check DNS, --endpoint-url, and the region (eu-west-1, not eu-west-1a). Where only a proxy resolves names,"
+        " set HTTPS_PROXY.",
     ),
     "S3H-NET-05": Diagnosis(
         "The server cannot be reached, or not for long enough.",
@@ -167,7 +171,8 @@ DIAGNOSES: dict[str, Diagnosis] = {
     "S3H-NET-06": Diagnosis(
         "The server's certificate was refused.",
         YOU,
-        "If a private authority signed it, name its PEM file with --ca-bundle. A wrong name means a wrong server.",
+        "If a private authority signed it, name its PEM file with --ca-bundle. A wrong name means a wrong server;"
+        " a wrong version number means a server without TLS.",
     ),
     "S3H-NET-07": Diagnosis(
         "The server redirects. Redirects are never followed, since the session token would travel along.",
@@ -177,7 +182,7 @@ DIAGNOSES: dict[str, Diagnosis] = {
     "S3H-NET-08": Diagnosis(
         "The server sent nothing, or too little, for too long.",
         YOU,
-        "Check the network; the same command resumes.",
+        "Check the network; firewalls that drop long or idle connections look like this. The same command resumes.",
     ),
     "S3H-NET-09": Diagnosis(
         "Somebody between here and the service answered with a web page: a proxy, a filter or a captive portal.",
@@ -274,9 +279,13 @@ DIAGNOSES: dict[str, Diagnosis] = {
     "S3H-S3-17": Diagnosis(
         "The service failed, and went on failing.",
         SERVICE,
-        "Run again: the same command resumes.",
+        "Run again: the same command resumes. If it goes on for hours, the service's status page may say why.",
     ),
-    "S3H-S3-18": Diagnosis("The service refused the request.", YOU, "Its own words say why."),
+    "S3H-S3-18": Diagnosis(
+        "The service refused the request.",
+        YOU,
+        "Its own words say why. If they do not help, show them to whoever runs the service.",
+    ),
     "S3H-S3-19": Diagnosis(
         "No object is selected: nothing is there, or the filters leave nothing.",
         YOU,
@@ -376,7 +385,12 @@ DIAGNOSES: dict[str, Diagnosis] = {
         YOU,
         "Run the same s3haul cp again: it fetches what `s3haul verify` has found damaged. Look after the disk.",
     ),
-    "S3H-DST-01": Diagnosis("The destination cannot be used.", YOU, "The message says what the system said."),
+    "S3H-DST-01": Diagnosis(
+        "The destination cannot be used.",
+        YOU,
+        "Mend what the system's word in brackets says: EACCES and EPERM are rights, EROFS a mount that cannot be"
+        " written, EIO the disk itself. The same command resumes.",
+    ),
     "S3H-DST-02": Diagnosis(
         "The destination is full, or will be: bytes, inodes or quota.",
         YOU,

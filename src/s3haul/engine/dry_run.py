@@ -30,6 +30,7 @@ class Estimate:
     objects: int = 0
     bytes: int = 0
     filtered: int = 0
+    unusable: int = 0  # entries that name no object which could be asked for; not part of `objects`
     archived: int = 0
     present: int = 0
     list_requests: int = 0
@@ -66,6 +67,7 @@ async def preview(ctx: Calls, estimate: Estimate, done: Done) -> AsyncIterator[t
     base, selected = ctx.source.base, selector(ctx.options.filters)
     async for batch in batches(ctx):
         estimate.list_requests += 1
+        estimate.unusable += len(batch.unusable)
         known = done(batch.after, batch.refs[-1].key) if batch.refs else ()
         entries = ((ref, (ref.key, ref.etag, ref.size) in known) for ref in batch.refs)
         placed = [each for entry in entries for each in shadows.push(entry)]

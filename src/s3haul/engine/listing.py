@@ -109,7 +109,7 @@ class Batch:
 
 async def batches(ctx: Calls) -> AsyncIterator[Batch]:
     """The whole listing, page by page. Raises `ListingIncompleteError` or what ends the run."""
-    validator, token, what = ListingValidator(), None, ctx.listing
+    validator, token, what = ListingValidator(ctx.source.prefix), None, ctx.listing
     while True:
         try:
             page, _ = await persist(
