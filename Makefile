@@ -26,9 +26,9 @@ torture: $(STAMP)         ## 10,000 hostile answers; S3HAUL_HOSTILE_ANSWERS and 
 	S3HAUL_HOSTILE_ANSWERS=$${S3HAUL_HOSTILE_ANSWERS:-10000} $(BIN)/python -m pytest tests/faults/test_hostile_answers.py
 	S3HAUL_SEEDS=$${S3HAUL_SEEDS:-20000} $(BIN)/python -m pytest tests/simulator
 
-fuzz: $(STAMP)            ## 10,000 random configurations, and a third as many sets of random answers
-	S3HAUL_FUZZ=10000 $(BIN)/python -m pytest --timeout 7200 tests/properties/test_random_settings.py \
-	  tests/properties/test_random_answers.py
+fuzz: $(STAMP)            ## 10,000 random configurations, 10,000 sets of random answers, 1,000 whole runs with both
+	S3HAUL_FUZZ=$${S3HAUL_FUZZ:-10000} $(BIN)/python -m pytest --timeout 7200 tests/properties/test_random_settings.py \
+	  tests/properties/test_random_answers.py tests/properties/test_random_runs.py
 
 check: $(STAMP)           ## lint, types, import contract
 	$(BIN)/ruff check .

@@ -3,3 +3,5 @@
 import os
 
 EXAMPLES = int(os.environ.get("S3HAUL_FUZZ", "300"))
+# Each set of answers takes a connection or several.
+SETS = EXAMPLES if EXAMPLES > 1000 else EXAMPLES // 3

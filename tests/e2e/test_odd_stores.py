@@ -25,10 +25,10 @@ PREFIXED = (r"<(/?)(\w+)", r"<\1s3:\2")
 def haul(tmp_path, capsys):
     """A haul of the objects with a change of each answer: the store, the exit code, what was said."""
 
-    def hauled(change, *flags, objects=OBJECTS):
+    def hauled(change, *flags, objects=OBJECTS, source=""):
         store = OddStore(objects, change)
         with served(store) as url, only_this_aws(AWS_ENDPOINT_URL_S3=url, **SETTINGS):
-            code = run(["cp", f"s3://{BUCKET}", str(tmp_path / "data"), "--no-progress", *flags])
+            code = run(["cp", f"s3://{BUCKET}/{source}", str(tmp_path / "data"), "--no-progress", *flags])
         said = capsys.readouterr()
         return store, code, said.out + said.err
 
@@ -151,6 +151,21 @@ def test_an_entry_that_names_no_object_costs_that_entry_and_is_accounted_for(
     assert run(["manifest", str(tmp_path / "data")]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert sorted(line["state"] for line in lines) == ["done"] * 6 + ["failed"]
+
+
+@pytest.mark.parametrize("flags", [(), ("--dryrun",)])
+def test_a_store_that_does_not_heed_the_prefix_is_no_traceback(haul, tmp_path, flags):
+    objects = {"a": b"1", "p/b": b"2"}
+    _, code, said = haul(lambda _, reply: reply, *flags, objects=objects, source="p/")
+    assert code == 6, said
+    assert "does not begin with the prefix" in said
+    assert not list(tmp_path.glob("data/[!.]*"))
+
+
+def test_a_dry_run_tells_the_entries_that_name_no_object(haul):
+    _, code, said = haul(replaced("<Key>k3</Key>", "<Key>k3%FF</Key>"), "--dryrun")
+    assert code == 0, said
+    assert "1 of the listing's entries name no object" in said
 
 
 def test_a_listing_of_nothing_usable_is_not_called_empty(haul):

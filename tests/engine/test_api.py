@@ -11,7 +11,7 @@ from contract.demo_access import demo_profile
 from s3haul.core.stats import Stats
 from s3haul.demo import seed
 from s3haul.demo.server import DemoServer
-from s3haul.errors import DestinationError, JournalError, ProfileError
+from s3haul.errors import DestinationError, JournalError, ProfileError, UsageError
 from s3haul.events import Finished, Received
 
 BODIES = {f"d/{number:02}.bin": bytes([number]) * 5_000 for number in range(20)}
@@ -49,6 +49,15 @@ async def test_a_download_returns_its_counts_and_leaves_signals_alone(server, tm
         str(p.relative_to(tmp_path / "data")): p.read_bytes() for p in (tmp_path / "data/d").iterdir()
     } == BODIES
     assert capfd.readouterr() == ("", "")
+
+
+async def test_what_cannot_be_hauled_is_refused_as_by_the_command(server, tmp_path):
+    source = s3haul.SourceOptions(bucket="door-x1y2z3--ol-s3")
+    with pytest.raises(UsageError, match="Object Lambda"):
+        await s3haul.download(source, to(tmp_path / "data"), access=ACCESS)
+    with pytest.raises(UsageError, match="Object Lambda"):
+        await s3haul.check(source, access=ACCESS)
+    assert not (tmp_path / "data").exists()
 
 
 async def test_two_downloads_run_in_one_process(server, tmp_path):

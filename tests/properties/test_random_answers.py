@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from contract.demo_access import only_this_aws
 from contract.loading import load
 from faults.canned import listening
-from fuzzing import EXAMPLES
+from fuzzing import EXAMPLES, SETS
 from s3haul.aws.session import open_store
 from s3haul.cli.errors import error_lines
 from s3haul.diagnose.run_errors import listing_of, run_error
@@ -80,7 +80,7 @@ plain = st.sampled_from(
 
 
 @settings(
-    max_examples=EXAMPLES // 3,  # each of them is a connection or several
+    max_examples=SETS,
     derandomize=EXAMPLES <= 1000,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

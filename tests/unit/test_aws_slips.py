@@ -46,7 +46,7 @@ def told(tmp_path, monkeypatch):
         (WITH_ROLE.replace("arn:aws", '"arn:aws').replace("role/R", 'role/R"'), QUOTES),
         (WITH_ROLE + 'external_id = "x-1"\n', QUOTES),
         (WITH_ROLE + "external_id = x-1 # theirs\n", COMMENT),
-        ('aws_access_key_id = "AK"\naws_secret_access_key = "SK"\n', "has quotes or spaces"),
+        ('aws_access_key_id = "AK"\naws_secret_access_key = "SK"\n', QUOTES),
         ("aws_access_key_id = AK # mine\naws_secret_access_key = SK\n", "has quotes or spaces"),
     ],
 )

@@ -102,6 +102,9 @@ def test_a_disk_on_which_nothing_can_be_renamed_or_removed_is_refused_before_any
         Destination.open(tmp_path)
     assert "another file system" in caught.value.hint
     assert errno.errorcode[number] in caught.value.message
+    if name == "rename":
+        with pytest.raises(DestinationError, match=errno.errorcode[number]):
+            try_out(tmp_path)
 
 
 def test_the_probe_of_renames_leaves_nothing_behind(tmp_path):

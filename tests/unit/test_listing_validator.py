@@ -109,3 +109,18 @@ def test_endless_pages_without_a_new_key_are_refused():
         validator.accept(page(token=str(number)))
     with pytest.raises(ListingIncompleteError, match="no new key"):
         validator.accept(page(token="one more"))
+
+
+@pytest.mark.parametrize(
+    "given", [page("a", "p/1"), page("p/1", "q"), page("p/1", unusable=("q\udcff",)), page("p")], ids=str
+)
+def test_a_key_outside_the_prefix_means_that_the_prefix_was_not_heeded(given):
+    with pytest.raises(ListingIncompleteError, match="does not begin with the prefix"):
+        ListingValidator("p/").accept(given)
+
+
+def test_keys_below_the_prefix_are_fine():
+    validator = ListingValidator("p/")
+    assert keys_of(validator.accept(page("p/", "p/1", token="1"))) == ["p/", "p/1"]
+    assert keys_of(validator.accept(page(token="2"))) == []
+    assert keys_of(validator.accept(page("p/2", "p/9"))) == ["p/2", "p/9"]

@@ -10,6 +10,7 @@ from s3haul.core.filters import literal_prefixes, selector
 from s3haul.diagnose.causes import Finding, ending, find_causes, finding_of_error
 from s3haul.diagnose.evidence import Evidence, StepResult
 from s3haul.options import AccessOptions, DestinationOptions, SourceOptions, TransferOptions
+from s3haul.policies.buckets import check_bucket
 from s3haul.preflight.destination import look_at
 from s3haul.preflight.state import SAMPLES, CheckState, Report
 from s3haul.preflight.statements import with_statements
@@ -50,6 +51,7 @@ async def check(
 
     `report` is called after each step; `suspects` are keys that must be in the sample.
     """
+    check_bucket(source.bucket)
     steps: list[StepResult] = []
 
     def on_step(step: StepResult) -> None:

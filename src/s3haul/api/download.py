@@ -18,6 +18,7 @@ from s3haul.errors import DestinationError
 from s3haul.events import Emit, Event, Warned
 from s3haul.journal import SourceIdentity
 from s3haul.options import AccessOptions, DestinationOptions, SourceOptions, TransferOptions
+from s3haul.policies.buckets import check_bucket
 from s3haul.store.protocol import OnTiming
 
 FILES_PER_REQUEST = 2  # a connection and a file
@@ -51,6 +52,7 @@ async def download(
     SIGTERM and SIGHUP end the run after it has saved its state; that needs the main thread. Raises `S3HaulError` for an
     error that ends the run early.
     """
+    check_bucket(source.bucket)
     stats = Stats() if stats is None else stats
 
     def emit(event: Event) -> None:

@@ -143,6 +143,8 @@ def _checked(source: _Source, method: str, frozen: Any) -> Credentials:
     if all(isinstance(one, str) and _SOUND.fullmatch(one) for one in (*needed, token or "none")):
         return Credentials(frozen.access_key, frozen.secret_key, token)
     what, hint = advice.failed(method, source.profile, source.keys, os.environ)
+    if any(str(one)[:1] in {'"', "'"} for one in needed):
+        hint = "values stand without quotes in AWS's files"
     raise CredentialsError(
         f"{what} cannot be used: a key is empty, no text, or has quotes or spaces in it",
         hint=hint,

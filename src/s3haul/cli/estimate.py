@@ -52,6 +52,8 @@ def lines(estimate: Estimate, past_rate: float | None) -> Iterator[str]:
 def _lines(estimate: Estimate, past_rate: float | None) -> Iterator[str]:
     objects = human_count(estimate.objects, "object")
     yield f"{objects}, {human_bytes(estimate.bytes)}; {human_count(estimate.filtered)} filtered"
+    if estimate.unusable:
+        yield f"{human_count(estimate.unusable)} of the listing's entries name no object and would fail (S3H-INT-04)"
     if len(estimate.classes) > 1:
         yield from _table(estimate)
     if estimate.archived:

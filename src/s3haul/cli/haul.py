@@ -249,7 +249,7 @@ def preview(
                 update=update,
             )
         )
-    if not estimate.objects:
+    if not estimate.objects and not estimate.unusable:
         with streams.unheard(sys.stderr):
             listener.observe(Warned(nothing_selected(transfer.filters, estimate.filtered), "S3H-S3-19"))
     lines, found = list(shown.lines(estimate, past_rate)), shown.as_object(estimate, past_rate)

@@ -6,6 +6,8 @@ means that keys are missing. SDK paginators end quietly on some of these; a haul
 client: pages come in as values. A key that is named again counts once.
 """
 
+from collections.abc import Sequence
+
 from s3haul.errors import ListingIncompleteError
 from s3haul.models import ListPage, ObjectRef, Outcome, State, UnusableEntry
 
@@ -18,18 +20,19 @@ _HINT = "Nothing was lost: run the same command again. If it repeats, the server
 
 
 def unusable(entry: UnusableEntry) -> Outcome:
-    """How an entry ends that names no object which could be asked for. Bytes that are no UTF-8 become \\xNN, since
-    neither the journal nor JSON can hold them."""
-    key = entry.key.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    ref = ObjectRef(key, 0, "", 0.0)
+    """The outcome of an entry that names no object which could be requested."""
+    ref = ObjectRef(entry.key, 0, "", 0.0)
     return Outcome(ref, State.FAILED, reason="unusable-entry", detail=entry.detail, attempts=0)
 
 
 class ListingValidator:
-    """Accepts pages in order; remembers the last key and the token that led here. `after`: where the first page
-    begins, if that is not the first key of all."""
+    """Accepts pages in order; remembers the last key and the token that led here.
 
-    def __init__(self, after: str | None = None) -> None:
+    `after` is where the first page begins, if not at the first key; all keys must begin with `prefix`.
+    """
+
+    def __init__(self, prefix: str = "", *, after: str | None = None) -> None:
+        self._prefix = prefix
         self.last_key = after  # of all entries so far, in the order of their bytes
         self.repeated = 0  # entries that named a key again
         self._last = after  # of the usable entries
@@ -52,12 +55,23 @@ class ListingValidator:
             fresh.append(ref)
             last = ref.key
             named.add(last)
+        self._check_prefix(fresh, page.unusable)
         self._last, self._named, self._token = last, named, page.token
         self.last_key = _greatest(last, self.last_key, *(entry.key for entry in page.unusable))
         self._barren = 0 if fresh or page.unusable else self._barren + 1
         if page.truncated and self._barren > MAX_BARREN_PAGES:
             raise incomplete(f"{self._barren} pages in a row brought no new key", after=last)
         return fresh
+
+    def _check_prefix(self, fresh: list[ObjectRef], unusable: Sequence[UnusableEntry]) -> None:
+        """Keys that ascend lie below the prefix if the first and the last of them do."""
+        keys = [ref.key for ref in (*fresh[:1], *fresh[-1:])] + [entry.key for entry in unusable]
+        for key in keys:
+            if not key.startswith(self._prefix):
+                raise incomplete(
+                    f"the server gives {key!a}, which does not begin with the prefix that was asked for",
+                    after=self.last_key,
+                )
 
     def _check_frame(self, page: ListPage) -> None:
         if page.empty_answer:

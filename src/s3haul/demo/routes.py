@@ -31,10 +31,17 @@ OPERATIONS: dict[str, Callable[[S3Call], Answer]] = {
 }
 
 
+# Each makes another operation of a request that looks like one of those above.
+_OTHER_QUERIES = frozenset(
+    {"acl", "legal-hold", "renameObject", "restore", "retention", "select", "tagging", "torrent"}
+)
+_OTHER_HEADERS = frozenset({"x-amz-copy-source", "x-amz-server-side-encryption-customer-algorithm"})
+
+
 def operation(request: Request) -> str:
     """AWS's name of the S3 operation. Raises NotImplemented for what the demo does not serve."""
     method, query = request.method, request.query
-    if not request.bucket:
+    if not request.bucket or _OTHER_QUERIES & query.keys() or _OTHER_HEADERS & request.headers.keys():
         raise not_implemented()
     if not request.key:
         return _of_bucket(method, query)

@@ -51,14 +51,15 @@ DIAGNOSES: dict[str, Diagnosis] = {
         " not set.",
     ),
     "S3H-CFG-09": Diagnosis(
-        "The profile has a setting that has no effect here.",
+        "The profile or the environment has a setting that has no effect here.",
         YOU,
         "Nothing, if the default is right for you: the message explains each setting.",
     ),
     "S3H-STS-01": Diagnosis(
         "The credentials are unknown: STS or S3 does not know the access key.",
         YOU,
-        "The key may be deleted or inactive. Temporary keys (ASIA...) also need their session token.",
+        "Check that the key is there and active (aws iam list-access-keys). Temporary keys (ASIA...) also need their"
+        " session token. A key of another partition (China, GovCloud) or store is unknown, too.",
     ),
     "S3H-STS-02": Diagnosis(
         "The source credentials have expired, so the role cannot be assumed or renewed.",
@@ -144,7 +145,10 @@ DIAGNOSES: dict[str, Diagnosis] = {
         " needs --allow-plain-http.",
     ),
     "S3H-NET-04": Diagnosis(
-        "A host name cannot be resolved.", YOU, "Check DNS, the region and --endpoint-url."
+        "A host name cannot be resolved.",
+        YOU,
+        "Check DNS, --endpoint-url, and the region (eu-west-1, not eu-west-1a). Where only a proxy resolves names,"
+        " set HTTPS_PROXY.",
     ),
     "S3H-NET-05": Diagnosis(
         "The server cannot be reached, or connections to it break.",
@@ -154,7 +158,8 @@ DIAGNOSES: dict[str, Diagnosis] = {
     "S3H-NET-06": Diagnosis(
         "The server's certificate is not trusted.",
         YOU,
-        "If a private authority signed it, give its PEM file with --ca-bundle. A wrong name means a wrong server.",
+        "If a private authority signed it, give its PEM file with --ca-bundle. A wrong name means a wrong server;"
+        " a wrong version number means a server without TLS.",
     ),
     "S3H-NET-07": Diagnosis(
         "The server redirects. Redirects are never followed, since the other server would get the session token.",
@@ -164,7 +169,7 @@ DIAGNOSES: dict[str, Diagnosis] = {
     "S3H-NET-08": Diagnosis(
         "A transfer stalled: the server sent nothing, or too little, for too long.",
         YOU,
-        "Check the network; the same command resumes.",
+        "Check the network; firewalls that drop long or idle connections look like this. The same command resumes.",
     ),
     "S3H-NET-09": Diagnosis(
         "The response is a web page, not from the service, but from a proxy, a filter or a captive portal.",
@@ -264,9 +269,13 @@ DIAGNOSES: dict[str, Diagnosis] = {
     "S3H-S3-17": Diagnosis(
         "The service failed, also after retries.",
         SERVICE,
-        "Run again: the same command resumes.",
+        "Run again: the same command resumes. If it goes on for hours, the service's status page may say why.",
     ),
-    "S3H-S3-18": Diagnosis("The service refused the request.", YOU, "Its message says why."),
+    "S3H-S3-18": Diagnosis(
+        "The service refused the request.",
+        YOU,
+        "Its own words say why. If they do not help, show them to whoever runs the service.",
+    ),
     "S3H-S3-19": Diagnosis(
         "No object is selected: the prefix is empty, or the filters exclude everything.",
         YOU,

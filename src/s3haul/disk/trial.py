@@ -56,7 +56,8 @@ def try_out(root: Path, *, force: bool = False) -> Trial:
 
 def _write_and_rename(directory: Path, root: Path, limitations: Limitations) -> bool:
     """Do what a run does with one file. Returns whether the file is found by its name in upper case."""
-    temporary, final = directory / "temporary", directory / "final"
+    temporary, final = directory / "temporary", directory / "below" / "final"
+    final.parent.mkdir()
     with temporary.open("wb") as file:
         file.write(b"s3haul")
         file.flush()
@@ -64,7 +65,7 @@ def _write_and_rename(directory: Path, root: Path, limitations: Limitations) -> 
         try_lock(root, file.fileno())
         _try_refusable(file.fileno(), limitations)
     temporary.rename(final)
-    return (directory / "FINAL").exists()
+    return final.with_name("FINAL").exists()
 
 
 def _try_refusable(fd: int, limitations: Limitations) -> None:

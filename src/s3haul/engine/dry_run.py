@@ -41,6 +41,7 @@ class Estimate:
     objects: int = 0
     bytes: int = 0
     filtered: int = 0
+    unusable: int = 0  # entries that name no object which could be asked for; not part of `objects`
     archived: int = 0
     archived_bytes: int = 0
     present: int = 0
@@ -110,6 +111,7 @@ async def preview(ctx: ReadContext, estimate: Estimate, done: Done) -> AsyncGene
         async for batch in batches:
             estimate.list_requests += ctx.objects is not None and ctx.objects.whole
             estimate.looked_up(batch.lookups)
+            estimate.unusable += len(batch.unusable)
             estimate.vanished += sum(outcome.state is State.VANISHED for outcome in batch.outcomes)
             known = done(batch.refs) if batch.refs else ()
             entries = [(ref, bool(known) and _is_in(ref, known)) for ref in batch.refs]

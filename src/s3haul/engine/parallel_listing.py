@@ -114,7 +114,7 @@ class ParallelListing:
 
     async def _read(self, range_: KeyRange, page: ListPage | None = None) -> None:
         """All pages of a range; the first one may be here already."""
-        validator = ListingValidator(after=range_.after or None)
+        validator = ListingValidator(range_.prefix, after=range_.after or None)
         if page is None:
             page = await self._page(range_.prefix, start_after=range_.after)
         while True:
