@@ -204,7 +204,7 @@ def preview(
     if log is not None:
         log.tell("estimate", asdict(estimate), lines)
     if output.json:
-        streams.put(json.dumps(asdict(estimate)))
+        streams.put(json.dumps({"schema": render.SUMMARY_SCHEMA, **asdict(estimate)}))
     else:
         streams.put_report("\n".join(lines))
     _check_not_empty(transfer, estimate.objects)

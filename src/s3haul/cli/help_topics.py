@@ -21,7 +21,7 @@ TOPICS = (
     *("compatibility", "exit-codes", "errors", "filters", "resume", "large-objects", "names"),
     *("manifest", "json", "schemas", "threat-model"),
 )
-SCHEMAS = ("summary", "events", "manifest", "report", "status", "verify")
+SCHEMAS = ("summary", "estimate", "events", "manifest", "report", "status", "verify")
 _SCHEMA = "schema-"
 SCHEMA_TOPICS = tuple(_SCHEMA + name for name in SCHEMAS)
 
