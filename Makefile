@@ -12,7 +12,7 @@ demo: $(STAMP)            ## the whole job against an embedded S3 + STS + KMS, n
 test: $(STAMP)            ## every test, the foreign servers included
 	$(BIN)/python -m pytest
 
-test-browser: $(STAMP)    ## the report in Chromium, which the system must have (apt-get install chromium)
+test-browser: $(STAMP)    ## the report in Chromium (apt-get install chromium); S3HAUL_SCREENSHOTS=DIR keeps pictures of it
 	$(BIN)/python -m pip install --quiet --group browser
 	$(BIN)/python -m pytest tests/browser
 

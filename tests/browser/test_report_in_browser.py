@@ -131,7 +131,10 @@ def test_on_paper_every_row_is_printed_in_black_on_white(view):
     view.click("#theme")
     view.emulate_media(media="print")
     assert view.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    box = view.locator(".scroll").first.evaluate("(box) => [box.scrollHeight, box.clientHeight]")
-    assert box[0] == box[1]
+    boxes = view.locator(".scroll").evaluate_all(
+        "(all) => all.map((box) => [box.scrollHeight, box.clientHeight])"
+    )
+    assert len(boxes) == 3
+    assert all(whole == shown for whole, shown in boxes)
     assert view.locator("#search:visible, #theme:visible").count() == 0
     assert view.pdf()[:4] == b"%PDF"

@@ -75,7 +75,8 @@ def test_summaries_events_and_estimates_of_hauls(server, machine, dest):  # noqa
     log = ("--log-format", "json", "--log-file", "log.json")
     ran = machine.haul(dest, *log)
     assert (ran.code, valid("summary", ran.summary)) == (1, True)
-    assert machine.haul(dest, "--dryrun", *log).code == 0
+    estimate = machine.haul(dest, "--dryrun", *log)
+    assert (estimate.code, valid("estimate", estimate.summary)) == (0, True)
     refused = machine.run("cp", "s3://no-such-bucket", str(dest), "--profile", "export", "--json", *log)
     assert refused.code
     assert machine.haul(dest, "--include", "x", *log).code == 1

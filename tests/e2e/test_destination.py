@@ -165,3 +165,9 @@ def test_an_empty_destination_is_refused_and_not_taken_for_this_directory(server
     assert ran.code == 2, ran.text
     assert "DEST is empty" in ran.err
     assert not server.calls
+
+
+def test_a_mistyped_profile_leaves_nothing_behind(machine, dest):
+    ran = machine.run("cp", SOURCE, str(dest), "--profile", "exprot")
+    assert (ran.code, "'exprot' does not exist" in ran.err) == (4, True)
+    assert not dest.exists()

@@ -8,7 +8,9 @@ from html.parser import HTMLParser
 import pytest
 
 from report.destinations import HOSTILE, course, destination, mixed, outcome
+from s3haul.core.series import Sample
 from s3haul.core.text import show
+from s3haul.journal.series import Course
 from s3haul.models import State
 from s3haul.report import page
 from s3haul.report.content import gather
@@ -161,6 +163,17 @@ def test_without_javascript_everything_can_be_read(found):
 
 def test_a_line_is_interrupted_where_no_time_was_taken(text):
     assert len(re.findall(r'<path class="line median"', text)) == 2
+
+
+def test_what_never_happened_has_no_chart(tmp_path):
+    quiet = Course(samples=[Sample(0.0, 1.0, 10, 1, 1, 32, 0, 0, 0), Sample(1.0, 0.0, 0, 0, 0, 32, 0, 0, 0)])
+    found = Page(page.html(gather(destination(tmp_path, [outcome("a", 10)], course=quiet), under_way=False)))
+    titles = [
+        value.partition(" over ")[0]
+        for tag, name, value in found.attributes
+        if name == "aria-label" and tag == "svg"
+    ]
+    assert titles == ["Throughput", "Objects", "Requests at a time"]
 
 
 def test_long_keys_and_many_failures_leave_the_page_small(tmp_path):

@@ -44,6 +44,11 @@ def test_a_run_again_says_that_there_is_nothing_new():
     assert found["unchanged"] == {"objects": 20_000, "bytes": 20_000 * MIB}
 
 
+def test_a_run_that_selects_nothing_boasts_of_no_rate():
+    lines, _ = summary(Listed(0, 0, 20))
+    assert lines[:2] == ["  done      nothing: no object is selected", "  filtered  20 objects"]
+
+
 def test_files_found_in_place_count_neither_as_fetched_nor_for_the_rate():
     lines, found = summary(Listed(3, 3 * MIB, 0), done(), done(fetched=0), done(fetched=0))
     assert lines[:3] == [

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from s3haul.core.text import human_bytes, human_count, human_duration, show
+from s3haul.core.text import folded, human_bytes, human_count, human_duration, show
 
 
 @pytest.mark.parametrize(
@@ -84,3 +84,27 @@ def test_durations_are_shown_in_their_two_largest_units(seconds, text):
 def test_counts_have_separators_and_their_noun_a_plural():
     assert human_count(48_999) == "48,999"
     assert (human_count(1, "object"), human_count(0, "object")) == ("1 object", "0 objects")
+
+
+@pytest.mark.parametrize(
+    ("line", "lines"),
+    [
+        ("short enough", ["short enough"]),
+        (
+            "            you: check the key, or run again",
+            ["            you: check the key,", "            or run again"],
+        ),
+        (
+            "  failed    1: the object was deleted meanwhile",
+            ["  failed    1: the object was", "            deleted meanwhile"],
+        ),
+        ("x No such bucket: check the name of it", ["x No such bucket: check the name", "  of it"]),
+        ("  Fix: give the profile an access key", ["  Fix: give the profile an", "       access key"]),
+        ("  Resume: s3haul cp s3://bucket ./somewhere/else", None),
+        ('  Statement: {"Sid": "x", "Effect": "Allow", "Action": "*"}', None),
+        ("  1: KMS key arn:aws:kms:eu-central-1:111122223333:key/1", None),
+        ("y" * 60, None),
+    ],
+)
+def test_long_lines_are_cut_between_words_unless_they_are_for_copying(line, lines):
+    assert folded(line, 32).split("\n") == (lines or [line])

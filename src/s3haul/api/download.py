@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from s3haul.api.objects import object_source, store_for
-from s3haul.aws.session import OpenStore, open_store
+from s3haul.aws.session import OpenStore, checked_settings, open_store
 from s3haul.core.stats import Stats
 from s3haul.disk import Destination
 from s3haul.engine.run import Job, haul
@@ -59,6 +59,7 @@ async def download(
         stats.observe(event)
         on_event(event)
 
+    checked_settings(access)  # a mistyped profile leaves nothing behind
     transfer = within_open_files(transfer, emit)
     with closing(Destination.open(destination.root, force=destination.force)) as opened:
         opened.lock()  # before any request: a destination in use costs none

@@ -17,7 +17,7 @@ from s3haul.cli.errors import machine_limit
 from s3haul.cli.exporting import exporter, with_metrics
 from s3haul.cli.logfile import LogFile, summarise, with_log
 from s3haul.cli.plan_file import opened_plan
-from s3haul.cli.render import Ending
+from s3haul.cli.render import SUMMARY_SCHEMA, Ending
 from s3haul.cli.source_warnings import source_warnings
 from s3haul.core.filters import nothing_selected
 from s3haul.core.stats import Stats
@@ -256,7 +256,7 @@ def preview(
     if log is not None:
         log.tell("estimate", found, lines)
     if output.json:
-        streams.put(json.dumps(found))
+        streams.put(json.dumps({"schema": SUMMARY_SCHEMA, **found}))
     else:
         streams.put_report("\n".join(lines))
     _check_not_empty(transfer, estimate.objects)

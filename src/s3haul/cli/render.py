@@ -156,7 +156,9 @@ def error_object(error: S3HaulError | None) -> dict[str, Any] | None:
 def _done_lines(stats: Stats, seconds: float) -> Iterator[str]:
     """What was fetched, with its rate; then what was here already."""
     fetched, size = stats.done - stats.found, stats.done_bytes - stats.found_bytes
-    if fetched or not (stats.found or stats.already):
+    if stats.listing_complete and not stats.selected:
+        yield "  done      nothing: no object is selected"
+    elif fetched or not (stats.found or stats.already):
         yield (
             f"  done      {human_count(fetched, 'object')}, {human_bytes(size)} in {human_duration(seconds)}"
             f" ({fetched / seconds:,.0f} objects/s, {human_bytes(size / seconds)}/s)"

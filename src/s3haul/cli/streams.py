@@ -9,9 +9,10 @@ import io
 import os
 import sys
 from collections.abc import Iterator
+from shutil import get_terminal_size
 from typing import TextIO
 
-from s3haul.core.text import colour_mark
+from s3haul.core.text import colour_mark, folded
 from s3haul.errors import DestinationError
 
 
@@ -51,7 +52,7 @@ def colour_allowed(stream: TextIO) -> bool:
 def tell(text: str) -> None:
     """Write `text` and a line end to stderr. Errors are ignored."""
     with unheard(sys.stderr):
-        sys.stderr.write((colour_mark(text) if colour_allowed(sys.stderr) else text) + "\n")
+        sys.stderr.write(_for_people(text, sys.stderr) + "\n")
         sys.stderr.flush()
 
 
@@ -79,8 +80,14 @@ def put_bytes(data: bytes | memoryview) -> None:
 
 
 def put_report(text: str) -> None:
-    """As `put`, with the marks of warnings and errors in colour if that is allowed."""
-    put(colour_mark(text) if colour_allowed(sys.stdout) else text)
+    """As `put`; on a terminal folded to its width, with the marks of warnings and errors in colour if allowed."""
+    put(_for_people(text, sys.stdout))
+
+
+def _for_people(text: str, stream: TextIO) -> str:
+    if stream.isatty():
+        text = folded(text, get_terminal_size((80, 24)).columns)
+    return colour_mark(text) if colour_allowed(stream) else text
 
 
 def flush() -> None:

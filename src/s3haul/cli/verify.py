@@ -86,7 +86,8 @@ def verify(dest: flags.State, *, json: flags.Json = False) -> int:
                 streams.put(f"  {count:,} {what}")
         streams.put(f"  {counts.damaged:,} damaged; {human_bytes(counts.bytes)} read")
         if counts.damaged:
-            streams.put(f"To fetch damaged files again: {show(repair)} (with the profile or role of the run)")
+            streams.put("To fetch damaged files again, with the profile or role of the run:")
+            streams.put(f"  {show(repair)}")
     return 1 if counts.damaged else 0
 
 

@@ -7,6 +7,8 @@ output has its own escaping and does not need it.
 
 import math
 import re
+from textwrap import wrap
+from typing import Any
 
 # C0 and the backslash itself, DEL and C1, line and paragraph separator, bidi embedding and isolate
 # controls, lone surrogates (which no stream can encode).
@@ -16,6 +18,16 @@ _SHORT = {"\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r"
 # The mark at the start of a line, or after the (dryrun) of one.
 _MARK = re.compile(r"^((?:\(dryrun\))? *)(x|!|failed|skipped)(?= )", re.MULTILINE)
 _COLOURS = {"x": "31", "failed": "31", "!": "33", "skipped": "33"}
+
+_COPIED = re.compile(r"s3haul [a-z]|[{}]|://|arn:")
+_BEGIN = re.compile(
+    r" *(?:[a-z!-]+ {2,}|(?:[x!]|Fix:|AWS said:|Seen:) )?"
+)  # what a line's words stand behind
+_WHOLE_WORDS: dict[str, Any] = {
+    "break_long_words": False,
+    "break_on_hyphens": False,
+    "replace_whitespace": False,
+}
 
 _CODED = re.compile(r"(?:[A-Z][\w.]+|\d{3}): ", re.ASCII)
 
@@ -39,6 +51,23 @@ def _escape(match: re.Match[str]) -> str:
 def colour_mark(text: str) -> str:
     """`text` with the marks of its lines in colour: x (an error) in red, ! (a warning) in yellow."""
     return _MARK.sub(lambda match: f"{match[1]}\x1b[{_COLOURS[match[2]]}m{match[2]}\x1b[0m", text)
+
+
+def folded(text: str, columns: int) -> str:
+    """`text` with its long lines cut between words, aligned with where their words begin.
+
+    Lines that hold a command, a document or an address stay whole: they are for copying.
+    """
+    return "\n".join(
+        line if len(line) <= columns or _COPIED.search(line) else _fold(line, columns)
+        for line in text.split("\n")
+    )
+
+
+def _fold(line: str, columns: int) -> str:
+    begin = _BEGIN.match(line)
+    indent = " " * (begin.end() if begin else 0)
+    return "\n".join(wrap(line, columns, subsequent_indent=indent, **_WHOLE_WORDS))
 
 
 def quote(sentence: str) -> str:

@@ -45,13 +45,13 @@ class Chart:
 
 
 def charts_of(samples: Sequence[Sample]) -> list[Chart]:
-    """The course of a run, a chart for each question that one has."""
+    """The course of a run, a chart for each question that one has; none of what never happened."""
 
     def rate(amount: Callable[[Sample], int]) -> list[float | None]:
         return [amount(sample) / sample.seconds if sample.seconds else 0.0 for sample in samples]
 
     renewals = [sample.start for sample in samples if sample.renewals]
-    return [
+    charts = [
         Chart(
             title="Throughput",
             lines=[Line("received", "bytes", rate(lambda sample: sample.bytes), filled=True)],
@@ -90,6 +90,7 @@ def charts_of(samples: Sequence[Sample]) -> list[Chart]:
             text=lambda value: f"{_number(value)}/s",
         ),
     ]
+    return [chart for chart in charts if any(any(line.values) for line in chart.lines)]
 
 
 def drawn(chart: Chart, samples: Sequence[Sample]) -> Markup:

@@ -41,6 +41,7 @@ def object_meta(status: int, headers: Mapping[str, str], *, dated: bool = True) 
 
     With `dated=False`, the modification time is not parsed: that takes as long as all the rest.
     """
+    names = _names(tuple(headers))
     length = _number(headers.get("content-length"))
     start, size = None, length
     content_range = headers.get("content-range")
@@ -55,7 +56,7 @@ def object_meta(status: int, headers: Mapping[str, str], *, dated: bool = True) 
         last_modified=http_date(headers.get("last-modified", "")) if dated else None,
         version_id=headers.get("x-amz-version-id"),
         range_start=start,
-        checksums=checksums(headers),
+        checksums=_checksums(headers, names),
         parts_count=_number(headers.get("x-amz-mp-parts-count")),
         sse=headers.get("x-amz-server-side-encryption", ""),
         kms_key_id=headers.get("x-amz-server-side-encryption-aws-kms-key-id", ""),
@@ -63,24 +64,13 @@ def object_meta(status: int, headers: Mapping[str, str], *, dated: bool = True) 
         storage_class=headers.get("x-amz-storage-class", "STANDARD"),
         restored='ongoing-request="false"' in headers.get("x-amz-restore", ""),
         content_type=headers.get("content-type", ""),
-        user_metadata=user_metadata(headers),
+        user_metadata=_user_metadata(headers, names) if names.metadata else "",
     )
-
-
-def user_metadata(headers: Mapping[str, str]) -> str:
-    """What the owner has stored with the object, by name without `x-amz-meta-`, as JSON; "" for nothing or too much."""
-    names = _names(tuple(headers)).metadata
-    if not names:
-        return ""
-    text = json.dumps({name.removeprefix(_METADATA): headers[name] for name in names})
-    return text if len(text) <= MOST_METADATA else ""
 
 
 def checksums(headers: Mapping[str, str]) -> tuple[Checksum, ...]:
     """All checksum headers. If the server sends no type, "-N" at the end of the value means COMPOSITE."""
-    kind = headers.get(_PREFIX + "type", "")
-    names = _names(tuple(headers)).checksums
-    return tuple([_checksum(algorithm, headers[name], kind) for name, algorithm in names])
+    return _checksums(headers, _names(tuple(headers)))
 
 
 class _Names(NamedTuple):
@@ -96,6 +86,17 @@ def _names(headers: tuple[str, ...]) -> _Names:
     found = sorted(name for name in headers if name.startswith(_PREFIX) and name not in _NO_CHECKSUM)
     metadata = tuple(sorted(name for name in headers if name.startswith(_METADATA)))
     return _Names(tuple((name, name.removeprefix(_PREFIX).upper()) for name in found), metadata)
+
+
+def _checksums(headers: Mapping[str, str], names: _Names) -> tuple[Checksum, ...]:
+    kind = headers.get(_PREFIX + "type", "")
+    return tuple([_checksum(algorithm, headers[name], kind) for name, algorithm in names.checksums])
+
+
+def _user_metadata(headers: Mapping[str, str], names: _Names) -> str:
+    """What the owner has stored with the object, by name without `x-amz-meta-`, as JSON; "" if it is too much."""
+    text = json.dumps({name.removeprefix(_METADATA): headers[name] for name in names.metadata})
+    return text if len(text) <= MOST_METADATA else ""
 
 
 def _checksum(algorithm: str, value: str, kind: str) -> Checksum:
