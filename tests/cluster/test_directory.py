@@ -14,7 +14,7 @@ from s3haul.cluster.cutting import ShardSize
 from s3haul.cluster.description import EXTERNAL_ID, VERSION, decode, encode, with_external_id, without_secrets
 from s3haul.cluster.directory import RunDirectory
 from s3haul.cluster.planner import Page, Request, make_plan
-from s3haul.cluster.records import DamageRecorder, Report, decode_marker, decode_report
+from s3haul.cluster.records import Marker, Report, decode_marker, decode_report
 from s3haul.cluster.records import encode as encode_record
 from s3haul.cluster.schedule import Attempt
 from s3haul.cluster.workplace import Workplace, remove_finished
@@ -38,8 +38,8 @@ REQUEST = Request(
 )
 
 
-def marker(shard: int = 0, attempt: int = 1) -> DamageRecorder:
-    return DamageRecorder.of(Stats(), shard=shard, attempt=attempt, node="n", audit_sha256="0", seconds=1.0)
+def marker(shard: int = 0, attempt: int = 1) -> Marker:
+    return Marker.of(Stats(), shard=shard, attempt=attempt, node="n", audit_sha256="0", seconds=1.0)
 
 
 @pytest.fixture
@@ -141,16 +141,11 @@ def test_of_many_claims_and_markers_at_once_one_counts(directory):
     assert directory.done() == {0}
 
 
-def test_an_attempt_is_superseded_by_a_later_one_or_by_a_marker(directory):
+def test_of_several_attempts_the_last_one_is_known(directory):
     for shard, number in ((0, 1), (1, 1), (1, 2), (2, 1)):
         directory.claim(Attempt(shard, number))
     directory.publish(marker(2, 1), b"")
-    assert [directory.is_superseded(Attempt(*each)) for each in ((0, 1), (1, 1), (1, 2), (2, 1))] == [
-        False,
-        True,
-        False,
-        True,
-    ]
+    assert [directory.is_latest(Attempt(*each)) for each in ((0, 1), (1, 1), (1, 2))] == [True, False, True]
     assert directory.latest_attempts() == {0: 1, 1: 2, 2: 1}
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # help stays fast
     from s3haul.cluster.description import RunDescription
     from s3haul.cluster.directory import RunDirectory
     from s3haul.cluster.driver import Progress
-    from s3haul.cluster.records import DamageRecorder
+    from s3haul.cluster.records import Marker
     from s3haul.cluster.survey import Survey
 
 FEW = 10  # attempts or nodes that are shown one by one
@@ -43,7 +43,7 @@ def progress_line(run: "RunDescription", before: "Progress", state: "Progress", 
     )
 
 
-def shard_line(marker: "DamageRecorder") -> str:
+def shard_line(marker: "Marker") -> str:
     """One finished shard."""
     objects, size = human_count(marker.objects, "object"), human_bytes(marker.bytes)
     failed = sum(marker.failed.values())
@@ -78,7 +78,8 @@ def merge_lines(directory: "RunDirectory", run: "RunDescription", totals: "Total
     if totals.clean:
         yield "  audit     every planned key is accounted for exactly once"
         yield f"  manifest  {show(str(directory.root / 'manifest.jsonl.gz'))}"
-        yield f"  verify    s3haul verify {show(run.destination)}"
+        here = f"s3haul cluster merge {show(str(directory.root))} --here, then " if run.node_local else ""
+        yield f"  verify    {here}s3haul verify {show(run.destination)}"
     else:
         yield f"  next      s3haul cluster resume {show(str(directory.root))}"
 

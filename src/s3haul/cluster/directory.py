@@ -25,7 +25,7 @@ from s3haul.cluster import description, plan_files, records
 from s3haul.cluster.cutting import LateShadow, Shard
 from s3haul.cluster.description import RunDescription
 from s3haul.cluster.plan_files import RECORD, ShardRecord
-from s3haul.cluster.records import DamageRecorder, Report
+from s3haul.cluster.records import Marker, Report
 from s3haul.cluster.schedule import Attempt
 from s3haul.disk.errors import run_error
 from s3haul.errors import DestinationLockedError, UsageError
@@ -131,10 +131,10 @@ class RunDirectory:
                 return False
         return True
 
-    def is_superseded(self, attempt: Attempt) -> bool:
-        """Whether a later attempt was begun, or the shard is finished."""
+    def is_latest(self, attempt: Attempt) -> bool:
+        """Whether no later attempt was begun."""
         later = Attempt(attempt.shard, attempt.number + 1)
-        return (self.root / "attempts" / attempt_name(later)).exists() or self.is_done(attempt.shard)
+        return not (self.root / "attempts" / attempt_name(later)).exists()
 
     def latest_attempts(self) -> dict[int, int]:
         """The highest number that was given out for each shard."""
@@ -160,7 +160,7 @@ class RunDirectory:
     def audit_path(self, attempt: Attempt) -> Path:
         return self.root / "audit" / f"{attempt_name(attempt)}.jsonl.gz"
 
-    def publish(self, marker: DamageRecorder, audit: bytes) -> bool:
+    def publish(self, marker: Marker, audit: bytes) -> bool:
         """The audit, then the marker; False (and nothing is left) where the shard was finished already."""
         path = self.audit_path(Attempt(marker.shard, marker.attempt))
         self._write(path, audit)
@@ -170,6 +170,12 @@ class RunDirectory:
             path.unlink(missing_ok=True)
         return False
 
+    def retract(self, shard: int) -> None:
+        """The shard is not finished any more: what its attempt hauled is lost."""
+        with _on(self.root):
+            self._marker_path(shard).unlink(missing_ok=True)
+            _sync_directory(self.root / "done")
+
     def is_done(self, shard: int) -> bool:
         return self._marker_path(shard).exists()
 
@@ -177,7 +183,7 @@ class RunDirectory:
         """The shards that are finished."""
         return {int(name.removesuffix(".json")) for name in self._names("done")}
 
-    def marker(self, shard: int) -> DamageRecorder:
+    def marker(self, shard: int) -> Marker:
         return records.decode_marker(self._read(self._marker_path(shard)))
 
     # The driver.

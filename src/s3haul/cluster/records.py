@@ -11,7 +11,7 @@ WARNINGS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DamageRecorder:
+class Marker:
     """A shard is finished: by which attempt, and what the audit of that attempt must hash to.
 
     `failed` and `skipped` count objects by reason, `retries` repeated requests; `again` are objects that an earlier
@@ -90,14 +90,14 @@ class Report:
         )
 
 
-def encode(record: DamageRecorder | Report) -> bytes:
+def encode(record: Marker | Report) -> bytes:
     return (json.dumps(asdict(record)) + "\n").encode("ascii")
 
 
-def decode_marker(data: bytes) -> DamageRecorder:
+def decode_marker(data: bytes) -> Marker:
     """Raises `SourceError` for a file that is no marker."""
     try:
-        return DamageRecorder(**json.loads(data))
+        return Marker(**json.loads(data))
     except (ValueError, TypeError) as error:
         raise SourceError(
             f"A marker in the run's directory cannot be read: {error}",

@@ -19,7 +19,7 @@ from s3haul.cluster.cutting import Shard
 from s3haul.cluster.description import RunDescription
 from s3haul.cluster.node import Node
 from s3haul.cluster.planned_store import PlannedStore
-from s3haul.cluster.records import DamageRecorder, Report
+from s3haul.cluster.records import Marker, Report
 from s3haul.cluster.schedule import Attempt
 from s3haul.cluster.workplace import Workplace, remove_finished
 from s3haul.core.stats import Stats
@@ -42,7 +42,7 @@ class SupersededError(S3HaulError):
     default_id = "S3H-RUN-04"
 
 
-async def attempt_shard(node: Node, attempt: Attempt) -> DamageRecorder | None:
+async def attempt_shard(node: Node, attempt: Attempt) -> Marker | None:
     """Haul the shard and publish it; None where somebody else has finished it. Raises `S3HaulError`, which the last
     report tells, too."""
     node.stats = Stats()
@@ -62,7 +62,7 @@ class _ShardAttempt:
     started: float
     sequence: int = 0
 
-    async def run(self) -> DamageRecorder | None:
+    async def run(self) -> Marker | None:
         node, run = self.node, self.node.run
         shard = await in_thread(None, node.directory.read_shard, self.attempt.shard, run)
         workplace = await in_thread(None, Workplace.take, node.local, run.run_id, self.attempt)
@@ -97,11 +97,7 @@ class _ShardAttempt:
     async def _report_on(self) -> None:
         while True:
             await asyncio.sleep(REPORT_EVERY)
-            if await in_thread(None, self.node.directory.is_superseded, self.attempt):
-                raise SupersededError(
-                    f"A later attempt at shard {self.attempt.shard} has begun, or the shard is finished.",
-                    hint="nothing: this attempt was taken for dead",
-                )
+            await in_thread(None, self._refuse_superseded)
             await in_thread(None, self.node.take_share)
             await self.report()
 
@@ -122,10 +118,20 @@ class _ShardAttempt:
             bytes=stats.already_bytes + stats.found_bytes + stats.resumed + stats.received,
         )
 
-    def _publish(self, workplace: Workplace) -> DamageRecorder | None:
+    def _refuse_superseded(self) -> None:
+        directory, shard = self.node.directory, self.attempt.shard
+        if not directory.is_latest(self.attempt) or directory.is_done(shard):
+            raise SupersededError(
+                f"A later attempt at shard {shard} has begun, or the shard is finished.",
+                hint="nothing: this attempt was taken for dead",
+            )
+
+    def _publish(self, workplace: Workplace) -> Marker | None:
+        if not self.node.directory.is_done(self.attempt.shard):
+            self._refuse_superseded()
         text = "".join(f"{line}\n" for line in manifest_lines(workplace.journal))
         audit = gzip.compress(text.encode("ascii"), _LEVEL, mtime=0)
-        marker = DamageRecorder.of(
+        marker = Marker.of(
             self.node.stats,
             shard=self.attempt.shard,
             attempt=self.attempt.number,

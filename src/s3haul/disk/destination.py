@@ -119,7 +119,7 @@ class Destination(Tree):
         except OSError as error:
             raise run_error(error, f"clean {self.state_path / 'tmp'}") from error
 
-    def land(self, path: SafePath, body: Sequence[Buffer] | Buffer, mtime: float) -> None:
+    def write_file(self, path: SafePath, body: Sequence[Buffer] | Buffer, mtime: float) -> None:
         """Make the file `path` of these bytes, in one call: for what fits into memory."""
         buffers = [body] if isinstance(body, Buffer) else body
         size = sum(map(len, buffers))

@@ -226,6 +226,6 @@ class SmallObjectFetcher:
             check.update(chunk)
         proof = check.prove()
         began = time.monotonic()
-        self._ctx.destination.land(target.path, body, ref.last_modified)
+        self._ctx.destination.write_file(target.path, body, ref.last_modified)
         self._seconds_a_file += (time.monotonic() - began - self._seconds_a_file) / 16
         return done(ref, target.path, meta, proof, attempts=1, fetched=ref.size)

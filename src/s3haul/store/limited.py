@@ -24,7 +24,7 @@ from s3haul.store.protocol import (
 
 LONGEST_BREAK = 2.0  # seconds that a thread does nothing else; an interruption waits for no more
 BYTES_A_REQUEST = 64 << 10  # a second, that a connection gets at least; else it may seem to stall
-BYTES_A_LANE = 512 << 10  # the same for large bodies, which come in chunks of 1 MiB
+BYTES_A_TRANSFER = 512 << 10  # the same for large bodies, which come in chunks of 1 MiB
 
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -48,7 +48,7 @@ def fitting(options: TransferOptions) -> TransferOptions:
     if options.bandwidth is None:
         return options
     concurrency = min(options.concurrency, max(1, options.bandwidth // BYTES_A_REQUEST))
-    memory = min(options.ranges.memory, max(1, options.bandwidth // BYTES_A_LANE) << 20)
+    memory = min(options.ranges.memory, max(1, options.bandwidth // BYTES_A_TRANSFER) << 20)
     return replace(options, concurrency=concurrency, ranges=replace(options.ranges, memory=memory))
 
 
