@@ -4,12 +4,14 @@ import gzip
 import json
 import os
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from e2e.harness import SOURCE, Machine, Ran, expected, tree, wait_until
 from s3haul.api.verify import verify
+from s3haul.cluster.description import RunDescription
+from s3haul.options import AccessOptions, SourceOptions, TransferOptions
 
 
 @dataclass(frozen=True)
@@ -99,3 +101,26 @@ def is_alive(pid: int) -> bool:
         return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
     except (ProcessLookupError, FileNotFoundError):
         return False
+
+
+def description(**changes: Any) -> RunDescription:
+    """What a run might be."""
+    some = RunDescription(
+        run_id="r",
+        created=0.0,
+        source=SourceOptions(bucket="b"),
+        destination="/d",
+        force=False,
+        node_local=False,
+        access=AccessOptions(),
+        external_id_apart=False,
+        transfer=TransferOptions(),
+        endpoint="e",
+        shards=0,
+        objects=0,
+        bytes=0,
+        filtered=0,
+        index_sha256="",
+        late_sha256="",
+    )
+    return replace(some, **changes)

@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from s3haul.cluster.directory import RunDirectory
+from cluster.harness import description
+from s3haul.cli.app import run
 from s3haul.cluster.runs import array_shards
 from s3haul.demo import seed
 from s3haul.errors import UsageError
@@ -29,9 +30,8 @@ def test_tasks_of_an_array_do_everything_once_and_may_be_repeated(cluster, serve
     cluster.assert_exact()
 
 
-async def test_every_shard_belongs_to_one_task_and_a_wrong_one_is_refused(cluster):
-    cluster.plan("--shard-objects", "12")
-    run = RunDirectory(cluster.run).describe()
+def test_every_shard_belongs_to_one_task_and_a_wrong_one_is_refused():
+    run = description(shards=17)
     for tasks in (1, 2, 3, 50):
         shards = [shard for task in range(tasks) for shard in array_shards(run, f"{task}/{tasks}")[0]]
         assert sorted(shards) == list(range(run.shards))
@@ -86,26 +86,17 @@ def test_a_check_looks_with_the_eyes_of_a_worker(cluster, tmp_path):
         (("run", "nowhere"), "There is no plan"),
         (("shard", "nowhere", "0"), "There is no plan"),
         (("status", "nowhere"), "There is no plan"),
-        (("plan", "s3://BUCKET", "d", "--run", "r", "--shard-bytes", "many"), "no size"),
+        (("plan", "s3://bucket", "d", "--run", "r", "--shard-bytes", "many"), "no size"),
+        (("plan", "s3://bucket", "d", "--run", "r", "--existing", "skip"), "s3haul cp --existing skip"),
     ],
 )
-def test_what_is_wrong_with_a_command_line_is_said(cluster, arguments, said):
-    ran = cluster.machine.run("cluster", *arguments)
-    assert ran.code == 2
-    assert said in ran.err
+def test_what_is_wrong_with_a_command_line_is_said(capsys, tmp_path, monkeypatch, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    assert run(["cluster", *arguments]) == 2
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
-def test_a_task_goes_on_with_its_other_shards_when_one_fails(cluster):
-    cluster.plan("--shard-objects", "12")
-    plan = cluster.run / "plan" / "000001.jsonl.gz"
-    whole = plan.read_bytes()
-    plan.write_bytes(whole[:-9])
-    ran = cluster.do("shard", "0/1", "--local", str(cluster.local))
-    assert (ran.code, "S3H-RUN-03" in ran.err) == (6, True)
-    assert "000001.json" not in cluster.done()
-    assert len(cluster.done()) == len(list((cluster.run / "plan").glob("0*"))) - 1
-
-
-def test_files_that_are_to_be_left_alone_need_one_process(cluster):
-    refused = cluster.plan("--existing", "skip")
-    assert (refused.code, "s3haul cp --existing skip" in refused.err) == (2, True)
+def test_without_a_subcommand_the_help_is_shown(capsys):
+    assert run(["cluster"]) == 0
+    assert "s3haul cluster plan" in capsys.readouterr().out

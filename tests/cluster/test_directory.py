@@ -141,16 +141,11 @@ def test_of_many_claims_and_markers_at_once_one_counts(directory):
     assert directory.done() == {0}
 
 
-def test_an_attempt_is_superseded_by_a_later_one_or_by_a_marker(directory):
+def test_of_several_attempts_the_last_one_is_known(directory):
     for shard, number in ((0, 1), (1, 1), (1, 2), (2, 1)):
         directory.claim(Attempt(shard, number))
     directory.publish(marker(2, 1), b"")
-    assert [directory.is_superseded(Attempt(*each)) for each in ((0, 1), (1, 1), (1, 2), (2, 1))] == [
-        False,
-        True,
-        False,
-        True,
-    ]
+    assert [directory.is_latest(Attempt(*each)) for each in ((0, 1), (1, 1), (1, 2))] == [True, False, True]
     assert directory.latest_attempts() == {0: 1, 1: 2, 2: 1}
 
 

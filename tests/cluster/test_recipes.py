@@ -13,12 +13,11 @@ import pytest
 import yaml
 from botocore.validate import ParamValidator
 
+from cluster.harness import description
 from s3haul.cli.commands import load
 from s3haul.cli.help_topics import topic_text
 from s3haul.cluster.audit import Kind, Totals
-from s3haul.cluster.description import RunDescription
 from s3haul.cluster.merge import summary_of
-from s3haul.options import AccessOptions, SourceOptions, TransferOptions
 
 TEXT = topic_text("cluster")
 
@@ -74,11 +73,5 @@ def test_the_cluster_of_ray_has_the_parts_that_it_needs():
 
 
 def test_the_text_names_every_field_and_every_problem_of_a_merge():
-    access, source = AccessOptions(), SourceOptions(bucket="b")
-    run = RunDescription(
-        run_id="r", created=0.0, source=source, destination="/d", force=False, access=access,
-        external_id_apart=False, transfer=TransferOptions(), endpoint="e", shards=0, objects=0, bytes=0,
-        filtered=0, index_sha256="", late_sha256="",
-    )  # fmt: skip
-    for name in (*summary_of(run, Totals()), *Kind):
+    for name in (*summary_of(description(), Totals()), *Kind):
         assert re.search(rf"\b{name}\b", TEXT), name

@@ -9,12 +9,13 @@ from typing import Annotated
 
 import typer
 
-from s3haul.cli import flags, parsing
+from s3haul.cli import flags, parsing, streams
 from s3haul.cli.commands import Grouped
 from s3haul.cli.flags import Transports
 from s3haul.cli.loading import quick_imports
 from s3haul.cli.selection import filters_in_order
 from s3haul.cli.variables import SETTINGS
+from s3haul.core.text import show
 from s3haul.options import AccessOptions, Existing, OutputOptions, TransferOptions
 
 EPILOG = """\b
@@ -49,6 +50,8 @@ class Executors(StrEnum):
 
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="The run's directory, which every worker sees.")]
+Source = Annotated[str, typer.Argument(metavar="s3://BUCKET[/PREFIX]", help="Bucket or prefix.")]
+Dest = Annotated[str, typer.Argument(metavar="DEST", help="Directory that every worker sees.")]
 NewRun = Annotated[
     Path,
     typer.Option("--run", metavar="RUN", help="New directory for plan and results.", rich_help_panel=_CUT),
@@ -57,6 +60,12 @@ ShardObjects = Annotated[int, typer.Option(min=1, help="Objects that fill a shar
 ShardBytes = Annotated[
     str, typer.Option(metavar="SIZE", help="Bytes that fill a shard: 500M, 4G.", rich_help_panel=_CUT)
 ]
+NodeLocal = Annotated[
+    bool,
+    typer.Option("--node-local", help="DEST is another disk on every node.", rich_help_panel=_CUT),
+]
+Here = Annotated[bool, typer.Option("--here", help="The journal of what this node has.")]
+LostNode = Annotated[str, typer.Option("--node", metavar="NAME", help="Name of the lost node.")]
 Workers = Annotated[
     int | None,
     typer.Option(min=1, metavar="N", help="Shards at a time; else one a CPU.", rich_help_panel=_WORK),
@@ -89,8 +98,8 @@ Tasks = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the command and its subcommands to the application."""
-    group = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
-    group.callback(epilog=EPILOG)(cluster)
+    group = typer.Typer(rich_markup_mode=None)
+    group.callback(invoke_without_command=True, epilog=EPILOG)(cluster)
     group.command("plan", cls=Grouped, epilog=PLAN_EPILOG, context_settings=SETTINGS)(plan)
     group.command("run", cls=Grouped, epilog=RUN_EPILOG)(run)
     group.command("resume", cls=Grouped)(resume)
@@ -99,25 +108,29 @@ def register(app: typer.Typer) -> None:
     group.command("check", cls=Grouped)(check)
     group.command("merge")(merge)
     group.command("report")(report)
+    group.command("forget")(forget)
     app.add_typer(group, name="cluster")
 
 
-def cluster() -> None:
+def cluster(context: typer.Context) -> None:
     """Haul with many processes: on this machine, on a Ray cluster, or as an array of batch jobs.
 
     plan lists once and cuts the listing into shards; run has workers haul them, and merge accounts for every key.
     RUN and DEST are on a file system that every worker sees. s3haul help cluster has recipes.
     """
+    if context.invoked_subcommand is None:
+        streams.put(context.get_help())
 
 
 def plan(
     ctx: typer.Context,
-    source: flags.Source,
-    dest: flags.Dest,
+    source: Source,
+    dest: Dest,
     *,
     run: NewRun,
     shard_objects: ShardObjects = 10_000,
     shard_bytes: ShardBytes = "4G",
+    node_local: NodeLocal = False,
     profile: flags.Profile = None,
     role_arn: flags.RoleArn = None,
     external_id: flags.ExternalId = None,
@@ -195,6 +208,7 @@ def plan(
         access=access,
         transfer=transfer,
         size=(shard_objects, size),
+        node_local=node_local,
         output=OutputOptions(json=json),
     )
 
@@ -282,7 +296,7 @@ def check(
     )
 
 
-def merge(directory: Run, *, json: flags.Json = False) -> int:
+def merge(directory: Run, *, here: Here = False, json: flags.Json = False) -> int:
     """Account for every planned key: audit all shards, and write one manifest and the journal of DEST.
 
     After that s3haul verify, manifest, status and cp work on DEST as if one process had hauled it.
@@ -290,7 +304,22 @@ def merge(directory: Run, *, json: flags.Json = False) -> int:
     with quick_imports():
         from s3haul.cli import cluster_run  # noqa: PLC0415 - help and usage errors stay fast
 
-    return cluster_run.merge(directory, OutputOptions(json=json))
+    return (
+        cluster_run.merge_here(directory) if here else cluster_run.merge(directory, OutputOptions(json=json))
+    )
+
+
+def forget(directory: Run, *, node: LostNode) -> int:
+    """With --node-local: the disk of a node is lost, so its shards must be hauled again, by resume."""
+    from s3haul.cluster.directory import RunDirectory  # noqa: PLC0415 - help stays fast
+    from s3haul.cluster.runs import forget_node  # noqa: PLC0415 - same
+
+    found = RunDirectory(directory)
+    count = forget_node(found, found.describe(), node)
+    streams.put(
+        f"{count} shards of {show(node)} are to be hauled again: s3haul cluster resume {show(str(directory))}"
+    )
+    return 0
 
 
 def report(directory: Run, *, json: flags.Json = False) -> int:

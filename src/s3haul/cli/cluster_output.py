@@ -78,7 +78,8 @@ def merge_lines(directory: "RunDirectory", run: "RunDescription", totals: "Total
     if totals.clean:
         yield "  audit     every planned key is accounted for exactly once"
         yield f"  manifest  {show(str(directory.root / 'manifest.jsonl.gz'))}"
-        yield f"  verify    s3haul verify {show(run.destination)}"
+        here = f"s3haul cluster merge {show(str(directory.root))} --here, then " if run.node_local else ""
+        yield f"  verify    {here}s3haul verify {show(run.destination)}"
     else:
         yield f"  next      s3haul cluster resume {show(str(directory.root))}"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from s3haul.cli import streams
 from s3haul.cli.haul import what_ended
 from s3haul.cluster.cutting import ShardSize
-from s3haul.cluster.description import EXTERNAL_ID, RunDescription, without_secrets
+from s3haul.cluster.description import EXTERNAL_ID, RunDescription
 from s3haul.cluster.directory import RunDirectory
 from s3haul.cluster.planner import Planned
-from s3haul.cluster.runs import plan_listing
+from s3haul.cluster.runs import plan_listing, refuse_what_cannot_be_shared
 from s3haul.core.filters import nothing_selected
 from s3haul.core.stats import Stats
 from s3haul.core.text import human_bytes, human_count, show
@@ -26,10 +26,11 @@ def plan(
     access: AccessOptions,
     transfer: TransferOptions,
     size: tuple[int, int],
+    node_local: bool,
     output: OutputOptions,
 ) -> int:
     """Plan; prints what was planned on stdout and returns the exit code."""
-    without_secrets(access)  # refused before anything is made
+    refuse_what_cannot_be_shared(access, transfer)  # before anything is made
     directory = RunDirectory.create(root)
     listener = Quiet(Stats(), sys.stderr, colour=streams.colour_allowed(sys.stderr))
     status = Status(sys.stderr, terminal=streams.is_terminal(sys.stderr), shown=not output.json)
@@ -47,6 +48,7 @@ def plan(
             access=access,
             transfer=transfer,
             size=ShardSize(objects=size[0], bytes=size[1]),
+            node_local=node_local,
             on_event=listener.observe,
             progress=progress,
         )

@@ -22,7 +22,7 @@ from s3haul.cluster.records import Marker
 from s3haul.cluster.runs import array_shards, work_on_shards
 from s3haul.cluster.workplace import local_directory, remove_finished
 from s3haul.core.text import human_count, show
-from s3haul.errors import InterruptedRunError
+from s3haul.errors import InterruptedRunError, UsageError
 from s3haul.options import OutputOptions
 from s3haul.progress import Status
 
@@ -41,6 +41,23 @@ class Where(NamedTuple):
         return (self.local or local_directory()).absolute()
 
 
+@contextmanager
+def _signals() -> Iterator[None]:
+    """INT, TERM and HUP end what is under way as an error that tells how to go on; local workers end with it."""
+
+    def end(number: int, _frame: object) -> None:
+        raise InterruptedRunError(number, "Interrupted.", hint="the same command again resumes")
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, end) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@_signals()
 def run(root: Path, where: Where, attempts: int, hung_after: float, output: OutputOptions) -> int:
     """Drive, then merge; returns the exit code. Raises what ended the run early."""
     directory = RunDirectory(root)
@@ -64,7 +81,6 @@ def run(root: Path, where: Where, attempts: int, hung_after: float, output: Outp
         # What Ray has to say goes to stdout, which is for the summary.
         with (
             directory.driving(),
-            _signals(),
             redirect_stdout(sys.stderr),
             closing(_executor(directory, where)) as executor,
         ):
@@ -90,22 +106,6 @@ def _executor(directory: RunDirectory, where: Where) -> Executor:
     return LocalExecutor(directory.root, local, where.workers or os.cpu_count() or 1)
 
 
-@contextmanager
-def _signals() -> Iterator[None]:
-    """INT, TERM and HUP end the driver, and the workers with it."""
-
-    def end(number: int, _frame: object) -> None:
-        raise InterruptedRunError(number, "Interrupted.", hint="the same command again resumes")
-
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, end) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def shard(root: Path, text: str, workers: int | None, local: Path | None) -> int:
     """Haul the shards that `text` names; prints a line for each. Returns the worst of their exit codes."""
     directory = RunDirectory(root)
@@ -124,6 +124,18 @@ def shard(root: Path, text: str, workers: int | None, local: Path | None) -> int
     return next((code for code in (70, 4, 1, 3) if code in codes), 0)
 
 
+def merge_here(root: Path) -> int:
+    """On one node of a run whose objects are on disks of the nodes: the journal of what is here."""
+    directory = RunDirectory(root)
+    plan = directory.describe()
+    if not plan.node_local:
+        raise UsageError("The objects are in one place.", hint=f"s3haul cluster merge {root}")
+    count = merging.merge_here(directory, plan, os.uname().nodename)
+    streams.put(f"{show(plan.destination)}: {human_count(count, 'object')} on this node")
+    return 0
+
+
+@_signals()
 def merge(root: Path, output: OutputOptions) -> int:
     """Merge; prints the summary and returns the exit code."""
     directory = RunDirectory(root)

@@ -39,7 +39,11 @@ class NodeCheck:
 
 @contextmanager
 def landmark(run: RunDescription) -> Iterator[str]:
-    """A file in the destination while the block lasts, by which workers know that it is the same one; its name."""
+    """A file in the destination while the block lasts, by which workers know that it is the same one; its name. None is
+    needed where every node has a destination of its own."""
+    if run.node_local:
+        yield ""
+        return
     with Destination.open(Path(run.destination), force=run.force) as destination:
         name = f"check-{secrets.token_hex(8)}"
         path = destination.root / STATE_DIRECTORY / name
@@ -69,7 +73,7 @@ async def check_node(root: Path, local: Path, mark: str) -> NodeCheck:
 
 
 def _own_troubles(run: RunDescription, local: Path, mark: str) -> Iterator[S3HaulError]:
-    if not (Path(run.destination) / STATE_DIRECTORY / mark).exists():
+    if mark and not (Path(run.destination) / STATE_DIRECTORY / mark).exists():
         yield DestinationError(
             f"{run.destination} is another directory here than where the check was started.",
             hint="mount the same file system there on every node",

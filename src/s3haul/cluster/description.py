@@ -26,6 +26,7 @@ class RunDescription:
     source: SourceOptions
     destination: str
     force: bool
+    node_local: bool  # the destination is another disk on every node
     access: AccessOptions
     external_id_apart: bool  # given beside the profile: every worker needs it in its environment
     transfer: TransferOptions

@@ -131,10 +131,10 @@ class RunDirectory:
                 return False
         return True
 
-    def is_superseded(self, attempt: Attempt) -> bool:
-        """Whether a later attempt was begun, or the shard is finished."""
+    def is_latest(self, attempt: Attempt) -> bool:
+        """Whether no later attempt was begun."""
         later = Attempt(attempt.shard, attempt.number + 1)
-        return (self.root / "attempts" / attempt_name(later)).exists() or self.is_done(attempt.shard)
+        return not (self.root / "attempts" / attempt_name(later)).exists()
 
     def latest_attempts(self) -> dict[int, int]:
         """The highest number that was given out for each shard."""
@@ -169,6 +169,12 @@ class RunDirectory:
         with _on(self.root):
             path.unlink(missing_ok=True)
         return False
+
+    def retract(self, shard: int) -> None:
+        """The shard is not finished any more: what its attempt hauled is lost."""
+        with _on(self.root):
+            self._marker_path(shard).unlink(missing_ok=True)
+            _sync_directory(self.root / "done")
 
     def is_done(self, shard: int) -> bool:
         return self._marker_path(shard).exists()

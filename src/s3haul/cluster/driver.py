@@ -84,8 +84,8 @@ class Driver:
     def drive(self) -> Progress:
         """Until every shard is done or given up. Raises `S3HaulError` where no attempt can succeed."""
         while not self.schedule.ended:
-            self._start()
             self._share()
+            self._start()
             for ended in self._executor.ended(WAIT):
                 self._settle(ended)
             if self._clock() >= self._look_at:

@@ -30,10 +30,8 @@ class Node:
     store: LimitedStore
     share: Share
     stats: Stats
-
-    @property
-    def name(self) -> str:
-        return os.uname().nodename
+    name: str
+    driven: bool
 
     def observe(self, event: Event) -> None:
         """Count an event for the shard under way."""
@@ -42,28 +40,37 @@ class Node:
     def take_share(self) -> None:
         """Keep to this worker's part of the rate budget, as the driver last told it; to the one that it has where no
         driver tells."""
-        if told := decode_sharers(self.directory.limits() or b""):
+        if self.driven and (told := decode_sharers(self.directory.limits() or b"")):
             self.share = share_of(self.run.transfer, told)
             self.store.change(*self.share)
 
 
 @asynccontextmanager
 async def open_node(
-    directory: RunDirectory, run: RunDescription, local: Path, *, sharers: int = 1
+    directory: RunDirectory,
+    run: RunDescription,
+    local: Path,
+    *,
+    sharers: int = 1,
+    driven: bool = True,
+    name: str = "",
 ) -> AsyncIterator[Node]:
-    """A worker, with credentials of its own; one of `sharers` where no driver tells. Raises `S3HaulError`."""
+    """A worker, with credentials of its own; one of `sharers`, unless it is `driven` and the driver tells of another
+    number. What an earlier driver said is nothing to one that has no driver. Raises `S3HaulError`."""
     nodes: list[Node] = []
 
     def emit(event: Event) -> None:
         for node in nodes:
             node.observe(event)
 
-    share = share_of(run.transfer, decode_sharers(directory.limits() or b"") or sharers)
+    told = decode_sharers(directory.limits() or b"") if driven else None
+    share = share_of(run.transfer, told or sharers)
     transfer = _unlimited(fitting(replace(within_open_files(run.transfer, emit), bandwidth=share.bandwidth)))
     opening = open_store(with_external_id(run), run.source, transfer, on_event=emit, ask_mfa=_no_code)
     async with opening as bucket:
         store = LimitedStore(bucket.store, share.max_rps, share.bandwidth)
-        node = Node(directory, run, local, bucket, store, share, Stats())
+        name = name or os.uname().nodename
+        node = Node(directory, run, local, bucket, store, share, Stats(), name, driven)
         nodes.append(node)
         yield node
 

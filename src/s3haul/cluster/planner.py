@@ -46,6 +46,7 @@ class Request(NamedTuple):
     transfer: TransferOptions
     size: ShardSize
     endpoint: str
+    node_local: bool = False
 
 
 async def make_plan(
@@ -71,6 +72,7 @@ async def make_plan(
         source=request.source,
         destination=str(request.destination.absolute()),
         force=request.force,
+        node_local=request.node_local,
         access=access,
         external_id_apart=request.access.external_id is not None
         or (request.access.role is not None and request.access.role.external_id is not None),

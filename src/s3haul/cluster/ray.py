@@ -8,23 +8,25 @@ secret: each task looks its credentials up where it runs.
 
 import asyncio
 import random
+import threading
 import time
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from s3haul.cluster.checks import NodeCheck, check_node
 from s3haul.cluster.directory import RunDirectory
 from s3haul.cluster.executor import Ended
-from s3haul.cluster.node import open_node
+from s3haul.cluster.node import Node, open_node
 from s3haul.cluster.schedule import Attempt
 from s3haul.cluster.shard import attempt_shard
 from s3haul.cluster.worker import start_jitter, tell
 from s3haul.errors import S3HaulError, UsageError
 
 _OPTIONS: dict[str, Any] = {"num_cpus": 1, "max_retries": 0, "retry_exceptions": False}
-_warm: dict[str, bool] = {}  # of this process
 
 
 def _connected(address: str) -> Any:
@@ -94,25 +96,47 @@ class RayExecutor:
 def run_attempt(root: str, local: str, shard: int, number: int, workers: int) -> bool:
     """One attempt, in a Ray worker: whether the shard is finished. What went wrong is in the last report."""
     directory, attempt = RunDirectory(Path(root)), Attempt(shard, number)
-
-    async def main() -> None:
-        run = directory.describe()
-        await asyncio.sleep(_jitter_of_the_first(workers))
-        async with open_node(directory, run, Path(local), sharers=workers) as node:
-            await attempt_shard(node, attempt)
-
     try:
-        asyncio.run(main())
+        _node_of_this_process().attempt(directory, Path(local), attempt, workers)
     except S3HaulError as error:
         tell(directory, attempt, error)
         return False
     return True
 
 
-def _jitter_of_the_first(workers: int) -> float:
-    """Workers that start together must not ask STS together; the later tasks of a process come at their own time."""
-    first, _warm["started"] = "started" not in _warm, True
-    return random.random() * start_jitter(workers) if first else 0.0  # noqa: S311 - no secret
+class _WarmNode:
+    """The node of a Ray worker, which stays open between tasks: one session of the role serves all of them.
+
+    It lives on an event loop in a thread of its own. After an error it is opened anew.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._opened = AsyncExitStack()
+        self._node: Node | None = None
+        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+
+    def attempt(self, directory: RunDirectory, local: Path, attempt: Attempt, workers: int) -> None:
+        """Returns when the shard is finished. Raises `S3HaulError`."""
+        work = self._attempt(directory, local, attempt, workers)
+        asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    async def _attempt(self, directory: RunDirectory, local: Path, attempt: Attempt, workers: int) -> None:
+        if self._node is None:
+            await asyncio.sleep(random.random() * start_jitter(workers))  # noqa: S311 - no secret
+            opening = open_node(directory, directory.describe(), local, sharers=workers)
+            self._node = await self._opened.enter_async_context(opening)
+        try:
+            await attempt_shard(self._node, attempt)
+        except S3HaulError:
+            self._node = None
+            await self._opened.aclose()
+            raise
+
+
+@cache
+def _node_of_this_process() -> _WarmNode:
+    return _WarmNode()
 
 
 def check_nodes(address: str, root: Path, local: Path, mark: str) -> Sequence[NodeCheck]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.cluster.cutting import ShardSize
-from s3haul.cluster.description import RunDescription
+from s3haul.cluster.description import RunDescription, without_secrets
 from s3haul.cluster.directory import RunDirectory
 from s3haul.cluster.node import Node, open_node
 from s3haul.cluster.planner import Page, Planned, Request, make_plan
@@ -34,19 +34,18 @@ async def plan_listing(
     access: AccessOptions,
     transfer: TransferOptions,
     size: ShardSize,
+    node_local: bool = False,
     on_event: Emit = _ignore,
     progress: Callable[[Planned], None] = _ignore,
 ) -> RunDescription:
-    """List the source, and write the plan of it. Raises `S3HaulError`."""
-    if transfer.existing is Existing.SKIP:
-        raise UsageError(
-            "A run of many processes cannot leave existing files alone.",
-            hint="a shard that is tried again meets files that its lost attempt made; use s3haul cp --existing skip",
-        )
+    """List the source, and write the plan of it. `node_local` says that the destination is another disk on every node.
+    Raises `S3HaulError`."""
+    refuse_what_cannot_be_shared(access, transfer)
     if not source.recursive:
         raise UsageError("One object needs no plan.", hint="name a bucket or a prefix, or use s3haul cp")
-    with Destination.open(destination.root, force=destination.force):
-        pass  # it can be used, from here at least
+    if not node_local:
+        with Destination.open(destination.root, force=destination.force):
+            pass  # it can be used, from here at least
     async with open_store(access, source, transfer, on_event=on_event) as bucket:
         request = Request(
             source,
@@ -56,8 +55,19 @@ async def plan_listing(
             transfer,
             size,
             bucket.effective.endpoint,
+            node_local,
         )
         return await make_plan(directory, request, _listed(bucket, source, on_event), progress=progress)
+
+
+def refuse_what_cannot_be_shared(access: AccessOptions, transfer: TransferOptions) -> None:
+    """Raises `UsageError` for what only one process can do."""
+    without_secrets(access)
+    if transfer.existing is Existing.SKIP:
+        raise UsageError(
+            "A run of many processes cannot leave existing files alone.",
+            hint="a shard that is tried again meets files that its lost attempt made; use s3haul cp --existing skip",
+        )
 
 
 async def _listed(bucket: OpenStore, source: SourceOptions, on_event: Emit) -> AsyncIterator[Page]:
@@ -76,7 +86,7 @@ async def work_on_shards(
     run = directory.describe()
     left = [shard for shard in shards if not directory.is_done(shard)]
     if left:
-        async with open_node(directory, run, local, sharers=sharers) as node:
+        async with open_node(directory, run, local, sharers=sharers, driven=False) as node:
             await _attempt_all(node, left)
     return [directory.marker(shard) for shard in shards]
 
@@ -92,12 +102,25 @@ async def _attempt_all(node: Node, shards: list[int]) -> None:
         raise failed
 
 
-def _claimed(directory: RunDirectory, shard: int) -> Attempt:
+def _claimed(directory: RunDirectory, shard: int, *, after: int = 0) -> Attempt:
     """The next attempt at a shard, by a process that has no driver."""
-    attempt = Attempt(shard, 1)
+    attempt = Attempt(shard, after + 1)
     while not directory.claim(attempt):
         attempt = attempt._replace(number=attempt.number + 1)
     return attempt
+
+
+def forget_node(directory: RunDirectory, run: RunDescription, node: str) -> int:
+    """The disk of a node is lost: its shards are to be hauled again; how many. A worker of it that still lives can
+    finish none of them. Raises `UsageError` where nothing is lost with a node."""
+    if not run.node_local:
+        raise UsageError("The objects are in one place for all nodes: none is lost with a node.")
+    markers = (directory.marker(shard) for shard in sorted(directory.done()))
+    lost = [marker for marker in markers if marker.node == node]
+    for marker in lost:
+        _claimed(directory, marker.shard, after=marker.attempt)
+        directory.retract(marker.shard)
+    return len(lost)
 
 
 def array_shards(run: RunDescription, text: str) -> tuple[list[int], int]:

@@ -97,11 +97,7 @@ class _ShardAttempt:
     async def _report_on(self) -> None:
         while True:
             await asyncio.sleep(REPORT_EVERY)
-            if await in_thread(None, self.node.directory.is_superseded, self.attempt):
-                raise SupersededError(
-                    f"A later attempt at shard {self.attempt.shard} has begun, or the shard is finished.",
-                    hint="nothing: this attempt was taken for dead",
-                )
+            await in_thread(None, self._refuse_superseded)
             await in_thread(None, self.node.take_share)
             await self.report()
 
@@ -122,7 +118,17 @@ class _ShardAttempt:
             bytes=stats.already_bytes + stats.found_bytes + stats.resumed + stats.received,
         )
 
+    def _refuse_superseded(self) -> None:
+        directory, shard = self.node.directory, self.attempt.shard
+        if not directory.is_latest(self.attempt) or directory.is_done(shard):
+            raise SupersededError(
+                f"A later attempt at shard {shard} has begun, or the shard is finished.",
+                hint="nothing: this attempt was taken for dead",
+            )
+
     def _publish(self, workplace: Workplace) -> Marker | None:
+        if not self.node.directory.is_done(self.attempt.shard):
+            self._refuse_superseded()
         text = "".join(f"{line}\n" for line in manifest_lines(workplace.journal))
         audit = gzip.compress(text.encode("ascii"), _LEVEL, mtime=0)
         marker = Marker.of(

@@ -1,0 +1,72 @@
+"""Objects on disks of the nodes: the manifest tells which node has what, and what a lost node had is hauled again."""
+
+import gzip
+import json
+
+import pytest
+
+from cluster.test_node import home, planned
+from s3haul.api.verify import verify
+from s3haul.cluster.merge import merge, merge_here
+from s3haul.cluster.node import open_node
+from s3haul.cluster.runs import forget_node
+from s3haul.cluster.schedule import Attempt
+from s3haul.cluster.shard import SupersededError, attempt_shard
+from s3haul.errors import UsageError
+
+__all__ = ["home"]  # the fixture
+
+
+def catalogue(directory) -> dict[str, str]:
+    """Key to node."""
+    text = gzip.decompress((directory.root / "manifest.jsonl.gz").read_bytes())
+    entries = [json.loads(line) for line in text.splitlines()]
+    return {entry["key"]: entry["node"] for entry in entries}
+
+
+async def test_the_manifest_tells_which_node_has_an_object_and_a_lost_node_is_replaced(home):
+    directory = await planned(home, node_local=True)
+    run = directory.describe()
+    async with (
+        open_node(directory, run, home / "local-a", name="a") as a,
+        open_node(directory, run, home / "local-b", name="b") as b,
+    ):
+        await attempt_shard(a, Attempt(0, 1))
+        await attempt_shard(b, Attempt(1, 1))
+        await attempt_shard(b, Attempt(2, 1))
+        assert merge(directory, run).clean
+        assert not (home / "dest" / ".s3haul" / "journal.sqlite3").exists()
+        keys = {
+            node: [ref.key for ref in directory.read_shard(shard, run).refs]
+            for shard, node in ((0, "a"), (1, "b"))
+        }
+        assert {catalogue(directory)[key] for key in keys["a"]} == {"a"}
+        assert {catalogue(directory)[key] for key in keys["b"]} == {"b"}
+
+        assert forget_node(directory, run, "b") == 2
+        assert directory.done() == {0}
+        with pytest.raises(SupersededError):
+            await attempt_shard(b, Attempt(1, 1))
+        assert directory.done() == {0}, "a worker of the lost node finishes nothing"
+        for shard in (1, 2):
+            await attempt_shard(a, Attempt(shard, 3))
+    assert merge(directory, run).clean
+    assert set(catalogue(directory).values()) == {"a"}
+
+
+async def test_each_node_verifies_what_it_has(home):
+    directory = await planned(home, node_local=True)
+    run = directory.describe()
+    async with open_node(directory, run, home / "local", name="a") as node:
+        await attempt_shard(node, Attempt(0, 1))
+    here = len(directory.read_shard(0, run).refs)
+    assert merge_here(directory, run, "b") == 0
+    assert merge_here(directory, run, "a") == here
+    counts = verify(home / "dest")
+    assert (counts.verified, counts.damaged) == (here, 0)
+
+
+async def test_nothing_is_lost_with_a_node_where_all_is_in_one_place(home):
+    directory = await planned(home)
+    with pytest.raises(UsageError):
+        forget_node(directory, directory.describe(), "a")
