@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test simulate torture fuzz check format bench clean
+.PHONY: demo test simulate torture torture-disk fuzz check format bench clean
 
 demo: $(STAMP)            ## the whole job against an embedded S3 + STS + KMS, no AWS account
 	$(BIN)/s3haul demo
@@ -15,9 +15,14 @@ test: $(STAMP)            ## every test, the foreign servers included
 simulate: $(STAMP)        ## simulated runs: SEED=7 plays one seed again, COUNT=1000 so many from it on
 	PYTHONPATH=tests $(BIN)/python -m simulator $(or $(SEED),0) --count $(or $(COUNT),1)
 
-torture: $(STAMP)         ## 10,000 hostile answers; S3HAUL_HOSTILE_ANSWERS and S3HAUL_HOSTILE_SEED: other ones
+torture: $(STAMP)         ## about two hours: hostile answers, simulated runs, kills, outages, storms, short sessions
 	S3HAUL_HOSTILE_ANSWERS=$${S3HAUL_HOSTILE_ANSWERS:-10000} $(BIN)/python -m pytest tests/faults/test_hostile_answers.py
 	S3HAUL_SEEDS=$${S3HAUL_SEEDS:-20000} $(BIN)/python -m pytest tests/simulator
+	S3HAUL_KILL_ROUNDS=$${S3HAUL_KILL_ROUNDS:-200} $(BIN)/python -m pytest tests/e2e/test_kill.py
+	$(BIN)/python -m pytest -s tests/torture/torture_service.py
+
+torture-disk: $(STAMP)    ## a kill at every system call (needs strace), and power losses on ext4 (needs root)
+	$(BIN)/python -m pytest -s tests/torture/torture_syscalls.py tests/torture/torture_power.py
 
 fuzz: $(STAMP)            ## 10,000 random configurations, and a third as many sets of random answers
 	S3HAUL_FUZZ=10000 $(BIN)/python -m pytest --timeout 7200 tests/properties/test_random_settings.py \

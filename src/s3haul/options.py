@@ -7,6 +7,7 @@ only carry them. `None` means "not given", so that the AWS configuration may ans
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +81,14 @@ class RangeOptions:
     memory: int = 120 * MEBIBYTE  # for bodies on their way to the disk, over all objects
 
 
+class LimitOptions(NamedTuple):
+    """What a run may ask for at most, in a second. None is no limit."""
+
+    max_rps: float | None = None  # requests
+    max_kms_rps: float | None = None  # requests that cost a KMS call
+    bandwidth: float | None = None  # bytes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferOptions:
     """How objects are fetched and what must be true of them. Times are seconds, rates bytes/s."""
@@ -91,6 +100,7 @@ class TransferOptions:
     existing: Existing = Existing.VERIFY
     concurrency: int = 256  # requests at a time, at most
     max_rps: float | None = None  # requests a second
+    max_kms_rps: float | None = None  # of them, those that cost a KMS call
     bandwidth: int | None = None
     max_attempts: int | None = None  # for one object or page; without it, time alone is the bound
     retry_budget: float = 900.0  # seconds of passing trouble without any success
@@ -99,6 +109,10 @@ class TransferOptions:
     force_glacier_transfer: bool = False
     fail_if_empty: bool = False  # nothing selected is an error, not a warning
     ranges: RangeOptions = field(default_factory=RangeOptions)
+
+    @property
+    def limits(self) -> LimitOptions:
+        return LimitOptions(self.max_rps, self.max_kms_rps, self.bandwidth)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from s3haul.core.ranges import KMS_FACTOR, MOST_BLOCKS
 from s3haul.core.stats import Stats
 from s3haul.diagnose.reasons import REASONS
 from s3haul.diagnose.table import DIAGNOSES
-from s3haul.engine.large_limiter import FIRST, LANE_BYTES
+from s3haul.engine.large_limiter import BYTES_PER_TRANSFER, FIRST
 from s3haul.errors import S3HaulError, UsageError
 from s3haul.options import RangeOptions
 
@@ -92,7 +92,7 @@ def test_the_sizes_in_the_text_on_large_objects_are_those_of_the_code():
     assert (
         f"{mebi['smallest'] * KMS_FACTOR} to {mebi['largest'] * KMS_FACTOR} MiB where every GET costs" in text
     )
-    assert f"{mebi['memory']} MiB of memory, {LANE_BYTES >> 20} MiB a range at most" in text
+    assert f"{mebi['memory']} MiB of memory, {BYTES_PER_TRANSFER >> 20} MiB a range at most" in text
     assert f"There are {FIRST} at a time at first" in text
     assert (
         f"each block ({mebi['block']} MiB, more beyond {sizes.block * MOST_BLOCKS // 10**11 * 100} GB)"

@@ -11,7 +11,7 @@ from contract.suite import noise
 from engine.harness import leftovers, manifest, run_once, states, tree
 from s3haul.disk import Destination
 from s3haul.disk.errors import FreeSpace
-from s3haul.engine.large_limiter import LANE_BYTES
+from s3haul.engine.large_limiter import BYTES_PER_TRANSFER
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.events import Resumed, Retrying
 from s3haul.options import RangeOptions
@@ -270,7 +270,7 @@ async def test_one_refused_head_does_not_make_it_one_get(tmp_path):
 
 async def test_many_large_objects_at_once_stay_within_the_memory(tmp_path):
     store = MemoryStore({f"k{number}": stored(BODY) for number in range(40)})
-    ranges = RangeOptions(above=2_000, smallest=250, largest=250, block=200, memory=3 * LANE_BYTES)
+    ranges = RangeOptions(above=2_000, smallest=250, largest=250, block=200, memory=3 * BYTES_PER_TRANSFER)
     await run_once(store, tmp_path, ranges=ranges, concurrency=32)
     assert len(tree(tmp_path)) == 40
     assert 1 < store.most_open <= 3

@@ -69,7 +69,7 @@ class Book:
     def begin(self, partial) -> None:
         self.kept.add(partial.temporary)
 
-    def landed(self, temporary, block) -> None: ...
+    def block_stored(self, temporary, block) -> None: ...
 
     def forget(self, temporary) -> None:
         self.kept.discard(temporary)

@@ -207,7 +207,7 @@ def test_thousands_of_hostile_keys_land_on_a_real_disk_and_nowhere_else(tmp_path
                 destination.make_directory(path)
             else:
                 expected[path.parts] = key.encode("utf-8", "surrogatepass")
-                destination.land(path, expected[path.parts], 0.0)
+                destination.write_file(path, expected[path.parts], 0.0)
     directories = {path.parts for path in paths.values() if path.directory} | {
         parts[:depth] for parts in (path.parts for path in paths.values()) for depth in range(1, len(parts))
     }

@@ -77,7 +77,7 @@ def test_the_root_itself_may_be_a_symlink(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "root").symlink_to("real")
     with Destination.open(tmp_path / "root") as destination:
-        destination.land(safe_path("a"), b"x", WHEN)
+        destination.write_file(safe_path("a"), b"x", WHEN)
         destination.check_alive()
     assert (tmp_path / "real" / "a").read_bytes() == b"x"
 
@@ -192,7 +192,7 @@ def test_leftovers_of_earlier_runs_are_removed(root, destination):
     ],
 )
 def test_a_small_file_lands_whole_with_its_time(root, destination, body):
-    destination.land(safe_path("data/x.bin"), body, WHEN)
+    destination.write_file(safe_path("data/x.bin"), body, WHEN)
     assert (root / "data/x.bin").read_bytes() == (b"".join(body) if isinstance(body, list) else bytes(body))
     assert (root / "data/x.bin").stat().st_mtime == WHEN
 
@@ -200,7 +200,7 @@ def test_a_small_file_lands_whole_with_its_time(root, destination, body):
 @pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
 def test_modes_come_from_the_umask_alone(root, mask):
     with umask(mask), Destination.open(root) as destination:
-        destination.land(safe_path("d/file"), b"x", WHEN)
+        destination.write_file(safe_path("d/file"), b"x", WHEN)
         temporary = destination.create_temporary(0)
         assert mode(root / ".s3haul" / "tmp") == 0o700  # where files wait, nobody else can enter
         destination.publish(temporary, safe_path("d/large"), WHEN)
@@ -221,20 +221,20 @@ def test_modes_come_from_the_umask_alone(root, mask):
     ],
 )
 def test_a_time_out_of_range_does_no_harm(root, destination, mtime, stored):
-    destination.land(safe_path("x"), b"x", mtime)
+    destination.write_file(safe_path("x"), b"x", mtime)
     assert (root / "x").stat().st_mtime == stored
 
 
 @pytest.mark.parametrize("mtime", [1e11, 1e20, 1e300, float("inf")])
 def test_a_time_that_no_calendar_knows_does_no_harm(root, destination, mtime):
-    destination.land(safe_path("x"), b"x", mtime)
+    destination.write_file(safe_path("x"), b"x", mtime)
     assert (root / "x").stat().st_mtime > WHEN
 
 
 def test_a_regular_file_is_replaced_and_its_other_names_are_not_written_to(root, destination):
     root.joinpath("x").write_bytes(b"old")
     os.link(root / "x", root / "kept")
-    destination.land(safe_path("x"), b"new", WHEN)
+    destination.write_file(safe_path("x"), b"new", WHEN)
     assert (root / "x").read_bytes() == b"new"
     assert (root / "kept").read_bytes() == b"old"
 
@@ -313,7 +313,7 @@ def test_a_directory_is_made_once_and_again(root, destination):
 
 
 def test_stat_tells_what_stands_there_without_following_links(root, destination):
-    destination.land(safe_path("d/file"), b"12345", WHEN)
+    destination.write_file(safe_path("d/file"), b"12345", WHEN)
     (root / "link").symlink_to("d")
     assert destination.stat(safe_path("d/file")) == (5, WHEN, True, False)
     assert destination.stat(safe_path("d/", directory=True))[2:] == (False, True)
@@ -328,23 +328,23 @@ def test_a_directory_that_was_found_absent_is_not_asked_for_again(root, destinat
     assert destination.stat(safe_path("d/e/one"), absent) is None
     assert destination.stat(safe_path("file"), absent) is None
     assert absent == {("d", "e")}
-    destination.land(safe_path("d/e/two"), b"12345", WHEN)
+    destination.write_file(safe_path("d/e/two"), b"12345", WHEN)
     assert destination.stat(safe_path("d/e/two"), absent) is None
     assert destination.stat(safe_path("d/e/two"), set()) == (5, WHEN, True, False)
 
 
 def test_a_file_is_opened_for_reading(destination):
-    destination.land(safe_path("d/file"), b"12345", WHEN)
+    destination.write_file(safe_path("d/file"), b"12345", WHEN)
     with os.fdopen(destination.open_read(safe_path("d/file")), "rb") as file:
         assert file.read() == b"12345"
 
 
 def test_a_file_moves_aside_when_its_key_becomes_shadowed(root, destination):
     plain, shadowed = safe_path("d/a"), safe_path("d/a", shadowed=True)
-    destination.land(plain, b"x", WHEN)
+    destination.write_file(plain, b"x", WHEN)
     assert destination.relocate(plain, shadowed)
     assert not destination.relocate(plain, shadowed)
-    destination.land(safe_path("d/a/b"), b"y", WHEN)
+    destination.write_file(safe_path("d/a/b"), b"y", WHEN)
     assert destination.stat(shadowed) == (1, WHEN, True, False)
     assert (root / "d/a/b").read_bytes() == b"y"
 
@@ -373,7 +373,7 @@ def test_nothing_moves_when_no_file_stands_there(destination):
 def test_a_path_that_keypath_never_makes_is_refused(destination, tmp_path, parts):
     before = sorted(tmp_path.rglob("*"))
     for work in (
-        lambda path: destination.land(path, b"x", WHEN),
+        lambda path: destination.write_file(path, b"x", WHEN),
         destination.stat,
         destination.open_read,
         destination.make_directory,
@@ -389,7 +389,7 @@ def test_a_path_that_keypath_never_makes_is_refused(destination, tmp_path, parts
 def test_a_directory_is_no_place_for_a_file(destination):
     for path in (SafePath(()), SafePath(("d",), directory=True)):
         with pytest.raises(ValueError, match="directory"):
-            destination.land(path, b"x", WHEN)
+            destination.write_file(path, b"x", WHEN)
 
 
 def test_names_are_utf_8_whatever_the_locale(root):
@@ -408,7 +408,7 @@ def test_names_are_utf_8_whatever_the_locale(root):
 def test_a_path_longer_than_any_path_name_may_be_is_stored(root, destination):
     path = safe_path("/" * 1000 + "x")
     assert len(str(path)) > 4096
-    destination.land(path, b"deep", WHEN)
+    destination.write_file(path, b"deep", WHEN)
     assert destination.stat(path).size == 4
     destination.close()
     subprocess.run(["rm", "-rf", root], check=True)
@@ -418,7 +418,7 @@ def test_a_path_longer_than_any_path_name_may_be_is_stored(root, destination):
 def test_few_directories_stay_open_however_many_there_are(destination):
     before = open_files()
     for number in range(3 * LIMIT):
-        destination.land(safe_path(f"d{number}/x"), b"", WHEN)
+        destination.write_file(safe_path(f"d{number}/x"), b"", WHEN)
     assert open_files() - before <= LIMIT
 
 
@@ -460,7 +460,7 @@ def test_many_threads_land_in_many_directories_at_once(root, destination):
         start.wait()
         for number in range(300):
             name = f"{number % (2 * LIMIT)}/{number % 7}/{worker}-{number}"
-            destination.land(safe_path(name), name.encode(), WHEN)
+            destination.write_file(safe_path(name), name.encode(), WHEN)
             if number % 50 == worker:
                 destination.check_alive()
 

@@ -22,7 +22,7 @@ NOBODY = 65534
 
 
 def land(destination, key, body=b"new"):
-    destination.land(safe_path(key), body, 0.0)
+    destination.write_file(safe_path(key), body, 0.0)
 
 
 def make_directory(destination, key):
@@ -196,7 +196,7 @@ def test_a_missing_file_is_not_opened(destination):
 def test_a_name_too_long_for_the_disk_concerns_one_object(root, destination):
     path = SafePath(("x" * 256,))
     with refused("name-too-long"):
-        destination.land(path, b"x", 0.0)
+        destination.write_file(path, b"x", 0.0)
     with refused("name-too-long"):
         destination.stat(path)
     with refused("name-too-long"):

@@ -31,7 +31,7 @@ def test_a_disk_without_modes_takes_files_and_says_so_once(tmp_path, monkeypatch
         (tmp_path / directory).chmod(0o777)
     monkeypatch.setattr(os, "fchmod", refusing(number))
     with Destination.open(tmp_path) as destination:
-        destination.land(safe_path("a"), b"x", 0.0)
+        destination.write_file(safe_path("a"), b"x", 0.0)
         assert destination.untold_limitations() == [MODES]
         assert destination.untold_limitations() == []
     assert (tmp_path / "a").read_bytes() == b"x"
@@ -42,7 +42,7 @@ def test_a_disk_that_takes_no_times_takes_files_and_says_so_once(tmp_path, monke
     monkeypatch.setattr(os, "utime", refusing(number))
     with Destination.open(tmp_path) as destination:
         for name in "abc":
-            destination.land(safe_path(name), b"x", 1.0)
+            destination.write_file(safe_path(name), b"x", 1.0)
         assert destination.untold_limitations() == [TIMES]
     assert (tmp_path / "c").read_bytes() == b"x"
 
@@ -63,7 +63,7 @@ def test_a_broken_disk_is_not_taken_for_one_that_cannot(tmp_path, monkeypatch, n
     (tmp_path / ".s3haul").chmod(0o777)
     monkeypatch.setattr(os, name, refusing(errno.EIO))
     with pytest.raises((DestinationError, OSError)), Destination.open(tmp_path) as destination:
-        destination.land(safe_path("a"), b"x", 1.0)
+        destination.write_file(safe_path("a"), b"x", 1.0)
     assert not (tmp_path / "a").exists()
 
 

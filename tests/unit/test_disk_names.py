@@ -171,7 +171,7 @@ def test_every_key_has_a_file_of_its_own_on_a_disk_that_folds_case(folding_disk:
             for key in KEYS:
                 path = destination.settle(safe_path(key))
                 assert placed.setdefault(key, path) == path
-                destination.land(path, key.encode(), 0.0)
+                destination.write_file(path, key.encode(), 0.0)
             destination.sync()
     with Destination.open(root) as destination:
         for key, path in placed.items():

@@ -6,7 +6,7 @@ import pytest
 
 from s3haul.core.adaptive import AdaptiveLimit
 from s3haul.engine import large_limiter as limiter_module
-from s3haul.engine.large_limiter import FIRST, LANE_BYTES, LargeTransferLimiter
+from s3haul.engine.large_limiter import BYTES_PER_TRANSFER, FIRST, LargeTransferLimiter
 from s3haul.store.limiter import ConcurrencyLimiter
 
 PLENTY = 1 << 40
@@ -45,7 +45,7 @@ async def test_one_object_alone_takes_every_request():
 
 
 async def test_memory_bounds_the_lanes_whatever_the_requests():
-    _, large_limiter = lanes_of(1000, memory=3 * LANE_BYTES)
+    _, large_limiter = lanes_of(1000, memory=3 * BYTES_PER_TRANSFER)
     assert await held(large_limiter, "a", 20) == 3
 
 

@@ -33,6 +33,8 @@ class RoleCredentials:
     `clock` is epoch seconds. `renewable` is false where every session needs an MFA code.
     """
 
+    trusted = True  # STS has just given them
+
     def __init__(
         self,
         assume: Assume,

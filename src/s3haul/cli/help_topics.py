@@ -12,6 +12,7 @@ import typer
 from s3haul.cli import streams
 from s3haul.cli.commands import COMMANDS, load
 from s3haul.cli.completion import topics
+from s3haul.cli.reliability import reliability_text
 from s3haul.diagnose.reasons import REASONS
 from s3haul.diagnose.table import DIAGNOSES
 from s3haul.errors import UsageError
@@ -19,7 +20,7 @@ from s3haul.preflight.statements import EXAMPLE, statement_of
 
 TOPICS = (
     *("compatibility", "exit-codes", "errors", "filters", "resume", "large-objects", "names"),
-    *("manifest", "json", "threat-model"),
+    *("manifest", "json", "threat-model", "reliability"),
 )
 
 
@@ -54,6 +55,8 @@ def topic_text(topic: str) -> str:
         return _page(topic.upper())
     if topic == "errors":
         return "\n\n".join(_page(each) for each in sorted(DIAGNOSES))
+    if topic == "reliability":
+        return reliability_text()
     if topic not in TOPICS:
         raise UsageError(f"There is no help on {topic!r}.", hint=f"topics: {', '.join(TOPICS)}")
     return (resources.files("s3haul.cli") / "topics" / f"{topic}.md").read_text("utf-8").rstrip()

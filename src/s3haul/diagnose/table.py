@@ -400,6 +400,11 @@ DIAGNOSES: dict[str, Diagnosis] = {
         YOU,
         "Raise the limit that the message names (ulimit -u, ulimit -v, the container's), or lower --concurrency.",
     ),
+    "S3H-DST-13": Diagnosis(
+        "The disk does not answer.",
+        YOU,
+        "Check the disk or the mount (dmesg, df, the NFS server). The same command resumes.",
+    ),
     "S3H-RUN-01": Diagnosis("A signal ended the run.", YOU, "The same command resumes."),
     "S3H-USE-01": Diagnosis("Invalid command-line arguments or settings.", YOU, "See s3haul COMMAND --help."),
     "S3H-BUG-01": Diagnosis(

@@ -28,6 +28,7 @@ from s3haul.disk.probe import folds_names
 from s3haul.disk.root import open_private, open_root, refuse_unwritable
 from s3haul.disk.staging import Buffer, Staging, Temporary, write_all, write_at
 from s3haul.disk.tree import Tree, leaf_name
+from s3haul.disk.under_way import UnderWay
 from s3haul.errors import DestinationError
 from s3haul.models import SafePath
 
@@ -48,6 +49,7 @@ class Destination(Tree):
         self._staging = Staging(temporary_fd, limitations)
         self._limitations = limitations
         self._names: Names | None = None
+        self.under_way = UnderWay()
 
     @classmethod
     def open(cls, root: Path, *, force: bool = False) -> Self:
@@ -105,18 +107,19 @@ class Destination(Tree):
         except OSError as error:
             raise run_error(error, f"clean {self.state_path / 'tmp'}") from error
 
-    def land(self, path: SafePath, body: Sequence[Buffer] | Buffer, mtime: float) -> None:
+    def write_file(self, path: SafePath, body: Sequence[Buffer] | Buffer, mtime: float) -> None:
         """Make the file `path` of these bytes, in one call: for what fits into memory."""
         buffers = [body] if isinstance(body, Buffer) else body
         size = sum(map(len, buffers))
-        temporary = self._create(size)
-        try:
-            write_all(temporary.fd, buffers, size)
-            self._place(temporary, path, mtime)
-        except OSError as error:
-            raise self.trouble(error, needed=size) from error
-        finally:
-            self._staging.discard(temporary)
+        with self.under_way:
+            temporary = self._create(size)
+            try:
+                write_all(temporary.fd, buffers, size)
+                self._place(temporary, path, mtime)
+            except OSError as error:
+                raise self.trouble(error, needed=size) from error
+            finally:
+                self._staging.discard(temporary)
 
     def create_temporary(self, size: int) -> Temporary:
         """A new file for `size` bytes, with the space reserved where the file system can do that.
@@ -146,7 +149,8 @@ class Destination(Tree):
     def write(self, temporary: Temporary, data: Buffer, offset: int) -> None:
         """Write all of `data` at `offset`. Raises as `create_temporary`."""
         try:
-            write_at(temporary.fd, data, offset)
+            with self.under_way:
+                write_at(temporary.fd, data, offset)
         except OSError as error:
             raise self.trouble(error, needed=temporary.size) from error
 
@@ -160,11 +164,12 @@ class Destination(Tree):
     def publish(self, temporary: Temporary, path: SafePath, mtime: float) -> None:
         """Give the finished file its name. After an error it is still there, to be discarded."""
         try:
-            written = os.fstat(temporary.fd).st_size
-            if written != temporary.size:
-                message = f"{written} bytes were written, not {temporary.size}"
-                raise ObjectPathError("wrong-size", message)
-            self._place(temporary, path, mtime)
+            with self.under_way:
+                written = os.fstat(temporary.fd).st_size
+                if written != temporary.size:
+                    message = f"{written} bytes were written, not {temporary.size}"
+                    raise ObjectPathError("wrong-size", message)
+                self._place(temporary, path, mtime)
         except OSError as error:
             raise self.trouble(error, needed=temporary.size) from error
 
@@ -213,11 +218,12 @@ class Destination(Tree):
         if self._names is not None:
             self._names.commit()
         try:
-            try:
-                sync_file_system(self._root_fd)
-            except OSError as error:
-                self._limitations.tolerate(error, SYNC)
-                os.sync()
+            with self.under_way:
+                try:
+                    sync_file_system(self._root_fd)
+                except OSError as error:
+                    self._limitations.tolerate(error, SYNC)
+                    os.sync()
         except OSError as error:
             raise self._run_trouble(error) from error
 

@@ -36,6 +36,11 @@ class RenewableCredentials(Protocol):
         """Names the session in use, so that a stale one is renewed once and not once per worker."""
         ...
 
+    @property
+    def trusted(self) -> bool:
+        """Whether they are known to be good, so that a refusal is waited out before anything was served."""
+        ...
+
     async def renew(self, stale_access_key: str, *, in_vain: bool = False) -> None:
         """Have the credentials that replace `stale_access_key` in place when this returns. `in_vain` says that
         nothing was served since the last renewal."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from s3haul.store.limiter import ConcurrencyLimiter
 
-LANE_BYTES = 1 << 20  # of one body on its way: a chunk of the SDK's; far less on our own connections
+BYTES_PER_TRANSFER = 1 << 20  # of one body on its way: a chunk of the SDK's; far less on our own connections
 FIRST = 16
 LOOK_AFTER = 0.2  # seconds
 BUSY = 0.8  # of the processors' time
@@ -25,12 +25,17 @@ class LargeTransferLimiter:
 
     def __init__(self, limiter: ConcurrencyLimiter, memory: int) -> None:
         self._limiter = limiter
-        self._most = max(1, memory // LANE_BYTES)
+        self._most = max(1, memory // BYTES_PER_TRANSFER)
         self._worth = FIRST
         self._ticks: tuple[int, int] | None = None  # of the processors, when we looked last
         self._taken = 0
         self._of: Counter[object] = Counter()
         self._waiting: dict[object, asyncio.Future[None]] = {}
+
+    def allow(self, memory: int) -> None:
+        """So many bytes from now on."""
+        self._most = max(1, memory // BYTES_PER_TRANSFER)
+        self._give()
 
     async def acquire(self, owner: object) -> None:
         """Take a lane; `release` gives it back."""

@@ -303,7 +303,7 @@ class RangedFetch:
             ref, algorithm = self._ref, self._block_map.algorithm
             journal.begin(Partial(ref.key, ref.etag, ref.size, self._name, algorithm))
             self._booked = True
-        journal.landed(self._name, block)
+        journal.block_stored(self._name, block)
         if self._hashing and (segment := self._hashing.claim(number)) is not None:
             spawn(self._group, self._hashing.advance(segment))
 

@@ -21,7 +21,9 @@ from s3haul.disk import Destination
 from s3haul.engine.channel import Channel
 from s3haul.engine.context import Context, RoleCredentials
 from s3haul.engine.decision import Target
+from s3haul.engine.disk_watch import watch_disk
 from s3haul.engine.listing import finish, produce
+from s3haul.engine.live_limits import follow_limits
 from s3haul.engine.object import transfer
 from s3haul.engine.signals import Interruption
 from s3haul.engine.small_objects import SmallObjectFetcher, is_plain
@@ -33,7 +35,7 @@ from s3haul.journal import Journal, SourceIdentity
 from s3haul.journal.location import journal_path
 from s3haul.models import Outcome
 from s3haul.options import SourceOptions, TransferOptions
-from s3haul.store.limited import fitting, limited
+from s3haul.store.limited import LimitedStore, fitting
 from s3haul.store.limiter import ConcurrencyLimiter
 from s3haul.store.protocol import ObjectStore
 from s3haul.threads import shielded
@@ -71,9 +73,10 @@ async def haul(job: Job, stats: Stats, emit: Emit) -> None:
             await shielded(asyncio.to_thread(_clear_temporary, job, journal))
             number = await shielded(asyncio.to_thread(journal.begin_run))
             with ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="s3haul-file") as threads:
-                ctx = _context(job, journal, threads, emit)
+                store = LimitedStore(job.store, job.options.limits, clock=job.clock, sleep=job.sleep)
+                ctx = _context(job, store, journal, threads, emit)
                 try:
-                    await _work_through(ctx, job, failure, interruption)
+                    await _work_through(ctx, job, store, failure, interruption)
                 finally:
                     await shielded(asyncio.to_thread(journal.flush))
                     _tell_limitations(ctx)
@@ -122,10 +125,12 @@ def _open_journal(job: Job, failure: asyncio.Future[BaseException]) -> Journal:
     return Journal.open(journal_path(job.destination.root), job.identity, sync=sync, on_error=on_error)
 
 
-def _context(job: Job, journal: Journal, threads: ThreadPoolExecutor, emit: Emit) -> Context:
-    options = fitting(job.options)
+def _context(
+    job: Job, store: ObjectStore, journal: Journal, threads: ThreadPoolExecutor, emit: Emit
+) -> Context:
+    options = fitting(job.options, job.options.bandwidth)
     return Context(
-        store=limited(job.store, options, clock=job.clock, sleep=job.sleep),
+        store=store,
         credentials=job.credentials,
         destination=job.destination,
         journal=journal,
@@ -143,11 +148,17 @@ def _context(job: Job, journal: Journal, threads: ThreadPoolExecutor, emit: Emit
 
 
 async def _work_through(
-    ctx: Context, job: Job, failure: asyncio.Future[BaseException], interruption: Interruption
+    ctx: Context,
+    job: Job,
+    store: LimitedStore,
+    failure: asyncio.Future[BaseException],
+    interruption: Interruption,
 ) -> None:
     try:
         async with asyncio.TaskGroup() as outer:
             helpers = [outer.create_task(_watch(failure))]
+            helpers.append(outer.create_task(follow_limits(ctx, store, job.options)))
+            helpers.append(outer.create_task(watch_disk(ctx, interruption.leave)))
             if job.credentials is not None:
                 helpers.append(outer.create_task(job.credentials.run()))
             await _haul_objects(ctx, interruption)

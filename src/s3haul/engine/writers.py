@@ -57,7 +57,9 @@ class MemoryWriter:
         self._chunks.append(bytes(chunk))
 
     async def publish(self) -> None:
-        await in_thread(self._ctx.threads, self._ctx.destination.land, self._path, self._chunks, self._mtime)
+        await in_thread(
+            self._ctx.threads, self._ctx.destination.write_file, self._path, self._chunks, self._mtime
+        )
 
 
 class FileWriter:

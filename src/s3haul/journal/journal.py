@@ -122,7 +122,7 @@ class Journal:
         """Queue an object that will land block by block in a temporary file of its own."""
         self._writer.submit(PUT_PARTIAL, partial_row(partial))
 
-    def landed(self, temporary: str, block: Block) -> None:
+    def block_stored(self, temporary: str, block: Block) -> None:
         """Queue a block of that file; its bytes must have been written."""
         self._writer.submit(PUT_BLOCK, block_row(temporary, block))
 

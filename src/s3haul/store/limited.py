@@ -1,4 +1,4 @@
-"""What the user allows at most, of requests and of bytes a second: a store that keeps to it.
+"""What the user allows at most, of requests, KMS calls and bytes a second: a store that keeps to it.
 
 Bytes are counted as they come. The thread that receives them waits, so that the server is held back by TCP itself.
 """
@@ -9,9 +9,10 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
+from s3haul.core.decrypt_rate import DecryptRate
 from s3haul.core.rate import Rate
 from s3haul.models import ListPage, ObjectMeta, ObjectRef, PartLayout
-from s3haul.options import TransferOptions
+from s3haul.options import LimitOptions, TransferOptions
 from s3haul.store.protocol import (
     Chunk,
     Consume,
@@ -24,68 +25,71 @@ from s3haul.store.protocol import (
 
 LONGEST_BREAK = 2.0  # seconds that a thread does nothing else; an interruption waits for no more
 BYTES_A_REQUEST = 64 << 10  # a second, that a connection gets at least; else it may seem to stall
-BYTES_A_LANE = 512 << 10  # the same for large bodies, which come in chunks of 1 MiB
-
+BYTES_A_TRANSFER = 512 << 10  # the same for large bodies, which come in chunks of 1 MiB
+SSE = "x-amz-server-side-encryption"
+BUCKET_KEY = "x-amz-server-side-encryption-bucket-key-enabled"
 
 Sleep = Callable[[float], Awaitable[None]]
 
 
-def limited(
-    store: ObjectStore,
-    options: TransferOptions,
-    *,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Sleep = asyncio.sleep,
-) -> ObjectStore:
-    """`store` itself where nothing is limited."""
-    if options.max_rps is None and options.bandwidth is None:
-        return store
-    return LimitedStore(store, options.max_rps, options.bandwidth, clock=clock, sleep=sleep)
-
-
-def fitting(options: TransferOptions) -> TransferOptions:
+def fitting(options: TransferOptions, bandwidth: float | None) -> TransferOptions:
     """With no more requests at a time than the bandwidth can feed."""
-    if options.bandwidth is None:
+    if bandwidth is None:
         return options
-    concurrency = min(options.concurrency, max(1, options.bandwidth // BYTES_A_REQUEST))
-    memory = min(options.ranges.memory, max(1, options.bandwidth // BYTES_A_LANE) << 20)
+    concurrency = min(options.concurrency, max(1, int(bandwidth) // BYTES_A_REQUEST))
+    memory = min(options.ranges.memory, max(1, int(bandwidth) // BYTES_A_TRANSFER) << 20)
     return replace(options, concurrency=concurrency, ranges=replace(options.ranges, memory=memory))
 
 
 class LimitedStore:
-    """As `store.ObjectStore`, made on an event loop."""
+    """As `store.ObjectStore`, made on an event loop. `limits` may be changed at any time, by `limit`."""
 
     def __init__(
         self,
         store: ObjectStore,
-        max_rps: float | None,
-        bandwidth: int | None,
+        limits: LimitOptions,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Sleep = asyncio.sleep,
         block: Callable[[float], None] = time.sleep,
     ) -> None:
         self._store = store
-        self._requests = None if max_rps is None else Rate(max_rps)
-        self._bytes = None if bandwidth is None else Rate(bandwidth)
         self._clock, self._sleep, self._block = clock, sleep, block
         self._lock = threading.Lock()
+        self.limit(limits)
+
+    def limit(self, limits: LimitOptions) -> None:
+        """These hold from now on; who waits already does so to the end."""
+        with self._lock:
+            self.limits = limits
+            self._requests = None if limits.max_rps is None else Rate(limits.max_rps)
+            self._decrypts = None if limits.max_kms_rps is None else DecryptRate(limits.max_kms_rps)
+            self._bytes = None if limits.bandwidth is None else Rate(limits.bandwidth)
 
     async def list_page(self, prefix: str, *, token: str | None = None, start_after: str = "") -> ListPage:
         await self._turn()
         return await self._store.list_page(prefix, token=token, start_after=start_after)
 
     async def load(self, request: GetRequest, consume: Consume) -> ObjectMeta:
-        await self._turn()
-        return await self._store.load(request, lambda meta: self._held(consume(meta)))
+        await self._turn(decrypts=True)
+        meta = await self._store.load(request, lambda meta: self._held(consume(meta)))
+        self.answered(meta.sse, bucket_key=meta.bucket_key)
+        return meta
 
     async def head(self, key: str, *, checksums: bool = False, part_number: int | None = None) -> ObjectMeta:
-        await self._turn()
-        return await self._store.head(key, checksums=checksums, part_number=part_number)
+        await self._turn(decrypts=checksums)
+        meta = await self._store.head(key, checksums=checksums, part_number=part_number)
+        if checksums:
+            self.answered(meta.sse, bucket_key=meta.bucket_key)
+        return meta
 
     async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:
         await self._turn()
         return await self._store.part_layout(key, version_id=version_id)
+
+    @property
+    def unlimited(self) -> bool:
+        return self._bytes is None and self._decrypts is None
 
     def statistics(self) -> dict[str, int]:
         return self._store.statistics()
@@ -95,30 +99,43 @@ class LimitedStore:
         held.thread = self._store.small_objects(held)
         return held.thread
 
-    def turn(self) -> float:
-        """Take a request's turn; else how many seconds are left until there is one."""
-        if self._requests is None:
+    def turn(self, *, decrypts: bool) -> float:
+        """Take a request's turn, one that may cost a KMS call or none; else the seconds until there may be one."""
+        if self._requests is None and self._decrypts is None:
             return 0.0
         with self._lock:
-            now = self._clock()
-            if not (wait := self._requests.wait(now)):
-                self._requests.spend(now)
+            requests, kms, now = self._requests, self._decrypts if decrypts else None, self._clock()
+            wait = max(requests.wait(now) if requests else 0.0, kms.wait(now) if kms else 0.0)
+            if not wait:
+                if requests:
+                    requests.spend(now)
+                if kms:
+                    kms.asked(now)
             return wait
+
+    def answered(self, sse: str, *, bucket_key: bool) -> None:
+        """An answer says how its object is encrypted."""
+        if self._decrypts is not None:
+            with self._lock:
+                dear = sse.startswith("aws:kms") and not bucket_key
+                if self._decrypts is not None:
+                    self._decrypts.answered(self._clock(), costs_kms=costs_kms)
 
     def received(self, size: int) -> None:
         """Wait until so many bytes may have come. Called in a thread."""
-        if self._bytes is None:
+        rate = self._bytes
+        if rate is None:
             return
         with self._lock:
             now = self._clock()
-            self._bytes.spend(now, size)
-            wait = self._bytes.wait(now)
+            rate.spend(now, size)
+            wait = rate.wait(now)
         if wait:
             self._block(min(wait, LONGEST_BREAK))
 
-    async def _turn(self) -> None:
-        while wait := self.turn():
-            await self._sleep(wait)
+    async def _turn(self, *, decrypts: bool = False) -> None:
+        while wait := self.turn(decrypts=decrypts):
+            await self._sleep(min(wait, LONGEST_BREAK))
 
     def _held(self, take: OnData) -> OnData:
         def held(chunk: Chunk) -> None:
@@ -145,7 +162,8 @@ class _HeldWork:
             self._ready = self._work.next()
         if self._ready is None:
             return None
-        if wait := self._limits.turn():
+        if wait := self._limits.turn(decrypts=True):
+            wait = min(wait, LONGEST_BREAK)
             self._loop.call_soon_threadsafe(self._loop.call_later, wait, self._wake)
             return None
         ref, self._ready = self._ready, None
@@ -153,7 +171,11 @@ class _HeldWork:
 
     def answered(self, ref: ObjectRef, headers: dict[str, str], body: Sequence[bytes]) -> None:
         self._work.answered(ref, headers, body)
-        self._limits.received(sum(map(len, body)))
+        limits = self._limits
+        if limits.unlimited:
+            return
+        limits.answered(headers.get(SSE, ""), bucket_key=headers.get(BUCKET_KEY, "").lower() == "true")
+        limits.received(sum(map(len, body)))
 
     def _wake(self) -> None:
         if self.thread is not None:

@@ -53,7 +53,9 @@ async def persist(ctx: Calls, key: str, what: Purpose, once: Callable[[], Awaita
             match action.move:
                 case Move.RETRY | Move.WAIT:
                     await trouble.wait(action, fault)
-                case Move.RENEW if ctx.credentials:
+                case Move.RENEW if ctx.credentials and (
+                    ctx.limiter.health.accepted or ctx.credentials.trusted
+                ):
                     ctx.emit(Retrying(key, action.reason, fault.message, attempt, 0.0))
                     await _renew(ctx, signing_key, fault)
                     trouble.renewed()
@@ -122,7 +124,7 @@ class _Trouble:
         if action.move is Move.WAIT:
             held_back.throttled(fault.retry_after)
         if self._key and action.reason in _PASSING:
-            held_back.failed()
+            held_back.failed(throttled=action.move is Move.WAIT)
             self._outage = held_back.health.outage
             if action.move is Move.RETRY:
                 await self._strike()
