@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test test-ray test-browser simulate torture fuzz check format bench readme plots man dist test-wheel constraints clean
+.PHONY: demo test test-ray test-browser simulate torture torture-disk fuzz check format bench readme plots man dist test-wheel constraints clean
 
 demo: $(STAMP)            ## the whole job against an embedded S3 + STS + KMS, no AWS account
 	$(BIN)/s3haul demo
@@ -22,9 +22,14 @@ test-ray: $(STAMP)        ## runs of many processes on a Ray cluster of two node
 	$(BIN)/python -m pip install --quiet --editable '.[demo,ray]'
 	S3HAUL_TEST_RAY=1 $(BIN)/python -m pytest tests/ray_cluster
 
-torture: $(STAMP)         ## 10,000 hostile answers; S3HAUL_HOSTILE_ANSWERS and S3HAUL_HOSTILE_SEED: other ones
+torture: $(STAMP)         ## about two hours: hostile answers, simulated runs, kills, outages, storms, short sessions
 	S3HAUL_HOSTILE_ANSWERS=$${S3HAUL_HOSTILE_ANSWERS:-10000} $(BIN)/python -m pytest tests/faults/test_hostile_answers.py
 	S3HAUL_SEEDS=$${S3HAUL_SEEDS:-20000} $(BIN)/python -m pytest tests/simulator
+	S3HAUL_KILL_ROUNDS=$${S3HAUL_KILL_ROUNDS:-200} $(BIN)/python -m pytest tests/e2e/test_kill.py
+	$(BIN)/python -m pytest -s tests/torture/torture_service.py
+
+torture-disk: $(STAMP)    ## a kill at every system call (needs strace), and power losses on ext4 (needs root)
+	$(BIN)/python -m pytest -s tests/torture/torture_syscalls.py tests/torture/torture_power.py
 
 fuzz: $(STAMP)            ## 10,000 random configurations, 10,000 sets of random answers, 1,000 whole runs with both
 	S3HAUL_FUZZ=$${S3HAUL_FUZZ:-10000} $(BIN)/python -m pytest --timeout 7200 tests/properties/test_random_settings.py \

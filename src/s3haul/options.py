@@ -7,6 +7,7 @@ only carry them. `None` means "not given", so that the AWS configuration may ans
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +114,14 @@ class RangeOptions:
     memory: int = 120 * MEBIBYTE  # for bodies on their way to the disk, over all objects
 
 
+class LimitOptions(NamedTuple):
+    """What a run may ask for at most, in a second. None is no limit."""
+
+    max_rps: float | None = None  # requests
+    max_kms_rps: float | None = None  # requests that cost a KMS call
+    bandwidth: float | None = None  # bytes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
     """What must be true of an object for it to be selected; all that are given. Sizes are bytes, both ends included;
@@ -139,6 +148,7 @@ class TransferOptions:
     concurrency: int = 256  # requests at a time, at most
     list_concurrency: int = 32  # of these, for the listing
     max_rps: float | None = None  # requests a second
+    max_kms_rps: float | None = None  # of them, those that cost a KMS call
     bandwidth: int | None = None
     max_transfer: int | None = None  # bytes of one run
     max_duration: float | None = None  # of one run
@@ -150,6 +160,10 @@ class TransferOptions:
     reconcile: bool = False  # list again at the end, and tell what came, changed or went
     fail_if_empty: bool = False  # nothing selected is an error, not a warning
     ranges: RangeOptions = field(default_factory=RangeOptions)
+
+    @property
+    def limits(self) -> LimitOptions:
+        return LimitOptions(self.max_rps, self.max_kms_rps, self.bandwidth)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

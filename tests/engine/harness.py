@@ -59,11 +59,12 @@ async def run_once(
     file_name: str | None = None,
     credentials=None,
     clock: VirtualClock | None = None,
+    events: list[Event] | None = None,
     **options: object,
 ) -> Run:
     source = SourceOptions(bucket="bucket", prefix=prefix, recursive=recursive)
     transfer = replace(TransferOptions(concurrency=8, max_attempts=4), **options)
-    done = Run(Stats())
+    done = Run(Stats(), [] if events is None else events)
 
     def emit(event: Event) -> None:
         done.stats.observe(event)

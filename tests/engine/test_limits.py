@@ -7,8 +7,8 @@ import pytest
 from contract.memory import MemoryStore, stored
 from engine.harness import DONE, VirtualClock, run_once, states
 from s3haul.models import ObjectRef
-from s3haul.options import TransferOptions
-from s3haul.store.limited import LimitedStore, fitting, limited
+from s3haul.options import LimitOptions, TransferOptions
+from s3haul.store.limited import LimitedStore, fitting
 from s3haul.store.protocol import GetRequest
 
 
@@ -37,7 +37,7 @@ async def test_the_bandwidth_is_limited(size):
         clock.now += seconds
 
     inner = MemoryStore({"k": stored(b"x" * size)})
-    store = LimitedStore(inner, None, 50_000, clock=clock, block=block)
+    store = LimitedStore(inner, LimitOptions(bandwidth=50_000), clock=clock, block=block)
     count = 1_000_000 // size
     for _ in range(count):
         await store.load(GetRequest("k"), lambda _meta: lambda _piece: None)
@@ -82,7 +82,7 @@ class Batches(MemoryStore):
 async def test_batches_of_small_objects_obey_both_limits():
     clock, breaks = VirtualClock(), []
     inner, work = Batches(), Work()
-    store = LimitedStore(inner, 100.0, 1000, clock=clock, block=breaks.append)
+    store = LimitedStore(inner, LimitOptions(max_rps=100.0, bandwidth=1000), clock=clock, block=breaks.append)
     thread = store.small_objects(work)
     at_once = 0
     while inner.work.next() is not None:
@@ -95,35 +95,40 @@ async def test_batches_of_small_objects_obey_both_limits():
     assert (len(work.bodies), breaks) == (1, [pytest.approx(1.0, abs=0.01)])
 
 
-def test_without_a_limit_the_store_is_used_as_it_is():
-    store = MemoryStore()
-    assert limited(store, TransferOptions()) is store
-
-
 @pytest.mark.parametrize(
     ("bandwidth", "concurrency"), [(None, 256), (10_000, 1), (5 << 20, 80), (1 << 30, 256)]
 )
-def test_the_bandwidth_limits_the_number_of_parallel_requests(bandwidth, concurrency):
-    assert fitting(TransferOptions(bandwidth=bandwidth)).concurrency == concurrency
+def test_no_more_requests_are_under_way_than_the_bandwidth_can_feed(bandwidth, concurrency):
+    assert fitting(TransferOptions(), bandwidth).concurrency == concurrency
 
 
-async def test_limits_that_change_hold_from_then_on():
+@pytest.mark.parametrize(("sse", "seconds"), [("aws:kms", 20.0), ("AES256", 0.0)])
+async def test_requests_that_cost_a_kms_call_keep_to_their_own_rate(sse, seconds):
     clock = VirtualClock()
-    store = LimitedStore(MemoryStore({"k": stored(b"x")}), 10, None, clock=clock)
+    inner = MemoryStore({"k": stored(b"x", sse=sse)})
+    store = LimitedStore(inner, LimitOptions(max_kms_rps=50.0), clock=clock, sleep=clock.sleep)
+    for _ in range(1000):
+        await store.load(GetRequest("k"), lambda _meta: lambda _piece: None)
+    assert clock.now - 1000.0 == pytest.approx(seconds, abs=2.0)
 
-    def taken(seconds: float) -> int:
-        end, count = clock.now + seconds, 0
-        while clock.now < end:
-            if wait := store.turn():
-                clock.now += wait
-            else:
-                count += 1
-        return count
 
-    assert taken(10) == pytest.approx(100, abs=2)
-    store.change(2, None)
-    assert taken(10) == pytest.approx(20, abs=2)
-    store.change(None, None)
-    assert store.turn() == store.turn() == 0.0
-    store.change(5, None)
-    assert taken(10) == pytest.approx(50, abs=2)
+async def test_requests_that_decrypt_nothing_are_not_counted_as_kms_calls():
+    clock = VirtualClock()
+    store = LimitedStore(
+        MemoryStore({"k": stored(b"x")}), LimitOptions(max_kms_rps=0.01), clock=clock, sleep=clock.sleep
+    )
+    for _ in range(10):
+        await store.head("k")
+        await store.list_page("")
+    assert clock.now == 1000.0
+
+
+async def test_limits_hold_from_the_moment_they_are_changed():
+    clock = VirtualClock()
+    store = LimitedStore(MemoryStore({"k": stored(b"x")}), LimitOptions(), clock=clock, sleep=clock.sleep)
+    for limits, seconds in ((LimitOptions(), 0.0), (LimitOptions(max_rps=10.0), 10.0), (LimitOptions(), 0.0)):
+        store.limit(limits)
+        began = clock.now
+        for _ in range(100):
+            await store.head("k")
+        assert clock.now - began == pytest.approx(seconds, abs=0.3)

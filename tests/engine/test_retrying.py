@@ -21,6 +21,8 @@ from s3haul.events import Retrying
 class OneRole:
     """Credentials that count their renewals; a stale key is renewed once."""
 
+    trusted = True
+
     def __init__(self):
         self.number = 0
         self.calls = 0
@@ -130,6 +132,34 @@ async def test_an_expired_token_without_a_role_ends_the_run(tmp_path):
 
     with pytest.raises(CredentialsError, match="expired"):
         await run_once(MemoryStore(objects(3), fault=expire), tmp_path)
+
+
+class Unproven(OneRole):
+    """Keys of a profile, which nobody has vouched for."""
+
+    trusted = False
+
+
+async def test_keys_that_were_good_are_asked_for_again_when_they_are_refused(tmp_path):
+    keys = Unproven()
+
+    def refuse(call):
+        if call.operation == "get" and call.n == 1:
+            raise refused(400, "ExpiredToken")
+
+    await run_once(MemoryStore(objects(3), fault=refuse), tmp_path, credentials=keys)
+    assert set(states(tmp_path).values()) == {DONE}
+
+
+async def test_keys_that_were_never_good_end_the_run_at_once(tmp_path):
+    keys = Unproven()
+
+    def refuse(call):
+        raise refused(403, "InvalidAccessKeyId")
+
+    with pytest.raises(CredentialsError):
+        await run_once(MemoryStore(objects(3), fault=refuse), tmp_path, credentials=keys)
+    assert keys.calls == 0
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from outside, so a loop without anything left to do has found a run that hangs.
 
 import asyncio
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 
 BEGIN = 1_700_000_000.0  # seconds since the epoch; one clock serves for both kinds of time
@@ -20,18 +20,22 @@ class HangError(AssertionError):
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
-    """`steps` counts the callbacks that have run. `at_step` holds what is to be done after one of them."""
+    """`steps` counts the callbacks that have run. `at_step` holds what is to be done after one of them.
 
-    def __init__(self, dice: Random, now: float = BEGIN) -> None:
+    `threads` are the seconds that work in a thread may take.
+    """
+
+    def __init__(self, dice: Random, threads: Sequence[float] = THREAD_DELAYS) -> None:
         super().__init__()
-        self.now = now
+        self.now = BEGIN
         self.steps = 0
         self.at_step: dict[int, Callable[[], None]] = {}
         self.signals: dict[int, Callable[[], None]] = {}
         self.tasks = 0
         self.most_tasks = 0
         self._dice = dice
-        self._until = now + LONGEST
+        self._until = BEGIN + LONGEST
+        self._threads = threads
         self._made = 0
         self.set_task_factory(_make_task)
 
@@ -51,7 +55,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             else:
                 future.set_result(result)
 
-        if delay := self._dice.choice(THREAD_DELAYS):
+        if delay := self._dice.choice(self._threads):
             self.call_later(delay, work)
         else:
             self.call_soon(work)

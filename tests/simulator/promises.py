@@ -30,9 +30,8 @@ def after_trouble(run: "Run", scenario: "Scenario") -> None:
         every_key_once(run, rows)
         exit_codes(run.stats, rows)
     most = scenario.options.concurrency
-    # Batches make room for the general path only as their requests end.
-    allowed = 2 * most if scenario.batches else most
-    assert run.service.most_running <= allowed + 1, f"P6: {run.service.most_running} requests, {most} allowed"
+    # The listing may ask for a page beside them, and batches see a place that is taken a moment later.
+    assert run.service.most_running <= most + 2, f"P6: {run.service.most_running} requests, {most} allowed"
     assert run.most_tasks <= TASKS_EACH * most + TASKS, f"P6: {run.most_tasks} tasks for {most} requests"
     if run.interrupted_at is not None:
         took = run.ended_at - run.interrupted_at

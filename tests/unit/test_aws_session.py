@@ -23,6 +23,7 @@ from s3haul.errors import (
 )
 from s3haul.events import CredentialsRenewed
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
+from s3haul.store.protocol import GetRequest
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ async def test_without_a_role_the_profiles_own_keys_are_used(entry):
     access = AccessOptions(profile="user-b", **endpoints(entry.server))
     async with entry.open(access, **keys) as opened:
         assert await read(opened) == b"data"
-        assert opened.credentials is None
+        assert opened.credentials.access_key_id == seed.OWNER_KEY_ID
         assert opened.effective.identity == "profile user-b"
     assert entry.server.count("AssumeRole") == 0
 
@@ -234,3 +235,22 @@ async def test_at_debug_nothing_secret_reaches_a_log_a_record_or_a_traceback(ent
     secrets += [secret for one in server.cloud.sessions.values() for secret in (one.secret, one.token)]
     assert len(secrets) == 6
     assert [secret for secret in secrets if secret in text] == []
+
+
+async def test_a_body_that_outlasts_its_session_goes_on_and_the_next_request_has_new_keys(entry, server):
+    server.faults.add("trickle", operation="GetObject", rate=40)
+    async with entry.open() as opened:
+        body = []
+
+        def take(chunk):
+            if not body:
+                server.cloud.expire_sessions()
+            body.append(bytes(chunk))
+
+        await opened.store.load(GetRequest("a"), lambda _meta: take)
+        assert b"".join(body) == b"data"
+        stale = opened.credentials.access_key_id
+        with pytest.raises(StoreError):
+            await read(opened)
+        await opened.credentials.renew(stale)
+        assert await read(opened) == b"data"

@@ -3,6 +3,7 @@
 import pycurl
 import pytest
 
+from s3haul.diagnose.run_errors import reading_of, run_error
 from s3haul.errors import FaultKind
 from s3haul.s3.failures import KINDS, curl_fault
 
@@ -47,6 +48,12 @@ def test_every_code_of_libcurl_is_a_fault_with_a_message(code, connected):
 )
 def test_the_kind_of_fault_shows_the_layer_that_failed(code, message, connected, kind):
     assert curl_fault(code, message, connected=connected).kind is kind
+
+
+def test_a_resolver_thread_that_cannot_be_started_is_a_limit_of_this_machine():
+    fault = curl_fault(pycurl.E_COULDNT_RESOLVE_HOST, "getaddrinfo() thread failed to start", connected=False)
+    error = run_error(fault, reading_of("s3://b/"))
+    assert (fault.kind, error.exit_code, error.id) == (FaultKind.LOCAL, 5, "S3H-DST-11")
 
 
 def test_the_table_names_no_code_twice_and_none_that_our_own_callbacks_cause():

@@ -589,3 +589,11 @@ def test_commits_wait_for_the_disk(path, monkeypatch):
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert "PRAGMA fullfsync=ON" in traced
+
+
+def test_a_journal_of_a_run_that_was_killed_as_it_began_holds_nothing_and_is_gone_on_with(path):
+    path.touch(mode=0o600)
+    with pytest.raises(JournalError, match="holds nothing yet"):
+        Reader(path)
+    with closing(open_journal(path)) as journal:
+        assert journal.partials() == []

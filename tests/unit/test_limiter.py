@@ -7,7 +7,7 @@ import pytest
 
 from engine.harness import VirtualClock
 from s3haul.core.adaptive import AdaptiveLimit
-from s3haul.core.health import IN_A_ROW, INTERVAL
+from s3haul.core.health import IN_A_ROW, INTERVAL, REFUSED_FOR
 from s3haul.store.limiter import ConcurrencyLimiter
 
 
@@ -123,5 +123,30 @@ async def test_an_outage_in_which_nothing_is_answered_lets_no_more_requests_hang
     await clock.sleep(20 * INTERVAL)
     assert limiter.busy == 3
     limiter.succeeded()
+    release.set()
+    await asyncio.gather(*tasks)
+
+
+async def test_refusals_for_the_rate_are_no_outage_until_they_have_lasted_a_while():
+    clock = VirtualClock()
+    limiter = ConcurrencyLimiter(AdaptiveLimit(ceiling=256), clock=clock, sleep=clock.sleep)
+    for _ in range(10 * IN_A_ROW):
+        limiter.failed(throttled=True)
+    assert not limiter.health.outage
+    clock.now += REFUSED_FOR
+    limiter.failed(throttled=True)
+    assert limiter.health.outage
+
+
+async def test_requests_of_batches_take_places_too():
+    limiter, release, others = ConcurrencyLimiter(AdaptiveLimit(ceiling=8)), asyncio.Event(), [5]
+    limiter.others = lambda: others[0]
+    tasks = [asyncio.create_task(hold(limiter, release)) for _ in range(8)]
+    await settle()
+    assert (limiter.busy, limiter.waiting) == (3, 5)
+    others[0] = 0
+    limiter.wake()
+    await settle()
+    assert limiter.busy == 8
     release.set()
     await asyncio.gather(*tasks)

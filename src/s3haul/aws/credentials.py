@@ -35,6 +35,8 @@ class RoleCredentials:
     seconds, requests wait for a valid session.
     """
 
+    trusted = True  # STS has just given them
+
     def __init__(
         self,
         assume: Assume,

@@ -19,6 +19,7 @@ from s3haul.aws.config.profile import Settings, resolve
 from s3haul.aws.config.validation import UNUSABLE
 from s3haul.aws.credentials import RoleCredentials
 from s3haul.aws.guard import guarded
+from s3haul.aws.source_credentials import SourceCredentials
 from s3haul.aws.sources import load_source
 from s3haul.aws.sts import AskMfa, RoleChain
 from s3haul.aws.translate import FOREIGN, translate
@@ -56,7 +57,7 @@ class OpenStore(NamedTuple):
 
     store: ObjectStore
     effective: Effective
-    credentials: RoleCredentials | None
+    credentials: RoleCredentials | SourceCredentials | None
     transfer: TransferOptions
     timings: Timings
     transport: str = "sdk"
@@ -195,11 +196,11 @@ async def open_bucket(
 
 async def _credentials(
     settings: Settings, on_event: Emit, ask_mfa: AskMfa, patience: float
-) -> tuple[RoleCredentials | None, FetchCredentials]:
+) -> tuple[RoleCredentials | SourceCredentials | None, FetchCredentials]:
     if not settings.roles:
-        fetch = await load_source(settings)
-        await fetch()
-        return None, fetch
+        source = SourceCredentials(lambda: load_source(settings), on_event=on_event, hold=patience)
+        await source.start()
+        return (source if source.access_key_id else None), source.current
     chain = RoleChain(settings, ask_mfa=ask_mfa, on_event=on_event)
     credentials = RoleCredentials(chain, on_event=on_event, renewable=not chain.needs_mfa, hold=patience)
     await credentials.start()
@@ -270,13 +271,13 @@ def _is_typed_html(error: Exception) -> bool:
     return str(metadata.get("HTTPHeaders", {}).get("content-type", "")).startswith("text/html")
 
 
-def _effective(settings: Settings, credentials: RoleCredentials | None, client: Any) -> Effective:
+def _effective(settings: Settings, credentials: object, client: Any) -> Effective:
     return Effective(
         profile=settings.profile.value,
         endpoint=client.meta.endpoint_url,
         sts_endpoint=settings.sts_endpoint_url.value,
         region=client.meta.region_name,
-        identity=credentials.session.arn if credentials else str(settings.base),
+        identity=credentials.session.arn if isinstance(credentials, RoleCredentials) else str(settings.base),
         role_arn=settings.role.role_arn if settings.role else None,
         settings=settings,
     )

@@ -32,6 +32,7 @@ COMMANDS = {
     "status": Listed(
         "status", "Tell how far the run on DEST is, also while it goes on, or how the last one ended."
     ),
+    "limit": Listed("limit", "Change the limits of the run that is under way on DEST."),
     "manifest": Listed(
         "manifest", "Print what became of every listed key, as JSON lines, CSV or Parquet on stdout."
     ),

@@ -180,6 +180,16 @@ MaxRps = Annotated[
         "--max-rps", min=0.01, metavar="N", help="Maximum requests per second.", rich_help_panel=_WHAT
     ),
 ]
+MaxKmsRps = Annotated[
+    float | None,
+    typer.Option(
+        "--max-kms-rps",
+        min=0.01,
+        metavar="N",
+        help="Requests a second that cost a KMS call, at most.",
+        rich_help_panel=_WHAT,
+    ),
+]
 BwLimit = Annotated[
     str | None,
     typer.Option(

@@ -13,6 +13,7 @@ import typer
 from s3haul.aws.setting_effects import EFFECTS
 from s3haul.cli import streams
 from s3haul.cli.commands import COMMANDS, load
+from s3haul.cli.reliability import reliability_text
 from s3haul.diagnose.reasons import REASONS
 from s3haul.diagnose.table import DIAGNOSES
 from s3haul.errors import UsageError
@@ -34,6 +35,7 @@ def topics(incomplete: str) -> list[str]:
 
 _UNTITLED = {
     "errors": "The pages of all error ids",
+    "reliability": "What can go wrong, what a run does then, and the test that proves it",
     "dashboard": "A Grafana dashboard of these metrics, to be imported there",
 }
 
@@ -88,6 +90,8 @@ def topic_text(topic: str) -> str:
         return _page(topic.upper())
     if topic == "errors":
         return "\n\n".join(_page(each) for each in sorted(DIAGNOSES))
+    if topic == "reliability":
+        return reliability_text()
     if topic == "settings":
         return _settings()
     text = _TEXTS.get(topic) or _SCHEMAS.get(topic)

@@ -11,11 +11,11 @@ from s3haul.api.download import within_open_files
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.cluster.description import RunDescription, with_external_id
 from s3haul.cluster.directory import RunDirectory
-from s3haul.cluster.shares import Share, decode_sharers, share_of
+from s3haul.cluster.shares import decode_sharers, share_of
 from s3haul.core.stats import Stats
 from s3haul.errors import CredentialsError
 from s3haul.events import Event
-from s3haul.options import TransferOptions
+from s3haul.options import LimitOptions, TransferOptions
 from s3haul.store.limited import LimitedStore, fitting
 
 
@@ -28,7 +28,7 @@ class Node:
     local: Path
     bucket: OpenStore
     store: LimitedStore
-    share: Share
+    share: LimitOptions
     stats: Stats
     name: str
     driven: bool
@@ -42,7 +42,7 @@ class Node:
         driver tells."""
         if self.driven and (told := decode_sharers(self.directory.limits() or b"")):
             self.share = share_of(self.run.transfer, told)
-            self.store.change(*self.share)
+            self.store.limit(self.share)
 
 
 @asynccontextmanager
@@ -65,10 +65,10 @@ async def open_node(
 
     told = decode_sharers(directory.limits() or b"") if driven else None
     share = share_of(run.transfer, told or sharers)
-    transfer = _unlimited(fitting(replace(within_open_files(run.transfer, emit), bandwidth=share.bandwidth)))
+    transfer = _unlimited(fitting(within_open_files(run.transfer, emit), share.bandwidth))
     opening = open_store(with_external_id(run), run.source, transfer, on_event=emit, ask_mfa=_no_code)
     async with opening as bucket:
-        store = LimitedStore(bucket.store, share.max_rps, share.bandwidth)
+        store = LimitedStore(bucket.store, share)
         name = name or os.uname().nodename
         node = Node(directory, run, local, bucket, store, share, Stats(), name, driven)
         nodes.append(node)
@@ -77,7 +77,7 @@ async def open_node(
 
 def _unlimited(transfer: TransferOptions) -> TransferOptions:
     """The share is kept by the node's own store, which can change it."""
-    return replace(transfer, max_rps=None, bandwidth=None)
+    return replace(transfer, max_rps=None, max_kms_rps=None, bandwidth=None)
 
 
 async def _no_code(serial: str) -> str:

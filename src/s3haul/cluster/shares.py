@@ -1,4 +1,4 @@
-"""One budget of requests and bytes a second for all workers: who may use how much of it. Pure.
+"""One budget of requests, KMS calls and bytes a second for all workers: who may use how much of it. Pure.
 
 The driver says how many shards share the budget, in `RUN/limits.json`. A worker reads that now and then and takes its
 share. A driver that is gone says nothing more: the last share stays in force, so the sum never exceeds the budget
@@ -6,26 +6,13 @@ for long, and never stops the workers.
 """
 
 import json
-from typing import NamedTuple
 
-from s3haul.options import TransferOptions
-
-
-class Share(NamedTuple):
-    """The part of one worker: requests and bytes a second, None for no limit."""
-
-    max_rps: float | None
-    bandwidth: int | None
+from s3haul.options import LimitOptions, TransferOptions
 
 
-def share_of(transfer: TransferOptions, workers: int) -> Share:
-    """An equal share for each of so many workers."""
-    workers = max(1, workers)
-    rps, bandwidth = transfer.max_rps, transfer.bandwidth
-    return Share(
-        rps and rps / workers,
-        bandwidth and max(1, bandwidth // workers),
-    )
+def share_of(transfer: TransferOptions, workers: int) -> LimitOptions:
+    """An equal share of the limits for each of so many workers."""
+    return LimitOptions._make(each and each / max(1, workers) for each in transfer.limits)
 
 
 def sharers(*, slots: int, open_shards: int) -> int:

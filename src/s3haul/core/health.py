@@ -7,6 +7,9 @@ requests are made one by one, whoever makes them, and the next success ends it.
 from dataclasses import dataclass
 
 IN_A_ROW = 8
+REFUSED_FOR = (
+    2.0  # seconds, where the service answers that it is asked too often: by then fewer requests may help
+)
 INTERVAL = 0.5  # seconds between two requests during an outage
 
 
@@ -24,21 +27,22 @@ class Health:
     next_request: float = 0.0
     _failed: int = 0
     _since: float | None = None
+    outage: bool = False
 
-    def failed(self, now: float) -> bool:
-        """A request met passing trouble; whether an outage begins with it."""
+    def failed(self, now: float, *, throttled: bool = False) -> bool:
+        """A request met passing trouble, perhaps for its rate alone; whether an outage begins with it."""
         self._failed += 1
         self._since = now if self._since is None else self._since
-        return self._failed == IN_A_ROW
+        lasting = now - self._since >= REFUSED_FOR or not throttled
+        begins = not self.outage and self._failed >= IN_A_ROW and lasting
+        self.outage = self.outage or begins
+        return begins
 
     def succeeded(self, count: int = 1) -> None:
         self.served += count
         self._failed = 0
         self._since = None
-
-    @property
-    def outage(self) -> bool:
-        return self._failed >= IN_A_ROW
+        self.outage = False
 
     def asked(self, now: float) -> None:
         """A request is made, during an outage: the next one has to wait."""

@@ -440,6 +440,11 @@ DIAGNOSES: dict[str, Diagnosis] = {
         "Raise the limit that the message names (ulimit -u, ulimit -v, or that of the container), or lower"
         " --concurrency.",
     ),
+    "S3H-DST-13": Diagnosis(
+        "The disk does not answer.",
+        YOU,
+        "Check the disk or the mount (dmesg, df, the NFS server). The same command resumes.",
+    ),
     "S3H-RUN-01": Diagnosis("A signal ended the run.", YOU, "The same command resumes."),
     "S3H-RUN-03": Diagnosis(
         "A file of a cluster run's directory is missing, or not as it was written.",

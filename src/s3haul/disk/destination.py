@@ -30,6 +30,7 @@ from s3haul.disk.probe import folds_names, try_to_rename
 from s3haul.disk.root import open_private, open_root, refuse_unwritable
 from s3haul.disk.staging import Buffer, Staging, Temporary, write_all, write_at
 from s3haul.disk.tree import Tree, leaf_name
+from s3haul.disk.under_way import UnderWay
 from s3haul.errors import DestinationError
 from s3haul.models import SafePath
 
@@ -53,6 +54,7 @@ class Destination(Tree):
         self._limitations = limitations
         self._names: Names | None = None
         self._shared = False
+        self.under_way = UnderWay()
 
     @classmethod
     def open(cls, root: Path, *, force: bool = False, shard: str | None = None) -> Self:
@@ -130,14 +132,15 @@ class Destination(Tree):
         """Make the file `path` of these bytes, in one call: for what fits into memory."""
         buffers = [body] if isinstance(body, Buffer) else body
         size = sum(map(len, buffers))
-        temporary = self._create(size)
-        try:
-            write_all(temporary.fd, buffers, size)
-            self._place(temporary, path, mtime)
-        except OSError as error:
-            raise self.write_error(error, needed=size) from error
-        finally:
-            self._staging.discard(temporary)
+        with self.under_way:
+            temporary = self._create(size)
+            try:
+                write_all(temporary.fd, buffers, size)
+                self._place(temporary, path, mtime)
+            except OSError as error:
+                raise self.write_error(error, needed=size) from error
+            finally:
+                self._staging.discard(temporary)
 
     def create_temporary(self, size: int) -> Temporary:
         """Create a file for `size` bytes, and reserve its space if the file system can.
@@ -167,7 +170,8 @@ class Destination(Tree):
     def write(self, temporary: Temporary, data: Buffer, offset: int) -> None:
         """Write all of `data` at `offset`. Raises as `create_temporary`."""
         try:
-            write_at(temporary.fd, data, offset)
+            with self.under_way:
+                write_at(temporary.fd, data, offset)
         except OSError as error:
             raise self.write_error(error, needed=temporary.size) from error
 
@@ -181,11 +185,12 @@ class Destination(Tree):
     def publish(self, temporary: Temporary, path: SafePath, mtime: float) -> None:
         """Rename the complete file to its final name. After an error the caller must still discard it."""
         try:
-            written = os.fstat(temporary.fd).st_size
-            if written != temporary.size:
-                message = f"{written} bytes were written, not {temporary.size}"
-                raise ObjectPathError("wrong-size", message)
-            self._place(temporary, path, mtime)
+            with self.under_way:
+                written = os.fstat(temporary.fd).st_size
+                if written != temporary.size:
+                    message = f"{written} bytes were written, not {temporary.size}"
+                    raise ObjectPathError("wrong-size", message)
+                self._place(temporary, path, mtime)
         except OSError as error:
             raise self.write_error(error, needed=temporary.size) from error
 
@@ -237,11 +242,12 @@ class Destination(Tree):
         # One sync of the file system covers the data, the renames and the directories of a whole batch of files.
         # An fsync for each file and each directory would cost a disk flush for each.
         try:
-            try:
-                sync_file_system(self._root_fd)
-            except OSError as error:
-                self._limitations.tolerate(error, SYNC)
-                os.sync()
+            with self.under_way:
+                try:
+                    sync_file_system(self._root_fd)
+                except OSError as error:
+                    self._limitations.tolerate(error, SYNC)
+                    os.sync()
         except OSError as error:
             raise self._run_error(error) from error
 

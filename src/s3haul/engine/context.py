@@ -20,7 +20,7 @@ from s3haul.journal import Journal
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.store.attempts import RenewableCredentials, RetrySettings
 from s3haul.store.kms_throttling import KmsThrottling
-from s3haul.store.limited import fitting, limited
+from s3haul.store.limited import LimitedStore, fitting
 from s3haul.store.limiter import ConcurrencyLimiter
 from s3haul.store.protocol import ObjectStore
 from s3haul.store.retrying import RetryingStore
@@ -55,9 +55,13 @@ class RoleCredentials(RenewableCredentials, Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ReadContext:
-    """What it takes to ask S3: the store with its limits and retries, and what limits requests."""
+    """What it takes to ask S3: the store with its limits and retries, and what limits requests.
+
+    `limited` is the store below `store`: its rates may be changed during a run.
+    """
 
     store: RetryingStore
+    limited: LimitedStore
     source: SourceOptions
     options: TransferOptions
     limiter: ConcurrencyLimiter
@@ -98,10 +102,11 @@ def read_context(
     clock: Callable[[], float] = time.monotonic,
 ) -> ReadContext:
     """A context with limiters of its own around `store`. Its options ask for no more than the bandwidth can feed."""
-    options = fitting(options)
+    fit = fitting(options, options.bandwidth)
+    limited = LimitedStore(store, options.limits, clock=clock, sleep=sleep)
 
     def new_limiter() -> ConcurrencyLimiter:
-        return ConcurrencyLimiter(AdaptiveLimit(ceiling=options.concurrency), clock=clock, sleep=sleep)
+        return ConcurrencyLimiter(AdaptiveLimit(ceiling=fit.concurrency), clock=clock, sleep=sleep)
 
     settings = RetrySettings(
         url=f"s3://{source.bucket}/{source.prefix}",
@@ -114,9 +119,10 @@ def read_context(
         clock=clock,
     )
     return ReadContext(
-        store=RetryingStore(limited(store, options, clock=clock, sleep=sleep), settings),
+        store=RetryingStore(limited, settings),
+        limited=limited,
         source=source,
-        options=options,
+        options=fit,
         limiter=settings.limiter,
         kms_throttling=settings.kms_throttling,
         emit=emit,

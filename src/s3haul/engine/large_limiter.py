@@ -33,6 +33,11 @@ class LargeTransferLimiter:
         self._of: Counter[object] = Counter()
         self._waiting: dict[object, asyncio.Future[None]] = {}
 
+    def allow(self, memory: int) -> None:
+        """So many bytes from now on."""
+        self._most = max(1, memory // BYTES_PER_TRANSFER)
+        self._give()
+
     async def acquire(self, owner: object) -> None:
         """Wait for a place and take it; `release` gives it back."""
         if not self._waiting and self._taken < self._allowed():

@@ -24,8 +24,10 @@ from s3haul.engine.budget import Budget
 from s3haul.engine.channel import Channel
 from s3haul.engine.context import Context, ObjectSource, RoleCredentials, read_context
 from s3haul.engine.decision import Target
+from s3haul.engine.disk_watch import watch_disk
 from s3haul.engine.large_limiter import LargeTransferLimiter
 from s3haul.engine.listing import finish, produce
+from s3haul.engine.live_limits import follow_limits
 from s3haul.engine.object import transfer
 from s3haul.engine.object_sources import since_listed
 from s3haul.engine.reconcile import reconcile
@@ -151,6 +153,7 @@ def _context(job: Job, journal: Journal, threads: ThreadPoolExecutor, emit: Emit
     )
     return Context(
         store=reading.store,
+        limited=reading.limited,
         source=reading.source,
         options=reading.options,
         limiter=reading.limiter,
@@ -177,6 +180,8 @@ async def _work_through(
     try:
         async with asyncio.TaskGroup() as outer:
             helpers = [outer.create_task(_watch(failure)), outer.create_task(recorder.watch())]
+            helpers.append(outer.create_task(follow_limits(ctx, job.options)))
+            helpers.append(outer.create_task(watch_disk(ctx, interruption.leave)))
             if job.credentials is not None:
                 helpers.append(outer.create_task(job.credentials.run()))
             limit = await _haul_objects(ctx, interruption, recorder)

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from s3haul.errors import DestinationError
 from s3haul.events import Emit, Warned
 
 GRACE = 3.0
@@ -28,11 +29,19 @@ class Interruption:
         self.cancel: Callable[[], None] = lambda: None
         self._emit = emit
         self._limit: threading.Timer | None = None
+        self._handles = False
+
+    def leave(self, error: DestinationError) -> None:
+        """The disk hangs, and so may the end of the run. Where the process is ours, it ends soon in any case."""
+        if self._handles:
+            self._emit(Warned(f"{error.message}: the run ends", error.id))
+            self._end_soon(error.exit_code)
 
     @contextmanager
     def handled(self) -> Iterator[None]:
         """Handle signals while the block runs."""
         loop = asyncio.get_running_loop()
+        self._handles = True
         for number in HANDLED:
             loop.add_signal_handler(number, self._on_signal, number)
         try:
@@ -54,8 +63,11 @@ class Interruption:
         self._emit(
             Warned(f"{name}: finishing what is under way, {GRACE:.0f} s at most; once more ends it at once")
         )
-        self._limit = threading.Timer(LIMIT, os._exit, [128 + number])
-        self._limit.daemon = True
-        self._limit.start()
+        self._end_soon(128 + number)
         self.drain()
         asyncio.get_running_loop().call_later(GRACE, self.cancel)
+
+    def _end_soon(self, code: int) -> None:
+        self._limit = threading.Timer(LIMIT, os._exit, [code])
+        self._limit.daemon = True
+        self._limit.start()

@@ -78,6 +78,7 @@ class SmallObjectFetcher:
         self._progress: asyncio.Future[None] | None = None
         self._failure: BaseException | None = None
         self._thread = ctx.store.small_objects(self)
+        ctx.limiter.others = lambda: len(self._running)
 
     @property
     def available(self) -> bool:
@@ -149,6 +150,7 @@ class SmallObjectFetcher:
             for target in unplain:
                 self._returned.add(target.ref.key)
                 self._hand_back(target)
+            self._ctx.limiter.wake()
         except Exception as error:  # noqa: BLE001 - raised to whoever waits: this is a callback of the loop
             self._failure = error
         self._ended(len(outcomes) + len(unplain))
@@ -197,7 +199,7 @@ class SmallObjectFetcher:
     def _may_begin(self) -> bool:
         limiter = self._ctx.limiter
         return (
-            len(self._running) < max(1, limiter.limit - limiter.busy)
+            len(self._running) < max(1, limiter.limit - limiter.busy - limiter.waiting)
             and len(self._returned) + len(self._unplain)
             < (MOST_RETURNED if self._works else MOST_RETURNED_NOW)
             and len(self._landing) < MOST_LANDING

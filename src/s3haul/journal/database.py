@@ -140,6 +140,10 @@ def _connect(path: Path, parameters: str) -> sqlite3.Connection:
 def _connect_known(path: Path, parameters: str) -> sqlite3.Connection:
     connection = _connect(path, parameters)
     with _closed_on_error(connection):
+        if _is_new(connection):  # a run was killed as it began
+            raise JournalError(
+                f"the journal {path} holds nothing yet", hint="run the same command again, or wait a moment"
+            )
         _refuse_foreign(connection, path)
     return connection
 

@@ -12,6 +12,9 @@ _TOO_LARGE = 100  # CURLE_TOO_LARGE, which pycurl does not name
 _PROXY = 97  # CURLE_PROXY
 _UNRECOVERABLE_POLL = 99  # CURLE_UNRECOVERABLE_POLL
 _CLIENT_CERTIFICATE = 98  # CURLE_SSL_CLIENTCERT
+_NO_THREAD = "S3H-DST-11"  # the row of the diagnosis table
+# libcurl resolves names in threads. One that cannot be started is told as a name that does not resolve, in these words.
+_NO_RESOLVER = "thread failed to start"
 _RESOLVE = frozenset({pycurl.E_COULDNT_RESOLVE_PROXY, pycurl.E_COULDNT_RESOLVE_HOST})
 
 KINDS: dict[int, FaultKind] = {
@@ -70,6 +73,8 @@ def curl_fault(code: int, message: str, *, connected: bool) -> Fault:
         return Fault(FaultKind.STALL if connected else FaultKind.CONNECT, text)
     if code == pycurl.E_SSL_CONNECT_ERROR:
         return Fault(_handshake(text), text)
+    if _NO_RESOLVER in text:
+        return Fault(FaultKind.LOCAL, text, code=_NO_THREAD)
     kind = KINDS.get(code, FaultKind.BROKEN)
     if kind is FaultKind.CONNECT and out_of_descriptors():
         # If no socket can be created, libcurl and the resolver report that the host cannot be reached.

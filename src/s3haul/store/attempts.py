@@ -28,6 +28,11 @@ class RenewableCredentials(Protocol):
         """Identifies the session in use, so that an expired one is renewed once and not once per worker."""
         ...
 
+    @property
+    def trusted(self) -> bool:
+        """Whether they are known to be good, so that a refusal is waited out even before any request succeeded."""
+        ...
+
     async def renew(self, stale_access_key: str, *, in_vain: bool = False) -> None:
         """Return when credentials other than `stale_access_key` are in use. `in_vain` says that no request has
         succeeded since the last renewal."""
@@ -106,7 +111,7 @@ class Attempts:
         if action.move is Move.WAIT:
             limiter.throttled(fault.retry_after)
         if self._key and action.reason in _PASSING:
-            limiter.failed()
+            limiter.failed(throttled=action.move is Move.WAIT)
             self._outage = limiter.health.outage
             if action.move is Move.RETRY:
                 await self._compare_with_others()

@@ -1,4 +1,4 @@
-"""A store that keeps to the rates that the user allows: requests a second and bytes a second.
+"""A store that keeps to the rates that the user allows: requests, KMS calls and bytes a second.
 
 Bytes are counted when they arrive. The thread that receives them sleeps, so TCP flow control slows the server down.
 """
@@ -9,9 +9,10 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
+from s3haul.core.decrypt_rate import DecryptRate
 from s3haul.core.rate import Rate
 from s3haul.models import ListPage, ObjectMeta, ObjectRef, PartLayout, VersionPage
-from s3haul.options import TransferOptions
+from s3haul.options import LimitOptions, TransferOptions
 from s3haul.store.protocol import (
     Chunk,
     Consume,
@@ -25,51 +26,45 @@ from s3haul.store.protocol import (
 LONGEST_BREAK = 2.0  # seconds that a thread sleeps at a time: an interruption waits for it
 BYTES_A_REQUEST = 64 << 10  # a second, the least that a connection gets; with less it would count as stalled
 BYTES_A_TRANSFER = 512 << 10  # the same for large bodies, which come in chunks of 1 MiB
-
+SSE = "x-amz-server-side-encryption"
+BUCKET_KEY = "x-amz-server-side-encryption-bucket-key-enabled"
 
 Sleep = Callable[[float], Awaitable[None]]
 
 
-def limited(
-    store: ObjectStore,
-    options: TransferOptions,
-    *,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Sleep = asyncio.sleep,
-) -> ObjectStore:
-    """`store` itself if nothing is limited."""
-    if options.max_rps is None and options.bandwidth is None:
-        return store
-    return LimitedStore(store, options.max_rps, options.bandwidth, clock=clock, sleep=sleep)
-
-
-def fitting(options: TransferOptions) -> TransferOptions:
+def fitting(options: TransferOptions, bandwidth: float | None) -> TransferOptions:
     """Options with no more requests at a time than the bandwidth can serve without stalls."""
-    if options.bandwidth is None:
+    if bandwidth is None:
         return options
-    concurrency = min(options.concurrency, max(1, options.bandwidth // BYTES_A_REQUEST))
-    memory = min(options.ranges.memory, max(1, options.bandwidth // BYTES_A_TRANSFER) << 20)
+    concurrency = min(options.concurrency, max(1, int(bandwidth) // BYTES_A_REQUEST))
+    memory = min(options.ranges.memory, max(1, int(bandwidth) // BYTES_A_TRANSFER) << 20)
     return replace(options, concurrency=concurrency, ranges=replace(options.ranges, memory=memory))
 
 
 class LimitedStore:
-    """As `ObjectStore`. Create it on an event loop."""
+    """As `ObjectStore`. Create it on an event loop. `limit` changes `limits` at any time, from any thread."""
 
     def __init__(
         self,
         store: ObjectStore,
-        max_rps: float | None,
-        bandwidth: int | None,
+        limits: LimitOptions,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Sleep = asyncio.sleep,
         block: Callable[[float], None] = time.sleep,
     ) -> None:
         self._store = store
-        self._requests = None if max_rps is None else Rate(max_rps)
-        self._bytes = None if bandwidth is None else Rate(bandwidth)
         self._clock, self._sleep, self._block = clock, sleep, block
         self._lock = threading.Lock()
+        self.limit(limits)
+
+    def limit(self, limits: LimitOptions) -> None:
+        """Keep to these limits from now on. Requests that wait already do so to the end."""
+        with self._lock:
+            self.limits = limits
+            self._requests = None if limits.max_rps is None else Rate(limits.max_rps)
+            self._decrypts = None if limits.max_kms_rps is None else DecryptRate(limits.max_kms_rps)
+            self._bytes = None if limits.bandwidth is None else Rate(limits.bandwidth)
 
     async def list_page(self, prefix: str, *, token: str | None = None, start_after: str = "") -> ListPage:
         await self._turn()
@@ -82,8 +77,10 @@ class LimitedStore:
         return await self._store.list_versions(prefix, marker=marker)
 
     async def load(self, request: GetRequest, consume: Consume) -> ObjectMeta:
-        await self._turn()
-        return await self._store.load(request, lambda meta: self._held(consume(meta)))
+        await self._turn(decrypts=True)
+        meta = await self._store.load(request, lambda meta: self._held(consume(meta)))
+        self.answered(meta.sse, bucket_key=meta.bucket_key)
+        return meta
 
     async def head(
         self,
@@ -93,14 +90,22 @@ class LimitedStore:
         part_number: int | None = None,
         version_id: str | None = None,
     ) -> ObjectMeta:
-        await self._turn()
-        return await self._store.head(
+        await self._turn(decrypts=checksums)
+        meta = await self._store.head(
             key, checksums=checksums, part_number=part_number, version_id=version_id
         )
+        if checksums:
+            self.answered(meta.sse, bucket_key=meta.bucket_key)
+        return meta
 
     async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:
         await self._turn()
         return await self._store.part_layout(key, version_id=version_id)
+
+    @property
+    def unlimited(self) -> bool:
+        """Whether responses need not be counted."""
+        return self._bytes is None and self._decrypts is None
 
     def statistics(self) -> dict[str, int]:
         return self._store.statistics()
@@ -110,36 +115,43 @@ class LimitedStore:
         held.thread = self._store.small_objects(held)
         return held.thread
 
-    def change(self, max_rps: float | None, bandwidth: int | None) -> None:
-        """Keep to other limits from now on. May be called in any thread."""
+    def turn(self, *, decrypts: bool) -> float:
+        """Count a request and return 0; or return the seconds until one is allowed. `decrypts`: it may cost a KMS call."""
+        if self._requests is None and self._decrypts is None:
+            return 0.0
         with self._lock:
-            self._requests = _changed(self._requests, max_rps)
-            self._bytes = _changed(self._bytes, bandwidth)
-
-    def turn(self) -> float:
-        """Count a request and return 0; or return the seconds until one is allowed."""
-        with self._lock:
-            if self._requests is None:
-                return 0.0
-            now = self._clock()
-            if not (wait := self._requests.wait(now)):
-                self._requests.spend(now)
+            requests, kms, now = self._requests, self._decrypts if decrypts else None, self._clock()
+            wait = max(requests.wait(now) if requests else 0.0, kms.wait(now) if kms else 0.0)
+            if not wait:
+                if requests:
+                    requests.spend(now)
+                if kms:
+                    kms.asked(now)
             return wait
+
+    def answered(self, sse: str, *, bucket_key: bool) -> None:
+        """A response says how its object is encrypted."""
+        if self._decrypts is not None:
+            with self._lock:
+                costs_kms = sse.startswith("aws:kms") and not bucket_key
+                if self._decrypts is not None:
+                    self._decrypts.answered(self._clock(), costs_kms=costs_kms)
 
     def received(self, size: int) -> None:
         """Count bytes, and sleep while they are too many. Called in a thread."""
+        rate = self._bytes
+        if rate is None:
+            return
         with self._lock:
-            if self._bytes is None:
-                return
             now = self._clock()
-            self._bytes.spend(now, size)
-            wait = self._bytes.wait(now)
+            rate.spend(now, size)
+            wait = rate.wait(now)
         if wait:
             self._block(min(wait, LONGEST_BREAK))
 
-    async def _turn(self) -> None:
-        while wait := self.turn():
-            await self._sleep(wait)
+    async def _turn(self, *, decrypts: bool = False) -> None:
+        while wait := self.turn(decrypts=decrypts):
+            await self._sleep(min(wait, LONGEST_BREAK))
 
     def _held(self, take: OnData) -> OnData:
         def held(chunk: Chunk) -> None:
@@ -147,14 +159,6 @@ class LimitedStore:
             self.received(len(chunk))
 
         return held
-
-
-def _changed(rate: Rate | None, per_second: float | None) -> Rate | None:
-    """The limit with another rate: what was spent before is still paid back."""
-    if rate is None or per_second is None:
-        return None if per_second is None else Rate(per_second)
-    rate.change(per_second)
-    return rate
 
 
 class _HeldWork:
@@ -174,7 +178,8 @@ class _HeldWork:
             self._ready = self._work.next()
         if self._ready is None:
             return None
-        if wait := self._limits.turn():
+        if wait := self._limits.turn(decrypts=True):
+            wait = min(wait, LONGEST_BREAK)
             self._loop.call_soon_threadsafe(self._loop.call_later, wait, self._wake)
             return None
         ref, self._ready = self._ready, None
@@ -182,7 +187,11 @@ class _HeldWork:
 
     def answered(self, ref: ObjectRef, headers: dict[str, str], body: Sequence[bytes]) -> None:
         self._work.answered(ref, headers, body)
-        self._limits.received(sum(map(len, body)))
+        limits = self._limits
+        if limits.unlimited:
+            return
+        limits.answered(headers.get(SSE, ""), bucket_key=headers.get(BUCKET_KEY, "").lower() == "true")
+        limits.received(sum(map(len, body)))
 
     def _wake(self) -> None:
         if self.thread is not None:

@@ -31,6 +31,8 @@ class LimitController(Protocol):
 
     def interrupted(self, now: float) -> None: ...
 
+    def allow(self, ceiling: int) -> None: ...
+
 
 class ConcurrencyLimiter:
     """A semaphore with an adaptive limit."""
@@ -47,6 +49,7 @@ class ConcurrencyLimiter:
         self._clock = clock
         self._sleep = sleep
         self._busy = 0
+        self.others: Callable[[], int] = lambda: 0  # requests under way that have not entered here
         self._waiters: deque[asyncio.Future[None]] = deque()
 
     async def acquire(self) -> None:
@@ -60,7 +63,7 @@ class ConcurrencyLimiter:
                 self.health.asked(now)
                 self._busy += 1
                 return
-            elif self._busy < int(self._adaptive_limit.limit):
+            elif self._busy + self.others() < max(1, int(self._adaptive_limit.limit)):
                 self._busy += 1
                 return
             else:
@@ -72,14 +75,19 @@ class ConcurrencyLimiter:
         if self._waiters:
             self._wake()
 
+    def allow(self, requests: int) -> None:
+        """So many requests at a time, at most, from now on."""
+        self._adaptive_limit.allow(requests)
+        self._wake()
+
     def throttled(self, retry_after: float | None) -> None:
         """A request was throttled."""
         self._adaptive_limit.throttled(self._clock(), retry_after)
 
-    def failed(self) -> None:
-        """A request for an object met a transient failure."""
+    def failed(self, *, throttled: bool = False) -> None:
+        """A request for an object met a transient failure, perhaps only throttling."""
         now = self._clock()
-        if self.health.failed(now):
+        if self.health.failed(now, throttled=throttled):
             self._adaptive_limit.interrupted(now)
             self._wake_all()
 
@@ -105,7 +113,7 @@ class ConcurrencyLimiter:
     @property
     def crowded(self) -> bool:
         """Whether requests wait because of the limit."""
-        return self._busy >= CROWDED * self._adaptive_limit.limit
+        return self._busy + self.others() >= CROWDED * self._adaptive_limit.limit
 
     @property
     def busy(self) -> int:
@@ -134,8 +142,18 @@ class ConcurrencyLimiter:
                 self._wake()
             raise
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for a place."""
+        return len(self._waiters)
+
+    def wake(self) -> None:
+        """One of the others may have ended."""
+        if self._waiters:
+            self._wake()
+
     def _wake(self) -> None:
-        free = int(self._adaptive_limit.limit) - self._busy
+        free = int(self._adaptive_limit.limit) - self._busy - self.others()
         while free > 0 and self._waiters:
             waiter = self._waiters.popleft()
             if not waiter.done():

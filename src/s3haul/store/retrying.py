@@ -145,7 +145,7 @@ class RetryingStore:
     async def _retry(self, key: str, once: Callable[[], Awaitable[T]]) -> tuple[T, int]:
         """The result of `once` and how many attempts it took. `key` is "" for the listing."""
         attempts = Attempts(self._settings, key, self._try_readable_object)
-        credentials = self._settings.credentials
+        credentials, limiter = self._settings.credentials, self._settings.limiter
         try:
             while True:
                 signing_key = credentials.access_key_id if credentials else ""
@@ -158,7 +158,7 @@ class RetryingStore:
                 match action.move:
                     case Move.RETRY | Move.WAIT:
                         await attempts.wait(action, fault)
-                    case Move.RENEW if credentials:
+                    case Move.RENEW if credentials and (limiter.health.accepted or credentials.trusted):
                         self._settings.emit(Retrying(key, action.reason, fault.message, attempts.count, 0.0))
                         await self._renew(credentials, signing_key, fault)
                         attempts.renewed()

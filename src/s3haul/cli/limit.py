@@ -1,0 +1,67 @@
+"""`s3haul limit`: other limits for the run that is under way on a destination, from another terminal."""
+
+from typing import Annotated
+
+import typer
+
+from s3haul.cli import flags, parsing, streams
+from s3haul.core.text import show
+from s3haul.errors import UsageError
+
+OFF = "off"
+EPILOG = """\b
+Examples:
+  s3haul limit ./data --bwlimit 20MB/s
+  s3haul limit ./data --max-rps 200 --max-kms-rps 50
+  s3haul limit ./data --bwlimit off
+"""
+
+Rps = Annotated[str | None, typer.Option("--max-rps", metavar="N|off", help="Requests a second, at most.")]
+KmsRps = Annotated[
+    str | None,
+    typer.Option("--max-kms-rps", metavar="N|off", help="Requests a second that cost a KMS call, at most."),
+]
+Bandwidth = Annotated[
+    str | None, typer.Option("--bwlimit", metavar="RATE|off", help="Bytes a second, at most: 500K, 10MB/s.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("limit", epilog=EPILOG)(limit)
+
+
+def limit(
+    dest: flags.State, *, max_rps: Rps = None, max_kms_rps: KmsRps = None, bwlimit: Bandwidth = None
+) -> int:
+    """Change the limits of the run that is under way on DEST; it follows within a second or two."""
+    from s3haul.disk.holder import holder_of  # noqa: PLC0415 - help stays fast
+    from s3haul.disk.limits_file import LimitsFile  # noqa: PLC0415 - same
+
+    asked: dict[str, float | None] = {}
+    if max_rps is not None:
+        asked["max_rps"] = _rate("--max-rps", max_rps)
+    if max_kms_rps is not None:
+        asked["max_kms_rps"] = _rate("--max-kms-rps", max_kms_rps)
+    if bwlimit is not None:
+        asked["bandwidth"] = None if bwlimit == OFF else parsing.parse_bwlimit(bwlimit)
+    if not asked:
+        raise UsageError("No limit is given.", hint="s3haul limit DEST --bwlimit 20MB/s; off lifts a limit")
+    holder = holder_of(dest)
+    if holder is None:
+        raise UsageError(f"No run is under way on {dest}.", hint="give the flags to s3haul cp instead")
+    LimitsFile(dest).add(asked)
+    streams.put(f"told {show(holder) or 'the run'}")
+    return 0
+
+
+def _rate(flag: str, text: str) -> float | None:
+    if text == OFF:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.01 <= value < float("inf"):
+        raise UsageError(f"{flag} {text!r} is no rate.", hint=f"{flag} 50, or {flag} off")
+    return value

@@ -1,0 +1,106 @@
+"""The real engine finds how many requests a service takes, in virtual time: at once, and again when it takes fewer."""
+
+import asyncio
+import random
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from contract.memory import MemoryStore
+from contract.stored import stored
+from s3haul.core.stats import Stats
+from s3haul.engine.run import Job, haul
+from s3haul.errors import Fault, FaultKind, StoreError
+from s3haul.journal import SourceIdentity
+from s3haul.journal import journal as journal_module
+from s3haul.options import SourceOptions, TransferOptions
+from simulator.disk import SimulatedDestination, SimulatedWriter
+from simulator.loop import VirtualLoop
+from simulator.service import Batches
+
+SLOW_DOWN = Fault(FaultKind.HTTP, "Please reduce your request rate.", code="SlowDown", status=503)
+
+
+class Capped(MemoryStore):
+    """Answers after `first_byte` seconds; from `since` on, no more than `cap` requests at a time."""
+
+    def __init__(
+        self, count: int, first_byte: float, *, batches: bool, cap: int = 10_000, since: float = 0.0
+    ):
+        super().__init__({f"k{n:06}": stored(b"x") for n in range(count)}, fault=self._answer)
+        self.served: list[float] = []  # when, in seconds from the first one
+        self.refused: list[float] = []
+        self._first_byte, self._batches, self._cap, self._since = first_byte, batches, cap, since
+        self._running, self._began = 0, None
+
+    def small_objects(self, work):
+        return Batches(self, work) if self._batches else None
+
+    async def _answer(self, call):
+        if call.operation != "get":
+            return
+        now = asyncio.get_running_loop().time
+        self._began = now() if self._began is None else self._began
+        refuse = now() - self._began >= self._since and self._running >= self._cap
+        self._running += 1
+        try:
+            await asyncio.sleep(self._first_byte)
+        finally:
+            self._running -= 1
+        (self.refused if refuse else self.served).append(now() - self._began)
+        if refuse:
+            raise StoreError(SLOW_DOWN)
+
+
+def run(store: Capped, root: Path) -> None:
+    """The whole haul, in virtual time."""
+    dice = random.Random(1)
+    random.seed(1)
+    loop = VirtualLoop(dice, threads=(0.0,))
+    asyncio.set_event_loop(loop)
+    try:
+        with (
+            patch.object(journal_module, "Writer", SimulatedWriter),
+            SimulatedDestination.open(root) as destination,
+        ):
+            destination.dice, destination.unsynced = dice, set()
+            destination.lock()
+            stats = Stats()
+            job = Job(
+                store=store,
+                credentials=None,
+                destination=destination,
+                source=SourceOptions(bucket="bucket"),
+                identity=SourceIdentity("bucket", "", "simulator"),
+                options=TransferOptions(),
+                handle_signals=False,
+                clock=loop.time,
+            )
+            loop.run_until_complete(haul(job, stats, stats.observe))
+            assert stats.exit_code == 0
+    finally:
+        loop.close()
+        asyncio.set_event_loop(None)
+
+
+def between(times: list[float], begin: float, end: float) -> int:
+    return sum(begin <= when < end for when in times)
+
+
+@pytest.mark.parametrize("batches", [False, True])
+def test_a_cap_of_50_that_is_set_in_mid_run_is_met_with_few_refusals(tmp_path, batches):
+    store = Capped(7_000, 0.2, batches=batches, cap=50, since=3.0)
+    run(store, tmp_path)
+    begin, end = 9.0, 18.0  # until then the search is under way
+    served, refused = between(store.served, begin, end), between(store.refused, begin, end)
+    assert served >= 0.9 * 50 / 0.2 * (end - begin)
+    assert refused < 0.03 * (served + refused)
+
+
+@pytest.mark.parametrize("batches", [False, True])
+def test_where_answers_take_30_ms_a_short_run_loses_little_to_the_search(tmp_path, batches):
+    store = Capped(5_000, 0.03, batches=batches)
+    run(store, tmp_path)
+    fixed = 5_000 / (256 / 0.03)
+    assert max(store.served) <= fixed + 0.4

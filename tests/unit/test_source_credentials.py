@@ -1,0 +1,77 @@
+"""Keys of a source: asked for again when S3 refuses them, waited for as long as is allowed, then given up."""
+
+import pytest
+
+from s3haul.aws.source_credentials import SourceCredentials
+from s3haul.errors import CredentialsError
+from s3haul.events import Warned
+from s3haul.s3.credentials import Credentials
+
+
+class Source:
+    """What a profile says now; time passes only while somebody sleeps."""
+
+    def __init__(self, key: str = "AKIA1"):
+        self.key, self.now, self.loads = key, 0.0, 0
+        self.events: list[Warned] = []
+
+    async def load(self):
+        self.loads += 1
+
+        async def fetch():
+            return Credentials(self.key, "secret")
+
+        return fetch
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    async def started(self, hold: float = 900.0) -> SourceCredentials:
+        made = SourceCredentials(self.load, on_event=self.events.append, hold=hold, sleep=self.sleep)
+        await made.start()
+        return made
+
+
+async def test_newer_keys_of_the_source_are_gone_on_with_at_once():
+    source = Source()
+    credentials = await source.started()
+    source.key = "AKIA2"
+    await credentials.renew("AKIA1")
+    assert (credentials.access_key_id, (await credentials.current()).access_key, source.now) == (
+        "AKIA2",
+        "AKIA2",
+        0.0,
+    )
+
+
+async def test_a_token_that_was_refused_for_a_moment_is_tried_again_after_a_pause():
+    source = Source()
+    credentials = await source.started()
+    await credentials.renew("AKIA1")
+    assert 1.0 <= source.now <= 2.0
+    assert len(source.events) == 1
+
+
+async def test_a_source_without_other_keys_is_given_up_after_the_time_that_is_allowed():
+    source = Source()
+    credentials = await source.started(hold=60.0)
+    await credentials.renew("AKIA1")
+    while source.now < 60.0:
+        await credentials.renew("AKIA1", in_vain=True)
+    with pytest.raises(CredentialsError, match="went on refusing") as caught:
+        await credentials.renew("AKIA1", in_vain=True)
+    assert (caught.value.exit_code, 60.0 <= source.now <= 75.0) == (4, True)
+
+
+async def test_the_time_begins_anew_once_something_was_served():
+    source = Source()
+    credentials = await source.started(hold=10.0)
+    for _ in range(100):
+        await credentials.renew("AKIA1", in_vain=False)
+
+
+async def test_whoever_reports_keys_that_are_replaced_already_asks_nobody():
+    source = Source()
+    credentials = await source.started()
+    await credentials.renew("AKIA0")
+    assert source.loads == 1
