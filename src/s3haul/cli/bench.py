@@ -12,9 +12,9 @@ from s3haul.cli import flags, parsing
 from s3haul.cli.commands import Grouped
 from s3haul.cli.flags import Transports
 from s3haul.cli.loading import quick_imports
+from s3haul.cli.records import access_options
 from s3haul.cli.variables import SETTINGS
 from s3haul.errors import UsageError
-from s3haul.options import AccessOptions
 
 EPILOG = """\b
 Examples:
@@ -106,6 +106,7 @@ def bench(
     html: Html = False,
 ) -> int:
     """Measure how fast a bucket can be hauled here, and name what holds it up."""
+    given = dict(locals())
     forms = [name for name, asked in (("json", json), ("markdown", markdown), ("html", html)) if asked]
     if len(forms) > 1:
         raise UsageError(f"--{forms[0]} and --{forms[1]} are two forms of one result.", hint="leave one out")
@@ -124,19 +125,7 @@ def bench(
         request_payer=request_payer,
         expected_bucket_owner=expected_bucket_owner,
     )
-    access = AccessOptions(
-        profile=profile,
-        source_profile=source_profile,
-        external_id=external_id,
-        role=parsing.parse_role(role_arn, external_id, role_session_name, duration_seconds, mfa_serial),
-        region=region,
-        endpoint_url=endpoint_url,
-        sts_endpoint_url=sts_endpoint_url,
-        ca_bundle=ca_bundle,
-        allow_plain_http=allow_plain_http,
-        transport=transport.value,
-        no_sign_request=no_sign_request,
-    )
+    access = access_options(given)
     with quick_imports():
         from s3haul.cli import bench_run  # noqa: PLC0415 - help and usage errors stay fast
 

@@ -9,9 +9,10 @@ from s3haul.cli import flags, parsing
 from s3haul.cli.commands import Grouped
 from s3haul.cli.flags import Transports
 from s3haul.cli.loading import quick_imports
+from s3haul.cli.records import access_options
 from s3haul.cli.selection import filters_in_order
 from s3haul.cli.variables import SETTINGS
-from s3haul.options import AccessOptions, OutputOptions, TransferOptions
+from s3haul.options import OutputOptions, TransferOptions
 
 EPILOG = """\b
 Examples:
@@ -60,6 +61,7 @@ def check(
 
     Every step is tested. For an error it prints the cause, who can fix it, and how. Only single bytes are downloaded.
     """
+    given = dict(locals())
     parsing.refuse_swapped(source, dest or "")
     what = parsing.parse_source(
         source,
@@ -67,19 +69,7 @@ def check(
         request_payer=request_payer,
         expected_bucket_owner=expected_bucket_owner,
     )
-    access = AccessOptions(
-        profile=profile,
-        source_profile=source_profile,
-        external_id=external_id,
-        role=parsing.parse_role(role_arn, external_id, role_session_name, duration_seconds, mfa_serial),
-        region=region,
-        endpoint_url=endpoint_url,
-        sts_endpoint_url=sts_endpoint_url,
-        ca_bundle=ca_bundle,
-        allow_plain_http=allow_plain_http,
-        transport=transport.value,
-        owner_profile=owner_profile,
-    )
+    access = access_options(given)
     where = parsing.parse_destination(dest, what, force=force) if dest not in {None, "-"} else None
     transfer = TransferOptions(
         filters=filters_in_order(ctx.obj, {"--include": include or (), "--exclude": exclude or ()})

@@ -13,10 +13,11 @@ from s3haul.cli import flags, parsing, streams
 from s3haul.cli.commands import Grouped
 from s3haul.cli.flags import Transports
 from s3haul.cli.loading import quick_imports
+from s3haul.cli.records import access_options
 from s3haul.cli.selection import filters_in_order
 from s3haul.cli.variables import SETTINGS
 from s3haul.core.text import show
-from s3haul.options import AccessOptions, Existing, OutputOptions, TransferOptions
+from s3haul.options import Existing, OutputOptions, TransferOptions
 
 EPILOG = """\b
 Examples:
@@ -165,6 +166,7 @@ def plan(
     The plan holds every object by name, ETag and size; limits of the rate are for all workers together. No secret is
     written down: an External ID that is given here must be in S3HAUL_EXTERNAL_ID of every worker.
     """
+    given = dict(locals())
     what = parsing.parse_source(
         source,
         recursive=True,
@@ -172,19 +174,7 @@ def plan(
         expected_bucket_owner=expected_bucket_owner,
         page_size=page_size,
     )
-    access = AccessOptions(
-        profile=profile,
-        source_profile=source_profile,
-        external_id=external_id,
-        role=parsing.parse_role(role_arn, external_id, role_session_name, duration_seconds, None),
-        region=region,
-        endpoint_url=endpoint_url,
-        sts_endpoint_url=sts_endpoint_url,
-        ca_bundle=ca_bundle,
-        allow_plain_http=allow_plain_http,
-        transport=transport.value,
-        no_sign_request=no_sign_request,
-    )
+    access = access_options(given)
     transfer = TransferOptions(
         filters=filters_in_order(ctx.obj, {"--include": include or (), "--exclude": exclude or ()}),
         sse=sse,

@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from s3haul.cli import flags, parsing, streams, variables
+from s3haul.cli import flags, streams, variables
 from s3haul.cli.commands import Grouped, load
 from s3haul.cli.loading import quick_imports
+from s3haul.cli.records import access_options
 from s3haul.core.text import show as shown
-from s3haul.options import AccessOptions
 
 EPILOG = """\b
 Examples:
@@ -121,19 +121,12 @@ def show(
     Takes the access flags of cp, and also shows S3HAUL_ variables for its other flags. Sends nothing. Only the length of
     the External ID is shown.
     """
+    given = dict(locals())
     with quick_imports():
         from s3haul.aws.config.effective import Row, effective  # noqa: PLC0415 - start-up stays fast
         from s3haul.aws.config.origins import Origin  # noqa: PLC0415 - same
 
-    access = AccessOptions(
-        profile=profile,
-        source_profile=source_profile,
-        external_id=external_id,
-        role=parsing.parse_role(role_arn, external_id, role_session_name, duration_seconds, mfa_serial),
-        region=region,
-        endpoint_url=endpoint_url,
-        ca_bundle=ca_bundle,
-    )
+    access = access_options(given)
     params = load("cp").params
     rows = effective(access)
     shown_already = {param.name for param in context.command.params}

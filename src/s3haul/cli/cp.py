@@ -3,17 +3,15 @@
 Converts flags to options; `cli.haul` does the run.
 """
 
-import time
-
 import typer
 
-from s3haul.cli import flags, parsing, selection, selection_flags, variables
+from s3haul.cli import flags, parsing, records, selection, selection_flags, variables
 from s3haul.cli.commands import Grouped
 from s3haul.cli.flags import LogFormats, Transports
 from s3haul.cli.loading import quick_imports
 from s3haul.cli.selection_flags import ListFormats
 from s3haul.errors import UsageError
-from s3haul.options import AccessOptions, Existing, OutputOptions, TransferOptions
+from s3haul.options import Existing
 
 EPILOG = """\b
 Examples:
@@ -27,7 +25,6 @@ Examples:
 To resume an interrupted run, give the same command again. Every flag can also be set by an environment variable:
 --role-arn by S3HAUL_ROLE_ARN, --json by S3HAUL_JSON=1; s3haul configure show prints the effective settings.
 """
-_SSE = ("aws:kms", "aws:kms:dsse", "AES256")
 
 
 def register(app: typer.Typer) -> None:
@@ -104,78 +101,19 @@ def cp(
     metrics_port: flags.MetricsPort = None,
     metrics_address: flags.MetricsAddress = "127.0.0.1",
     no_overwrite: flags.NoOverwrite = False,
-    moot: flags.Moot = False,  # noqa: ARG001 - accepted, but has no effect
-    moot_value: flags.MootValue = None,  # noqa: ARG001 - same
+    moot: flags.Moot = False,
+    moot_value: flags.MootValue = None,
 ) -> int:
     """Copy objects to local disk, verified and resumable.
 
     The journal of the run is in DEST/.s3haul. A download cannot choose an encryption, so --sse and --sse-kms-key-id
     demand one: an object that is stored with another encryption fails.
     """
+    given = dict(locals())
     parsing.refuse_swapped(source, dest)
-    what = parsing.parse_source(
-        source,
-        recursive=recursive,
-        request_payer=request_payer,
-        expected_bucket_owner=expected_bucket_owner,
-        page_size=page_size,
-    )
-    what = selection.with_versions(
-        what, version_id=version_id, at=at, all_versions=all_versions, now=time.time()
-    )
-    if no_sign_request and (role_arn or source_profile):
-        raise UsageError("--no-sign-request and a role contradict each other.")
-    if sse is not None and sse not in _SSE:
-        raise UsageError(f"--sse takes {', '.join(_SSE)}.")
-    access = AccessOptions(
-        profile=profile,
-        source_profile=source_profile,
-        external_id=external_id,
-        role=parsing.parse_role(role_arn, external_id, role_session_name, duration_seconds, mfa_serial),
-        region=region,
-        endpoint_url=endpoint_url,
-        sts_endpoint_url=sts_endpoint_url,
-        ca_bundle=ca_bundle,
-        allow_plain_http=allow_plain_http,
-        transport=transport.value,
-        no_sign_request=no_sign_request,
-        owner_profile=owner_profile,
-        credential_patience=credential_patience,
-    )
-    transfer = TransferOptions(
-        filters=selection.filters_in_order(
-            ctx.obj,
-            {
-                "--include": include or (),
-                "--exclude": exclude or (),
-                "--include-from": include_from or (),
-                "--exclude-from": exclude_from or (),
-            },
-        ),
-        conditions=selection.conditions(
-            min_size=min_size,
-            max_size=max_size,
-            newer_than=newer_than,
-            older_than=older_than,
-            storage_classes=storage_class or (),
-            regex=regex or (),
-            now=time.time(),
-        ),
-        sse=sse,
-        sse_kms_key_id=sse_kms_key_id,
-        require_checksum=require_checksum,
-        existing=parsing.parse_existing(existing, no_overwrite=no_overwrite),
-        concurrency=concurrency,
-        list_concurrency=list_concurrency,
-        max_rps=max_rps,
-        max_kms_rps=max_kms_rps,
-        bandwidth=parsing.parse_bwlimit(bwlimit),
-        max_transfer=selection.size("--max-transfer", max_transfer),
-        max_duration=selection.span("--max-duration", max_duration),
-        force_glacier_transfer=force_glacier_transfer,
-        reconcile=selection.reconcile(what, files_from or plan, wanted=reconcile),
-        fail_if_empty=fail_if_empty,
-    )
+    what = records.source_options(given)
+    access, transfer = records.access_options(given), records.transfer_options(given, ctx.obj, what)
+    output = records.output_options(given)
     if save_plan is not None and (not (dryrun and what.recursive) or all_versions):
         raise UsageError("--save-plan goes with --dryrun, of a bucket or a prefix, and not of all versions.")
     to_stdout = dest == "-"
@@ -184,16 +122,6 @@ def cp(
     if to_stdout:
         parsing.demand_one_object(what, other_output=json or dryrun, filters=selection.is_narrowed(transfer))
     where = None if to_stdout else parsing.parse_destination(dest, what, force=force)
-    output = OutputOptions(
-        quiet=quiet,
-        verbose=verbose,
-        progress=not no_progress,
-        json=json,
-        json_log=log_format is LogFormats.JSON,
-        metrics_port=metrics_port,
-        metrics_address=metrics_address,
-        plan=save_plan,
-    )
     with quick_imports():
         from s3haul.cli import haul, lists, stdout  # noqa: PLC0415 - help and usage errors stay fast
         from s3haul.cli.logfile import opened_log  # noqa: PLC0415 - same
