@@ -164,7 +164,8 @@ def list_right_on_the_objects(world: World) -> None:
 
 def list_right_under_a_prefix_only(world: World) -> None:
     world.statements[0]["Condition"] = {"StringLike": {"s3:prefix": "logs/*"}}
-    world.flags += ["--exclude", "*", "--include", "logs/*"]
+    # Not --exclude "*": then only logs/ would be listed, which is allowed.
+    world.flags += ["--exclude", "data/*", "--include", "logs/*"]
 
 
 def list_right_at_the_root_only(world: World) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from s3haul.aws.probes import AwsProbes
 from s3haul.aws.session import ask_mfa
 from s3haul.aws.sts import AskMfa
-from s3haul.core.filters import literal_prefixes, selector
+from s3haul.core.filters import literal_prefixes, prefixes_to_list, selector
 from s3haul.diagnose.causes import Finding, ending, find_causes, finding_of_error
 from s3haul.diagnose.evidence import Evidence, StepResult
 from s3haul.options import AccessOptions, DestinationOptions, SourceOptions, TransferOptions
@@ -36,6 +36,11 @@ class CheckReport(NamedTuple):
         return ending(self.findings)
 
 
+def _narrowed(source: SourceOptions, transfer: TransferOptions) -> str | None:
+    prefixes = prefixes_to_list(transfer.filters, source.prefix)
+    return prefixes[0] if source.recursive and len(prefixes) == 1 else None
+
+
 async def check(
     source: SourceOptions,
     destination: DestinationOptions | None = None,
@@ -63,6 +68,7 @@ async def check(
         source,
         on_step,
         selected=selector(transfer.filters),
+        narrowed=_narrowed(source, transfer),
         candidates=tuple(source.prefix + prefix for prefix in literal_prefixes(transfer.filters)),
         suspects=suspects,
         sample_size=samples,

@@ -6,6 +6,7 @@ The pages of ids are generated from the code; tests compare the texts of topics 
 import json
 from collections.abc import Iterator
 from importlib import resources
+from textwrap import wrap
 from typing import Annotated
 
 import typer
@@ -35,7 +36,7 @@ def topics(incomplete: str) -> list[str]:
 
 _UNTITLED = {
     "errors": "The pages of all error ids",
-    "reliability": "What can go wrong, what a run does then, and the test that proves it",
+    "reliability": "What can go wrong, and the test that proves what happens",
     "dashboard": "A Grafana dashboard of these metrics, to be imported there",
 }
 
@@ -80,7 +81,7 @@ def overview() -> Iterator[str]:
         title = _UNTITLED.get(topic) or topic_text(topic).partition("\n")[0]
         yield f"  {topic:<14} {title}"
     yield "Flags of a command: s3haul help COMMAND"
-    yield f"  {', '.join(COMMANDS)}"
+    yield from wrap(", ".join(COMMANDS), 78, initial_indent="  ", subsequent_indent="  ")
     yield "What an error means and who fixes it: s3haul help ID, such as S3H-KMS-01"
 
 
@@ -108,7 +109,7 @@ def _settings() -> str:
     return "\n".join(lines)
 
 
-_ABOUT_SETTINGS = """What becomes of each setting of the AWS SDKs and the AWS CLI (its variable in brackets)
+_ABOUT_SETTINGS = """Every setting of the AWS SDKs, and what it does here
 
 A flag goes before a variable, a variable before the profile; an empty variable is none. A value that a setting
 cannot have ends the run before anything is sent. What is not used is told once a run (S3H-CFG-09). s3.NAME stands

@@ -81,10 +81,10 @@ async def _list(state: CheckState, store: ObjectStore) -> ListPage | None:
     if not source.recursive:
         return await first_object(state.retry, store, source.prefix)
     try:
-        page = await state.retry.ask(RequestKind.LISTING, lambda: store.list_page(source.prefix))
+        page = await state.retry.ask(RequestKind.LISTING, lambda: store.list_page(state.prefix))
     except StoreError as error:
         state.evidence = replace(state.evidence, listing=error.fault)
-        state.say(Step.LISTING, False, f"s3:ListBucket at {source.prefix or 'the root'} is refused")
+        state.say(Step.LISTING, False, f"s3:ListBucket at {state.prefix or 'the root'} is refused")
         return None
     state.evidence = replace(state.evidence, bucket=None)
     more = " at least" if page.truncated else ""
@@ -97,7 +97,7 @@ async def _explain_listing(state: CheckState, store: ObjectStore, region: str) -
     fault = state.evidence.listing
     if fault is None or diagnosis_id(fault, RequestKind.LISTING) != "S3H-S3-02":
         return
-    prefix = state.source.prefix
+    prefix = state.prefix
     await _offer_to_pay(state, region, fault)
     if state.evidence.requester_pays:
         return

@@ -15,7 +15,7 @@ from s3haul.store.protocol import ObjectStore
 
 async def read_objects(state: CheckState, store: ObjectStore, page: ListPage) -> None:
     """Test one object in detail, then a sample of all."""
-    seen, complete = await spread_keys(state.retry, store, state.source, page)
+    seen, complete = await spread_keys(state.retry, store, state.prefix, page)
     base = state.source.base
     state.listed = listed = tuple(ref for ref in seen if state.selected(ref.key[len(base) :]))
     if not listed:

@@ -13,12 +13,11 @@ from s3haul.diagnose.evidence import Sample
 from s3haul.diagnose.symptoms import RequestKind
 from s3haul.errors import Fault, SourceError, StoreError
 from s3haul.models import ListPage, ObjectMeta, ObjectRef
-from s3haul.options import SourceOptions
 from s3haul.preflight.retry import ProbeRetry
 from s3haul.probes import Probes
 from s3haul.store.protocol import GetRequest, ObjectStore, OnData
 
-DIAGNOSES = 16
+PAGES = 16
 AT_A_TIME = 16
 OWNERS = 8  # refused objects whose owner is requested, and the same number of readable ones
 
@@ -35,24 +34,24 @@ async def first_object(retry: ProbeRetry, store: ObjectStore, key: str) -> ListP
 
 
 async def spread_keys(
-    retry: ProbeRetry, store: ObjectStore, source: SourceOptions, page: ListPage
+    retry: ProbeRetry, store: ObjectStore, prefix: str, page: ListPage
 ) -> tuple[tuple[ObjectRef, ...], bool]:
-    """Objects from the whole range of the listing, with at most `DIAGNOSES` pages, and whether these are all."""
+    """Objects from the whole range of the listing, with at most `PAGES` pages, and whether these are all."""
     if not page.truncated:
         return page.entries, True
     found = {ref.key: ref for ref in page.entries}
-    ahead = list(jumps(source.prefix, page.entries[-1].key))
-    for _ in range(DIAGNOSES - 1):
+    ahead = list(jumps(prefix, page.entries[-1].key))
+    for _ in range(PAGES - 1):
         if not ahead:
             break
         after = ahead.pop(0)
         following = await retry.ask(
             RequestKind.LISTING,
-            lambda after=after: store.list_page(source.prefix, start_after=after),  # type: ignore[misc]
+            lambda after=after: store.list_page(prefix, start_after=after),  # type: ignore[misc]
         )
         found |= {ref.key: ref for ref in following.entries}
         if following.entries and following.truncated:
-            ahead = [*jumps(source.prefix, following.entries[-1].key), *ahead]
+            ahead = [*jumps(prefix, following.entries[-1].key), *ahead]
     return tuple(found[key] for key in sorted(found)), False
 
 

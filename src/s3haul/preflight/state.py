@@ -22,6 +22,7 @@ class CheckState:
     source: SourceOptions
     report: Report
     selected: Callable[[str], bool] = lambda _: True  # by the path below the prefix
+    narrowed: str | None = None  # the prefix that a run lists, if the filters allow only one
     candidates: Sequence[str] = ()  # other prefixes that the command line mentions
     suspects: Sequence[str] = ()  # keys that a run could not read; they are added to the sample
     sample_size: int = SAMPLES
@@ -29,6 +30,11 @@ class CheckState:
     retry: ProbeRetry = field(default_factory=ProbeRetry)
     evidence: Evidence = field(default_factory=Evidence)
     listed: tuple[ObjectRef, ...] = ()  # the part of the listing that was read for the sample
+
+    @property
+    def prefix(self) -> str:
+        """The prefix that a run lists first."""
+        return self.source.prefix if self.narrowed is None else self.narrowed
 
     def say(self, step: Step, ok: bool | None, text: str, details: tuple[str, ...] = ()) -> None:  # noqa: FBT001 - three states, named by type
         self.report(StepResult(step, ok, text, details))
