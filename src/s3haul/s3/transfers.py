@@ -182,18 +182,25 @@ class TransferThread:
         while more:
             more, done, failed = self._multi.info_read()
             for handle in done:
-                if self._answered % _TIMED == 0:
-                    self._timings.first_byte(handle.getinfo(pycurl.STARTTRANSFER_TIME))
-                self._answered += 1
+                self._time(handle)
                 self._finish(handle, 0, "")
             for handle, code, message in failed:
                 self._finish(handle, code, message)
 
+    def _time(self, handle: pycurl.Curl) -> None:
+        """Report how long a response took: a sample of them to the timings of the run, all to a listener."""
+        sampled, listener = self._answered % _TIMED == 0, self._network.on_timing
+        self._answered += 1
+        if sampled or listener is not None:
+            timing = timing_of(handle)
+            if sampled:
+                self._timings.first_byte(timing.first_byte)
+            if listener is not None:
+                listener(timing)
+
     def _finish(self, handle: pycurl.Curl, code: int, message: str) -> None:
         # Remove it first: libcurl must not touch the handle while `end` resets its callbacks, or when it is reused.
         self._multi.remove_handle(handle)
-        if self._network.on_timing is not None and not code:
-            self._network.on_timing(timing_of(handle))
         exchange = self._running.pop(handle)
         exchange.end(handle, code, message)
         self._idle.append(handle)
