@@ -70,7 +70,7 @@ CORP = "[sso-session corp]\nsso_start_url = https://corp.example/start\nsso_regi
         ("sso_session = corp\n" + CORP, "sso_account_id and sso_role_name"),
         ("sso_start_url = https://corp.example\n", "sso_account_id and sso_role_name and sso_region"),
         (SSO, "mend the profile"),
-        (ROLE + "web_identity_token_file = /tmp\n", "| the token must be there and fresh"),
+        (ROLE + "web_identity_token_file = /tmp\n", "| the token must exist and be valid"),
     ],
 )
 async def test_what_a_source_lacks_is_named(told, lines, words):

@@ -397,7 +397,9 @@ def test_the_path_of_a_directory_is_refused_for_a_file(destination):
 def test_names_are_utf_8_whatever_the_locale(root):
     code = "import sys; from pathlib import Path; from s3haul.disk import Destination\n"
     code += "from s3haul.core.keypath import safe_path\n"
-    code += "with Destination.open(Path(sys.argv[1])) as d: d.land(safe_path('\\u65e5/\\xe9'), b'x', 0.0)\n"
+    code += (
+        "with Destination.open(Path(sys.argv[1])) as d: d.write_file(safe_path('\\u65e5/\\xe9'), b'x', 0.0)\n"
+    )
     code += "print(sys.getfilesystemencoding())"
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     done = subprocess.run(

@@ -67,7 +67,7 @@ def test_the_order_of_bytes_decides_which_key_is_the_last():
 def test_an_unusable_entry_ends_as_a_failure_that_says_why():
     outcome = unusable(UnusableEntry("k\udcff", "why"))
     assert (outcome.ref.key, outcome.state, outcome.reason, outcome.detail) == (
-        "k\\xff",
+        "k\udcff",
         State.FAILED,
         "unusable-entry",
         "why",

@@ -114,7 +114,7 @@ def test_a_dry_run_shows_a_time_only_if_the_rate_is_known():
         objects=1300, bytes=600 * MIB, present=300, needed_bytes=600 * MIB, free_bytes=1 << 40
     )
     estimate.free_files = 10_000
-    known, unknown = list(estimate_lines(estimate, 10.0 * MIB)), list(estimate_lines(estimate))
+    known, unknown = list(estimate_lines(estimate, 10.0 * MIB)), list(estimate_lines(estimate, None))
     assert "(dryrun) 300 of them are already here, according to the journal" in unknown
     assert set(known) - set(unknown) == {"(dryrun) time: about 1 min 00 s at the 10.0 MiB/s of earlier runs"}
     assert set(unknown) - set(known) == {"(dryrun) time: about 5.0 s at 1 Gbit/s"}

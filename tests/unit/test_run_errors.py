@@ -38,7 +38,7 @@ def http(status, code, message="said", **more):
         (http(405, "MethodNotAllowed"), SourceError, "S3H-S3-20", "does not know"),
         (http(403, "AllAccessDisabled"), SourceError, "S3H-S3-21", "closed by AWS"),
         (http(403, "AccountProblem"), SourceError, "S3H-S3-21", "closed by AWS"),
-        (http(503, "SlowDown"), SourceError, "S3H-S3-11", ": S3 refuses requests"),
+        (http(503, "SlowDown"), SourceError, "S3H-S3-11", ": S3 throttles requests"),
         (Fault(FaultKind.TLS, "x"), TlsError, "S3H-NET-06", "certificate"),
         (
             Fault(FaultKind.REDIRECT, "x", region="eu-west-1", status=307),

@@ -18,21 +18,17 @@ class Listed(NamedTuple):
 
 
 COMMANDS = {
-    "cp": Listed("cp", "Copy objects to local disk: verified, resumable, every key accounted for."),
-    "check": Listed(
-        "check", "Check access and destination, step by step, and name what is wrong, who fixes it and how."
-    ),
-    "policy": Listed(
-        "policy", "Print the policies of both accounts, or find what is wrong with them (lint)."
-    ),
+    "cp": Listed("cp", "Copy objects to local disk, verified and resumable."),
+    "check": Listed("check", "Test access and destination, and find the cause of errors."),
+    "policy": Listed("policy", "Print the policies that both accounts need, or check them (lint)."),
     "configure": Listed(
         "configure",
-        "Write the role's profile into the AWS configuration file, or tell what is in effect (show).",
+        "Write a profile for the role, or show the effective settings.",
     ),
-    "status": Listed(
-        "status", "Tell how far the run on DEST is, also while it goes on, or how the last one ended."
+    "status": Listed("status", "Show the progress of a run, or how the last run ended."),
+    "limit": Listed(
+        "limit", "Change the limits of the run that is under way on DEST; it follows within a second or two."
     ),
-    "limit": Listed("limit", "Change the limits of the run that is under way on DEST."),
     "manifest": Listed(
         "manifest", "Print what became of every listed key, as JSON lines, CSV or Parquet on stdout."
     ),
@@ -41,7 +37,7 @@ COMMANDS = {
     ),
     "verify": Listed(
         "verify",
-        "Re-read every hauled file and compare it with the checksum that S3 stored. Needs no network.",
+        "Compare every downloaded file with its checksum, without network.",
     ),
     "bench": Listed("bench", "Measure how fast a bucket can be hauled here, and name what holds it up."),
     "report": Listed(
@@ -52,12 +48,10 @@ COMMANDS = {
         "cluster",
         "Haul with many processes: on this machine, on a Ray cluster, or as an array of batch jobs.",
     ),
-    "demo": Listed(
-        "demo", "Haul a KMS-encrypted bucket of an embedded AWS through a role with an External ID."
-    ),
+    "demo": Listed("demo", "Try s3haul with an embedded AWS, without an AWS account."),
     "help": Listed(
         "help_topics",
-        "Longer texts on a topic, the flags of a command, or the page of an error id.",
+        "Show the help on a topic, a command, or an error id.",
     ),
 }
 

@@ -65,7 +65,7 @@ def _lines(estimate: Estimate, past_rate: float | None) -> Iterator[str]:
     if estimate.vanished:
         yield f"{human_count(estimate.vanished, 'more object')} of the list are in the bucket no more"
     if estimate.present:
-        yield f"{human_count(estimate.present)} of them are already here, as the journal has it"
+        yield f"{human_count(estimate.present)} of them are already here, according to the journal"
     if estimate.encoded:
         yield f"{human_count(estimate.encoded)} of them get another name on disk (s3haul help names)"
     for size, key in estimate.largest_first[:3]:

@@ -53,7 +53,7 @@ class Ending:
             yield f"  resumed   {human_bytes(stats.resumed)} of partial objects were already here from an earlier run"
         yield from _verdict_lines(stats)
         if stats.encoded:
-            yield f"  encoded   {human_count(stats.encoded, 'name')} that a file cannot have; see s3haul help names"
+            yield f"  encoded   {human_count(stats.encoded, 'name')} that cannot be a file name; see s3haul help names"
         yield from _since_lines(stats)
         if stats.filtered:
             yield f"  filtered  {human_count(stats.filtered, 'object')}"
@@ -170,8 +170,8 @@ def _done_lines(stats: Stats, seconds: float) -> Iterator[str]:
         nothing = "" if stats.done or stats.failed or stats.skipped else "nothing new: "
         objects = human_count(stats.already, "object")
         yield (
-            f"  unchanged {nothing}{objects} already here, {human_bytes(stats.already_bytes)}"
-            f"{'' if fetched else f', seen in {human_duration(seconds)}'}"
+            f"  unchanged {nothing}{objects} already here and unchanged, {human_bytes(stats.already_bytes)}"
+            f"{'' if fetched else f', checked in {human_duration(seconds)}'}"
         )
 
 

@@ -26,10 +26,11 @@ def given(params: list[Any], environ: Mapping[str, str] = os.environ) -> dict[st
 
 
 def unknown(params: list[Any], environ: Mapping[str, str] = os.environ) -> Iterator[str]:
-    """What is wrong with the variables that look like ours and set nothing."""
+    """A message for each S3HAUL_ variable that does not belong to a flag."""
     flags = [param.name.upper() for param in params if getattr(param, "allow_from_autoenv", False)]
     for name in sorted(environ):
         flag = name.removeprefix(f"{PREFIX}_")
         if flag != name and flag not in flags:
             near = get_close_matches(flag, flags, n=1, cutoff=0.75)
-            yield f"{name} sets no flag{f': did you mean {name_of(near[0])} ?' if near else ''}"
+            guess = f"; did you mean {name_of(near[0])} ?" if near else ""
+            yield f"{name} has no effect: there is no such flag{guess}"

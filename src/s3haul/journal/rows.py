@@ -95,7 +95,7 @@ def to_row(outcome: Outcome, kind: NumberedKind, base: str, run: int, now: float
     except ValueError:
         kept_key = None
     if not 0 <= size <= _MAX_INTEGER or kept_key is None:
-        raise JournalError(f"the journal cannot hold an object of {size} bytes with the key {key!a}")
+        raise JournalError(f"the journal cannot store an object of {size} bytes with the key {key!a}")
     own_path = key[len(base) :]
     content = (
         key,

@@ -143,7 +143,7 @@ def unused(keys: Mapping[str, Any], place: Place, services: Mapping[str, Any] | 
     found = [f"{one.key} ({one.unused})" for one in EFFECTS if _is_unused(one, _held(one.key, keys))]
     found += [f"s3.{name} (it is unknown)" for name in nested if name not in _NESTED]
     found += [f"{name} (it belongs below s3, indented)" for name in keys if _is_misplaced(name)]
-    found += [f"{name} (is {close[0]} meant?)" for name in keys if (close := _near(name))]
+    found += [f"{name} (did you mean {close[0]}?)" for name in keys if (close := _near(name))]
     named = str(keys.get("services"))
     found += [f"{name} of services {named}" for name in _unused_of_services((services or {}).get(named))]
     sources = {

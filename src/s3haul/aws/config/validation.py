@@ -61,7 +61,7 @@ def _problems(role: RoleOptions) -> Iterator[tuple[str, str, str]]:
         yield (
             "S3H-STS-07",
             "role-arn",
-            f"{role.role_arn!r} is not a role's ARN (arn:aws:iam::ACCOUNT-ID:role/NAME)"
+            f"{role.role_arn!r} is not the ARN of a role (arn:aws:iam::ACCOUNT-ID:role/NAME)"
             + (f": {slip(role.role_arn)}" if slip(role.role_arn) else ""),
         )
     problem = None if role.external_id is None else external_id_trouble(role.external_id)
