@@ -15,6 +15,7 @@ OTHER = {
     "transport": "sdk",
     "credential_patience": "5",
     "max_rps": "5",
+    "max_kms_rps": "5",
 }
 
 

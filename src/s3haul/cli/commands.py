@@ -32,7 +32,9 @@ COMMANDS = {
     "status": Listed(
         "status", "Tell how far the run on DEST is, also while it goes on, or how the last one ended."
     ),
-    "limit": Listed("limit", "Change the limits of the run that is under way on DEST."),
+    "limit": Listed(
+        "limit", "Change the limits of the run that is under way on DEST; it follows within a second or two."
+    ),
     "manifest": Listed("manifest", "Print what became of every listed key, as JSON lines on stdout."),
     "verify": Listed(
         "verify",

@@ -4,7 +4,7 @@ It counts as done only if its bytes match the checksum that S3 stores, or, where
 and modification time match as `aws s3 sync` would have it. Otherwise the object is fetched.
 """
 
-import aiofiles
+import os
 
 from s3haul.core.checksums import Composite, Unverifiable
 from s3haul.core.etags import same_etag
@@ -15,7 +15,7 @@ from s3haul.engine.verification import Check, Parts, Proof, SizeOnly, check_for,
 from s3haul.errors import StoreError
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, SafePath, Verdict
 from s3haul.store.retrying import GaveUpError, persist
-from s3haul.threads import in_thread, shielded
+from s3haul.threads import in_thread
 
 BLOCK = 4 << 20
 SAME_TIME = 1.0  # seconds; file systems keep different fractions
@@ -55,7 +55,11 @@ async def _proof(ctx: Context, ref: ObjectRef, path: SafePath, meta: ObjectMeta)
 
 async def _hash_file(ctx: Context, path: SafePath, check: Check) -> None:
     """A hop to a thread for every block: cheap against the hashing, and an interruption waits for one only."""
-    fd = await in_thread(ctx.threads, ctx.destination.open_read, path)
-    async with aiofiles.open(fd, "rb", buffering=0, executor=ctx.threads) as file:
-        while block := await shielded(file.read(BLOCK)):
+    opened: list[int] = []  # survives a cancellation while a thread opens it
+    try:
+        await in_thread(ctx.threads, lambda: opened.append(ctx.destination.open_read(path)))
+        while block := await in_thread(ctx.threads, os.read, opened[0], BLOCK):
             await in_thread(ctx.threads, check.update, block)
+    finally:
+        for fd in opened:
+            os.close(fd)

@@ -36,9 +36,10 @@ def _leaves(error: BaseException) -> Iterable[BaseException]:
         yield error
 
 
-def spawn(group: asyncio.TaskGroup, work: Coroutine[Any, Any, None]) -> None:
-    """Have `work` done in `group`; by a callback, which may come when the group is being ended: then not."""
+def spawn(group: asyncio.TaskGroup, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+    """Have `work` done in `group`; where the group is being ended, not, and the answer is None."""
     try:
-        group.create_task(work)
+        return group.create_task(work)
     except RuntimeError:
         work.close()
+        return None
