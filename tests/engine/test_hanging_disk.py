@@ -28,7 +28,7 @@ from s3haul.journal import SourceIdentity
 from s3haul.options import SourceOptions, TransferOptions
 
 signals.LIMIT = 0.2
-Destination.land = lambda self, *_: self.under_way.__enter__() or time.sleep(3600)
+Destination.write_file = lambda self, *_: self.under_way.__enter__() or time.sleep(3600)
 
 async def main():
     with Destination.open(Path(sys.argv[1])) as destination:
@@ -43,14 +43,14 @@ asyncio.run(main())
 
 
 async def test_p9_a_disk_that_hangs_is_said_and_ends_the_run(tmp_path, monkeypatch):
-    released, land = threading.Event(), Destination.land
+    released, write_file = threading.Event(), Destination.write_file
 
     def hang(self, path, body, mtime):
         with self.under_way:
             released.wait(60)
-        land(self, path, body, mtime)
+        write_file(self, path, body, mtime)
 
-    monkeypatch.setattr(Destination, "land", hang)
+    monkeypatch.setattr(Destination, "write_file", hang)
     events = []
 
     class Watching(list):

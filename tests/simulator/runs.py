@@ -76,8 +76,9 @@ def play(seed: int) -> Played:
         random.seed(seed)  # the jitter of the engine
         try:
             played = _play(seed, scenario, dice, Path(home))
-        except AssertionError as broken:
-            raise AssertionError(f"seed {seed}: {broken}\n{scenario}") from broken
+        except Exception as broken:
+            said = str(broken) if isinstance(broken, AssertionError) else repr(broken)
+            raise AssertionError(f"seed {seed}: {said}\n{scenario}") from broken
     return played
 
 

@@ -36,9 +36,10 @@ def _leaves(error: BaseException) -> Iterable[BaseException]:
         yield error
 
 
-def spawn(group: asyncio.TaskGroup, work: Coroutine[Any, Any, None]) -> None:
+def spawn(group: asyncio.TaskGroup, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
     """Start `work` in `group`, from a callback that may run when the group is already ending: then do nothing."""
     try:
-        group.create_task(work)
+        return group.create_task(work)
     except RuntimeError:
         work.close()
+        return None

@@ -14,6 +14,7 @@ from s3haul.engine.channel import Channel, ChannelClosedError
 from s3haul.engine.context import Context
 from s3haul.engine.decision import Target
 from s3haul.engine.listing import finish
+from s3haul.engine.tasks import spawn
 from s3haul.errors import Fault, FaultKind
 from s3haul.models import Outcome, State
 from s3haul.store.limiter import ConcurrencyLimiter
@@ -98,7 +99,9 @@ class WorkerPool:
     def grow(self) -> None:
         """Start workers if more requests may be under way."""
         while len(self._workers) - self._parked() < self._limiter.limit:
-            self._workers.append(self._group.create_task(self._work()))
+            if (worker := spawn(self._group, self._work())) is None:
+                return  # an object that is parked while the run ends
+            self._workers.append(worker)
 
     async def _work(self) -> None:
         while True:
