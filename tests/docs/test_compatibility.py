@@ -12,22 +12,22 @@ TESTS = Path(__file__).parent.parent
 ROW = re.compile(r"^  (?P<what>\S.{35})(?P<does>\S.*)$", re.MULTILINE)
 
 HELD = {
-    "--profile, AWS_PROFILE": "unit/test_aws_profile.py::test_an_explicit_profile_beats_keys_in_the_environment",
+    "--profile, AWS_PROFILE": "unit/test_aws_profile.py::test_an_explicit_profile_overrides_keys_in_the_environment",
     "source_profile, credential_source": "unit/test_aws_profile.py::"
     "test_roles_chain_through_source_profiles_in_the_order_in_which_they_are_assumed",
-    "region": "unit/test_aws_settings.py::test_a_role_without_a_region_is_asked_for_in_its_partition",
+    "region": "unit/test_aws_settings.py::test_a_role_without_a_region_uses_the_default_region_of_its_partition",
     "endpoint_url, services": "unit/test_aws_profile.py::test_a_services_section_names_one_endpoint_each",
     "addressing_style": "unit/test_aws_settings.py::"
-    "test_the_profiles_addressing_style_holds_everywhere_and_path_is_for_those_that_have_none",
+    "test_the_addressing_style_of_the_profile_is_used_and_auto_means_path_for_other_endpoints",
     "signature_version": "unit/test_aws_profile.py::"
-    "test_the_recipes_signature_line_is_accepted_however_it_was_pasted",
+    "test_every_form_of_the_signature_version_line_is_accepted",
     "us_east_1_regional_endpoint": "unit/test_aws_settings.py::"
-    "test_us_east_1_has_its_own_host_unless_the_old_one_is_asked_for",
+    "test_us_east_1_has_its_regional_host_unless_legacy_is_configured",
     "use_fips, use_dualstack, accelerate": "unit/test_aws_settings.py::"
-    "test_settings_that_do_not_go_together_are_a_usage_error_in_the_rules_own_words",
+    "test_contradicting_settings_are_a_usage_error_with_botocores_message",
     "max_attempts, max_bandwidth": "unit/test_aws_profile.py::"
     "test_the_bandwidth_of_the_profile_is_read_as_the_aws_cli_reads_it",
-    "HTTPS_PROXY, NO_PROXY": "unit/test_aws_settings.py::test_proxies_are_taken_as_the_environment_names_them",
+    "HTTPS_PROXY, NO_PROXY": "unit/test_aws_settings.py::test_the_proxies_of_the_environment_are_used",
     "ca_bundle": "unit/test_aws_profile.py::test_a_ca_bundle_that_cannot_be_used_is_named_before_any_call",
     "a BOM, UTF-16, Latin-1 in a file": "unit/test_aws_settings.py::"
     "test_a_file_that_cannot_be_read_says_how_to_write_it",
@@ -35,13 +35,13 @@ HELD = {
     "test_a_line_of_the_profile_that_cannot_be_used_is_named_with_its_file_and_section",
     "keys in variables or files": "unit/test_aws_session.py::test_keys_of_the_environment_can_assume_the_role",
     "credential_process": "unit/test_aws_sources.py::"
-    "test_keys_that_live_for_minutes_are_fetched_once_and_not_for_every_request",
-    "SSO": "unit/test_aws_sources.py::test_each_kind_of_source_has_its_own_advice",
-    "web identity token": "unit/test_aws_sources.py::test_each_kind_of_source_has_its_own_advice",
-    "container, instance metadata": "unit/test_aws_sources.py::test_each_kind_of_source_has_its_own_advice",
-    "aws login sessions": "unit/test_aws_sources.py::test_each_kind_of_source_has_its_own_advice",
-    "bucket, access point alias": "unit/test_aws_settings.py::test_names_of_all_stores_and_sound_arns_are_taken",
-    "access point ARN": "unit/test_flags.py::test_a_typo_in_a_bucket_or_an_access_point_is_told_at_once",
+    "test_short_lived_credentials_are_fetched_once_and_not_for_every_request",
+    "SSO": "unit/test_aws_sources.py::test_each_kind_of_source_has_its_own_hint",
+    "web identity token": "unit/test_aws_sources.py::test_each_kind_of_source_has_its_own_hint",
+    "container, instance metadata": "unit/test_aws_sources.py::test_each_kind_of_source_has_its_own_hint",
+    "aws login sessions": "unit/test_aws_sources.py::test_each_kind_of_source_has_its_own_hint",
+    "bucket, access point alias": "unit/test_aws_settings.py::test_bucket_names_of_other_stores_and_valid_arns_are_accepted",
+    "access point ARN": "unit/test_flags.py::test_a_typo_in_a_bucket_or_access_point_is_refused_before_any_request",
     "multi-region access point ARN": "faults/test_multi_region.py::"
     "test_the_bucket_and_its_objects_are_asked_for_with_version_4a",
     **dict.fromkeys(
@@ -64,9 +64,9 @@ HELD = {
     "ETag without quotes, or weak": "unit/test_etags.py::test_quotes_and_the_weak_mark_do_not_count",
     "a range in chunks": "unit/test_etags.py::test_a_range_in_chunks_has_the_length_that_content_range_gives",
     "keys that are not UTF-8": "unit/test_list_pages.py::"
-    "test_keys_that_are_no_utf8_stay_two_keys_and_show_their_bytes",
+    "test_keys_that_are_not_utf8_stay_different_and_show_their_bytes",
     "LastModified in other forms": "unit/test_list_pages.py::"
-    "test_a_time_in_another_form_costs_the_time_and_not_the_listing",
+    "test_a_time_in_another_form_is_parsed_or_only_the_time_is_lost",
     "quotes, comments in a value": "unit/test_aws_slips.py::test_quotes_and_comments_in_a_value_are_named",
     "blanks, line ends, BOM in the XML": "e2e/test_odd_stores.py::"
     "test_a_store_that_differs_where_it_does_not_matter_is_hauled",
@@ -78,15 +78,15 @@ HELD = {
     "test_a_header_that_a_server_does_not_know_is_left_out_from_then_on",
     "no TLS where https:// is asked for": "unit/test_aws_refusals.py::"
     "test_a_server_without_tls_is_not_told_to_have_a_bad_certificate",
-    "has no modes or times, no syncfs": "unit/test_disk_limitations.py::test_a_check_tries_all_of_it",
+    "has no modes or times, no syncfs": "unit/test_disk_limitations.py::test_a_check_tests_all_limitations",
     "has no locks": "unit/test_disk_limitations.py::test_a_disk_without_locks_is_refused_with_the_cause",
     "does not rename or remove": "unit/test_disk_limitations.py::"
     "test_a_disk_on_which_nothing_can_be_renamed_or_removed_is_refused_before_anything_is_fetched",
     "counts nothing (statvfs)": "unit/test_disk_limitations.py::test_a_disk_that_does_not_count_has_no_limit",
     "syncs no directories": "unit/test_disk_limitations.py::"
     "test_a_directory_that_cannot_be_synced_holds_a_journal",
-    "folds names (A and a)": "unit/test_disk_names.py::test_the_first_name_stays_and_the_others_are_spelled_apart",
-    "names the policy that refuses": "unit/test_denial.py::test_the_arn_of_the_policy_changes_nothing_but_is_read",
+    "folds names (A and a)": "unit/test_disk_names.py::test_the_first_name_is_kept_and_the_others_are_encoded",
+    "names the policy that refuses": "unit/test_denial.py::test_the_arn_of_the_policy_is_parsed_and_changes_nothing_else",
     **dict.fromkeys(
         ("Block Public Access", "an SSE-C object", "an access point that is not there"),
         "unit/test_symptoms.py::test_each_refusal_has_its_row",

@@ -15,25 +15,25 @@ NOT_USED = "test_aws_setting_effects.py::test_what_is_not_used_is_told_once_with
 NO_NEWS = "test_aws_setting_effects.py::test_what_is_obeyed_is_no_news"
 OF_POINTS = "test_aws_setting_effects.py::test_an_access_point_of_another_region_is_refused_where_its_region_may_not_be_used"
 OBEYED = {
-    "region": "test_aws_profile.py::test_flags_beat_the_environment_which_beats_the_profile",
-    "endpoint_url": "test_aws_profile.py::test_flags_beat_the_environment_which_beats_the_profile",
+    "region": "test_aws_profile.py::test_flags_override_the_environment_which_overrides_the_profile",
+    "endpoint_url": "test_aws_profile.py::test_flags_override_the_environment_which_overrides_the_profile",
     "services": "test_aws_setting_effects.py::test_each_service_has_a_variable_for_its_endpoint",
     "ignore_configured_endpoint_urls": "test_aws_setting_effects.py::"
     "test_each_service_has_a_variable_for_its_endpoint",
     **dict.fromkeys(("use_fips_endpoint", "use_dualstack_endpoint", "sts_regional_endpoints"), HOSTS),
     "ca_bundle": "test_aws_profile.py::test_a_ca_bundle_that_cannot_be_used_is_named_before_any_call",
-    "signature_version": "test_aws_profile.py::test_the_recipes_signature_line_is_accepted_however_it_was_pasted",
-    "max_attempts": "test_aws_profile.py::test_attempts_are_bounded_only_where_the_user_says_so",
+    "signature_version": "test_aws_profile.py::test_every_form_of_the_signature_version_line_is_accepted",
+    "max_attempts": "test_aws_profile.py::test_attempts_are_limited_only_if_the_user_configures_it",
     "api_versions": "test_aws_setting_effects.py::test_a_version_of_the_api_that_is_unknown_is_refused",
     "metadata_service_num_attempts": METADATA,
     "ec2_metadata_service_endpoint": METADATA,
     "ec2_metadata_v1_disabled": METADATA,
     "s3.addressing_style": "test_aws_settings.py::"
-    "test_the_profiles_addressing_style_holds_everywhere_and_path_is_for_those_that_have_none",
+    "test_the_addressing_style_of_the_profile_is_used_and_auto_means_path_for_other_endpoints",
     "s3.use_accelerate_endpoint": HOSTS,
     "s3.use_dualstack_endpoint": HOSTS,
     "s3.us_east_1_regional_endpoint": "test_aws_settings.py::"
-    "test_us_east_1_has_its_own_host_unless_the_old_one_is_asked_for",
+    "test_us_east_1_has_its_regional_host_unless_legacy_is_configured",
     "s3.use_arn_region": OF_POINTS,
     "s3.s3_disable_multiregion_access_points": "test_aws_setting_effects.py::"
     "test_multi_region_access_points_can_be_disabled",

@@ -185,6 +185,6 @@ def test_what_ends_a_run_while_objects_are_looked_up_is_one_error(world, monkeyp
     async def persist(*_):
         raise SourceError("The lights went out.")
 
-    monkeypatch.setattr("s3haul.engine.object_sources.persist", persist)
+    monkeypatch.setattr(PLACE)
     ran = world.cp("--files-from", world.file(SOME), *flags)
     assert (ran.code, "The lights went out" in ran.err) == (6, True), ran.text

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from s3haul.errors import UsageError
-from s3haul.options import AccessOptions, Existing, RangeOptions, RoleOptions, SourceOptions, TransferOptions
+from s3haul.options import AccessOptions, Conditions, Existing, RangeOptions, RoleOptions, SourceOptions, TransferOptions
 
 VERSION = 1
 EXTERNAL_ID = "S3HAUL_EXTERNAL_ID"
@@ -69,7 +69,7 @@ def with_external_id(run: RunDescription, environ: Mapping[str, str] = os.enviro
 
 
 def encode(run: RunDescription) -> bytes:
-    return (json.dumps({"version": VERSION, **asdict(run)}, indent=1) + "\n").encode("ascii")
+    return (json.dumps({"version": VERSION, **asdict(run)}, indent=1, default=sorted) + "\n").encode("ascii")
 
 
 def decode(data: bytes) -> RunDescription:
@@ -90,11 +90,19 @@ def _built(found: dict[str, Any]) -> RunDescription:
     access, transfer = found.pop("access"), found.pop("transfer")
     role, ranges = access.pop("role"), transfer.pop("ranges")
     filters, existing = transfer.pop("filters"), transfer.pop("existing")
+    conditions = transfer.pop("conditions")
     return RunDescription(
         source=SourceOptions(**found.pop("source")),
         access=AccessOptions(role=RoleOptions(**role) if role else None, **access),
         transfer=TransferOptions(
             filters=tuple((bool(include), str(pattern)) for include, pattern in filters),
+            conditions=Conditions(
+                **conditions
+                | {
+                    "storage_classes": frozenset(conditions["storage_classes"]),
+                    "regex": tuple(conditions["regex"]),
+                }
+            ),
             existing=Existing(existing),
             ranges=RangeOptions(**ranges),
             **transfer,

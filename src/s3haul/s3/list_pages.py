@@ -137,10 +137,12 @@ def _from_elements(page: PageDocument, *, encoded: bool) -> Entries:
     return tuple(entries), tuple(unusable)
 
 
-def entry_of(element: ET.Element, space: str, *, encoded: bool) -> ObjectRef | UnusableEntry:
+def entry_of(
+    element: ET.Element, space: str, *, encoded: bool, size_if_none: str = ""
+) -> ObjectRef | UnusableEntry:
     """One entry of a page. Raises ValueError where it has no key."""
     text = element.findtext
-    given, digits = text(space + "Key"), text(space + "Size", "")
+    given, digits = text(space + "Key"), text(space + "Size", size_if_none)
     if given is None:
         raise ValueError("an entry without a key")
     key, wrong = decoded_key(given) if encoded else (given, "")

@@ -141,8 +141,9 @@ def version_page(answer: Mapping[str, Any]) -> VersionPage:
             if wrong:
                 unusable.append(UnusableEntry(key, wrong))
                 continue
-            ref = _entry(key, one)._replace(version_id=one["VersionId"])
-            entries.append(VersionEntry(ref, bool(one.get("IsLatest")), name == "DeleteMarkers"))
+            deleted = name == "DeleteMarkers"  # a delete marker has no Size
+            ref = _entry(key, {"Size": 0, **one} if deleted else one)._replace(version_id=one["VersionId"])
+            entries.append(VersionEntry(ref, bool(one.get("IsLatest")), deleted))
     entries.sort(key=lambda entry: (entry.ref.key, not entry.latest, -entry.ref.last_modified))
     next_key = answer.get("NextKeyMarker")
     if next_key and encoded:

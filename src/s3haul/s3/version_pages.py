@@ -40,7 +40,7 @@ def version_page(page: Document) -> VersionPage:
 
 
 def _entry(element: ET.Element, space: str, *, encoded: bool, deleted: bool) -> VersionEntry | UnusableEntry:
-    entry = entry_of(element, space, encoded=encoded)
+    entry = entry_of(element, space, encoded=encoded, size_if_none="0" if deleted else "")
     if isinstance(entry, UnusableEntry):
         return entry
     version_id = element.findtext(space + "VersionId")

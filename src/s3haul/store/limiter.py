@@ -49,6 +49,7 @@ class ConcurrencyLimiter:
         self._clock = clock
         self._sleep = sleep
         self._busy = 0
+        self._load = 0  # requests under way when the last one began
         self.others: Callable[[], int] = lambda: 0  # requests under way that have not entered here
         self._waiters: deque[asyncio.Future[None]] = deque()
 
@@ -61,13 +62,17 @@ class ConcurrencyLimiter:
                 await self._sleep(pause)
             elif self.health.outage and self._busy < self._adaptive_limit.ceiling:
                 self.health.asked(now)
-                self._busy += 1
+                self._enter()
                 return
             elif self._busy + self.others() < max(1, int(self._adaptive_limit.limit)):
-                self._busy += 1
+                self._enter()
                 return
             else:
                 await self._queue(loop)
+
+    def _enter(self) -> None:
+        self._busy += 1
+        self._load = self._busy + self.others()
 
     def release(self) -> None:
         """Give the place back."""
@@ -112,8 +117,8 @@ class ConcurrencyLimiter:
 
     @property
     def crowded(self) -> bool:
-        """Whether requests wait because of the limit."""
-        return self._busy + self.others() >= CROWDED * self._adaptive_limit.limit
+        """Whether requests wait because of the limit: the last one that began took one of the last places."""
+        return self._load >= CROWDED * self._adaptive_limit.limit
 
     @property
     def busy(self) -> int:
