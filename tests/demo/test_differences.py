@@ -60,7 +60,6 @@ def operations(clients, server):
     where = {"Bucket": BUCKET, "Key": "a"}
     assert refusal(s3.list_buckets) == (501, "NotImplemented")
     assert refusal(s3.list_objects, Bucket=BUCKET) == (501, "NotImplemented")
-    assert refusal(s3.list_object_versions, Bucket=BUCKET) == (501, "NotImplemented")
     assert refusal(s3.delete_object, **where) == (501, "NotImplemented")
     assert refusal(s3.get_object_tagging, **where) == (501, "NotImplemented")
     assert refusal(s3.copy_object, **where, CopySource=f"{BUCKET}/a") == (501, "NotImplemented")

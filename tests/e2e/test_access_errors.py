@@ -145,7 +145,7 @@ def test_an_unknown_profile_is_exit_code_4_and_the_known_ones_are_named(server, 
         (
             ("--role-arn", seed.ROLE_ARN, "--external-id", "has a space"),
             "S3H-STS-09",
-            "other than A-Z a-z 0-9",
+            "outside A-Z a-z 0-9",
         ),
         (("--role-arn", seed.ROLE_ARN, "--duration-seconds", "100"), "S3H-STS-10", "900 and 43200"),
         (("--role-arn", seed.ROLE_ARN, "--duration-seconds", "0"), "S3H-STS-10", "900 and 43200"),

@@ -114,7 +114,7 @@ def test_the_last_filter_that_matches_decides(server, machine, dest, tmp_path):
     ran = copy(machine, SOURCE, dest, "--exclude", "*", "--include", "data/1/*", "--json")
     assert ran.code == 0, ran.text
     assert set(tree(dest)) == {path for path in everything if path.startswith("data/1/")}
-    assert ran.summary["filtered"] == len(everything) - len(tree(dest))
+    assert ran.summary["filtered"] == 0  # the rest was not even listed
     other = tmp_path / "other"
     ran = copy(machine, SOURCE, other, "--include", "data/1/*", "--exclude", "data/?/*1.bin", "--json")
     assert ran.code == 0, ran.text

@@ -90,7 +90,9 @@ def test_a_header_that_a_server_does_not_know_is_left_out_from_then_on(haul, tra
     listings = [
         "x-amz-optional-object-attributes" in asked.headers for asked in store.log if asked.is_listing
     ]
-    assert listings == [True, False, False, False]
+    assert listings[0]
+    assert len(listings) > 1
+    assert not any(listings[1:])
 
 
 def version_1(asked, reply):
@@ -137,7 +139,7 @@ def test_a_store_that_cannot_be_hauled_is_told_so_in_words_that_lead_on(haul, na
     [
         ("<Key>k3</Key>(.*?)<Size>.*?</Size>", r"<Key>k3</Key>\1<Size>six</Size>", "'six' as its size"),
         ("<Key>k3</Key>(.*?)<Size>.*?</Size>", r"<Key>k3</Key>\1", "no size"),
-        ("<Key>k3</Key>", "<Key>k3%FF</Key>", "no UTF-8"),
+        ("<Key>k3</Key>", "<Key>k3%FF</Key>", "not valid UTF-8"),
     ],
 )
 def test_an_entry_that_names_no_object_costs_that_entry_and_is_accounted_for(

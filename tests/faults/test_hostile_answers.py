@@ -32,9 +32,10 @@ from s3haul.engine.object import transfer
 from s3haul.engine.small_objects import SmallObjectFetcher, is_plain
 from s3haul.errors import S3HaulError, StoreError
 from s3haul.models import ObjectRef, State, Verdict
-from s3haul.options import RangeOptions, SourceOptions, TransferOptions
+from s3haul.options import LimitOptions, RangeOptions, SourceOptions, TransferOptions
 from s3haul.store.attempts import RetrySettings
 from s3haul.store.kms_throttling import KmsThrottling
+from s3haul.store.limited import LimitedStore
 from s3haul.store.limiter import ConcurrencyLimiter
 from s3haul.store.protocol import GetRequest
 from s3haul.store.retrying import RetryingStore
@@ -205,6 +206,7 @@ async def bench(root: Path):
         with ExitStack() as stack:
             destination = stack.enter_context(Destination.open(root))
             limiter = ConcurrencyLimiter(Steady())
+            limited = LimitedStore(store, LimitOptions())
             settings = RetrySettings(
                 url="s3://b/",
                 limits=RetryLimits(attempts=OPTIONS.max_attempts, budget=OPTIONS.retry_budget),
@@ -215,7 +217,8 @@ async def bench(root: Path):
                 sleep=nap,
             )
             ctx = Context(
-                store=RetryingStore(store, settings),
+                store=RetryingStore(limited, settings),
+                limited=limited,
                 source=SourceOptions(bucket="b"),
                 options=OPTIONS,
                 limiter=limiter,

@@ -188,7 +188,7 @@ async def test_a_listing_that_breaks_off_is_a_fault_and_not_a_short_page(store, 
 
 @pytest.mark.parametrize(
     ("row", "entries", "unusable"),
-    [("<LastModified>yesterday</LastModified>", 1, 0), ("<Size>many</Size>", 0, 1)],
+    [("<Size>1</Size><LastModified>yesterday</LastModified>", 1, 0), ("<Size>many</Size>", 0, 1)],
 )
 async def test_a_field_that_does_not_parse_costs_one_entry_at_most_and_never_goes_unseen(
     row, entries, unusable, transport
@@ -205,8 +205,8 @@ async def test_a_field_that_does_not_parse_costs_one_entry_at_most_and_never_goe
 async def test_a_token_is_followed_and_keys_that_are_no_utf8_stay_apart(transport):
     body = (
         b"<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>True</IsTruncated>"
-        b"<NextContinuationToken>t</NextContinuationToken><Contents><Key>z%FE</Key></Contents>"
-        b"<Contents><Key>z%FF</Key></Contents><Contents><Key>a%20b+c</Key></Contents></ListBucketResult>"
+        b"<NextContinuationToken>t</NextContinuationToken><Contents><Key>z%FE</Key><Size>1</Size></Contents>"
+        b"<Contents><Key>z%FF</Key><Size>1</Size></Contents><Contents><Key>a%20b+c</Key><Size>1</Size></Contents></ListBucketResult>"
     )
     async with canned_store(answer("200 OK", body), transport) as store:
         page = await store.list_page("")

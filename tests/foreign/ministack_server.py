@@ -85,7 +85,14 @@ class MiniStack(ForeignServer):
         role = iam.create_role(RoleName="exporter", AssumeRolePolicyDocument=trust)["Role"]
         self.role_arn = role["Arn"]
         reads = allow(
-            ["s3:ListBucket", "s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectAttributes", "kms:Decrypt"],
+            [
+                "s3:ListBucket",
+                "s3:ListBucketVersions",
+                "s3:GetObject",
+                "s3:GetObjectVersion",
+                "s3:GetObjectAttributes",
+                "kms:Decrypt",
+            ],
             Resource="*",
         )
         iam.put_role_policy(RoleName="exporter", PolicyName="reads", PolicyDocument=reads)

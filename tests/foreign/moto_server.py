@@ -43,7 +43,17 @@ class Moto(ForeignServer):
         )
         role = iam.create_role(RoleName="exporter", AssumeRolePolicyDocument=trust)["Role"]
         self.role_arn = role["Arn"]
-        reads = allow(["s3:ListBucket", "s3:GetObject", "s3:GetObjectAttributes", "kms:*"], Resource="*")
+        reads = allow(
+            [
+                "s3:ListBucket",
+                "s3:ListBucketVersions",
+                "s3:GetObject",
+                "s3:GetObjectVersion",
+                "s3:GetObjectAttributes",
+                "kms:*",
+            ],
+            Resource="*",
+        )
         iam.put_role_policy(RoleName="exporter", PolicyName="reads", PolicyDocument=reads)
         self.caller = self._user("hauler", allow("sts:AssumeRole", Resource="*"))
         owner = self._user("owner", allow("*", Resource="*"))

@@ -104,7 +104,10 @@ class SeaweedFS(ForeignServer):
     def _roles(self) -> dict[str, Any]:
         trust = json.loads(allow(["sts:AssumeRole"], Principal={"AWS": "*"}))
         reads = json.loads(
-            allow(["s3:ListBucket", "s3:GetObject", "s3:GetObjectVersion"], Resource=["arn:aws:s3:::*"])
+            allow(
+                ["s3:ListBucket", "s3:ListBucketVersions", "s3:GetObject", "s3:GetObjectVersion"],
+                Resource=["arn:aws:s3:::*"],
+            )
         )
         role = {
             "roleName": "Reader",

@@ -17,7 +17,7 @@ from s3haul.store.protocol import ObjectStore
 MINISTACK_LACKS = {
     "layout": "GetObjectAttributes gives the parts' sizes without their checksums",
     "parts": "GET with partNumber carries the whole object's checksum instead of the part's",
-    "versions": "its role may not list them; test_versions asks as the owner",
+    "versions": "pages of ListObjectVersions do not give each version once",
 }
 SEAWEEDFS_LACKS = {
     "kms": "its key identifiers are names, it refuses ARNs",
@@ -25,7 +25,7 @@ SEAWEEDFS_LACKS = {
     "odd-keys": "it cleans paths: a//b is a/b, ../x is refused, a backslash is a slash",
     "parts": "GET with partNumber carries no checksum",
     "small-parts": "parts below 5 MiB are refused, as S3 does",
-    "versions": "its role may not list them",
+    "versions": "HEAD with a versionId and ListObjectVersions disagree",
 }
 
 MOTO_LACKS = {
@@ -33,6 +33,7 @@ MOTO_LACKS = {
     "odd-keys": "a key with a line break cannot be stored",
     "parts": "partNumber is ignored: the whole object comes",
     "small-parts": "parts below 5 MiB are refused, as S3 does",
+    "versions": "HEAD with the versionId null is refused",
 }
 
 

@@ -17,6 +17,8 @@ OTHERS = {
     "--page-size",
     "--max-rps",
     "--bwlimit",
+    "--max-kms-rps",
+    "--list-concurrency",
 }
 OTHERS |= {"--force-glacier-transfer", "--fail-if-empty"}
 EXAMPLE = re.compile(r"^  (?:.* \| )?(?:s3haul cp (?P<command>.*)|(?P<flags>--.*))$", re.MULTILINE)

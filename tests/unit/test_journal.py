@@ -64,6 +64,7 @@ def test_an_empty_journal_is_not_queried(path):
 def test_rows_that_are_gone_are_not_checked(path):
     written(path, done("a"), done("b"))
     with closing(open_journal(path)) as journal:
+        journal.begin_run()
         journal.mark_gone(["b"])
     with closing(sqlite3.connect(path)) as other:
         other.execute("UPDATE objects SET size = size + 1 WHERE key = 'b'")
@@ -180,6 +181,7 @@ def test_keys_that_are_no_utf8_are_kept_apart_and_in_their_place(journal):
     in_order = sorted(keys, key=lambda key: key.encode("utf-8", "surrogateescape"))
     assert list(journal.known("", LAST)) == [key for key in in_order if key != "b"] + ["b"]
     assert list(journal.known("aé", "a\udcff\udcfe")) == ["aé", "a\udcff"]
+    journal.begin_run()
     journal.mark_gone(["a\udcff", "aé"])
     journal.mark_gone_between("a\udcff", None)
     journal.flush()
@@ -378,6 +380,7 @@ def test_gone_keys_leave_the_manifest_and_are_unknown(path, journal):
     for key in "abcde":
         journal.record(done(key))
     journal.mark_gone(["b", "no such key"])
+    journal.begin_run()
     journal.mark_gone_between("d\0", None)
     journal.mark_gone(["b"])
     journal.flush()
@@ -388,6 +391,7 @@ def test_gone_keys_leave_the_manifest_and_are_unknown(path, journal):
 def test_a_range_is_gone_without_its_neighbours(path, journal):
     for key in ("a", "b", "b\0", "c", "d"):
         journal.record(done(key))
+    journal.begin_run()
     journal.mark_gone_between("b", "c")
     journal.flush()
     assert keys_on_disk(path) == ["a", "c", "d"]
@@ -403,6 +407,7 @@ def test_a_key_that_comes_back_is_recorded_anew(path, journal):
 
 def test_after_an_empty_listing_all_rows_are_gone(path, journal):
     journal.record(done("a"))
+    journal.begin_run()
     journal.mark_gone_between("", None)
     journal.flush()
     assert keys_on_disk(path) == []
@@ -430,6 +435,7 @@ def test_listed_objects_are_counted_by_outcome(path):
     outcomes = [done("a", 1), done("b", 2, verdict=Verdict.SIZE_ONLY), done("c", 4, fetched=4), failed("d")]
     written(path, *outcomes, failed("e", "changed"))
     with closing(open_journal(path)) as journal:
+        journal.begin_run()
         journal.mark_gone(["e"])
     with Reader(path) as reader:
         assert reader.counts() == [
@@ -597,3 +603,18 @@ def test_a_journal_of_a_run_that_was_killed_as_it_began_holds_nothing_and_is_gon
         Reader(path)
     with closing(open_journal(path)) as journal:
         assert journal.partials() == []
+
+
+def test_what_this_run_has_recorded_is_not_gone(journal):
+    number = journal.begin_run()
+    for key in ("a", "b"):
+        journal.record(done(key))
+    journal.mark_gone(["a"])
+    journal.mark_gone_between("b", None)
+    journal.flush()
+    assert list(journal.known("", LAST)) == ["a", "b"]
+    assert journal.begin_run() > number
+    journal.mark_gone(["a"])
+    journal.mark_gone_between("b", None)
+    journal.flush()
+    assert list(journal.known("", LAST)) == []

@@ -121,7 +121,7 @@ def test_a_base_that_changed_is_noticed():
 
 
 def test_the_crc_of_a_gone_row_includes_that_it_is_gone():
-    written = Written(done("a"), (GONE, "a"), (GONE, "a"))
+    written = Written(done("a"), (GONE, 2, "a"), (GONE, 2, "a"))
     row, kind = written.stored, written.kind
     assert is_sound(row, kind)
     assert not row.listed

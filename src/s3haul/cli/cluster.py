@@ -40,6 +40,31 @@ Examples:
   s3haul cluster shard /shared/run 17
   s3haul cluster shard /shared/run "$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT"
 """
+RESUME_EPILOG = """\b
+Examples:
+  s3haul cluster resume /shared/run --workers 8
+"""
+STATUS_EPILOG = """\b
+Examples:
+  s3haul cluster status /shared/run
+"""
+CHECK_EPILOG = """\b
+Examples:
+  s3haul cluster check /shared/run
+"""
+MERGE_EPILOG = """\b
+Examples:
+  s3haul cluster merge /shared/run
+  s3haul cluster merge /shared/run && s3haul verify /shared/data
+"""
+REPORT_EPILOG = """\b
+Examples:
+  s3haul cluster report /shared/run
+"""
+FORGET_EPILOG = """\b
+Examples:
+  s3haul cluster forget /shared/run node-17
+"""
 _CUT, _WORK, _OUT = "Shards", "Workers", "Output"
 
 
@@ -103,13 +128,13 @@ def register(app: typer.Typer) -> None:
     group.callback(invoke_without_command=True, epilog=EPILOG)(cluster)
     group.command("plan", cls=Grouped, epilog=PLAN_EPILOG, context_settings=SETTINGS)(plan)
     group.command("run", cls=Grouped, epilog=RUN_EPILOG)(run)
-    group.command("resume", cls=Grouped)(resume)
+    group.command("resume", cls=Grouped, epilog=RESUME_EPILOG)(resume)
     group.command("shard", cls=Grouped, epilog=SHARD_EPILOG)(shard)
-    group.command("status")(status)
-    group.command("check", cls=Grouped)(check)
-    group.command("merge")(merge)
-    group.command("report")(report)
-    group.command("forget")(forget)
+    group.command("status", epilog=STATUS_EPILOG)(status)
+    group.command("check", cls=Grouped, epilog=CHECK_EPILOG)(check)
+    group.command("merge", epilog=MERGE_EPILOG)(merge)
+    group.command("report", epilog=REPORT_EPILOG)(report)
+    group.command("forget", epilog=FORGET_EPILOG)(forget)
     app.add_typer(group, name="cluster")
 
 

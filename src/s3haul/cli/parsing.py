@@ -151,4 +151,6 @@ def demand_one_object(source: SourceOptions, *, other_output: bool, filters: boo
     if other_output:
         raise UsageError("Standard output is needed for the object.", hint="leave out --json and --dryrun")
     if filters:
-        raise UsageError("Filters choose among objects, and - takes one.")
+        raise UsageError(
+            "Filters cannot be used with - as DEST: it takes one object.", hint="leave the filters out"
+        )

@@ -11,7 +11,15 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from s3haul.errors import UsageError
-from s3haul.options import AccessOptions, Conditions, Existing, RangeOptions, RoleOptions, SourceOptions, TransferOptions
+from s3haul.options import (
+    AccessOptions,
+    Conditions,
+    Existing,
+    RangeOptions,
+    RoleOptions,
+    SourceOptions,
+    TransferOptions,
+)
 
 VERSION = 1
 EXTERNAL_ID = "S3HAUL_EXTERNAL_ID"

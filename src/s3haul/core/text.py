@@ -109,3 +109,8 @@ def human_duration(seconds: float) -> str:
     if whole < _DAY:
         return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE:02d} min"
     return f"{whole // _DAY} d {whole % _DAY // _HOUR:02d} h"
+
+
+def is_text(key: str) -> bool:
+    """Whether the bytes of the key are UTF-8; others stand in it as lone surrogates."""
+    return key.isascii() or not any("\ud800" <= character <= "\udfff" for character in key)

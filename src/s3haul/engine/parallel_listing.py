@@ -14,6 +14,7 @@ from functools import partial
 
 from s3haul.core.key_ranges import Coverage, KeyRange, OpenRanges
 from s3haul.core.listing import ListingValidator, incomplete
+from s3haul.core.text import is_text
 from s3haul.engine.batch import Batch
 from s3haul.engine.context import ReadContext
 from s3haul.errors import AccessError
@@ -135,7 +136,7 @@ class ParallelListing:
             self._ctx.emit(Warned("The listing names keys more than once; each counts once.", "S3H-INT-04"))
         keys, upto, unusable = [ref.key for ref in refs], range_.upto, page.unusable
         if unusable:
-            texts = [entry.key for entry in unusable if _is_text(entry.key)]
+            texts = [entry.key for entry in unusable if is_text(entry.key)]
             step = self._ranges.advance(
                 range_, sorted(keys + texts), more=page.truncated, whole=len(texts) == len(unusable)
             )
@@ -192,11 +193,6 @@ class ParallelListing:
             new = self._ranges.begin()
             assert new is not None
             await self._read(new, page)
-
-
-def _is_text(key: str) -> bool:
-    """Whether the key is Unicode; its other bytes would be lone surrogates."""
-    return key.isascii() or not any("\ud800" <= character <= "\udfff" for character in key)
 
 
 def _raw(key: str) -> bytes:

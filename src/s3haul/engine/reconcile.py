@@ -12,6 +12,7 @@ from s3haul.core.conditions import choice, key_choice
 from s3haul.core.etags import same_etag
 from s3haul.core.filters import prefixes_to_list
 from s3haul.core.key_ranges import Interval, just_after
+from s3haul.core.text import is_text
 from s3haul.engine.batch import Batch
 from s3haul.engine.context import Context
 from s3haul.engine.listing import list_limit
@@ -86,7 +87,8 @@ def _compare_one(ref: ObjectRef, row: KnownRow | None, found: _Differences) -> N
 
 
 def _gone(ctx: Context, keys: list[str], found: _Differences) -> None:
+    """These keys are not listed. One that is not UTF-8 may be, by a page that does not cover its place among the keys."""
     chosen = key_choice(ctx.options, ctx.source.base)
-    for key in filter(chosen, keys):
+    for key in filter(chosen, filter(is_text, keys)):
         found.deleted += 1
         found.show(key)

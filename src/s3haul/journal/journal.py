@@ -160,13 +160,17 @@ class Journal:
         return self._reader.blocks(temporary)
 
     def mark_gone(self, keys: Iterable[str]) -> None:
-        """These keys are no longer listed: their rows stay, but out of the manifest."""
+        """These keys are no longer listed: their rows stay, but out of the manifest.
+
+        What this run has recorded is listed: it may be an entry that is not UTF-8, which a page tells that does not
+        cover its place among the keys.
+        """
         for key in map(key_bytes, keys):
-            self._writer.submit(GONE if isinstance(key, str) else GONE_RAW, (key,))
+            self._writer.submit(GONE if isinstance(key, str) else GONE_RAW, (self._run, key))
 
     def mark_gone_between(self, first: str, end: str | None) -> None:
-        """No key is listed any more with first <= key < end (None: without end)."""
-        self._writer.submit(GONE_BETWEEN, (key_bytes(first), end_of_keys(end)))
+        """As `mark_gone`, of all keys with first <= key < end (None: without end)."""
+        self._writer.submit(GONE_BETWEEN, (self._run, key_bytes(first), end_of_keys(end)))
 
     def put_course(self, number: int, course: Course) -> None:
         """Queue how a run goes, in place of what was said of it before."""

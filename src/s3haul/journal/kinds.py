@@ -91,7 +91,7 @@ def numbered(row: tuple[Any, ...], base: str) -> NumberedKind:
     """
     number, state, reason, verdict, *rest = row
     kind = Kind(State(state), reason, verdict and Verdict(verdict), *rest)
-    sealed = row if kind.content_type else row[: len(Kind._fields)]
+    sealed = row if kind.content_type != "" else row[: len(Kind._fields)]
     return NumberedKind(number, kind, zlib.crc32(ascii((base, *sealed)).encode("ascii")))
 
 

@@ -39,7 +39,7 @@ _TEXTS, _NUMBERS = 8, Struct("<qdqqqqd")  # the columns that the CRC covers, in 
 
 # A row that is no longer listed has the complement of its CRC. So the CRC also protects `listed`, and an UPDATE can
 # change it without reading the row.
-_GONE = f"UPDATE objects SET listed = 0, crc = {_ONES} - crc WHERE listed = 1 AND"  # noqa: S608 - a constant
+_GONE = f"UPDATE objects SET listed = 0, crc = {_ONES} - crc WHERE listed = 1 AND run < ? AND"  # noqa: S608 - a constant
 GONE = f"{_GONE} key = ?"
 GONE_RAW = f"{_GONE} key = CAST(? AS TEXT)"  # for a key that is no UTF-8, as its bytes
 GONE_BETWEEN = f"{_GONE} key >= CAST(? AS TEXT) AND key < CAST(? AS TEXT)"

@@ -17,7 +17,7 @@ from s3haul.journal.survey import SIZE_CLASSES, Group, Listed, Survey
 ROWS = 1500  # objects named one by one, over all causes
 LEAST_ROWS = 50  # of a cause
 ENCODED_ROWS = 100
-STATES = ("done", "skipped", "failed")
+STATES = ("done", "skipped", "failed", "vanished")
 
 
 class Amount(NamedTuple):
