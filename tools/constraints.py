@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 OLDEST = ROOT / "constraints" / "oldest.txt"
 TESTED = ROOT / "constraints" / "tested.txt"
-EXTRAS = ("", "demo", "metrics")
+EXTRAS = ("", "demo", "metrics", "parquet", "inventory")  # Ray has versions for few Pythons: not here
 HEADS = {
     OLDEST: "# The oldest dependencies that pyproject.toml allows. Made by `make constraints`.\n",
     TESTED: "# What this revision was tested with: pip install -c constraints/tested.txt . Made by `make constraints`.\n",
@@ -28,7 +28,8 @@ HEADS = {
 def oldest(pyproject: str) -> str:
     """Each lower bound as an exact version."""
     project = tomllib.loads(pyproject)["project"]
-    direct = [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values())]
+    groups = {"": project["dependencies"], **project["optional-dependencies"]}
+    direct = chain.from_iterable(groups[extra] for extra in EXTRAS)
     pins = {f"{each.name}=={_lower_bound(each)}" for each in map(Requirement, direct)}
     return HEADS[OLDEST] + "".join(f"{pin}\n" for pin in sorted(pins))
 

@@ -48,7 +48,7 @@ def home(cloud, tmp_path_factory) -> Path:
 
 def test_every_command_of_the_readme_does_what_it_says(cloud, home):
     typed = tutorial() + commands("sh run")
-    assert len(typed) == 23
+    assert len(typed) == 25
     for command in typed:
         done = run(command, home, cloud)
         assert done.returncode == 0, (command, done.stdout, done.stderr)

@@ -55,7 +55,6 @@ Examples:
 MERGE_EPILOG = """\b
 Examples:
   s3haul cluster merge /shared/run
-  s3haul cluster merge /shared/run && s3haul verify /shared/data
 """
 REPORT_EPILOG = """\b
 Examples:
@@ -63,7 +62,7 @@ Examples:
 """
 FORGET_EPILOG = """\b
 Examples:
-  s3haul cluster forget /shared/run node-17
+  s3haul cluster forget /shared/run --node node-17
 """
 _CUT, _WORK, _OUT = "Shards", "Workers", "Output"
 

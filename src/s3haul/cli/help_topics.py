@@ -109,7 +109,7 @@ def _settings() -> str:
     return "\n".join(lines)
 
 
-_ABOUT_SETTINGS = """The settings of the AWS SDKs, each with its variable and its effect
+_ABOUT_SETTINGS = """Settings of the AWS SDKs: variable and effect of each
 
 A flag goes before a variable, a variable before the profile; an empty variable is none. A value that a setting
 cannot have ends the run before anything is sent. What is not used is told once a run (S3H-CFG-09). s3.NAME stands
