@@ -9,8 +9,8 @@ STAMP  := $(VENV)/.installed
 demo: $(STAMP)            ## the whole job against an embedded S3 + STS + KMS, no AWS account
 	$(BIN)/s3haul demo
 
-test: $(STAMP)            ## every test, the foreign servers included
-	$(BIN)/python -m pytest
+test: $(STAMP)            ## every test, the foreign servers included, on up to four cores
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-browser: $(STAMP)    ## the report in Chromium (apt-get install chromium); S3HAUL_SCREENSHOTS=DIR keeps pictures of it
 	$(BIN)/python -m pip install --quiet --group browser
