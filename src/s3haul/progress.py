@@ -94,10 +94,8 @@ class Bars:
             self._screen.draw(self._lines(self._meter.read(now)))
 
     def _lines(self, reading: Reading) -> list[str]:
-        source_warnings = filter(
-            None, (", ".join(reading.notes()), ", ".join(reading.savings()), reading.stall)
-        )
-        below = [line for remark in source_warnings for line in self._below(remark)]
+        notes = filter(None, (", ".join(reading.notes()), ", ".join(reading.savings()), reading.stall))
+        below = [line for note in notes for line in self._below(note)]
         if not reading.selected and not reading.listing_complete:
             return [f"listing  nothing found yet, {human_duration(reading.elapsed)}", *below]
         more = reading.more
@@ -115,10 +113,10 @@ class Bars:
             *below,
         ]
 
-    def _below(self, remark: str) -> list[str]:
+    def _below(self, note: str) -> list[str]:
         """Two lines at most."""
         width = self._screen.columns - 1
-        lines = wrap(remark, max(20, width - len(_INDENT)), max_lines=2, placeholder=" ...")
+        lines = wrap(note, max(20, width - len(_INDENT)), max_lines=2, placeholder=" ...")
         return [self._trim(_INDENT + line, width) for line in lines]
 
     def _line(self, name: str, share: float | None, text: str) -> str:

@@ -14,7 +14,7 @@ from s3haul.bench.plan import Setting, SinkKind
 from s3haul.bench.report import Report
 from s3haul.bench.result import Listing, Quantiles, Row, Run
 from s3haul.cli.app import run as s3haul
-from s3haul.cli.bench_tables import report_lines, source_warnings
+from s3haul.cli.bench_tables import remarks, report_lines
 from s3haul.cli.help_topics import topic_text
 from s3haul.store.protocol import RequestTiming
 
@@ -113,14 +113,14 @@ def test_the_share_of_busy_processors_is_that_between_two_looks(tmp_path):
 
 
 def test_a_result_says_why_its_figures_may_mean_less_than_they_seem_to():
-    assert not list(source_warnings(report(row("null", 100))))
+    assert not list(remarks(report(row("null", 100))))
     doubtful = replace(report(row("null", 100, seconds=spread(0.2), failed=3)), made=4)
-    assert list(source_warnings(doubtful)) == [
+    assert list(remarks(doubtful)) == [
         "Time was over after 4 of 9 runs (see --max-time).",
         "Runs took 0.2 s: give them more by --max-objects and --max-bytes.",
         "3 objects did not arrive in these runs: s3haul check says why.",
     ]
-    for told in source_warnings(doubtful):
+    for told in remarks(doubtful):
         assert f"! {told}" in report_lines(doubtful, markdown=False)
 
 

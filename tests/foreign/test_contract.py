@@ -15,7 +15,10 @@ from s3haul.store.protocol import ObjectStore
 
 # aiohttp may leave a TLS connection that a server closes while it is given up to the garbage collector (sdk transport).
 # The suite on the embedded server, tests/contract, still takes every unclosed connection for an error.
-pytestmark = pytest.mark.filterwarnings("ignore:.*:pytest.PytestUnraisableExceptionWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <(function _SelectorTransport.__del__|socket.socket fd)"
+    ":pytest.PytestUnraisableExceptionWarning"
+)
 
 # What a server cannot do, in the words of `contract.suite.StoreCase`, and why. The rest is tested.
 MINISTACK_LACKS = {

@@ -16,8 +16,8 @@ from s3haul.cli.bench_tables import (
     TIMES,
     change_cells,
     rate_cells,
+    remarks,
     setting_text,
-    source_warnings,
     time_cells,
 )
 from s3haul.core.text import human_bytes, human_count, show
@@ -69,7 +69,7 @@ def _report_body(report: Report) -> Iterator[str]:
     sample = f"{human_count(report.objects, 'object')}, {human_bytes(report.bytes)}"
     where = f"{report.transport} to {report.endpoint} ({report.region}), s3haul {report.version}"
     yield _paragraph(f"{when}; {sample}; {where}; {report.processors} processors", "soft")
-    for remark in source_warnings(report):
+    for remark in remarks(report):
         yield _paragraph(remark)
     said = report.bottleneck
     yield f'<div class="box"><strong>Bottleneck: {_safe(said.limit.value)}</strong><br>'

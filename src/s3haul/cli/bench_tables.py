@@ -40,7 +40,7 @@ def report_lines(report: Report, *, markdown: bool) -> Iterator[str]:
     yield ""
     yield "Rates are medians of the repetitions, times p50 / p99 of all requests."
     yield "requests: so many at a time, at most. See s3haul help measuring."
-    for remark in source_warnings(report):
+    for remark in remarks(report):
         yield f"! {remark}"
     said = report.bottleneck
     mark = "**" if markdown else ""
@@ -52,7 +52,7 @@ def report_lines(report: Report, *, markdown: bool) -> Iterator[str]:
         yield from [sentence] if markdown else wrap(sentence, WIDTH, subsequent_indent="  ")
 
 
-def source_warnings(report: Report) -> Iterator[str]:
+def remarks(report: Report) -> Iterator[str]:
     """Why the figures may mean less than they seem to."""
     if report.made < report.planned:
         yield f"Time was over after {report.made} of {report.planned} runs (see --max-time)."

@@ -127,7 +127,12 @@ def register(app: typer.Typer) -> None:
     group.callback(invoke_without_command=True, epilog=EPILOG)(cluster)
     group.command("plan", cls=Grouped, epilog=PLAN_EPILOG, context_settings=SETTINGS)(plan)
     group.command("run", cls=Grouped, epilog=RUN_EPILOG)(run)
-    group.command("resume", cls=Grouped, epilog=RESUME_EPILOG)(resume)
+    group.command(
+        "resume",
+        cls=Grouped,
+        epilog=RESUME_EPILOG,
+        help="Go on with a run that was cut off: the same as run.",
+    )(run)
     group.command("shard", cls=Grouped, epilog=SHARD_EPILOG)(shard)
     group.command("status", epilog=STATUS_EPILOG)(status)
     group.command("check", cls=Grouped, epilog=CHECK_EPILOG)(check)
@@ -248,30 +253,6 @@ def run(
 
     where = cluster_run.Where(executor.value, workers, ray_address, local)
     return cluster_run.run(directory, where, attempts, hung_after, OutputOptions(json=json))
-
-
-def resume(
-    directory: Run,
-    *,
-    workers: Workers = None,
-    executor: Executor = Executors.LOCAL,
-    ray_address: RayAddress = "auto",
-    local: Local = None,
-    attempts: Attempts = 5,
-    hung_after: HungAfter = 300.0,
-    json: flags.Json = False,
-) -> int:
-    """Go on with a run that was cut off: the same as run."""
-    return run(
-        directory,
-        workers=workers,
-        executor=executor,
-        ray_address=ray_address,
-        local=local,
-        attempts=attempts,
-        hung_after=hung_after,
-        json=json,
-    )
 
 
 def shard(directory: Run, shards: Shards, *, workers: Tasks = None, local: Local = None) -> int:

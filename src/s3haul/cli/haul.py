@@ -252,6 +252,14 @@ def preview(
     if not estimate.objects and not estimate.unusable:
         with streams.unheard(sys.stderr):
             listener.observe(Warned(nothing_selected(transfer.filters, estimate.filtered), "S3H-S3-19"))
+    _put_estimate(estimate, past_rate, output, log)
+    _check_not_empty(transfer, estimate.objects)
+    return 0
+
+
+def _put_estimate(
+    estimate: Estimate, past_rate: float | None, output: OutputOptions, log: LogFile | None
+) -> None:
     lines, found = list(shown.lines(estimate, past_rate)), shown.as_object(estimate, past_rate)
     if log is not None:
         log.tell("estimate", found, lines)
@@ -259,8 +267,6 @@ def preview(
         streams.put(json.dumps({"schema": SUMMARY_SCHEMA, **found}))
     else:
         streams.put_report("\n".join(lines))
-    _check_not_empty(transfer, estimate.objects)
-    return 0
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from s3haul.cluster.description import RunDescription, without_secrets
 from s3haul.cluster.directory import RunDirectory
 from s3haul.cluster.plan_files import encode_record
 from s3haul.core.filters import selector
+from s3haul.core.text import key_octets
 from s3haul.models import ObjectRef, UnusableEntry
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
 from s3haul.threads import in_thread
@@ -129,6 +130,4 @@ def in_order(page: Page) -> list[ObjectRef | UnusableEntry]:
     """All entries of a page in the order of S3, which is that of the bytes, also of those that are no UTF-8."""
     if not page.unusable:
         return list(page.refs)
-    return sorted(
-        (*page.refs, *page.unusable), key=lambda entry: entry.key.encode("utf-8", "surrogateescape")
-    )
+    return sorted((*page.refs, *page.unusable), key=lambda entry: key_octets(entry.key))

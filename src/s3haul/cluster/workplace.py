@@ -95,11 +95,9 @@ def _try_lock(path: Path) -> int | None:
         fd = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except FileNotFoundError:
         return None
-    try:
+    with contextlib.suppress(BlockingIOError, FileNotFoundError):  # the two cases of the docstring
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.path.samestat(os.fstat(fd), (path / "lock").stat()):
             return fd
-    except (BlockingIOError, FileNotFoundError):
-        pass
     os.close(fd)
     return None

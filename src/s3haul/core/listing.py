@@ -8,6 +8,7 @@ client: pages come in as values. A key that is named again counts once.
 
 from collections.abc import Sequence
 
+from s3haul.core.text import key_octets
 from s3haul.errors import ListingIncompleteError
 from s3haul.models import ListPage, ObjectRef, Outcome, State, UnusableEntry
 
@@ -92,11 +93,7 @@ class ListingValidator:
 
 def _greatest(*keys: str | None) -> str | None:
     """The last one in the order of S3, which is that of the bytes, also of those that are no UTF-8."""
-    return max(
-        (key for key in keys if key is not None),
-        key=lambda key: key.encode("utf-8", "surrogateescape"),
-        default=None,
-    )
+    return max((key for key in keys if key is not None), key=key_octets, default=None)
 
 
 def incomplete(what: str, *, after: str | None, hint: str = _HINT) -> ListingIncompleteError:

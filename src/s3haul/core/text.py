@@ -111,6 +111,11 @@ def human_duration(seconds: float) -> str:
     return f"{whole // _DAY} d {whole % _DAY // _HOUR:02d} h"
 
 
+def key_octets(key: str) -> bytes:
+    """The bytes of the key; their order is that of S3."""
+    return key.encode("utf-8", "surrogateescape")
+
+
 def is_text(key: str) -> bool:
     """Whether the bytes of the key are UTF-8; others stand in it as lone surrogates."""
     return key.isascii() or not any("\ud800" <= character <= "\udfff" for character in key)

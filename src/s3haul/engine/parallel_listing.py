@@ -14,7 +14,7 @@ from functools import partial
 
 from s3haul.core.key_ranges import Coverage, KeyRange, OpenRanges
 from s3haul.core.listing import ListingValidator, incomplete
-from s3haul.core.text import is_text
+from s3haul.core.text import is_text, key_octets
 from s3haul.engine.batch import Batch
 from s3haul.engine.context import ReadContext
 from s3haul.errors import AccessError
@@ -141,7 +141,7 @@ class ParallelListing:
                 range_, sorted(keys + texts), more=page.truncated, whole=len(texts) == len(unusable)
             )
             if upto is not None:
-                unusable = tuple(entry for entry in unusable if _raw(entry.key) <= _raw(upto))
+                unusable = tuple(entry for entry in unusable if key_octets(entry.key) <= key_octets(upto))
         else:
             step = self._ranges.advance(range_, keys, more=page.truncated)
         if upto is not None:
@@ -193,7 +193,3 @@ class ParallelListing:
             new = self._ranges.begin()
             assert new is not None
             await self._read(new, page)
-
-
-def _raw(key: str) -> bytes:
-    return key.encode("utf-8", "surrogateescape")
