@@ -20,12 +20,12 @@ from s3haul.core.keypath import safe_path
 from s3haul.disk import Destination
 from s3haul.engine.validation import check_complete, check_whole, demand_encryption
 from s3haul.engine.verification import check_for, wanted_checksum
-from s3haul.models import ObjectRef
+from s3haul.errors import Fault
+from s3haul.models import ObjectMeta, ObjectRef
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.s3.credentials import Credentials
 from s3haul.s3.endpoint import parse
 from s3haul.s3.handles import Network
-from s3haul.s3.responses import object_meta
 from s3haul.s3.store import open_curl_store
 from scenarios import SCENARIOS
 from server import Server, memory_directory
@@ -64,9 +64,8 @@ class Work:
         self._running += 1
         return self._waiting.popleft()
 
-    def answered(self, ref: ObjectRef, headers: dict[str, str], body: Sequence[bytes]) -> None:
+    def received(self, ref: ObjectRef, meta: ObjectMeta, body: Sequence[bytes]) -> None:
         if self._stage:
-            meta = object_meta(200, headers, dated=False)
             check_whole(ref, meta)
             demand_encryption(meta, self._options)
             check = check_for(wanted_checksum(meta, ref.size, self._options), ref.size, None, self._options)
@@ -82,7 +81,7 @@ class Work:
             self.seconds = time.thread_time()
             self.ended.set()
 
-    def unanswered(self, ref: ObjectRef) -> None:
+    def refused(self, ref: ObjectRef, fault: Fault | None) -> None:  # noqa: ARG002 - none is refused
         raise SystemExit(f"{ref.key} did not come")
 
     def pause(self) -> None:

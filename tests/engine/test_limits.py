@@ -6,7 +6,7 @@ import pytest
 
 from contract.memory import MemoryStore, stored
 from engine.harness import DONE, VirtualClock, run_once, states
-from s3haul.models import ObjectRef
+from s3haul.models import ObjectMeta, ObjectRef
 from s3haul.options import LimitOptions, TransferOptions
 from s3haul.store.limited import LimitedStore, fitting
 from s3haul.store.protocol import GetRequest
@@ -53,10 +53,10 @@ class Work:
     def next(self):
         return ObjectRef("k", 1, '"e"', 0.0)
 
-    def answered(self, ref, headers, body):
+    def received(self, ref, meta, body):
         self.bodies.append(body)
 
-    def unanswered(self, ref): ...
+    def refused(self, ref, fault): ...
 
     def pause(self): ...
 
@@ -91,7 +91,9 @@ async def test_batches_of_small_objects_obey_both_limits():
     await asyncio.wait_for(thread.woken.wait(), 10)
     clock.now += 0.01
     assert inner.work.next() is not None
-    inner.work.answered(ObjectRef("k", 1, '"e"', 0.0), {}, [b"x" * 600, b"x" * 500])
+    inner.work.received(
+        ObjectRef("k", 1, '"e"', 0.0), ObjectMeta(200, 1100, 1100, '"e"'), [b"x" * 600, b"x" * 500]
+    )
     assert (len(work.bodies), breaks) == (1, [pytest.approx(1.0, abs=0.01)])
 
 

@@ -8,6 +8,7 @@ from engine.harness import leftovers, manifest, tree
 from engine.on_demo import empty_server, opened, run_on
 from s3haul.demo import seed
 from s3haul.errors import JournalError
+from s3haul.events import Finished, Retrying
 
 KINDS = (
     {"checksum": "CRC64NVME"},
@@ -49,6 +50,10 @@ def ended(root) -> dict[str, tuple]:
     return {key: tuple(line[name] for name in fields) for key, line in manifest(root).items()}
 
 
+def attempts(done) -> set[int]:
+    return {event.outcome.attempts for event in done.events if isinstance(event, Finished)}
+
+
 @pytest.mark.parametrize("seed_number", range(6))
 async def test_both_paths_have_the_same_outcome(tmp_path, monkeypatch, seed_number):
     seen = []
@@ -79,6 +84,45 @@ async def test_normal_objects_need_one_request_and_received_bytes_add_up(tmp_pat
         assert server.count("GetObject") == 300
     assert (done.stats.done, done.stats.received) == (300, sum(range(300)))
     assert done.stats.balanced
+
+
+async def test_a_refusal_in_a_batch_is_the_first_attempt_and_costs_no_second_request(tmp_path):
+    with empty_server() as server:
+        for number in range(40):
+            server.cloud.put(seed.BUCKET, f"k/{number:02}", b"x", sse="aws:kms")
+        for number in range(0, 40, 4):
+            server.faults.add(
+                "error", operation="GetObject", key=f"k/{number:02}", status=404, code="NoSuchKey"
+            )
+        async with opened(server, "curl", tmp_path / "home") as store:
+            done = await run_on(store, tmp_path / "dest")
+        assert server.count("GetObject") == 40
+    assert (done.stats.done, done.stats.failed_count) == (30, 10)
+    assert attempts(done) == {1}
+
+
+async def test_a_batch_that_is_throttled_is_reported_and_waits_as_the_server_asks(tmp_path):
+    with empty_server() as server:
+        for number in range(20):
+            key = f"k/{number:02}"
+            server.cloud.put(seed.BUCKET, key, b"x", sse="aws:kms")
+            server.faults.add(
+                "error",
+                operation="GetObject",
+                key=key,
+                status=503,
+                code="SlowDown",
+                headers={"Retry-After": "1"},
+                first=1,
+            )
+        async with opened(server, "curl", tmp_path / "home") as store:
+            done = await run_on(store, tmp_path / "dest")
+        assert server.count("GetObject") == 40
+    assert done.stats.done == 20
+    assert attempts(done) == {2}
+    waits = [event.delay for event in done.events if isinstance(event, Retrying)]
+    assert len(waits) == 20
+    assert max(waits) >= 1.0
 
 
 async def test_with_a_slow_disk_the_file_threads_write(tmp_path, monkeypatch):

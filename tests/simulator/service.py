@@ -9,6 +9,7 @@ from contract.memory import Call, MemoryStore
 from contract.stored import StoredObject, stored, text
 from s3haul.aws.credentials import RoleCredentials
 from s3haul.aws.sts import RoleSession
+from s3haul.core.retry import is_of_session
 from s3haul.errors import AssumeRoleError, Fault, FaultKind, StoreError
 from s3haul.models import Checksum, ListPage, ObjectMeta
 from s3haul.s3.credentials import Credentials
@@ -224,6 +225,10 @@ class Batches:
         self._tasks: set[asyncio.Task] = set()
         self._closed = self._woken = False
 
+    @property
+    def waited(self) -> float:
+        return self._loop.time()  # it costs no time to handle a response
+
     def wake(self) -> None:
         if not self._woken and not self._closed:
             self._woken = True
@@ -253,23 +258,12 @@ class Batches:
         try:
             request = GetRequest(ref.key, if_match=ref.etag)
             meta = await self._service.load(request, lambda _meta: lambda chunk: body.append(bytes(chunk)))
-        except StoreError:
+        except StoreError as error:
+            fault = error.fault
+            general = fault.kind is not FaultKind.HTTP or is_of_session(fault)
             if not self._closed:
-                self._work.unanswered(ref)
+                self._work.refused(ref, None if general else fault)
         else:
             if not self._closed:
-                self._work.answered(ref, _headers(meta), body)
+                self._work.received(ref, meta, body)
         self._go_on()
-
-
-def _headers(meta: ObjectMeta) -> dict[str, str]:
-    headers = {
-        "etag": meta.etag,
-        "content-length": str(meta.length),
-        "x-amz-server-side-encryption": meta.sse,
-        "x-amz-server-side-encryption-aws-kms-key-id": meta.kms_key_id,
-    }
-    for one in meta.checksums:
-        headers[f"x-amz-checksum-{one.algorithm.lower()}"] = one.value
-        headers["x-amz-checksum-type"] = one.type
-    return headers

@@ -9,6 +9,7 @@ import pytest
 
 from contract.memory import MemoryStore
 from contract.stored import stored
+from s3haul.core.adaptive import FIRST_LIMIT
 from s3haul.core.stats import Stats
 from s3haul.engine.run import Job, haul
 from s3haul.errors import Fault, FaultKind, StoreError
@@ -104,3 +105,10 @@ def test_where_answers_take_30_ms_a_short_run_loses_little_to_the_search(tmp_pat
     run(store, tmp_path)
     fixed = 5_000 / (256 / 0.03)
     assert max(store.served) <= fixed + 0.4
+
+
+def test_a_thread_that_has_no_time_to_wait_gets_no_more_requests(tmp_path, monkeypatch):
+    monkeypatch.setattr(Batches, "waited", 0.0)
+    store = Capped(2_000, 0.03, batches=True, cap=FIRST_LIMIT)
+    run(store, tmp_path)
+    assert (len(store.served), store.refused) == (2_000, [])

@@ -101,11 +101,11 @@ def test_the_limit_is_not_changed_while_there_is_too_little_work():
 
 def test_many_simultaneous_throttled_requests_reduce_the_limit_once():
     adaptive_limit = AdaptiveLimit(ceiling=32)
-    for _ in range(3 + 32):
-        adaptive_limit.throttled(100.0)
+    for _ in range(32):
+        adaptive_limit.throttled(100.0, sent=99.9)
     assert adaptive_limit.limit == 16
     for _ in range(3):
-        adaptive_limit.throttled(100.1)
+        adaptive_limit.throttled(100.2, sent=100.1)
     assert adaptive_limit.limit == 8
 
 
@@ -154,7 +154,9 @@ class Service:
     def __init__(self, adaptive_limit: AdaptiveLimit, first_byte: float, allowed):
         self.adaptive_limit, self.first_byte, self.allowed = adaptive_limit, first_byte, allowed
         self.now = 0.0
-        self._under_way: list[tuple[float, bool]] = []
+        self._under_way: list[
+            tuple[float, bool, float]
+        ] = []  # when the answer comes, what it is, when it was asked for
 
     def run(self, seconds: float) -> tuple[float, float]:
         """Answers a second, and the share of the requests that was refused."""
@@ -166,7 +168,7 @@ class Service:
                 self.now = max(self.now, self.adaptive_limit.paused_until)
                 self._fill()
                 continue
-            self.now, ok = heapq.heappop(self._under_way)
+            self.now, ok, sent = heapq.heappop(self._under_way)
             if ok:
                 served += 1
                 self.adaptive_limit.served(
@@ -174,7 +176,7 @@ class Service:
                 )
             else:
                 refused += 1
-                self.adaptive_limit.throttled(self.now)
+                self.adaptive_limit.throttled(self.now, sent=sent)
             self._fill()
         return served / seconds, refused / (served + refused)
 
@@ -184,7 +186,7 @@ class Service:
             and self.now >= self.adaptive_limit.paused_until
         ):
             ok = len(self._under_way) < self.allowed(self.now)
-            heapq.heappush(self._under_way, (self.now + self.first_byte, ok))
+            heapq.heappush(self._under_way, (self.now + self.first_byte, ok, self.now))
 
 
 @pytest.mark.parametrize(("first_byte", "allowed"), [(0.03, 50), (0.2, 20), (0.2, 50), (0.2, 150)])

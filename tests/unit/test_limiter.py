@@ -139,12 +139,16 @@ async def test_refusals_for_the_rate_are_no_outage_until_they_have_lasted_a_whil
 
 
 async def test_requests_of_batches_take_places_too():
-    limiter, release, others = ConcurrencyLimiter(AdaptiveLimit(ceiling=8)), asyncio.Event(), [5]
-    limiter.others = lambda: others[0]
+    limiter, release, others = (
+        ConcurrencyLimiter(AdaptiveLimit(ceiling=8)),
+        asyncio.Event(),
+        ["a request"] * 5,
+    )
+    limiter.count_too(others)
     tasks = [asyncio.create_task(hold(limiter, release)) for _ in range(8)]
     await settle()
     assert (limiter.busy, limiter.waiting) == (3, 5)
-    others[0] = 0
+    others.clear()
     limiter.wake()
     await settle()
     assert limiter.busy == 8

@@ -41,7 +41,7 @@ class AdaptiveLimit:
     goal: float = 0.0
     _interrupted: bool = False  # by an outage, whose refusals tell nothing of the limit
     _refused: float = 0.0  # a limit that was too high
-    _on_their_way: float = 0.0  # requests that were sent under a higher limit
+    _cut_at: float = float("-inf")  # when the limit was last reduced for refusals
     _answers: int = 0  # since refusals are counted
     _refusals: int = 0
     _before: float = 0.0  # the goal of which the present one is the trial
@@ -65,16 +65,15 @@ class AdaptiveLimit:
         self.limit = min(self.limit, self.goal)
         self._before, self._since = 0.0, None
 
-    def throttled(self, now: float, retry_after: float | None = None) -> None:
-        """A request was refused for its rate at time `now` (seconds, monotonic)."""
+    def throttled(self, now: float, retry_after: float | None = None, *, sent: float = float("inf")) -> None:
+        """A request that was sent at time `sent` (seconds, monotonic) was refused for its rate at time `now`."""
         if retry_after is not None:
             self.paused_until = max(self.paused_until, now + min(retry_after, LONGEST_PAUSE))
         if self._interrupted:
             return
         if self.limit < 2.0:
             self.paused_until = max(self.paused_until, now + PAUSE)
-        if self._on_their_way > 0:
-            self._on_their_way -= 1
+        if sent <= self._cut_at:  # under a higher limit
             return
         self._answered(1)
         self._refusals += 1
@@ -92,7 +91,6 @@ class AdaptiveLimit:
     def served(self, now: float, count: int, *, crowded: bool) -> None:
         """So many requests succeeded; `crowded` says that others wait because of the limit."""
         self._interrupted = False
-        self._on_their_way = max(0.0, self._on_their_way - count)
         self._answered(count)
         if self.limit < self.goal:
             step = max(1.0 / self.limit, 0.25)
@@ -118,7 +116,7 @@ class AdaptiveLimit:
 
     def _cut(self, now: float) -> None:
         """Too many were refused."""
-        self._on_their_way, self._answers, self._refusals = self.limit, 0, 0
+        self._cut_at, self._answers, self._refusals = now, 0, 0
         self._refused, self._step, self._window = self.limit, BEYOND, LONG_WINDOW
         self.goal = self._before or max(1.0, self.limit / 2)
         self._end_search(now)

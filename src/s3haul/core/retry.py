@@ -133,7 +133,7 @@ def _decide_http(fault: Fault, effort: RetryState, limits: RetryLimits, jitter: 
         return Action(Move.FAIL, "signature-refused")
     if code in _ABORT:
         return Action(Move.ABORT, _ABORT[code])
-    if code in THROTTLE or status in {429, 503}:
+    if is_throttling(fault):
         return _passing(Action(Move.WAIT, "throttled", _delay(fault, effort, jitter)), effort, limits)
     if code in TRANSIENT or status == 408 or (status >= 500 and status not in _PERMANENT):
         return _retry("server-error", fault, effort, limits, jitter)
@@ -154,6 +154,16 @@ def _final_reason(fault: Fault) -> str:
     if fault.status == 403:
         return "kms-access-denied" if about_kms(fault.message) else "access-denied"
     return "request-refused"
+
+
+def is_throttling(fault: Fault) -> bool:
+    """Whether it is a refusal for the rate of requests."""
+    return fault.code in THROTTLE or fault.status in {429, 503}
+
+
+def is_of_session(fault: Fault) -> bool:
+    """Whether a refusal concerns the credentials, the clock or the bucket, and so every object alike."""
+    return fault.code in _TOKEN or fault.code == "InvalidAccessKeyId" or fault.code in _ABORT
 
 
 def of_kms(fault: Fault) -> bool:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from s3haul.core.etags import same_etag
 from s3haul.diagnose.reasons import DAMAGED
 from s3haul.disk import FileStat
+from s3haul.errors import Fault
 from s3haul.journal import KnownRow
 from s3haul.models import ObjectRef, Partial, SafePath, State
 from s3haul.options import Existing, TransferOptions
@@ -24,13 +25,17 @@ class Decision(Enum):
 
 
 class Target(NamedTuple):
-    """One object on its way through the engine; `left` is the partial file of an earlier run."""
+    """One object on its way through the engine; `left` is the partial file of an earlier run.
+
+    `fault` is how S3 refused the first attempt, if that was made in a batch.
+    """
 
     ref: ObjectRef
     path: SafePath
     decision: Decision
     reason: str = ""
     left: Partial | None = None
+    fault: Fault | None = None
 
 
 def decide_target(

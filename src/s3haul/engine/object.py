@@ -54,7 +54,7 @@ async def _versions(ctx: Context, target: Target) -> Outcome:
         if target.left:
             await drop(ctx, target.left)
         return adopted
-    left = target.left
+    left, fault = target.left, target.fault
     for _ in range(MAX_CHANGES):
         try:
             if ref.size > SMALL or ref.size > ctx.options.ranges.above:
@@ -62,10 +62,11 @@ async def _versions(ctx: Context, target: Target) -> Outcome:
             if left is not None:  # of a version that was larger
                 await drop(ctx, left)
                 left = None
-            return await WholeDownload(ctx, ref, target.path).run()
+            return await WholeDownload(ctx, ref, target.path).run(fault)
         except GaveUpError as gave_up:
             if gave_up.action.move is not Move.REFRESH:
                 raise
+        fault = None
         if left is not None:
             await drop(ctx, left)
             left = None
@@ -102,13 +103,13 @@ class WholeDownload:
         self._received = 0  # bytes of this attempt
         self.fetched = 0
 
-    async def run(self) -> Outcome:
-        """The file has its name when this returns. Raises `GaveUpError`, `RefusedError`, `ObjectPathError` or what
+    async def run(self, refused: Fault | None = None) -> Outcome:
+        """The file has its name when this returns. `refused` is how a first attempt ended, in a batch. Raises `GaveUpError`, `RefusedError`, `ObjectPathError` or what
         ends the run."""
         try:
             async with self._writer:
                 try:
-                    attempts = await self._load()
+                    attempts = await self._load(refused)
                 except PartsNeededError as needed:
                     self._parts = await stored_parts(self._ctx, self._ref, needed.wanted) or Parts()
                     attempts = await self._load()
@@ -120,11 +121,11 @@ class WholeDownload:
         assert self._proof is not None, "a body without an error was compared"
         return done(self._ref, self._path, self._meta, self._proof, attempts=attempts, fetched=self.fetched)
 
-    async def _load(self) -> int:
+    async def _load(self, refused: Fault | None = None) -> int:
         ref = self._ref
         request = GetRequest(ref.key, if_match=ref.etag or None, version_id=ref.version_id)
         try:
-            return await self._ctx.store.load(request, self._begin, complete=self._compare)
+            return await self._ctx.store.load(request, self._begin, complete=self._compare, refused=refused)
         finally:
             self._counter.end()
 

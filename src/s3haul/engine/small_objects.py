@@ -2,7 +2,8 @@
 
 It handles the plain case only: status 200, a checksum that the headers alone allow to verify, bytes that match.
 In every other case (another status, a composite checksum, a disk error) it hands the target back to the general path,
-`object.transfer`, which owns retries and error reasons. Both paths use the same functions for validation.
+`object.transfer`, which owns retries and error reasons: what S3 refused here counts there as the first attempt. Both
+paths use the same functions for validation.
 
 Why a second path: a coroutine, a future and two thread switches for each object cost more than the object itself.
 Results go back to the event loop in batches. If the disk is slow, the file threads write too, and requests wait for them.
@@ -17,18 +18,21 @@ from s3haul.engine.decision import Decision, Target
 from s3haul.engine.outcomes import done
 from s3haul.engine.validation import check_complete, check_whole, demand_encryption
 from s3haul.engine.verification import check_for, wanted_checksum
+from s3haul.errors import Fault
 from s3haul.events import Received
-from s3haul.models import ObjectRef, Outcome
-from s3haul.s3.responses import object_meta
+from s3haul.models import ObjectMeta, ObjectRef, Outcome
 from s3haul.store.limiter import CROWDED
 from s3haul.threads import settle
 
 LARGEST = 1 << 20  # bytes
 QUEUE = 4096  # targets that wait or are under way
-MOST_RETURNED = 64  # handed back, and not yet finished by the general path
-MOST_RETURNED_NOW = 8  # the same while nothing succeeds: let the general path find out why
+MOST_HANDED_BACK = 256  # not yet finished by the general path
+MOST_IN_VAIN = 8  # the same while no request works: let the general path find out why
 BATCH = 128  # results that are reported at once
 REPORT_EVERY = 0.05  # seconds
+IDLE = (
+    0.05  # of its time that the thread waits for the network; with less, more requests at a time gain nothing
+)
 SLOW_FILE = 2e-3  # seconds a file; beyond, the file threads help
 MOST_LANDING = 64  # files that wait for a file thread
 
@@ -64,21 +68,23 @@ class SmallObjectFetcher:
         self._hand_back = hand_back
         self._loop = asyncio.get_running_loop()
         self._targets: deque[Target] = deque()
-        self._running: dict[str, Target] = {}
+        self._running: dict[str, tuple[Target, float]] = {}  # and when the request was sent
         self._landing: dict[str, Target] = {}  # in the file threads
         # File threads add to these while the transport's thread empties them.
         self._outcomes: deque[Outcome] = deque()
-        self._unplain: deque[Target] = deque()
+        self._handing_back: deque[Target] = deque()
         self._works = True
-        self._reported = 0.0
+        self._reported = self._waited = (
+            0.0  # when results were reported last, and what the thread had waited then
+        )
         self._seconds_a_file = 0.0
-        # Of the event loop
+        # Changed on the event loop only. `_handed_back` lags behind: what is on its way there counts in neither set.
         self._unfinished = 0
-        self._returned: set[str] = set()
+        self._handed_back: set[str] = set()
         self._progress: asyncio.Future[None] | None = None
         self._failure: BaseException | None = None
         self._thread = ctx.store.small_objects(self)
-        ctx.limiter.others = lambda: len(self._running)
+        ctx.limiter.count_too(self._running)
 
     @property
     def available(self) -> bool:
@@ -102,8 +108,8 @@ class SmallObjectFetcher:
 
     def ended(self, key: str) -> None:
         """The general path has finished an object, which may be one that was handed back."""
-        if key in self._returned:
-            self._returned.discard(key)
+        if key in self._handed_back:
+            self._handed_back.discard(key)
             self.wake()  # another may be handed back now
 
     def wake(self) -> None:
@@ -140,88 +146,98 @@ class SmallObjectFetcher:
         self._failure = error
         self._ended(0)
 
-    def _receive(self, outcomes: list[Outcome], unplain: list[Target], crowded: bool) -> None:  # noqa: FBT001 - a callback
+    def _receive(self, outcomes: list[Outcome], others: list[Target], crowded: bool) -> None:  # noqa: FBT001 - a callback
         """A batch of results, on the event loop."""
         try:
             if outcomes:
                 self._ctx.emit(Received(sum([outcome.fetched for outcome in outcomes])))
                 self._finish(outcomes)
                 self._ctx.limiter.served(len(outcomes), crowded=crowded)
-            for target in unplain:
-                self._returned.add(target.ref.key)
+            for target in others:
+                self._handed_back.add(target.ref.key)
                 self._hand_back(target)
             self._ctx.limiter.wake()
         except Exception as error:  # noqa: BLE001 - raised to whoever waits: this is a callback of the loop
             self._failure = error
-        self._ended(len(outcomes) + len(unplain))
+        self._ended(len(outcomes) + len(others))
 
     # For the transport's thread
 
     def next(self) -> ObjectRef | None:
-        if not self._targets or not self._may_begin():
+        now = self._ctx.clock()
+        if not self._targets or not self._may_begin(now):
             return None
         try:
             target = self._targets.popleft()
         except IndexError:  # `drain` was faster
             return None
-        self._running[target.ref.key] = target
+        self._running[target.ref.key] = (target, now)
         return target.ref
 
-    def answered(self, ref: ObjectRef, headers: dict[str, str], body: Sequence[bytes]) -> None:
+    def received(self, ref: ObjectRef, meta: ObjectMeta, body: Sequence[bytes]) -> None:
         self._works = True
-        target = self._running.pop(ref.key)
+        target, _ = self._running.pop(ref.key)
         if self._seconds_a_file < SLOW_FILE:
-            self._land(target, headers, body)
+            self._land(target, meta, body)
         else:
             self._landing[ref.key] = target
-            self._ctx.threads.submit(self._land_beside, target, headers, list(body))
+            self._ctx.threads.submit(self._land_beside, target, meta, list(body))
 
-    def unanswered(self, ref: ObjectRef) -> None:
-        self._works = False
-        self._unplain.append(self._running.pop(ref.key))
+    def refused(self, ref: ObjectRef, fault: Fault | None) -> None:
+        target, sent = self._running.pop(ref.key)
+        if fault is None:
+            self._works = False
+        else:  # at once: the limiter must hear of it before more requests are made
+            self._loop.call_soon_threadsafe(self._ctx.store.report, fault, sent)
+        self._handing_back.append(target._replace(fault=fault))
 
     def pause(self) -> None:
-        count = len(self._outcomes) + len(self._unplain)
+        count = len(self._outcomes) + len(self._handing_back)
         if not count:
             return
         now = self._ctx.clock()
         if count >= BATCH or not self._running or now - self._reported >= REPORT_EVERY:
-            self._reported = now
+            crowded = self._is_crowded(now)
             outcomes = [self._outcomes.popleft() for _ in range(len(self._outcomes))]
-            unplain = [self._unplain.popleft() for _ in range(len(self._unplain))]
-            limiter = self._ctx.limiter
-            crowded = bool(self._targets) and len(self._running) >= CROWDED * (limiter.limit - limiter.busy)
-            self._loop.call_soon_threadsafe(self._receive, outcomes, unplain, crowded)
+            others = [self._handing_back.popleft() for _ in range(len(self._handing_back))]
+            self._loop.call_soon_threadsafe(self._receive, outcomes, others, crowded)
 
     def failed(self, error: BaseException) -> None:
         self._loop.call_soon_threadsafe(self._fail, error)
 
-    def _may_begin(self) -> bool:
+    def _is_crowded(self, now: float) -> bool:
+        """Whether targets wait because of the limit, and not because this thread has no time for more."""
+        assert self._thread is not None, "only its thread asks"
+        limiter, waited = self._ctx.limiter, self._thread.waited
+        idle = waited - self._waited >= IDLE * (now - self._reported)
+        self._reported, self._waited = now, waited
+        return idle and bool(self._targets) and len(self._running) >= CROWDED * (limiter.limit - limiter.busy)
+
+    def _may_begin(self, now: float) -> bool:
         limiter = self._ctx.limiter
         return (
             len(self._running) < max(1, limiter.limit - limiter.busy - limiter.waiting)
-            and len(self._returned) + len(self._unplain)
-            < (MOST_RETURNED if self._works else MOST_RETURNED_NOW)
+            and len(self._handed_back) + len(self._handing_back)
+            < (MOST_HANDED_BACK if self._works else MOST_IN_VAIN)
             and len(self._landing) < MOST_LANDING
-            and self._ctx.clock() >= limiter.paused_until
+            and now >= limiter.paused_until
         )
 
-    def _land_beside(self, target: Target, headers: dict[str, str], body: Sequence[bytes]) -> None:
+    def _land_beside(self, target: Target, meta: ObjectMeta, body: Sequence[bytes]) -> None:
         """In a file thread."""
-        self._land(target, headers, body)
+        self._land(target, meta, body)
         del self._landing[target.ref.key]
         self.wake()
 
-    def _land(self, target: Target, headers: dict[str, str], body: Sequence[bytes]) -> None:
+    def _land(self, target: Target, meta: ObjectMeta, body: Sequence[bytes]) -> None:
         try:
-            self._outcomes.append(self._verified(target, headers, body))
+            self._outcomes.append(self._verified(target, meta, body))
         except Exception:  # noqa: BLE001 - the general path asks again, and says what is wrong
-            self._unplain.append(target)
+            self._handing_back.append(target)
 
-    def _verified(self, target: Target, headers: dict[str, str], body: Sequence[bytes]) -> Outcome:
+    def _verified(self, target: Target, meta: ObjectMeta, body: Sequence[bytes]) -> Outcome:
         """Verify the response and write the file. Any exception means that this is not a plain case."""
         ref, options = target.ref, self._ctx.options
-        meta = object_meta(200, headers, dated=False)
         check_whole(ref, meta)
         demand_encryption(meta, options)
         check = check_for(wanted_checksum(meta, ref.size, options), ref.size, None, options)

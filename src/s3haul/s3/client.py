@@ -4,6 +4,7 @@ Only one error is retried here, once: the server refused the signature because o
 retries a request that it sent on an idle connection which the server had just closed. `store` retries all other errors.
 """
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import responses
@@ -84,6 +85,7 @@ class RequestClient:
         self.connections = connections
         self._most_threads = threads
         self._threads: list[TransferThread] = []
+        self._buffers: deque[bytearray] = deque()
         self.repeated = 0
         self.timings = Timings()
 
@@ -95,7 +97,7 @@ class RequestClient:
             response = await self._exchange(request, on_head)
             if response.success:
                 return response
-            fault = self._refusal(response)
+            fault = self.refusal(response)
             if last or not self.clock.learn(fault, offset):
                 break
             self.repeated += 1
@@ -124,7 +126,7 @@ class RequestClient:
         except ValueError as error:
             raise StoreError(Fault(FaultKind.PROTOCOL, f"the request cannot be sent: {error}")) from error
         url = self.endpoint.origin + request.target
-        exchange = RequestExchange(url, headers, on_head, method=shape.method)
+        exchange = RequestExchange(url, headers, on_head, buffers=self._buffers, method=shape.method)
         thread = self._thread()
         thread.submit(exchange)
         return await shielded(exchange.ended, lambda: thread.cancel(exchange))
@@ -138,7 +140,7 @@ class RequestClient:
             self._threads.append(least)
         return least
 
-    def _refusal(self, response: Response) -> Fault:
+    def refusal(self, response: Response) -> Fault:
         """The fault of a response that is not a success."""
         status, headers = response.status, response.headers
         if status in REDIRECTS:

@@ -5,7 +5,9 @@ gathered into chunks of 1 MiB first, because hashing and writing have a cost per
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import pycurl
 
@@ -23,13 +25,13 @@ _ABORT = -1  # the return value of a callback that aborts the transfer
 OnHead = Callable[[int, dict[str, str]], OnData]
 
 
+@dataclass(slots=True)
 class Response:
-    """Status, headers, and the document of an error response ("" if it exceeds the limit)."""
+    """Status, headers, and the document of an error response (empty if it exceeds the limit)."""
 
-    def __init__(self) -> None:
-        self.status = 0
-        self.headers: dict[str, str] = {}
-        self.document = b""
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    document: bytes = b""
 
     @property
     def success(self) -> bool:
@@ -37,15 +39,27 @@ class Response:
 
 
 class RequestExchange:
-    """Created on an event loop, which awaits `ended`. All other methods run in the transfer thread."""
+    """Created on an event loop, which awaits `ended`. All other methods run in the transfer thread.
 
-    def __init__(self, url: str, headers: Sequence[str], on_head: OnHead, *, method: str = "GET") -> None:
+    `buffers` are those that the exchanges of a client share.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        headers: Sequence[str],
+        on_head: OnHead,
+        *,
+        buffers: deque[bytearray],
+        method: str = "GET",
+    ) -> None:
         self.ended: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()
         self._url, self._headers, self._on_head, self._method = url, headers, on_head, method
         self._response = Response()
         self._lines: list[bytes] = []
         self._take: OnData | None = None
+        self._buffers = buffers
         self._gather: _Gather | None = None
         self._error: BaseException | None = None
         self._endless = False
@@ -71,6 +85,8 @@ class RequestExchange:
                     self._gather.flush()
         except BaseException as error:  # noqa: BLE001 - raised in the task that waits
             self._error = error
+        if self._gather is not None:
+            self._gather.close()
         if handle is not None:
             # The handle may stay idle for long; its callbacks would keep this exchange, the consumer and its buffers
             # alive until then.
@@ -115,7 +131,7 @@ class RequestExchange:
         take = self._on_head(response.status, response.headers)
         length = response.headers.get("content-length", "")
         if length.isdecimal() and len(length) < 19 and int(length) >= GATHERED:
-            self._gather = _Gather(take)
+            self._gather = _Gather(take, self._buffers)
             take = self._gather.add
         self._take = take
 
@@ -130,11 +146,20 @@ class _EndlessDocumentError(Exception):
 
 
 class _Gather:
-    """Gathers pieces of a large body, and passes them on 1 MiB at a time."""
+    """Gathers pieces of a large body, and passes them on 1 MiB at a time.
 
-    def __init__(self, take: OnData) -> None:
+    Its buffer comes from `buffers` and goes back there: the page faults of a new one for each request would cost as
+    much CPU time as hashing the bytes.
+    """
+
+    def __init__(self, take: OnData, buffers: deque[bytearray]) -> None:
         self._take = take
-        self._memory = memoryview(bytearray(GATHERED))
+        self._buffers = buffers
+        try:
+            self._buffer = buffers.pop()
+        except IndexError:
+            self._buffer = bytearray(GATHERED)
+        self._memory = memoryview(self._buffer)
         self._filled = 0
 
     def add(self, chunk: Chunk) -> None:
@@ -149,3 +174,6 @@ class _Gather:
         filled, self._filled = self._filled, 0
         if filled:
             self._take(self._memory[:filled])
+
+    def close(self) -> None:
+        self._buffers.append(self._buffer)

@@ -1,19 +1,21 @@
 """Fetches many small objects at a time in one transfer thread, without using the event loop.
 
-An object needs no coroutine, no future and no call into the loop, so it costs much less CPU time. Nothing is checked or
-retried here: if the response is not a complete 200, the object goes back to the caller, which fetches it in the general
-way.
+An object needs no coroutine, no future and no call into the loop, so it costs much less CPU time. Nothing is verified or
+retried here: an object that S3 refuses goes back to the caller together with the reason.
 """
 
 from collections.abc import Callable
 
 import pycurl
 
+from s3haul.core.retry import is_of_session
 from s3haul.core.sigv4 import Shape
-from s3haul.errors import StoreError
+from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import ObjectRef
 from s3haul.s3.client import RequestClient, SigningKeys
+from s3haul.s3.exchange import Response
 from s3haul.s3.headers import ViolationError, parse_head
+from s3haul.s3.responses import object_meta
 from s3haul.s3.transfers import TransferThread
 from s3haul.store.protocol import SmallObjectWork
 
@@ -66,6 +68,10 @@ class SmallObjectThread:
             client.network, client.connections, "s3haul-small", client.timings, self
         )
 
+    @property
+    def waited(self) -> float:
+        return self._thread.waited
+
     def wake(self) -> None:
         self._thread.wake()
 
@@ -80,7 +86,7 @@ class SmallObjectThread:
                 path = self._path_of(ref.key)
                 headers = self._headers(path, ref.etag)
             except (StoreError, ValueError):
-                work.unanswered(ref)
+                work.refused(ref, None)
                 continue
             exchange = self.spare.pop() if self.spare else _SmallExchange(self)
             exchange.ref, exchange.request = ref, (self._origin + path, headers)
@@ -97,16 +103,24 @@ class SmallObjectThread:
 
     def ended(self, ref: ObjectRef, code: int, lines: list[bytes], body: list[bytes], seconds: float) -> None:
         """One object came, or did not."""
+        fault = None
         if not code:
             try:
                 status, headers = parse_head(lines)
+                if status == 200:
+                    self._timings.ended(ref.key, ref.size, seconds)
+                    self._work.received(ref, object_meta(status, headers, dated=False), body)
+                    return
+                fault = self._fault(Response(status, headers, b"".join(body)))
             except ViolationError:
-                status, headers = 0, {}
-            if status == 200:
-                self._timings.ended(ref.key, ref.size, seconds)
-                self._work.answered(ref, headers, body)
-                return
-        self._work.unanswered(ref)
+                pass
+        self._work.refused(ref, fault)
+
+    def _fault(self, response: Response) -> Fault | None:
+        """Why S3 refused this object; None for what concerns the session or the connection, so that the general path
+        finds out with a request of its own."""
+        fault = self._client.refusal(response)
+        return None if fault.kind is not FaultKind.HTTP or is_of_session(fault) else fault
 
     def _headers(self, path: str, etag: str) -> list[str]:
         keys = self._client.keys

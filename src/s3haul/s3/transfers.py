@@ -65,6 +65,7 @@ class TransferThread:
         self._feed = feed
         self._timings = timings
         self._answered = 0
+        self.waited = 0.0  # seconds for the network, in all
         self._waiting: deque[Exchange] = deque()
         self._cancelled: deque[Exchange] = deque()
         self._closing = False
@@ -165,7 +166,10 @@ class TransferThread:
         timeout = _LONGEST_WAIT
         if self._deadline is not None:
             timeout = max(0.0, self._deadline - time.monotonic())
-        for number, events in self._poll.poll(math.ceil(timeout * 1000)):
+        began = time.monotonic()
+        ready = self._poll.poll(math.ceil(timeout * 1000))
+        self.waited += time.monotonic() - began
+        for number, events in ready:
             if number == self._woken.fileno():
                 with contextlib.suppress(BlockingIOError):
                     while self._woken.recv(4096):

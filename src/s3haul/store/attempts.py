@@ -66,6 +66,7 @@ class Attempts:
         self._health = settings.limiter.health
         self._served = self._health.served
         self._since: float | None = None
+        self._sent = settings.clock()  # when the attempt under way was
         self._outage = False  # when the last attempt failed
         self._held_by_kms = False
 
@@ -81,6 +82,7 @@ class Attempts:
             for limiter in self._limiters():
                 await limiter.acquire()
                 stack.callback(limiter.release)
+            self._sent = self._settings.clock()
             yield
         for limiter in self._limiters():
             (limiter.succeeded if self._key else limiter.listed)()
@@ -96,8 +98,9 @@ class Attempts:
         if self._held_by_kms:
             self._settings.kms_throttling.leave()
 
-    async def failed(self, fault: Fault) -> Action:
-        """Report a failed attempt to the limiters, and decide what to do next."""
+    async def failed(self, fault: Fault, *, reported: bool = False) -> Action:
+        """Report a failed attempt to the limiters, and decide what to do next. A refusal for the rate that was
+        `reported` to the limiter of all requests does not count there again."""
         settings, state = self._settings, self.state
         self.state = state._replace(
             integrity_failures=state.integrity_failures + (fault.kind in _INTEGRITY),
@@ -108,8 +111,8 @@ class Attempts:
         if action.move is Move.WAIT and self._key and of_kms(fault) and not self._held_by_kms:
             self._held_by_kms = settings.kms_throttling.enter(self._key)
         limiter = settings.kms_throttling.limiter if self._held_by_kms and of_kms(fault) else settings.limiter
-        if action.move is Move.WAIT:
-            limiter.throttled(fault.retry_after)
+        if action.move is Move.WAIT and not (reported and limiter is settings.limiter):
+            limiter.throttled(fault.retry_after, sent=self._sent)
         if self._key and action.reason in _PASSING:
             limiter.failed(throttled=action.move is Move.WAIT)
             self._outage = limiter.health.outage

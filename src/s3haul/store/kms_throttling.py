@@ -34,9 +34,14 @@ class KmsThrottling:
         if self._plain + self._encrypted > LATELY:
             self._plain, self._encrypted = self._plain / 2, self._encrypted / 2
 
+    @property
+    def helps(self) -> bool:
+        """Whether there are objects without KMS that could go on meanwhile."""
+        return self._count < MOST and self._plain > ENOUGH * (self._plain + self._encrypted)
+
     def enter(self, key: str) -> bool:
         """Move an object to the second limiter if that helps; `leave` ends it."""
-        if self._count >= MOST or self._plain <= ENOUGH * (self._plain + self._encrypted):
+        if not self.helps:
             return False
         self._count += 1
         self.on_entry(key)

@@ -26,8 +26,6 @@ from s3haul.store.protocol import (
 LONGEST_BREAK = 2.0  # seconds that a thread sleeps at a time: an interruption waits for it
 BYTES_A_REQUEST = 64 << 10  # a second, the least that a connection gets; with less it would count as stalled
 BYTES_A_TRANSFER = 512 << 10  # the same for large bodies, which come in chunks of 1 MiB
-SSE = "x-amz-server-side-encryption"
-BUCKET_KEY = "x-amz-server-side-encryption-bucket-key-enabled"
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -169,7 +167,7 @@ class _HeldWork:
         self._work, self._limits = work, limits
         self._loop = asyncio.get_running_loop()
         self._ready: ObjectRef | None = None
-        self.unanswered = work.unanswered
+        self.refused = work.refused
         self.pause = work.pause
         self.failed = work.failed
 
@@ -185,13 +183,11 @@ class _HeldWork:
         ref, self._ready = self._ready, None
         return ref
 
-    def answered(self, ref: ObjectRef, headers: dict[str, str], body: Sequence[bytes]) -> None:
-        self._work.answered(ref, headers, body)
-        limits = self._limits
-        if limits.unlimited:
-            return
-        limits.answered(headers.get(SSE, ""), bucket_key=headers.get(BUCKET_KEY, "").lower() == "true")
-        limits.received(sum(map(len, body)))
+    def received(self, ref: ObjectRef, meta: ObjectMeta, body: Sequence[bytes]) -> None:
+        self._work.received(ref, meta, body)
+        if not self._limits.unlimited:
+            self._limits.answered(meta.sse, bucket_key=meta.bucket_key)
+            self._limits.received(sum(map(len, body)))
 
     def _wake(self) -> None:
         if self.thread is not None:

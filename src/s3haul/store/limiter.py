@@ -6,7 +6,7 @@ The decisions are made in `core.adaptive` and `core.health`; this module only ma
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sized
 from typing import Protocol
 
 from s3haul.core.health import Health
@@ -25,7 +25,7 @@ class LimitController(Protocol):
     @property
     def paused_until(self) -> float: ...
 
-    def throttled(self, now: float, retry_after: float | None = None) -> None: ...
+    def throttled(self, now: float, retry_after: float | None = None, *, sent: float = ...) -> None: ...
 
     def served(self, now: float, count: int, *, crowded: bool) -> None: ...
 
@@ -50,8 +50,12 @@ class ConcurrencyLimiter:
         self._sleep = sleep
         self._busy = 0
         self._load = 0  # requests under way when the last one began
-        self.others: Callable[[], int] = lambda: 0  # requests under way that have not entered here
+        self._others: Sized = ()
         self._waiters: deque[asyncio.Future[None]] = deque()
+
+    def count_too(self, others: Sized) -> None:
+        """`others` are requests under way that do not acquire a place here, and count all the same."""
+        self._others = others
 
     async def acquire(self) -> None:
         """Wait for a place for one request; `release` gives it back."""
@@ -64,7 +68,7 @@ class ConcurrencyLimiter:
                 self.health.asked(now)
                 self._enter()
                 return
-            elif self._busy + self.others() < max(1, int(self._adaptive_limit.limit)):
+            elif self._busy + len(self._others) < max(1, int(self._adaptive_limit.limit)):
                 self._enter()
                 return
             else:
@@ -72,7 +76,7 @@ class ConcurrencyLimiter:
 
     def _enter(self) -> None:
         self._busy += 1
-        self._load = self._busy + self.others()
+        self._load = self._busy + len(self._others)
 
     def release(self) -> None:
         """Give the place back."""
@@ -85,9 +89,9 @@ class ConcurrencyLimiter:
         self._adaptive_limit.allow(requests)
         self._wake()
 
-    def throttled(self, retry_after: float | None) -> None:
-        """A request was throttled."""
-        self._adaptive_limit.throttled(self._clock(), retry_after)
+    def throttled(self, retry_after: float | None, *, sent: float = float("inf")) -> None:
+        """A request that was sent at time `sent` was throttled."""
+        self._adaptive_limit.throttled(self._clock(), retry_after, sent=sent)
 
     def failed(self, *, throttled: bool = False) -> None:
         """A request for an object met a transient failure, perhaps only throttling."""
@@ -158,7 +162,7 @@ class ConcurrencyLimiter:
             self._wake()
 
     def _wake(self) -> None:
-        free = int(self._adaptive_limit.limit) - self._busy - self.others()
+        free = int(self._adaptive_limit.limit) - self._busy - len(self._others)
         while free > 0 and self._waiters:
             waiter = self._waiters.popleft()
             if not waiter.done():

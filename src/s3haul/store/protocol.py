@@ -7,6 +7,7 @@ Every method raises `StoreError` (one request failed) and no other exception of 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
+from s3haul.errors import Fault
 from s3haul.models import ListPage, ObjectMeta, ObjectRef, PartLayout, VersionPage
 
 # Bytes of a body.
@@ -56,12 +57,12 @@ class SmallObjectWork(Protocol):
         """The next object; None while there is none, or no more may be under way."""
         ...
 
-    def answered(self, ref: ObjectRef, headers: dict[str, str], body: Sequence[bytes]) -> None:
+    def received(self, ref: ObjectRef, meta: ObjectMeta, body: Sequence[bytes]) -> None:
         """Status 200 and the body of this object arrived. Nothing is verified yet."""
         ...
 
-    def unanswered(self, ref: ObjectRef) -> None:
-        """Another response arrived, or none."""
+    def refused(self, ref: ObjectRef, fault: Fault | None) -> None:
+        """S3 refused the request with `fault`. None: ask again, since the response tells nothing, or none arrived."""
         ...
 
     def pause(self) -> None:
@@ -75,6 +76,11 @@ class SmallObjectWork(Protocol):
 
 class SmallObjects(Protocol):
     """The thread that fetches small objects."""
+
+    @property
+    def waited(self) -> float:
+        """For how many seconds it has waited for responses, in all."""
+        ...
 
     def wake(self) -> None:
         """There may be more to do. May be called from any thread."""

@@ -1,14 +1,15 @@
 """A store that limits and retries every request, and renews credentials when S3 refuses them.
 
-The engine has no other access to S3, so no request can be made without these. `core.retry` decides what to do about a
-failure; here it is done: wait, slow everybody down, renew the credentials, or give up with a reason.
+The engine has no other access to S3. `core.retry` decides what to do about a failure; here it is done: wait, slow
+everybody down, renew the credentials, or give up with a reason. Only the thread for small objects makes first attempts
+of its own, within the same limits; what S3 refuses there is retried here.
 """
 
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
-from s3haul.core.retry import Action, Move
+from s3haul.core.retry import Action, Move, is_throttling, of_kms
 from s3haul.diagnose.run_errors import listing_of, reading_of, run_error
 from s3haul.errors import Fault, S3HaulError, StoreError
 from s3haul.events import Retrying
@@ -69,12 +70,14 @@ class RetryingStore:
         *,
         complete: Callable[[], None] = lambda: None,
         progressed: Callable[[], bool] = lambda: False,
+        refused: Fault | None = None,
     ) -> int:
         """Read a body; returns how many attempts it took.
 
         Each attempt calls `consume` anew, in a thread, and `complete` once the body has ended. A `StoreError` that
         they raise fails the attempt; any other exception passes through. Where a body fails and `progressed` says
-        that some of it need not be asked for again, that is no failure: the caller asks for the rest.
+        that some of it need not be asked for again, that is no failure: the caller asks for the rest. `refused` is how a
+        first attempt ended that was made elsewhere.
         """
 
         async def attempt() -> None:
@@ -86,7 +89,7 @@ class RetryingStore:
                     raise
                 self._settings.emit(Retrying(request.key, "network", error.fault.message, 1, 0.0))
 
-        _, attempts = await self._retry(request.key, attempt)
+        _, attempts = await self._retry(request.key, attempt, refused)
         return attempts
 
     async def head(
@@ -130,6 +133,13 @@ class RetryingStore:
         """Return if the object can be read; its content is ignored."""
         await self._retry(key, lambda: self._read_byte(key))
 
+    def report(self, refused: Fault, sent: float) -> None:
+        """A first attempt that was sent elsewhere at time `sent` was refused just now. `load` retries it later: by
+        then, a refusal for the rate would tell nothing of the present rate."""
+        kms = self._settings.kms_throttling
+        if is_throttling(refused) and not (of_kms(refused) and kms.helps):
+            self._settings.limiter.throttled(refused.retry_after, sent=sent)
+
     def small_objects(self, work: SmallObjectWork) -> SmallObjects | None:
         """The thread for small objects. It does not retry: its work hands back what fails."""
         return self._store.small_objects(work)
@@ -142,19 +152,23 @@ class RetryingStore:
             if error.fault.status != _EMPTY_OBJECT:
                 raise
 
-    async def _retry(self, key: str, once: Callable[[], Awaitable[T]]) -> tuple[T, int]:
-        """The result of `once` and how many attempts it took. `key` is "" for the listing."""
+    async def _retry(
+        self, key: str, once: Callable[[], Awaitable[T]], refused: Fault | None = None
+    ) -> tuple[T, int]:
+        """The result of `once` and how many attempts it took, with the one that was `refused`. `key` is "" for the
+        listing."""
         attempts = Attempts(self._settings, key, self._try_readable_object)
-        credentials, limiter = self._settings.credentials, self._settings.limiter
+        credentials, limiter, fault = self._settings.credentials, self._settings.limiter, refused
         try:
             while True:
                 signing_key = credentials.access_key_id if credentials else ""
-                try:
-                    async with attempts.turn():
-                        return await once(), attempts.count
-                except StoreError as error:
-                    fault = error.fault
-                action = await attempts.failed(fault)
+                if fault is None:
+                    try:
+                        async with attempts.turn():
+                            return await once(), attempts.count
+                    except StoreError as error:
+                        fault = error.fault
+                action = await attempts.failed(fault, reported=fault is refused)
                 match action.move:
                     case Move.RETRY | Move.WAIT:
                         await attempts.wait(action, fault)
@@ -167,6 +181,7 @@ class RetryingStore:
                         raise run_error(fault, purpose, waited=attempts.waited) from None
                     case Move.REFRESH | Move.SKIP | Move.FAIL:
                         raise GaveUpError(action, fault, attempts.count)
+                fault = None
         finally:
             attempts.end()
 
