@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from s3haul.journal import Journal, SourceIdentity
-from s3haul.journal.location import journal_path
+from s3haul.journal.database import journal_path
 from s3haul.models import Checksum, ObjectRef, Outcome, State, Verdict
 from s3haul.report.content import gather
 from s3haul.report.page import html

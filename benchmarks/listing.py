@@ -28,7 +28,7 @@ from keyspaces import KEYSPACES, keys_of
 from measure import Finished, machine_cpu_seconds, measure
 from rivals import CLIENTS, CONTENDERS, OURS
 from s3haul.journal import Journal, SourceIdentity
-from s3haul.journal.location import journal_path
+from s3haul.journal.database import journal_path
 from s3haul.models import Checksum, ObjectRef, Outcome, State, Verdict
 from server import memory_directory
 

@@ -23,8 +23,7 @@ from s3haul.engine.verification import check_for, wanted_checksum
 from s3haul.errors import Fault
 from s3haul.models import ObjectMeta, ObjectRef
 from s3haul.options import SourceOptions, TransferOptions
-from s3haul.s3.credentials import Credentials
-from s3haul.s3.endpoint import parse
+from s3haul.s3.endpoint import Credentials, parse
 from s3haul.s3.handles import Network
 from s3haul.s3.store import open_curl_store
 from scenarios import SCENARIOS

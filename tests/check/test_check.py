@@ -157,7 +157,7 @@ def test_the_destination_is_tried_out_and_nothing_is_left_there(world):
 
 
 def test_a_destination_that_is_too_small_is_exit_code_5_with_both_figures(world, monkeypatch):
-    monkeypatch.setattr("s3haul.disk.trial.Tree.free_space", lambda _tree: FreeSpace(64, 1000))
+    monkeypatch.setattr("s3haul.disk.probe.Tree.free_space", lambda _tree: FreeSpace(64, 1000))
     code, report = world.check(str(world.home))
     (finding,) = report["findings"]
     assert (code, finding["id"]) == (5, "S3H-DST-02")
@@ -167,7 +167,7 @@ def test_a_destination_that_is_too_small_is_exit_code_5_with_both_figures(world,
 def test_what_stands_there_already_needs_no_room(world, monkeypatch):
     assert world.copy().code == 0
     world.cloud.put(seed.BUCKET, "data/new.bin", b"new")
-    monkeypatch.setattr("s3haul.disk.trial.Tree.free_space", lambda _tree: FreeSpace(64, 1))
+    monkeypatch.setattr("s3haul.disk.probe.Tree.free_space", lambda _tree: FreeSpace(64, 1))
     assert world.check(str(world.home / "data"))[0] == 0
     world.cloud.put(seed.BUCKET, "data/newer.bin", b"newer")
     code, report = world.check(str(world.home / "data"))
@@ -175,7 +175,7 @@ def test_what_stands_there_already_needs_no_room(world, monkeypatch):
 
 
 def test_too_few_inodes_are_exit_code_5(world, monkeypatch):
-    monkeypatch.setattr("s3haul.disk.trial.Tree.free_space", lambda _tree: FreeSpace(10**9, 7))
+    monkeypatch.setattr("s3haul.disk.probe.Tree.free_space", lambda _tree: FreeSpace(10**9, 7))
     code, report = world.check(str(world.home))
     assert (code, found(report)) == (5, {"S3H-DST-02"})
 
@@ -197,7 +197,7 @@ def test_the_home_directory_is_refused_unless_forced(world, monkeypatch):
 def test_keys_that_differ_in_case_alone_are_a_warning_where_the_disk_does_not_tell_them_apart(
     world, monkeypatch
 ):
-    monkeypatch.setattr("s3haul.disk.trial._write_and_rename", lambda *_: True)
+    monkeypatch.setattr("s3haul.disk.probe._write_and_rename", lambda *_: True)
     assert world.check(str(world.home))[0] == 0
     world.cloud.put(seed.BUCKET, "DATA/0.bin", b"x")
     code, report = world.check(str(world.home))

@@ -14,7 +14,7 @@ from s3haul.core.stats import Stats
 from s3haul.demo import seed
 from s3haul.events import CredentialsRenewed, Listed, Received, Retrying, Tick
 from s3haul.journal import manifest_lines
-from s3haul.journal.location import journal_path
+from s3haul.journal.database import journal_path
 from s3haul.progress import JsonLines
 from s3haul.report.content import gather
 from s3haul.report.document import as_object

@@ -4,7 +4,7 @@ import signal
 
 from e2e.harness import SOURCE, wait_until
 from s3haul.journal import Reader
-from s3haul.journal.location import journal_path
+from s3haul.journal.database import journal_path
 
 
 def courses(dest):

@@ -4,8 +4,7 @@ from contextlib import asynccontextmanager
 
 from s3haul.aws.carrier import authorities
 from s3haul.options import SourceOptions, TransferOptions
-from s3haul.s3.credentials import Credentials
-from s3haul.s3.endpoint import parse
+from s3haul.s3.endpoint import Credentials, parse
 from s3haul.s3.handles import Network
 from s3haul.s3.store import CurlStore, open_curl_store
 

@@ -19,7 +19,7 @@ from s3haul.cli.errors import error_lines
 from s3haul.cli.parsing import parse_role, parse_source
 from s3haul.errors import S3HaulError
 from s3haul.options import AccessOptions
-from s3haul.s3.credentials import Credentials
+from s3haul.s3.endpoint import Credentials
 
 SECRET = "hunter2hunter2"
 ROLE = "arn:aws:iam::111111111111:role/R"

@@ -12,7 +12,7 @@ from s3haul.aws.sts import RoleSession
 from s3haul.core.retry import is_of_session
 from s3haul.errors import AssumeRoleError, Fault, FaultKind, StoreError
 from s3haul.models import Checksum, ListPage, ObjectMeta
-from s3haul.s3.credentials import Credentials
+from s3haul.s3.endpoint import Credentials
 from s3haul.store.protocol import GetRequest, SmallObjectWork
 
 STALL = 60.0  # seconds, after which a transport gives a silent server up

@@ -2,7 +2,7 @@
 
 import pytest
 
-from s3haul.core.conditions import choice
+from s3haul.core.filters import choice
 from s3haul.models import ObjectRef
 from s3haul.options import Conditions, TransferOptions
 from sources.world import tree

@@ -9,7 +9,7 @@ from s3haul.demo import seed
 from s3haul.errors import ListingIncompleteError
 from s3haul.models import ObjectRef, UnusableEntry, VersionEntry, VersionPage
 from s3haul.s3.documents import read as document
-from s3haul.s3.version_pages import version_page
+from s3haul.s3.list_pages import version_page
 from sources.world import SOURCE, tree
 
 HOUR = 3600.0

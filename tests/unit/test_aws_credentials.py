@@ -9,7 +9,7 @@ from s3haul.aws.renewal import advisory_window, mandatory_window
 from s3haul.aws.sts import RoleSession
 from s3haul.errors import AssumeRoleError, CredentialsError
 from s3haul.events import CredentialsRenewed, Warned
-from s3haul.s3.credentials import Credentials
+from s3haul.s3.endpoint import Credentials
 
 START = 1_000_000.0
 

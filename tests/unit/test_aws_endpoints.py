@@ -10,7 +10,7 @@ from s3haul.aws.config.profile import resolve
 from s3haul.aws.endpoints import check_endpoint
 from s3haul.errors import UsageError
 from s3haul.options import AccessOptions
-from s3haul.s3.credentials import Credentials
+from s3haul.s3.endpoint import Credentials
 
 
 @pytest.mark.parametrize(

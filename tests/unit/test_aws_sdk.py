@@ -11,7 +11,7 @@ from s3haul.aws import sdk
 from s3haul.aws.sdk import SdkStore
 from s3haul.errors import CredentialsError, FaultKind, StoreError
 from s3haul.options import SourceOptions, TransferOptions
-from s3haul.s3.credentials import Credentials
+from s3haul.s3.endpoint import Credentials
 from s3haul.store.protocol import GetRequest
 
 

@@ -12,7 +12,7 @@ from s3haul.aws.transport import choose
 from s3haul.errors import ProfileError, UsageError
 from s3haul.options import AccessOptions, RoleOptions
 from s3haul.policies.buckets import check_bucket
-from s3haul.s3.credentials import Credentials
+from s3haul.s3.endpoint import Credentials
 
 MULTI_REGION = "arn:aws:s3::111111111111:accesspoint/mfzwi23gnjvgw.mrap"
 

@@ -9,8 +9,7 @@ from s3haul.aws.transport import Choice, choose
 from s3haul.demo.server import DemoServer
 from s3haul.errors import UsageError
 from s3haul.options import AccessOptions
-from s3haul.s3.credentials import Credentials
-from s3haul.s3.endpoint import Endpoint, parse
+from s3haul.s3.endpoint import Credentials, Endpoint, parse
 
 NOWHERE = {"AWS_CONFIG_FILE": "/nowhere", "AWS_SHARED_CREDENTIALS_FILE": "/nowhere"}
 

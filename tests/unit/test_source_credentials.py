@@ -5,7 +5,7 @@ import pytest
 from s3haul.aws.source_credentials import SourceCredentials
 from s3haul.errors import CredentialsError
 from s3haul.events import Warned
-from s3haul.s3.credentials import Credentials
+from s3haul.s3.endpoint import Credentials
 
 
 class Source:

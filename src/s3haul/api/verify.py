@@ -9,7 +9,7 @@ from s3haul.audit.files import AuditCounts, audit
 from s3haul.disk import Tree
 from s3haul.errors import S3HaulError
 from s3haul.journal import Reader
-from s3haul.journal.location import existing_journal
+from s3haul.journal.database import existing_journal
 from s3haul.models import Outcome, Verdict
 
 

@@ -20,7 +20,7 @@ from botocore.utils import get_environ_proxies
 
 from s3haul.aws.endpoints import check_proxy
 from s3haul.errors import Fault, FaultKind
-from s3haul.s3.limits import CONNECT_TIMEOUT, REDIRECTS
+from s3haul.s3.endpoint import CONNECT_TIMEOUT, REDIRECTS
 from s3haul.s3.web_pages import interception
 from s3haul.threads import shielded
 

@@ -24,8 +24,7 @@ from s3haul.aws.config.profile import Settings
 from s3haul.aws.guard import guarded
 from s3haul.aws.shared import event_handlers, service_models
 from s3haul.policies.buckets import is_multi_region
-from s3haul.s3.credentials import Credentials
-from s3haul.s3.limits import CONNECT_TIMEOUT
+from s3haul.s3.endpoint import CONNECT_TIMEOUT, Credentials
 
 ATTEMPTS = 3
 

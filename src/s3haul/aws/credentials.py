@@ -18,7 +18,7 @@ from s3haul.aws.sts import Assume, RoleSession
 from s3haul.diagnose.table import DIAGNOSES
 from s3haul.errors import CredentialsError, S3HaulError
 from s3haul.events import CredentialsRenewed, Emit, Warned
-from s3haul.s3.credentials import Credentials
+from s3haul.s3.endpoint import Credentials
 
 LONGEST_HOLD = 900.0
 FIRST_RETRY = 2.0

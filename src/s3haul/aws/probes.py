@@ -24,7 +24,7 @@ from s3haul.events import Emit
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
 from s3haul.policies.names import Arn
 from s3haul.probes import Configuration, Identity, Reached, TrustView
-from s3haul.s3.credentials import FetchCredentials
+from s3haul.s3.endpoint import FetchCredentials
 
 
 class AwsProbes:

@@ -18,8 +18,7 @@ from s3haul.aws.config.profile import Settings
 from s3haul.aws.shared import service_models
 from s3haul.aws.strict import StrictConfig
 from s3haul.options import TransferOptions
-from s3haul.s3.credentials import FetchCredentials
-from s3haul.s3.limits import CONNECT_TIMEOUT, SPARE_CONNECTIONS
+from s3haul.s3.endpoint import CONNECT_TIMEOUT, SPARE_CONNECTIONS, FetchCredentials
 
 
 class LiveCredentials(AioCredentials):  # type: ignore[misc]

@@ -29,7 +29,7 @@ from s3haul.errors import CredentialsError, FaultKind, SourceError, UsageError
 from s3haul.events import Emit
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
 from s3haul.policies.names import Arn
-from s3haul.s3.credentials import FetchCredentials
+from s3haul.s3.endpoint import FetchCredentials
 from s3haul.store.protocol import ObjectStore, OnTiming
 
 _REGION = re.compile(r"[a-z0-9-]{1,40}", re.ASCII)

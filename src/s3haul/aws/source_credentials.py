@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from s3haul.errors import CredentialsError
 from s3haul.events import Emit, Warned
-from s3haul.s3.credentials import Credentials, FetchCredentials
+from s3haul.s3.endpoint import Credentials, FetchCredentials
 
 FIRST_DELAY = 2.0  # seconds
 LONGEST_DELAY = 15.0

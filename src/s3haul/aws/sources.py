@@ -22,7 +22,7 @@ from s3haul.aws.guard import guarded
 from s3haul.aws.renewal import advisory_window, mandatory_window
 from s3haul.aws.translate import translate
 from s3haul.errors import NO_THREAD, CredentialsError, FaultKind, S3HaulError
-from s3haul.s3.credentials import Credentials, FetchCredentials
+from s3haul.s3.endpoint import Credentials, FetchCredentials
 
 _UNANSWERED = frozenset({FaultKind.CONNECT, FaultKind.TLS, FaultKind.STALL, FaultKind.BROKEN})
 _MOST_WORDS = 300  # characters; a helper may print pages

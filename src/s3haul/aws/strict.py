@@ -16,7 +16,7 @@ from botocore.httpsession import get_cert_path
 
 from s3haul.aws.carrier import NoResponse, RedirectRefused
 from s3haul.aws.tls import tls_context
-from s3haul.s3.limits import REDIRECTS
+from s3haul.s3.endpoint import REDIRECTS
 from s3haul.s3.web_pages import interception
 
 

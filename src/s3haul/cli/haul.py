@@ -30,7 +30,7 @@ from s3haul.engine.loop import run_loop
 from s3haul.errors import S3HaulError, SourceError
 from s3haul.events import Emit, Event, Noted, Warned
 from s3haul.journal import Reader
-from s3haul.journal.location import journal_path
+from s3haul.journal.database import journal_path
 from s3haul.models import ObjectRef, SafePath
 from s3haul.options import AccessOptions, DestinationOptions, OutputOptions, SourceOptions, TransferOptions
 from s3haul.progress import Bars, JsonLines, Lines, Listener, Quiet, Status

@@ -35,8 +35,8 @@ def limit(
     dest: flags.State, *, max_rps: Rps = None, max_kms_rps: KmsRps = None, bwlimit: Bandwidth = None
 ) -> int:
     """Change the limits of the run that is under way on DEST; it follows within a second or two."""
-    from s3haul.disk.holder import holder_of  # noqa: PLC0415 - help stays fast
     from s3haul.disk.limits_file import LimitsFile  # noqa: PLC0415 - same
+    from s3haul.disk.lock import holder_of  # noqa: PLC0415 - help stays fast
 
     asked: dict[str, float | None] = {}
     if max_rps is not None:

@@ -67,7 +67,7 @@ def manifest(
 ) -> int:
     """Print what became of every listed key, as JSON lines, CSV or Parquet on stdout."""
     from s3haul.journal import manifest_entries, manifest_lines  # noqa: PLC0415 - start-up stays fast
-    from s3haul.journal.location import existing_journal  # noqa: PLC0415 - same
+    from s3haul.journal.database import existing_journal  # noqa: PLC0415 - same
 
     path, states = existing_journal(dest), frozenset(state or States)
     if form is Formats.PARQUET:

@@ -55,7 +55,7 @@ def report(
 
     It is one file, which asks nothing of the network and can be read without JavaScript. Works during a run, too.
     """
-    from s3haul.disk.holder import holder_of  # noqa: PLC0415 - help stays fast
+    from s3haul.disk.lock import holder_of  # noqa: PLC0415 - help stays fast
     from s3haul.report.content import gather  # noqa: PLC0415 - same
 
     form = form or SUFFIXES.get(Path(output).suffix.lower(), Formats.HTML)

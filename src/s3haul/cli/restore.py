@@ -42,7 +42,7 @@ def restore(
 ) -> int:
     """Print a plan that restores the archived objects which a run on DEST skipped."""
     from s3haul.journal import Reader  # noqa: PLC0415 - help stays fast
-    from s3haul.journal.location import existing_journal  # noqa: PLC0415 - same
+    from s3haul.journal.database import existing_journal  # noqa: PLC0415 - same
 
     found: dict[str, list[int]] = {}
     with Reader(existing_journal(dest)) as reader:

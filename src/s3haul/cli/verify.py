@@ -39,7 +39,7 @@ def verify(dest: flags.State, *, json: flags.Json = False) -> int:
     from s3haul.api.verify import verify as verify_files  # noqa: PLC0415 - help stays fast
     from s3haul.audit.file_check import Finding, Grade  # noqa: PLC0415 - same
     from s3haul.journal import Reader  # noqa: PLC0415 - same
-    from s3haul.journal.location import existing_journal  # noqa: PLC0415 - same
+    from s3haul.journal.database import existing_journal  # noqa: PLC0415 - same
     from s3haul.models import State  # noqa: PLC0415 - same
     from s3haul.progress import Status  # noqa: PLC0415 - same
 

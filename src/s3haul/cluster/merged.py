@@ -15,7 +15,7 @@ from s3haul.disk import Destination
 from s3haul.disk.errors import run_error
 from s3haul.disk.shards import sweep
 from s3haul.journal import Journal, SourceIdentity
-from s3haul.journal.location import journal_path
+from s3haul.journal.database import journal_path
 from s3haul.journal.manifest import outcome_of
 
 MANIFEST = "manifest.jsonl.gz"

@@ -1,7 +1,7 @@
-"""`--include` and `--exclude`, with the rules of `aws s3 cp`: everything is selected at first, and the
-last pattern that matches decides.
+"""Which objects are selected: by `--include` and `--exclude`, and by size, age, storage class and regular expression.
 
-Patterns are shell globs over the key without the source prefix; `*` also matches "/".
+Patterns have the rules of `aws s3 cp`: everything is selected at first, and the last pattern that matches decides. They
+are shell globs over the key without the source prefix; `*` also matches "/". All other conditions must hold. Pure.
 """
 
 import re
@@ -9,6 +9,8 @@ from collections.abc import Callable
 from fnmatch import translate
 
 from s3haul.core.text import human_count
+from s3haul.models import ObjectRef
+from s3haul.options import Conditions, TransferOptions
 
 MOST_PREFIXES = 100  # that are listed one by one; with more of them, everything is
 
@@ -79,3 +81,33 @@ def nothing_selected(filters: Filters, filtered: int) -> str:
         or "the last pattern that matches a key decides, and a pattern sees the key without the prefix"
     )
     return f"The filters leave nothing of {human_count(filtered, 'object')}: {hint}."
+
+
+def choice(options: TransferOptions, base: str) -> Callable[[ObjectRef], bool]:
+    """Whether an object is selected, by patterns and conditions; `base` is what these do not see of its key."""
+    conditions = options.conditions
+    chosen = key_choice(options, base)
+    if conditions == Conditions():
+        return lambda ref: chosen(ref.plain_key)
+    return lambda ref: chosen(ref.plain_key) and _meets(conditions, ref)
+
+
+def key_choice(options: TransferOptions, base: str) -> Callable[[str], bool]:
+    """As `choice`, as far as a key tells."""
+    cut, selected = len(base), selector(options.filters)
+    searches = [re.compile(pattern).search for pattern in options.conditions.regex]
+    if not searches:
+        return lambda key: selected(key[cut:])
+    return lambda key: selected(key[cut:]) and all(search(key[cut:]) for search in searches)
+
+
+def _meets(conditions: Conditions, ref: ObjectRef) -> bool:
+    least, most = conditions.min_size, conditions.max_size
+    since, until = conditions.newer_than, conditions.older_than
+    return (
+        (least is None or ref.size >= least)
+        and (most is None or ref.size <= most)
+        and (since is None or ref.last_modified >= since)
+        and (until is None or ref.last_modified < until)
+        and (not conditions.storage_classes or ref.storage_class in conditions.storage_classes)
+    )

@@ -1,12 +1,15 @@
-"""So much a second and no more: when the next thing may happen. And how people write such a rate.
+"""Rates: how many bytes, requests or KMS calls per second are allowed, and how people write such a rate.
 
 Pure: amounts and the time come in. What was spent is paid back before anything else may happen; of what was not spent,
-no more than a tenth of a second's worth is kept.
+no more than a tenth of a second's worth is kept. Only a response tells whether its request cost a KMS call: a request
+is charged with the share of the latest responses that did, and its own response corrects that. So a bucket without KMS
+is not slowed down, and one that needs it for every object keeps to the rate from the first request on.
 """
 
 import re
 
 BURST = 0.1  # seconds
+LATELY = 100  # answers
 
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtKMGT]?)i?([bB]?)(/s)?", re.ASCII)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
@@ -43,3 +46,24 @@ def parse_rate(text: str) -> int | None:
     if unit == "b" and per_second:
         value /= 8
     return int(value) if value >= 1 else None
+
+
+class DecryptRate:
+    """`per_second` calls of kms:Decrypt."""
+
+    def __init__(self, per_second: float) -> None:
+        self._rate = Rate(per_second)
+        self._share = 1.0
+
+    def wait(self, now: float) -> float:
+        """Seconds until a request may be made that may cost a call, 0 if it may now."""
+        return self._rate.wait(now)
+
+    def asked(self, now: float) -> None:
+        """Such a request is made."""
+        self._rate.spend(now, self._share)
+
+    def answered(self, now: float, *, costs_kms: bool) -> None:
+        """It has cost a call, or has not."""
+        self._rate.spend(now, float(costs_kms) - self._share)
+        self._share += (float(costs_kms) - self._share) / LATELY

@@ -1,15 +1,20 @@
-"""One run per destination: an advisory lock, which the kernel releases however the process ends, SIGKILL included."""
+"""One run per destination: an advisory lock, which the kernel releases however the process ends, SIGKILL included.
+
+`take_lock` is for the run; `holder_of` reads who holds the lock, and creates and changes nothing.
+"""
 
 import errno
 import fcntl
 import os
 from pathlib import Path
 
+from s3haul.core.keypath import STATE_DIRECTORY
 from s3haul.core.text import show
 from s3haul.disk.errors import name_of, run_error
 from s3haul.errors import DestinationError, DestinationLockedError
 
 _OPEN = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
@@ -62,3 +67,23 @@ def _no_locks(root: Path, error: OSError) -> DestinationError:
         f"cannot lock the destination {root}: the file system does not support locks ({name_of(error)})",
         hint="choose a destination on a local disk, or mount this one with lock support (Lustre: -o flock)",
     )
+
+
+def holder_of(root: Path) -> str | None:
+    """What the run that holds the lock wrote into the lock file ("" if nothing); None if no run holds it.
+
+    The only way to know is to try the lock. It is tried in shared mode, without waiting, and released at once.
+    """
+    try:
+        fd = os.open(root / STATE_DIRECTORY / "lock", _READ)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return os.pread(fd, 200, 0).decode("utf-8", "replace")
+    except OSError:  # a file system without locks: no run can start there
+        return None
+    finally:
+        os.close(fd)
+    return None

@@ -8,8 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from heapq import heappush, heappushpop
 
-from s3haul.core.conditions import choice
-from s3haul.core.filters import prefixes_to_list
+from s3haul.core.filters import choice, prefixes_to_list
 from s3haul.core.keypath import MARK
 from s3haul.core.ranges import plan_ranges
 from s3haul.core.space import SpaceEstimate

@@ -10,8 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
 
-from s3haul.core.conditions import choice, key_choice
-from s3haul.core.filters import nothing_selected, prefixes_to_list
+from s3haul.core.filters import choice, key_choice, nothing_selected, prefixes_to_list
 from s3haul.core.key_ranges import Interval, ancestors_across, just_after
 from s3haul.core.keypath import safe_path
 from s3haul.core.listing import unusable
@@ -20,9 +19,8 @@ from s3haul.diagnose.run_errors import run_error
 from s3haul.engine.batch import Batch
 from s3haul.engine.context import Context, ReadContext
 from s3haul.engine.decision import Decision, Target, decide_target, same_version
-from s3haul.engine.neighbours import among_neighbours
 from s3haul.engine.parallel_listing import ParallelListing
-from s3haul.engine.shadowing import Shadows
+from s3haul.engine.shadowing import Shadows, among_neighbours
 from s3haul.errors import S3HaulError, SourceError
 from s3haul.events import AlreadyDone, Finished, Listed, ListingEnded, Warned
 from s3haul.journal import KnownRow

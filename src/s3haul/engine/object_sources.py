@@ -8,8 +8,8 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
-from s3haul.core.conditions import key_choice
 from s3haul.core.etags import same_etag
+from s3haul.core.filters import key_choice
 from s3haul.core.retry import Move
 from s3haul.core.text import human_count
 from s3haul.diagnose.reasons import DENIED

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from s3haul.core.conditions import choice, key_choice
 from s3haul.core.etags import same_etag
-from s3haul.core.filters import prefixes_to_list
+from s3haul.core.filters import choice, key_choice, prefixes_to_list
 from s3haul.core.key_ranges import Interval, just_after
 from s3haul.core.text import is_text
 from s3haul.engine.batch import Batch

@@ -39,7 +39,7 @@ from s3haul.engine.workers import DenialWatch, WorkerPool, conclude, limit_backl
 from s3haul.errors import InterruptedRunError, LimitReachedError
 from s3haul.events import Emit, PartialsKept, Tick, Warned
 from s3haul.journal import Journal, SourceIdentity
-from s3haul.journal.location import journal_path
+from s3haul.journal.database import journal_path
 from s3haul.models import Outcome
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.store.protocol import ObjectStore

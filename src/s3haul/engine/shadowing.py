@@ -1,19 +1,23 @@
 """Which keys are directories of other keys ("a" beside "a/b"), in a listing whose ranges come in any order.
 
 Within a range `ShadowFilter` tells. Where a range ends between a key and the keys that may lie below it, S3 is
-asked whether there are any: for a handful of keys in a whole listing, mostly none.
+asked whether there are any: for a handful of keys in a whole listing, mostly none. A list does not name every key of
+the bucket: for those, the journal tells which keys earlier runs copied (`among_neighbours`, in a thread).
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Generic, TypeVar
 
 from s3haul.core.key_ranges import KeyRange, may_have_keys_below
-from s3haul.core.keypath import ShadowFilter
-from s3haul.engine.context import ReadContext
+from s3haul.core.keypath import ShadowFilter, safe_path
+from s3haul.engine.context import Context, ReadContext
+from s3haul.journal import KnownRow
+from s3haul.models import ObjectRef, State
 
 LONGEST_KEY = 1024  # bytes
 
 T = TypeVar("T")
+Placed = tuple[tuple[ObjectRef, KnownRow | None], bool]
 
 
 class Shadows(Generic[T]):
@@ -78,3 +82,32 @@ async def _has_keys_below(ctx: ReadContext, key: str, prefix: str) -> bool:
         if not page.truncated or any(found > directory for found in keys):
             return False
         token = page.token
+
+
+def among_neighbours(ctx: Context, placed: list[Placed]) -> list[Placed]:
+    """Objects of a list with what the journal knows of keys above and below them. Files that are in the way of their
+    directories move aside."""
+    _make_way(ctx, (ref.key for (ref, _), _ in placed))
+    return [(entry, shadowed or ctx.journal.has_below(entry[0].key)) for entry, shadowed in placed]
+
+
+def _make_way(ctx: Context, keys: Iterable[str]) -> None:
+    base = ctx.source.base
+    above = sorted({each for key in keys for each in _above(key, len(base))})
+    for outcome in ctx.journal.outcomes_of(above):
+        key = outcome.ref.key
+        if outcome.state is not State.DONE or key.endswith("/"):
+            continue
+        old = ctx.destination.settle(safe_path(key, base=base))
+        if outcome.path == str(old):
+            new = ctx.destination.settle(safe_path(key, base=base, shadowed=True))
+            if ctx.destination.relocate(old, new):
+                ctx.journal.record(outcome._replace(path=str(new)))
+
+
+def _above(key: str, start: int) -> Iterator[str]:
+    """The keys that would be a directory of this one."""
+    end = key.find("/", start)
+    while end >= 0:
+        yield key[:end]
+        end = key.find("/", end + 1)

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+from s3haul.core.keypath import STATE_DIRECTORY
 from s3haul.errors import JournalError
 from s3haul.journal import version2
 from s3haul.journal.errors import damaged, translated
 from s3haul.journal.kinds import ADD_CONTENT_TYPE, KINDS_TABLE
-from s3haul.journal.parts import PARTS_TABLES
-from s3haul.journal.rows import ADD_METADATA, OBJECTS_TABLE
+from s3haul.journal.rows import ADD_METADATA, OBJECTS_TABLE, PARTS_TABLES
 from s3haul.journal.series import SERIES_TABLES
 
 APPLICATION_ID = 0x73334861  # "s3Ha", as `file` shows it
@@ -239,3 +239,18 @@ def _log_size(path: Path) -> int:
     with contextlib.suppress(FileNotFoundError):
         return path.with_name(f"{path.name}-wal").stat().st_size
     return 0
+
+
+def journal_path(root: Path) -> Path:
+    """Where the journal of the destination `root` is, or will be."""
+    return root / STATE_DIRECTORY / "journal.sqlite3"
+
+
+def existing_journal(root: Path) -> Path:
+    """The journal of the destination `root`. Raises `JournalError` if it has none."""
+    path = journal_path(root)
+    if not path.is_file():
+        raise JournalError(
+            f"There is no journal in {root}.", hint="name the directory that s3haul cp copied to"
+        )
+    return path

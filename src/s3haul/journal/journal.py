@@ -15,11 +15,24 @@ from s3haul.errors import DestinationError
 from s3haul.journal.database import SourceIdentity, open_for_writing
 from s3haul.journal.errors import translated
 from s3haul.journal.kinds import PUT_KIND, KindNumbers
-from s3haul.journal.parts import DROP_BLOCKS, DROP_PARTIAL, PUT_BLOCK, PUT_PARTIAL, block_row, partial_row
 from s3haul.journal.reader import KnownRow, Reader
-from s3haul.journal.rows import GONE, GONE_BETWEEN, GONE_RAW, PUT, PUT_RAW, end_of_keys, to_row
+from s3haul.journal.rows import (
+    DROP_BLOCKS,
+    DROP_PARTIAL,
+    GONE,
+    GONE_BETWEEN,
+    GONE_RAW,
+    PUT,
+    PUT_BLOCK,
+    PUT_PARTIAL,
+    PUT_RAW,
+    block_row,
+    end_of_keys,
+    key_bytes,
+    partial_row,
+    to_row,
+)
 from s3haul.journal.series import Course, statements
-from s3haul.journal.storable import key_bytes
 from s3haul.journal.writer import Writer
 from s3haul.models import Block, Outcome, Partial
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from threading import Lock
 from typing import Any, NamedTuple
 
-from s3haul.journal.storable import storable
 from s3haul.models import Outcome, State, Verdict
 
 KINDS_TABLE = """CREATE TABLE kinds (
@@ -103,3 +102,8 @@ def _readable(rows: Sequence[tuple[Any, ...]], base: str) -> Iterator[NumberedKi
 
 def _stored(value: str | None) -> str | None:
     return None if value is None else storable(str(value))
+
+
+def storable(text: str) -> str:
+    """The text, with lone surrogates escaped: header values that are not UTF-8 contain them."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")

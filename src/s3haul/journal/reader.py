@@ -19,10 +19,18 @@ from s3haul.journal import version2
 from s3haul.journal.database import SourceIdentity, open_for_reading, source_of, version_of
 from s3haul.journal.errors import damaged, translated
 from s3haul.journal.kinds import KIND, LATEST_KINDS, REMEMBERED, NumberedKind, numbered
-from s3haul.journal.parts import BLOCKS, PARTIALS, to_block
-from s3haul.journal.rows import Row, end_of_keys, is_sound, path_of, to_outcome
+from s3haul.journal.rows import (
+    BLOCKS,
+    PARTIALS,
+    Row,
+    end_of_keys,
+    is_sound,
+    key_bytes,
+    path_of,
+    to_block,
+    to_outcome,
+)
 from s3haul.journal.series import Course, read_course
-from s3haul.journal.storable import key_bytes
 from s3haul.models import Block, Outcome, Partial, State
 
 PAGE = 1000

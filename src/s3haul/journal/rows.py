@@ -1,8 +1,11 @@
-"""One row of the journal: an `Outcome` as columns, with a CRC. Pure, no I/O.
+"""The rows of the journal: an `Outcome` as columns, with a CRC; a partial object and its blocks. Pure, no I/O.
 
-A row contains the number of its kind (see `kinds`). The CRC covers the whole row, with its key and its kind: SQLite
+The row of an object contains the number of its kind (see `kinds`). The CRC covers the whole row, with its key and its kind: SQLite
 does not notice bytes that changed on the disk, the CRC does. Text from outside is made storable here; a key that
 cannot be stored is refused here.
+
+The tables of partial objects are not trusted: a block is reused only if the bytes in the temporary file still have its
+CRC. So their rows need no CRC, and the order of the statements does not matter.
 """
 
 import struct
@@ -13,9 +16,8 @@ from struct import Struct
 from typing import Any, NamedTuple
 
 from s3haul.errors import JournalError
-from s3haul.journal.kinds import NumberedKind
-from s3haul.journal.storable import key_bytes, storable
-from s3haul.models import Checksum, ObjectRef, Outcome
+from s3haul.journal.kinds import NumberedKind, storable
+from s3haul.models import Block, Checksum, ObjectRef, Outcome, Partial
 
 # No column is NULL: binding None takes as long as binding five texts, and an empty text needs no more space. SQLite
 # stores a REAL as an integer if that is exact.
@@ -44,6 +46,18 @@ GONE = f"{_GONE} key = ?"
 GONE_RAW = f"{_GONE} key = CAST(? AS TEXT)"  # for a key that is no UTF-8, as its bytes
 GONE_BETWEEN = f"{_GONE} key >= CAST(? AS TEXT) AND key < CAST(? AS TEXT)"
 _BEYOND_ALL_KEYS = b"\xff" * 1025  # S3 allows 1,024 bytes; SQLite compares bytes
+PARTS_TABLES = (
+    """CREATE TABLE partials (temporary TEXT PRIMARY KEY, key TEXT NOT NULL, etag TEXT NOT NULL,
+    size INTEGER NOT NULL, algorithm TEXT NOT NULL) WITHOUT ROWID""",
+    """CREATE TABLE blocks (temporary TEXT NOT NULL, start INTEGER NOT NULL, size INTEGER NOT NULL,
+    crc BLOB NOT NULL, PRIMARY KEY (temporary, start)) WITHOUT ROWID""",
+)
+PUT_PARTIAL = "INSERT OR REPLACE INTO partials VALUES (?, ?, ?, ?, ?)"
+PUT_BLOCK = "INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?)"
+DROP_PARTIAL = "DELETE FROM partials WHERE temporary = ?"
+DROP_BLOCKS = "DELETE FROM blocks WHERE temporary = ?"
+PARTIALS = "SELECT key, etag, size, temporary, algorithm FROM partials"
+BLOCKS = "SELECT start, size, crc FROM blocks WHERE temporary = ? ORDER BY start"
 
 
 def end_of_keys(end: str | None) -> str | bytes:
@@ -79,11 +93,6 @@ PUT_RAW = PUT.replace("(?", "(CAST(? AS TEXT)", 1)  # as GONE_RAW
 
 
 def to_row(outcome: Outcome, kind: NumberedKind, base: str, run: int, now: float) -> tuple[Any, ...]:
-    """The row of an outcome of this kind; its key is bytes where these are no UTF-8. Raises `JournalError` for a
-    key or size that no journal can hold."""
-    ref, _, path, _, detail, _, checksum, part_sizes, computed, _, _, version_id, *counts, _, metadata = (
-        outcome
-    )
     """The row of an outcome of this kind; its key is bytes where these are no UTF-8. Raises `JournalError` for a
     key or size that no journal can hold."""
     ref, _, path, _, detail, _, checksum, part_sizes, computed, _, _, version_id, *counts, _, metadata = (
@@ -188,3 +197,30 @@ def _seal(content: Sequence[Any], kind: NumberedKind, metadata: str) -> int:
     if metadata != "":  # else sealed as in version 3
         texts += f"\0{metadata}"
     return zlib.crc32(texts.encode("utf-8", "surrogateescape"), zlib.crc32(numbers, kind.seal))
+
+
+def key_bytes(key: str) -> str | bytes:
+    """A key as a parameter that stands in CAST(? AS TEXT): one whose bytes are no UTF-8 (lone surrogates) as
+    those very bytes, any other as it is. Raises ValueError for what no bytes stand behind."""
+    if key.isascii():
+        return key
+    raw = key.encode("utf-8", "surrogateescape")
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return raw
+    return key
+
+
+def partial_row(partial: Partial) -> tuple[Any, ...]:
+    key, etag = storable(partial.key), storable(partial.etag)
+    return partial.temporary, key, etag, partial.size, partial.algorithm
+
+
+def block_row(temporary: str, block: Block) -> tuple[Any, ...]:
+    return temporary, block.start, block.size, block.crc.to_bytes(8, "big")
+
+
+def to_block(row: tuple[Any, ...]) -> Block:
+    start, size, crc = row
+    return Block(start, size, int.from_bytes(crc, "big"))

@@ -11,7 +11,7 @@ from typing import Any
 
 from s3haul.core.series import Sample
 from s3haul.core.timings import PrefixTime, SlowObject
-from s3haul.journal.storable import storable
+from s3haul.journal.kinds import storable
 
 SERIES_TABLES = (
     """CREATE TABLE samples (run INTEGER NOT NULL, start REAL NOT NULL, seconds REAL NOT NULL, bytes INTEGER NOT NULL,

@@ -9,7 +9,7 @@ from s3haul.core.space import SpaceEstimate
 from s3haul.core.text import human_bytes
 from s3haul.diagnose.evidence import ErrorSummary, Step, StepResult
 from s3haul.disk import Tree
-from s3haul.disk.trial import LONGEST_NAME, Trial, try_out
+from s3haul.disk.probe import LONGEST_NAME, Trial, try_out
 from s3haul.errors import DestinationError
 from s3haul.models import ObjectRef
 from s3haul.options import DestinationOptions

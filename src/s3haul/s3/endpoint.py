@@ -1,12 +1,16 @@
-"""The address that requests are sent to. Opens no connection.
+"""The address that requests are sent to, the credentials that sign them, and limits of both transports. Opens no connection.
 
 `aws.transport` gets the URL of the bucket from botocore's endpoint rules; this module parses it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 _PORTS = {"https": 443, "http": 80}
+CONNECT_TIMEOUT = 10  # seconds
+SPARE_CONNECTIONS = 8  # in addition to those of GETs: for listings and HEADs
+REDIRECTS = frozenset({301, 302, 303, 307, 308})  # statuses, never followed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +45,17 @@ def parse(url: str, region: str) -> Endpoint:
         base=parts.path.rstrip("/"),
         region=region,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The credentials of one identity. `expires_at` is in epoch seconds of the clock of this machine."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
+    expires_at: float | None = None
+
+
+# Awaited before each request. It may wait until the credentials are renewed.
+FetchCredentials = Callable[[], Awaitable[Credentials]]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pycurl
 
-from s3haul.s3.limits import CONNECT_TIMEOUT
+from s3haul.s3.endpoint import CONNECT_TIMEOUT
 from s3haul.store.protocol import OnTiming, RequestTiming
 
 # A connection that was idle for longer is not reused. Servers close idle connections after about this time, and a

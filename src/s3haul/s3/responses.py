@@ -1,4 +1,4 @@
-"""Converts headers and parsed bodies of S3 responses to the records of `models`. Pure.
+"""Converts headers and parsed bodies of S3 responses to the records of `models`. Sends nothing.
 
 Checksums are read from the raw headers, because the SDK knows only five of the ten algorithms. Sources: S3 service
 model 2006-03-01 and recorded responses.
@@ -6,11 +6,12 @@ model 2006-03-01 and recorded responses.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import (
     Checksum,
     ListPage,
@@ -34,6 +35,13 @@ _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASC
 _MOST_DIGITS = 19  # of a number that fits into 64 bits
 _COMPOSITE = re.compile(r".+-\d+", re.ASCII)
 _LIST_MEMBERS = frozenset({"Name", "KeyCount", "MaxKeys", "IsTruncated", "Contents", "CommonPrefixes"})
+PARTS_PER_PAGE = 1000
+MOST_PARTS = 10_000
+ATTRIBUTES = ("Checksum", "ObjectParts", "ObjectSize")
+_NOT_ABOUT_PARTS = frozenset({"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "RequestTimeout"})
+_NO_LAYOUT = frozenset({"AccessDenied", "NotImplemented", "MethodNotAllowed"})
+# Fetches the page after this part number (None: the first page), in the form that botocore returns.
+AskPage = Callable[[int | None], Awaitable[Mapping[str, Any]]]
 
 
 def object_meta(status: int, headers: Mapping[str, str], *, dated: bool = True) -> ObjectMeta:
@@ -201,3 +209,29 @@ def _number(text: str | None) -> int | None:
     if text is None or len(text) > _MOST_DIGITS or not (text.isascii() and text.isdecimal()):
         return None
     return int(text)
+
+
+async def read_layout(ask: AskPage) -> PartLayout | None:
+    """Fetch all pages. None if the server does not support them, or permission is missing. Raises `StoreError`."""
+    pages: list[Mapping[str, Any]] = []
+    marker: int | None = None
+    while True:
+        try:
+            page = await ask(marker)
+        except StoreError as error:
+            if _means_no_layout(error.fault):
+                return None
+            raise
+        pages.append(page)
+        parts = page.get("ObjectParts", {})
+        following = parts.get("NextPartNumberMarker")
+        # A marker that does not increase would make this loop endless.
+        advances = following is not None and (marker or 0) < following <= MOST_PARTS
+        if not parts.get("IsTruncated") or not advances:
+            return part_layout(pages)
+        marker = following
+
+
+def _means_no_layout(fault: Fault) -> bool:
+    refused = fault.code in _NO_LAYOUT or (fault.status == 400 and fault.code not in _NOT_ABOUT_PARTS)
+    return fault.kind is FaultKind.HTTP and refused

@@ -17,15 +17,13 @@ from s3haul.models import ListPage, ObjectMeta, PartLayout, VersionPage
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.s3 import documents, list_pages, responses
 from s3haul.s3.client import Request, RequestClient
-from s3haul.s3.credentials import FetchCredentials
-from s3haul.s3.endpoint import Endpoint
+from s3haul.s3.endpoint import SPARE_CONNECTIONS, Endpoint, FetchCredentials
 from s3haul.s3.exchange import Response
 from s3haul.s3.faults import refuses_a_header, service_fault
 from s3haul.s3.handles import Network
-from s3haul.s3.layout import ATTRIBUTES, PARTS_PER_PAGE, read_layout
-from s3haul.s3.limits import SPARE_CONNECTIONS
+from s3haul.s3.list_pages import version_page
+from s3haul.s3.responses import ATTRIBUTES, PARTS_PER_PAGE, read_layout
 from s3haul.s3.small_objects import SmallObjectThread
-from s3haul.s3.version_pages import version_page
 from s3haul.s3.web_pages import interception
 from s3haul.store.protocol import Chunk, Consume, GetRequest, OnData, SmallObjectWork
 
