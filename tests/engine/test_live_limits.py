@@ -10,7 +10,7 @@ import pytest
 from contract.memory import MemoryStore, stored
 from engine.harness import DONE, run_once, states
 from s3haul.disk.limits_file import NAME, LimitsFile
-from s3haul.engine import live_limits
+from s3haul.engine import periodic
 from s3haul.errors import UsageError
 from s3haul.events import Noted, Warned
 from s3haul.options import LimitOptions
@@ -18,7 +18,7 @@ from s3haul.options import LimitOptions
 
 @pytest.fixture(autouse=True)
 def often(monkeypatch):
-    monkeypatch.setattr(live_limits, "EVERY", 0.01)
+    monkeypatch.setattr(periodic, "EVERY", 0.01)
 
 
 class Held(MemoryStore):

@@ -152,7 +152,7 @@ async def test_an_error_of_the_journal_in_the_last_batch_ends_the_run(tmp_path, 
     def full(*_):
         raise JournalError("the journal is full")
 
-    monkeypatch.setattr("s3haul.engine.run.finish", full)
+    monkeypatch.setattr("s3haul.engine.dispatch.finish", full)
     with empty_server() as server:
         server.cloud.put(seed.BUCKET, "k", b"x", checksum="CRC64NVME", sse="aws:kms")
         async with opened(server, "curl", tmp_path / "home") as store:

@@ -19,10 +19,11 @@ from s3haul.diagnose.run_errors import run_error
 from s3haul.engine.batch import Batch
 from s3haul.engine.context import Context, ReadContext
 from s3haul.engine.decision import Decision, Target, decide_target, same_version
+from s3haul.engine.outcomes import finish
 from s3haul.engine.parallel_listing import ParallelListing
 from s3haul.engine.shadowing import Shadows, among_neighbours
 from s3haul.errors import S3HaulError, SourceError
-from s3haul.events import AlreadyDone, Finished, Listed, ListingEnded, Warned
+from s3haul.events import AlreadyDone, Listed, ListingEnded, Warned
 from s3haul.journal import KnownRow
 from s3haul.models import ObjectRef, Outcome, Partial, SafePath, State, UnusableEntry
 from s3haul.store.retrying import GaveUpError
@@ -303,10 +304,3 @@ async def _send(ctx: Context, queue: Queue, room: SpaceEstimate, survey: Survey)
     ]
     finish(ctx, survey.ended + skipped)
     await queue([target for target in survey.targets if target.decision is not Decision.SKIP])
-
-
-def finish(ctx: Context, outcomes: Sequence[Outcome]) -> None:
-    """The one way in which objects end: into the journal, then to whoever listens."""
-    ctx.journal.record_all(outcomes)
-    for outcome in outcomes:
-        ctx.emit(Finished(outcome))

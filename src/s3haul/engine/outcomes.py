@@ -1,9 +1,13 @@
-"""The Outcome of an object, as the journal keeps it: what was verified, or why there is no file. Pure."""
+"""The Outcome of an object: what was verified, or why there is no file; and where outcomes go."""
+
+from collections.abc import Sequence
 
 from s3haul.core.retry import Move
 from s3haul.disk import ObjectPathError
+from s3haul.engine.context import Context
 from s3haul.engine.validation import RefusedError
 from s3haul.engine.verification import Proof
+from s3haul.events import Finished
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, SafePath, State
 from s3haul.store.retrying import GaveUpError
 
@@ -52,3 +56,10 @@ def not_done(ref: ObjectRef, path: str, error: GaveUpError | RefusedError | Obje
                 return Outcome(ref, State.SKIPPED, path, "unstorable-name", error.message)
             reason = "path-in-the-way" if error.reason in _IN_THE_WAY else "file-refused"
             return Outcome(ref, State.FAILED, path, reason, error.message)
+
+
+def finish(ctx: Context, outcomes: Sequence[Outcome]) -> None:
+    """Record the outcomes and emit them. All objects end here."""
+    ctx.journal.record_all(outcomes)
+    for outcome in outcomes:
+        ctx.emit(Finished(outcome))

@@ -1,8 +1,8 @@
 """One run: which tasks it consists of, and how it ends.
 
-    outer task group: the credential refresher, a task that waits for a failure of the journal, the recorder
-        inner task group: the listing (small objects go to the batches, others to the channel),
-                          N workers (channel -> Outcome), a tick a second
+    outer task group: the credential refresher, a task that waits for a failure of the journal, the recorder, and two
+                      that look once a second for changed limits and for a disk that hangs
+        inner task group (`dispatch`): the listing, the workers, a tick a second
     inner group done -> outer tasks cancelled -> journal flushed and closed with the statistics of the run
 
 An exception group never leaves this module: it raises one error, the most informative one.
@@ -10,37 +10,28 @@ An exception group never leaves this module: it raises one error, the most infor
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from s3haul.core.stats import Stats
 from s3haul.core.timings import Timings
 from s3haul.disk import Destination
 from s3haul.engine.budget import Budget
-from s3haul.engine.channel import Channel
 from s3haul.engine.context import Context, ObjectSource, RoleCredentials, read_context
-from s3haul.engine.decision import Target
-from s3haul.engine.disk_watch import watch_disk
+from s3haul.engine.dispatch import Dispatcher
 from s3haul.engine.large_limiter import LargeTransferLimiter
-from s3haul.engine.listing import finish, produce
-from s3haul.engine.live_limits import follow_limits
-from s3haul.engine.object import transfer
-from s3haul.engine.object_sources import since_listed
+from s3haul.engine.periodic import follow_limits, warn_of_limitations, watch_disk
 from s3haul.engine.reconcile import reconcile
 from s3haul.engine.recorder import Recorder
-from s3haul.engine.signals import GRACE, Interruption
-from s3haul.engine.small_objects import SmallObjectFetcher, is_plain
+from s3haul.engine.signals import Interruption
 from s3haul.engine.tasks import most_telling
-from s3haul.engine.workers import DenialWatch, WorkerPool, conclude, limit_backlog
-from s3haul.errors import InterruptedRunError, LimitReachedError
-from s3haul.events import Emit, PartialsKept, Tick, Warned
+from s3haul.errors import InterruptedRunError
+from s3haul.events import Emit, PartialsKept
 from s3haul.journal import Journal, SourceIdentity
 from s3haul.journal.database import journal_path
-from s3haul.models import Outcome
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.store.protocol import ObjectStore
 from s3haul.threads import shielded
@@ -93,7 +84,7 @@ async def haul(job: Job, stats: Stats, emit: Emit) -> None:
                 finally:
                     recorder.end()
                     await shielded(asyncio.to_thread(journal.flush))
-                    _tell_limitations(ctx)
+                    warn_of_limitations(ctx)
                     await shielded(asyncio.to_thread(_report_partials, journal, emit))
             await shielded(asyncio.to_thread(_end_run, journal, number, stats))
         finally:
@@ -184,7 +175,9 @@ async def _work_through(
             helpers.append(outer.create_task(watch_disk(ctx, interruption.leave)))
             if job.credentials is not None:
                 helpers.append(outer.create_task(job.credentials.run()))
-            limit = await _haul_objects(ctx, interruption, recorder)
+            budget = Budget(ctx.options, ctx.clock())
+            await Dispatcher(ctx, budget, recorder).run(interruption)
+            limit = budget.error()
             if ctx.options.reconcile and limit is None and interruption.number is None:
                 await _reconcile(ctx, interruption)
             for helper in helpers:
@@ -210,102 +203,3 @@ async def _reconcile(ctx: Context, interruption: Interruption) -> None:
 
 async def _watch(failure: asyncio.Future[BaseException]) -> None:
     raise await failure
-
-
-async def _haul_objects(
-    ctx: Context, interruption: Interruption, recorder: Recorder
-) -> LimitReachedError | None:
-    """Returns how the run ends, if it came to a limit of its own."""
-    channel: Channel[Target] = Channel(QUEUE)
-    budget = Budget(ctx.options, ctx.clock())
-    watch = DenialWatch(ctx.limiter.health)
-
-    def record(outcomes: Sequence[Outcome]) -> None:
-        finish(ctx, outcomes)
-        for outcome in outcomes:
-            ctx.kms_throttling.saw(outcome)
-        watch.succeeded(outcomes[-1])
-
-    small = SmallObjectFetcher(ctx, record, channel.push)
-
-    async def see_through(target: Target) -> None:
-        began = ctx.clock()
-        outcome = since_listed(ctx, target, await transfer(ctx, target))
-        recorder.ended(target.ref.key, target.ref.size, began)
-        ctx.kms_throttling.saw(outcome)
-        await conclude(ctx, outcome, watch)
-        small.ended(target.ref.key)
-
-    async def queue(targets: Sequence[Target]) -> None:
-        await limit_backlog(ctx)
-        targets = budget.fitting(targets)
-        plain = [target for target in targets if small.available and is_plain(target)]
-        await small.submit(plain)
-        in_batches = {target.ref.key for target in plain}
-        for target in targets:
-            if target.ref.key not in in_batches:
-                await channel.send(target)
-        budget.stop_if_full(producer)
-
-    with closing(small):
-        async with asyncio.TaskGroup() as inner:
-            producer = inner.create_task(produce(ctx, queue))
-            workers = WorkerPool(inner, ctx.limiter, channel, see_through, ctx.kms_throttling.taken)
-            ctx.kms_throttling.on_entry = partial(_parked, small, workers)
-            ticker = inner.create_task(_tick(ctx, small.wake, budget, interruption))
-            inner.create_task(_close_after(producer, small, channel, ticker))
-
-            def drain() -> None:
-                small.drain()
-                channel.discard()
-                producer.cancel()
-
-            def cancel() -> None:
-                small.close()
-                workers.cancel()
-
-            interruption.drain, interruption.cancel = drain, cancel
-            if interruption.number is not None:  # the signal arrived before the tasks
-                drain()
-                cancel()
-    return budget.error()
-
-
-def _parked(small: SmallObjectFetcher, workers: WorkerPool, key: str) -> None:
-    """An object waits for KMS: others may use its worker and its place in the batch."""
-    small.ended(key)
-    workers.grow()
-    small.wake()
-
-
-async def _close_after(
-    producer: asyncio.Task[None],
-    small: SmallObjectFetcher,
-    channel: Channel[Target],
-    ticker: asyncio.Task[None],
-) -> None:
-    """Close the channel once no target can arrive any more: when the listing has ended, and the batches too, which
-    may hand objects back until then."""
-    try:
-        await asyncio.wait([producer])
-        await small.join()
-    finally:
-        channel.close()
-        ticker.cancel()
-
-
-async def _tick(ctx: Context, wake: Callable[[], None], budget: Budget, interruption: Interruption) -> None:
-    while True:
-        _tell_limitations(ctx)
-        await asyncio.sleep(1.0)
-        ctx.emit(Tick())
-        wake()
-        if budget.is_over(ctx.clock()):
-            interruption.drain()
-            asyncio.get_running_loop().call_later(GRACE, interruption.cancel)
-
-
-def _tell_limitations(ctx: Context) -> None:
-    """Warn about operations that the file system of the destination does not support."""
-    for sentence in ctx.destination.untold_limitations():
-        ctx.emit(Warned(sentence, "S3H-DST-12"))

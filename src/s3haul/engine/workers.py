@@ -1,4 +1,4 @@
-"""The workers: each takes a target from the channel, brings it to its one Outcome, and records that.
+"""The workers: each takes a target from the channel and brings it to its one Outcome.
 
 Whatever is raised here ends the run. `DenialWatch` distinguishes a few refused objects from a role that has lost its
 permissions.
@@ -13,7 +13,6 @@ from s3haul.diagnose.run_errors import run_error
 from s3haul.engine.channel import Channel, ChannelClosedError
 from s3haul.engine.context import Context
 from s3haul.engine.decision import Target
-from s3haul.engine.listing import finish
 from s3haul.engine.tasks import spawn
 from s3haul.errors import Fault, FaultKind
 from s3haul.models import Outcome, State
@@ -117,10 +116,3 @@ async def limit_backlog(ctx: Context) -> None:
     """Wait for the journal if outcomes arrive faster than the disk stores them."""
     if ctx.journal.backlog > MAX_BACKLOG:
         await in_thread(ctx.threads, ctx.journal.flush)
-
-
-async def conclude(ctx: Context, outcome: Outcome, watch: DenialWatch) -> None:
-    """Record an outcome, and check what it says about the run."""
-    finish(ctx, (outcome,))
-    await limit_backlog(ctx)
-    await watch.observe(ctx, outcome)

@@ -20,8 +20,12 @@ class KmsThrottling:
     def __init__(self, limiter: ConcurrencyLimiter) -> None:
         self.limiter = limiter
         self._count = 0
-        self.on_entry: Callable[[str], None] = lambda _key: None  # is given the key
+        self._on_entry: Callable[[str], None] = lambda _key: None
         self._plain = self._encrypted = 0.0
+
+    def call_on_entry(self, callback: Callable[[str], None]) -> None:
+        """Call this with the key of each object that enters."""
+        self._on_entry = callback
 
     def saw(self, outcome: Outcome) -> None:
         """Count which kind of object was read lately."""
@@ -44,7 +48,7 @@ class KmsThrottling:
         if not self.helps:
             return False
         self._count += 1
-        self.on_entry(key)
+        self._on_entry(key)
         return True
 
     def taken(self) -> int:
