@@ -94,7 +94,7 @@ class SourceOptions:
 class Existing(StrEnum):
     """What to do about a file that no journal knows."""
 
-    VERIFY = "verify"  # same size and time: hash it against the stored checksum; else fetch
+    VERIFY = "verify"  # same size: hash it against the stored checksum; else fetch
     OVERWRITE = "overwrite"
     SKIP = "skip"
 

@@ -28,10 +28,10 @@ async def test_at_most_the_limit_is_inside_and_the_others_wait():
     limiter, release = ConcurrencyLimiter(AdaptiveLimit(ceiling=3)), asyncio.Event()
     tasks = [asyncio.create_task(hold(limiter, release)) for _ in range(10)]
     await settle()
-    assert limiter.statistics() == {"busy": 3, "limit": 3.0, "waiting": 7}
+    assert (limiter.busy, limiter.limit, limiter.waiting) == (3, 3, 7)
     release.set()
     await asyncio.gather(*tasks)
-    assert limiter.statistics() == {"busy": 0, "limit": 3.0, "waiting": 0}
+    assert (limiter.busy, limiter.limit, limiter.waiting) == (0, 3, 0)
 
 
 async def test_a_cancelled_waiter_does_not_keep_its_place():
@@ -44,7 +44,7 @@ async def test_a_cancelled_waiter_does_not_keep_its_place():
     release.set()
     await holder
     await waiters[1]
-    assert limiter.statistics()["busy"] == 0
+    assert limiter.busy == 0
 
 
 async def test_everybody_waits_during_a_pause():
@@ -53,7 +53,7 @@ async def test_everybody_waits_during_a_pause():
     adaptive_limit.paused_until = asyncio.get_running_loop().time() + 3600
     task = asyncio.create_task(hold(limiter, release))
     await settle()
-    assert limiter.statistics()["busy"] == 0
+    assert limiter.busy == 0
     task.cancel()
 
 
@@ -64,11 +64,11 @@ async def test_throttling_lowers_the_limit_and_success_raises_it():
         limiter.throttled(None)
     tasks = [asyncio.create_task(hold(limiter, release)) for _ in range(8)]
     await settle()
-    assert limiter.statistics()["busy"] == 4
+    assert limiter.busy == 4
     adaptive_limit.limit = 8.0
     limiter.succeeded()
     await settle()
-    assert limiter.statistics()["busy"] == 8
+    assert limiter.busy == 8
     release.set()
     await asyncio.gather(*tasks)
 

@@ -63,7 +63,7 @@ def plan_ranges(
 ) -> RangePlan | None:
     """The ranges of an object of `size` bytes, or None for one plain GET.
 
-    `part_sizes` are those of a COMPOSITE checksum, in order, or nothing; `dear` says that each request
+    `part_sizes` are those of a COMPOSITE checksum, in order, or nothing; `costs_kms` says that each request
     costs a KMS call.
     """
     if size <= options.above:

@@ -22,10 +22,6 @@ class Rate:
         self._seconds_each = 1.0 / per_second
         self._free_at = float("-inf")  # when all that was spent is paid
 
-    def change(self, per_second: float) -> None:
-        """So many a second from now on."""
-        self._seconds_each = 1.0 / per_second
-
     def wait(self, now: float) -> float:
         """Seconds until something may happen, 0 if it may now."""
         return max(0.0, self._free_at - now)

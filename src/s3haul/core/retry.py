@@ -1,7 +1,7 @@
 """What to do about one failed request: a table from kind, code and status to an action.
 
-Pure: the attempt number, the time spent and the random number come in; an `Action` comes out. The
-engine is the one owner of retries for objects and pages; the SDK's own are off.
+Pure: the attempt number, the time spent and the random number come in; an `Action` comes out. `store`
+is the one owner of retries for objects and pages; the SDK's own are off.
 Codes: S3 API reference "Error responses"; the KMS texts are those that S3 passes through.
 """
 

@@ -96,9 +96,8 @@ class LargeTransferLimiter:
         self._of[owner] += 1
 
     def _allowed(self) -> int:
-        limiter = self._limiter.statistics()
-        limit = int(limiter["limit"])
-        small = int(limiter["busy"] + limiter["waiting"]) - self._taken
+        limit = self._limiter.limit
+        small = self._limiter.busy + self._limiter.waiting - self._taken
         return max(1, min(self._most, self._worth, limit - max(0, min(small, limit // 2))))
 
 

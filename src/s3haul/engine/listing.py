@@ -22,6 +22,7 @@ from s3haul.engine.decision import Decision, Target, decide_target, same_version
 from s3haul.engine.outcomes import finish
 from s3haul.engine.parallel_listing import ParallelListing
 from s3haul.engine.shadowing import Shadows, among_neighbours
+from s3haul.engine.writers import drop_partial
 from s3haul.errors import S3HaulError, SourceError
 from s3haul.events import AlreadyDone, Listed, ListingEnded, Warned
 from s3haul.journal import KnownRow
@@ -156,7 +157,7 @@ def _files_across(ctx: Context, prefix: str, point: str) -> list[str]:
 
 def _look_at(ctx: Context, shadows: Shadows[Entry], left: dict[str, Partial], batch: Batch) -> Survey:
     """One page against the journal and the disk. Runs in a thread."""
-    placed = _place(ctx, shadows, batch)
+    placed = _join(ctx, shadows, batch)
     if not is_whole(ctx):
         placed = among_neighbours(ctx, placed)
     survey = _survey(ctx, placed, left)
@@ -180,25 +181,20 @@ def _left_over(ctx: Context) -> dict[str, Partial]:
     left: dict[str, Partial] = {}
     for found in ctx.journal.partials():
         if found.key in left:
-            _drop(ctx, found)
+            drop_partial(ctx, found)
         else:
             left[found.key] = found
     return left
-
-
-def _drop(ctx: Context, partial: Partial) -> None:
-    ctx.destination.remove_temporary(partial.temporary)
-    ctx.journal.forget(partial.temporary)
 
 
 def _drop_listed(ctx: Context, left: dict[str, Partial], prefixes: tuple[str, ...]) -> None:
     """Nobody will ask again for objects that are not listed any more."""
     for key, forgotten in left.items():
         if key.startswith(prefixes):
-            _drop(ctx, forgotten)
+            drop_partial(ctx, forgotten)
 
 
-def _place(ctx: Context, shadows: Shadows[Entry], batch: Batch) -> list[Placed]:
+def _join(ctx: Context, shadows: Shadows[Entry], batch: Batch) -> list[Placed]:
     """Join a batch with the journal's rows of the same keys; rows without an entry are gone."""
     first, end = batch.interval
     behind = just_after(batch.refs[-1].key) if batch.refs else first
@@ -230,27 +226,27 @@ def _survey(ctx: Context, placed: Sequence[Placed], left: dict[str, Partial]) ->
     survey, replaced, absent = Survey(), list[str](), set[tuple[str, ...]]()
     selected = choice(ctx.options, ctx.source.base)
     for (ref, row), shadowed in placed:
-        partial = left.pop(ref.key, None) if left else None
+        part = left.pop(ref.key, None) if left else None
         if not selected(ref):
             survey.filtered += 1
             continue
-        path = _settle(ctx, ref, row, absent, shadowed=shadowed)
+        path = _path_moving_files(ctx, ref, row, absent, shadowed=shadowed)
         on_disk = ctx.destination.stat(path, absent)
         target = decide_target(ref, path, row, on_disk, ctx.options)
         if target.decision is Decision.KEEP:
             survey.kept += 1
             survey.kept_bytes += ref.size
-            if partial:
-                _drop(ctx, partial)
+            if part:
+                drop_partial(ctx, part)
         else:
             if target.decision is Decision.FETCH:
                 survey.files += on_disk is None
                 survey.replacing += on_disk is not None and not path.directory
                 survey.space += ref.size - (on_disk.size if on_disk and on_disk.is_regular else 0)
-            if partial:
-                survey.space -= ctx.destination.temporary_space(partial.temporary)
-                blocks = ctx.journal.blocks(partial.temporary)
-                target = target._replace(left=partial._replace(blocks=blocks))
+            if part:
+                survey.space -= ctx.destination.temporary_space(part.temporary)
+                blocks = ctx.journal.blocks(part.temporary)
+                target = target._replace(left=part._replace(blocks=blocks))
             survey.targets.append(target)
             if row is not None and row.state is State.DONE:
                 replaced.append(ref.key)
@@ -260,7 +256,7 @@ def _survey(ctx: Context, placed: Sequence[Placed], left: dict[str, Partial]) ->
     return survey
 
 
-def _settle(
+def _path_moving_files(
     ctx: Context, ref: ObjectRef, row: KnownRow | None, absent: set[tuple[str, ...]], *, shadowed: bool
 ) -> SafePath:
     """The object's path on this disk. What landed before the key became another key's directory moves

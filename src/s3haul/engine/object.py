@@ -16,7 +16,7 @@ from s3haul.engine.decision import Decision, Target
 from s3haul.engine.existing import verify_existing
 from s3haul.engine.outcomes import done, not_done
 from s3haul.engine.part_layout import stored_parts
-from s3haul.engine.ranged import drop, fetch_in_ranges
+from s3haul.engine.ranged import fetch_in_ranges
 from s3haul.engine.validation import (
     RefusedError,
     check_complete,
@@ -25,11 +25,11 @@ from s3haul.engine.validation import (
     demand_encryption,
 )
 from s3haul.engine.verification import Check, Parts, PartsNeededError, Proof, check_for, wanted_checksum
-from s3haul.engine.writers import SMALL, writer_for
+from s3haul.engine.writers import drop_partial, writer_for
 from s3haul.errors import Fault, FaultKind
 from s3haul.events import Received
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, Partial, SafePath, State
-from s3haul.store.protocol import Chunk, GetRequest, OnData
+from s3haul.store.protocol import LARGEST_IN_MEMORY, Chunk, GetRequest, OnData
 from s3haul.store.retrying import GaveUpError
 from s3haul.threads import in_thread
 
@@ -52,15 +52,15 @@ async def _versions(ctx: Context, target: Target) -> Outcome:
         return Outcome(ref, State.DONE, str(target.path))
     if target.decision is Decision.VERIFY and (adopted := await verify_existing(ctx, ref, target.path)):
         if target.left:
-            await drop(ctx, target.left)
+            await in_thread(ctx.threads, drop_partial, ctx, target.left)
         return adopted
     left, fault = target.left, target.fault
     for _ in range(MAX_CHANGES):
         try:
-            if ref.size > SMALL or ref.size > ctx.options.ranges.above:
+            if ref.size > LARGEST_IN_MEMORY or ref.size > ctx.options.ranges.above:
                 return await _large(ctx, ref, target.path, left)
             if left is not None:  # of a version that was larger
-                await drop(ctx, left)
+                await in_thread(ctx.threads, drop_partial, ctx, left)
                 left = None
             return await WholeDownload(ctx, ref, target.path).run(fault)
         except GaveUpError as gave_up:
@@ -68,7 +68,7 @@ async def _versions(ctx: Context, target: Target) -> Outcome:
                 raise
         fault = None
         if left is not None:
-            await drop(ctx, left)
+            await in_thread(ctx.threads, drop_partial, ctx, left)
             left = None
         current = await ctx.store.head(ref.key, version_id=ref.version_id)
         ref = current.ref(ref.key)._replace(version_id=ref.version_id)

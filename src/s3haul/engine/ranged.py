@@ -33,7 +33,7 @@ from s3haul.engine.verification import (
     proof_of,
     wanted_checksum,
 )
-from s3haul.engine.writers import LargeFile
+from s3haul.engine.writers import LargeFile, drop_partial
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.events import Received, Resumed, Retrying
 from s3haul.models import Block, ObjectMeta, ObjectRef, Outcome, Partial, SafePath
@@ -61,21 +61,17 @@ async def fetch_in_ranges(
             if not parts.sizes:
                 demand_checksum(UNKNOWN_PARTS, ctx.options)
                 wanted = UNKNOWN_PARTS
-        cut = plan_ranges(ref.size, parts.sizes, ctx.options.ranges, costs_kms=costs_kms_call(meta))
-        if cut is not None:
-            fetch = RangedFetch(ctx, ref._replace(etag=meta.etag), path, cut=cut, wanted=wanted, parts=parts)
+        plan = plan_ranges(ref.size, parts.sizes, ctx.options.ranges, costs_kms=costs_kms_call(meta))
+        if plan is not None:
+            fetch = RangedFetch(
+                ctx, ref._replace(etag=meta.etag), path, plan=plan, wanted=wanted, parts=parts
+            )
     if fetch is None:
         if left is not None:
-            await drop(ctx, left)
+            await in_thread(ctx.threads, drop_partial, ctx, left)
         return None
     proof = await fetch.run(left)
     return done(ref, path, meta, proof, attempts=fetch.attempts, fetched=fetch.fetched)
-
-
-async def drop(ctx: Context, left: Partial) -> None:
-    """Delete a partial file of an earlier run."""
-    ctx.journal.forget(left.temporary)
-    await in_thread(ctx.threads, ctx.destination.remove_temporary, left.temporary)
 
 
 async def _look(ctx: Context, ref: ObjectRef) -> tuple[ObjectMeta, Wanted] | None:
@@ -104,18 +100,18 @@ class RangedFetch:
     """Fetches one version of one object. `fetched` counts body bytes, `attempts` is the most that one request took."""
 
     def __init__(
-        self, ctx: Context, ref: ObjectRef, path: SafePath, *, cut: RangePlan, wanted: Wanted, parts: Parts
+        self, ctx: Context, ref: ObjectRef, path: SafePath, *, plan: RangePlan, wanted: Wanted, parts: Parts
     ) -> None:
-        self._ctx, self._ref, self._path, self._plan, self._wanted = ctx, ref, path, cut, wanted
+        self._ctx, self._ref, self._path, self._plan, self._wanted = ctx, ref, path, plan, wanted
         self._parts = parts
         self._expected: Expected = expected(wanted, parts.digests, len(parts.sizes))
-        self._block_map = BlockMap(cut, self._expected.block_algorithm)
+        self._block_map = BlockMap(plan, self._expected.block_algorithm)
         self._update = CRCS[self._block_map.algorithm].update
         self._file = LargeFile(ctx)
         self._hashing = (
             None
             if self._expected.combines
-            else Hashing(cut, self._block_map, self._expected.algorithm, self._file.feed)
+            else Hashing(plan, self._block_map, self._expected.algorithm, self._file.feed)
         )
         self._name = ""  # of the temporary file
         self._booked = False
@@ -144,7 +140,7 @@ class RangedFetch:
 
     async def _end(self, *, keep: bool) -> None:
         """Keep or delete the temporary file. After the rename there is none: a run may be cancelled just behind it."""
-        if keep and not self._file.has_its_name:
+        if keep and not self._file.is_settled:
             await self._file.set_aside()
         else:
             if self._booked:  # first: a cancellation may skip what follows
@@ -161,7 +157,7 @@ class RangedFetch:
                 await self._hash_again(left.blocks)
                 return
             self._booked = False
-            await drop(self._ctx, left)
+            await in_thread(self._ctx.threads, drop_partial, self._ctx, left)
         await in_thread(self._ctx.threads, self._file.create, ref.size)
         self._name = self._file.temporary.name
 

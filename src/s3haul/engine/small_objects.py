@@ -22,9 +22,9 @@ from s3haul.errors import Fault
 from s3haul.events import Received
 from s3haul.models import ObjectMeta, ObjectRef, Outcome
 from s3haul.store.limiter import CROWDED
+from s3haul.store.protocol import LARGEST_IN_MEMORY
 from s3haul.threads import settle
 
-LARGEST = 1 << 20  # bytes
 QUEUE = 4096  # targets that wait or are under way
 MOST_HANDED_BACK = 256  # not yet finished by the general path
 MOST_IN_VAIN = 8  # the same while no request works: let the general path find out why
@@ -42,7 +42,7 @@ def is_plain(target: Target) -> bool:
     ref = target.ref
     return (
         target.decision is Decision.FETCH
-        and ref.size <= LARGEST
+        and ref.size <= LARGEST_IN_MEMORY
         and bool(ref.etag)
         and ref.version_id is None
         and ref.checksum_type != "COMPOSITE"  # the parts must be asked for

@@ -9,13 +9,12 @@ from typing import Protocol, Self
 from s3haul.core.checksums import Data
 from s3haul.disk import Temporary
 from s3haul.engine.context import Context
-from s3haul.models import SafePath
-from s3haul.store.protocol import Chunk
+from s3haul.models import Partial, SafePath
+from s3haul.store.protocol import LARGEST_IN_MEMORY, Chunk
 from s3haul.threads import in_thread
 
 BLOCK = 1 << 20  # bytes that are read at a time
 VISIT = 16 << 20
-SMALL = 1 << 20  # bytes; up to here a body is kept in memory
 
 
 class Writer(Protocol):
@@ -40,7 +39,7 @@ class Writer(Protocol):
 
 def writer_for(ctx: Context, path: SafePath, size: int, mtime: float) -> Writer:
     """The writer for `size` bytes that will be `path`."""
-    return MemoryWriter(ctx, path, mtime) if size <= SMALL else FileWriter(ctx, path, size, mtime)
+    return MemoryWriter(ctx, path, mtime) if size <= LARGEST_IN_MEMORY else FileWriter(ctx, path, size, mtime)
 
 
 class MemoryWriter:
@@ -115,8 +114,8 @@ class LargeFile:
         return bool(self._opened)
 
     @property
-    def has_its_name(self) -> bool:
-        """Whether the file has been published."""
+    def is_settled(self) -> bool:
+        """Whether the file has been published, set aside or discarded."""
         return bool(self._opened) and not self.temporary.name
 
     def create(self, size: int) -> None:
@@ -149,8 +148,8 @@ class LargeFile:
         await in_thread(self._ctx.threads, self._disk.publish, self.temporary, path, mtime)
 
     async def discard(self) -> None:
-        """Remove the file, unless it has been published or set aside."""
-        if not self.has_its_name:
+        """Remove the file, unless it is settled."""
+        if not self.is_settled:
             for temporary in self._opened:
                 await in_thread(self._ctx.threads, self._disk.discard, temporary)
 
@@ -163,3 +162,9 @@ class LargeFile:
         while start < stop and (data := self._disk.read(self.temporary, min(BLOCK, stop - start), start)):
             update(data)
             start += len(data)
+
+
+def drop_partial(ctx: Context, partial: Partial) -> None:
+    """Delete a partial file of an earlier run. Blocks: call it in a thread."""
+    ctx.destination.remove_temporary(partial.temporary)
+    ctx.journal.forget(partial.temporary)

@@ -43,7 +43,7 @@ _END = "UPDATE runs SET ended = ?, complete = ?, exit_code = ?, listed = ?, list
 class Journal:
     """Create it with `open`; end it with `close`. All methods may be called from any thread.
 
-    `record*`, `mark_gone*`, `begin`, `landed` and `forget` only queue and never block; the others may access the disk.
+    `record*`, `mark_gone*`, `begin`, `block_stored` and `forget` only queue and never block; the others may access the disk.
     After an error in the writer's thread, all methods raise that error.
     """
 
@@ -173,7 +173,7 @@ class Journal:
         return self._reader.blocks(temporary)
 
     def mark_gone(self, keys: Iterable[str]) -> None:
-        """These keys are no longer listed: their rows stay, but out of the manifest.
+        """These keys are no longer listed, or are about to be replaced: their rows stay, but out of the manifest.
 
         What this run has recorded is listed: it may be an entry that is not UTF-8, which a page tells that does not
         cover its place among the keys.

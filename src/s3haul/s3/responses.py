@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from s3haul.core.checksums import MAX_PARTS
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import (
     Checksum,
@@ -36,7 +37,6 @@ _MOST_DIGITS = 19  # of a number that fits into 64 bits
 _COMPOSITE = re.compile(r".+-\d+", re.ASCII)
 _LIST_MEMBERS = frozenset({"Name", "KeyCount", "MaxKeys", "IsTruncated", "Contents", "CommonPrefixes"})
 PARTS_PER_PAGE = 1000
-MOST_PARTS = 10_000
 ATTRIBUTES = ("Checksum", "ObjectParts", "ObjectSize")
 _NOT_ABOUT_PARTS = frozenset({"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "RequestTimeout"})
 _NO_LAYOUT = frozenset({"AccessDenied", "NotImplemented", "MethodNotAllowed"})
@@ -226,7 +226,7 @@ async def read_layout(ask: AskPage) -> PartLayout | None:
         parts = page.get("ObjectParts", {})
         following = parts.get("NextPartNumberMarker")
         # A marker that does not increase would make this loop endless.
-        advances = following is not None and (marker or 0) < following <= MOST_PARTS
+        advances = following is not None and (marker or 0) < following <= MAX_PARTS
         if not parts.get("IsTruncated") or not advances:
             return part_layout(pages)
         marker = following

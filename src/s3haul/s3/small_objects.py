@@ -17,9 +17,7 @@ from s3haul.s3.exchange import Response
 from s3haul.s3.headers import ViolationError, parse_head
 from s3haul.s3.responses import object_meta
 from s3haul.s3.transfers import TransferThread
-from s3haul.store.protocol import SmallObjectWork
-
-LARGEST_BODY = 1 << 20  # bytes; a server that sends more is cut off
+from s3haul.store.protocol import LARGEST_IN_MEMORY, SmallObjectWork
 
 
 class _SmallExchange:
@@ -39,7 +37,7 @@ class _SmallExchange:
         handle.setopt(pycurl.HTTPHEADER, self.request[1])
         handle.setopt(pycurl.HEADERFUNCTION, self._lines.append)
         handle.setopt(pycurl.WRITEFUNCTION, self._body.append)
-        handle.setopt(pycurl.MAXFILESIZE_LARGE, LARGEST_BODY)
+        handle.setopt(pycurl.MAXFILESIZE_LARGE, LARGEST_IN_MEMORY)  # a server that sends more is cut off
 
     def end(self, handle: pycurl.Curl | None, code: int, message: str) -> None:  # noqa: ARG002 - as in `Exchange`
         lines, body, ref = self._lines, self._body, self.ref

@@ -175,7 +175,3 @@ class ConcurrencyLimiter:
             waiter = self._waiters.popleft()
             if not waiter.done():
                 waiter.set_result(None)
-
-    def statistics(self) -> dict[str, float]:
-        """The debugging view."""
-        return {"busy": self._busy, "limit": self._adaptive_limit.limit, "waiting": len(self._waiters)}

@@ -10,6 +10,8 @@ from typing import NamedTuple, Protocol
 from s3haul.errors import Fault
 from s3haul.models import ListPage, ObjectMeta, ObjectRef, PartLayout, VersionPage
 
+LARGEST_IN_MEMORY = 1 << 20  # bytes of a body; a larger one is written to its file chunk by chunk
+
 # Bytes of a body.
 Chunk = bytes | memoryview
 # Takes the chunks of a body, in order, one at a time. A chunk is valid only during the call. An exception ends the
