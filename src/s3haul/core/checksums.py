@@ -15,6 +15,7 @@ import binascii
 import hashlib
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from awscrt import checksums as crt
@@ -119,16 +120,31 @@ class _XxHash:
         return bytes(self._hash.finalize())
 
 
+class Crc(NamedTuple):
+    """A CRC as a function that starts at 0 and goes on from a value, and the value of two segments in sequence."""
+
+    update: Callable[[Data, int], int]
+    combine: Callable[[int, int, int], int]  # of the first, of the second, length of the second
+    size: int  # bytes of a raw digest, at most 8
+
+
+# The standard library's crc32 is faster than awscrt's.
+CRCS: Mapping[str, Crc] = {
+    "CRC64NVME": Crc(crt.crc64nvme, crt.combine_crc64nvme, 8),
+    "CRC32C": Crc(crt.crc32c, crt.combine_crc32c, 4),
+    "CRC32": Crc(zlib.crc32, crt.combine_crc32, 4),
+}
+
+
 class _Algorithm(NamedTuple):
     size: int  # bytes of a raw digest
     new: Callable[[], Hasher]
 
 
-# In order of preference: what is known for longest first, and of these what costs least. The standard library's crc32 is faster than awscrt's.
+# In order of preference: what is known for longest first, and of these what costs least. `new` returns a `Hasher`, which
+# must take memoryviews and give a digest at any time.
 _ALGORITHMS: Mapping[str, _Algorithm] = {
-    "CRC64NVME": _Algorithm(8, lambda: _Crc(crt.crc64nvme, 8)),
-    "CRC32C": _Algorithm(4, lambda: _Crc(crt.crc32c, 4)),
-    "CRC32": _Algorithm(4, lambda: _Crc(zlib.crc32, 4)),
+    **{name: _Algorithm(crc.size, partial(_Crc, crc.update, crc.size)) for name, crc in CRCS.items()},
     "SHA256": _Algorithm(32, hashlib.sha256),
     "SHA1": _Algorithm(20, lambda: hashlib.sha1(usedforsecurity=False)),
     "SHA512": _Algorithm(64, hashlib.sha512),
@@ -136,21 +152,6 @@ _ALGORITHMS: Mapping[str, _Algorithm] = {
     "XXHASH128": _Algorithm(16, lambda: _XxHash(crt.XXHash.new_xxhash3_128)),
     "XXHASH3": _Algorithm(8, lambda: _XxHash(crt.XXHash.new_xxhash3_64)),
     "XXHASH64": _Algorithm(8, lambda: _XxHash(crt.XXHash.new_xxhash64)),
-}
-
-
-class Crc(NamedTuple):
-    """A CRC as a function that goes on from a value, and the value of two segments, one behind the other."""
-
-    update: Callable[[Data, int], int]
-    combine: Callable[[int, int, int], int]  # of the first, of the second, length of the second
-    size: int  # bytes of a raw digest
-
-
-CRCS: Mapping[str, Crc] = {
-    "CRC64NVME": Crc(crt.crc64nvme, crt.combine_crc64nvme, 8),
-    "CRC32C": Crc(crt.crc32c, crt.combine_crc32c, 4),
-    "CRC32": Crc(zlib.crc32, crt.combine_crc32, 4),
 }
 
 
