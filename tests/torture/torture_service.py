@@ -7,6 +7,8 @@ import json
 import os
 import subprocess
 import time
+from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -14,6 +16,7 @@ from e2e.harness import SOURCE, Machine, bucket
 from s3haul.demo import seed
 from s3haul.demo.content import Generated
 from s3haul.demo.server import DemoServer
+from torture.forwarder import Forwarder
 
 OUTAGE = float(os.environ.get("S3HAUL_OUTAGE_SECONDS", "120"))
 STORM = float(os.environ.get("S3HAUL_STORM_SECONDS", "600"))
@@ -25,6 +28,7 @@ OUTAGES = {
     "reset": ("reset", {"after": 0}),
     "close": ("close", {}),
     "hang": ("stall", {"after": 0}),
+    "refused": None,  # nothing listens any more
 }
 
 
@@ -42,17 +46,33 @@ def machine(server, tmp_path):
     return Machine(server, tmp_path)
 
 
+@contextmanager
+def interrupted(server, host, kind):
+    """The outage, while the block runs."""
+    if OUTAGES[kind] is None:
+        host.refuse()
+    else:
+        effect, more = OUTAGES[kind]
+        server.faults.add(effect, operation="GetObject", **more)
+    try:
+        yield
+    finally:
+        server.faults.clear()
+        if OUTAGES[kind] is None:
+            host.accept()
+
+
 def outage(server, machine, dest, kind, seconds):
     """A run with an outage after 500 objects: its exit code, its summary, and seconds from its end to the run's."""
-    effect, more = OUTAGES[kind]
-    with machine.start("cp", SOURCE, str(dest), "--profile", "export", "--json", "--no-progress") as run:
-        while server.count("GetObject") < 500 and run.poll() is None:
-            time.sleep(0.005)
-        server.faults.add(effect, operation="GetObject", **more)
-        time.sleep(seconds)
-        server.faults.clear()
-        began = time.monotonic()
-        out, _ = run.communicate(timeout=seconds + 300)
+    with Forwarder(urlsplit(server.endpoint_url).port) as host:
+        machine.configure(endpoint_url=f"https://127.0.0.1:{host.port}")
+        with machine.start("cp", SOURCE, str(dest), "--profile", "export", "--json", "--no-progress") as run:
+            while server.count("GetObject") < 500 and run.poll() is None:
+                time.sleep(0.005)
+            with interrupted(server, host, kind):
+                time.sleep(seconds)
+            began = time.monotonic()
+            out, _ = run.communicate(timeout=seconds + 300)
     return run.returncode, json.loads(out), time.monotonic() - began
 
 
