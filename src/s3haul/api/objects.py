@@ -9,8 +9,7 @@ from s3haul.aws.session import open_store
 from s3haul.engine.context import ObjectSource, read_context
 from s3haul.engine.object_sources import ListedObjects
 from s3haul.engine.stored_report import StoredReport
-from s3haul.engine.version_keys import VersionStore
-from s3haul.engine.version_source import AllVersions, BucketAt
+from s3haul.engine.version_source import AllVersions, BucketAt, VersionStore
 from s3haul.errors import UsageError
 from s3haul.events import CredentialsRenewed, Emit, Event, Retrying, Warned
 from s3haul.options import AccessOptions, ListForm, ObjectList, SourceOptions, TransferOptions

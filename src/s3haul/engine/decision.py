@@ -44,6 +44,7 @@ def decide_target(
     """The target for one entry of the listing. `on_disk` describes what `path` is now."""
     if is_done(row, ref, path) and is_intact(on_disk, ref, path):
         return Target(ref, path, Decision.KEEP)
+    # The journal vouches for the bytes under the old path only: a file that was moved by hand is hashed again.
     if same_version(row, ref) and is_intact(on_disk, ref, path):
         return Target(ref, path, Decision.FETCH if path.directory else Decision.VERIFY)
     if ref.archived and not options.force_glacier_transfer:

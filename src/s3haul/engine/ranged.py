@@ -114,7 +114,7 @@ class RangedFetch:
             else Hashing(plan, self._block_map, self._expected.algorithm, self._file.feed)
         )
         self._name = ""  # of the temporary file
-        self._booked = False
+        self._begun = False
         self._resumed = 0  # bytes of an earlier run
         self.fetched = 0
         self.attempts = 1
@@ -135,7 +135,7 @@ class RangedFetch:
             keep = True
             raise
         finally:
-            await self._end(keep=keep and self._booked)
+            await self._end(keep=keep and self._begun)
         return proof
 
     async def _end(self, *, keep: bool) -> None:
@@ -143,7 +143,7 @@ class RangedFetch:
         if keep and not self._file.is_settled:
             await self._file.set_aside()
         else:
-            if self._booked:  # first: a cancellation may skip what follows
+            if self._begun:  # first: a cancellation may skip what follows
                 self._ctx.journal.forget(self._name)
             await self._file.discard()
 
@@ -152,11 +152,11 @@ class RangedFetch:
         ref = self._ref
         if left is not None:
             same = (left.etag, left.size, left.algorithm) == (ref.etag, ref.size, self._block_map.algorithm)
-            self._name, self._booked = left.temporary, same
+            self._name, self._begun = left.temporary, same
             if same and await self._file.reopen(left.temporary, ref.size):
                 await self._hash_again(left.blocks)
                 return
-            self._booked = False
+            self._begun = False
             await in_thread(self._ctx.threads, drop_partial, self._ctx, left)
         await in_thread(self._ctx.threads, self._file.create, ref.size)
         self._name = self._file.temporary.name
@@ -256,6 +256,7 @@ class RangedFetch:
             check_not_longer(stop - stream.position, chunk)
             file.write(chunk, stream.position)
             counter.add(len(chunk))
+            # In order: these callbacks run before the task that awaits `load` goes on, so that it finds every block.
             for number, crc in stream.add(chunk):
                 loop.call_soon_threadsafe(self._store_block, number, crc)
 
@@ -281,10 +282,10 @@ class RangedFetch:
     def _store_block(self, number: int, crc: int) -> None:
         block = self._block_map.store(number, crc)
         journal = self._ctx.journal
-        if not self._booked:
+        if not self._begun:
             ref, algorithm = self._ref, self._block_map.algorithm
             journal.begin(Partial(ref.key, ref.etag, ref.size, self._name, algorithm))
-            self._booked = True
+            self._begun = True
         journal.block_stored(self._name, block)
         if self._hashing and (segment := self._hashing.claim(number)) is not None:
             spawn(self._group, self._hashing.advance(segment))

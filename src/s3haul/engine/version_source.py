@@ -2,6 +2,10 @@
 
 Each object is fetched by its version, so that nothing that happens meanwhile changes it. Needs
 s3:ListBucketVersions and s3:GetObjectVersion.
+
+Where a run takes all versions, what the engine calls a key is key + NUL + version, so that each version is an object of
+its own, and `VersionStore` translates. No version has a NUL in it, and NUL sorts before everything else: versions of one
+key lie together, at the place of that key.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
@@ -10,9 +14,10 @@ from operator import attrgetter
 from s3haul.core.versions import PointInTime, VersionCheck
 from s3haul.engine.batch import Batch, SerialBatches
 from s3haul.engine.context import ReadContext
-from s3haul.engine.version_keys import named_apart
 from s3haul.errors import AccessError
-from s3haul.models import ObjectRef, VersionEntry, VersionPage
+from s3haul.models import NUL, ObjectMeta, ObjectRef, PartLayout, VersionEntry, VersionPage
+from s3haul.store.protocol import Consume, GetRequest, SmallObjects, SmallObjectWork
+from s3haul.store.wrapped import WrappedStore
 
 _PERMISSIONS = "let the role have s3:ListBucketVersions on the bucket, and s3:GetObjectVersion on its objects"
 
@@ -86,3 +91,39 @@ async def version_pages(ctx: ReadContext) -> AsyncIterator[VersionPage]:
             return
         assert page.next_key is not None, "a page without a marker was refused"
         marker = (page.next_key, page.next_version)
+
+
+def named_apart(ref: ObjectRef) -> ObjectRef:
+    """One version under a name of its own."""
+    return ref._replace(key=f"{ref.key}{NUL}{ref.version_id}")
+
+
+class VersionStore(WrappedStore):
+    """As `store.ObjectStore`, for keys that name a version."""
+
+    async def load(self, request: GetRequest, consume: Consume) -> ObjectMeta:
+        key, version = _apart(request.key)
+        return await self._store.load(request._replace(key=key, version_id=version), consume)
+
+    async def head(
+        self,
+        key: str,
+        *,
+        checksums: bool = False,
+        part_number: int | None = None,
+        version_id: str | None = None,  # noqa: ARG002 - the key names it
+    ) -> ObjectMeta:
+        key, version = _apart(key)
+        return await self._store.head(key, checksums=checksums, part_number=part_number, version_id=version)
+
+    async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:  # noqa: ARG002
+        key, version = _apart(key)
+        return await self._store.part_layout(key, version_id=version)
+
+    def small_objects(self, work: SmallObjectWork) -> SmallObjects | None:  # noqa: ARG002 - it asks by plain keys
+        return None
+
+
+def _apart(name: str) -> tuple[str, str]:
+    key, _, version = name.rpartition(NUL)
+    return key, version

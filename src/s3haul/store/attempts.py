@@ -1,4 +1,7 @@
-"""The attempts at one request: what a failure means for the next attempt and for other requests. Sends nothing itself."""
+"""The attempts at one request: what a failure means for the next attempt and for other requests.
+
+It sends nothing itself, except that `failed` may have another object tried, to tell a failure of this one from an outage.
+"""
 
 import asyncio
 import random
