@@ -34,7 +34,7 @@ def as_object(estimate: Estimate, past_rate: float | None) -> dict[str, Any]:
         "classes": {
             name: {"objects": objects, "bytes": size} for name, (objects, size) in estimate.classes.items()
         },
-        "largest": [{"key": key, "size": size} for size, key in estimate.largest_first],
+        "largest": [{"key": key, "size": size} for size, key in estimate.largest],
         "kms_calls": estimate.kms_calls,
         "seconds": round(estimate.needed_bytes / rate, 1),
         "rate": round(rate),
@@ -68,7 +68,7 @@ def _lines(estimate: Estimate, past_rate: float | None) -> Iterator[str]:
         yield f"{human_count(estimate.present)} of them are already here, according to the journal"
     if estimate.encoded:
         yield f"{human_count(estimate.encoded)} of them get another name on disk (s3haul help names)"
-    for size, key in estimate.largest_first[:3]:
+    for size, key in estimate.largest[:3]:
         yield f"largest: {human_bytes(size)} {show(key)}"
     yield (
         f"requests: {estimate.list_requests:,} LIST, {estimate.get_requests:,} GET,"

@@ -51,12 +51,14 @@ MARK = "~s3haul~"
 STATE_DIRECTORY = ".s3haul"
 NAME_MAX = 255  # bytes; Linux and macOS
 
-_FIRST_OF_OURS = {"", MARK[0], STATE_DIRECTORY[0]}
 _ROOM = NAME_MAX - len(MARK) - 1
 _PART, _LAST, _SHADOWED, _VERSION = "+", "=", "@", ":"
 _APART = {_LAST: "^", _SHADOWED: "#", _VERSION: "!"}
 _PLAIN = {end: plain for plain, end in _APART.items()}
 
+# Nearly all keys: each component is ASCII, and does not begin as one of our own names does.
+_COMPONENT = r"[\x01-\-0-}\x7f][\x01-.0-\x7f]{0,254}"
+_ORDINARY = re.compile(f"(?:{_COMPONENT}/)*{_COMPONENT}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _ESCAPED = re.compile("[%\x00\ud800-\udfff]+")
 # In the spelling that no disk folds: all but these, and what Windows drops at the end of a name.
@@ -77,6 +79,8 @@ def safe_path(
     if not key.startswith(base) or (base and not base.endswith("/")):
         raise ValueError("the key does not lie below the base")
     rest = key[len(base) :]
+    if not (directory or shadowed or versioned) and _ORDINARY.fullmatch(rest):
+        return SafePath(tuple(rest.split("/")))
     if not directory:
         if versioned:
             return SafePath(tuple(_version_names(rest)))
@@ -222,9 +226,8 @@ def _version_names(rest: str) -> Iterator[str]:
 
 def _is_ordinary(component: str, *, first: bool) -> bool:
     """Whether `component` can be a file name as it is, and none of ours."""
-    # Nearly all can, and are told by a look: all of our own names begin with one of these two.
-    if component.isascii() and component[:1] not in _FIRST_OF_OURS and "\0" not in component:
-        return len(component) <= NAME_MAX
+    if _ORDINARY.fullmatch(component):
+        return True
     if component in {"", ".", ".."} or _UNSTORABLE.search(component):
         return False
     if component.isascii():

@@ -6,7 +6,8 @@ It reads the listing as a run does. Of earlier runs it reads the journal only, n
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from heapq import heappush, heappushpop
+from heapq import nlargest
+from itertools import chain
 
 from s3haul.core.filters import choice, prefixes_to_list
 from s3haul.core.keypath import MARK
@@ -24,7 +25,8 @@ Known = Collection[tuple[str, str, int]]  # key, ETag and size of what is done
 Done = Callable[[Sequence[ObjectRef]], Known]
 Entry = tuple[ObjectRef, bool]  # whether it is done
 Fetched = list[tuple[ObjectRef, SafePath]]
-LARGEST = 10  # objects that are told
+LARGEST = 10  # objects that are shown
+_ENCODED = "/" + MARK  # the beginning of an encoded name
 
 
 @dataclass(slots=True)
@@ -56,7 +58,7 @@ class Estimate:
     classes: dict[str, tuple[int, int]] = field(default_factory=dict)
     reads: dict[str, int] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
-    largest: list[tuple[int, str]] = field(default_factory=list)  # a heap of size and key
+    largest: list[tuple[int, str]] = field(default_factory=list)  # size and key, the largest first
 
     @property
     def room(self) -> SpaceEstimate:
@@ -70,10 +72,6 @@ class Estimate:
         """At most; a HEAD that only looks an object up needs none."""
         return self.get_requests + self.head_requests - self.lookups
 
-    @property
-    def largest_first(self) -> list[tuple[int, str]]:
-        return sorted(self.largest, reverse=True)
-
     def looked_up(self, requests: int) -> None:
         """So many HEAD requests told what a list did not."""
         if requests:
@@ -81,17 +79,27 @@ class Estimate:
             self.head_requests += requests
             self.reads["STANDARD"] = self.reads.get("STANDARD", 0) + requests
 
-    def fetch(self, ref: ObjectRef, path: SafePath, ranges: RangeOptions) -> None:
-        """One object will be fetched: in ranges, if it is large."""
-        cut = plan_ranges(ref.size, (), ranges, costs_kms=True)
-        gets, heads = len(cut.requests) if cut else 1, int(ref.size > ranges.above)
-        self.needed_bytes += ref.size
-        self.get_requests += gets
-        self.head_requests += heads
-        self.encoded += any(part.startswith(MARK) for part in path.parts)
-        self.reads[ref.storage_class] = self.reads.get(ref.storage_class, 0) + gets + heads
-        self.sizes[ref.storage_class] = self.sizes.get(ref.storage_class, 0) + ref.size
-        (heappush if len(self.largest) < LARGEST else heappushpop)(self.largest, (ref.size, ref.key))
+    def count(self, refs: Sequence[ObjectRef]) -> None:
+        """These objects are selected."""
+        self.objects += len(refs)
+        for storage_class, sizes in _sizes_by_class(refs).items():
+            objects, total = self.classes.get(storage_class, (0, 0))
+            self.classes[storage_class] = (objects + len(sizes), total + sum(sizes))
+            self.bytes += sum(sizes)
+
+    def fetch(self, fetched: Fetched, ranges: RangeOptions) -> None:
+        """These objects will be fetched: in ranges, if they are large."""
+        refs = [ref for ref, _ in fetched]
+        for storage_class, sizes in _sizes_by_class(refs).items():
+            large = [size for size in sizes if size > ranges.above]
+            gets = len(sizes) - len(large) + sum(_gets_of_large(size, ranges) for size in large)
+            self.needed_bytes += sum(sizes)
+            self.get_requests += gets
+            self.head_requests += len(large)
+            self.reads[storage_class] = self.reads.get(storage_class, 0) + gets + len(large)
+            self.sizes[storage_class] = self.sizes.get(storage_class, 0) + sum(sizes)
+        self.encoded += sum(_ENCODED in "/" + "/".join(path.parts) for _, path in fetched)
+        self.largest = nlargest(LARGEST, chain(self.largest, ((ref.size, ref.key) for ref in refs)))
 
 
 async def preview(ctx: ReadContext, estimate: Estimate, done: Done) -> AsyncGenerator[Fetched, None]:
@@ -129,21 +137,29 @@ def _fetched(ctx: ReadContext, estimate: Estimate, placed: Sequence[tuple[Entry,
     """Which of these objects would be fetched, and their paths."""
     fetched: Fetched = []
     base, options = ctx.source.base, ctx.options
-    estimate.objects += len(placed)
+    estimate.count([ref for (ref, _), _ in placed])
     for (ref, present), shadowed in placed:
-        estimate.bytes += ref.size
-        objects, size = estimate.classes.get(ref.storage_class, (0, 0))
-        estimate.classes[ref.storage_class] = (objects + 1, size + ref.size)
         if ref.archived and not options.force_glacier_transfer:
             estimate.archived += 1
             estimate.archived_bytes += ref.size
         elif present:
             estimate.present += 1
         else:
-            path = natural_path(ref, base, shadowed=shadowed)
-            estimate.fetch(ref, path, options.ranges)
-            fetched.append((ref, path))
+            fetched.append((ref, natural_path(ref, base, shadowed=shadowed)))
+    estimate.fetch(fetched, options.ranges)
     return fetched
+
+
+def _sizes_by_class(refs: Sequence[ObjectRef]) -> dict[str, list[int]]:
+    sizes: dict[str, list[int]] = {}
+    for ref in refs:
+        sizes.setdefault(ref.storage_class, []).append(ref.size)
+    return sizes
+
+
+def _gets_of_large(size: int, ranges: RangeOptions) -> int:
+    plan = plan_ranges(size, (), ranges, costs_kms=True)
+    return len(plan.requests) if plan else 1
 
 
 def done_of(reader: Reader, refs: Sequence[ObjectRef]) -> Known:
