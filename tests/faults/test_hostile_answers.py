@@ -22,7 +22,7 @@ from faults.curl import curl_on
 from faults.hostile import hostile, sound, stored
 from faults.hostile_server import hostile_server
 from s3haul.core.keypath import safe_path
-from s3haul.core.listing import ListingValidator
+from s3haul.core.listing_validator import ListingValidator
 from s3haul.core.retry import RetryLimits
 from s3haul.disk import Destination
 from s3haul.engine.context import Context

@@ -2,7 +2,7 @@
 
 import pytest
 
-from s3haul.core.listing import MAX_BARREN_PAGES, ListingValidator, unusable
+from s3haul.core.listing_validator import MAX_BARREN_PAGES, ListingValidator, unusable
 from s3haul.errors import ListingIncompleteError
 from s3haul.models import ListPage, ObjectRef, State, UnusableEntry
 

@@ -13,7 +13,7 @@ from functools import partial
 from s3haul.core.filters import choice, key_choice, nothing_selected, prefixes_to_list
 from s3haul.core.key_ranges import Interval, ancestors_across, just_after
 from s3haul.core.keypath import safe_path
-from s3haul.core.listing import unusable
+from s3haul.core.listing_validator import unusable
 from s3haul.core.space import SpaceEstimate
 from s3haul.diagnose.run_errors import run_error
 from s3haul.engine.batch import Batch

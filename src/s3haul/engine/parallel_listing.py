@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from functools import partial
 
 from s3haul.core.key_ranges import Coverage, KeyRange, OpenRanges
-from s3haul.core.listing import ListingValidator, incomplete
+from s3haul.core.listing_validator import ListingValidator, incomplete
 from s3haul.core.text import is_text, key_octets
 from s3haul.engine.batch import Batch
 from s3haul.engine.context import ReadContext

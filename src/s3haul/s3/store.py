@@ -23,7 +23,7 @@ from s3haul.s3.faults import refuses_a_header, service_fault
 from s3haul.s3.handles import Network
 from s3haul.s3.list_pages import version_page
 from s3haul.s3.responses import ATTRIBUTES, PARTS_PER_PAGE, read_layout
-from s3haul.s3.small_objects import SmallObjectThread
+from s3haul.s3.small_object_thread import SmallObjectThread
 from s3haul.s3.web_pages import interception
 from s3haul.store.protocol import Chunk, Consume, GetRequest, OnData, SmallObjectWork
 
