@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3haul.core.checksums import decide, new_hasher, text_of
-from s3haul.core.segments import composite_verifier, whole_verifier
+from s3haul.core.segments import WholeVerifier, composite_verifier
 from s3haul.models import Checksum
 
 CRCS = ["CRC32", "CRC32C", "CRC64NVME"]
@@ -78,14 +78,14 @@ def test_every_digest_follows_its_definition(algorithm, body):
 @settings(deadline=None)
 @given(algorithms, bodies, places)
 def test_any_cut_of_the_stream_gives_the_same_verdict(algorithm, body, chunks):
-    assert feed(whole_verifier(wanted_full(algorithm, body), len(body)), cut(body, chunks)) is None
+    assert feed(WholeVerifier(wanted_full(algorithm, body)), cut(body, chunks)) is None
 
 
 @settings(deadline=None)
 @given(algorithms, st.binary(min_size=1, max_size=200), st.integers(0, 1600), places)
 def test_one_flipped_bit_is_found_in_a_full_object(algorithm, body, bit, chunks):
     wanted = wanted_full(algorithm, body)
-    assert feed(whole_verifier(wanted, len(body)), cut(flipped(body, bit), chunks)) is not None
+    assert feed(WholeVerifier(wanted), cut(flipped(body, bit), chunks)) is not None
 
 
 @settings(deadline=None)

@@ -15,7 +15,7 @@ from s3haul.core.checksums import (
     new_hasher,
     text_of,
 )
-from s3haul.core.segments import SegmentVerifier, composite_verifier, whole_verifier
+from s3haul.core.segments import SegmentVerifier, WholeVerifier, composite_verifier
 from s3haul.models import Checksum
 
 CHECK = b"123456789"
@@ -189,7 +189,7 @@ def test_a_multipart_upload_of_no_bytes_has_one_part():
 @pytest.mark.parametrize("algorithm", KNOWN)
 def test_the_stored_bytes_are_accepted_and_others_are_not(algorithm):
     wanted = decide((full(algorithm),), 9)
-    good, bad = whole_verifier(wanted, len(BODY)), whole_verifier(wanted, len(BODY))
+    good, bad = WholeVerifier(wanted), WholeVerifier(wanted)
     good.update(CHECK)
     bad.update(b"123456780")
     assert good.finish() is None

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from s3haul.core.checksums import Composite, FullObject, Unverifiable, decide
 from s3haul.core.keypath import key_of, stored_path
-from s3haul.core.segments import SegmentVerifier, composite_verifier, whole_verifier
+from s3haul.core.segments import SegmentVerifier, WholeVerifier, composite_verifier
 from s3haul.disk import ObjectPathError, Tree
 from s3haul.models import Checksum, Outcome, SafePath
 
@@ -96,7 +96,8 @@ def _check_file(tree: Tree, path: SafePath, outcome: Outcome) -> Grade | Finding
 def _check_bytes(
     tree: Tree, path: SafePath, outcome: Outcome, add_bytes: Callable[[int], None]
 ) -> Grade | Finding:
-    grade, verifier = Grade.VERIFIED, _stored_verifier(outcome)
+    grade = Grade.VERIFIED
+    verifier: WholeVerifier | SegmentVerifier | None = _stored_verifier(outcome)
     if verifier is None:
         grade, verifier = Grade.UNCHANGED, _received_verifier(outcome)
     if verifier is None:
@@ -116,14 +117,14 @@ def _check_bytes(
     return _finding(outcome, "wrong-checksum", detail)
 
 
-def _stored_verifier(outcome: Outcome) -> SegmentVerifier | None:
+def _stored_verifier(outcome: Outcome) -> WholeVerifier | SegmentVerifier | None:
     """For the checksum that S3 stores, where it can be computed from the file alone."""
     if outcome.checksum is None:
         return None
     size = outcome.ref.size
     match decide((outcome.checksum,), size):
         case FullObject() as wanted:
-            return whole_verifier(wanted, size)
+            return WholeVerifier(wanted)
         case Composite() as wanted:
             verifier = composite_verifier(wanted, size, outcome.part_sizes)
             return None if isinstance(verifier, Unverifiable) else verifier
@@ -131,12 +132,12 @@ def _stored_verifier(outcome: Outcome) -> SegmentVerifier | None:
             return None
 
 
-def _received_verifier(outcome: Outcome) -> SegmentVerifier | None:
+def _received_verifier(outcome: Outcome) -> WholeVerifier | None:
     """For what was received and hashed where S3 stores nothing."""
     if not outcome.computed:
         return None
     wanted = decide((Checksum("CRC64NVME", "FULL_OBJECT", outcome.computed),), outcome.ref.size)
-    return whole_verifier(wanted, outcome.ref.size) if isinstance(wanted, FullObject) else None
+    return WholeVerifier(wanted) if isinstance(wanted, FullObject) else None
 
 
 def _finding(outcome: Outcome, problem: str, detail: str) -> Finding:

@@ -1,7 +1,7 @@
-"""The one verifier of bytes: a segment is what has one stored digest, the whole object or each of its parts. Pure.
+"""Verifies bytes. A segment is what has one stored digest: the whole object, or each of its parts. Pure.
 
-`Expected` says what the segments must hash to, by the rules of FULL_OBJECT and COMPOSITE. `SegmentVerifier` hashes
-bytes that come in order, from S3 or from a file; ranges hash their blocks themselves, and ask `Expected` alone.
+`WholeVerifier` and `SegmentVerifier` (for composite checksums) hash bytes that come in order, from S3 or from a file.
+`Expected` says what segments must hash to; ranges hash their blocks themselves, and ask `Expected` alone.
 """
 
 from collections.abc import Sequence
@@ -71,8 +71,28 @@ def expected(wanted: Wanted, part_digests: Sequence[str], parts: int) -> Expecte
             return Expected(wanted.algorithm, tuple(raw), wanted.expected)
 
 
+class WholeVerifier:
+    """Takes the bytes, in order, of an object whose one digest is stored, or none.
+
+    Only bytes are compared: that as many came as were listed is for the caller to check, first.
+    """
+
+    def __init__(self, wanted: FullObject | Unverifiable) -> None:
+        self._wanted = wanted if isinstance(wanted, FullObject) else None
+        self._hasher = new_hasher(FALLBACK if self._wanted is None else self._wanted.checksum.algorithm)
+        self.update = self._hasher.update
+        self.digest = self._hasher.digest
+
+    def finish(self) -> Mismatch | None:
+        """What is wrong, if anything."""
+        wanted, got = self._wanted, self.digest()
+        if wanted is None or got == wanted.expected:
+            return None
+        return Mismatch(wanted.algorithm, text_of(wanted.expected), text_of(got))
+
+
 class SegmentVerifier:
-    """Takes the bytes of one object in order. `sizes` are those of its segments; one segment takes any size.
+    """Takes the bytes, in order, of an object with a composite checksum. `sizes` are those of its segments.
 
     Only bytes are compared: that as many came as were listed is for the caller to check, first.
     """
@@ -86,9 +106,6 @@ class SegmentVerifier:
 
     def update(self, data: Data) -> None:
         """The next bytes. Those beyond the last segment go into it, so that they spoil its digest."""
-        if len(self._sizes) == 1:
-            self._hasher.update(data)
-            return
         view = memoryview(data)
         while len(view) > self._left and len(self._digests) < len(self._sizes) - 1:
             self._hasher.update(view[: self._left])
@@ -97,26 +114,17 @@ class SegmentVerifier:
         self._hasher.update(view)
         self._left -= len(view)
 
-    def digests(self) -> list[bytes]:
-        """The raw digests of all segments, once all bytes have come."""
+    def finish(self) -> Mismatch | None:
+        """What is wrong, if anything, once all bytes have come."""
         while len(self._digests) < len(self._sizes):
             self._end_segment()
-        return self._digests
-
-    def finish(self) -> Mismatch | None:
-        """What is wrong, if anything."""
-        return self._expected.validate(self.digests())[1]
+        return self._expected.validate(self._digests)[1]
 
     def _end_segment(self) -> None:
         self._digests.append(self._hasher.digest())
         if len(self._digests) < len(self._sizes):
             self._hasher = new_hasher(self._expected.algorithm)
             self._left = self._sizes[len(self._digests)]
-
-
-def whole_verifier(wanted: FullObject | Unverifiable, size: int) -> SegmentVerifier:
-    """For an object of `size` bytes whose one digest is stored, or none."""
-    return SegmentVerifier(expected(wanted, (), 0), (size,))
 
 
 def composite_verifier(

@@ -214,13 +214,11 @@ class SmallObjectFetcher:
         return idle and bool(self._targets) and len(self._running) >= CROWDED * (limiter.limit - limiter.busy)
 
     def _may_begin(self, now: float) -> bool:
-        limiter = self._ctx.limiter
         return (
-            len(self._running) < max(1, limiter.limit - limiter.busy - limiter.waiting)
+            len(self._running) < self._ctx.limiter.room(now)
             and len(self._handed_back) + len(self._handing_back)
             < (MOST_HANDED_BACK if self._works else MOST_IN_VAIN)
             and len(self._landing) < MOST_LANDING
-            and now >= limiter.paused_until
         )
 
     def _land_beside(self, target: Target, meta: ObjectMeta, body: Sequence[bytes]) -> None:

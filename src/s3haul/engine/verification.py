@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from s3haul.core.checksums import Composite, FullObject, Mismatch, Unverifiable, decide, text_of
-from s3haul.core.segments import SegmentVerifier, Wanted, composite_verifier, whole_verifier
+from s3haul.core.segments import SegmentVerifier, Wanted, WholeVerifier, composite_verifier
 from s3haul.engine.validation import RefusedError, wrong
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import Checksum, ObjectMeta, Verdict
@@ -51,7 +51,9 @@ class Parts:
 class Check:
     """Takes the body in order; `prove` compares and says what is known of it."""
 
-    def __init__(self, wanted: Wanted, verifier: SegmentVerifier, part_sizes: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self, wanted: Wanted, verifier: WholeVerifier | SegmentVerifier, part_sizes: tuple[int, ...] = ()
+    ) -> None:
         self.update = verifier.update
         self.wanted = wanted
         self._verifier = verifier
@@ -62,7 +64,8 @@ class Check:
         mismatch = self._verifier.finish()
         if mismatch is not None:
             raise mismatched(mismatch)
-        return proof_of(self.wanted, self._part_sizes, self._verifier.digests()[0])
+        whole = self._verifier.digest() if isinstance(self._verifier, WholeVerifier) else b""
+        return proof_of(self.wanted, self._part_sizes, whole)
 
 
 def wanted_checksum(meta: ObjectMeta, size: int, options: TransferOptions) -> Wanted:
@@ -96,14 +99,14 @@ def check_for(wanted: Wanted, size: int, parts: Parts | None, options: TransferO
     Raises `PartsNeededError` then, if they are needed; `RefusedError` if nobody knows them and a checksum is demanded.
     """
     if not isinstance(wanted, Composite):
-        return Check(wanted, whole_verifier(wanted, size))
+        return Check(wanted, WholeVerifier(wanted))
     parts = Parts((size,)) if wanted.parts == 1 else parts
     if parts is None:
         raise PartsNeededError(wanted)
     composite = composite_verifier(wanted, size, parts.sizes, parts.digests)
     if isinstance(composite, Unverifiable):
         demand_checksum(UNKNOWN_PARTS, options)
-        return Check(UNKNOWN_PARTS, whole_verifier(UNKNOWN_PARTS, size))
+        return Check(UNKNOWN_PARTS, WholeVerifier(UNKNOWN_PARTS))
     return Check(wanted, composite, parts.sizes)
 
 

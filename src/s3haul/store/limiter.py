@@ -134,6 +134,12 @@ class ConcurrencyLimiter:
         """How many requests may be under way now."""
         return 1 if self.health.outage else int(self._adaptive_limit.limit)
 
+    def room(self, now: float) -> int:
+        """How many of the requests that do not acquire a place may be under way now; 0 in a pause."""
+        if now < self.paused_until:
+            return 0
+        return max(1, self.limit - self._busy - len(self._waiters))
+
     @property
     def paused_until(self) -> float:
         """When the next request may be made, by the limiter's clock."""
