@@ -105,9 +105,7 @@ class RequestExchange:
     def _write(self, chunk: bytes) -> int:
         # No exception may leave a callback: pycurl would print it and lose it. It is kept for the waiting task.
         try:
-            self._head()
-            assert self._take is not None
-            self._take(chunk)
+            (self._take or self._head())(chunk)
         except _EndlessDocumentError:
             self._response.document, self._endless = b"", True
             return _ABORT
@@ -116,10 +114,10 @@ class RequestExchange:
             return _ABORT
         return len(chunk)
 
-    def _head(self) -> None:
-        """Parse the headers, once, and choose the consumer of the body."""
+    def _head(self) -> OnData:
+        """Parse the headers and choose the consumer of the body, once."""
         if self._take is not None:
-            return
+            return self._take
         response = self._response
         try:
             response.status, response.headers = parse_head(self._lines)
@@ -127,13 +125,14 @@ class RequestExchange:
             raise StoreError(Fault(FaultKind.PROTOCOL, f"invalid HTTP response: {violation}")) from None
         if not response.success:
             self._take = self._keep_document
-            return
+            return self._take
         take = self._on_head(response.status, response.headers)
         length = response.headers.get("content-length", "")
         if length.isdecimal() and len(length) < 19 and int(length) >= GATHERED:
             self._gather = _Gather(take, self._buffers)
             take = self._gather.add
         self._take = take
+        return take
 
     def _keep_document(self, chunk: Chunk) -> None:
         self._response.document += chunk
