@@ -20,6 +20,7 @@ from simulator.disk import SimulatedDestination, SimulatedWriter
 from simulator.loop import VirtualLoop
 from simulator.service import Batches
 
+KMS_SLOW_DOWN = Fault(FaultKind.HTTP, "Rate exceeded", code="KMS.ThrottlingException", status=400)
 SLOW_DOWN = Fault(FaultKind.HTTP, "Please reduce your request rate.", code="SlowDown", status=503)
 
 
@@ -52,6 +53,34 @@ class Capped(MemoryStore):
         (self.refused if refuse else self.served).append(now() - self._began)
         if refuse:
             raise StoreError(SLOW_DOWN)
+
+
+class KmsStorm(Capped):
+    """Every other object is encrypted by KMS, which from `since` on refuses all but a few requests at a time."""
+
+    def __init__(self, count: int, *, batches: bool, since: float):
+        super().__init__(count, 0.1, batches=batches, since=since)
+        for key in list(self.objects)[::2]:
+            self.objects[key] = stored(b"x", sse="AES256", kms_key_id="")
+        self.plain: list[float] = []
+        self._of_kms = 0
+
+    async def _answer(self, call):
+        if call.operation != "get":
+            return
+        if not self.objects[call.key].kms_key_id:
+            await super()._answer(call)
+            self.plain.append(self.served[-1])
+            return
+        now = asyncio.get_running_loop().time
+        refuse = self._began is not None and now() - self._began >= self._since and self._of_kms >= 4
+        self._of_kms += 1
+        try:
+            await super()._answer(call)
+        finally:
+            self._of_kms -= 1
+        if refuse:
+            raise StoreError(KMS_SLOW_DOWN)
 
 
 def run(store: Capped, root: Path) -> None:
@@ -105,6 +134,15 @@ def test_where_answers_take_30_ms_a_short_run_loses_little_to_the_search(tmp_pat
     run(store, tmp_path)
     fixed = 5_000 / (256 / 0.03)
     assert max(store.served) <= fixed + 0.4
+
+
+@pytest.mark.parametrize("batches", [False, True])
+def test_while_kms_throttles_plain_objects_go_on_at_90_percent_of_their_speed_or_more(tmp_path, batches):
+    store = KmsStorm(12_000, batches=batches, since=3.0)
+    run(store, tmp_path)
+    before, during = between(store.plain, 2.0, 3.0), between(store.plain, 3.0, 4.0)
+    print(f"plain objects a second: {before} before, {during} while KMS throttles")
+    assert during >= 0.9 * before
 
 
 def test_a_thread_that_has_no_time_to_wait_gets_no_more_requests(tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from s3haul.core.retry import is_throttling
 from s3haul.engine.context import Context
 from s3haul.engine.decision import Decision, Target
 from s3haul.engine.outcomes import done
@@ -185,9 +186,9 @@ class SmallObjectFetcher:
 
     def refused(self, ref: ObjectRef, fault: Fault | None) -> None:
         target, sent = self._running.pop(ref.key)
-        if fault is None:
+        if fault is None or not is_throttling(fault):
             self._works = False
-        else:  # at once: the limiter must hear of it before more requests are made
+        if fault is not None:  # at once: the limiter must hear of it before more requests are made
             self._loop.call_soon_threadsafe(self._ctx.store.report, fault, sent)
         self._handing_back.append(target._replace(fault=fault))
 
