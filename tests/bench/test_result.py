@@ -8,13 +8,12 @@ import pytest
 
 from bench.rows import row, spread
 from s3haul.bench.bottleneck import Bottleneck, Limit
-from s3haul.bench.compare import Verdict, compare, differences
 from s3haul.bench.measure import busy_share, machine_ticks
 from s3haul.bench.plan import Setting, SinkKind
-from s3haul.bench.report import Report
+from s3haul.bench.report import Report, Verdict, compare, differences
 from s3haul.bench.result import Listing, Quantiles, Row, Run
 from s3haul.cli.app import run as s3haul
-from s3haul.cli.bench_tables import remarks, report_lines
+from s3haul.cli.bench_output import remarks, report_lines
 from s3haul.cli.help_topics import topic_text
 from s3haul.store.protocol import RequestTiming
 

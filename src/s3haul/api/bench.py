@@ -16,11 +16,10 @@ from s3haul import __version__
 from s3haul.api.download import within_open_files
 from s3haul.aws.session import open_store
 from s3haul.bench.bottleneck import Evidence, bottleneck
-from s3haul.bench.measure import Stopwatch
+from s3haul.bench.measure import RunEnded, Series, Stopwatch
 from s3haul.bench.plan import BenchOptions, Cost, Sample, SinkKind, cost_of
 from s3haul.bench.report import Report
 from s3haul.bench.result import Listing
-from s3haul.bench.series import RunEnded, Series
 from s3haul.bench.sinks import MEMORY, has_room
 from s3haul.core.text import human_bytes
 from s3haul.engine.context import ReadContext, read_context

@@ -114,9 +114,10 @@ def bench(
     if compare is not None:
         if source is not None:
             raise UsageError("--compare takes two results and no source.")
-        from s3haul.cli import bench_compare  # noqa: PLC0415 - help stays fast
+        from s3haul.cli.bench_output import put_comparison  # noqa: PLC0415 - help stays fast
 
-        return bench_compare.run(*compare, form=form)
+        put_comparison(*compare, form)
+        return 0
     if source is None:
         raise UsageError("bench needs a source.", hint="s3haul bench s3://BUCKET/PREFIX --profile PROFILE")
     what = parsing.parse_source(

@@ -1,6 +1,5 @@
 """One benchmark from the command line: its options, what is said on the way, and the result."""
 
-import json
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,13 +7,12 @@ from pathlib import Path
 from types import FrameType
 
 from s3haul.api.bench import Planned, bench
+from s3haul.bench.measure import RunEnded
 from s3haul.bench.plan import BenchOptions, SinkKind
 from s3haul.bench.report import Report
 from s3haul.bench.result import Run
-from s3haul.bench.series import RunEnded
 from s3haul.bench.sinks import MEMORY, available
-from s3haul.cli import bench_tables, streams
-from s3haul.cli.bench_page import report_page
+from s3haul.cli import bench_output, streams
 from s3haul.cli.parsing import parse_size
 from s3haul.core.text import human_bytes, human_count, human_duration
 from s3haul.engine.loop import run_loop
@@ -83,7 +81,7 @@ def run(
                 return 128 + signal.SIGTERM
             raise
     for report in found:
-        _show(report, form)
+        bench_output.put_report(report, form)
     return 0
 
 
@@ -107,7 +105,7 @@ def plan_lines(plan: Planned, options: BenchOptions) -> Iterator[str]:
 def run_line(last: RunEnded) -> str:
     """One run, as it ended."""
     run, setting = last.run, last.setting
-    name = "warming up" if setting is None else bench_tables.setting_text(setting)
+    name = "warming up" if setting is None else bench_output.setting_text(setting)
     return f"  run {last.number} of {last.planned}: {name}: {_rates(run)}"
 
 
@@ -116,16 +114,6 @@ def _rates(run: Run) -> str:
     cut = ", cut short: time is over" if run.cut_short else ""
     failed = f", {run.failed:,} failed" if run.failed else ""
     return f"{run.object_rate:,.0f} objects/s, {gigabits:.2f} Gb/s, {run.cores:.1f} cores{failed}{cut}"
-
-
-def _show(report: Report, form: str) -> None:
-    if form == "json":
-        streams.put(json.dumps(report.as_object()))
-    elif form == "html":
-        streams.put(report_page(report))
-    else:
-        streams.put_report("\n".join(bench_tables.report_lines(report, markdown=form == "markdown")))
-    streams.flush()
 
 
 @contextmanager
