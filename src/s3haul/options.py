@@ -86,6 +86,10 @@ class SourceOptions:
     page_size: int = 1000
 
     @property
+    def url(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}"
+
+    @property
     def base(self) -> str:
         """The part of every key that is not repeated below the destination."""
         return self.prefix if self.recursive else self.prefix[: self.prefix.rfind("/") + 1]

@@ -106,7 +106,7 @@ def _with_room(options: BenchOptions, sample: Sample) -> BenchOptions:
 
 
 def _nothing_to_measure(source: SourceOptions, sample: Sample, options: BenchOptions) -> SourceError:
-    url = f"s3://{source.bucket}/{source.prefix}"
+    url = source.url
     if sample.too_large:
         room = human_bytes(options.max_bytes / options.runs)
         return SourceError(
@@ -129,7 +129,7 @@ def _report(series: Series, listing: Listing) -> Report:
         processors=processors,
     )
     return Report(
-        source=f"s3://{source.bucket}/{source.prefix}",
+        source=source.url,
         endpoint=opened.effective.endpoint,
         region=opened.effective.region,
         transport=opened.transport,

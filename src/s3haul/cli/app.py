@@ -70,9 +70,9 @@ def run(argv: Sequence[str]) -> int:
         result = app(args=words, prog_name="s3haul", standalone_mode=False, obj=tuple(argv))
         streams.flush()
     except typer.TyperException as error:
-        from s3haul.cli.usage import refusal  # noqa: PLC0415 - only needed for a mistake
+        from s3haul.cli.usage import usage_error_lines  # noqa: PLC0415 - only needed for a mistake
 
-        streams.tell("\n".join(refusal(error, argv)))
+        streams.tell("\n".join(usage_error_lines(error, argv)))
         return error.exit_code
     except typer.Abort:
         return 130

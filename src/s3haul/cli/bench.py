@@ -8,12 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from s3haul.cli import flags, parsing
-from s3haul.cli.commands import Grouped
+from s3haul.cli import flags, selection_flags
+from s3haul.cli.commands import Grouped, quick_imports
 from s3haul.cli.flags import Transports
-from s3haul.cli.loading import quick_imports
-from s3haul.cli.records import access_options
-from s3haul.cli.variables import SETTINGS
+from s3haul.cli.parsing import access_options, source_options
 from s3haul.errors import UsageError
 
 EPILOG = """\b
@@ -67,7 +65,7 @@ Html = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command("bench", cls=Grouped, epilog=EPILOG, context_settings=SETTINGS)(bench)
+    app.command("bench", cls=Grouped, epilog=EPILOG, context_settings=flags.SETTINGS)(bench)
 
 
 def bench(
@@ -95,9 +93,9 @@ def bench(
     ca_bundle: flags.CaBundle = None,
     allow_plain_http: flags.PlainHttp = False,
     no_sign_request: flags.NoSignRequest = False,
-    recursive: flags.Recursive = False,
-    request_payer: flags.RequestPayer = None,
-    expected_bucket_owner: flags.BucketOwner = None,
+    recursive: selection_flags.Recursive = False,
+    request_payer: selection_flags.RequestPayer = None,
+    expected_bucket_owner: selection_flags.BucketOwner = None,
     transport: flags.Transport = Transports.AUTO,
     dryrun: Dryrun = False,
     quiet: flags.Quiet = False,
@@ -120,12 +118,7 @@ def bench(
         return 0
     if source is None:
         raise UsageError("bench needs a source.", hint="s3haul bench s3://BUCKET/PREFIX --profile PROFILE")
-    what = parsing.parse_source(
-        source,
-        recursive=recursive,
-        request_payer=request_payer,
-        expected_bucket_owner=expected_bucket_owner,
-    )
+    what = source_options(given)
     access = access_options(given)
     with quick_imports():
         from s3haul.cli import bench_run  # noqa: PLC0415 - help and usage errors stay fast

@@ -1,70 +1,48 @@
 """`s3haul cluster`: one haul by many processes: on this machine, on a Ray cluster, or as an array of batch jobs.
 
-Flags into records, one call each; what is shown is made in `cluster_output`.
+Converts flags to options and makes one call each; `cluster_run` does the work, `cluster_output` shows the state of a run.
 """
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from s3haul.cli import flags, parsing, streams
-from s3haul.cli.commands import Grouped
+from s3haul.cli import flags, selection_flags, streams
+from s3haul.cli.commands import Grouped, quick_imports
 from s3haul.cli.flags import Transports
-from s3haul.cli.loading import quick_imports
-from s3haul.cli.records import access_options
-from s3haul.cli.selection import filters_in_order
-from s3haul.cli.variables import SETTINGS
+from s3haul.cli.locations import parse_destination
+from s3haul.cli.parsing import access_options, parse_size, source_options, transfer_options
 from s3haul.core.text import show
-from s3haul.options import Existing, OutputOptions, TransferOptions
+from s3haul.options import Existing
 
-EPILOG = """\b
-Examples:
+EXAMPLES = {
+    "": """
   s3haul cluster plan s3://BUCKET /shared/data --run /shared/run --profile export
   s3haul cluster run /shared/run --workers 8
   s3haul cluster status /shared/run
-"""
-PLAN_EPILOG = """\b
-Examples:
+""",
+    "plan": """
   s3haul cluster plan s3://BUCKET /shared/data --run /shared/run --profile export
   s3haul cluster plan s3://BUCKET/2024/ /shared/data --run /shared/run --profile export --max-rps 5000
-"""
-RUN_EPILOG = """\b
-Examples:
+""",
+    "run": """
   s3haul cluster run /shared/run --workers 8
   s3haul cluster run /shared/run --executor ray --ray-address auto
-"""
-SHARD_EPILOG = """\b
-Examples:
+""",
+    "resume": "\n  s3haul cluster resume /shared/run --workers 8\n",
+    "shard": """
   s3haul cluster shard /shared/run 17
   s3haul cluster shard /shared/run "$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT"
-"""
-RESUME_EPILOG = """\b
-Examples:
-  s3haul cluster resume /shared/run --workers 8
-"""
-STATUS_EPILOG = """\b
-Examples:
-  s3haul cluster status /shared/run
-"""
-CHECK_EPILOG = """\b
-Examples:
-  s3haul cluster check /shared/run
-"""
-MERGE_EPILOG = """\b
-Examples:
-  s3haul cluster merge /shared/run
-"""
-REPORT_EPILOG = """\b
-Examples:
-  s3haul cluster report /shared/run
-"""
-FORGET_EPILOG = """\b
-Examples:
-  s3haul cluster forget /shared/run --node node-17
-"""
-_CUT, _WORK, _OUT = "Shards", "Workers", "Output"
+""",
+    "status": "\n  s3haul cluster status /shared/run\n",
+    "check": "\n  s3haul cluster check /shared/run\n",
+    "merge": "\n  s3haul cluster merge /shared/run\n",
+    "report": "\n  s3haul cluster report /shared/run\n",
+    "forget": "\n  s3haul cluster forget /shared/run --node node-17\n",
+}
+_CUT, _WORK = "Shards", "Workers"
 
 
 class Executors(StrEnum):
@@ -124,22 +102,22 @@ Tasks = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the command and its subcommands to the application."""
     group = typer.Typer(rich_markup_mode=None)
-    group.callback(invoke_without_command=True, epilog=EPILOG)(cluster)
-    group.command("plan", cls=Grouped, epilog=PLAN_EPILOG, context_settings=SETTINGS)(plan)
-    group.command("run", cls=Grouped, epilog=RUN_EPILOG)(run)
-    group.command(
-        "resume",
-        cls=Grouped,
-        epilog=RESUME_EPILOG,
-        help="Go on with a run that was cut off: the same as run.",
-    )(run)
-    group.command("shard", cls=Grouped, epilog=SHARD_EPILOG)(shard)
-    group.command("status", epilog=STATUS_EPILOG)(status)
-    group.command("check", cls=Grouped, epilog=CHECK_EPILOG)(check)
-    group.command("merge", epilog=MERGE_EPILOG)(merge)
-    group.command("report", epilog=REPORT_EPILOG)(report)
-    group.command("forget", epilog=FORGET_EPILOG)(forget)
+    group.callback(invoke_without_command=True, **_examples(""))(cluster)
+    group.command("plan", cls=Grouped, context_settings=flags.SETTINGS, **_examples("plan"))(plan)
+    group.command("run", cls=Grouped, **_examples("run"))(run)
+    same = "Go on with a run that was cut off: the same as run."
+    group.command("resume", cls=Grouped, help=same, **_examples("resume"))(run)
+    group.command("shard", cls=Grouped, **_examples("shard"))(shard)
+    group.command("status", **_examples("status"))(status)
+    group.command("check", cls=Grouped, **_examples("check"))(check)
+    group.command("merge", **_examples("merge"))(merge)
+    group.command("report", **_examples("report"))(report)
+    group.command("forget", **_examples("forget"))(forget)
     app.add_typer(group, name="cluster")
+
+
+def _examples(command: str) -> dict[str, Any]:
+    return {"epilog": f"\b\nExamples:{EXAMPLES[command]}"}
 
 
 def cluster(context: typer.Context) -> None:
@@ -173,19 +151,19 @@ def plan(
     ca_bundle: flags.CaBundle = None,
     allow_plain_http: flags.PlainHttp = False,
     no_sign_request: flags.NoSignRequest = False,
-    include: flags.Include = None,
-    exclude: flags.Exclude = None,
-    request_payer: flags.RequestPayer = None,
-    expected_bucket_owner: flags.BucketOwner = None,
-    page_size: flags.PageSize = 1000,
+    include: selection_flags.Include = None,
+    exclude: selection_flags.Exclude = None,
+    request_payer: selection_flags.RequestPayer = None,
+    expected_bucket_owner: selection_flags.BucketOwner = None,
+    page_size: selection_flags.PageSize = 1000,
     sse: flags.Sse = None,
     sse_kms_key_id: flags.SseKey = None,
     require_checksum: flags.RequireChecksum = False,
     existing: flags.ExistingFiles = Existing.VERIFY,
-    force_glacier_transfer: flags.ForceGlacier = False,
+    force_glacier_transfer: selection_flags.ForceGlacier = False,
     concurrency: flags.Concurrency = 256,
-    max_rps: flags.MaxRps = None,
-    bwlimit: flags.BwLimit = None,
+    max_rps: selection_flags.MaxRps = None,
+    bwlimit: selection_flags.BwLimit = None,
     transport: flags.Transport = Transports.AUTO,
     force: flags.Force = False,
     json: flags.Json = False,
@@ -195,32 +173,15 @@ def plan(
     The plan holds every object by name, ETag and size; limits of the rate are for all workers together. No secret is
     written down: an External ID that is given here must be in S3HAUL_EXTERNAL_ID of every worker.
     """
-    given = dict(locals())
-    what = parsing.parse_source(
-        source,
-        recursive=True,
-        request_payer=request_payer,
-        expected_bucket_owner=expected_bucket_owner,
-        page_size=page_size,
-    )
-    access = access_options(given)
-    transfer = TransferOptions(
-        filters=filters_in_order(ctx.obj, {"--include": include or (), "--exclude": exclude or ()}),
-        sse=sse,
-        sse_kms_key_id=sse_kms_key_id,
-        require_checksum=require_checksum,
-        existing=existing,
-        concurrency=concurrency,
-        max_rps=max_rps,
-        bandwidth=parsing.parse_bwlimit(bwlimit),
-        force_glacier_transfer=force_glacier_transfer,
-    )
-    where = parsing.parse_destination(dest, what, force=force)
-    size = parsing.parse_size(shard_bytes, "--shard-bytes")
+    given = dict(locals()) | {"recursive": True}
+    what = source_options(given)
+    access, transfer = access_options(given), transfer_options(given, ctx.obj, what)
+    where = parse_destination(dest, what, force=force)
+    size = parse_size(shard_bytes, "--shard-bytes")
     with quick_imports():
-        from s3haul.cli import cluster_plan  # noqa: PLC0415 - help and usage errors stay fast
+        from s3haul.cli import cluster_run  # noqa: PLC0415 - help and usage errors stay fast
 
-    return cluster_plan.plan(
+    return cluster_run.plan(
         run,
         what,
         where,
@@ -228,7 +189,7 @@ def plan(
         transfer=transfer,
         size=(shard_objects, size),
         node_local=node_local,
-        output=OutputOptions(json=json),
+        json=json,
     )
 
 
@@ -251,8 +212,8 @@ def run(
     with quick_imports():
         from s3haul.cli import cluster_run  # noqa: PLC0415 - help and usage errors stay fast
 
-    where = cluster_run.Where(executor.value, workers, ray_address, local)
-    return cluster_run.run(directory, where, attempts, hung_after, OutputOptions(json=json))
+    pool = cluster_run.Pool(executor.value, workers, ray_address, local)
+    return cluster_run.run(directory, pool, attempts, hung_after, json=json)
 
 
 def shard(directory: Run, shards: Shards, *, workers: Tasks = None, local: Local = None) -> int:
@@ -269,9 +230,10 @@ def shard(directory: Run, shards: Shards, *, workers: Tasks = None, local: Local
 
 def status(directory: Run, *, json: flags.Json = False) -> int:
     """Tell how far a run is, from any machine that sees RUN."""
-    from s3haul.cli import cluster_output  # noqa: PLC0415 - help and usage errors stay fast
+    from s3haul.cli.cluster_output import put_state  # noqa: PLC0415 - help and usage errors stay fast
 
-    return cluster_output.status(directory, json=json)
+    put_state(directory, costs=False, json=json)
+    return 0
 
 
 def check(
@@ -284,11 +246,10 @@ def check(
 ) -> int:
     """Check access, destination and disks where the workers run: here, or on every node of a Ray cluster."""
     with quick_imports():
-        from s3haul.cli import cluster_check  # noqa: PLC0415 - help and usage errors stay fast
+        from s3haul.cli import cluster_run  # noqa: PLC0415 - help and usage errors stay fast
 
-    return cluster_check.run(
-        directory, cluster_check.Where(executor.value, None, ray_address, local), json=json
-    )
+    pool = cluster_run.Pool(executor.value, None, ray_address, local)
+    return cluster_run.check(directory, pool, json=json)
 
 
 def merge(directory: Run, *, here: Here = False, json: flags.Json = False) -> int:
@@ -299,9 +260,7 @@ def merge(directory: Run, *, here: Here = False, json: flags.Json = False) -> in
     with quick_imports():
         from s3haul.cli import cluster_run  # noqa: PLC0415 - help and usage errors stay fast
 
-    return (
-        cluster_run.merge_here(directory) if here else cluster_run.merge(directory, OutputOptions(json=json))
-    )
+    return cluster_run.merge_here(directory) if here else cluster_run.merge(directory, json=json)
 
 
 def forget(directory: Run, *, node: LostNode) -> int:
@@ -319,6 +278,7 @@ def forget(directory: Run, *, node: LostNode) -> int:
 
 def report(directory: Run, *, json: flags.Json = False) -> int:
     """Tell what a run cost: shards, nodes, attempts that were lost, objects that failed."""
-    from s3haul.cli import cluster_output  # noqa: PLC0415 - help and usage errors stay fast
+    from s3haul.cli.cluster_output import put_state  # noqa: PLC0415 - help and usage errors stay fast
 
-    return cluster_output.report(directory, json=json)
+    put_state(directory, costs=True, json=json)
+    return 0

@@ -9,10 +9,9 @@ from typing import Annotated
 
 import typer
 
-from s3haul.cli import flags, streams, variables
-from s3haul.cli.commands import Grouped, load
-from s3haul.cli.loading import quick_imports
-from s3haul.cli.records import access_options
+from s3haul.cli import flags, streams
+from s3haul.cli.commands import Grouped, load, quick_imports
+from s3haul.cli.parsing import access_options
 from s3haul.core.text import show as shown
 
 EPILOG = """\b
@@ -43,7 +42,7 @@ def register(app: typer.Typer) -> None:
     """Add the command and its subcommand to the application."""
     group = typer.Typer(rich_markup_mode=None)
     group.callback(invoke_without_command=True, epilog=EPILOG)(configure)
-    group.command("show", cls=Grouped, epilog=SHOW_EPILOG, context_settings=variables.SETTINGS)(show)
+    group.command("show", cls=Grouped, epilog=SHOW_EPILOG, context_settings=flags.SETTINGS)(show)
     app.add_typer(group, name="configure")
 
 
@@ -130,10 +129,10 @@ def show(
     params = load("cp").params
     rows = effective(access)
     shown_already = {param.name for param in context.command.params}
-    for name, setting in variables.given(params).items():
+    for name, setting in flags.set_by_variables(params).items():
         if name not in shown_already:
-            rows.append(Row(name, setting, Origin.ENVIRONMENT, variables.name_of(name)))
-    for problem in variables.unknown(params):
+            rows.append(Row(name, setting, Origin.ENVIRONMENT, flags.variable_of(name)))
+    for problem in flags.unknown_variables(params):
         streams.tell(f"! {shown(problem)}")
     if json:
         streams.put(jsonlib.dumps({"schema": 1, "settings": [asdict(row) for row in rows]}))

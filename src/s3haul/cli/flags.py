@@ -1,16 +1,25 @@
 """The command-line flags, as annotated types that the commands share. `parsing` converts their values to options.
 
-Flags of the AWS CLI keep their names and meaning.
+Flags of the AWS CLI keep their names and meaning. Every flag of `cp` can also be set by an environment variable,
+`S3HAUL_<FLAG>`; the command line has precedence.
 """
 
+import os
+import re
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from s3haul.cli.completion import profiles
 from s3haul.options import Existing
+
+PREFIX = "S3HAUL"
+SETTINGS = {"auto_envvar_prefix": PREFIX}
+_AWS_FILES = (("AWS_CONFIG_FILE", "~/.aws/config"), ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
+_AWS_SECTION = re.compile(r"^\[\s*(?:profile\s+)?[\"']?([^\]\"'\s]+)[\"']?\s*\]", re.MULTILINE)
 
 
 class LogFormats(StrEnum):
@@ -28,8 +37,22 @@ class Transports(StrEnum):
     SDK = "sdk"
 
 
+def profiles(incomplete: str) -> list[str]:
+    """For completion by a shell: the AWS profiles that begin with `incomplete`.
+
+    Reads only the section lines of the files: an SDK would be too slow for every TAB.
+    """
+    found = set()
+    for variable, usual in _AWS_FILES:
+        try:
+            text = Path(os.environ.get(variable) or usual).expanduser().read_text("utf-8", "replace")
+        except (OSError, RuntimeError):  # RuntimeError: there is no home directory
+            continue
+        found |= set(_AWS_SECTION.findall(text))
+    return sorted(name for name in found if name.startswith(incomplete))
+
+
 _ACCESS = "Access"
-_WHAT = "Selection"
 _HOW = "Transfer"
 _OUT = "Output"
 
@@ -115,28 +138,6 @@ CredentialPatience = Annotated[
     ),
 ]
 
-Recursive = Annotated[
-    bool,
-    typer.Option(
-        "--recursive", "-r", "-R", help="SOURCE is a prefix: copy everything below it.", rich_help_panel=_WHAT
-    ),
-]
-Include = Annotated[
-    list[str] | None,
-    typer.Option(metavar="PATTERN", help="Copy these; the last match decides.", rich_help_panel=_WHAT),
-]
-Exclude = Annotated[
-    list[str] | None,
-    typer.Option(metavar="PATTERN", help="Do not copy these; the last match decides.", rich_help_panel=_WHAT),
-]
-RequestPayer = Annotated[
-    str | None, typer.Option(metavar="requester", help="Pay for the requests.", rich_help_panel=_WHAT)
-]
-BucketOwner = Annotated[
-    str | None,
-    typer.Option("--expected-bucket-owner", help="Account that must own the bucket.", rich_help_panel=_WHAT),
-]
-PageSize = Annotated[int, typer.Option(min=1, max=1000, help="Keys per listing page.", rich_help_panel=_WHAT)]
 
 Sse = Annotated[
     str | None,
@@ -155,49 +156,9 @@ RequireChecksum = Annotated[
 ExistingFiles = Annotated[
     Existing, typer.Option(help="What to do with files that no earlier run wrote.", rich_help_panel=_HOW)
 ]
-ForceGlacier = Annotated[
-    bool, typer.Option("--force-glacier-transfer", help="Try archived objects too.", rich_help_panel=_WHAT)
-]
 
-FailIfEmpty = Annotated[
-    bool, typer.Option("--fail-if-empty", help="Exit 6 if no object is selected.", rich_help_panel=_WHAT)
-]
 Concurrency = Annotated[
     int, typer.Option(min=1, max=1024, help="Maximum number of parallel requests.", rich_help_panel=_HOW)
-]
-ListConcurrency = Annotated[
-    int,
-    typer.Option(
-        min=1,
-        max=1024,
-        help="List requests at a time, at most; 1: in the order of keys.",
-        rich_help_panel=_WHAT,
-    ),
-]
-MaxRps = Annotated[
-    float | None,
-    typer.Option(
-        "--max-rps", min=0.01, metavar="N", help="Maximum requests per second.", rich_help_panel=_WHAT
-    ),
-]
-MaxKmsRps = Annotated[
-    float | None,
-    typer.Option(
-        "--max-kms-rps",
-        min=0.01,
-        metavar="N",
-        help="Requests a second that cost a KMS call, at most.",
-        rich_help_panel=_WHAT,
-    ),
-]
-BwLimit = Annotated[
-    str | None,
-    typer.Option(
-        "--bwlimit",
-        metavar="RATE",
-        help="Maximum bytes per second: 500K, 10MB/s, 80Mb/s.",
-        rich_help_panel=_WHAT,
-    ),
 ]
 Transport = Annotated[
     Transports,
@@ -250,8 +211,8 @@ MetricsAddress = Annotated[
     str, typer.Option(help="The address to serve them at; anybody there can read.", rich_help_panel=_OUT)
 ]
 
-# Flags of `aws s3 cp` and `aws` that change nothing here: what they ask for is done anyway, or is not done at all.
-Moot = Annotated[
+# Flags of `aws s3 cp` and `aws` that are accepted and change nothing.
+Ignored = Annotated[
     bool,
     typer.Option(
         *("--ignore-glacier-warnings", "--follow-symlinks", "--no-follow-symlinks", "--no-cli-pager"),
@@ -259,7 +220,7 @@ Moot = Annotated[
         allow_from_autoenv=False,
     ),
 ]
-MootValue = Annotated[
+IgnoredValue = Annotated[
     list[str] | None,
     typer.Option(
         *("--checksum-mode", "--source-region", "--cli-read-timeout", "--cli-connect-timeout", "--color"),
@@ -268,3 +229,30 @@ MootValue = Annotated[
     ),
 ]
 NoOverwrite = Annotated[bool, typer.Option("--no-overwrite", hidden=True, allow_from_autoenv=False)]
+
+
+def variable_of(flag: str) -> str:
+    """The environment variable of a flag; `flag` is the name of its Python parameter."""
+    return f"{PREFIX}_{flag.upper()}"
+
+
+def is_typed(ctx: Any, flag: str) -> bool:
+    """Whether the flag is on the command line. If a variable sets it, it is also set for commands that cannot use it."""
+    return getattr(ctx.get_parameter_source(flag), "name", "") == "COMMANDLINE"
+
+
+def set_by_variables(params: list[Any], environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The flags in `params` that an environment variable sets, with their values."""
+    names = (param.name for param in params if getattr(param, "allow_from_autoenv", False))
+    return {name: environ[variable_of(name)] for name in names if environ.get(variable_of(name))}
+
+
+def unknown_variables(params: list[Any], environ: Mapping[str, str] = os.environ) -> Iterator[str]:
+    """A message for each S3HAUL_ variable that does not belong to a flag."""
+    flags = [param.name.upper() for param in params if getattr(param, "allow_from_autoenv", False)]
+    for name in sorted(environ):
+        flag = name.removeprefix(f"{PREFIX}_")
+        if flag != name and flag not in flags:
+            near = get_close_matches(flag, flags, n=1, cutoff=0.75)
+            guess = f"; did you mean {variable_of(near[0])} ?" if near else ""
+            yield f"{name} has no effect: there is no such flag{guess}"

@@ -3,18 +3,18 @@
 The pages of ids are generated from the code; tests compare the texts of topics with the code.
 """
 
+import csv
 import json
 from collections.abc import Iterator
 from importlib import resources
 from textwrap import wrap
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
 from s3haul.aws.setting_effects import EFFECTS
 from s3haul.cli import streams
 from s3haul.cli.commands import COMMANDS, load
-from s3haul.cli.reliability import reliability_text
 from s3haul.diagnose.reasons import REASONS
 from s3haul.diagnose.table import DIAGNOSES
 from s3haul.errors import UsageError
@@ -39,6 +39,17 @@ _UNTITLED = {
     "reliability": "What can go wrong, and the test that proves what happens",
     "dashboard": "A Grafana dashboard of these metrics, to be imported there",
 }
+
+_RELIABILITY_HEADINGS = {
+    "P": "What s3haul promises",
+    "F": "What can go wrong, and what a run does then",
+    "S": "What an attacker or an accident could do, and why it does not",
+}
+_RELIABILITY_FOOT = """\
+Each line names the test that fails when it is broken, below tests/ of the source. A simulator plays whole runs with
+virtual time, faults, cancellations, kills and power losses from a seed: make simulate SEED=7. make torture plays
+20,000 seeds, kills runs at random and puts them through outages; make torture-disk kills them at every system call and
+cuts the power under an ext4 disk. What they gave is recorded in benchmarks/reliability.md."""
 
 EPILOG = """\b
 Examples:
@@ -92,7 +103,7 @@ def topic_text(topic: str) -> str:
     if topic == "errors":
         return "\n\n".join(_page(each) for each in sorted(DIAGNOSES))
     if topic == "reliability":
-        return reliability_text()
+        return _reliability()
     if topic == "settings":
         return _settings()
     text = _TEXTS.get(topic) or _SCHEMAS.get(topic)
@@ -129,3 +140,41 @@ def _page(error_id: str) -> str:
     if slugs:
         lines.append(f"  in the manifest, objects with this error have the reason {' or '.join(slugs)}")
     return "\n".join(lines)
+
+
+class ReliabilityRow(NamedTuple):
+    """`promise` is "-" for the promises themselves; `test` is a file below tests/ and a function."""
+
+    id: str
+    promise: str
+    trouble: str
+    does: str
+    test: str
+
+
+def reliability_rows() -> list[ReliabilityRow]:
+    """The whole table, in its order."""
+    text = (resources.files("s3haul.cli") / "topics" / "reliability.tsv").read_text("utf-8")
+    return [ReliabilityRow(*fields) for fields in csv.reader(text.splitlines(), delimiter="\t")]
+
+
+def _reliability() -> str:
+    """The table for people."""
+    return "\n".join(_reliability_lines())
+
+
+def _reliability_lines() -> Iterator[str]:
+    kind = ""
+    for row in reliability_rows():
+        if row.id[0] != kind:
+            if kind:
+                yield ""
+            kind = row.id[0]
+            yield f"{_RELIABILITY_HEADINGS[kind]}:"
+        promise = "" if row.promise == "-" else f" ({row.promise})"
+        file, _, test = row.test.partition("::")
+        yield f"  {row.id:<4}{row.trouble}{promise}"
+        yield f"      {row.does}"
+        yield f"      {file}: {test.removeprefix('test_').replace('_', ' ')}"
+    yield ""
+    yield _RELIABILITY_FOOT

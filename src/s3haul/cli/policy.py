@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from s3haul.cli import flags, streams
+from s3haul.cli import flags, selection_flags, streams
 from s3haul.errors import UsageError
 from s3haul.policies.documents import Document, Grant, documents
 from s3haul.policies.grant import check_grant, compact
@@ -125,7 +125,7 @@ def policy(
     key_arn: Keys = None,
     versions: Versions = False,
     attributes: Attributes = False,
-    request_payer: flags.RequestPayer = None,
+    request_payer: selection_flags.RequestPayer = None,
     only: Only = None,
     form: Format = Formats.JSON,
 ) -> int:

@@ -76,7 +76,7 @@ def _written_as(form: Formats, found: "Report") -> str:
 
             return html(found)
         case Formats.JSON:
-            from s3haul.report.document import as_object  # noqa: PLC0415 - same
+            from s3haul.report.content import as_object  # noqa: PLC0415 - same
 
             return json.dumps(as_object(found)) + "\n"
         case Formats.MARKDOWN:

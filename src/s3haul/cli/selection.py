@@ -1,25 +1,30 @@
-"""From the flags that select objects into options: patterns in their order, sizes, ages, classes, regular expressions."""
+"""The flags that select objects, as options: patterns in their order, sizes, ages, classes, regular expressions, versions.
+
+Also warns about a selection that is valid but probably a mistake.
+"""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from s3haul.core.filters import Filters
+from s3haul.core.filters import Filters, idle
 from s3haul.core.quantities import parse_moment, parse_size, parse_span
 from s3haul.errors import UsageError
+from s3haul.events import Warned
 from s3haul.options import Conditions, SourceOptions, TransferOptions
 
 LARGEST_FILE = 16 << 20  # bytes of patterns
 _INCLUDES = frozenset({"--include", "--include-from"})
-# Of variables, which have no order: first what is excluded.
+# The order of those that come from variables: first what is excluded.
 _ORDER = ("--exclude", "--exclude-from", "--include", "--include-from")
 
 
 def filters_in_order(argv: Sequence[str], given: Mapping[str, Sequence[str]]) -> Filters:
-    """The patterns of the flags in `given`, in the order of the command line, which the parsed lists no longer tell.
+    """The patterns of the flags in `given`, in the order of the command line; the parsed lists do not have it.
 
-    Those of a variable, which is used where the flag is not, go before. Raises `UsageError` for an unreadable file.
+    Patterns of a variable (used if the flag is not given) come first. Raises `UsageError` for an unreadable file.
     """
     found: list[tuple[str, str]] = []
     words = iter(argv)
@@ -39,7 +44,7 @@ def filters_in_order(argv: Sequence[str], given: Mapping[str, Sequence[str]]) ->
 
 
 def _lines(flag: str, name: str) -> Iterator[str]:
-    """The patterns in a file: one a line; empty lines and those that begin with # are none."""
+    """The patterns in a file, one per line, without empty lines and those that begin with #."""
     try:
         with Path(name).open("rb") as file:
             data = file.read(LARGEST_FILE + 1)
@@ -56,24 +61,15 @@ def _lines(flag: str, name: str) -> Iterator[str]:
             yield pattern
 
 
-def conditions(
-    *,
-    min_size: str | None,
-    max_size: str | None,
-    newer_than: str | None,
-    older_than: str | None,
-    storage_classes: Sequence[str],
-    regex: Sequence[str],
-    now: float,
-) -> Conditions:
-    """Raises `UsageError` for what cannot be meant, or can be met by nothing."""
+def conditions(given: Mapping[str, Any], now: float) -> Conditions:
+    """Sizes, ages, classes and regular expressions. Raises `UsageError` also if no object can match."""
     found = Conditions(
-        min_size=size("--min-size", min_size),
-        max_size=size("--max-size", max_size),
-        newer_than=moment("--newer-than", newer_than, now),
-        older_than=moment("--older-than", older_than, now),
-        storage_classes=frozenset(map(_storage_class, storage_classes)),
-        regex=tuple(map(_regex, regex)),
+        min_size=size("--min-size", given.get("min_size")),
+        max_size=size("--max-size", given.get("max_size")),
+        newer_than=moment("--newer-than", given.get("newer_than"), now),
+        older_than=moment("--older-than", given.get("older_than"), now),
+        storage_classes=frozenset(map(_storage_class, given.get("storage_class") or ())),
+        regex=tuple(map(_regex, given.get("regex") or ())),
     )
     if found.min_size is not None and found.max_size is not None and found.min_size > found.max_size:
         raise UsageError("No object is larger than --min-size and smaller than --max-size.")
@@ -88,7 +84,7 @@ def conditions(
 def with_versions(
     source: SourceOptions, *, version_id: str | None, at: str | None, all_versions: bool, now: float
 ) -> SourceOptions:
-    """The source, in another version than the current one. Raises `UsageError`."""
+    """The source with the versions to take, if not the current ones. Raises `UsageError`."""
     if version_id is not None and source.recursive:
         raise UsageError("--version-id goes with one object.", hint="--at TIME takes the versions of a time")
     if version_id == "":
@@ -106,7 +102,7 @@ def with_versions(
 
 
 def reconcile(source: SourceOptions, a_list: str | None, *, wanted: bool) -> bool:
-    """Whether the bucket is listed again at the end. Raises `UsageError` where that tells nothing."""
+    """Whether the bucket is listed again at the end. Raises `UsageError` if there is nothing to compare that with."""
     other_versions = source.at is not None or source.all_versions
     if wanted and (a_list is not None or other_versions or not source.recursive):
         raise UsageError(
@@ -117,8 +113,24 @@ def reconcile(source: SourceOptions, a_list: str | None, *, wanted: bool) -> boo
 
 
 def is_narrowed(transfer: TransferOptions) -> bool:
-    """Whether anything selects among objects."""
+    """Whether there is any filter or condition."""
     return bool(transfer.filters) or transfer.conditions != Conditions()
+
+
+def source_warnings(source: SourceOptions, filters: Filters) -> Iterator[Warned]:
+    """Warn about filters that exclude nothing, and about a key that looks like a pattern. The run continues; it warns
+    later about filters that exclude everything."""
+    if all(include for include, _ in filters) and (warning := idle(filters)):
+        yield Warned(warning)
+    key = source.prefix.removesuffix("/") if source.recursive else source.prefix
+    if "*" in key or "?" in key:
+        above = key[: min(key.find(mark) for mark in "*?" if mark in key)].rpartition("/")[0]
+        pattern = key[len(above) :].removeprefix("/")
+        base = f"s3://{source.bucket}/{above}{'/' if above else ''}"
+        yield Warned(
+            "* and ? in the source are part of the key: for a pattern,"
+            f" write s3haul cp {base} DEST --exclude '*' --include '{pattern}'"
+        )
 
 
 def moment(flag: str, text: str | None, now: float) -> float | None:
@@ -141,7 +153,7 @@ def size(flag: str, text: str | None) -> int | None:
 
 
 def span(flag: str, text: str | None) -> float | None:
-    """Seconds, more than none."""
+    """Seconds, more than 0."""
     found = None if text is None else parse_span(text)
     if text is not None and not found:
         raise UsageError(f"{flag} {text!r} is no span of time.", hint="write 90s, 30m, 8h or 2d")

@@ -1,6 +1,6 @@
-"""The flags that say what is hauled, beside --include and --exclude: lists, conditions, versions, plans, limits.
+"""The flags of the panel Selection: which objects are copied, and the limits of a run. A part of `flags`.
 
-As `flags`, of which this is a part; `selection` and `lists` make options of their values.
+`selection`, `lists` and `parsing` convert their values to options.
 """
 
 from enum import StrEnum
@@ -29,6 +29,20 @@ class Encodings(StrEnum):
 _WHAT = "Selection"
 _OUT = "Output"
 
+Recursive = Annotated[
+    bool,
+    typer.Option(
+        "--recursive", "-r", "-R", help="SOURCE is a prefix: copy everything below it.", rich_help_panel=_WHAT
+    ),
+]
+Include = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PATTERN", help="Copy these; the last match decides.", rich_help_panel=_WHAT),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PATTERN", help="Do not copy these; the last match decides.", rich_help_panel=_WHAT),
+]
 IncludeFrom = Annotated[
     list[str] | None,
     typer.Option(metavar="FILE", help="As --include for each line of it.", rich_help_panel=_WHAT),
@@ -119,4 +133,52 @@ MaxTransfer = Annotated[
 MaxDuration = Annotated[
     str | None,
     typer.Option(metavar="TIME", help="End in order after 30m, 8h, ...", rich_help_panel=_WHAT),
+]
+RequestPayer = Annotated[
+    str | None, typer.Option(metavar="requester", help="Pay for the requests.", rich_help_panel=_WHAT)
+]
+BucketOwner = Annotated[
+    str | None,
+    typer.Option("--expected-bucket-owner", help="Account that must own the bucket.", rich_help_panel=_WHAT),
+]
+PageSize = Annotated[int, typer.Option(min=1, max=1000, help="Keys per listing page.", rich_help_panel=_WHAT)]
+ForceGlacier = Annotated[
+    bool, typer.Option("--force-glacier-transfer", help="Try archived objects too.", rich_help_panel=_WHAT)
+]
+FailIfEmpty = Annotated[
+    bool, typer.Option("--fail-if-empty", help="Exit 6 if no object is selected.", rich_help_panel=_WHAT)
+]
+ListConcurrency = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        max=1024,
+        help="List requests at a time, at most; 1: in the order of keys.",
+        rich_help_panel=_WHAT,
+    ),
+]
+MaxRps = Annotated[
+    float | None,
+    typer.Option(
+        "--max-rps", min=0.01, metavar="N", help="Maximum requests per second.", rich_help_panel=_WHAT
+    ),
+]
+MaxKmsRps = Annotated[
+    float | None,
+    typer.Option(
+        "--max-kms-rps",
+        min=0.01,
+        metavar="N",
+        help="Requests a second that cost a KMS call, at most.",
+        rich_help_panel=_WHAT,
+    ),
+]
+BwLimit = Annotated[
+    str | None,
+    typer.Option(
+        "--bwlimit",
+        metavar="RATE",
+        help="Maximum bytes per second: 500K, 10MB/s, 80Mb/s.",
+        rich_help_panel=_WHAT,
+    ),
 ]
