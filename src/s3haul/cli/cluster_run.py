@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from s3haul.cli import cluster_output, streams
 from s3haul.cli.haul import what_ended
-from s3haul.cli.listeners import StatusLine
+from s3haul.cli.listeners import status_line
 from s3haul.cluster import merge as merging
 from s3haul.cluster.audit import Totals
 from s3haul.cluster.checks import NodeCheck, check_node, landmark
@@ -97,7 +97,7 @@ def plan(
         )
         made.append(run)
 
-    with StatusLine(shown=not json) as status:
+    with status_line(shown=not json) as status:
         error = what_ended(main())
     if error is not None:
         raise error
@@ -123,7 +123,7 @@ def run(root: Path, pool: Pool, attempts: int, hung_after: float, *, json: bool)
 
     # Ray prints to stdout, which is for the summary.
     with (
-        StatusLine(shown=not json) as status,
+        status_line(shown=not json) as status,
         directory.driving(),
         redirect_stdout(sys.stderr),
         closing(_executor(directory, pool)) as executor,
@@ -192,7 +192,7 @@ def merge(root: Path, *, json: bool) -> int:
     def progress(totals: Totals) -> None:
         status.update(lambda _: f"merging: {totals.objects:,} of {plan.objects:,} objects")
 
-    with StatusLine(shown=not json) as status:
+    with status_line(shown=not json) as status:
         totals = merging.merge(directory, plan, progress=progress)
     cluster_output.put_merge(directory, plan, totals, merging.summary_of(plan, totals) if json else None)
     return totals.exit_code

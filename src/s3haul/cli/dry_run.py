@@ -18,7 +18,7 @@ from s3haul.api.download import object_source
 from s3haul.aws.session import open_store
 from s3haul.cli import streams
 from s3haul.cli.haul import check_not_empty
-from s3haul.cli.listeners import LogFile, StatusLine, with_log
+from s3haul.cli.listeners import LogFile, status_line, with_log
 from s3haul.cli.selection import source_warnings
 from s3haul.cli.summary import SUMMARY_SCHEMA
 from s3haul.core.costs import Costs, Prices, costs
@@ -72,7 +72,7 @@ def run(
     status_shown = output.progress and not output.quiet and not (sys.stdout.isatty() and not output.json)
     past_rate, done = None, _nothing_is_done
     with ExitStack() as stack:
-        status = stack.enter_context(StatusLine(shown=status_shown))
+        status = stack.enter_context(status_line(shown=status_shown))
         add = stack.enter_context(opened_plan(output.plan, source))
         if journal.is_file():
             reader = stack.enter_context(Reader(journal))

@@ -14,18 +14,30 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from s3haul import __version__
 from s3haul.cli import streams
 from s3haul.cli.errors import error_lines, pasteable
 from s3haul.cli.summary import Summary, error_object
 from s3haul.core.stats import Stats
-from s3haul.core.text import show
+from s3haul.core.text import human_duration, show
 from s3haul.errors import S3HaulError, UsageError
 from s3haul.events import Event, Noted
 from s3haul.options import OutputOptions, SourceOptions
-from s3haul.progress import LOG_SCHEMA, Bars, JsonLines, Lines, Listener, Quiet, Status
+from s3haul.progress import (
+    DRAW_INTERVAL,
+    LINE_INTERVAL,
+    LOG_SCHEMA,
+    Bars,
+    Clock,
+    JsonLines,
+    Lines,
+    Listener,
+    Quiet,
+    Screen,
+    write_line,
+)
 
 if TYPE_CHECKING:  # the extra may not be installed
     from s3haul.metrics import Endpoint, RequestMetrics, RunCollector
@@ -45,29 +57,59 @@ def display(stats: Stats, output: OutputOptions) -> Listener:
     return Lines(stats, sys.stderr, colour=colour)
 
 
-class StatusLine(Status):
-    """A status line on stderr, and a context manager that removes it. A closed stderr is ignored."""
+class StatusLine:
+    """One line about work without events, such as `verify`: redrawn on a terminal, else printed every ten seconds.
 
-    def __init__(self, *, shown: bool = True) -> None:
-        super().__init__(sys.stderr, terminal=streams.is_terminal(sys.stderr), shown=shown)
+    Nothing is shown during the first second. A closed stream is ignored.
+    """
 
-    def update(self, text: Callable[[float], str]) -> None:
-        with streams.unheard(sys.stderr):
-            super().update(text)
-
-    def say(self, line: str) -> None:
-        with streams.unheard(sys.stderr):
-            super().say(line)
-
-    def close(self) -> None:
-        with streams.unheard(sys.stderr):
-            super().close()
+    def __init__(
+        self, stream: TextIO, *, terminal: bool, clock: Clock = time.monotonic, shown: bool = True
+    ) -> None:
+        self._shown = shown
+        self._stream = stream
+        self._screen = Screen(stream) if terminal else None
+        self._clock = clock
+        self._started = clock()
+        self._next = self._started + (1.0 if terminal else LINE_INTERVAL)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
         self.close()
+
+    def update(self, text: Callable[[float], str]) -> None:
+        """Show `text(seconds so far)` if it is time."""
+        now = self._clock()
+        if now < self._next or not self._shown:
+            return
+        line = text(now - self._started)
+        self._next = now + (DRAW_INTERVAL if self._screen else LINE_INTERVAL)
+        with streams.unheard(self._stream):
+            if self._screen:
+                self._screen.draw([line[: self._screen.columns - 1]])
+            else:
+                write_line(self._stream, f"{human_duration(now - self._started)}: {line}")
+
+    def say(self, line: str) -> None:
+        """Print a line permanently."""
+        with streams.unheard(self._stream):
+            if self._screen:
+                self._screen.say(line)
+            else:
+                write_line(self._stream, line)
+
+    def close(self) -> None:
+        """Remove the line from a terminal."""
+        with streams.unheard(self._stream):
+            if self._screen:
+                self._screen.draw([])
+
+
+def status_line(*, shown: bool = True) -> StatusLine:
+    """A status line on stderr."""
+    return StatusLine(sys.stderr, terminal=streams.is_terminal(sys.stderr), shown=shown)
 
 
 class _Both:
