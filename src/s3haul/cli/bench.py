@@ -112,9 +112,9 @@ def bench(
     if compare is not None:
         if source is not None:
             raise UsageError("--compare takes two results and no source.")
-        from s3haul.cli.bench_output import put_comparison  # noqa: PLC0415 - help stays fast
+        from s3haul.cli.bench_output import print_comparison  # noqa: PLC0415 - help stays fast
 
-        put_comparison(*compare, form)
+        print_comparison(*compare, form)
         return 0
     if source is None:
         raise UsageError("bench needs a source.", hint="s3haul bench s3://BUCKET/PREFIX --profile PROFILE")

@@ -43,18 +43,18 @@ dd { margin: 0 } .bar { background: var(--bar); height: .8rem; border-radius: 3p
 """
 
 
-def put_report(report: Report, form: str) -> None:
+def print_report(report: Report, form: str) -> None:
     """Print one result; `form` is text, markdown, html or json."""
     if form == "json":
-        streams.put(json.dumps(report.as_object()))
+        streams.print_line(json.dumps(report.as_object()))
     elif form == "html":
-        streams.put(report_page(report))
+        streams.print_line(report_page(report))
     else:
-        streams.put_report("\n".join(report_lines(report, markdown=form == "markdown")))
+        streams.print_report("\n".join(report_lines(report, markdown=form == "markdown")))
     streams.flush()
 
 
-def put_comparison(before: Path, after: Path, form: str) -> None:
+def print_comparison(before: Path, after: Path, form: str) -> None:
     """Compare two results of `--json`, and print that. Raises `UsageError` for files that are no results."""
     first, second = _read(before), _read(after)
     changes, differing = compare(first, second), list(differences(first, second))
@@ -65,11 +65,11 @@ def put_comparison(before: Path, after: Path, form: str) -> None:
         )
     if form == "json":
         kind = {"schema": 1, "kind": "s3haul-bench-comparison", "not_the_same": differing}
-        streams.put(json.dumps(kind | {"results": [change.as_object() for change in changes]}))
+        streams.print_line(json.dumps(kind | {"results": [change.as_object() for change in changes]}))
     elif form == "html":
-        streams.put(change_page(changes, differing))
+        streams.print_line(change_page(changes, differing))
     else:
-        streams.put_report("\n".join(change_lines(changes, differing, markdown=form == "markdown")))
+        streams.print_report("\n".join(change_lines(changes, differing, markdown=form == "markdown")))
 
 
 def _read(path: Path) -> Report:

@@ -61,12 +61,12 @@ def run(
 
     def planned(plan: Planned) -> bool:
         if dryrun or not quiet:
-            streams.tell("\n".join(plan_lines(plan, options)))
+            streams.print_message("\n".join(plan_lines(plan, options)))
         return not dryrun
 
     def ended(last: RunEnded) -> None:
         if not quiet:
-            streams.tell(run_line(last))
+            streams.print_message(run_line(last))
 
     async def main() -> None:
         report = await bench(source, directory, options, access=access, on_plan=planned, on_run=ended)
@@ -81,7 +81,7 @@ def run(
                 return 128 + signal.SIGTERM
             raise
     for report in found:
-        bench_output.put_report(report, form)
+        bench_output.print_report(report, form)
     return 0
 
 

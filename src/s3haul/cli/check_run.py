@@ -41,14 +41,14 @@ def run(
 
     def show_step(step: StepResult) -> None:
         if not (output.quiet or output.json):
-            streams.put(step_line(step))
+            streams.print_line(step_line(step))
             streams.flush()
 
     report = asyncio.run(check(source, where, access=access, transfer=transfer, report=show_step))
     if output.json:
-        streams.put(json.dumps(_as_object(source, where, report)))
+        streams.print_line(json.dumps(_as_object(source, where, report)))
     else:
-        streams.put("\n".join(report_lines(report.findings, quiet=output.quiet)))
+        streams.print_line("\n".join(report_lines(report.findings, quiet=output.quiet)))
     return report.exit_code
 
 

@@ -127,7 +127,7 @@ def cluster(context: typer.Context) -> None:
     RUN and DEST are on a file system that every worker sees. s3haul help cluster has recipes.
     """
     if context.invoked_subcommand is None:
-        streams.put(context.get_help())
+        streams.print_line(context.get_help())
 
 
 def plan(
@@ -230,9 +230,9 @@ def shard(directory: Run, shards: Shards, *, workers: Tasks = None, local: Local
 
 def status(directory: Run, *, json: flags.Json = False) -> int:
     """Tell how far a run is, from any machine that sees RUN."""
-    from s3haul.cli.cluster_output import put_state  # noqa: PLC0415 - help and usage errors stay fast
+    from s3haul.cli.cluster_output import print_state  # noqa: PLC0415 - help and usage errors stay fast
 
-    put_state(directory, costs=False, json=json)
+    print_state(directory, costs=False, json=json)
     return 0
 
 
@@ -270,7 +270,7 @@ def forget(directory: Run, *, node: LostNode) -> int:
 
     found = RunDirectory(directory)
     count = forget_node(found, found.describe(), node)
-    streams.put(
+    streams.print_line(
         f"{count} shards of {show(node)} are to be hauled again: s3haul cluster resume {show(str(directory))}"
     )
     return 0
@@ -278,7 +278,7 @@ def forget(directory: Run, *, node: LostNode) -> int:
 
 def report(directory: Run, *, json: flags.Json = False) -> int:
     """Tell what a run cost: shards, nodes, attempts that were lost, objects that failed."""
-    from s3haul.cli.cluster_output import put_state  # noqa: PLC0415 - help and usage errors stay fast
+    from s3haul.cli.cluster_output import print_state  # noqa: PLC0415 - help and usage errors stay fast
 
-    put_state(directory, costs=True, json=json)
+    print_state(directory, costs=True, json=json)
     return 0

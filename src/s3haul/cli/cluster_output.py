@@ -24,20 +24,24 @@ if TYPE_CHECKING:  # help stays fast
 MAX_ROWS = 10  # attempts or nodes that are shown one by one
 
 
-def put_plan(directory: "RunDirectory", run: "RunDescription", *, json: bool) -> None:
+def print_plan(directory: "RunDirectory", run: "RunDescription", *, json: bool) -> None:
     """Print what was planned."""
     if run.external_id_apart:
-        streams.tell("! Every worker needs the External ID in its environment, as S3HAUL_EXTERNAL_ID.")
+        streams.print_message(
+            "! Every worker needs the External ID in its environment, as S3HAUL_EXTERNAL_ID."
+        )
     if json:
         plan = {"shards": run.shards, "objects": run.objects, "bytes": run.bytes, "filtered": run.filtered}
-        streams.put(jsonlib.dumps({"schema": 1, "run": run.run_id, "directory": str(directory.root), **plan}))
+        streams.print_line(
+            jsonlib.dumps({"schema": 1, "run": run.run_id, "directory": str(directory.root), **plan})
+        )
         return
     objects, size = human_count(run.objects, "object"), human_bytes(run.bytes)
-    streams.put(f"{show(run.url)} -> {show(run.destination)}")
-    streams.put(f"  planned   {objects}, {size}, in {human_count(run.shards, 'shard')}")
+    streams.print_line(f"{show(run.url)} -> {show(run.destination)}")
+    streams.print_line(f"  planned   {objects}, {size}, in {human_count(run.shards, 'shard')}")
     if run.filtered:
-        streams.put(f"  filtered  {human_count(run.filtered, 'object')}")
-    streams.put(f"  next      s3haul cluster run {show(str(directory.root))}")
+        streams.print_line(f"  filtered  {human_count(run.filtered, 'object')}")
+    streams.print_line(f"  next      s3haul cluster run {show(str(directory.root))}")
 
 
 def progress_line(run: "RunDescription", before: "Progress", state: "Progress", seconds: float) -> str:
@@ -70,12 +74,12 @@ def shard_line(marker: "Marker") -> str:
     )
 
 
-def put_checks(checks: "Sequence[NodeCheck]", *, json: bool) -> None:
+def print_checks(checks: "Sequence[NodeCheck]", *, json: bool) -> None:
     """Print what was found on each node."""
     if json:
-        streams.put(jsonlib.dumps({"schema": 1, "nodes": [asdict(check) for check in checks]}))
+        streams.print_line(jsonlib.dumps({"schema": 1, "nodes": [asdict(check) for check in checks]}))
     else:
-        streams.put_report("\n".join(line for check in checks for line in _check_lines(check)))
+        streams.print_report("\n".join(line for check in checks for line in _check_lines(check)))
 
 
 def _check_lines(check: "NodeCheck") -> Iterator[str]:
@@ -89,14 +93,14 @@ def _check_lines(check: "NodeCheck") -> Iterator[str]:
         yield f"    {show(finding['who'])}: {show(finding['fix'])}"
 
 
-def put_merge(
+def print_merge(
     directory: "RunDirectory", run: "RunDescription", totals: "Totals", summary: Mapping[str, Any] | None
 ) -> None:
     """Print the result of a merge: the summary as JSON if it is given, else lines."""
     if summary is not None:
-        streams.put(jsonlib.dumps(summary))
+        streams.print_line(jsonlib.dumps(summary))
     else:
-        streams.put_report("\n".join(merge_lines(directory, run, totals)))
+        streams.print_report("\n".join(merge_lines(directory, run, totals)))
 
 
 def merge_lines(directory: "RunDirectory", run: "RunDescription", totals: "Totals") -> Iterator[str]:
@@ -130,16 +134,16 @@ def merge_lines(directory: "RunDirectory", run: "RunDescription", totals: "Total
         yield f"  next      s3haul cluster resume {show(str(directory.root))}"
 
 
-def put_state(root: Path, *, costs: bool, json: bool) -> None:
+def print_state(root: Path, *, costs: bool, json: bool) -> None:
     """Print how far a run is; with `costs` also what it took."""
     from s3haul.cluster.directory import RunDirectory  # noqa: PLC0415 - help stays fast
     from s3haul.cluster.survey import survey  # noqa: PLC0415 - same
 
     found = survey(RunDirectory(root))
     if json:
-        streams.put(jsonlib.dumps(as_object(found)))
+        streams.print_line(jsonlib.dumps(as_object(found)))
     else:
-        streams.put_report("\n".join((*status_lines(found), *(cost_lines(found) if costs else ()))))
+        streams.print_report("\n".join((*status_lines(found), *(cost_lines(found) if costs else ()))))
 
 
 def status_lines(found: "Survey") -> Iterator[str]:

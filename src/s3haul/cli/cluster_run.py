@@ -103,8 +103,8 @@ def plan(
         raise error
     if not made[0].objects:
         nothing = nothing_selected(made[0].transfer.filters, made[0].filtered)
-        streams.tell(f"! {nothing}   [S3H-S3-19]")
-    cluster_output.put_plan(directory, made[0], json=json)
+        streams.print_message(f"! {nothing}   [S3H-S3-19]")
+    cluster_output.print_plan(directory, made[0], json=json)
     return 0
 
 
@@ -140,8 +140,10 @@ def run(root: Path, pool: Pool, attempts: int, hung_after: float, *, json: bool)
     remove_finished(pool.local_root, plan.run_id, directory.is_done)
     if state.poisoned:
         given_up = human_count(state.poisoned, "shard")
-        streams.tell(f"x {given_up} of {state.shards:,} could not be finished   [S3H-RUN-05]")
-        streams.tell(f"  Fix: see s3haul cluster report {show(str(root))}; then s3haul cluster resume")
+        streams.print_message(f"x {given_up} of {state.shards:,} could not be finished   [S3H-RUN-05]")
+        streams.print_message(
+            f"  Fix: see s3haul cluster report {show(str(root))}; then s3haul cluster resume"
+        )
         return 1
     return merge(root, json=json)
 
@@ -167,7 +169,7 @@ def shard(root: Path, text: str, workers: int | None, local: Path | None) -> int
     if (error := what_ended(main())) is not None:
         raise error
     for marker in markers:
-        streams.put(cluster_output.shard_line(marker))
+        streams.print_line(cluster_output.shard_line(marker))
     codes = {marker.exit_code for marker in markers}
     return next((code for code in (70, 4, 1, 3) if code in codes), 0)
 
@@ -179,7 +181,7 @@ def merge_here(root: Path) -> int:
     if not plan.node_local:
         raise UsageError("The objects are in one place.", hint=f"s3haul cluster merge {root}")
     count = merging.merge_here(directory, plan, os.uname().nodename)
-    streams.put(f"{show(plan.destination)}: {human_count(count, 'object')} on this node")
+    streams.print_line(f"{show(plan.destination)}: {human_count(count, 'object')} on this node")
     return 0
 
 
@@ -194,7 +196,7 @@ def merge(root: Path, *, json: bool) -> int:
 
     with status_line(shown=not json) as status:
         totals = merging.merge(directory, plan, progress=progress)
-    cluster_output.put_merge(directory, plan, totals, merging.summary_of(plan, totals) if json else None)
+    cluster_output.print_merge(directory, plan, totals, merging.summary_of(plan, totals) if json else None)
     return totals.exit_code
 
 
@@ -210,5 +212,5 @@ def check(root: Path, pool: Pool, *, json: bool) -> int:
                 checks = check_nodes(pool.ray_address, directory.root, pool.local_root, mark)
         else:
             checks = [asyncio.run(check_node(directory.root, pool.local_root, mark))]
-    cluster_output.put_checks(checks, json=json)
+    cluster_output.print_checks(checks, json=json)
     return max((check.exit_code for check in checks), key=lambda code: (code != 3, code), default=0)

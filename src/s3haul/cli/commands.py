@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 
-class Listed(NamedTuple):
+class CommandEntry(NamedTuple):
     """Where a command is (a module beside this one, with `register`), and the first line of its help."""
 
     module: str
@@ -21,38 +21,40 @@ class Listed(NamedTuple):
 
 
 COMMANDS = {
-    "cp": Listed("cp", "Copy objects to local disk, verified and resumable."),
-    "check": Listed("check", "Test access and destination, and find the cause of errors."),
-    "policy": Listed("policy", "Print the policies that both accounts need, or check them (lint)."),
-    "configure": Listed(
+    "cp": CommandEntry("cp", "Copy objects to local disk, verified and resumable."),
+    "check": CommandEntry("check", "Test access and destination, and find the cause of errors."),
+    "policy": CommandEntry("policy", "Print the policies that both accounts need, or check them (lint)."),
+    "configure": CommandEntry(
         "configure",
         "Write a profile for the role, or show the effective settings.",
     ),
-    "status": Listed("status", "Show the progress of a run, or how the last run ended."),
-    "limit": Listed(
+    "status": CommandEntry("status", "Show the progress of a run, or how the last run ended."),
+    "limit": CommandEntry(
         "limit", "Change the limits of the run that is under way on DEST; it follows within a second or two."
     ),
-    "manifest": Listed(
+    "manifest": CommandEntry(
         "manifest", "Print what became of every listed key, as JSON lines, CSV or Parquet on stdout."
     ),
-    "restore": Listed(
+    "restore": CommandEntry(
         "restore", "Print a plan that restores the archived objects which a run on DEST skipped."
     ),
-    "verify": Listed(
+    "verify": CommandEntry(
         "verify",
         "Compare every downloaded file with its checksum, without network.",
     ),
-    "bench": Listed("bench", "Measure how fast a bucket can be hauled here, and name what holds it up."),
-    "report": Listed(
+    "bench": CommandEntry(
+        "bench", "Measure how fast a bucket can be hauled here, and name what holds it up."
+    ),
+    "report": CommandEntry(
         "report",
         "Make a page about DEST: what is here, how it was checked, what is missing and why, and how the runs went.",
     ),
-    "cluster": Listed(
+    "cluster": CommandEntry(
         "cluster",
         "Haul with many processes: on this machine, on a Ray cluster, or as an array of batch jobs.",
     ),
-    "demo": Listed("demo", "Try s3haul with an embedded AWS, without an AWS account."),
-    "help": Listed(
+    "demo": CommandEntry("demo", "Try s3haul with an embedded AWS, without an AWS account."),
+    "help": CommandEntry(
         "help_topics",
         "Show the help on a topic, a command, or an error id.",
     ),

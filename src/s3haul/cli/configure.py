@@ -87,16 +87,16 @@ def configure(
     given = {name: value for name, value in wanted.items() if value is not None}
     edit, warnings = recipe.plan(profile, given)
     for warning in warnings:
-        streams.tell(f"! {shown(warning)}")
+        streams.print_message(f"! {shown(warning)}")
     where = f"profile {shown(profile)} in {shown(str(edit.path))}"
     if not edit.changes:
-        streams.tell(f"{where} has these settings already: nothing to change")
+        streams.print_message(f"{where} has these settings already: nothing to change")
     elif dryrun:
-        streams.put("\n".join(shown(line) for line in config_edit.diff(edit)))
+        streams.print_line("\n".join(shown(line) for line in config_edit.diff(edit)))
     else:
         kept = config_edit.save(edit)
         before = f"; the previous version is {shown(str(kept))}" if kept else ""
-        streams.tell(f"{where} was written{before}")
+        streams.print_message(f"{where} was written{before}")
     return 0
 
 
@@ -133,12 +133,12 @@ def show(
         if name not in shown_already:
             rows.append(Row(name, setting, Origin.ENVIRONMENT, flags.variable_of(name)))
     for problem in flags.unknown_variables(params):
-        streams.tell(f"! {shown(problem)}")
+        streams.print_message(f"! {shown(problem)}")
     if json:
-        streams.put(jsonlib.dumps({"schema": 1, "settings": [asdict(row) for row in rows]}))
+        streams.print_line(jsonlib.dumps({"schema": 1, "settings": [asdict(row) for row in rows]}))
         return 0
     for row in rows:
         value = "not set" if row.value is None else shown(row.value)
         place = f"{row.origin.value}: {shown(row.where)}" if row.where else row.origin.value
-        streams.put(f"{row.name:<18} {value:<48} {place}")
+        streams.print_line(f"{row.name:<18} {value:<48} {place}")
     return 0

@@ -65,7 +65,9 @@ def run(
     def each(ref: ObjectRef, path: SafePath) -> None:
         if not (output.quiet or output.json):
             name = f"{where.root}/{where.name or path}"
-            streams.put(f"(dryrun) download: s3://{source.bucket}/{show(ref.plain_key)} to {show(name)}")
+            streams.print_line(
+                f"(dryrun) download: s3://{source.bucket}/{show(ref.plain_key)} to {show(name)}"
+            )
         add(ref)
 
     # No status line if the objects themselves are printed on the same terminal.
@@ -91,7 +93,7 @@ def run(
             )
         )
     if not estimate.objects and not estimate.unusable:
-        with streams.unheard(sys.stderr):
+        with streams.ignoring_errors(sys.stderr):
             listener.observe(Warned(nothing_selected(transfer.filters, estimate.filtered), "S3H-S3-19"))
     _put_estimate(estimate, past_rate, output, log)
     check_not_empty(transfer, estimate.objects)
@@ -175,11 +177,11 @@ def _put_estimate(
 ) -> None:
     lines, found = list(estimate_lines(estimate, past_rate)), estimate_object(estimate, past_rate)
     if log is not None:
-        log.tell("estimate", found, lines)
+        log.record("estimate", found, lines)
     if output.json:
-        streams.put(json.dumps({"schema": SUMMARY_SCHEMA, **found}))
+        streams.print_line(json.dumps({"schema": SUMMARY_SCHEMA, **found}))
     else:
-        streams.put_report("\n".join(lines))
+        streams.print_report("\n".join(lines))
 
 
 @lru_cache(maxsize=1)

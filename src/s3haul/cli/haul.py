@@ -47,7 +47,7 @@ def run(
     listener = with_metrics(with_log(display(stats, output), log, stats), exported)
 
     def tell(event: Event) -> None:
-        with streams.unheard(sys.stderr):
+        with streams.ignoring_errors(sys.stderr):
             listener.observe(event)
 
     def opened(store: OpenStore) -> None:
@@ -72,7 +72,7 @@ def run(
     try:
         error = what_ended(main())
     finally:
-        with streams.unheard(sys.stderr):
+        with streams.ignoring_errors(sys.stderr):
             listener.close()
     seconds = time.monotonic() - started
     error, findings = explained(access, source, transfer, stats, error)
@@ -138,13 +138,13 @@ def write_to_stdout(
 
     def emit(event: Event) -> None:
         stats.observe(event)
-        with streams.unheard(sys.stderr):
+        with streams.ignoring_errors(sys.stderr):
             listener.observe(event)
 
     async def main() -> None:
         async with open_store(access, source, transfer, on_event=emit) as opened:
             ctx = read_context(opened.store, source, opened.transfer, emit, credentials=opened.credentials)
-            await stream_object(ctx, streams.put_bytes)
+            await stream_object(ctx, streams.write_bytes)
 
     error, findings = explained(access, source, transfer, stats, what_ended(main()))
     seconds = time.monotonic() - started
@@ -155,9 +155,9 @@ def write_to_stdout(
     if error is not None:
         raise error
     if stats.exit_code:
-        streams.tell("\n".join(summary.lines()))
+        streams.print_message("\n".join(summary.lines()))
     elif stats.verdicts[Verdict.SIZE_ONLY]:
-        streams.tell("! size-only: S3 stores no checksum for the object that s3haul can compute")
+        streams.print_message("! size-only: S3 stores no checksum for the object that s3haul can compute")
     return stats.exit_code
 
 
@@ -170,9 +170,9 @@ def _access_note(opened: OpenStore, *, verbose: bool) -> str:
 
 def _print(summary: Summary, output: OutputOptions) -> None:
     if output.json:
-        streams.put(json.dumps(summary.as_object()))
+        streams.print_line(json.dumps(summary.as_object()))
     elif not output.quiet and summary.is_worth_printing:
-        streams.put_report("\n".join(summary.lines()))
+        streams.print_report("\n".join(summary.lines()))
     streams.flush()
 
 

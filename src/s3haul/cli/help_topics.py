@@ -72,7 +72,7 @@ def help_topic(
 ) -> int:
     """Show the help on a topic, a command, or an error id."""
     if topic is None:
-        streams.put("\n".join(overview()))
+        streams.print_line("\n".join(overview()))
     elif topic in COMMANDS and topic not in TOPICS:
         load(topic).main(
             ["--help"],
@@ -81,7 +81,7 @@ def help_topic(
             help_option_names=["-h", "--help"],
         )
     else:
-        streams.put(topic_text(topic))
+        streams.print_line(topic_text(topic))
     return 0
 
 

@@ -51,7 +51,7 @@ def limit(
     if holder is None:
         raise UsageError(f"No run is under way on {dest}.", hint="give the flags to s3haul cp instead")
     LimitsFile(dest).add(asked)
-    streams.put(f"told {show(holder) or 'the run'}")
+    streams.print_line(f"told {show(holder) or 'the run'}")
     return 0
 
 

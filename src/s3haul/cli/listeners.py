@@ -86,7 +86,7 @@ class StatusLine:
             return
         line = text(now - self._started)
         self._next = now + (DRAW_INTERVAL if self._screen else LINE_INTERVAL)
-        with streams.unheard(self._stream):
+        with streams.ignoring_errors(self._stream):
             if self._screen:
                 self._screen.draw([line[: self._screen.columns - 1]])
             else:
@@ -94,7 +94,7 @@ class StatusLine:
 
     def say(self, line: str) -> None:
         """Print a line permanently."""
-        with streams.unheard(self._stream):
+        with streams.ignoring_errors(self._stream):
             if self._screen:
                 self._screen.say(line)
             else:
@@ -102,7 +102,7 @@ class StatusLine:
 
     def close(self) -> None:
         """Remove the line from a terminal."""
-        with streams.unheard(self._stream):
+        with streams.ignoring_errors(self._stream):
             if self._screen:
                 self._screen.draw([])
 
@@ -158,7 +158,7 @@ class LogFile:
     def close(self) -> None:
         """The progress has ended. The file stays open for the summary, until `end`."""
 
-    def tell(self, kind: str, fields: dict[str, Any], lines: Iterable[str]) -> None:
+    def record(self, kind: str, fields: dict[str, Any], lines: Iterable[str]) -> None:
         """Write the fields as an event, or the lines as text."""
 
         def write() -> None:
@@ -182,7 +182,7 @@ class LogFile:
             write()
         except OSError as error:
             self._broken = True
-            streams.tell(f"! The log file {show(str(self._path))} ends here: {error.strerror}")
+            streams.print_message(f"! The log file {show(str(self._path))} ends here: {error.strerror}")
             with suppress(OSError):
                 self._stream.close()
 
@@ -206,7 +206,7 @@ def opened_log(path: Path | None, argv: Sequence[str], *, as_json: bool) -> Iter
         return
     log = LogFile(path, as_json=as_json)
     words = pasteable(argv)
-    log.tell(
+    log.record(
         "command",
         {"version": __version__, "arguments": words},
         [f"s3haul {__version__}: {show(shlex.join(words))}"],
@@ -214,7 +214,7 @@ def opened_log(path: Path | None, argv: Sequence[str], *, as_json: bool) -> Iter
     try:
         yield log
     except S3HaulError as error:
-        log.tell("error", error_object(error) or {}, error_lines(error))
+        log.record("error", error_object(error) or {}, error_lines(error))
         raise
     finally:
         log.end()
@@ -223,7 +223,7 @@ def opened_log(path: Path | None, argv: Sequence[str], *, as_json: bool) -> Iter
 def summarise(log: LogFile | None, summary: Summary) -> None:
     """Write the summary to the log."""
     if log is not None:
-        log.tell("summary", summary.as_object(), summary.lines())
+        log.record("summary", summary.as_object(), summary.lines())
 
 
 def with_log(listener: Listener, log: LogFile | None, stats: Stats) -> Listener:

@@ -73,7 +73,7 @@ def manifest(
     csv_wanted = form is Formats.CSV
     lines = _csv_lines(manifest_entries(path, states)) if csv_wanted else manifest_lines(path, states)
     for line in lines:
-        streams.put(line)
+        streams.print_line(line)
     return 0
 
 
@@ -113,7 +113,7 @@ class _Stdout:
         self._written = 0
 
     def write(self, data: bytes) -> int:
-        streams.put_bytes(data)
+        streams.write_bytes(data)
         self._written += len(data)
         return len(data)
 

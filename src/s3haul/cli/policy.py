@@ -156,9 +156,11 @@ def policy(
     )
     check_grant(grant, parts)
     chosen = {part: document for part, document in by_part(documents(grant)).items() if part in parts}
-    streams.put(_rendered(form, grant, chosen, alone=only is not None, request_payer=request_payer).rstrip())
+    streams.print_line(
+        _rendered(form, grant, chosen, alone=only is not None, request_payer=request_payer).rstrip()
+    )
     if new_external_id:
-        streams.tell(
+        streams.print_message(
             "! The new External ID is in the trust document. Give it to the caller, and do not log it."
         )
     return 0

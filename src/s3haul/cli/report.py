@@ -62,10 +62,10 @@ def report(
     found = gather(dest, under_way=holder_of(dest) is not None)
     text = _written_as(form, found)
     if output == "-":
-        streams.put(text.removesuffix("\n"))
+        streams.print_line(text.removesuffix("\n"))
         return 0
     _replace(Path(output), text)
-    streams.put(f"{show(output)}: {_said(found)}; {human_bytes(len(text.encode()))}")
+    streams.print_line(f"{show(output)}: {_said(found)}; {human_bytes(len(text.encode()))}")
     return 0
 
 

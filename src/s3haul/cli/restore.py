@@ -55,11 +55,15 @@ def restore(
             counted[0] += 1
             counted[1] += ref.size
             line = batch_line(bucket, ref)
-            streams.put(line if form is Formats.BATCH else shell_line(bucket, ref, days=days, tier=tier))
+            streams.print_line(
+                line if form is Formats.BATCH else shell_line(bucket, ref, days=days, tier=tier)
+            )
     for storage_class, (objects, size) in sorted(found.items()):
         waiting = WAITING[tier].get(storage_class)
         how_long = f", within {waiting} at tier {tier}" if waiting else ""
-        streams.tell(f"{storage_class}: {human_count(objects, 'object')}, {human_bytes(size)}{how_long}")
+        streams.print_message(
+            f"{storage_class}: {human_count(objects, 'object')}, {human_bytes(size)}{how_long}"
+        )
     if not found:
-        streams.tell("No archived object was skipped: there is nothing to restore.")
+        streams.print_message("No archived object was skipped: there is nothing to restore.")
     return 0

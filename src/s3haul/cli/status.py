@@ -47,9 +47,9 @@ def status(dest: flags.State, *, json: flags.Json = False) -> int:
             raise
         found = Progress("", holder, [], [], 0, 0)  # the run has not created its journal yet
     if json:
-        streams.put(jsonlib.dumps(found.as_object(str(dest))))
+        streams.print_line(jsonlib.dumps(found.as_object(str(dest))))
     else:
-        streams.put_report("\n".join(found.lines(str(dest), time.time())))
+        streams.print_report("\n".join(found.lines(str(dest), time.time())))
     return 0
 
 

@@ -61,11 +61,11 @@ def verify(dest: flags.State, *, json: flags.Json = False) -> int:
     with status_line(shown=not json) as status:
         counts = verify_files(dest, found=found, progress=progress, unmarked=unmarked)
     if json:
-        streams.put(
+        streams.print_line(
             jsonlib.dumps({"schema": 1, **asdict(counts), "repair": repair if counts.damaged else None})
         )
     else:
-        streams.put(
+        streams.print_line(
             f"{show(str(dest))}: {human_count(counts.verified, 'file')} verified against the checksum that S3 stores"
         )
         for count, what in (
@@ -74,11 +74,11 @@ def verify(dest: flags.State, *, json: flags.Json = False) -> int:
             (counts.not_done, "without a file: skipped or failed"),
         ):
             if count:
-                streams.put(f"  {count:,} {what}")
-        streams.put(f"  {counts.damaged:,} damaged; {human_bytes(counts.bytes)} read")
+                streams.print_line(f"  {count:,} {what}")
+        streams.print_line(f"  {counts.damaged:,} damaged; {human_bytes(counts.bytes)} read")
         if counts.damaged:
-            streams.put("To fetch damaged files again, with the profile or role of the run:")
-            streams.put(f"  {show(repair)}")
+            streams.print_line("To fetch damaged files again, with the profile or role of the run:")
+            streams.print_line(f"  {show(repair)}")
     return 1 if counts.damaged else 0
 
 
