@@ -1,6 +1,6 @@
-"""One benchmark, assembled: a sample of the bucket, an ordinary haul of it for each run, and what follows.
+"""`bench`: combines one benchmark: a sample of the bucket, the runs, the bottleneck.
 
-Fetches no more than its options allow, and leaves nothing behind.
+Fetches no more than its options allow, and leaves no files behind.
 """
 
 import asyncio
@@ -33,16 +33,16 @@ _DEFAULT_BENCH = BenchOptions()
 _DEFAULT_TRANSFER = TransferOptions()
 
 
-def _ignore(_told: object) -> None:
-    """Nobody listens."""
+def _ignore(_event: object) -> None:
+    """The default callback."""
 
 
 class Planned(NamedTuple):
-    """Before any object is asked for: the objects, and what all runs will cost."""
+    """The sample and the cost of all runs, before the first one."""
 
     sample: Sample
     cost: Cost
-    options: BenchOptions  # as they were given, but without sinks that have no room
+    options: BenchOptions  # as given, without sinks that have too little space
 
 
 async def bench(
@@ -55,9 +55,9 @@ async def bench(
     on_plan: Callable[[Planned], bool | None] = _ignore,
     on_run: Callable[[RunEnded], None] = _ignore,
 ) -> Report | None:
-    """Measure how fast the source can be hauled. The disk measured is that of `directory`.
+    """Measure how fast the source can be copied, to the disk of `directory` and to the other sinks.
 
-    `on_plan` may return False, which ends it there: then the result is None. Raises `S3HaulError`.
+    If `on_plan` returns False, nothing is measured and the result is None. Raises `S3HaulError`.
     """
     if SinkKind.DISK in options.sinks and not await asyncio.to_thread(directory.is_dir):
         raise DestinationError(f"{directory} is no directory.", hint="name one on the disk to measure")
@@ -80,7 +80,7 @@ async def bench(
 
 
 async def _sample(ctx: ReadContext, options: BenchOptions) -> tuple[Sample, Listing]:
-    """The first objects of the listing that fit, and what that listing took."""
+    """The first objects of the listing that fit, and the duration of the listing."""
     sample, pages, keys, began = Sample(), 0, 0, time.monotonic()
     if not ctx.source.recursive:
         sample.add([await look_up(ctx)], options)
@@ -95,7 +95,7 @@ async def _sample(ctx: ReadContext, options: BenchOptions) -> tuple[Sample, List
 
 
 def _with_room(options: BenchOptions, sample: Sample) -> BenchOptions:
-    """Raises `DestinationError` where no sink has room."""
+    """The options without sinks that are too small. Raises `DestinationError` if none is left."""
     sinks = tuple(kind for kind in options.sinks if has_room(kind, sample.bytes))
     if not sinks:
         raise DestinationError(

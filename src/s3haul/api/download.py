@@ -58,7 +58,7 @@ async def download(
     stats: Stats | None = None,
     handle_signals: bool = False,
 ) -> Stats:
-    """Copy the selected objects, and return the counts; `failed` and `skipped` list the objects that are not here.
+    """Copy the selected objects, and return the counts; `failed` and `skipped` have the objects that are not here.
 
     `on_event` is called on the event loop and must not block. `on_open` gets the opened store, `on_timing` how long
     each request took (in threads; with the curl transport only). If `stats` is given, the
@@ -73,10 +73,10 @@ async def download(
         stats.observe(event)
         on_event(event)
 
-    checked_settings(access)  # a mistyped profile leaves nothing behind
+    checked_settings(access)  # a wrong profile name creates no directory
     transfer = within_open_files(transfer, emit)
     with closing(Destination.open(destination.root, force=destination.force)) as opened:
-        opened.lock()  # before any request: a destination in use costs none
+        opened.lock()  # before any request
         async with (
             open_store(access, source, transfer, on_event=emit, on_timing=on_timing) as bucket,
             object_source(access, source, transfer, emit) as objects,
@@ -160,14 +160,15 @@ def within_open_files(transfer: TransferOptions, emit: Emit) -> TransferOptions:
 
 
 _SCHEME = "s3://"
-_TOLD = (Warned, Retrying, CredentialsRenewed)
+_REPORTED = (Warned, Retrying, CredentialsRenewed)
 
 
 @asynccontextmanager
 async def object_source(
     access: AccessOptions, source: SourceOptions, transfer: TransferOptions, emit: Emit
 ) -> AsyncIterator[ObjectSource | None]:
-    """For the length of one run. Raises `S3HaulError` for what cannot be opened."""
+    """Open the list of objects that the source names, until the run ends; None is the listing of the bucket. Raises
+    `S3HaulError`."""
     objects = source.objects
     if source.at is not None:
         yield BucketAt(source.at)
@@ -187,7 +188,7 @@ async def object_source(
 
 
 def store_for(store: ObjectStore, source: SourceOptions) -> ObjectStore:
-    """The store that serves what `object_source` names."""
+    """The store for the objects of `object_source`."""
     return VersionStore(store) if source.all_versions else store
 
 
@@ -195,7 +196,7 @@ def store_for(store: ObjectStore, source: SourceOptions) -> ObjectStore:
 async def _stored_report(
     objects: ObjectList, access: AccessOptions, source: SourceOptions, transfer: TransferOptions, emit: Emit
 ) -> AsyncIterator[StoredReport]:
-    """A report in S3, through a store of its own: what is demanded of the objects does not concern it."""
+    """A report in S3, read through its own store: conditions such as --sse apply to the objects, not to the report."""
     bucket, _, key = objects.location.removeprefix(_SCHEME).partition("/")
     check_bucket(bucket)
     if not key.endswith(MANIFEST):
@@ -207,7 +208,7 @@ async def _stored_report(
     plain = replace(transfer, sse=None, sse_kms_key_id=None, require_checksum=False)
 
     def tell(event: Event) -> None:
-        if isinstance(event, _TOLD):
+        if isinstance(event, _REPORTED):
             emit(event)
 
     async with open_store(access, place, plain, on_event=tell) as opened:

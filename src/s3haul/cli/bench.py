@@ -1,6 +1,6 @@
-"""`s3haul bench`: how fast this bucket can be hauled to this machine, and what holds it up.
+"""`s3haul bench`: measures how fast a bucket can be copied to this machine, and finds the bottleneck.
 
-Turns flags into records and shows what comes; `api.bench` measures. Two results are compared without any network.
+Converts flags to options; `bench_run` measures, `bench_output` shows the result. Two results are compared without network.
 """
 
 from pathlib import Path
@@ -23,34 +23,38 @@ Examples:
   s3haul bench s3://BUCKET --profile export --html > bench.html
   s3haul bench s3://BUCKET --profile export --dryrun
 
-It says beforehand how many requests and bytes it will ask for, and leaves nothing behind. More: s3haul help measuring.
+Before it starts it prints how many requests and bytes it needs. It leaves no files behind. More: s3haul help measuring.
 """
-# Those of `cp` that have the same name mean one value there: their variables are not for here.
+# Some have the name of a flag of `cp`, but another type: variables of these are not used.
 _MEASURE: dict[str, Any] = {"rich_help_panel": "Measurement", "allow_from_autoenv": False}
 
 Source = Annotated[
-    str | None, typer.Argument(metavar="s3://BUCKET[/PREFIX]", help="What to haul for the measurement.")
+    str | None, typer.Argument(metavar="s3://BUCKET[/PREFIX]", help="Bucket or prefix to measure with.")
 ]
 Compare = Annotated[
     tuple[Path, Path] | None,
     typer.Option(metavar="A.json B.json", help="Compare two results of --json.", **_MEASURE),
 ]
-Sinks = Annotated[str, typer.Option(help="Where the bytes go: null, memory, disk.", **_MEASURE)]
-Concurrency = Annotated[str, typer.Option(metavar="N,...", help="Requests at a time to try.", **_MEASURE)]
+Sinks = Annotated[str, typer.Option(help="Where files are written: null, memory, disk.", **_MEASURE)]
+Concurrency = Annotated[
+    str, typer.Option(metavar="N,...", help="Numbers of parallel requests to try.", **_MEASURE)
+]
 PartSize = Annotated[
     str | None,
-    typer.Option(metavar="SIZE,...", help="Sizes of ranges to try, for large objects.", **_MEASURE),
+    typer.Option(metavar="SIZE,...", help="Sizes of range requests to try, for large objects.", **_MEASURE),
 ]
 Repetitions = Annotated[int, typer.Option(min=1, max=100, help="Runs with each setting.", **_MEASURE)]
 Directory = Annotated[Path, typer.Option("--dir", help="A directory on the disk to measure.", **_MEASURE)]
-MaxObjects = Annotated[int, typer.Option(min=1, help="Objects of one run, at most.", **_MEASURE)]
-MaxBytes = Annotated[str, typer.Option(metavar="SIZE", help="Bytes of all runs, at most.", **_MEASURE)]
+MaxObjects = Annotated[int, typer.Option(min=1, help="Maximum objects of one run.", **_MEASURE)]
+MaxBytes = Annotated[str, typer.Option(metavar="SIZE", help="Maximum bytes of all runs.", **_MEASURE)]
 MaxTime = Annotated[
-    float, typer.Option(min=1, metavar="SECONDS", help="Time of all runs, at most.", **_MEASURE)
+    float, typer.Option(min=1, metavar="SECONDS", help="Maximum time of all runs.", **_MEASURE)
 ]
 Dryrun = Annotated[
     bool,
-    typer.Option("--dryrun", "--dry-run", help="Say what it would cost, and stop.", rich_help_panel="Output"),
+    typer.Option(
+        "--dryrun", "--dry-run", help="Show what it would cost, and stop.", rich_help_panel="Output"
+    ),
 ]
 Json = Annotated[
     bool, typer.Option("--json", help="The result as one JSON object on stdout.", rich_help_panel="Output")
@@ -103,7 +107,7 @@ def bench(
     markdown: Markdown = False,
     html: Html = False,
 ) -> int:
-    """Measure how fast a bucket can be hauled here, and name what holds it up."""
+    """Measure how fast a bucket can be copied to this machine, and find the bottleneck."""
     given = dict(locals())
     forms = [name for name, asked in (("json", json), ("markdown", markdown), ("html", html)) if asked]
     if len(forms) > 1:

@@ -86,7 +86,7 @@ def _read(path: Path) -> Report:
 
 
 def report_lines(report: Report, *, markdown: bool) -> Iterator[str]:
-    """What was measured, the rows, and the bottleneck."""
+    """One result as text or Markdown: the sample, the tables, and the bottleneck."""
     title = f"{show(report.source)}: {human_count(report.objects, 'object')}, {human_bytes(report.bytes)}"
     yield f"**{title}**" if markdown else title
     if markdown:
@@ -118,7 +118,7 @@ def report_lines(report: Report, *, markdown: bool) -> Iterator[str]:
 
 
 def remarks(report: Report) -> Iterator[str]:
-    """Why the figures may mean less than they seem to."""
+    """Warnings about figures that are not reliable."""
     if report.made < report.planned:
         yield f"Time was over after {report.made} of {report.planned} runs (see --max-time)."
     if (seconds := report.too_short) is not None:
@@ -137,7 +137,7 @@ def change_lines(changes: Sequence[Change], differing: Sequence[str], *, markdow
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, markdown: bool) -> Iterator[str]:
-    """Cells in columns, the first one to the left and the others to the right."""
+    """A table as text or Markdown; the first column is left-aligned, the others right-aligned."""
     widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
     for number, cells in enumerate([columns, *rows]):
         padded = [
@@ -210,7 +210,7 @@ def _milliseconds(found: Quantiles) -> str:
 
 
 def report_page(report: Report) -> str:
-    """The bottleneck, a bar for each setting, and the tables."""
+    """One result as an HTML page: the bottleneck, a bar for each setting, and the tables."""
     return _page(f"s3haul bench {report.source}", _report_body(report))
 
 

@@ -1,4 +1,4 @@
-"""One benchmark from the command line: its options, what is said on the way, and the result."""
+"""One benchmark from the command line: its options, progress on stderr, and the result on stdout."""
 
 import signal
 from collections.abc import Iterator, Sequence
@@ -19,8 +19,8 @@ from s3haul.engine.loop import run_loop
 from s3haul.errors import UsageError
 from s3haul.options import AccessOptions, SourceOptions
 
-MOST_CONCURRENT = 1024
-LEAST_PART = 1 << 20  # bytes
+MAX_CONCURRENCY = 1024
+MIN_PART_SIZE = 1 << 20  # bytes
 
 
 def options_of(
@@ -86,7 +86,7 @@ def run(
 
 
 def plan_lines(plan: Planned, options: BenchOptions) -> Iterator[str]:
-    """What will be asked for, before it is."""
+    """The requests and bytes of all runs, before the first one."""
     sample, cost = plan.sample, plan.cost
     objects, size = human_count(len(sample.refs), "object"), human_bytes(sample.bytes)
     yield f"Measuring with {objects}, {size}, in {cost.runs} runs, {human_duration(options.max_seconds)} at most."
@@ -103,7 +103,7 @@ def plan_lines(plan: Planned, options: BenchOptions) -> Iterator[str]:
 
 
 def run_line(last: RunEnded) -> str:
-    """One run, as it ended."""
+    """The result of one run."""
     run, setting = last.run, last.setting
     name = "warming up" if setting is None else bench_output.setting_text(setting)
     return f"  run {last.number} of {last.planned}: {name}: {_rates(run)}"
@@ -118,16 +118,16 @@ def _rates(run: Run) -> str:
 
 @contextmanager
 def _cleaned_up_on_sigterm() -> Iterator[Sequence[int]]:
-    """SIGTERM ends the run as Ctrl-C does: directories that fill memory must not stay. Gives what came."""
-    came: list[int] = []
+    """SIGTERM ends the run as Ctrl-C does: files in memory must be removed. The list is not empty if it came."""
+    received: list[int] = []
 
     def end(number: int, frame: FrameType | None) -> None:
-        came.append(number)
+        received.append(number)
         signal.default_int_handler(number, frame)
 
     before = signal.signal(signal.SIGTERM, end)
     try:
-        yield came
+        yield received
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -150,16 +150,16 @@ def _sinks(text: str) -> tuple[SinkKind, ...]:
 
 
 def _requests(word: str) -> int:
-    if not (word.isascii() and word.isdecimal() and 1 <= int(word) <= MOST_CONCURRENT):
+    if not (word.isascii() and word.isdecimal() and 1 <= int(word) <= MAX_CONCURRENCY):
         raise UsageError(
             f"--concurrency {word!r} is no number of requests.",
-            hint=f"write numbers from 1 to {MOST_CONCURRENT}: 16,64,256",
+            hint=f"write numbers from 1 to {MAX_CONCURRENCY}: 16,64,256",
         )
     return int(word)
 
 
 def _part_size(word: str) -> int:
     size = parse_size(word, "--part-size")
-    if size < LEAST_PART:
+    if size < MIN_PART_SIZE:
         raise UsageError(f"--part-size {word} is too small.", hint="1MiB is the least")
     return size

@@ -52,49 +52,61 @@ class Executors(StrEnum):
     RAY = "ray"
 
 
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="The run's directory, which every worker sees.")]
+Run = Annotated[
+    Path, typer.Argument(metavar="RUN", help="Directory of the run, on a file system of all workers.")
+]
 Source = Annotated[str, typer.Argument(metavar="s3://BUCKET[/PREFIX]", help="Bucket or prefix.")]
-Dest = Annotated[str, typer.Argument(metavar="DEST", help="Directory that every worker sees.")]
+Dest = Annotated[str, typer.Argument(metavar="DEST", help="Directory on a file system of all workers.")]
 NewRun = Annotated[
     Path,
     typer.Option("--run", metavar="RUN", help="New directory for plan and results.", rich_help_panel=_CUT),
 ]
-ShardObjects = Annotated[int, typer.Option(min=1, help="Objects that fill a shard.", rich_help_panel=_CUT)]
+ShardObjects = Annotated[int, typer.Option(min=1, help="Maximum objects of a shard.", rich_help_panel=_CUT)]
 ShardBytes = Annotated[
-    str, typer.Option(metavar="SIZE", help="Bytes that fill a shard: 500M, 4G.", rich_help_panel=_CUT)
+    str, typer.Option(metavar="SIZE", help="Maximum bytes of a shard: 500M, 4G.", rich_help_panel=_CUT)
 ]
 NodeLocal = Annotated[
     bool,
-    typer.Option("--node-local", help="DEST is another disk on every node.", rich_help_panel=_CUT),
+    typer.Option("--node-local", help="DEST is a local disk of each node.", rich_help_panel=_CUT),
 ]
-Here = Annotated[bool, typer.Option("--here", help="The journal of what this node has.")]
+Here = Annotated[bool, typer.Option("--here", help="Only write the journal of this node.")]
 LostNode = Annotated[str, typer.Option("--node", metavar="NAME", help="Name of the lost node.")]
 Workers = Annotated[
     int | None,
-    typer.Option(min=1, metavar="N", help="Shards at a time; else one a CPU.", rich_help_panel=_WORK),
+    typer.Option(min=1, metavar="N", help="Number of workers; default: one per CPU.", rich_help_panel=_WORK),
 ]
 Executor = Annotated[Executors, typer.Option(help="What runs the workers.", rich_help_panel=_WORK)]
 RayAddress = Annotated[
-    str, typer.Option(metavar="HOST:PORT", help="The Ray cluster; auto finds it.", rich_help_panel=_WORK)
+    str,
+    typer.Option(
+        metavar="HOST:PORT", help="Address of the Ray cluster; auto finds it.", rich_help_panel=_WORK
+    ),
 ]
 Local = Annotated[
     Path | None,
-    typer.Option(help="Where workers keep journals: a disk of their node.", rich_help_panel=_WORK),
+    typer.Option(help="Directory for journals, on a local disk of each node.", rich_help_panel=_WORK),
 ]
 Attempts = Annotated[
-    int, typer.Option(min=1, metavar="N", help="Failed attempts that give a shard up.", rich_help_panel=_WORK)
+    int,
+    typer.Option(
+        min=1, metavar="N", help="Give a shard up after so many failed attempts.", rich_help_panel=_WORK
+    ),
 ]
 HungAfter = Annotated[
     float,
     typer.Option(
-        min=1, metavar="SECONDS", help="Silence that takes a worker for hung.", rich_help_panel=_WORK
+        min=1, metavar="SECONDS", help="Restart a worker that is silent for so long.", rich_help_panel=_WORK
     ),
 ]
-Shards = Annotated[str, typer.Argument(metavar="N|N/M", help="A shard, or every M-th one from N on.")]
+Shards = Annotated[str, typer.Argument(metavar="N|N/M", help="Shard N, or every M-th shard from N on.")]
 Tasks = Annotated[
     int | None,
     typer.Option(
-        "--workers", min=1, metavar="N", help="Tasks that share the rate limits.", rich_help_panel=_WORK
+        "--workers",
+        min=1,
+        metavar="N",
+        help="Number of tasks that share the rate limits.",
+        rich_help_panel=_WORK,
     ),
 ]
 
@@ -105,7 +117,7 @@ def register(app: typer.Typer) -> None:
     group.callback(invoke_without_command=True, **_examples(""))(cluster)
     group.command("plan", cls=Grouped, context_settings=flags.SETTINGS, **_examples("plan"))(plan)
     group.command("run", cls=Grouped, **_examples("run"))(run)
-    same = "Go on with a run that was cut off: the same as run."
+    same = "Resume an interrupted run: the same as run."
     group.command("resume", cls=Grouped, help=same, **_examples("resume"))(run)
     group.command("shard", cls=Grouped, **_examples("shard"))(shard)
     group.command("status", **_examples("status"))(status)
@@ -123,8 +135,8 @@ def _examples(command: str) -> dict[str, Any]:
 def cluster(context: typer.Context) -> None:
     """Haul with many processes: on this machine, on a Ray cluster, or as an array of batch jobs.
 
-    plan lists once and cuts the listing into shards; run has workers haul them, and merge accounts for every key.
-    RUN and DEST are on a file system that every worker sees. s3haul help cluster has recipes.
+    plan lists the source once and cuts the listing into shards, run hauls the shards with workers, and merge checks the
+    result of every key. RUN and DEST are on a file system of all workers. s3haul help cluster has recipes.
     """
     if context.invoked_subcommand is None:
         streams.print_line(context.get_help())
@@ -170,8 +182,8 @@ def plan(
 ) -> int:
     """List the source once, and cut the listing into shards.
 
-    The plan holds every object by name, ETag and size; limits of the rate are for all workers together. No secret is
-    written down: an External ID that is given here must be in S3HAUL_EXTERNAL_ID of every worker.
+    The plan contains the name, ETag and size of every object; rate limits are for all workers together. It contains no
+    secret: an External ID that is given here must be in S3HAUL_EXTERNAL_ID of every worker.
     """
     given = dict(locals()) | {"recursive": True}
     what = source_options(given)
@@ -204,10 +216,10 @@ def run(
     hung_after: HungAfter = 300.0,
     json: flags.Json = False,
 ) -> int:
-    """Have workers haul all shards that are not done, then merge. The same command goes on after a crash.
+    """Haul all shards that are not done with workers, then merge. After a crash, the same command resumes.
 
-    A worker that dies or hangs costs time only. A shard that always fails is given up, and the others go on. Exit
-    codes are those of s3haul cp; 1 also where a shard was given up.
+    If a worker dies or hangs, only time is lost. A shard that always fails is given up, and the others continue. Exit
+    codes are those of s3haul cp; 1 also if a shard was given up.
     """
     with quick_imports():
         from s3haul.cli import cluster_run  # noqa: PLC0415 - help and usage errors stay fast
@@ -219,8 +231,8 @@ def run(
 def shard(directory: Run, shards: Shards, *, workers: Tasks = None, local: Local = None) -> int:
     """Haul one shard, or every M-th one, in this process: for array jobs, which need no driver.
 
-    It may be repeated at will: a shard that is done is left alone. Limits of the rate are divided by the number of
-    tasks: --workers, else M, else the number of shards.
+    The command can be repeated: a shard that is done is skipped. Rate limits are divided by the number of tasks:
+    --workers, else M, else the number of shards.
     """
     with quick_imports():
         from s3haul.cli import cluster_run  # noqa: PLC0415 - help and usage errors stay fast
@@ -229,7 +241,7 @@ def shard(directory: Run, shards: Shards, *, workers: Tasks = None, local: Local
 
 
 def status(directory: Run, *, json: flags.Json = False) -> int:
-    """Tell how far a run is, from any machine that sees RUN."""
+    """Show the progress of a run, from any machine with access to RUN."""
     from s3haul.cli.cluster_output import print_state  # noqa: PLC0415 - help and usage errors stay fast
 
     print_state(directory, costs=False, json=json)
@@ -253,7 +265,7 @@ def check(
 
 
 def merge(directory: Run, *, here: Here = False, json: flags.Json = False) -> int:
-    """Account for every planned key: audit all shards, and write one manifest and the journal of DEST.
+    """Check the result of every planned key, and write one manifest and the journal of DEST.
 
     After that s3haul verify, manifest, status and cp work on DEST as if one process had hauled it.
     """
@@ -264,7 +276,7 @@ def merge(directory: Run, *, here: Here = False, json: flags.Json = False) -> in
 
 
 def forget(directory: Run, *, node: LostNode) -> int:
-    """With --node-local: the disk of a node is lost, so its shards must be hauled again, by resume."""
+    """With --node-local: the disk of a node is lost, so resume must haul its shards again."""
     from s3haul.cluster.directory import RunDirectory  # noqa: PLC0415 - help stays fast
     from s3haul.cluster.runs import forget_node  # noqa: PLC0415 - same
 
@@ -277,7 +289,7 @@ def forget(directory: Run, *, node: LostNode) -> int:
 
 
 def report(directory: Run, *, json: flags.Json = False) -> int:
-    """Tell what a run cost: shards, nodes, attempts that were lost, objects that failed."""
+    """Show the work of a run: shards, nodes, lost attempts, failed objects."""
     from s3haul.cli.cluster_output import print_state  # noqa: PLC0415 - help and usage errors stay fast
 
     print_state(directory, costs=True, json=json)

@@ -83,7 +83,7 @@ def print_checks(checks: "Sequence[NodeCheck]", *, json: bool) -> None:
 
 
 def _check_lines(check: "NodeCheck") -> Iterator[str]:
-    result = f"exit code {check.exit_code}" if check.exit_code else "nothing stands in the way"
+    result = f"exit code {check.exit_code}" if check.exit_code else "no problems found"
     yield f"{show(check.node)}: {result}"
     for trouble in check.troubles:
         yield f"  x {show(trouble['message'])}   [{trouble['id']}]"
@@ -171,7 +171,7 @@ def cost_lines(found: "Survey") -> Iterator[str]:
     shortest, median, longest = map(human_duration, found.quantiles())
     yield f"  a shard   took {shortest} at least, {median} in the middle, {longest} at most"
     if found.again:
-        yield f"  again     {human_count(found.again, 'object')} that a lost attempt had landed already"
+        yield f"  again     {human_count(found.again, 'object')} that a lost attempt had already downloaded"
     for name, work in sorted(found.nodes.items(), key=lambda item: -item[1].bytes)[:MAX_ROWS]:
         size = f"{human_count(work.objects, 'object')}, {human_bytes(work.bytes)}"
         yield f"  node      {show(name)}: {human_count(work.shards, 'shard')}, {size}, {human_duration(work.seconds)} of work"

@@ -50,7 +50,7 @@ class Pool(NamedTuple):
 
 @contextmanager
 def _signals() -> Iterator[None]:
-    """INT, TERM and HUP raise an error that says how to go on; local workers end with this process."""
+    """INT, TERM and HUP raise an error that says how to resume; local workers end with this process."""
 
     def end(number: int, _frame: object) -> None:
         raise InterruptedRunError(number, "Interrupted.", hint="the same command again resumes")

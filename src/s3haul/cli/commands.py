@@ -1,6 +1,6 @@
-"""The commands by name, each in a module of its own that is imported when it is called.
+"""The commands by name. The module of a command is imported when the command is called.
 
-A start costs what it imports: listing the commands, or running one, loads none of the others.
+Imports take most of the start-up time, so listing the commands, or running one, imports none of the others.
 """
 
 import gc
@@ -14,7 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 
 
 class CommandEntry(NamedTuple):
-    """Where a command is (a module beside this one, with `register`), and the first line of its help."""
+    """The module of a command (in this package, with `register`), and the first line of its help."""
 
     module: str
     summary: str
@@ -30,10 +30,10 @@ COMMANDS = {
     ),
     "status": CommandEntry("status", "Show the progress of a run, or how the last run ended."),
     "limit": CommandEntry(
-        "limit", "Change the limits of the run that is under way on DEST; it follows within a second or two."
+        "limit", "Change the limits of the run that works on DEST; they apply within two seconds."
     ),
     "manifest": CommandEntry(
-        "manifest", "Print what became of every listed key, as JSON lines, CSV or Parquet on stdout."
+        "manifest", "Print the result of every listed key, as JSON lines, CSV or Parquet on stdout."
     ),
     "restore": CommandEntry(
         "restore", "Print a plan that restores the archived objects which a run on DEST skipped."
@@ -43,11 +43,11 @@ COMMANDS = {
         "Compare every downloaded file with its checksum, without network.",
     ),
     "bench": CommandEntry(
-        "bench", "Measure how fast a bucket can be hauled here, and name what holds it up."
+        "bench", "Measure how fast a bucket can be copied to this machine, and find the bottleneck."
     ),
     "report": CommandEntry(
         "report",
-        "Make a page about DEST: what is here, how it was checked, what is missing and why, and how the runs went.",
+        "Write a page about DEST: which objects are here, how they were verified, what is missing and why, and all runs.",
     ),
     "cluster": CommandEntry(
         "cluster",
@@ -62,7 +62,7 @@ COMMANDS = {
 
 
 class Grouped(TyperCommand):
-    """A command whose help groups its flags by their panels, without the variable of each."""
+    """A command whose help groups the flags by panel, and does not show the variable of each."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         params: list[Any] = super().get_params(ctx)
@@ -74,8 +74,8 @@ class Grouped(TyperCommand):
         groups: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
             if record := param.get_help_record(ctx):
-                usual = "Arguments" if param.param_type_name == "argument" else "Other"
-                groups.setdefault(getattr(param, "rich_help_panel", None) or usual, []).append(record)
+                default = "Arguments" if param.param_type_name == "argument" else "Other"
+                groups.setdefault(getattr(param, "rich_help_panel", None) or default, []).append(record)
         for name, records in groups.items():
             with formatter.section(name):
                 formatter.write_dl(records)
@@ -88,8 +88,8 @@ class Commands(TyperGroup):
         super().__init__(**attributes)
         self.commands = {name: TyperCommand(name, help=listed.summary) for name, listed in COMMANDS.items()}
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - the base's
-        """Each summary whole, over several lines where it is long."""
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as in the base class
+        """The whole summaries, over several lines if they are long."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, command.help) for name, command in self.commands.items()])
 

@@ -233,7 +233,7 @@ def _lines(estimate: Estimate, past_rate: float | None) -> Iterator[str]:
             f" {human_bytes(estimate.archived_bytes)}, {share:.0%} of the bytes"
         )
     if estimate.vanished:
-        yield f"{human_count(estimate.vanished, 'more object')} of the list are in the bucket no more"
+        yield f"{human_count(estimate.vanished, 'more object')} of the list are no longer in the bucket"
     if estimate.present:
         yield f"{human_count(estimate.present)} of them are already here, according to the journal"
     if estimate.encoded:

@@ -94,11 +94,14 @@ SessionName = Annotated[
 ]
 Duration = Annotated[
     int | None,
-    typer.Option("--duration-seconds", help="Length of one session, 900 to 43200.", rich_help_panel=_ACCESS),
+    typer.Option(
+        "--duration-seconds", help="Length of one session in seconds, 900 to 43200.", rich_help_panel=_ACCESS
+    ),
 ]
 MfaSerial = Annotated[str | None, typer.Option(help="MFA device of the caller.", rich_help_panel=_ACCESS)]
 Region = Annotated[
-    str | None, typer.Option(help="AWS region; that of the bucket is detected.", rich_help_panel=_ACCESS)
+    str | None,
+    typer.Option(help="AWS region; the region of the bucket is detected.", rich_help_panel=_ACCESS),
 ]
 EndpointUrl = Annotated[
     str | None, typer.Option(help="S3 endpoint other than AWS; not used for STS.", rich_help_panel=_ACCESS)
@@ -208,7 +211,10 @@ MetricsPort = Annotated[
     ),
 ]
 MetricsAddress = Annotated[
-    str, typer.Option(help="The address to serve them at; anybody there can read.", rich_help_panel=_OUT)
+    str,
+    typer.Option(
+        help="Address of the metrics; everybody who can connect to it can read them.", rich_help_panel=_OUT
+    ),
 ]
 
 # Flags of `aws s3 cp` and `aws` that are accepted and change nothing.

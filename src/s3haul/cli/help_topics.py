@@ -86,7 +86,7 @@ def help_topic(
 
 
 def overview() -> Iterator[str]:
-    """What can be asked for, a line each."""
+    """All topics, commands and kinds of ids."""
     yield "Topics: s3haul help TOPIC"
     for topic in TOPICS:
         title = _UNTITLED.get(topic) or topic_text(topic).partition("\n")[0]
@@ -122,9 +122,9 @@ def _settings() -> str:
 
 _ABOUT_SETTINGS = """Settings of the AWS SDKs: variable and effect of each
 
-A flag goes before a variable, a variable before the profile; an empty variable is none. A value that a setting
-cannot have ends the run before anything is sent. What is not used is told once a run (S3H-CFG-09). s3.NAME stands
-below s3 =, indented. `s3haul configure show` tells the values in effect and where they come from.
+A flag has precedence over a variable, a variable over the profile; an empty variable is not set. A value that a setting
+cannot have ends the run before anything is sent. A setting that is not used causes one warning (S3H-CFG-09). s3.NAME
+is written below s3 =, indented. `s3haul configure show` prints the effective values and where they come from.
 """
 
 
@@ -143,17 +143,20 @@ def _page(error_id: str) -> str:
 
 
 class ReliabilityRow(NamedTuple):
-    """`promise` is "-" for the promises themselves; `test` is a file below tests/ and a function."""
+    """One row of the table: what can go wrong, what s3haul does then, and the test for it, as FILE::FUNCTION below tests/.
+
+    `promise` is the id of the promise that it belongs to, "-" for the promises themselves.
+    """
 
     id: str
     promise: str
-    trouble: str
+    problem: str
     does: str
     test: str
 
 
 def reliability_rows() -> list[ReliabilityRow]:
-    """The whole table, in its order."""
+    """All rows of the reliability table."""
     text = (resources.files("s3haul.cli") / "topics" / "reliability.tsv").read_text("utf-8")
     return [ReliabilityRow(*fields) for fields in csv.reader(text.splitlines(), delimiter="\t")]
 
@@ -173,7 +176,7 @@ def _reliability_lines() -> Iterator[str]:
             yield f"{_RELIABILITY_HEADINGS[kind]}:"
         promise = "" if row.promise == "-" else f" ({row.promise})"
         file, _, test = row.test.partition("::")
-        yield f"  {row.id:<4}{row.trouble}{promise}"
+        yield f"  {row.id:<4}{row.problem}{promise}"
         yield f"      {row.does}"
         yield f"      {file}: {test.removeprefix('test_').replace('_', ' ')}"
     yield ""

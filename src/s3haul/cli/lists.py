@@ -1,6 +1,5 @@
-"""The list of objects that a command line names: checked, and where it is no plain file, copied to one first.
-
-A run may be interrupted while it reads; standard input and pipes cannot, so they are read to their end before it.
+"""The list of objects that a command line names (--files-from, --inventory, --plan): its flags are checked, and standard
+input or a pipe is copied to a temporary file first, because a run reads the list while it works.
 """
 
 import os
@@ -39,14 +38,14 @@ def opened(
     if files_from is None and (encoding is not None or form is not ListFormats.KEYS):
         raise UsageError("--files-format and --files-encoding need --files-from.")
     for flag in flags:
-        _demand_many(source, flag)
+        _demand_prefix(source, flag)
     if inventory is not None:
         yield replace(source, objects=ObjectList(location=inventory, form=ListForm.INVENTORY))
     elif plan is not None:
-        with _spooled(ObjectList(location=plan, form=ListForm.PLAN)) as objects:
+        with _as_file(ObjectList(location=plan, form=ListForm.PLAN)) as objects:
             yield replace(source, objects=objects)
     elif files_from is not None:
-        with _spooled(_of_files(files_from, form, encoding)) as objects:
+        with _as_file(_of_files(files_from, form, encoding)) as objects:
             yield replace(source, objects=objects)
     else:
         yield source
@@ -59,7 +58,7 @@ def _of_files(files_from: str, form: ListFormats, encoding: Encodings | None) ->
     return ObjectList(location=files_from, form=ListForm(form), encoded=encoded)
 
 
-def _demand_many(source: SourceOptions, flag: str) -> None:
+def _demand_prefix(source: SourceOptions, flag: str) -> None:
     if source.at is not None or source.all_versions:
         raise UsageError(f"{flag} names the objects, and so does --at or --all-versions: give one of them.")
     if not source.recursive:
@@ -70,8 +69,8 @@ def _demand_many(source: SourceOptions, flag: str) -> None:
 
 
 @contextmanager
-def _spooled(objects: ObjectList) -> Iterator[ObjectList]:
-    """A list that can be read at any time."""
+def _as_file(objects: ObjectList) -> Iterator[ObjectList]:
+    """The list as a regular file, which can be read at any time."""
     path = Path(objects.location)
     try:
         given: BinaryIO = sys.stdin.buffer if objects.location == STDIN else path.open("rb")

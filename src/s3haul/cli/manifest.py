@@ -25,7 +25,7 @@ PARQUET_GROUP = 50_000  # rows
 
 
 class States(StrEnum):
-    """The states of a key."""
+    """How a key ended."""
 
     DONE = "done"
     SKIPPED = "skipped"
@@ -57,12 +57,12 @@ def register(app: typer.Typer) -> None:
 def manifest(
     dest: flags.State,
     *,
-    state: Annotated[list[States] | None, typer.Option(help="Only keys that ended so.")] = None,
+    state: Annotated[list[States] | None, typer.Option(help="Only keys with this result.")] = None,
     form: Annotated[
-        Formats, typer.Option("--format", help="JSON lines; or one flat table, as CSV or Parquet.")
+        Formats, typer.Option("--format", help="JSON lines, or one table as CSV or Parquet.")
     ] = Formats.JSONL,
 ) -> int:
-    """Print what became of every listed key, as JSON lines, CSV or Parquet on stdout."""
+    """Print the result of every listed key, as JSON lines, CSV or Parquet on stdout."""
     from s3haul.journal import manifest_entries, manifest_lines  # noqa: PLC0415 - start-up stays fast
     from s3haul.journal.database import existing_journal  # noqa: PLC0415 - same
 

@@ -1,6 +1,6 @@
 """`s3haul policy` prints the policies of both accounts; `s3haul policy lint` checks existing policies.
 
-It converts flags to a grant, and prints the documents that `s3haul.policies` builds.
+Converts flags to a grant, and prints the documents that `s3haul.policies` builds.
 """
 
 import json as jsonlib

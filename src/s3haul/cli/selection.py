@@ -97,7 +97,7 @@ def with_versions(
         raise UsageError("--all-versions goes with a bucket or a prefix, and without --at.")
     then = moment("--at", at, now)
     if then is not None and then > now:
-        raise UsageError(f"--at {at!r} is still to come.")
+        raise UsageError(f"--at {at!r} is in the future.")
     return replace(source, version_id=version_id, at=then, all_versions=all_versions)
 
 
@@ -106,8 +106,8 @@ def reconcile(source: SourceOptions, a_list: str | None, *, wanted: bool) -> boo
     other_versions = source.at is not None or source.all_versions
     if wanted and (a_list is not None or other_versions or not source.recursive):
         raise UsageError(
-            "--reconcile holds the bucket as it is against all that was there: not against a choice by --files-from"
-            " or --plan, one object, a moment (--at) or all versions."
+            "--reconcile compares two listings of the bucket: it cannot be used with --files-from or --plan, with one"
+            " object, with --at or with --all-versions."
         )
     return wanted
 

@@ -1,7 +1,7 @@
 """Writes to standard streams, which may be closed or full: a run must not depend on a reader.
 
-Errors of stderr are ignored; errors of stdout become an `S3HaulError`. Nothing is formatted here, except that marks are
-coloured.
+Errors of stderr are ignored; errors of stdout become an `S3HaulError`. Text is not formatted here, except that a terminal
+gets folded lines and coloured marks.
 """
 
 import contextlib
@@ -91,7 +91,7 @@ def _for_terminal(text: str, stream: TextIO) -> str:
 
 
 def flush() -> None:
-    """Write everything that was `print_line` so far. Raises as `print_line`."""
+    """Write everything that is still buffered for stdout. Raises as `print_line`."""
     with _translated():
         sys.stdout.flush()
 

@@ -27,18 +27,18 @@ _ALWAYS = "leave it out: s3haul cp always does this"
 _PROGRESS = "leave it out: progress is always shown; -q and --no-progress switch it off"
 
 
-class Instead(NamedTuple):
-    """The first words of the command to use, before the user's other arguments; and a remark."""
+class Replacement(NamedTuple):
+    """The words that replace the command, before the user's other arguments; and a remark."""
 
     words: tuple[str, ...]
-    said: str = ""
+    remark: str = ""
 
 
-_CP = Instead(("cp",))
-_SYNC = Instead(("cp",), "it downloads only what is new or changed, and deletes nothing")
-_LIST = Instead(("cp", "--dryrun"), "it lists and counts, and downloads nothing")
+_CP = Replacement(("cp",))
+_SYNC = Replacement(("cp",), "it downloads only what is new or changed, and deletes nothing")
+_LIST = Replacement(("cp", "--dryrun"), "it lists and counts, and downloads nothing")
 
-FOREIGN_COMMANDS: dict[str, Instead | str] = {
+FOREIGN_COMMANDS: dict[str, Replacement | str] = {
     **dict.fromkeys(("s3", "copy", "get", "download", "clone", "fetch", "haul"), _CP),
     **dict.fromkeys(("sync", "mirror", "rsync"), _SYNC),
     **dict.fromkeys(("ls", "list", "lsf", "tree", "du", "size", "plan"), _LIST),
@@ -148,7 +148,7 @@ def _instead_of(argv: Sequence[str]) -> str:
     if not rest or rest[-1].startswith("s3://"):
         rest = [*(rest or ["s3://BUCKET"]), "./data"]
     command = shlex.join(["s3haul", *answer.words, *pasteable(rest)])
-    return f"{command}   ({answer.said})" if answer.said else command
+    return f"{command}   ({answer.remark})" if answer.remark else command
 
 
 def _usage(context: Any) -> Iterator[str]:
