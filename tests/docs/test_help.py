@@ -163,7 +163,7 @@ def test_the_help_for_developers_names_every_layer():
 
 def test_the_table_of_conventions_names_flags_of_s3haul_that_exist():
     lines = topic_text("conventions").splitlines()
-    (head,) = [line for line in lines if line.startswith("  wish ")]
+    (head,) = [line for line in lines if line.startswith("  task ")]
     first, end = head.index("s3haul"), head.index("aws s3")
     at = lines.index(head) + 1
     cells = [line[first:end] for line in lines[at : lines.index("", at)]]
@@ -175,7 +175,7 @@ def test_the_table_of_conventions_names_flags_of_s3haul_that_exist():
 
 def test_the_table_of_conventions_begins_each_cell_in_its_column():
     lines = topic_text("conventions").splitlines()
-    (at,) = [number for number, line in enumerate(lines) if line.startswith("  wish ")]
+    (at,) = [number for number, line in enumerate(lines) if line.startswith("  task ")]
     columns = [lines[at].index(name) for name in ("s3haul", "aws s3", "s5cmd", "rclone")]
     rows = lines[at + 1 : lines.index("", at + 2)]
     assert len(rows) > 20

@@ -29,5 +29,5 @@ def test_the_test_of_a_row_exists_and_the_promise_that_it_keeps(row):
 def test_the_text_names_every_row_with_its_test():
     text = topic_text("reliability")
     for row in reliability_rows():
-        assert f"  {row.id:<4}{row.trouble}" in text
+        assert f"  {row.id:<4}{row.problem}" in text
         assert row.test.partition("::")[2].removeprefix("test_").replace("_", " ") in text
