@@ -36,20 +36,20 @@ def topics(incomplete: str) -> list[str]:
 
 _UNTITLED = {
     "errors": "The pages of all error ids",
-    "reliability": "What can go wrong, and the test that proves what happens",
-    "dashboard": "A Grafana dashboard of these metrics, to be imported there",
+    "reliability": "What can go wrong, what happens then, and its test",
+    "dashboard": "A Grafana dashboard of the metrics",
 }
 
 _RELIABILITY_HEADINGS = {
     "P": "What s3haul promises",
     "F": "What can go wrong, and what a run does then",
-    "S": "What an attacker or an accident could do, and why it does not",
+    "S": "Attacks and accidents, and the protection against them",
 }
 _RELIABILITY_FOOT = """\
-Each line names the test that fails when it is broken, below tests/ of the source. A simulator plays whole runs with
-virtual time, faults, cancellations, kills and power losses from a seed: make simulate SEED=7. make torture plays
-20,000 seeds, kills runs at random and puts them through outages; make torture-disk kills them at every system call and
-cuts the power under an ext4 disk. What they gave is recorded in benchmarks/reliability.md."""
+Each row names its test, below tests/ of the source. A simulator executes whole runs in virtual time, with faults,
+cancellations, kills and power losses from a seed: make simulate SEED=7. make torture runs 20,000 seeds, kills real runs at
+random times and tests outages; make torture-disk kills them at every system call, and simulates power losses of an ext4
+disk. The results are in benchmarks/reliability.md."""
 
 EPILOG = """\b
 Examples:
