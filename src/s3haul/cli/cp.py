@@ -123,12 +123,14 @@ def cp(
         demand_one_object(what, other_output=json or dryrun, filters=selection.is_narrowed(transfer))
     where = None if to_stdout else parse_destination(dest, what, force=force)
     with quick_imports():
-        from s3haul.cli import haul, lists  # noqa: PLC0415 - help and usage errors stay fast
+        from s3haul.cli import haul  # noqa: PLC0415 - help and usage errors stay fast
         from s3haul.cli.listeners import opened_log  # noqa: PLC0415 - same
 
     with (
         opened_log(log_file, ctx.obj, as_json=output.json_log) as log,
-        lists.opened(what, files_from, files_format, files_encoding, inventory=inventory, plan=plan) as what,
+        selection.opened_list(
+            what, files_from, files_format, files_encoding, inventory=inventory, plan=plan
+        ) as what,
     ):
         if where is None:
             return haul.write_to_stdout(access, what, transfer, log)

@@ -180,7 +180,7 @@ def lint(
     Takes policy documents, the output of s3haul policy, and that of aws iam get-role, aws iam get-role-policy and
     aws kms get-key-policy. Exit code 0: no mistakes found. 1: findings. 2: a file cannot be read.
     """
-    from s3haul.cli.lint_output import lint_files  # noqa: PLC0415 - start-up stays fast
+    from s3haul.cli.policy_lint import lint_files  # noqa: PLC0415 - start-up stays fast
 
     return lint_files(files, account=account, region=region, json=json)
 

@@ -1,6 +1,6 @@
 """The flags of the panel Selection: which objects are copied, and the limits of a run. A part of `flags`.
 
-`selection`, `lists` and `parsing` convert their values to options.
+`selection` and `parsing` convert their values to options.
 """
 
 from enum import StrEnum
