@@ -3,7 +3,8 @@
 import pytest
 
 from s3haul.cli.commands import load
-from s3haul.cli.flags import SETTINGS, set_by_variables, unknown_variables, variable_of
+from s3haul.cli.configure import set_by_variables, unknown_variables
+from s3haul.cli.flags import SETTINGS, variable_of
 from s3haul.cli.selection import filters_in_order
 
 OPTIONS = [param for param in load("cp").params if param.param_type_name == "option" and not param.hidden]

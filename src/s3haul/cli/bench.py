@@ -72,6 +72,7 @@ def register(app: typer.Typer) -> None:
     app.command("bench", cls=Grouped, epilog=EPILOG, context_settings=flags.SETTINGS)(bench)
 
 
+@flags.with_access_flags()
 def bench(
     source: Source = None,
     *,
@@ -84,18 +85,7 @@ def bench(
     max_objects: MaxObjects = 5000,
     max_bytes: MaxBytes = "4GiB",
     max_time: MaxTime = 120.0,
-    profile: flags.Profile = None,
-    role_arn: flags.RoleArn = None,
-    external_id: flags.ExternalId = None,
-    source_profile: flags.SourceProfile = None,
-    role_session_name: flags.SessionName = None,
-    duration_seconds: flags.Duration = None,
-    mfa_serial: flags.MfaSerial = None,
-    region: flags.Region = None,
-    endpoint_url: flags.EndpointUrl = None,
-    sts_endpoint_url: flags.StsEndpointUrl = None,
-    ca_bundle: flags.CaBundle = None,
-    allow_plain_http: flags.PlainHttp = False,
+    access: flags.Access,
     no_sign_request: flags.NoSignRequest = False,
     recursive: selection_flags.Recursive = False,
     request_payer: selection_flags.RequestPayer = None,
@@ -108,7 +98,7 @@ def bench(
     html: Html = False,
 ) -> int:
     """Measure how fast a bucket can be copied to this machine, and find the bottleneck."""
-    given = dict(locals())
+    given = locals() | access
     forms = [name for name, asked in (("json", json), ("markdown", markdown), ("html", html)) if asked]
     if len(forms) > 1:
         raise UsageError(f"--{forms[0]} and --{forms[1]} are two forms of one result.", hint="leave one out")
@@ -123,7 +113,7 @@ def bench(
     if source is None:
         raise UsageError("bench needs a source.", hint="s3haul bench s3://BUCKET/PREFIX --profile PROFILE")
     what = source_options(given)
-    access = access_options(given)
+    who = access_options(given)
     with quick_imports():
         from s3haul.cli import bench_run  # noqa: PLC0415 - help and usage errors stay fast
 
@@ -136,4 +126,4 @@ def bench(
         max_bytes=max_bytes,
         max_time=max_time,
     )
-    return bench_run.run(access, what, dir, options, form=form, quiet=quiet, dryrun=dryrun)
+    return bench_run.run(who, what, dir, options, form=form, quiet=quiet, dryrun=dryrun)

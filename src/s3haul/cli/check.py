@@ -27,23 +27,13 @@ def register(app: typer.Typer) -> None:
     app.command("check", cls=Grouped, epilog=EPILOG, context_settings=flags.SETTINGS)(check)
 
 
+@flags.with_access_flags()
 def check(
     ctx: typer.Context,
     source: flags.Source,
     dest: flags.OptionalDest = None,
     *,
-    profile: flags.Profile = None,
-    role_arn: flags.RoleArn = None,
-    external_id: flags.ExternalId = None,
-    source_profile: flags.SourceProfile = None,
-    role_session_name: flags.SessionName = None,
-    duration_seconds: flags.Duration = None,
-    mfa_serial: flags.MfaSerial = None,
-    region: flags.Region = None,
-    endpoint_url: flags.EndpointUrl = None,
-    sts_endpoint_url: flags.StsEndpointUrl = None,
-    ca_bundle: flags.CaBundle = None,
-    allow_plain_http: flags.PlainHttp = False,
+    access: flags.Access,
     owner_profile: flags.OwnerProfile = None,
     recursive: selection_flags.Recursive = False,
     include: selection_flags.Include = None,
@@ -59,12 +49,12 @@ def check(
 
     Every step is tested. For an error it prints the cause, who can fix it, and how. Only single bytes are downloaded.
     """
-    given = dict(locals())
+    given = locals() | access
     refuse_swapped(source, dest or "")
     what = source_options(given)
-    access, transfer = access_options(given), transfer_options(given, ctx.obj, what)
+    who, transfer = access_options(given), transfer_options(given, ctx.obj, what)
     where = parse_destination(dest, what, force=force) if dest not in {None, "-"} else None
     with quick_imports():
         from s3haul.cli.check_run import run  # noqa: PLC0415 - help and usage errors stay fast
 
-    return run(access, what, transfer, where, OutputOptions(quiet=quiet, json=json))
+    return run(who, what, transfer, where, OutputOptions(quiet=quiet, json=json))

@@ -142,6 +142,7 @@ def cluster(context: typer.Context) -> None:
         streams.print_line(context.get_help())
 
 
+@flags.with_access_flags(without=("mfa_serial",))
 def plan(
     ctx: typer.Context,
     source: Source,
@@ -151,17 +152,7 @@ def plan(
     shard_objects: ShardObjects = 10_000,
     shard_bytes: ShardBytes = "4G",
     node_local: NodeLocal = False,
-    profile: flags.Profile = None,
-    role_arn: flags.RoleArn = None,
-    external_id: flags.ExternalId = None,
-    source_profile: flags.SourceProfile = None,
-    role_session_name: flags.SessionName = None,
-    duration_seconds: flags.Duration = None,
-    region: flags.Region = None,
-    endpoint_url: flags.EndpointUrl = None,
-    sts_endpoint_url: flags.StsEndpointUrl = None,
-    ca_bundle: flags.CaBundle = None,
-    allow_plain_http: flags.PlainHttp = False,
+    access: flags.Access,
     no_sign_request: flags.NoSignRequest = False,
     include: selection_flags.Include = None,
     exclude: selection_flags.Exclude = None,
@@ -185,9 +176,9 @@ def plan(
     The plan contains the name, ETag and size of every object; rate limits are for all workers together. It contains no
     secret: an External ID that is given here must be in S3HAUL_EXTERNAL_ID of every worker.
     """
-    given = dict(locals()) | {"recursive": True}
+    given = locals() | access | {"recursive": True}
     what = source_options(given)
-    access, transfer = access_options(given), transfer_options(given, ctx.obj, what)
+    who, transfer = access_options(given), transfer_options(given, ctx.obj, what)
     where = parse_destination(dest, what, force=force)
     size = parse_size(shard_bytes, "--shard-bytes")
     with quick_imports():
@@ -197,7 +188,7 @@ def plan(
         run,
         what,
         where,
-        access=access,
+        access=who,
         transfer=transfer,
         size=(shard_objects, size),
         node_local=node_local,

@@ -32,23 +32,13 @@ def register(app: typer.Typer) -> None:
     app.command("cp", cls=Grouped, epilog=EPILOG, context_settings=flags.SETTINGS)(cp)
 
 
+@flags.with_access_flags()
 def cp(
     ctx: typer.Context,
     source: flags.Source,
     dest: flags.Dest,
     *,
-    profile: flags.Profile = None,
-    role_arn: flags.RoleArn = None,
-    external_id: flags.ExternalId = None,
-    source_profile: flags.SourceProfile = None,
-    role_session_name: flags.SessionName = None,
-    duration_seconds: flags.Duration = None,
-    mfa_serial: flags.MfaSerial = None,
-    region: flags.Region = None,
-    endpoint_url: flags.EndpointUrl = None,
-    sts_endpoint_url: flags.StsEndpointUrl = None,
-    ca_bundle: flags.CaBundle = None,
-    allow_plain_http: flags.PlainHttp = False,
+    access: flags.Access,
     no_sign_request: flags.NoSignRequest = False,
     owner_profile: flags.OwnerProfile = None,
     credential_patience: flags.CredentialPatience = 900.0,
@@ -109,10 +99,10 @@ def cp(
     The journal of the run is in DEST/.s3haul. A download cannot choose an encryption, so --sse and --sse-kms-key-id
     demand one: an object that is stored with another encryption fails.
     """
-    given = dict(locals())
+    given = locals() | access
     refuse_swapped(source, dest)
     what = parsing.source_options(given)
-    access, transfer = parsing.access_options(given), parsing.transfer_options(given, ctx.obj, what)
+    who, transfer = parsing.access_options(given), parsing.transfer_options(given, ctx.obj, what)
     output = parsing.output_options(given)
     if save_plan is not None and (not (dryrun and what.recursive) or all_versions):
         raise UsageError("--save-plan goes with --dryrun, of a bucket or a prefix, and not of all versions.")
@@ -133,9 +123,9 @@ def cp(
         ) as what,
     ):
         if where is None:
-            return haul.write_to_stdout(access, what, transfer, log)
+            return haul.write_to_stdout(who, what, transfer, log)
         if not dryrun:
-            return haul.run(access, what, transfer, where, output, log=log)
+            return haul.run(who, what, transfer, where, output, log=log)
         from s3haul.cli import dry_run  # noqa: PLC0415 - only imported if it is needed
 
-        return dry_run.run(access, what, transfer, where, output, log=log)
+        return dry_run.run(who, what, transfer, where, output, log=log)

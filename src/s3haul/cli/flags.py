@@ -6,9 +6,10 @@ Flags of the AWS CLI keep their names and meaning. Every flag of `cp` can also b
 
 import os
 import re
-from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Callable, Collection
 from enum import StrEnum
+from functools import wraps
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -114,6 +115,47 @@ PlainHttp = Annotated[
     bool,
     typer.Option("--allow-plain-http", help="Allow http:// to other machines.", rich_help_panel=_ACCESS),
 ]
+
+# The access flags that most commands have, with their defaults.
+_SHARED: dict[str, tuple[Any, Any]] = {
+    "profile": (Profile, None),
+    "role_arn": (RoleArn, None),
+    "external_id": (ExternalId, None),
+    "source_profile": (SourceProfile, None),
+    "role_session_name": (SessionName, None),
+    "duration_seconds": (Duration, None),
+    "mfa_serial": (MfaSerial, None),
+    "region": (Region, None),
+    "endpoint_url": (EndpointUrl, None),
+    "sts_endpoint_url": (StsEndpointUrl, None),
+    "ca_bundle": (CaBundle, None),
+    "allow_plain_http": (PlainHttp, False),
+}
+Access = dict[str, Any]
+
+
+def with_access_flags(*, without: Collection[str] = ()) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Gives a command the shared access flags in place of its parameter `access`, which gets their values by name."""
+    flags = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        for name, (annotation, default) in _SHARED.items()
+        if name not in without
+    ]
+
+    def decorate(command: Callable[..., int]) -> Callable[..., int]:
+        @wraps(command)
+        def with_access(**values: Any) -> int:
+            return command(access={flag.name: values.pop(flag.name) for flag in flags}, **values)
+
+        own = signature(command)
+        parameters = [
+            each for one in own.parameters.values() for each in (flags if one.name == "access" else [one])
+        ]
+        vars(with_access)["__signature__"] = own.replace(parameters=parameters)
+        return with_access
+
+    return decorate
+
 
 NoSignRequest = Annotated[
     bool,
@@ -245,20 +287,3 @@ def variable_of(flag: str) -> str:
 def is_typed(ctx: Any, flag: str) -> bool:
     """Whether the flag is on the command line. If a variable sets it, it is also set for commands that cannot use it."""
     return getattr(ctx.get_parameter_source(flag), "name", "") == "COMMANDLINE"
-
-
-def set_by_variables(params: list[Any], environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The flags in `params` that an environment variable sets, with their values."""
-    names = (param.name for param in params if getattr(param, "allow_from_autoenv", False))
-    return {name: environ[variable_of(name)] for name in names if environ.get(variable_of(name))}
-
-
-def unknown_variables(params: list[Any], environ: Mapping[str, str] = os.environ) -> Iterator[str]:
-    """A message for each S3HAUL_ variable that does not belong to a flag."""
-    flags = [param.name.upper() for param in params if getattr(param, "allow_from_autoenv", False)]
-    for name in sorted(environ):
-        flag = name.removeprefix(f"{PREFIX}_")
-        if flag != name and flag not in flags:
-            near = get_close_matches(flag, flags, n=1, cutoff=0.75)
-            guess = f"; did you mean {variable_of(near[0])} ?" if near else ""
-            yield f"{name} has no effect: there is no such flag{guess}"
