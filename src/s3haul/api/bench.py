@@ -60,7 +60,7 @@ async def bench(
     If `on_plan` returns False, nothing is measured and the result is None. Raises `S3HaulError`.
     """
     if SinkKind.DISK in options.sinks and not await asyncio.to_thread(directory.is_dir):
-        raise DestinationError(f"{directory} is no directory.", hint="name one on the disk to measure")
+        raise DestinationError(f"{directory} is not a directory.", hint="give one on the disk to measure")
     transfer = within_open_files(replace(transfer, concurrency=max(options.concurrency)), _ignore)
     stopwatch = Stopwatch()
     async with open_store(access, source, transfer, on_event=_ignore, on_timing=stopwatch.observe) as opened:

@@ -75,13 +75,13 @@ def _throttling(rows: Sequence[Row]) -> Bottleneck | None:
     if by_kms > by_s3:
         return Bottleneck(
             Limit.KMS_THROTTLING,
-            f"KMS refused {by_kms:,} of {requests:,} requests for their rate",
+            f"KMS throttled {by_kms:,} of {requests:,} requests",
             "ask the data owner for a Bucket Key, or for a higher KMS quota of their account",
         )
     return Bottleneck(
         Limit.S3_THROTTLING,
-        f"S3 refused {by_s3:,} of {requests:,} requests for their rate",
-        "S3 allows more for each prefix as it sees the load; haul several prefixes side by side",
+        f"S3 throttled {by_s3:,} of {requests:,} requests",
+        "S3 allows more requests for each prefix after some time; haul several prefixes in parallel",
     )
 
 
@@ -92,8 +92,8 @@ def _listing(evidence: Evidence) -> Bottleneck | None:
         return None
     return Bottleneck(
         Limit.LISTING,
-        f"the listing brings {listing.rate:,.0f} keys/s ({listing.pages} pages), objects come at {rate:,.0f}/s",
-        "haul several prefixes side by side, each by a command of its own",
+        f"{listing.rate:,.0f} keys/s are listed ({listing.pages} pages), {rate:,.0f} objects/s are fetched",
+        "haul several prefixes in parallel, each with its own command",
     )
 
 
@@ -134,8 +134,8 @@ def _processor(evidence: Evidence) -> Bottleneck | None:
         return Bottleneck(
             Limit.CPU,
             f"{cores:.1f} processors were busy at {_rate(best)}, and small objects (here"
-            f" {human_bytes(evidence.mean_size)} on average) are handled by one at a time",
-            f"{there} processors are here: haul several prefixes side by side, each by a command of its own",
+            f" {human_bytes(evidence.mean_size)} on average) are processed by one processor",
+            f"this machine has {there} processors: haul several prefixes in parallel, each with its own command",
         )
     return None
 
@@ -150,16 +150,18 @@ def _network(evidence: Evidence) -> Bottleneck:
         if gain >= GAIN:
             first = last.first_byte.p50
             waits = (
-                "" if first is None else f"; half of the requests wait {first * 1000:.0f} ms for a first byte"
+                ""
+                if first is None
+                else f"; half of the requests wait {first * 1000:.0f} ms for the first byte"
             )
             return Bottleneck(
                 Limit.LATENCY,
-                f"more requests at a time made it faster to the end: {more}{waits}",
+                f"more parallel requests were always faster: {more}{waits}",
                 "measure with a higher --concurrency; a machine in the bucket's region waits less",
             )
-        why = f"more requests at a time made it no faster ({more}), and {idle}"
+        why = f"more parallel requests were not faster ({more}), and {idle}"
     else:
-        why = f"nothing else was busy: {idle} at {_rate(best)}; one concurrency only was measured"
+        why = f"nothing else was busy: {idle} at {_rate(best)}; only one concurrency was measured"
     return Bottleneck(
         Limit.NETWORK, why, "a machine with a faster connection to S3, best in the bucket's region"
     )

@@ -68,7 +68,7 @@ class Report:
     def from_object(cls, found: dict[str, Any]) -> Self:
         """Raises `KeyError`, `TypeError` or `ValueError` for anything that `as_object` did not make."""
         if found["kind"] != "s3haul-bench" or found["schema"] != SCHEMA:
-            raise ValueError("it is no benchmark of this schema")
+            raise ValueError("it is not a benchmark of this schema")
         listing, said = found["listing"], found["bottleneck"]
         return cls(
             source=str(found["source"]),

@@ -197,5 +197,5 @@ def _number_or_none(value: Any) -> float | None:
 def _number(value: Any) -> float:
     number = float(value)
     if not math.isfinite(number) or number < 0:
-        raise ValueError(f"{number} is no measurement")
+        raise ValueError(f"{number} is not a measurement")
     return number

@@ -55,7 +55,7 @@ def print_report(report: Report, form: str) -> None:
 
 
 def print_comparison(before: Path, after: Path, form: str) -> None:
-    """Compare two results of `--json`, and print that. Raises `UsageError` for files that are no results."""
+    """Compare two results of `--json`, and print that. Raises `UsageError` for other files."""
     first, second = _read(before), _read(after)
     changes, differing = compare(first, second), list(differences(first, second))
     if not changes:
@@ -80,7 +80,7 @@ def _read(path: Path) -> Report:
         raise UsageError(f"{show(str(path))} cannot be read: {error.strerror}.") from None
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         raise UsageError(
-            f"{show(str(path))} is no result of s3haul bench --json.",
+            f"{show(str(path))} is not a result of s3haul bench --json.",
             hint="s3haul bench s3://BUCKET --json > A.json",
         ) from None
 
@@ -104,7 +104,7 @@ def report_lines(report: Report, *, markdown: bool) -> Iterator[str]:
     yield from table(TIMES, [time_cells(row) for row in report.rows], markdown=markdown)
     yield ""
     yield "Rates are medians of the repetitions, times p50 / p99 of all requests."
-    yield "requests: so many at a time, at most. See s3haul help measuring."
+    yield "requests: maximum of parallel requests. More: s3haul help measuring."
     for remark in remarks(report):
         yield f"! {remark}"
     said = report.bottleneck
@@ -120,11 +120,11 @@ def report_lines(report: Report, *, markdown: bool) -> Iterator[str]:
 def remarks(report: Report) -> Iterator[str]:
     """Warnings about figures that are not reliable."""
     if report.made < report.planned:
-        yield f"Time was over after {report.made} of {report.planned} runs (see --max-time)."
+        yield f"The time limit ended the benchmark after {report.made} of {report.planned} runs (see --max-time)."
     if (seconds := report.too_short) is not None:
-        yield f"Runs took {seconds:.1f} s: give them more by --max-objects and --max-bytes."
+        yield f"Runs took only {seconds:.1f} s: increase --max-objects and --max-bytes."
     if failed := sum(row.failed for row in report.rows):
-        yield f"{human_count(failed, 'object')} did not arrive in these runs: s3haul check says why."
+        yield f"{human_count(failed, 'object')} were not fetched: s3haul check finds the cause."
 
 
 def change_lines(changes: Sequence[Change], differing: Sequence[str], *, markdown: bool) -> Iterator[str]:
@@ -158,7 +158,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, markdown: bo
 def setting_text(setting: Setting) -> str:
     """In a few words."""
     size = "" if setting.part_size is None else f", ranges of {human_bytes(setting.part_size)}"
-    return f"{setting.sink.value}, {setting.concurrency} requests at a time{size}"
+    return f"{setting.sink.value}, {setting.concurrency} parallel requests{size}"
 
 
 def change_cells(change: Change) -> tuple[str, ...]:

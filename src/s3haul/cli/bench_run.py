@@ -92,14 +92,14 @@ def plan_lines(plan: Planned, options: BenchOptions) -> Iterator[str]:
     yield f"Measuring with {objects}, {size}, in {cost.runs} runs, {human_duration(options.max_seconds)} at most."
     yield f"  requests  about {cost.get_requests:,} GET, {cost.head_requests:,} HEAD; {cost.list_requests:,} LIST so far"
     yield f"  KMS       up to {cost.get_requests + cost.head_requests:,} Decrypt, fewer with Bucket Keys"
-    yield f"  transfer  {human_bytes(cost.bytes)} at most; the bucket's owner pays, or --request-payer"
+    yield f"  transfer  {human_bytes(cost.bytes)} at most; the owner pays, or you with --request-payer"
     if sample.too_large:
         yield f"  left out  {human_count(sample.too_large, 'object')} too large for a run (see --max-bytes)"
     if sample.archived:
         yield f"  left out  {human_count(sample.archived, 'object')} archived"
     for kind in options.sinks:
         if kind not in plan.options.sinks:
-            yield f"  left out  {kind.value}, since {MEMORY} has no room for {size}"
+            yield f"  left out  {kind.value}, because {MEMORY} has no space for {size}"
 
 
 def run_line(last: RunEnded) -> str:
@@ -111,7 +111,7 @@ def run_line(last: RunEnded) -> str:
 
 def _rates(run: Run) -> str:
     gigabits = run.byte_rate * 8 / 1e9
-    cut = ", cut short: time is over" if run.cut_short else ""
+    cut = ", ended by the time limit" if run.cut_short else ""
     failed = f", {run.failed:,} failed" if run.failed else ""
     return f"{run.object_rate:,.0f} objects/s, {gigabits:.2f} Gb/s, {run.cores:.1f} cores{failed}{cut}"
 
@@ -141,7 +141,7 @@ def _sinks(text: str) -> tuple[SinkKind, ...]:
     words = list(dict.fromkeys(_words(text)))
     for word in words:
         if word not in known:
-            raise UsageError(f"--sinks: {word!r} is no sink.", hint=f"known are {', '.join(known)}")
+            raise UsageError(f"--sinks: {word!r} is not a sink.", hint=f"sinks are {', '.join(known)}")
     kinds = tuple(SinkKind(word) for word in words)
     there = tuple(kind for kind in kinds if available(kind))
     if not there:
@@ -152,7 +152,7 @@ def _sinks(text: str) -> tuple[SinkKind, ...]:
 def _requests(word: str) -> int:
     if not (word.isascii() and word.isdecimal() and 1 <= int(word) <= MAX_CONCURRENCY):
         raise UsageError(
-            f"--concurrency {word!r} is no number of requests.",
+            f"--concurrency {word!r} is not a number of requests.",
             hint=f"write numbers from 1 to {MAX_CONCURRENCY}: 16,64,256",
         )
     return int(word)

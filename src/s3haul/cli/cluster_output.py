@@ -58,7 +58,7 @@ def progress_line(run: "RunDescription", before: "Progress", state: "Progress", 
         if count
     )
     return (
-        f"{state.done:,} of {human_count(run.shards, 'shard')}, {state.running} under way,"
+        f"{state.done:,} of {human_count(run.shards, 'shard')}, {state.running} in progress,"
         f" {state.objects:,} of {human_count(run.objects, 'object')}, {human_bytes(state.bytes)} of"
         f" {human_bytes(run.bytes)}, {human_bytes(rate)}/s{left}{notes and f', {notes}'}"
     )

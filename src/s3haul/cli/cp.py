@@ -105,7 +105,9 @@ def cp(
     who, transfer = parsing.access_options(given), parsing.transfer_options(given, ctx.obj, what)
     output = parsing.output_options(given)
     if save_plan is not None and (not (dryrun and what.recursive) or all_versions):
-        raise UsageError("--save-plan goes with --dryrun, of a bucket or a prefix, and not of all versions.")
+        raise UsageError(
+            "--save-plan needs --dryrun and a bucket or a prefix, and cannot be used with --all-versions."
+        )
     to_stdout = dest == "-"
     if (to_stdout or dryrun) and flags.is_typed(ctx, "metrics_port"):
         raise UsageError("--metrics-port serves the metrics of a haul into files.")

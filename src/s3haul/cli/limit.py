@@ -49,7 +49,7 @@ def limit(
         raise UsageError("No limit is given.", hint="s3haul limit DEST --bwlimit 20MB/s; off lifts a limit")
     holder = holder_of(dest)
     if holder is None:
-        raise UsageError(f"No run is under way on {dest}.", hint="give the flags to s3haul cp instead")
+        raise UsageError(f"No run works on {dest}.", hint="give the flags to s3haul cp instead")
     LimitsFile(dest).add(limits)
     streams.print_line(f"new limits sent to {show(holder) or 'the run'}")
     return 0
@@ -63,5 +63,5 @@ def _rate(flag: str, text: str) -> float | None:
     except ValueError:
         value = 0.0
     if not 0.01 <= value < float("inf"):
-        raise UsageError(f"{flag} {text!r} is no rate.", hint=f"{flag} 50, or {flag} off")
+        raise UsageError(f"{flag} {text!r} is not a rate.", hint=f"{flag} 50, or {flag} off")
     return value

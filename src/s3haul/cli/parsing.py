@@ -131,7 +131,7 @@ def parse_size(text: str, flag: str) -> int:
     """A number of bytes. Raises `UsageError`, which names the flag."""
     size = None if text.endswith("/s") else parse_rate(text)
     if size is None:
-        raise UsageError(f"{flag} {text!r} is no size.", hint="write 8M, 8MiB or 4GiB; a K is 1,024")
+        raise UsageError(f"{flag} {text!r} is not a size.", hint="write 8M, 8MiB or 4GiB; a K is 1,024")
     return size
 
 

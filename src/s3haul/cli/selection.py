@@ -94,15 +94,17 @@ def with_versions(
 ) -> SourceOptions:
     """The source with the versions to take, if not the current ones. Raises `UsageError`."""
     if version_id is not None and source.recursive:
-        raise UsageError("--version-id goes with one object.", hint="--at TIME takes the versions of a time")
+        raise UsageError(
+            "--version-id needs one object as source.", hint="--at TIME selects the versions of a time"
+        )
     if version_id == "":
         raise UsageError("--version-id is empty.")
     if at is not None and not source.recursive:
         raise UsageError(
-            "--at goes with a bucket or a prefix.", hint="for one object, name its version: --version-id"
+            "--at needs a bucket or a prefix.", hint="for one object, name its version: --version-id"
         )
     if all_versions and (at is not None or not source.recursive):
-        raise UsageError("--all-versions goes with a bucket or a prefix, and without --at.")
+        raise UsageError("--all-versions needs a bucket or a prefix, and cannot be used with --at.")
     then = moment("--at", at, now)
     if then is not None and then > now:
         raise UsageError(f"--at {at!r} is in the future.")
@@ -174,7 +176,7 @@ def opened_list(
 
 def _of_files(files_from: str, form: ListFormats, encoding: Encodings | None) -> ObjectList:
     if encoding is not None and form in {ListFormats.MANIFEST, ListFormats.BATCH_REPORT}:
-        raise UsageError(f"--files-encoding goes with keys and csv: a {form} has one form only.")
+        raise UsageError(f"--files-encoding is only for keys and csv: a {form} has a fixed encoding.")
     encoded = None if encoding is None else encoding is Encodings.URL
     return ObjectList(location=files_from, form=ListForm(form), encoded=encoded)
 
@@ -217,7 +219,7 @@ def moment(flag: str, text: str | None, now: float) -> float | None:
     found = None if text is None else parse_moment(text, now)
     if text is not None and found is None:
         raise UsageError(
-            f"{flag} {text!r} is no time.",
+            f"{flag} {text!r} is not a time.",
             hint="write 36h, 7d or 2w (before now), or 2026-01-31 or 2026-01-31T12:00:00Z (UTC)",
         )
     return found
@@ -227,7 +229,7 @@ def size(flag: str, text: str | None) -> int | None:
     """Bytes."""
     found = None if text is None else parse_size(text)
     if text is not None and found is None:
-        raise UsageError(f"{flag} {text!r} is no size.", hint="write 0, 500K, 10MB or 1.5G; a K is 1,024")
+        raise UsageError(f"{flag} {text!r} is not a size.", hint="write 0, 500K, 10MB or 1.5G; a K is 1,024")
     return found
 
 
@@ -235,7 +237,7 @@ def span(flag: str, text: str | None) -> float | None:
     """Seconds, more than 0."""
     found = None if text is None else parse_span(text)
     if text is not None and not found:
-        raise UsageError(f"{flag} {text!r} is no span of time.", hint="write 90s, 30m, 8h or 2d")
+        raise UsageError(f"{flag} {text!r} is not a duration.", hint="write 90s, 30m, 8h or 2d")
     return found
 
 
@@ -243,7 +245,7 @@ def _storage_class(text: str) -> str:
     name = text.upper()
     if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name, re.ASCII):
         raise UsageError(
-            f"--storage-class {text!r} is none.",
+            f"--storage-class {text!r} is not a storage class.",
             hint="write one of STANDARD, STANDARD_IA, INTELLIGENT_TIERING, GLACIER_IR, GLACIER, DEEP_ARCHIVE",
         )
     return name
@@ -253,5 +255,5 @@ def _regex(text: str) -> str:
     try:
         re.compile(text)
     except re.error as error:
-        raise UsageError(f"--regex {text!r} is no regular expression: {error}.") from None
+        raise UsageError(f"--regex {text!r} is not a regular expression: {error}.") from None
     return text

@@ -77,7 +77,7 @@ def charts_of(samples: Sequence[Sample]) -> list[Chart]:
             text=brief_seconds,
         ),
         Chart(
-            title="Requests at a time",
+            title="Parallel requests",
             lines=[Line("limit", "limit", [float(sample.limit) for sample in samples])],
             text=_number,
         ),
