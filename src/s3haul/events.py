@@ -124,3 +124,7 @@ Event = (
     | Tick
 )
 Emit = Callable[[Event], None]
+
+
+def ignore(_event: object) -> None:
+    """The default for callbacks."""

@@ -26,15 +26,12 @@ from s3haul.engine.context import ReadContext, read_context
 from s3haul.engine.listing import look_up
 from s3haul.engine.parallel_listing import ParallelListing
 from s3haul.errors import DestinationError, SourceError
+from s3haul.events import ignore
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
 
 _DEFAULT_ACCESS = AccessOptions()
 _DEFAULT_BENCH = BenchOptions()
 _DEFAULT_TRANSFER = TransferOptions()
-
-
-def _ignore(_event: object) -> None:
-    """The default callback."""
 
 
 class Planned(NamedTuple):
@@ -52,8 +49,8 @@ async def bench(
     *,
     access: AccessOptions = _DEFAULT_ACCESS,
     transfer: TransferOptions = _DEFAULT_TRANSFER,
-    on_plan: Callable[[Planned], bool | None] = _ignore,
-    on_run: Callable[[RunEnded], None] = _ignore,
+    on_plan: Callable[[Planned], bool | None] = ignore,
+    on_run: Callable[[RunEnded], None] = ignore,
 ) -> Report | None:
     """Measure how fast the source can be copied, to the disk of `directory` and to the other sinks.
 
@@ -61,11 +58,11 @@ async def bench(
     """
     if SinkKind.DISK in options.sinks and not await asyncio.to_thread(directory.is_dir):
         raise DestinationError(f"{directory} is not a directory.", hint="give one on the disk to measure")
-    transfer = within_open_files(replace(transfer, concurrency=max(options.concurrency)), _ignore)
+    transfer = within_open_files(replace(transfer, concurrency=max(options.concurrency)), ignore)
     stopwatch = Stopwatch()
-    async with open_store(access, source, transfer, on_event=_ignore, on_timing=stopwatch.observe) as opened:
+    async with open_store(access, source, transfer, on_event=ignore, on_timing=stopwatch.observe) as opened:
         sample, listing = await _sample(
-            read_context(opened.store, source, opened.transfer, _ignore, credentials=opened.credentials),
+            read_context(opened.store, source, opened.transfer, ignore, credentials=opened.credentials),
             options,
         )
         if not sample.refs:

@@ -19,7 +19,7 @@ from s3haul.engine.run import Job, haul
 from s3haul.engine.stored_report import StoredReport
 from s3haul.engine.version_source import AllVersions, BucketAt, VersionStore
 from s3haul.errors import DestinationError, UsageError
-from s3haul.events import CredentialsRenewed, Emit, Event, Retrying, Warned
+from s3haul.events import CredentialsRenewed, Emit, Event, Retrying, Warned, ignore
 from s3haul.journal import SourceIdentity
 from s3haul.options import (
     AccessOptions,
@@ -42,18 +42,14 @@ _DEFAULT_ACCESS = AccessOptions()
 _DEFAULT_TRANSFER = TransferOptions()
 
 
-def _ignore(_event: object) -> None:
-    """The default callback."""
-
-
 async def download(
     source: SourceOptions,
     destination: DestinationOptions,
     *,
     access: AccessOptions = _DEFAULT_ACCESS,
     transfer: TransferOptions = _DEFAULT_TRANSFER,
-    on_event: Emit = _ignore,
-    on_open: Callable[[OpenStore], None] = _ignore,
+    on_event: Emit = ignore,
+    on_open: Callable[[OpenStore], None] = ignore,
     on_timing: OnTiming | None = None,
     stats: Stats | None = None,
     handle_signals: bool = False,
