@@ -1,4 +1,4 @@
-"""`download`: combines destination, access and engine to one run. The command line uses it, too.
+"""`download`: combines access, the source of the objects, destination and engine to one run. The command line uses it, too.
 
 Nothing is printed, and signals are handled only on request.
 """
@@ -56,11 +56,10 @@ async def download(
 ) -> Stats:
     """Copy the selected objects, and return the counts; `failed` and `skipped` have the objects that are not here.
 
-    `on_event` is called on the event loop and must not block. `on_open` gets the opened store, `on_timing` how long
-    each request took (in threads; with the curl transport only). If `stats` is given, the
-    counts are added to it, so they can be read during the run and after an error. With `handle_signals`, SIGINT,
-    SIGTERM and SIGHUP end the run after it has saved its state; that needs the main thread. Raises `S3HaulError` for an
-    error that ends the run early.
+    `on_event` is called on the event loop and must not block. `on_open` gets the opened store, `on_timing` the duration of
+    each request (in threads; only with the curl transport). If `stats` is given, the counts are added to it, so they can
+    be read during the run and after an error. With `handle_signals`, SIGINT, SIGTERM and SIGHUP end the run after it has
+    saved its state; that needs the main thread. Raises `S3HaulError` for an error that ends the run early.
     """
     check_bucket(source.bucket)
     stats = Stats() if stats is None else stats
