@@ -98,7 +98,7 @@ class SourceOptions:
 class Existing(StrEnum):
     """What to do with an existing file that is not in the journal."""
 
-    VERIFY = "verify"  # same size and time: compare it with the stored checksum; otherwise fetch
+    VERIFY = "verify"  # same size: compare it with the stored checksum; otherwise fetch
     OVERWRITE = "overwrite"
     SKIP = "skip"
 
