@@ -49,7 +49,7 @@ class UnusableEntry(NamedTuple):
 
 
 class ListPage(NamedTuple):
-    """One page of ListObjectsV2, as the service sent it; `core.listing` validates it."""
+    """One page of ListObjectsV2, as the service sent it; `core.listing_validator` validates it."""
 
     entries: tuple[ObjectRef, ...]
     truncated: bool
