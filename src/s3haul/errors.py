@@ -1,22 +1,22 @@
-"""Every error of s3haul: what ended a run, and what one request met.
+"""All errors of s3haul: those that end a run, and those of one request.
 
-`S3HaulError` and its subclasses end a run; each carries the exit code, a stable id and a hint.
-`StoreError` never leaves the engine: it is the one value in which a transport reports one failed
-request, as a `Fault` that `core.retry` turns into an action. This module imports nothing of s3haul.
+`S3HaulError` and its subclasses end a run; each has an exit code, a stable id and a hint. `StoreError` never leaves the
+engine: with it a transport reports a failed request, as a `Fault` for which `core.retry` chooses an action. This module
+imports nothing of s3haul.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-NO_THREAD = "can't start new thread"  # what Python's RuntimeError says
+NO_THREAD = "can't start new thread"  # the message of Python's RuntimeError
 
 
 class S3HaulError(Exception):
-    """Ends the run. `message` says what, `hint` what to do, `said` is the service's own sentence, `seen` what a
-    library, the system or something in between reported.
+    """Ends the run. `message` says what happened, `hint` what to do. `said` is the message of the service, `seen` the
+    message of a library, the system or a proxy.
 
-    `who` can fix it, where that is somebody else than the page of the id says.
+    `who` can fix it; None if it is who the page of the id names.
     """
 
     exit_code: ClassVar[int] = 70
@@ -29,7 +29,7 @@ class S3HaulError(Exception):
         hint: str | None = None,
         said: str | None = None,
         seen: str | None = None,
-        id: str | None = None,  # noqa: A002 - the field's name in every output
+        id: str | None = None,  # noqa: A002 - the name of the field in every output
         who: str | None = None,
     ) -> None:
         super().__init__(message)
@@ -49,7 +49,7 @@ class UsageError(S3HaulError):
 
 
 class AccessError(S3HaulError):
-    """Credentials, the role or a right is missing."""
+    """Credentials, the role or a permission is missing."""
 
     exit_code = 4
     default_id = "S3H-S3-08"
@@ -62,7 +62,7 @@ class ProfileError(AccessError):
 
 
 class CredentialsError(AccessError):
-    """No usable source credentials, or they expired and cannot be renewed."""
+    """There are no usable source credentials, or they expired and cannot be renewed."""
 
     default_id = "S3H-CFG-05"
 
@@ -74,7 +74,7 @@ class AssumeRoleError(AccessError):
 
 
 class DestinationError(S3HaulError):
-    """The local destination cannot take the objects."""
+    """The local destination cannot be used."""
 
     exit_code = 5
     default_id = "S3H-DST-01"
@@ -87,7 +87,7 @@ class DestinationFullError(DestinationError):
 
 
 class DestinationLockedError(DestinationError):
-    """Another run works on this destination; `owner` is what it wrote into the lock about itself."""
+    """Another run works on this destination; `owner` is its description in the lock file."""
 
     default_id = "S3H-DST-03"
 
@@ -103,14 +103,14 @@ class JournalError(DestinationError):
 
 
 class SourceError(S3HaulError):
-    """The bucket, the endpoint or the way to it is unusable."""
+    """The bucket, the endpoint or the network cannot be used."""
 
     exit_code = 6
     default_id = "S3H-S3-01"
 
 
 class ListingIncompleteError(SourceError):
-    """The listing cannot be trusted to name every key."""
+    """The listing may not contain every key."""
 
     default_id = "S3H-S3-15"
 
@@ -122,13 +122,13 @@ class TlsError(SourceError):
 
 
 class RedirectRefusedError(SourceError):
-    """The server sent us elsewhere; the session token does not follow."""
+    """The server redirected the request; the session token is not sent to another host."""
 
     default_id = "S3H-NET-07"
 
 
 class InterruptedRunError(S3HaulError):
-    """A signal ended the run; the journal resumes it. The exit code is 128 + the signal number."""
+    """A signal ended the run, which can be resumed. The exit code is 128 + the signal number."""
 
     default_id = "S3H-RUN-01"
 
@@ -142,7 +142,7 @@ class InterruptedRunError(S3HaulError):
 
 
 class LimitReachedError(S3HaulError):
-    """The run has come to a limit that the user set for it; the same command goes on."""
+    """The run reached a limit that the user set for it; the same command resumes."""
 
     exit_code = 7
     default_id = "S3H-RUN-02"
@@ -153,33 +153,33 @@ class FaultKind(StrEnum):
 
     CONNECT = "connect"  # name resolution, refused, no route
     TLS = "tls"  # certificate or handshake refused
-    REDIRECT = "redirect"  # a 3xx answer, refused unread
-    BROKEN = "broken"  # connection lost, reset, or body cut in the middle
-    STALL = "stall"  # no byte, or too few, within the limit
-    INTERCEPTED = "intercepted"  # a proxy or a portal answered with a page of its own
-    HTTP = "http"  # the service answered with an error
-    PROTOCOL = "protocol"  # the answer is not what was asked for: status, range, length, ETag
+    REDIRECT = "redirect"  # a 3xx response, which is not followed
+    BROKEN = "broken"  # connection lost or reset, or the body is incomplete
+    STALL = "stall"  # no bytes, or too few, within the time limit
+    INTERCEPTED = "intercepted"  # the response is a page of a proxy or a login portal
+    HTTP = "http"  # the service responded with an error
+    PROTOCOL = "protocol"  # the response does not match the request: status, range, length, ETag
     CHECKSUM = "checksum"  # the bytes do not match the stored checksum
     CREDENTIALS = "credentials"  # no credentials to sign with
-    LOCAL = "local"  # out of file descriptors and the like, on our side
+    LOCAL = "local"  # a limit of this machine, such as file descriptors
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One failed request. `code` and `message` are the service's own; `status` is the HTTP status."""
+    """One failed request. `code` and `message` are those of the service, `status` is the HTTP status."""
 
     kind: FaultKind
     message: str
     code: str = ""
     status: int = 0
     request_id: str = ""
-    region: str = ""  # x-amz-bucket-region, when the answer names it
+    region: str = ""  # x-amz-bucket-region of the response
     retry_after: float | None = None  # seconds
-    skew: float | None = None  # server clock minus ours, seconds, when the answer dates itself
+    skew: float | None = None  # clock of the server minus our clock, in seconds; needs a Date header
 
 
 class StoreError(Exception):
-    """One request failed; `fault` says how."""
+    """One request failed; `fault` has the details."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(f"{fault.code or fault.kind}: {fault.message}")

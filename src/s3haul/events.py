@@ -1,7 +1,6 @@
-"""What a run tells whoever listens: plain values, emitted by the engine and by `aws.credentials`.
+"""The events of a run: plain values, emitted by the engine and by `aws.credentials` for progress bars, logs and metrics.
 
-Progress bars, log lines and metrics only consume them; nothing here decides anything. `emit` is called
-on the event loop and must return at once.
+`Emit` functions are called on the event loop, and must return at once.
 """
 
 from collections.abc import Callable
@@ -11,9 +10,9 @@ from s3haul.models import Outcome
 
 
 class Listed(NamedTuple):
-    """One listing page was accepted: so many selected objects and bytes more, `filtered` left out.
+    """One listing page was read: the number of its selected objects, their bytes, and the number that was filtered out.
 
-    `replacing` of the objects have a file in their place that differs and will be replaced.
+    `replacing` objects have a different file in their place, which will be replaced.
     """
 
     objects: int
@@ -23,42 +22,42 @@ class Listed(NamedTuple):
 
 
 class ListingEnded(NamedTuple):
-    """Every page was read; the totals are known from here on."""
+    """All pages were read; the totals are known."""
 
 
 class AlreadyDone(NamedTuple):
-    """Objects that an earlier run finished and that are unchanged on both sides."""
+    """Objects that an earlier run copied, unchanged in the bucket and on disk."""
 
     objects: int
     bytes: int
 
 
 class Received(NamedTuple):
-    """Body bytes came in. Bytes of an attempt that is thrown away come back as a negative number."""
+    """Bytes of bodies were received. Bytes of an attempt that is discarded are subtracted by a negative number."""
 
     bytes: int
 
 
 class Resumed(NamedTuple):
-    """Bytes of an object that an earlier run fetched, found intact; negative if they are thrown away after all."""
+    """Intact bytes of an object that an earlier run fetched; negative if they are discarded later."""
 
     bytes: int
 
 
 class Finished(NamedTuple):
-    """One object ended."""
+    """One object reached its final state."""
 
     outcome: Outcome
 
 
 class Changed(NamedTuple):
-    """An object of a list is another version now than the list says; the one that is there was fetched."""
+    """An object of a list has changed since the list was written; the current version was fetched."""
 
     key: str
 
 
 class Reconciled(NamedTuple):
-    """The bucket was listed again at the end: so many objects came, changed or went since, some of them by name."""
+    """The bucket was listed again at the end: the numbers of objects that were added, changed or deleted, and some keys."""
 
     added: int
     changed: int
@@ -67,7 +66,7 @@ class Reconciled(NamedTuple):
 
 
 class Retrying(NamedTuple):
-    """A request failed and will be made again after `delay` seconds; `everyone` when all slow down."""
+    """A request failed and will be repeated after `delay` seconds; with `everyone` all requests slow down."""
 
     key: str  # of the object, or "" for the listing
     reason: str
@@ -78,10 +77,10 @@ class Retrying(NamedTuple):
 
 
 class PartialsKept(NamedTuple):
-    """The run ended and leaves objects in part, which the next one goes on with."""
+    """The run ended with incomplete objects, which the next run continues."""
 
     objects: int
-    bytes: int  # that landed
+    bytes: int  # of them on disk
 
 
 class CredentialsRenewed(NamedTuple):
@@ -92,20 +91,20 @@ class CredentialsRenewed(NamedTuple):
 
 
 class Warned(NamedTuple):
-    """Something the user should know that does not end the run. `id` is a diagnosis id or ""."""
+    """A warning for the user; the run continues. `id` is a diagnosis id or ""."""
 
     message: str
     id: str = ""
 
 
 class Noted(NamedTuple):
-    """Something worth saying that is no warning: who calls, and where to."""
+    """A note for the user, such as the identity and the endpoint."""
 
     message: str
 
 
 class Tick(NamedTuple):
-    """A second has passed, whether or not anything happened in it."""
+    """One second has passed."""
 
 
 Event = (
@@ -125,3 +124,7 @@ Event = (
     | Tick
 )
 Emit = Callable[[Event], None]
+
+
+def ignore(_event: object) -> None:
+    """The default for callbacks."""

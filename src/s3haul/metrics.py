@@ -1,7 +1,7 @@
-"""The counts of a run as Prometheus metrics, over HTTP, for as long as the run lasts.
+"""Serves the counts of a run as Prometheus metrics over HTTP, until the run ends.
 
-A scrape reads the counts; nothing is computed in between. It needs the extra `metrics`, and is imported only where a
-port is given. `s3haul help metrics` lists the metrics.
+They are only computed when they are read. This module needs the extra `metrics`, and is imported only with
+--metrics-port. `s3haul help metrics` lists the metrics.
 """
 
 import time
@@ -21,8 +21,8 @@ SECONDS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30
 
 
 class RunCollector(Collector):
-    """What Prometheus asks. `observe` is for what the counts do not keep: bytes that come back when an attempt is
-    thrown away would make a counter go down, and the times of events."""
+    """Converts the counts to metrics. `observe` keeps what the counts do not have: the times of events, and received bytes
+    that never decrease (bytes of a discarded attempt are subtracted from the counts)."""
 
     def __init__(self, stats: Stats, source: SourceOptions) -> None:
         self._stats = stats
@@ -82,7 +82,7 @@ class RunCollector(Collector):
 
 
 class RequestMetrics:
-    """How long requests take, as the transport tells it. `observe` may be called from any thread."""
+    """The durations of requests. `observe` may be called from any thread."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._answers = Counter(
@@ -107,7 +107,7 @@ class Endpoint:
     """The server of one run: `url` is where it listens, until `close`."""
 
     def __init__(self, registry: CollectorRegistry, address: str, port: int) -> None:
-        """Port 0 is any free one. Raises `OSError` where it cannot listen."""
+        """Port 0 is any free port. Raises `OSError` if it cannot listen."""
         self._server, self._thread = start_http_server(port, address, registry)
         shown = f"[{address}]" if ":" in address else address
         self.url = f"http://{shown}:{self._server.server_port}/metrics"
@@ -119,7 +119,7 @@ class Endpoint:
 
 
 def registry_of(collector: RunCollector) -> CollectorRegistry:
-    """The collector, and what the process uses."""
+    """A registry with the collector and the metrics of the process."""
     registry = CollectorRegistry()
     registry.register(collector)
     ProcessCollector(namespace="s3haul", registry=registry)

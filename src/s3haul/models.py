@@ -1,14 +1,14 @@
-"""The records that travel between the parts: what was listed, what was stored, what became of it.
+"""The records that modules pass to each other: listed objects, their metadata, and the outcomes.
 
-Values only: no I/O, no clock, no logic beyond deriving one field from others. Sizes are bytes,
-times are seconds since the epoch (UTC), keys are str as S3 means them (UTF-8, not URL-encoded).
+Only values: no I/O, no clock, no logic except fields that follow from others. Sizes are bytes, times are seconds since the
+epoch (UTC), keys are str (decoded from UTF-8, not URL-encoded).
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-NUL = "\0"  # between key and version, where a run takes all versions
+NUL = "\0"  # between key and version, if a run copies all versions
 ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 
 
@@ -21,35 +21,35 @@ class ObjectRef(NamedTuple):
     last_modified: float
     storage_class: str = "STANDARD"
     version_id: str | None = None
-    checksum_type: str = ""  # FULL_OBJECT, COMPOSITE or "" where the listing does not tell
+    checksum_type: str = ""  # FULL_OBJECT, COMPOSITE, or "" if the listing does not contain it
     restored: bool = False  # an archived object with a finished, unexpired restore
 
     @property
     def plain_key(self) -> str:
-        """The key as S3 has it: without the version that is part of it where a run takes all versions."""
+        """The key in S3: without the version, which is part of it if a run copies all versions."""
         return self.key.removesuffix(f"{NUL}{self.version_id}") if self.version_id else self.key
 
     @property
     def of_all_versions(self) -> bool:
-        """Whether the key names the version too."""
+        """Whether the key contains the version."""
         return self.version_id is not None and self.key.endswith(f"{NUL}{self.version_id}")
 
     @property
     def archived(self) -> bool:
-        """Whether it cannot be read now, as far as a listing tells."""
+        """Whether it cannot be read now, according to the listing."""
         return self.storage_class in ARCHIVED and not self.restored
 
 
 class UnusableEntry(NamedTuple):
-    """An entry that names no object which could be asked for; `detail` says why. In `key`, bytes that are
-    no UTF-8 are lone surrogates (`surrogateescape`)."""
+    """An entry of a listing with an impossible key; `detail` says why. Bytes of `key` that are not UTF-8 are lone surrogates
+    (`surrogateescape`)."""
 
     key: str
     detail: str
 
 
 class ListPage(NamedTuple):
-    """One page of ListObjectsV2, as the service sent it; `core.listing_validator` judges it."""
+    """One page of ListObjectsV2, as the service sent it; `core.listing_validator` validates it."""
 
     entries: tuple[ObjectRef, ...]
     truncated: bool
@@ -68,7 +68,7 @@ class VersionEntry(NamedTuple):
 
 
 class VersionPage(NamedTuple):
-    """One page of ListObjectVersions, as the service sent it; `core.versions` checks it."""
+    """One page of ListObjectVersions, as the service sent it; `core.versions` validates it."""
 
     entries: tuple[VersionEntry, ...]
     truncated: bool
@@ -79,7 +79,7 @@ class VersionPage(NamedTuple):
 
 
 class Checksum(NamedTuple):
-    """A stored checksum: `algorithm` as S3 spells it (CRC64NVME), `value` base64, with "-N" if sent so."""
+    """A stored checksum: `algorithm` as S3 writes it (CRC64NVME), `value` in base64, with "-N" if S3 sent it so."""
 
     algorithm: str
     type: str  # FULL_OBJECT or COMPOSITE
@@ -87,11 +87,11 @@ class Checksum(NamedTuple):
 
 
 class ObjectMeta(NamedTuple):
-    """What the headers of one GET or HEAD answer say about the object.
+    """The headers of one GET or HEAD response.
 
-    `length` is this answer's Content-Length, `size` the whole object's (from Content-Range where the
-    answer is a part); `checksums` are those of this answer: of the whole object for a plain GET, of
-    one part for a partNumber GET of a composite object.
+    `length` is Content-Length, `size` that of the whole object (from Content-Range if the response is a part).
+    `checksums` are those of the response: of the whole object for a plain GET, of one part for a GET with partNumber of
+    a composite object.
     """
 
     status: int
@@ -112,7 +112,7 @@ class ObjectMeta(NamedTuple):
     user_metadata: str = ""  # as JSON, see `s3.responses`
 
     def ref(self, key: str) -> ObjectRef:
-        """The entry that a listing would hold for `key`, from a whole-object answer."""
+        """The entry that a listing would have for `key`, from a response for the whole object."""
         return ObjectRef(
             key=key,
             size=self.size if self.size is not None else self.length or 0,
@@ -143,7 +143,7 @@ class PartLayout:
 
 
 class Block(NamedTuple):
-    """Bytes of an object that lie in its temporary file: the first one, how many, and their CRC."""
+    """Bytes of an object in its temporary file: position, number and CRC."""
 
     start: int
     size: int
@@ -151,8 +151,10 @@ class Block(NamedTuple):
 
 
 class Partial(NamedTuple):
-    """An object that is here in part: the version that it belongs to, the name of its temporary file, the
-    blocks that landed there, and the algorithm of their CRCs. Not trusted: blocks are hashed again before they are used."""
+    """An incomplete object: its version, the name of its temporary file, the blocks in it, and the algorithm of their CRCs.
+
+    Blocks are hashed again before they are used.
+    """
 
     key: str
     etag: str
@@ -176,29 +178,28 @@ class SafePath(NamedTuple):
 
 
 class State(StrEnum):
-    """How a listed key ended. Every key ends in exactly one."""
+    """The final state of a listed key. Every key has exactly one."""
 
     DONE = "done"
     SKIPPED = "skipped"
     FAILED = "failed"
-    VANISHED = "vanished"  # a list named it, and it is there no more
+    VANISHED = "vanished"  # it is in a list, but no longer in the bucket
 
 
 class Verdict(StrEnum):
-    """What is known of the bytes of a done object."""
+    """How the bytes of a done object were verified."""
 
     VERIFIED = "verified"  # they match the checksum that S3 stores
-    SIZE_ONLY = "size-only"  # S3 stores none that we can compute; the length matches
+    SIZE_ONLY = "size-only"  # S3 stores no checksum that we can compute; the length matches
 
 
 class Outcome(NamedTuple):
-    """What became of one object; one row of the journal and one line of the manifest.
+    """The result of one object; one row of the journal and one line of the manifest.
 
-    `reason` is a stable slug (`access-denied`, `archived`), `detail` a sentence that may hold the
-    service's own words. `fetched` counts body bytes received over all attempts. `part_sizes` are those
-    of a COMPOSITE checksum, so that the file can be hashed again offline; `computed` is the base64
-    CRC64NVME of the received bytes where S3 stores no checksum that we can compute. `user_metadata` is a JSON
-    object of names and values, "" where there is none.
+    `reason` is a stable slug (`access-denied`, `archived`), `detail` a sentence that may quote the service. `fetched` counts
+    the received bytes of all attempts. `part_sizes` are those of a COMPOSITE checksum, so that the file can be hashed
+    again offline. `computed` is the base64 CRC64NVME of the received bytes, if S3 stores no checksum that we can compute.
+    `user_metadata` is a JSON object of names and values, or "".
     """
 
     ref: ObjectRef

@@ -1,7 +1,7 @@
-"""What the user asked for, as frozen records: built once at the edge, passed down, never changed.
+"""The options of a run, as frozen records: created by the command line or the user of the API, and never changed.
 
-Values are checked where they are built (`cli`) or by the module that owns the rule; these records
-only carry them. `None` means "not given", so that the AWS configuration may answer.
+These records do not check their values; `cli` does, or the module that uses them. `None` means "not given": then the AWS
+configuration decides.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleOptions:
-    """The role of `--role-arn …` or of a profile. The External ID stays out of every repr."""
+    """The role of `--role-arn` or of a profile. The External ID is not part of the repr."""
 
     role_arn: str
     external_id: str | None = field(default=None, repr=False)
@@ -23,8 +23,8 @@ class RoleOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessOptions:
-    """Who calls, and where. `role` given by flags replaces the profile's own role keys; `external_id`
-    alone goes with the profile's role, so that it need not stand in a file."""
+    """Credentials and endpoints. `role` replaces the role of the profile. `external_id` without `role` belongs to the role
+    of the profile, so that it does not have to be in a file."""
 
     profile: str | None = None
     source_profile: str | None = None  # credentials to assume the flags' role with
@@ -34,17 +34,17 @@ class AccessOptions:
     endpoint_url: str | None = None
     sts_endpoint_url: str | None = None
     ca_bundle: str | None = None
-    allow_plain_http: bool = False  # http:// to a host that is not loopback
+    allow_plain_http: bool = False  # http:// to other hosts than loopback
     transport: str = "auto"  # auto, curl or sdk
-    credential_patience: float = 900.0  # seconds that requests wait for a session that S3 takes
-    no_sign_request: bool = False  # as nobody: a public bucket
-    owner_profile: str | None = None  # of the data owner's account, only to explain a refused role
+    credential_patience: float = 900.0  # seconds that requests wait for a valid session
+    no_sign_request: bool = False  # without credentials: a public bucket
+    owner_profile: str | None = None  # of the data owner's account, to explain why a role was refused
 
 
 class ListForm(StrEnum):
-    """What a list of objects looks like."""
+    """The format of a list of objects."""
 
-    KEYS = "keys"  # one a line
+    KEYS = "keys"  # one per line
     CSV = "csv"  # bucket,key or bucket,key,version
     MANIFEST = "manifest"  # of an earlier run, as JSON lines
     BATCH_REPORT = "batch-report"  # of an S3 Batch Operations job
@@ -54,10 +54,10 @@ class ListForm(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectList:
-    """A file that names the objects, in place of the bucket's listing.
+    """A file with the objects to copy, instead of the listing of the bucket.
 
     `location` is a path, or for an inventory also s3://BUCKET/KEY of its manifest.json. `encoded` says whether keys are
-    percent-encoded; None is what is usual for the form. `name` is what messages call it, if not by its location.
+    percent-encoded; None is the default of the form. `name` is its name in messages, if that is not the location.
     """
 
     location: str
@@ -68,10 +68,10 @@ class ObjectList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceOptions:
-    """What to haul. `prefix` ends in "/" or is empty when recursive, else it is one whole key.
+    """What to copy. `prefix` ends in "/" or is empty if `recursive`; otherwise it is one whole key.
 
-    `objects` names them, in place of the listing. `at` (epoch seconds) takes what was there at that time, `all_versions`
-    all that is there; `version_id` is that of the one object.
+    `objects` is a list to use instead of the listing. `at` (epoch seconds) selects the versions of that time,
+    `all_versions` every version; `version_id` is that of the one object.
     """
 
     bucket: str
@@ -86,15 +86,19 @@ class SourceOptions:
     page_size: int = 1000
 
     @property
+    def url(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}"
+
+    @property
     def base(self) -> str:
-        """The part of every key that is not repeated below the destination."""
+        """The beginning of every key, which is not part of its path below the destination."""
         return self.prefix if self.recursive else self.prefix[: self.prefix.rfind("/") + 1]
 
 
 class Existing(StrEnum):
-    """What to do about a file that no journal knows."""
+    """What to do with an existing file that is not in the journal."""
 
-    VERIFY = "verify"  # same size: hash it against the stored checksum; else fetch
+    VERIFY = "verify"  # same size: compare it with the stored checksum; otherwise fetch
     OVERWRITE = "overwrite"
     SKIP = "skip"
 
@@ -104,18 +108,18 @@ MEBIBYTE = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RangeOptions:
-    """How objects are fetched in ranges, all in bytes. Requests grow with the object, between two sizes;
-    where each of them costs a KMS call of its own, they are larger."""
+    """How objects are fetched in ranges; all values are bytes. The size of requests grows with that of the object, from
+    `smallest` to `largest`; if each request costs a KMS call, they are larger."""
 
-    above: int = 32 * MEBIBYTE  # objects up to here come in one GET
+    above: int = 32 * MEBIBYTE  # smaller objects are fetched with one GET
     smallest: int = 16 * MEBIBYTE
     largest: int = 64 * MEBIBYTE
-    block: int = 8 * MEBIBYTE  # what is hashed, kept and resumed as one
-    memory: int = 120 * MEBIBYTE  # for bodies on their way to the disk, over all objects
+    block: int = 8 * MEBIBYTE  # the unit of hashing and resuming
+    memory: int = 120 * MEBIBYTE  # for bodies that are not on disk yet, of all objects
 
 
 class LimitOptions(NamedTuple):
-    """What a run may ask for at most, in a second. None is no limit."""
+    """The limits of a run, per second. None is no limit."""
 
     max_rps: float | None = None  # requests
     max_kms_rps: float | None = None  # requests that cost a KMS call
@@ -124,8 +128,8 @@ class LimitOptions(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """What must be true of an object for it to be selected; all that are given. Sizes are bytes, both ends included;
-    times are epoch seconds, the end excluded. Each of `regex` must be found in the key without the source prefix."""
+    """The conditions for an object to be selected; all must be true. Sizes are bytes, both ends included; times are epoch
+    seconds, the end excluded. Each of `regex` must match somewhere in the key without the source prefix."""
 
     min_size: int | None = None
     max_size: int | None = None
@@ -137,28 +141,28 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferOptions:
-    """How objects are fetched and what must be true of them. Times are seconds, rates bytes/s."""
+    """Which objects are fetched, and how. Times are seconds, rates bytes per second."""
 
-    filters: tuple[tuple[bool, str], ...] = ()  # (include?, pattern) in the order given
+    filters: tuple[tuple[bool, str], ...] = ()  # (include?, pattern) in the order of the flags
     conditions: Conditions = field(default_factory=Conditions)
     sse: str | None = None
     sse_kms_key_id: str | None = None
     require_checksum: bool = False
     existing: Existing = Existing.VERIFY
-    concurrency: int = 256  # requests at a time, at most
+    concurrency: int = 256  # maximum of parallel requests
     list_concurrency: int = 32  # of these, for the listing
-    max_rps: float | None = None  # requests a second
-    max_kms_rps: float | None = None  # of them, those that cost a KMS call
+    max_rps: float | None = None  # requests per second
+    max_kms_rps: float | None = None  # requests per second that cost a KMS call
     bandwidth: int | None = None
     max_transfer: int | None = None  # bytes of one run
     max_duration: float | None = None  # of one run
-    max_attempts: int | None = None  # for one object or page; without it, time alone is the bound
-    retry_budget: float = 900.0  # seconds of passing trouble without any success
+    max_attempts: int | None = None  # for one object or page; None: only time limits them
+    retry_budget: float = 900.0  # seconds of temporary errors without any success
     stall_timeout: float = 60.0
     minimum_rate: int = 1024  # bytes per second over one stall window
     force_glacier_transfer: bool = False
-    reconcile: bool = False  # list again at the end, and tell what came, changed or went
-    fail_if_empty: bool = False  # nothing selected is an error, not a warning
+    reconcile: bool = False  # list again at the end, and report what was added, changed or deleted
+    fail_if_empty: bool = False  # it is an error if no object is selected
     ranges: RangeOptions = field(default_factory=RangeOptions)
 
     @property
@@ -168,7 +172,7 @@ class TransferOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationOptions:
-    """Where the objects go. `name` is the file name of a single object that is stored under another name."""
+    """Where files are written. `name` is the file name of a single object, if it is not that of the key."""
 
     root: Path
     name: str | None = None
@@ -177,7 +181,7 @@ class DestinationOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputOptions:
-    """What is shown: progress and events on stderr, the summary on stdout."""
+    """What is printed: progress and events on stderr, the summary on stdout."""
 
     quiet: bool = False
     verbose: bool = False
@@ -186,4 +190,4 @@ class OutputOptions:
     json_log: bool = False
     metrics_port: int | None = None  # of the Prometheus metrics; 0 is any free one
     metrics_address: str = "127.0.0.1"
-    plan: Path | None = None  # of a dry run, to be written
+    plan: Path | None = None  # file for the plan of a dry run

@@ -14,7 +14,7 @@ from s3haul.store.protocol import ObjectStore
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Our identity, according to the service."""
+    """The identity of the caller, according to STS."""
 
     arn: str
     account: str

@@ -1,7 +1,7 @@
-"""Shows events: progress bars on a terminal, a line every ten seconds elsewhere, or JSON lines.
+"""Listeners that show the events of a run: progress bars on a terminal, a line every ten seconds elsewhere, or JSON lines.
 
-Each class is a listener with `observe` and `close`. The state of a run that they show is a `core.meter.Reading`. Keys
-are escaped with `show`, so that a key cannot move the cursor or fake a line. The stream is given; it is stderr.
+Each is a class with `observe` and `close`; what they show is a `core.meter.Reading`. Keys are escaped with `show`, so that
+a key cannot move the cursor or fake a line. The stream is given; it is stderr, or a log file.
 """
 
 import json
@@ -26,7 +26,7 @@ Clock = Callable[[], float]
 
 
 class Listener(Protocol):
-    """Something that shows a run."""
+    """Gets all events of a run, and is closed at its end."""
 
     def observe(self, event: Event) -> None: ...
 
@@ -136,8 +136,10 @@ class Bars:
         self._screen.draw(lines)
 
 
-class Lines:
-    """One line every ten seconds, for logs and pipes."""
+class _Plain:
+    """A listener that only appends to its stream."""
+
+    interval = LINE_INTERVAL
 
     def __init__(
         self, stats: Stats, stream: TextIO, *, clock: Clock = time.monotonic, colour: bool = False
@@ -146,41 +148,46 @@ class Lines:
         self._clock = clock
         self._colour = colour
         self._meter = Meter(stats, clock())
-        self._next = clock() + LINE_INTERVAL
+        self._next = clock() + self.interval
 
-    def observe(self, event: Event) -> None:
-        if isinstance(event, Warned | Noted):
-            _write(self._stream, _message(event, colour=self._colour))
+    def _message(self, event: Warned | Noted) -> None:
+        write_line(self._stream, _message(event, colour=self._colour))
+
+    def _due(self, event: Event) -> Reading | None:
+        """The state of the run if it is time to show it; the meter also reads it at every tick."""
         now = self._clock()
         if now >= self._next:
-            self._next = now + LINE_INTERVAL
-            _write(self._stream, progress_line(self._meter.read(now)))
-        elif isinstance(event, Tick):
+            self._next = now + self.interval
+            return self._meter.read(now)
+        if isinstance(event, Tick):
             self._meter.read(now)
+        return None
 
     def close(self) -> None:
         """Nothing to close."""
 
 
-class JsonLines:
+class Lines(_Plain):
+    """One line every ten seconds, for logs and pipes."""
+
+    def observe(self, event: Event) -> None:
+        if isinstance(event, Warned | Noted):
+            self._message(event)
+        if reading := self._due(event):
+            write_line(self._stream, progress_line(reading))
+
+
+class JsonLines(_Plain):
     """One JSON object per important event; none for pages, chunks and objects that are done.
 
     Every ten seconds a `progress` event contains the state of the run.
     """
 
     def __init__(
-        self,
-        stats: Stats,
-        stream: TextIO,
-        *,
-        clock: Clock = time.monotonic,
-        wall: Clock = time.time,
+        self, stats: Stats, stream: TextIO, *, clock: Clock = time.monotonic, wall: Clock = time.time
     ) -> None:
-        self._stream = stream
-        self._clock = clock
+        super().__init__(stats, stream, clock=clock)
         self._wall = wall
-        self._meter = Meter(stats, clock())
-        self._next = clock() + LINE_INTERVAL
 
     def observe(self, event: Event) -> None:
         match event:
@@ -198,23 +205,18 @@ class JsonLines:
                 self._write("note", event._asdict())
             case _:
                 pass
-        now = self._clock()
-        if now >= self._next:
-            self._next = now + LINE_INTERVAL
-            self._write("progress", self._meter.read(now).as_object())
-        elif isinstance(event, Tick):
-            self._meter.read(now)
+        if reading := self._due(event):
+            self._write("progress", reading.as_object())
 
     def _write(self, kind: str, fields: dict[str, object]) -> None:
         record = {"schema": LOG_SCHEMA, "time": round(self._wall(), 3), "event": kind, **fields}
-        _write(self._stream, json.dumps(record))
-
-    def close(self) -> None:
-        """Nothing to close."""
+        write_line(self._stream, json.dumps(record))
 
 
-class Quiet:
+class Quiet(_Plain):
     """Only warnings, also if no data arrives or requests are retried; with `notes`, notes too."""
+
+    interval = RETRY_INTERVAL
 
     def __init__(
         self,
@@ -225,83 +227,32 @@ class Quiet:
         colour: bool = False,
         notes: bool = False,
     ) -> None:
-        self._stats = stats
-        self._stream = stream
-        self._clock = clock
-        self._colour = colour
+        super().__init__(stats, stream, clock=clock, colour=colour)
         self._notes = notes
-        self._meter = Meter(stats, clock())
         self._silence = SILENCE
-        self._next = clock() + RETRY_INTERVAL
         self._reported: dict[str, int] = {}  # retries by reason, at the last summary
 
     def observe(self, event: Event) -> None:
         if isinstance(event, Warned) or (self._notes and isinstance(event, Noted)):
-            _write(self._stream, _message(event, colour=self._colour))
+            self._message(event)
         elif isinstance(event, Tick):
-            self._look(self._clock())
+            self._warn_if_slow(self._clock())
 
-    def _look(self, now: float) -> None:
+    def _warn_if_slow(self, now: float) -> None:
         reading = self._meter.read(now)
         if reading.silent < SILENCE:
             self._silence = SILENCE
         elif reading.silent >= self._silence:
             self._silence *= 2
-            self._warn(reading.stall)
+            self._message(Warned(reading.stall))
         if now >= self._next:
-            self._next = now + RETRY_INTERVAL
+            self._next = now + self.interval
             fresh = {reason: n - self._reported.get(reason, 0) for reason, n in reading.retries.items()}
             fresh = {reason: n for reason, n in fresh.items() if n}
             self._reported = reading.retries
             if fresh:
                 slow = ", throttled" if reading.throttled else ""
-                self._warn(f"{retry_note(fresh)} in the last minute{slow}")
-
-    def _warn(self, text: str) -> None:
-        _write(self._stream, _message(Warned(text), colour=self._colour))
-
-    def close(self) -> None:
-        """Nothing to close."""
-
-
-class Status:
-    """One line about work without events, such as `verify`: redrawn on a terminal, else printed every ten seconds.
-    Nothing is shown during the first second."""
-
-    def __init__(
-        self, stream: TextIO, *, terminal: bool, clock: Clock = time.monotonic, shown: bool = True
-    ) -> None:
-        self._shown = shown
-        self._stream = stream
-        self._screen = Screen(stream) if terminal else None
-        self._clock = clock
-        self._started = clock()
-        self._next = self._started + (1.0 if terminal else LINE_INTERVAL)
-
-    def update(self, text: Callable[[float], str]) -> None:
-        """Show `text(seconds so far)` if it is time."""
-        now = self._clock()
-        if now < self._next or not self._shown:
-            return
-        line = text(now - self._started)
-        if self._screen:
-            self._next = now + DRAW_INTERVAL
-            self._screen.draw([line[: self._screen.columns - 1]])
-        else:
-            self._next = now + LINE_INTERVAL
-            _write(self._stream, f"{human_duration(now - self._started)}: {line}")
-
-    def say(self, line: str) -> None:
-        """Print a line permanently."""
-        if self._screen:
-            self._screen.say(line)
-        else:
-            _write(self._stream, line)
-
-    def close(self) -> None:
-        """Remove the line from the terminal."""
-        if self._screen:
-            self._screen.draw([])
+                self._message(Warned(f"{retry_note(fresh)} in the last minute{slow}"))
 
 
 def progress_line(reading: Reading) -> str:
@@ -338,6 +289,7 @@ def _can_show(text: str, stream: TextIO) -> bool:
     return True
 
 
-def _write(stream: TextIO, line: str) -> None:
+def write_line(stream: TextIO, line: str) -> None:
+    """Write and flush, so that a reader sees it at once."""
     stream.write(line + "\n")
     stream.flush()

@@ -1,7 +1,7 @@
-"""Runs blocking work in threads, without ever leaving a thread behind.
+"""Runs blocking work in threads, and always waits for them.
 
-A thread cannot be cancelled. A task that is cancelled while a thread works on its file waits for that
-thread, so that no descriptor is closed and no file removed under a write that is still under way.
+A thread cannot be cancelled. A task that is cancelled while a thread works on its file waits for the thread; otherwise a
+descriptor could be closed, or a file removed, during a write.
 """
 
 import asyncio
@@ -15,31 +15,30 @@ Ts = TypeVarTuple("Ts")
 
 
 async def shielded(work: Awaitable[T], hurry: Callable[[], None] | None = None) -> T:
-    """The result of `work`; when cancelled meanwhile, cancelled only after `work` has ended.
-
-    `hurry` is called when that happens, to make it end soon.
+    """The result of `work`. If the task is cancelled, the cancellation is raised after `work` has ended; `hurry` is called
+    to make it end soon.
     """
     future = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:
-        future.add_done_callback(_outweighed)
+        future.add_done_callback(_retrieve_error)
         if hurry is not None:
             hurry()
         while not future.done():
-            with contextlib.suppress(asyncio.CancelledError):  # once is enough
+            with contextlib.suppress(asyncio.CancelledError):  # already cancelled
                 await asyncio.wait([future])
         raise
 
 
-def _outweighed(future: "asyncio.Future[T]") -> None:
-    """The cancellation counts more than an error: it is heard here, since nobody else will ask for it."""
+def _retrieve_error(future: "asyncio.Future[T]") -> None:
+    """Retrieve the error, which the cancellation replaces; otherwise asyncio would log it."""
     if not future.cancelled():
         future.exception()
 
 
 def settle(future: "asyncio.Future[T]", result: T, error: BaseException | None) -> None:
-    """On its event loop: `future` has its result or failed, unless nobody waits for it any more."""
+    """Set result or error of `future`, unless it was cancelled. Called on its event loop."""
     if future.done():
         return
     if error is None:

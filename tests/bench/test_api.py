@@ -46,7 +46,7 @@ async def test_a_sample_that_fits_nowhere_is_an_error(server, tmp_path, no_memor
 
 
 async def test_a_directory_that_is_none_is_told_before_anything_is_asked(server, tmp_path):
-    with pytest.raises(DestinationError, match="no directory"):
+    with pytest.raises(DestinationError, match="not a directory"):
         await bench(SOURCE, tmp_path / "none", access=ACCESS)
     assert not server.calls
 

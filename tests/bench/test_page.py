@@ -9,9 +9,9 @@ import pytest
 from bench.rows import row
 from bench.test_result import report
 from s3haul.bench.bottleneck import Bottleneck, Limit
-from s3haul.bench.compare import compare
+from s3haul.bench.report import compare
 from s3haul.cli.app import run as s3haul
-from s3haul.cli.bench_page import change_page, report_page
+from s3haul.cli.bench_output import change_page, report_page
 
 HOSTILE = "<script>alert(1)</script>\"' onload=x \x1b[2J\u202e&amp;"
 

@@ -8,13 +8,12 @@ import pytest
 
 from bench.rows import row, spread
 from s3haul.bench.bottleneck import Bottleneck, Limit
-from s3haul.bench.compare import Verdict, compare, differences
 from s3haul.bench.measure import busy_share, machine_ticks
 from s3haul.bench.plan import Setting, SinkKind
-from s3haul.bench.report import Report
+from s3haul.bench.report import Report, Verdict, compare, differences
 from s3haul.bench.result import Listing, Quantiles, Row, Run
 from s3haul.cli.app import run as s3haul
-from s3haul.cli.bench_tables import remarks, report_lines
+from s3haul.cli.bench_output import remarks, report_lines
 from s3haul.cli.help_topics import topic_text
 from s3haul.store.protocol import RequestTiming
 
@@ -116,9 +115,9 @@ def test_a_result_says_why_its_figures_may_mean_less_than_they_seem_to():
     assert not list(remarks(report(row("null", 100))))
     doubtful = replace(report(row("null", 100, seconds=spread(0.2), failed=3)), made=4)
     assert list(remarks(doubtful)) == [
-        "Time was over after 4 of 9 runs (see --max-time).",
-        "Runs took 0.2 s: give them more by --max-objects and --max-bytes.",
-        "3 objects did not arrive in these runs: s3haul check says why.",
+        "The time limit ended the benchmark after 4 of 9 runs (see --max-time).",
+        "Runs took only 0.2 s: increase --max-objects and --max-bytes.",
+        "3 objects were not fetched: s3haul check finds the cause.",
     ]
     for told in remarks(doubtful):
         assert f"! {told}" in report_lines(doubtful, markdown=False)
@@ -153,7 +152,7 @@ def test_the_command_compares_two_results_in_every_form(results, capsys):
 def test_a_file_that_is_no_result_is_refused(results, tmp_path, capsys, text):
     (tmp_path / "bad.json").write_text(text)
     assert s3haul(["bench", "--compare", results[0], str(tmp_path / "bad.json")]) == 2
-    assert "is no result of s3haul bench --json" in capsys.readouterr().err
+    assert "is not a result of s3haul bench --json" in capsys.readouterr().err
 
 
 def test_results_that_measured_different_settings_are_refused(results, tmp_path, capsys):
@@ -165,11 +164,11 @@ def test_results_that_measured_different_settings_are_refused(results, tmp_path,
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["s3://bucket", "--sinks", "tape"], "no sink"),
-        (["s3://bucket", "--concurrency", "8,no"], "no number of requests"),
+        (["s3://bucket", "--sinks", "tape"], "not a sink"),
+        (["s3://bucket", "--concurrency", "8,no"], "not a number of requests"),
         (["s3://bucket", "--concurrency", "5000"], "from 1 to 1024"),
         (["s3://bucket", "--part-size", "1K"], "1MiB is the least"),
-        (["s3://bucket", "--max-bytes", "much"], "--max-bytes 'much' is no size"),
+        (["s3://bucket", "--max-bytes", "much"], "--max-bytes 'much' is not a size"),
         (["s3://bucket", "--json", "--markdown"], "leave one out"),
         ([], "needs a source"),
         (["s3://bucket", "--compare", "a", "b"], "no source"),

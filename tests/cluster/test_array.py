@@ -86,7 +86,7 @@ def test_a_check_looks_with_the_eyes_of_a_worker(cluster, tmp_path):
         (("run", "nowhere"), "There is no plan"),
         (("shard", "nowhere", "0"), "There is no plan"),
         (("status", "nowhere"), "There is no plan"),
-        (("plan", "s3://bucket", "d", "--run", "r", "--shard-bytes", "many"), "no size"),
+        (("plan", "s3://bucket", "d", "--run", "r", "--shard-bytes", "many"), "not a size"),
         (("plan", "s3://bucket", "d", "--run", "r", "--existing", "skip"), "s3haul cp --existing skip"),
     ],
 )

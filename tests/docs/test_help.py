@@ -8,10 +8,10 @@ import pytest
 import s3haul
 from s3haul.cli.app import run
 from s3haul.cli.commands import COMMANDS, load
-from s3haul.cli.estimate import as_object
+from s3haul.cli.dry_run import estimate_object
 from s3haul.cli.help_topics import TOPICS, topic_text
 from s3haul.cli.manifest import COLUMNS
-from s3haul.cli.render import Ending
+from s3haul.cli.summary import Summary
 from s3haul.core.keypath import safe_path
 from s3haul.core.ranges import KMS_FACTOR, MOST_BLOCKS
 from s3haul.core.stats import Stats
@@ -122,7 +122,7 @@ def test_the_text_on_the_manifest_names_every_column():
 
 def test_the_text_on_json_names_every_field_of_the_summary_and_every_event():
     text = topic_text("json")
-    ending = Ending(stats=Stats(), error=None, seconds=1.0, url="s3://b/", root=".")
+    ending = Summary(stats=Stats(), error=None, seconds=1.0, url="s3://b/", root=".")
     events = re.findall(r'self\._write\("(\w+)"', (SOURCE / "progress.py").read_text())
     assert len(events) >= 6
     for name in [*ending.as_object(), *events]:
@@ -143,7 +143,7 @@ def test_the_flags_of_a_haul_are_shown_in_groups(capsys):
     lines = capsys.readouterr().out.splitlines()
     headings = [line for line in lines if re.fullmatch(r"[A-Z]\w+:", line)]
     assert headings == ["Arguments:", "Access:", "Selection:", "Transfer:", "Output:", "Other:"]
-    assert "--moot" not in lines
+    assert "--ignored" not in lines
 
 
 @pytest.mark.parametrize("topic", ["how-it-works", "developing"])
@@ -163,7 +163,7 @@ def test_the_help_for_developers_names_every_layer():
 
 def test_the_table_of_conventions_names_flags_of_s3haul_that_exist():
     lines = topic_text("conventions").splitlines()
-    (head,) = [line for line in lines if line.startswith("  wish ")]
+    (head,) = [line for line in lines if line.startswith("  task ")]
     first, end = head.index("s3haul"), head.index("aws s3")
     at = lines.index(head) + 1
     cells = [line[first:end] for line in lines[at : lines.index("", at)]]
@@ -175,7 +175,7 @@ def test_the_table_of_conventions_names_flags_of_s3haul_that_exist():
 
 def test_the_table_of_conventions_begins_each_cell_in_its_column():
     lines = topic_text("conventions").splitlines()
-    (at,) = [number for number, line in enumerate(lines) if line.startswith("  wish ")]
+    (at,) = [number for number, line in enumerate(lines) if line.startswith("  task ")]
     columns = [lines[at].index(name) for name in ("s3haul", "aws s3", "s5cmd", "rclone")]
     rows = lines[at + 1 : lines.index("", at + 2)]
     assert len(rows) > 20
@@ -186,5 +186,5 @@ def test_the_table_of_conventions_begins_each_cell_in_its_column():
 
 def test_the_text_on_plans_names_every_field_of_an_estimate():
     text = topic_text("plans")
-    for name in as_object(Estimate(), None):
+    for name in estimate_object(Estimate(), None):
         assert re.search(rf"\b{name}\b", text), name

@@ -8,7 +8,7 @@ import pytest
 
 import man_page
 from s3haul.cli.commands import COMMANDS, load
-from s3haul.cli.variables import name_of
+from s3haul.cli.flags import variable_of
 
 
 def test_the_man_page_is_made_of_the_command_line_as_it_is():
@@ -25,7 +25,7 @@ def test_the_man_page_names_every_flag_that_the_help_shows(name):
 
 
 def test_the_variable_in_the_man_page_is_that_of_the_flag():
-    assert name_of("role_arn") in man_page.page()
+    assert variable_of("role_arn") in man_page.page()
 
 
 @pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")

@@ -16,8 +16,7 @@ from s3haul.events import CredentialsRenewed, Listed, Received, Retrying, Tick
 from s3haul.journal import manifest_lines
 from s3haul.journal.database import journal_path
 from s3haul.progress import JsonLines
-from s3haul.report.content import gather
-from s3haul.report.document import as_object
+from s3haul.report.content import as_object, gather
 
 KEY = "data/0/object-0007.bin"
 

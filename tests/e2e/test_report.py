@@ -24,7 +24,7 @@ def test_the_page_of_a_haul_is_a_file_for_its_owner_only(server, machine, dest):
     text = page.read_text()
     assert "1 object of 60 failed" in text
     assert key in text
-    assert "How run 1 went" in text
+    assert "Run 1 over time" in text
     assert sorted(path.name for path in machine.home.iterdir()) == ["config", "credentials", "report.html"]
 
 

@@ -20,6 +20,7 @@ OTHER_COMMANDS = (
     "s3haul.api.bench",
     "s3haul.bench",
     "s3haul.cli.bench",
+    "s3haul.cli.dry_run",
     "s3haul.metrics",
     "s3haul.cli.policy",
 )

@@ -114,7 +114,10 @@ async def test_the_command_tells_the_run_that_is_under_way(tmp_path):
     said = await asyncio.to_thread(
         command, tmp_path, "--max-rps", "200", "--max-kms-rps", "off", "--bwlimit", "20MB/s"
     )
-    assert (said.returncode, said.stdout) == (0, f"told process {os.getpid()} on {os.uname().nodename}\n")
+    assert (said.returncode, said.stdout) == (
+        0,
+        f"new limits sent to process {os.getpid()} on {os.uname().nodename}\n",
+    )
     store.go_on.set()
     await running
 

@@ -16,7 +16,8 @@ from s3haul.aws.guard import guarded
 from s3haul.aws.session import checked_settings
 from s3haul.aws.transport import choose
 from s3haul.cli.errors import error_lines
-from s3haul.cli.parsing import parse_role, parse_source
+from s3haul.cli.locations import parse_source
+from s3haul.cli.parsing import parse_role
 from s3haul.errors import S3HaulError
 from s3haul.options import AccessOptions
 from s3haul.s3.endpoint import Credentials

@@ -143,7 +143,7 @@ def test_the_policy_allows_the_one_script_and_the_one_style_and_no_request(found
 def test_without_javascript_everything_can_be_read(found):
     charts = [value for tag, name, value in found.attributes if (tag, name) == ("svg", "aria-label")]
     assert [label.partition(" over ")[0] for label in charts] == [
-        *("Throughput", "Objects", "Time to the first byte", "Requests at a time", "Repeated requests")
+        *("Throughput", "Objects", "Time to the first byte", "Parallel requests", "Repeated requests")
     ]
     assert "hidden" not in {
         name for tag, name, _ in found.attributes if tag in {"tr", "section", "table", "svg"}
@@ -173,7 +173,7 @@ def test_what_never_happened_has_no_chart(tmp_path):
         for tag, name, value in found.attributes
         if name == "aria-label" and tag == "svg"
     ]
-    assert titles == ["Throughput", "Objects", "Requests at a time"]
+    assert titles == ["Throughput", "Objects", "Parallel requests"]
 
 
 def test_long_keys_and_many_failures_leave_the_page_small(tmp_path):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from s3haul.cli.estimate import prices
+from s3haul.cli.dry_run import prices
 from s3haul.core.costs import Prices, costs
 from s3haul.demo.content import Generated
 from s3haul.engine.budget import Budget

@@ -2,7 +2,7 @@
 
 import pytest
 
-from s3haul.cli.parsing import parse_source
+from s3haul.cli.locations import parse_source
 from s3haul.errors import UsageError
 
 ACCOUNT = "111111111111"

@@ -3,7 +3,7 @@
 import pytest
 
 from s3haul.cli.app import app
-from s3haul.cli.completion import profiles
+from s3haul.cli.flags import profiles
 
 
 @pytest.fixture(autouse=True)

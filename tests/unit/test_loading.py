@@ -5,7 +5,7 @@ from importlib import import_module
 
 import pytest
 
-from s3haul.cli.loading import quick_imports
+from s3haul.cli.commands import quick_imports
 
 
 def test_the_garbage_collector_is_on_again_even_after_a_failure():

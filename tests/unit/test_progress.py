@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from s3haul.cli.listeners import StatusLine
 from s3haul.events import (
     CredentialsRenewed,
     Finished,
@@ -16,7 +17,7 @@ from s3haul.events import (
     Warned,
 )
 from s3haul.models import ObjectRef, Outcome, State
-from s3haul.progress import Bars, JsonLines, Lines, Quiet, Status
+from s3haul.progress import Bars, JsonLines, Lines, Quiet
 from terminals import Clock, Run, Terminal
 
 EVIL = "k\x1b[2J\nforged"
@@ -264,7 +265,7 @@ def test_json_lines_contain_the_progress_every_ten_seconds():
 def test_a_status_line_is_drawn_in_place_or_written_every_ten_seconds(terminal):
     clock = Clock()
     stream = Terminal(80)
-    status = Status(stream, terminal=terminal, clock=clock)
+    status = StatusLine(stream, terminal=terminal, clock=clock)
     for clock.now in (0.5, 1.0, 2.0, 9.9, 10.0, 11.0):
         status.update(lambda seconds: f"{seconds:g} of 20")
     status.say("x damaged")

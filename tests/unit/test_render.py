@@ -2,8 +2,8 @@
 
 import pytest
 
-from s3haul.cli.estimate import lines as estimate_lines
-from s3haul.cli.render import Ending
+from s3haul.cli.dry_run import estimate_lines
+from s3haul.cli.summary import Summary
 from s3haul.core.stats import Stats
 from s3haul.core.text import colour_mark, quote
 from s3haul.engine.dry_run import Estimate
@@ -30,8 +30,8 @@ def summary(*events, ended=True):
     stats = Stats()
     for event in (*events, *([ListingEnded()] if ended else [])):
         stats.observe(event)
-    ending = Ending(stats=stats, error=None, seconds=2.0, url="s3://b/", root=ROOT)
-    return list(ending.lines())[1:], ending.as_object()
+    found = Summary(stats=stats, error=None, seconds=2.0, url="s3://b/", root=ROOT)
+    return list(found.lines())[1:], found.as_object()
 
 
 def test_a_run_again_says_that_there_is_nothing_new():

@@ -3,7 +3,7 @@
 import pytest
 
 from s3haul.cli.app import run
-from s3haul.cli.spellings import meant
+from s3haul.cli.locations import suggestion
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ from s3haul.cli.spellings import meant
     ],
 )  # fmt: skip
 def test_other_spellings_of_a_bucket_are_recognised(word, words):
-    assert meant(word) == words
+    assert suggestion(word) == words
 
 
 def test_the_error_suggests_the_right_spelling(capsys):

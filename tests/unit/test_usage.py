@@ -4,8 +4,7 @@ import pytest
 
 from s3haul.cli.app import run
 from s3haul.cli.commands import COMMANDS, load
-from s3haul.cli.habits import COMMANDS as FOREIGN_COMMANDS
-from s3haul.cli.habits import FLAGS as FOREIGN_FLAGS
+from s3haul.cli.usage import FOREIGN_COMMANDS, FOREIGN_FLAGS
 
 
 def refused(capsys, *argv: str) -> list[str]:

@@ -3,8 +3,9 @@
 import pytest
 
 from s3haul.cli.commands import load
+from s3haul.cli.configure import set_by_variables, unknown_variables
+from s3haul.cli.flags import SETTINGS, variable_of
 from s3haul.cli.selection import filters_in_order
-from s3haul.cli.variables import SETTINGS, given, name_of, unknown
 
 OPTIONS = [param for param in load("cp").params if param.param_type_name == "option" and not param.hidden]
 OTHER = {
@@ -37,9 +38,9 @@ def test_every_flag_of_cp_has_an_environment_variable(monkeypatch, option):
     value = OTHER.get(option.name, "json" if option.name == "log_format" else "a")
     words = [flag] if option.is_flag else [flag, value]
     by_flag = parsed(monkeypatch, *words)
-    by_variable = parsed(monkeypatch, **{name_of(option.name): "1" if option.is_flag else value})
+    by_variable = parsed(monkeypatch, **{variable_of(option.name): "1" if option.is_flag else value})
     assert by_variable == by_flag
-    assert by_flag != parsed(monkeypatch, **{name_of(option.name): ""})
+    assert by_flag != parsed(monkeypatch, **{variable_of(option.name): ""})
 
 
 def test_a_flag_overrides_its_variable(monkeypatch):
@@ -61,8 +62,8 @@ def test_filters_of_variables_come_before_those_of_the_command_line(monkeypatch)
 def test_an_unknown_variable_is_reported_with_a_suggestion():
     params = load("cp").params
     environ = {"S3HAUL_CONCURENCY": "9", "S3HAUL_MOOT": "1", "S3HAUL_JSON": "1", "HOME": "/"}
-    assert given(params, environ) == {"json": "1"}
-    assert list(unknown(params, environ)) == [
+    assert set_by_variables(params, environ) == {"json": "1"}
+    assert list(unknown_variables(params, environ)) == [
         "S3HAUL_CONCURENCY has no effect: there is no such flag; did you mean S3HAUL_CONCURRENCY ?",
         "S3HAUL_MOOT has no effect: there is no such flag",
     ]

@@ -1,6 +1,6 @@
-"""One benchmark, assembled: a sample of the bucket, an ordinary haul of it for each run, and what follows.
+"""`bench`: combines one benchmark: a sample of the bucket, the runs, the bottleneck.
 
-Fetches no more than its options allow, and leaves nothing behind.
+Fetches no more than its options allow, and leaves no files behind.
 """
 
 import asyncio
@@ -16,17 +16,17 @@ from s3haul import __version__
 from s3haul.api.download import within_open_files
 from s3haul.aws.session import open_store
 from s3haul.bench.bottleneck import Evidence, bottleneck
-from s3haul.bench.measure import Stopwatch
+from s3haul.bench.measure import RunEnded, Series, Stopwatch
 from s3haul.bench.plan import BenchOptions, Cost, Sample, SinkKind, cost_of
 from s3haul.bench.report import Report
 from s3haul.bench.result import Listing
-from s3haul.bench.series import RunEnded, Series
 from s3haul.bench.sinks import MEMORY, has_room
 from s3haul.core.text import human_bytes
 from s3haul.engine.context import ReadContext, read_context
 from s3haul.engine.listing import look_up
 from s3haul.engine.parallel_listing import ParallelListing
 from s3haul.errors import DestinationError, SourceError
+from s3haul.events import ignore
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
 
 _DEFAULT_ACCESS = AccessOptions()
@@ -34,16 +34,12 @@ _DEFAULT_BENCH = BenchOptions()
 _DEFAULT_TRANSFER = TransferOptions()
 
 
-def _ignore(_told: object) -> None:
-    """Nobody listens."""
-
-
 class Planned(NamedTuple):
-    """Before any object is asked for: the objects, and what all runs will cost."""
+    """The sample and the cost of all runs, before the first one."""
 
     sample: Sample
     cost: Cost
-    options: BenchOptions  # as they were given, but without sinks that have no room
+    options: BenchOptions  # as given, without sinks that have too little space
 
 
 async def bench(
@@ -53,20 +49,20 @@ async def bench(
     *,
     access: AccessOptions = _DEFAULT_ACCESS,
     transfer: TransferOptions = _DEFAULT_TRANSFER,
-    on_plan: Callable[[Planned], bool | None] = _ignore,
-    on_run: Callable[[RunEnded], None] = _ignore,
+    on_plan: Callable[[Planned], bool | None] = ignore,
+    on_run: Callable[[RunEnded], None] = ignore,
 ) -> Report | None:
-    """Measure how fast the source can be hauled. The disk measured is that of `directory`.
+    """Measure how fast the source can be copied, to the disk of `directory` and to the other sinks.
 
-    `on_plan` may return False, which ends it there: then the result is None. Raises `S3HaulError`.
+    If `on_plan` returns False, nothing is measured and the result is None. Raises `S3HaulError`.
     """
     if SinkKind.DISK in options.sinks and not await asyncio.to_thread(directory.is_dir):
-        raise DestinationError(f"{directory} is no directory.", hint="name one on the disk to measure")
-    transfer = within_open_files(replace(transfer, concurrency=max(options.concurrency)), _ignore)
+        raise DestinationError(f"{directory} is not a directory.", hint="give one on the disk to measure")
+    transfer = within_open_files(replace(transfer, concurrency=max(options.concurrency)), ignore)
     stopwatch = Stopwatch()
-    async with open_store(access, source, transfer, on_event=_ignore, on_timing=stopwatch.observe) as opened:
+    async with open_store(access, source, transfer, on_event=ignore, on_timing=stopwatch.observe) as opened:
         sample, listing = await _sample(
-            read_context(opened.store, source, opened.transfer, _ignore, credentials=opened.credentials),
+            read_context(opened.store, source, opened.transfer, ignore, credentials=opened.credentials),
             options,
         )
         if not sample.refs:
@@ -81,7 +77,7 @@ async def bench(
 
 
 async def _sample(ctx: ReadContext, options: BenchOptions) -> tuple[Sample, Listing]:
-    """The first objects of the listing that fit, and what that listing took."""
+    """The first objects of the listing that fit, and the duration of the listing."""
     sample, pages, keys, began = Sample(), 0, 0, time.monotonic()
     if not ctx.source.recursive:
         sample.add([await look_up(ctx)], options)
@@ -96,7 +92,7 @@ async def _sample(ctx: ReadContext, options: BenchOptions) -> tuple[Sample, List
 
 
 def _with_room(options: BenchOptions, sample: Sample) -> BenchOptions:
-    """Raises `DestinationError` where no sink has room."""
+    """The options without sinks that are too small. Raises `DestinationError` if none is left."""
     sinks = tuple(kind for kind in options.sinks if has_room(kind, sample.bytes))
     if not sinks:
         raise DestinationError(
@@ -107,7 +103,7 @@ def _with_room(options: BenchOptions, sample: Sample) -> BenchOptions:
 
 
 def _nothing_to_measure(source: SourceOptions, sample: Sample, options: BenchOptions) -> SourceError:
-    url = f"s3://{source.bucket}/{source.prefix}"
+    url = source.url
     if sample.too_large:
         room = human_bytes(options.max_bytes / options.runs)
         return SourceError(
@@ -130,7 +126,7 @@ def _report(series: Series, listing: Listing) -> Report:
         processors=processors,
     )
     return Report(
-        source=f"s3://{source.bucket}/{source.prefix}",
+        source=source.url,
         endpoint=opened.effective.endpoint,
         region=opened.effective.region,
         transport=opened.transport,

@@ -9,6 +9,7 @@ from s3haul.aws.sts import AskMfa
 from s3haul.core.filters import literal_prefixes, prefixes_to_list, selector
 from s3haul.diagnose.causes import Finding, ending, find_causes, finding_of_error
 from s3haul.diagnose.evidence import Evidence, StepResult
+from s3haul.events import ignore
 from s3haul.options import AccessOptions, DestinationOptions, SourceOptions, TransferOptions
 from s3haul.policies.buckets import check_bucket
 from s3haul.preflight.destination import look_at
@@ -18,10 +19,6 @@ from s3haul.preflight.steps import take_steps
 
 _DEFAULT_ACCESS = AccessOptions()
 _DEFAULT_TRANSFER = TransferOptions()
-
-
-def _ignore(_event: object) -> None:
-    """The default callback."""
 
 
 class CheckReport(NamedTuple):
@@ -47,7 +44,7 @@ async def check(
     *,
     access: AccessOptions = _DEFAULT_ACCESS,
     transfer: TransferOptions = _DEFAULT_TRANSFER,
-    report: Report = _ignore,
+    report: Report = ignore,
     ask_mfa: AskMfa = ask_mfa,
     suspects: Sequence[str] = (),
     samples: int = SAMPLES,
@@ -64,7 +61,7 @@ async def check(
         report(step)
 
     state = CheckState(
-        AwsProbes(access, source, transfer, on_event=_ignore, ask_mfa=ask_mfa),
+        AwsProbes(access, source, transfer, on_event=ignore, ask_mfa=ask_mfa),
         source,
         on_step,
         selected=selector(transfer.filters),

@@ -1,4 +1,4 @@
-"""`download`: combines destination, access and engine to one run. The command line uses it, too.
+"""`download`: combines access, the source of the objects, destination and engine to one run. The command line uses it, too.
 
 Nothing is printed, and signals are handled only on request.
 """
@@ -6,20 +6,34 @@ Nothing is printed, and signals are handled only on request.
 import asyncio
 import resource
 from collections.abc import AsyncIterator, Callable
-from contextlib import closing
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
+from pathlib import Path
 
-from s3haul.api.objects import object_source, store_for
 from s3haul.aws.session import OpenStore, checked_settings, open_store
 from s3haul.core.stats import Stats
 from s3haul.disk import Destination
+from s3haul.engine.context import ObjectSource, read_context
+from s3haul.engine.object_sources import ListedObjects
 from s3haul.engine.run import Job, haul
-from s3haul.errors import DestinationError
-from s3haul.events import Emit, Event, Warned
+from s3haul.engine.stored_report import StoredReport
+from s3haul.engine.version_source import AllVersions, BucketAt, VersionStore
+from s3haul.errors import DestinationError, UsageError
+from s3haul.events import CredentialsRenewed, Emit, Event, Retrying, Warned, ignore
 from s3haul.journal import SourceIdentity
-from s3haul.options import AccessOptions, DestinationOptions, SourceOptions, TransferOptions
+from s3haul.options import (
+    AccessOptions,
+    DestinationOptions,
+    ListForm,
+    ObjectList,
+    SourceOptions,
+    TransferOptions,
+)
 from s3haul.policies.buckets import check_bucket
-from s3haul.store.protocol import OnTiming
+from s3haul.sources import KeyLists
+from s3haul.sources.inventory import MANIFEST, Inventory
+from s3haul.sources.local_report import LocalReport
+from s3haul.store.protocol import ObjectStore, OnTiming
 
 FILES_PER_REQUEST = 2  # a connection and a file
 SPARE_FILES = 128  # cached directories, the journal, libraries
@@ -28,29 +42,24 @@ _DEFAULT_ACCESS = AccessOptions()
 _DEFAULT_TRANSFER = TransferOptions()
 
 
-def _ignore(_event: object) -> None:
-    """The default callback."""
-
-
 async def download(
     source: SourceOptions,
     destination: DestinationOptions,
     *,
     access: AccessOptions = _DEFAULT_ACCESS,
     transfer: TransferOptions = _DEFAULT_TRANSFER,
-    on_event: Emit = _ignore,
-    on_open: Callable[[OpenStore], None] = _ignore,
+    on_event: Emit = ignore,
+    on_open: Callable[[OpenStore], None] = ignore,
     on_timing: OnTiming | None = None,
     stats: Stats | None = None,
     handle_signals: bool = False,
 ) -> Stats:
-    """Copy the selected objects, and return the counts; `failed` and `skipped` list the objects that are not here.
+    """Copy the selected objects, and return the counts; `failed` and `skipped` have the objects that are not here.
 
-    `on_event` is called on the event loop and must not block. `on_open` gets the opened store, `on_timing` how long
-    each request took (in threads; with the curl transport only). If `stats` is given, the
-    counts are added to it, so they can be read during the run and after an error. With `handle_signals`, SIGINT,
-    SIGTERM and SIGHUP end the run after it has saved its state; that needs the main thread. Raises `S3HaulError` for an
-    error that ends the run early.
+    `on_event` is called on the event loop and must not block. `on_open` gets the opened store, `on_timing` the duration of
+    each request (in threads; only with the curl transport). If `stats` is given, the counts are added to it, so they can
+    be read during the run and after an error. With `handle_signals`, SIGINT, SIGTERM and SIGHUP end the run after it has
+    saved its state; that needs the main thread. Raises `S3HaulError` for an error that ends the run early.
     """
     check_bucket(source.bucket)
     stats = Stats() if stats is None else stats
@@ -59,10 +68,10 @@ async def download(
         stats.observe(event)
         on_event(event)
 
-    checked_settings(access)  # a mistyped profile leaves nothing behind
+    checked_settings(access)  # a wrong profile name creates no directory
     transfer = within_open_files(transfer, emit)
     with closing(Destination.open(destination.root, force=destination.force)) as opened:
-        opened.lock()  # before any request: a destination in use costs none
+        opened.lock()  # before any request
         async with (
             open_store(access, source, transfer, on_event=emit, on_timing=on_timing) as bucket,
             object_source(access, source, transfer, emit) as objects,
@@ -143,3 +152,61 @@ def within_open_files(transfer: TransferOptions, emit: Emit) -> TransferOptions:
         )
     )
     return replace(transfer, concurrency=fitting)
+
+
+_SCHEME = "s3://"
+_REPORTED = (Warned, Retrying, CredentialsRenewed)
+
+
+@asynccontextmanager
+async def object_source(
+    access: AccessOptions, source: SourceOptions, transfer: TransferOptions, emit: Emit
+) -> AsyncIterator[ObjectSource | None]:
+    """Open the list of objects that the source names, until the run ends; None is the listing of the bucket. Raises
+    `S3HaulError`."""
+    objects = source.objects
+    if source.at is not None:
+        yield BucketAt(source.at)
+    elif source.all_versions:
+        yield AllVersions()
+    elif objects is None:
+        yield None
+    elif objects.form is not ListForm.INVENTORY:
+        yield ListedObjects(KeyLists(objects, source.bucket, source.prefix))
+    elif objects.location.startswith(_SCHEME):
+        async with _stored_report(objects, access, source, transfer, emit) as report:
+            yield ListedObjects(Inventory(report, source.bucket, source.prefix))
+    else:
+        path = Path(objects.location)
+        here = LocalReport(path / MANIFEST if path.is_dir() else path)  # noqa: ASYNC240 - nothing else runs yet
+        yield ListedObjects(Inventory(here, source.bucket, source.prefix))
+
+
+def store_for(store: ObjectStore, source: SourceOptions) -> ObjectStore:
+    """The store for the objects of `object_source`."""
+    return VersionStore(store) if source.all_versions else store
+
+
+@asynccontextmanager
+async def _stored_report(
+    objects: ObjectList, access: AccessOptions, source: SourceOptions, transfer: TransferOptions, emit: Emit
+) -> AsyncIterator[StoredReport]:
+    """A report in S3, read through its own store: conditions such as --sse apply to the objects, not to the report."""
+    bucket, _, key = objects.location.removeprefix(_SCHEME).partition("/")
+    check_bucket(bucket)
+    if not key.endswith(MANIFEST):
+        raise UsageError(
+            f"--inventory takes the {MANIFEST} of one report.",
+            hint=f"s3://BUCKET/PREFIX/SOURCE-BUCKET/NAME/2026-01-31T01-00Z/{MANIFEST}",
+        )
+    place = SourceOptions(bucket=bucket, prefix=key, recursive=False, request_payer=source.request_payer)
+    plain = replace(transfer, sse=None, sse_kms_key_id=None, require_checksum=False)
+
+    def tell(event: Event) -> None:
+        if isinstance(event, _REPORTED):
+            emit(event)
+
+    async with open_store(access, place, plain, on_event=tell) as opened:
+        yield StoredReport(
+            read_context(opened.store, place, opened.transfer, tell, credentials=opened.credentials)
+        )

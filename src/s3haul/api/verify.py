@@ -8,21 +8,18 @@ from s3haul.audit.file_check import Finding, Grade
 from s3haul.audit.files import AuditCounts, audit
 from s3haul.disk import Tree
 from s3haul.errors import S3HaulError
+from s3haul.events import ignore
 from s3haul.journal import Reader
 from s3haul.journal.database import existing_journal
 from s3haul.models import Outcome, Verdict
 
 
-def _ignore(_event: object) -> None:
-    """The default callback."""
-
-
 def verify(
     root: Path,
     *,
-    found: Callable[[Finding], None] = _ignore,
-    progress: Callable[[AuditCounts], None] = _ignore,
-    unmarked: Callable[[S3HaulError], None] = _ignore,
+    found: Callable[[Finding], None] = ignore,
+    progress: Callable[[AuditCounts], None] = ignore,
+    unmarked: Callable[[S3HaulError], None] = ignore,
 ) -> AuditCounts:
     """Read every file below `root` that is done according to the journal, and compare it with its checksum.
 

@@ -1,7 +1,7 @@
-"""What holds a haul up, checked by what a benchmark measured, and why. Pure: figures in, one finding out.
+"""The bottleneck of a haul, found in the figures of a benchmark. Pure.
 
-The questions are asked in this order, and the first yes decides: is it throttled, does the listing come more slowly
-than the objects, is the disk slower than memory, is the processor busy? What is left is the network.
+These are tested in this order, and the first that is true decides: requests are throttled; the listing is slower than
+the objects; the disk is slower than memory; the processor is busy. Otherwise it is the network.
 """
 
 from collections.abc import Sequence
@@ -13,15 +13,15 @@ from s3haul.bench.plan import SinkKind
 from s3haul.bench.result import Listing, Row
 from s3haul.core.text import human_bytes
 
-THROTTLED = 0.01  # of all requests that were refused for their rate
-SLOWER = 0.8  # of the rate to another sink; a disk that reaches less, in every run, holds the haul up
-BUSY = 0.9  # of the processor time that there is
-GAIN = 1.15  # times as fast with more requests at a time: still more would help
-SMALL = 1 << 20  # bytes; such objects are handled by Python, which uses one core
+THROTTLED = 0.01  # share of requests that were throttled
+SLOWER = 0.8  # share of the rate of another sink; a disk that is slower in every run is the bottleneck
+BUSY = 0.9  # share of the processor time
+GAIN = 1.15  # if more parallel requests are faster by this factor, even more would help
+SMALL = 1 << 20  # bytes; smaller objects are processed in Python, which uses one core
 
 
 class Limit(StrEnum):
-    """What a faster haul would need more of."""
+    """What limits the speed of a haul."""
 
     S3_THROTTLING = "S3 throttling"
     KMS_THROTTLING = "KMS throttling"
@@ -33,7 +33,7 @@ class Limit(StrEnum):
 
 
 class Bottleneck(NamedTuple):
-    """`why` gives the figures that decided, `advice` what can be done."""
+    """`why` has the figures that decided, `advice` what can be done."""
 
     limit: Limit
     why: str
@@ -42,7 +42,7 @@ class Bottleneck(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What is checked: all rows, of which `scan` are those of the scan over concurrency, in its order."""
+    """The figures: all rows, and `scan`, those of the scan over concurrency."""
 
     rows: Sequence[Row]
     scan: Sequence[Row]
@@ -52,7 +52,7 @@ class Evidence:
 
 
 def bottleneck(evidence: Evidence) -> Bottleneck:
-    """The one thing that holds up a haul of such objects."""
+    """The bottleneck for a haul of such objects."""
     return (
         _throttling(evidence.rows)
         or _listing(evidence)
@@ -63,7 +63,7 @@ def bottleneck(evidence: Evidence) -> Bottleneck:
 
 
 def fastest(rows: Sequence[Row]) -> Row:
-    """By objects a second, which for the same sample is also by time."""
+    """The row with the most objects per second."""
     return max(rows, key=lambda row: row.objects_per_second.median)
 
 
@@ -75,25 +75,25 @@ def _throttling(rows: Sequence[Row]) -> Bottleneck | None:
     if by_kms > by_s3:
         return Bottleneck(
             Limit.KMS_THROTTLING,
-            f"KMS refused {by_kms:,} of {requests:,} requests for their rate",
+            f"KMS throttled {by_kms:,} of {requests:,} requests",
             "ask the data owner for a Bucket Key, or for a higher KMS quota of their account",
         )
     return Bottleneck(
         Limit.S3_THROTTLING,
-        f"S3 refused {by_s3:,} of {requests:,} requests for their rate",
-        "S3 allows more for each prefix as it sees the load; haul several prefixes side by side",
+        f"S3 throttled {by_s3:,} of {requests:,} requests",
+        "S3 allows more requests for each prefix after some time; haul several prefixes in parallel",
     )
 
 
 def _listing(evidence: Evidence) -> Bottleneck | None:
-    best, listing = fastest(_real(evidence.rows)), evidence.listing
+    best, listing = fastest(_on_disk(evidence.rows)), evidence.listing
     rate = best.objects_per_second.median
     if listing.rate is None or listing.rate >= rate:
         return None
     return Bottleneck(
         Limit.LISTING,
-        f"the listing brings {listing.rate:,.0f} keys/s ({listing.pages} pages), objects come at {rate:,.0f}/s",
-        "haul several prefixes side by side, each by a command of its own",
+        f"{listing.rate:,.0f} keys/s are listed ({listing.pages} pages), {rate:,.0f} objects/s are fetched",
+        "haul several prefixes in parallel, each with its own command",
     )
 
 
@@ -134,8 +134,8 @@ def _processor(evidence: Evidence) -> Bottleneck | None:
         return Bottleneck(
             Limit.CPU,
             f"{cores:.1f} processors were busy at {_rate(best)}, and small objects (here"
-            f" {human_bytes(evidence.mean_size)} on average) are handled by one at a time",
-            f"{there} processors are here: haul several prefixes side by side, each by a command of its own",
+            f" {human_bytes(evidence.mean_size)} on average) are processed by one processor",
+            f"this machine has {there} processors: haul several prefixes in parallel, each with its own command",
         )
     return None
 
@@ -150,23 +150,25 @@ def _network(evidence: Evidence) -> Bottleneck:
         if gain >= GAIN:
             first = last.first_byte.p50
             waits = (
-                "" if first is None else f"; half of the requests wait {first * 1000:.0f} ms for a first byte"
+                ""
+                if first is None
+                else f"; half of the requests wait {first * 1000:.0f} ms for the first byte"
             )
             return Bottleneck(
                 Limit.LATENCY,
-                f"more requests at a time made it faster to the end: {more}{waits}",
+                f"more parallel requests were always faster: {more}{waits}",
                 "measure with a higher --concurrency; a machine in the bucket's region waits less",
             )
-        why = f"more requests at a time made it no faster ({more}), and {idle}"
+        why = f"more parallel requests were not faster ({more}), and {idle}"
     else:
-        why = f"nothing else was busy: {idle} at {_rate(best)}; one concurrency only was measured"
+        why = f"nothing else was busy: {idle} at {_rate(best)}; only one concurrency was measured"
     return Bottleneck(
         Limit.NETWORK, why, "a machine with a faster connection to S3, best in the bucket's region"
     )
 
 
-def _real(rows: Sequence[Row]) -> Sequence[Row]:
-    """Those of a haul as it will be: to the disk, if that was measured."""
+def _on_disk(rows: Sequence[Row]) -> Sequence[Row]:
+    """The rows of the disk, if it was measured: a real haul writes to the disk."""
     return [row for row in rows if row.setting.sink is SinkKind.DISK] or rows
 
 

@@ -1,7 +1,7 @@
 """Which runs a benchmark makes, which objects they fetch, and what that costs. Pure.
 
-One run for warming up, then the scan: each concurrency (and part size) to the first sink; then the other sinks, with
-the setting that was fastest.
+First a run to warm up, then the scan: each concurrency (and part size) with the first sink; then the other sinks with
+the fastest setting.
 """
 
 from collections.abc import Iterable
@@ -14,20 +14,20 @@ from s3haul.models import ObjectRef
 from s3haul.options import RangeOptions, TransferOptions
 
 GIBIBYTE = 1 << 30
-MOST_LOOKED_AT = 10  # times as many keys as a sample has; a bucket may be full of what is no use
+KEYS_PER_OBJECT = 10  # keys to look at for each object of the sample: most may be archived or too large
 
 
 class SinkKind(StrEnum):
     """Where the bytes go once they are verified."""
 
-    NULL = "null"  # nowhere: the way from S3 alone
+    NULL = "null"  # nowhere: measures everything before the disk
     MEMORY = "memory"  # files in memory
     DISK = "disk"  # files, made durable as in a haul
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchOptions:
-    """What to measure and how much of it at most. `max_bytes` is for all runs together, `max_objects` for one.
+    """What to measure, and the limits. `max_bytes` and `max_seconds` are for all runs together, `max_objects` for one.
 
     A part size (bytes) of None leaves the ranges of large objects to the engine.
     """
@@ -42,13 +42,13 @@ class BenchOptions:
 
     @property
     def runs(self) -> int:
-        """How many there will be, the one for warming up included."""
+        """The number of all runs, with the one to warm up."""
         settings = len(self.concurrency) + len(self.part_sizes) - 1 + len(self.sinks) - 1
         return 1 + self.repetitions * settings
 
 
 class Setting(NamedTuple):
-    """What is the same in all repetitions of one measurement."""
+    """What one measurement has in all its repetitions."""
 
     sink: SinkKind
     concurrency: int
@@ -63,7 +63,7 @@ class Setting(NamedTuple):
 
 @dataclass(slots=True)
 class Sample:
-    """The objects that each run fetches: the first ones of the listing that fit. The others are counted."""
+    """The objects that each run fetches: the first of the listing that fit. The others are only counted."""
 
     refs: list[ObjectRef] = field(default_factory=list)
     bytes: int = 0
@@ -72,7 +72,7 @@ class Sample:
     full: bool = False
 
     def add(self, refs: Iterable[ObjectRef], options: BenchOptions) -> None:
-        """Take of the next page what fits."""
+        """Add the objects of the next page that fit."""
         room = options.max_bytes // options.runs
         for ref in refs:
             if ref.archived:
@@ -86,7 +86,7 @@ class Sample:
                 self.refs.append(ref)
                 self.bytes += ref.size
         looked_at = len(self.refs) + self.archived + self.too_large
-        self.full = looked_at >= MOST_LOOKED_AT * options.max_objects
+        self.full = looked_at >= KEYS_PER_OBJECT * options.max_objects
 
     @property
     def mean_size(self) -> float:
@@ -94,7 +94,7 @@ class Sample:
 
 
 class Cost(NamedTuple):
-    """What all runs together ask for at most. Without a Bucket Key each GET is a KMS Decrypt, too."""
+    """The requests and bytes of all runs together, at most. Without a Bucket Key each GET costs a KMS Decrypt."""
 
     runs: int
     list_requests: int
@@ -104,7 +104,7 @@ class Cost(NamedTuple):
 
 
 def cost_of(sample: Sample, pages: int, options: BenchOptions, ranges: RangeOptions) -> Cost:
-    """`pages` of the listing were read already."""
+    """The cost of all runs; `pages` of the listing were read already."""
     cut = [ranges_of(ranges, size) for size in options.part_sizes]
     gets = sum(max(_requests(ref.size, each) for each in cut) for ref in sample.refs)
     heads = sum(ref.size > ranges.above for ref in sample.refs)
@@ -113,7 +113,7 @@ def cost_of(sample: Sample, pages: int, options: BenchOptions, ranges: RangeOpti
 
 
 def ranges_of(ranges: RangeOptions, part_size: int | None) -> RangeOptions:
-    """Ranges of just this size, where one is given; objects of up to two of them still come in one GET."""
+    """The options for ranges of exactly this size, if one is given; objects up to twice this size are still one GET."""
     if part_size is None:
         return ranges
     return replace(

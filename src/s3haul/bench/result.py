@@ -1,4 +1,4 @@
-"""What a benchmark found, as records, and as the JSON object in which it is kept. Pure.
+"""What a benchmark measured, as records and as JSON. Pure.
 
 Times are seconds, sizes bytes. The schema number changes only when a field changes its meaning.
 """
@@ -17,9 +17,9 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One repetition. `failed` counts objects that did not arrive, `cut_short` says that time was over.
+    """One repetition. `failed` counts objects that did not arrive; `cut_short` is true if the time limit ended it.
 
-    `machine_busy` is the share of all processors that was busy, with whatever program; None where nobody tells.
+    `machine_busy` is the share of all processors that was busy, with any program; None where it is not known.
     """
 
     seconds: float
@@ -49,7 +49,7 @@ class Run:
 
 
 class Spread(NamedTuple):
-    """The median of some repetitions, and the extremes."""
+    """Median, minimum and maximum of the repetitions."""
 
     median: float
     least: float
@@ -61,7 +61,7 @@ class Spread(NamedTuple):
 
 
 class Quantiles(NamedTuple):
-    """Of many requests. None where there was none: a connection that is kept is not made again."""
+    """Of the times of many requests. None where there was none: a connection that is kept open is not made again."""
 
     p50: float | None
     p99: float | None
@@ -71,6 +71,23 @@ class Quantiles(NamedTuple):
         """By nearest rank."""
         ordered = sorted(values)
         return cls(_rank(ordered, 0.5), _rank(ordered, 0.99))
+
+
+# The fields of `Row`, and their names in JSON.
+_SPREADS = {
+    "seconds": "seconds",
+    "objects_per_second": "objects_per_second",
+    "bytes_per_second": "bytes_per_second",
+    "cores": "cpu_cores",
+}
+_QUANTILES = {"connect": "connect_seconds", "first_byte": "first_byte_seconds", "total": "total_seconds"}
+_COUNTS = {
+    "requests": "requests",
+    "failed": "failed",
+    "retries": "retries",
+    "throttled_s3": "throttled_by_s3",
+    "throttled_kms": "throttled_by_kms",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,52 +140,34 @@ class Row:
             "sink": setting.sink.value,
             "concurrency": setting.concurrency,
             "part_size": setting.part_size,
-            "seconds": self.seconds._asdict(),
-            "objects_per_second": self.objects_per_second._asdict(),
-            "bytes_per_second": self.bytes_per_second._asdict(),
-            "cpu_cores": self.cores._asdict(),
+            **{_SPREADS[name]: getattr(self, name)._asdict() for name in _SPREADS},
             "machine_busy": self.machine_busy,
-            "connect_seconds": self.connect._asdict(),
-            "first_byte_seconds": self.first_byte._asdict(),
-            "total_seconds": self.total._asdict(),
-            "requests": self.requests,
-            "failed": self.failed,
-            "retries": self.retries,
-            "throttled_by_s3": self.throttled_s3,
-            "throttled_by_kms": self.throttled_kms,
+            **{_QUANTILES[name]: getattr(self, name)._asdict() for name in _QUANTILES},
+            **{_COUNTS[name]: getattr(self, name) for name in _COUNTS},
             "cut_short": self.cut_short,
         }
 
     @classmethod
     def from_object(cls, found: dict[str, Any]) -> Self:
         """Raises `KeyError`, `TypeError` or `ValueError` for anything that `as_object` did not make."""
-        part_size = found["part_size"]
+        size = found["part_size"]
+        setting = Setting(
+            SinkKind(found["sink"]), int(found["concurrency"]), None if size is None else int(size)
+        )
+        values: dict[str, Any] = {name: _spread(found[key]) for name, key in _SPREADS.items()}
+        values |= {name: _quantiles(found[key]) for name, key in _QUANTILES.items()}
+        values |= {name: int(found[key]) for name, key in _COUNTS.items()}
         return cls(
-            setting=Setting(
-                SinkKind(found["sink"]),
-                int(found["concurrency"]),
-                None if part_size is None else int(part_size),
-            ),
-            seconds=_spread(found["seconds"]),
-            objects_per_second=_spread(found["objects_per_second"]),
-            bytes_per_second=_spread(found["bytes_per_second"]),
-            cores=_spread(found["cpu_cores"]),
-            machine_busy=None if found["machine_busy"] is None else _number(found["machine_busy"]),
-            connect=_quantiles(found["connect_seconds"]),
-            first_byte=_quantiles(found["first_byte_seconds"]),
-            total=_quantiles(found["total_seconds"]),
-            requests=int(found["requests"]),
-            failed=int(found["failed"]),
-            retries=int(found["retries"]),
-            throttled_s3=int(found["throttled_by_s3"]),
-            throttled_kms=int(found["throttled_by_kms"]),
+            setting=setting,
+            machine_busy=_number_or_none(found["machine_busy"]),
             cut_short=bool(found["cut_short"]),
+            **values,
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """What the listing of the sample took. `rate` is keys a second, one page behind the other."""
+    """How long the listing of the sample took. `rate` is keys per second, one page after the other."""
 
     pages: int
     keys: int
@@ -188,12 +187,15 @@ def _spread(found: dict[str, Any]) -> Spread:
 
 
 def _quantiles(found: dict[str, Any]) -> Quantiles:
-    p50, p99 = found["p50"], found["p99"]
-    return Quantiles(None if p50 is None else _number(p50), None if p99 is None else _number(p99))
+    return Quantiles(_number_or_none(found["p50"]), _number_or_none(found["p99"]))
+
+
+def _number_or_none(value: Any) -> float | None:
+    return None if value is None else _number(value)
 
 
 def _number(value: Any) -> float:
     number = float(value)
     if not math.isfinite(number) or number < 0:
-        raise ValueError(f"{number} is no measurement")
+        raise ValueError(f"{number} is not a measurement")
     return number

@@ -1,6 +1,6 @@
-"""The destinations of a benchmark: an ordinary directory in memory or on the disk, or one that keeps nothing.
+"""The destinations of a benchmark: a directory on the disk, one in memory, or one that drops every file.
 
-Each is a new directory with a journal of its own, which is gone afterwards.
+Each is a new directory with a journal of its own, and is removed afterwards.
 """
 
 import itertools
@@ -17,23 +17,23 @@ from s3haul.disk.staging import Buffer, Temporary
 from s3haul.errors import DestinationError
 from s3haul.models import SafePath
 
-SPARE = 32 << 20  # bytes, for the journal and what else lies there
+SPARE = 32 << 20  # bytes, for the journal and other files there
 MEMORY = Path("/dev/shm")  # noqa: S108 - a directory of our own is made in it
 
 
 def available(kind: SinkKind) -> bool:
-    """Whether this system has it: files in memory are Linux's."""
+    """Whether this system has it: only Linux has files in memory."""
     return kind is SinkKind.DISK or (sys.platform == "linux" and MEMORY.is_dir())
 
 
 def has_room(kind: SinkKind, size: int) -> bool:
-    """Whether so many bytes fit. Of the disk nothing is said here: a haul says so itself, and how much is free."""
+    """Whether so many bytes fit. Not checked for the disk: the haul does that itself."""
     return kind is not SinkKind.MEMORY or size + SPARE < free_space_for(MEMORY).bytes
 
 
 @contextmanager
 def opened_sink(kind: SinkKind, directory: Path) -> Iterator[Destination]:
-    """A new destination, for `disk` below `directory`. Raises `DestinationError`."""
+    """A new destination; that of the sink `disk` is below `directory`. Raises `DestinationError`."""
     parent = directory if kind is SinkKind.DISK else MEMORY
     try:
         made = tempfile.TemporaryDirectory(prefix=f".s3haul-bench-{os.getpid()}-", dir=parent)
@@ -49,19 +49,19 @@ def opened_sink(kind: SinkKind, directory: Path) -> Iterator[Destination]:
 
 
 class NullDestination(Destination):
-    """Drops what is verified. Large bodies pass through memory, since some hashes are read back from there."""
+    """Drops verified files. Large ones are in memory until then, because some hashes are computed from the file."""
 
     _numbers = itertools.count()
 
     def write_file(self, path: SafePath, body: Sequence[Buffer] | Buffer, mtime: float) -> None:
-        """The bytes are forgotten."""
+        """Nothing is written."""
 
     def create_temporary(self, size: int) -> Temporary:
-        """A file without a directory, which is gone when it is closed."""
+        """A file in memory, without a name; it is gone when it is closed."""
         return Temporary(os.memfd_create("s3haul-bench"), f"null-{next(self._numbers)}", size)
 
     def publish(self, temporary: Temporary, path: SafePath, mtime: float) -> None:  # noqa: ARG002 - the base's
-        """The file is forgotten."""
+        """Close the file, which removes it."""
         fd, temporary.fd, temporary.name = temporary.fd, -1, ""
         os.close(fd)
 

@@ -57,8 +57,8 @@ def _options(
 
 def main() -> None:
     """The console script."""
-    streams.occupy_closed()
-    streams.escape_unknown()
+    streams.replace_closed()
+    streams.escape_unencodable()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -70,16 +70,16 @@ def run(argv: Sequence[str]) -> int:
         result = app(args=words, prog_name="s3haul", standalone_mode=False, obj=tuple(argv))
         streams.flush()
     except typer.TyperException as error:
-        from s3haul.cli.usage import refusal  # noqa: PLC0415 - only needed for a mistake
+        from s3haul.cli.usage import usage_error_lines  # noqa: PLC0415 - only needed for a mistake
 
-        streams.tell("\n".join(refusal(error, argv)))
+        streams.print_message("\n".join(usage_error_lines(error, argv)))
         return error.exit_code
     except typer.Abort:
         return 130
     except S3HaulError as error:
-        streams.tell("\n".join(error_lines(error)))
+        streams.print_message("\n".join(error_lines(error)))
         if isinstance(error, InterruptedRunError):
-            streams.tell(resume_line(argv))
+            streams.print_message(resume_line(argv))
         return exit_code_of(error)
     except streams.ReaderGoneError:
         return 128 + signal.SIGPIPE  # as a shell reports a filter that was ended by SIGPIPE
@@ -87,9 +87,11 @@ def run(argv: Sequence[str]) -> int:
         return 130
     except Exception as error:  # noqa: BLE001 - a bug needs an exit code that no other outcome has
         if (limit := machine_limit(error)) is not None:
-            streams.tell("\n".join(error_lines(limit)))
+            streams.print_message("\n".join(error_lines(limit)))
             return limit.exit_code
-        streams.tell(f"{traceback.format_exc()}This is a bug in s3haul. The same command resumes the run.")
+        streams.print_message(
+            f"{traceback.format_exc()}This is a bug in s3haul. The same command resumes the run."
+        )
         return BUG
     return result if isinstance(result, int) else 0
 

@@ -1,6 +1,6 @@
-"""`s3haul bench`: how fast this bucket can be hauled to this machine, and what holds it up.
+"""`s3haul bench`: measures how fast a bucket can be copied to this machine, and finds the bottleneck.
 
-Turns flags into records and shows what comes; `api.bench` measures. Two results are compared without any network.
+Converts flags to options; `bench_run` measures, `bench_output` shows the result. Two results are compared without network.
 """
 
 from pathlib import Path
@@ -8,12 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from s3haul.cli import flags, parsing
-from s3haul.cli.commands import Grouped
+from s3haul.cli import flags, selection_flags
+from s3haul.cli.commands import Grouped, quick_imports
 from s3haul.cli.flags import Transports
-from s3haul.cli.loading import quick_imports
-from s3haul.cli.records import access_options
-from s3haul.cli.variables import SETTINGS
+from s3haul.cli.parsing import access_options, source_options
 from s3haul.errors import UsageError
 
 EPILOG = """\b
@@ -25,34 +23,38 @@ Examples:
   s3haul bench s3://BUCKET --profile export --html > bench.html
   s3haul bench s3://BUCKET --profile export --dryrun
 
-It says beforehand how many requests and bytes it will ask for, and leaves nothing behind. More: s3haul help measuring.
+Before it starts it prints how many requests and bytes it needs. It leaves no files behind. More: s3haul help measuring.
 """
-# Those of `cp` that have the same name mean one value there: their variables are not for here.
+# Some have the name of a flag of `cp`, but another type: variables of these are not used.
 _MEASURE: dict[str, Any] = {"rich_help_panel": "Measurement", "allow_from_autoenv": False}
 
 Source = Annotated[
-    str | None, typer.Argument(metavar="s3://BUCKET[/PREFIX]", help="What to haul for the measurement.")
+    str | None, typer.Argument(metavar="s3://BUCKET[/PREFIX]", help="Bucket or prefix to measure with.")
 ]
 Compare = Annotated[
     tuple[Path, Path] | None,
     typer.Option(metavar="A.json B.json", help="Compare two results of --json.", **_MEASURE),
 ]
-Sinks = Annotated[str, typer.Option(help="Where the bytes go: null, memory, disk.", **_MEASURE)]
-Concurrency = Annotated[str, typer.Option(metavar="N,...", help="Requests at a time to try.", **_MEASURE)]
+Sinks = Annotated[str, typer.Option(help="Where files are written: null, memory, disk.", **_MEASURE)]
+Concurrency = Annotated[
+    str, typer.Option(metavar="N,...", help="Numbers of parallel requests to try.", **_MEASURE)
+]
 PartSize = Annotated[
     str | None,
-    typer.Option(metavar="SIZE,...", help="Sizes of ranges to try, for large objects.", **_MEASURE),
+    typer.Option(metavar="SIZE,...", help="Sizes of range requests to try, for large objects.", **_MEASURE),
 ]
 Repetitions = Annotated[int, typer.Option(min=1, max=100, help="Runs with each setting.", **_MEASURE)]
 Directory = Annotated[Path, typer.Option("--dir", help="A directory on the disk to measure.", **_MEASURE)]
-MaxObjects = Annotated[int, typer.Option(min=1, help="Objects of one run, at most.", **_MEASURE)]
-MaxBytes = Annotated[str, typer.Option(metavar="SIZE", help="Bytes of all runs, at most.", **_MEASURE)]
+MaxObjects = Annotated[int, typer.Option(min=1, help="Maximum objects of one run.", **_MEASURE)]
+MaxBytes = Annotated[str, typer.Option(metavar="SIZE", help="Maximum bytes of all runs.", **_MEASURE)]
 MaxTime = Annotated[
-    float, typer.Option(min=1, metavar="SECONDS", help="Time of all runs, at most.", **_MEASURE)
+    float, typer.Option(min=1, metavar="SECONDS", help="Maximum time of all runs.", **_MEASURE)
 ]
 Dryrun = Annotated[
     bool,
-    typer.Option("--dryrun", "--dry-run", help="Say what it would cost, and stop.", rich_help_panel="Output"),
+    typer.Option(
+        "--dryrun", "--dry-run", help="Show what it would cost, and stop.", rich_help_panel="Output"
+    ),
 ]
 Json = Annotated[
     bool, typer.Option("--json", help="The result as one JSON object on stdout.", rich_help_panel="Output")
@@ -67,9 +69,10 @@ Html = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command("bench", cls=Grouped, epilog=EPILOG, context_settings=SETTINGS)(bench)
+    app.command("bench", cls=Grouped, epilog=EPILOG, context_settings=flags.SETTINGS)(bench)
 
 
+@flags.with_access_flags()
 def bench(
     source: Source = None,
     *,
@@ -82,22 +85,11 @@ def bench(
     max_objects: MaxObjects = 5000,
     max_bytes: MaxBytes = "4GiB",
     max_time: MaxTime = 120.0,
-    profile: flags.Profile = None,
-    role_arn: flags.RoleArn = None,
-    external_id: flags.ExternalId = None,
-    source_profile: flags.SourceProfile = None,
-    role_session_name: flags.SessionName = None,
-    duration_seconds: flags.Duration = None,
-    mfa_serial: flags.MfaSerial = None,
-    region: flags.Region = None,
-    endpoint_url: flags.EndpointUrl = None,
-    sts_endpoint_url: flags.StsEndpointUrl = None,
-    ca_bundle: flags.CaBundle = None,
-    allow_plain_http: flags.PlainHttp = False,
+    access: flags.Access,
     no_sign_request: flags.NoSignRequest = False,
-    recursive: flags.Recursive = False,
-    request_payer: flags.RequestPayer = None,
-    expected_bucket_owner: flags.BucketOwner = None,
+    recursive: selection_flags.Recursive = False,
+    request_payer: selection_flags.RequestPayer = None,
+    expected_bucket_owner: selection_flags.BucketOwner = None,
     transport: flags.Transport = Transports.AUTO,
     dryrun: Dryrun = False,
     quiet: flags.Quiet = False,
@@ -105,8 +97,8 @@ def bench(
     markdown: Markdown = False,
     html: Html = False,
 ) -> int:
-    """Measure how fast a bucket can be hauled here, and name what holds it up."""
-    given = dict(locals())
+    """Measure how fast a bucket can be copied to this machine, and find the bottleneck."""
+    given = locals() | access
     forms = [name for name, asked in (("json", json), ("markdown", markdown), ("html", html)) if asked]
     if len(forms) > 1:
         raise UsageError(f"--{forms[0]} and --{forms[1]} are two forms of one result.", hint="leave one out")
@@ -114,18 +106,14 @@ def bench(
     if compare is not None:
         if source is not None:
             raise UsageError("--compare takes two results and no source.")
-        from s3haul.cli import bench_compare  # noqa: PLC0415 - help stays fast
+        from s3haul.cli.bench_output import print_comparison  # noqa: PLC0415 - help stays fast
 
-        return bench_compare.run(*compare, form=form)
+        print_comparison(*compare, form)
+        return 0
     if source is None:
         raise UsageError("bench needs a source.", hint="s3haul bench s3://BUCKET/PREFIX --profile PROFILE")
-    what = parsing.parse_source(
-        source,
-        recursive=recursive,
-        request_payer=request_payer,
-        expected_bucket_owner=expected_bucket_owner,
-    )
-    access = access_options(given)
+    what = source_options(given)
+    who = access_options(given)
     with quick_imports():
         from s3haul.cli import bench_run  # noqa: PLC0415 - help and usage errors stay fast
 
@@ -138,4 +126,4 @@ def bench(
         max_bytes=max_bytes,
         max_time=max_time,
     )
-    return bench_run.run(access, what, dir, options, form=form, quiet=quiet, dryrun=dryrun)
+    return bench_run.run(who, what, dir, options, form=form, quiet=quiet, dryrun=dryrun)

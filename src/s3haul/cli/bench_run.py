@@ -1,6 +1,5 @@
-"""One benchmark from the command line: its options, what is said on the way, and the result."""
+"""One benchmark from the command line: its options, progress on stderr, and the result on stdout."""
 
-import json
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,21 +7,20 @@ from pathlib import Path
 from types import FrameType
 
 from s3haul.api.bench import Planned, bench
+from s3haul.bench.measure import RunEnded
 from s3haul.bench.plan import BenchOptions, SinkKind
 from s3haul.bench.report import Report
 from s3haul.bench.result import Run
-from s3haul.bench.series import RunEnded
 from s3haul.bench.sinks import MEMORY, available
-from s3haul.cli import bench_tables, streams
-from s3haul.cli.bench_page import report_page
+from s3haul.cli import bench_output, streams
 from s3haul.cli.parsing import parse_size
 from s3haul.core.text import human_bytes, human_count, human_duration
 from s3haul.engine.loop import run_loop
 from s3haul.errors import UsageError
 from s3haul.options import AccessOptions, SourceOptions
 
-MOST_CONCURRENT = 1024
-LEAST_PART = 1 << 20  # bytes
+MAX_CONCURRENCY = 1024
+MIN_PART_SIZE = 1 << 20  # bytes
 
 
 def options_of(
@@ -63,12 +61,12 @@ def run(
 
     def planned(plan: Planned) -> bool:
         if dryrun or not quiet:
-            streams.tell("\n".join(plan_lines(plan, options)))
+            streams.print_message("\n".join(plan_lines(plan, options)))
         return not dryrun
 
     def ended(last: RunEnded) -> None:
         if not quiet:
-            streams.tell(run_line(last))
+            streams.print_message(run_line(last))
 
     async def main() -> None:
         report = await bench(source, directory, options, access=access, on_plan=planned, on_run=ended)
@@ -83,63 +81,53 @@ def run(
                 return 128 + signal.SIGTERM
             raise
     for report in found:
-        _show(report, form)
+        bench_output.print_report(report, form)
     return 0
 
 
 def plan_lines(plan: Planned, options: BenchOptions) -> Iterator[str]:
-    """What will be asked for, before it is."""
+    """The requests and bytes of all runs, before the first one."""
     sample, cost = plan.sample, plan.cost
     objects, size = human_count(len(sample.refs), "object"), human_bytes(sample.bytes)
     yield f"Measuring with {objects}, {size}, in {cost.runs} runs, {human_duration(options.max_seconds)} at most."
     yield f"  requests  about {cost.get_requests:,} GET, {cost.head_requests:,} HEAD; {cost.list_requests:,} LIST so far"
     yield f"  KMS       up to {cost.get_requests + cost.head_requests:,} Decrypt, fewer with Bucket Keys"
-    yield f"  transfer  {human_bytes(cost.bytes)} at most; the bucket's owner pays, or --request-payer"
+    yield f"  transfer  {human_bytes(cost.bytes)} at most; the owner pays, or you with --request-payer"
     if sample.too_large:
         yield f"  left out  {human_count(sample.too_large, 'object')} too large for a run (see --max-bytes)"
     if sample.archived:
         yield f"  left out  {human_count(sample.archived, 'object')} archived"
     for kind in options.sinks:
         if kind not in plan.options.sinks:
-            yield f"  left out  {kind.value}, since {MEMORY} has no room for {size}"
+            yield f"  left out  {kind.value}, because {MEMORY} has no space for {size}"
 
 
 def run_line(last: RunEnded) -> str:
-    """One run, as it ended."""
+    """The result of one run."""
     run, setting = last.run, last.setting
-    name = "warming up" if setting is None else bench_tables.setting_text(setting)
+    name = "warming up" if setting is None else bench_output.setting_text(setting)
     return f"  run {last.number} of {last.planned}: {name}: {_rates(run)}"
 
 
 def _rates(run: Run) -> str:
     gigabits = run.byte_rate * 8 / 1e9
-    cut = ", cut short: time is over" if run.cut_short else ""
+    cut = ", ended by the time limit" if run.cut_short else ""
     failed = f", {run.failed:,} failed" if run.failed else ""
     return f"{run.object_rate:,.0f} objects/s, {gigabits:.2f} Gb/s, {run.cores:.1f} cores{failed}{cut}"
 
 
-def _show(report: Report, form: str) -> None:
-    if form == "json":
-        streams.put(json.dumps(report.as_object()))
-    elif form == "html":
-        streams.put(report_page(report))
-    else:
-        streams.put_report("\n".join(bench_tables.report_lines(report, markdown=form == "markdown")))
-    streams.flush()
-
-
 @contextmanager
 def _cleaned_up_on_sigterm() -> Iterator[Sequence[int]]:
-    """SIGTERM ends the run as Ctrl-C does: directories that fill memory must not stay. Gives what came."""
-    came: list[int] = []
+    """SIGTERM ends the run as Ctrl-C does: files in memory must be removed. The list is not empty if it came."""
+    received: list[int] = []
 
     def end(number: int, frame: FrameType | None) -> None:
-        came.append(number)
+        received.append(number)
         signal.default_int_handler(number, frame)
 
     before = signal.signal(signal.SIGTERM, end)
     try:
-        yield came
+        yield received
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -153,7 +141,7 @@ def _sinks(text: str) -> tuple[SinkKind, ...]:
     words = list(dict.fromkeys(_words(text)))
     for word in words:
         if word not in known:
-            raise UsageError(f"--sinks: {word!r} is no sink.", hint=f"known are {', '.join(known)}")
+            raise UsageError(f"--sinks: {word!r} is not a sink.", hint=f"sinks are {', '.join(known)}")
     kinds = tuple(SinkKind(word) for word in words)
     there = tuple(kind for kind in kinds if available(kind))
     if not there:
@@ -162,16 +150,16 @@ def _sinks(text: str) -> tuple[SinkKind, ...]:
 
 
 def _requests(word: str) -> int:
-    if not (word.isascii() and word.isdecimal() and 1 <= int(word) <= MOST_CONCURRENT):
+    if not (word.isascii() and word.isdecimal() and 1 <= int(word) <= MAX_CONCURRENCY):
         raise UsageError(
-            f"--concurrency {word!r} is no number of requests.",
-            hint=f"write numbers from 1 to {MOST_CONCURRENT}: 16,64,256",
+            f"--concurrency {word!r} is not a number of requests.",
+            hint=f"write numbers from 1 to {MAX_CONCURRENCY}: 16,64,256",
         )
     return int(word)
 
 
 def _part_size(word: str) -> int:
     size = parse_size(word, "--part-size")
-    if size < LEAST_PART:
+    if size < MIN_PART_SIZE:
         raise UsageError(f"--part-size {word} is too small.", hint="1MiB is the least")
     return size

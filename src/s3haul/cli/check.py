@@ -5,14 +5,12 @@ Only single bytes of objects are downloaded, and nothing is left at the destinat
 
 import typer
 
-from s3haul.cli import flags, parsing
-from s3haul.cli.commands import Grouped
+from s3haul.cli import flags, selection_flags
+from s3haul.cli.commands import Grouped, quick_imports
 from s3haul.cli.flags import Transports
-from s3haul.cli.loading import quick_imports
-from s3haul.cli.records import access_options
-from s3haul.cli.selection import filters_in_order
-from s3haul.cli.variables import SETTINGS
-from s3haul.options import OutputOptions, TransferOptions
+from s3haul.cli.locations import parse_destination, refuse_swapped
+from s3haul.cli.parsing import access_options, source_options, transfer_options
+from s3haul.options import OutputOptions
 
 EPILOG = """\b
 Examples:
@@ -26,32 +24,22 @@ Exit codes: 0 fine, 3 some objects would be skipped, 4 access, 5 destination, 6 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command("check", cls=Grouped, epilog=EPILOG, context_settings=SETTINGS)(check)
+    app.command("check", cls=Grouped, epilog=EPILOG, context_settings=flags.SETTINGS)(check)
 
 
+@flags.with_access_flags()
 def check(
     ctx: typer.Context,
     source: flags.Source,
     dest: flags.OptionalDest = None,
     *,
-    profile: flags.Profile = None,
-    role_arn: flags.RoleArn = None,
-    external_id: flags.ExternalId = None,
-    source_profile: flags.SourceProfile = None,
-    role_session_name: flags.SessionName = None,
-    duration_seconds: flags.Duration = None,
-    mfa_serial: flags.MfaSerial = None,
-    region: flags.Region = None,
-    endpoint_url: flags.EndpointUrl = None,
-    sts_endpoint_url: flags.StsEndpointUrl = None,
-    ca_bundle: flags.CaBundle = None,
-    allow_plain_http: flags.PlainHttp = False,
+    access: flags.Access,
     owner_profile: flags.OwnerProfile = None,
-    recursive: flags.Recursive = False,
-    include: flags.Include = None,
-    exclude: flags.Exclude = None,
-    request_payer: flags.RequestPayer = None,
-    expected_bucket_owner: flags.BucketOwner = None,
+    recursive: selection_flags.Recursive = False,
+    include: selection_flags.Include = None,
+    exclude: selection_flags.Exclude = None,
+    request_payer: selection_flags.RequestPayer = None,
+    expected_bucket_owner: selection_flags.BucketOwner = None,
     transport: flags.Transport = Transports.AUTO,
     force: flags.Force = False,
     quiet: flags.Quiet = False,
@@ -61,20 +49,12 @@ def check(
 
     Every step is tested. For an error it prints the cause, who can fix it, and how. Only single bytes are downloaded.
     """
-    given = dict(locals())
-    parsing.refuse_swapped(source, dest or "")
-    what = parsing.parse_source(
-        source,
-        recursive=recursive,
-        request_payer=request_payer,
-        expected_bucket_owner=expected_bucket_owner,
-    )
-    access = access_options(given)
-    where = parsing.parse_destination(dest, what, force=force) if dest not in {None, "-"} else None
-    transfer = TransferOptions(
-        filters=filters_in_order(ctx.obj, {"--include": include or (), "--exclude": exclude or ()})
-    )
+    given = locals() | access
+    refuse_swapped(source, dest or "")
+    what = source_options(given)
+    who, transfer = access_options(given), transfer_options(given, ctx.obj, what)
+    where = parse_destination(dest, what, force=force) if dest not in {None, "-"} else None
     with quick_imports():
-        from s3haul.cli.examine import run  # noqa: PLC0415 - help and usage errors stay fast
+        from s3haul.cli.check_run import run  # noqa: PLC0415 - help and usage errors stay fast
 
-    return run(access, what, transfer, where, OutputOptions(quiet=quiet, json=json))
+    return run(who, what, transfer, where, OutputOptions(quiet=quiet, json=json))

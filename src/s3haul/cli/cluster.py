@@ -1,70 +1,48 @@
 """`s3haul cluster`: one haul by many processes: on this machine, on a Ray cluster, or as an array of batch jobs.
 
-Flags into records, one call each; what is shown is made in `cluster_output`.
+Converts flags to options and makes one call each; `cluster_run` does the work, `cluster_output` shows the state of a run.
 """
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from s3haul.cli import flags, parsing, streams
-from s3haul.cli.commands import Grouped
+from s3haul.cli import flags, selection_flags, streams
+from s3haul.cli.commands import Grouped, quick_imports
 from s3haul.cli.flags import Transports
-from s3haul.cli.loading import quick_imports
-from s3haul.cli.records import access_options
-from s3haul.cli.selection import filters_in_order
-from s3haul.cli.variables import SETTINGS
+from s3haul.cli.locations import parse_destination
+from s3haul.cli.parsing import access_options, parse_size, source_options, transfer_options
 from s3haul.core.text import show
-from s3haul.options import Existing, OutputOptions, TransferOptions
+from s3haul.options import Existing
 
-EPILOG = """\b
-Examples:
+EXAMPLES = {
+    "": """
   s3haul cluster plan s3://BUCKET /shared/data --run /shared/run --profile export
   s3haul cluster run /shared/run --workers 8
   s3haul cluster status /shared/run
-"""
-PLAN_EPILOG = """\b
-Examples:
+""",
+    "plan": """
   s3haul cluster plan s3://BUCKET /shared/data --run /shared/run --profile export
   s3haul cluster plan s3://BUCKET/2024/ /shared/data --run /shared/run --profile export --max-rps 5000
-"""
-RUN_EPILOG = """\b
-Examples:
+""",
+    "run": """
   s3haul cluster run /shared/run --workers 8
   s3haul cluster run /shared/run --executor ray --ray-address auto
-"""
-SHARD_EPILOG = """\b
-Examples:
+""",
+    "resume": "\n  s3haul cluster resume /shared/run --workers 8\n",
+    "shard": """
   s3haul cluster shard /shared/run 17
   s3haul cluster shard /shared/run "$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT"
-"""
-RESUME_EPILOG = """\b
-Examples:
-  s3haul cluster resume /shared/run --workers 8
-"""
-STATUS_EPILOG = """\b
-Examples:
-  s3haul cluster status /shared/run
-"""
-CHECK_EPILOG = """\b
-Examples:
-  s3haul cluster check /shared/run
-"""
-MERGE_EPILOG = """\b
-Examples:
-  s3haul cluster merge /shared/run
-"""
-REPORT_EPILOG = """\b
-Examples:
-  s3haul cluster report /shared/run
-"""
-FORGET_EPILOG = """\b
-Examples:
-  s3haul cluster forget /shared/run --node node-17
-"""
-_CUT, _WORK, _OUT = "Shards", "Workers", "Output"
+""",
+    "status": "\n  s3haul cluster status /shared/run\n",
+    "check": "\n  s3haul cluster check /shared/run\n",
+    "merge": "\n  s3haul cluster merge /shared/run\n",
+    "report": "\n  s3haul cluster report /shared/run\n",
+    "forget": "\n  s3haul cluster forget /shared/run --node node-17\n",
+}
+_CUT, _WORK = "Shards", "Workers"
 
 
 class Executors(StrEnum):
@@ -74,49 +52,61 @@ class Executors(StrEnum):
     RAY = "ray"
 
 
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="The run's directory, which every worker sees.")]
+Run = Annotated[
+    Path, typer.Argument(metavar="RUN", help="Directory of the run, on a file system of all workers.")
+]
 Source = Annotated[str, typer.Argument(metavar="s3://BUCKET[/PREFIX]", help="Bucket or prefix.")]
-Dest = Annotated[str, typer.Argument(metavar="DEST", help="Directory that every worker sees.")]
+Dest = Annotated[str, typer.Argument(metavar="DEST", help="Directory on a file system of all workers.")]
 NewRun = Annotated[
     Path,
     typer.Option("--run", metavar="RUN", help="New directory for plan and results.", rich_help_panel=_CUT),
 ]
-ShardObjects = Annotated[int, typer.Option(min=1, help="Objects that fill a shard.", rich_help_panel=_CUT)]
+ShardObjects = Annotated[int, typer.Option(min=1, help="Maximum objects of a shard.", rich_help_panel=_CUT)]
 ShardBytes = Annotated[
-    str, typer.Option(metavar="SIZE", help="Bytes that fill a shard: 500M, 4G.", rich_help_panel=_CUT)
+    str, typer.Option(metavar="SIZE", help="Maximum bytes of a shard: 500M, 4G.", rich_help_panel=_CUT)
 ]
 NodeLocal = Annotated[
     bool,
-    typer.Option("--node-local", help="DEST is another disk on every node.", rich_help_panel=_CUT),
+    typer.Option("--node-local", help="DEST is a local disk of each node.", rich_help_panel=_CUT),
 ]
-Here = Annotated[bool, typer.Option("--here", help="The journal of what this node has.")]
+Here = Annotated[bool, typer.Option("--here", help="Only write the journal of this node.")]
 LostNode = Annotated[str, typer.Option("--node", metavar="NAME", help="Name of the lost node.")]
 Workers = Annotated[
     int | None,
-    typer.Option(min=1, metavar="N", help="Shards at a time; else one a CPU.", rich_help_panel=_WORK),
+    typer.Option(min=1, metavar="N", help="Number of workers; default: one per CPU.", rich_help_panel=_WORK),
 ]
 Executor = Annotated[Executors, typer.Option(help="What runs the workers.", rich_help_panel=_WORK)]
 RayAddress = Annotated[
-    str, typer.Option(metavar="HOST:PORT", help="The Ray cluster; auto finds it.", rich_help_panel=_WORK)
+    str,
+    typer.Option(
+        metavar="HOST:PORT", help="Address of the Ray cluster; auto finds it.", rich_help_panel=_WORK
+    ),
 ]
 Local = Annotated[
     Path | None,
-    typer.Option(help="Where workers keep journals: a disk of their node.", rich_help_panel=_WORK),
+    typer.Option(help="Directory for journals, on a local disk of each node.", rich_help_panel=_WORK),
 ]
 Attempts = Annotated[
-    int, typer.Option(min=1, metavar="N", help="Failed attempts that give a shard up.", rich_help_panel=_WORK)
+    int,
+    typer.Option(
+        min=1, metavar="N", help="Give a shard up after so many failed attempts.", rich_help_panel=_WORK
+    ),
 ]
 HungAfter = Annotated[
     float,
     typer.Option(
-        min=1, metavar="SECONDS", help="Silence that takes a worker for hung.", rich_help_panel=_WORK
+        min=1, metavar="SECONDS", help="Restart a worker that is silent for so long.", rich_help_panel=_WORK
     ),
 ]
-Shards = Annotated[str, typer.Argument(metavar="N|N/M", help="A shard, or every M-th one from N on.")]
+Shards = Annotated[str, typer.Argument(metavar="N|N/M", help="Shard N, or every M-th shard from N on.")]
 Tasks = Annotated[
     int | None,
     typer.Option(
-        "--workers", min=1, metavar="N", help="Tasks that share the rate limits.", rich_help_panel=_WORK
+        "--workers",
+        min=1,
+        metavar="N",
+        help="Number of tasks that share the rate limits.",
+        rich_help_panel=_WORK,
     ),
 ]
 
@@ -124,34 +114,35 @@ Tasks = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the command and its subcommands to the application."""
     group = typer.Typer(rich_markup_mode=None)
-    group.callback(invoke_without_command=True, epilog=EPILOG)(cluster)
-    group.command("plan", cls=Grouped, epilog=PLAN_EPILOG, context_settings=SETTINGS)(plan)
-    group.command("run", cls=Grouped, epilog=RUN_EPILOG)(run)
-    group.command(
-        "resume",
-        cls=Grouped,
-        epilog=RESUME_EPILOG,
-        help="Go on with a run that was cut off: the same as run.",
-    )(run)
-    group.command("shard", cls=Grouped, epilog=SHARD_EPILOG)(shard)
-    group.command("status", epilog=STATUS_EPILOG)(status)
-    group.command("check", cls=Grouped, epilog=CHECK_EPILOG)(check)
-    group.command("merge", epilog=MERGE_EPILOG)(merge)
-    group.command("report", epilog=REPORT_EPILOG)(report)
-    group.command("forget", epilog=FORGET_EPILOG)(forget)
+    group.callback(invoke_without_command=True, **_examples(""))(cluster)
+    group.command("plan", cls=Grouped, context_settings=flags.SETTINGS, **_examples("plan"))(plan)
+    group.command("run", cls=Grouped, **_examples("run"))(run)
+    same = "Resume an interrupted run: the same as run."
+    group.command("resume", cls=Grouped, help=same, **_examples("resume"))(run)
+    group.command("shard", cls=Grouped, **_examples("shard"))(shard)
+    group.command("status", **_examples("status"))(status)
+    group.command("check", cls=Grouped, **_examples("check"))(check)
+    group.command("merge", **_examples("merge"))(merge)
+    group.command("report", **_examples("report"))(report)
+    group.command("forget", **_examples("forget"))(forget)
     app.add_typer(group, name="cluster")
+
+
+def _examples(command: str) -> dict[str, Any]:
+    return {"epilog": f"\b\nExamples:{EXAMPLES[command]}"}
 
 
 def cluster(context: typer.Context) -> None:
     """Haul with many processes: on this machine, on a Ray cluster, or as an array of batch jobs.
 
-    plan lists once and cuts the listing into shards; run has workers haul them, and merge accounts for every key.
-    RUN and DEST are on a file system that every worker sees. s3haul help cluster has recipes.
+    plan lists the source once and cuts the listing into shards, run hauls the shards with workers, and merge checks the
+    result of every key. RUN and DEST are on a file system of all workers. s3haul help cluster has recipes.
     """
     if context.invoked_subcommand is None:
-        streams.put(context.get_help())
+        streams.print_line(context.get_help())
 
 
+@flags.with_access_flags(without=("mfa_serial",))
 def plan(
     ctx: typer.Context,
     source: Source,
@@ -161,74 +152,47 @@ def plan(
     shard_objects: ShardObjects = 10_000,
     shard_bytes: ShardBytes = "4G",
     node_local: NodeLocal = False,
-    profile: flags.Profile = None,
-    role_arn: flags.RoleArn = None,
-    external_id: flags.ExternalId = None,
-    source_profile: flags.SourceProfile = None,
-    role_session_name: flags.SessionName = None,
-    duration_seconds: flags.Duration = None,
-    region: flags.Region = None,
-    endpoint_url: flags.EndpointUrl = None,
-    sts_endpoint_url: flags.StsEndpointUrl = None,
-    ca_bundle: flags.CaBundle = None,
-    allow_plain_http: flags.PlainHttp = False,
+    access: flags.Access,
     no_sign_request: flags.NoSignRequest = False,
-    include: flags.Include = None,
-    exclude: flags.Exclude = None,
-    request_payer: flags.RequestPayer = None,
-    expected_bucket_owner: flags.BucketOwner = None,
-    page_size: flags.PageSize = 1000,
+    include: selection_flags.Include = None,
+    exclude: selection_flags.Exclude = None,
+    request_payer: selection_flags.RequestPayer = None,
+    expected_bucket_owner: selection_flags.BucketOwner = None,
+    page_size: selection_flags.PageSize = 1000,
     sse: flags.Sse = None,
     sse_kms_key_id: flags.SseKey = None,
     require_checksum: flags.RequireChecksum = False,
     existing: flags.ExistingFiles = Existing.VERIFY,
-    force_glacier_transfer: flags.ForceGlacier = False,
+    force_glacier_transfer: selection_flags.ForceGlacier = False,
     concurrency: flags.Concurrency = 256,
-    max_rps: flags.MaxRps = None,
-    bwlimit: flags.BwLimit = None,
+    max_rps: selection_flags.MaxRps = None,
+    bwlimit: selection_flags.BwLimit = None,
     transport: flags.Transport = Transports.AUTO,
     force: flags.Force = False,
     json: flags.Json = False,
 ) -> int:
     """List the source once, and cut the listing into shards.
 
-    The plan holds every object by name, ETag and size; limits of the rate are for all workers together. No secret is
-    written down: an External ID that is given here must be in S3HAUL_EXTERNAL_ID of every worker.
+    The plan contains the name, ETag and size of every object; rate limits are for all workers together. It contains no
+    secret: an External ID that is given here must be in S3HAUL_EXTERNAL_ID of every worker.
     """
-    given = dict(locals())
-    what = parsing.parse_source(
-        source,
-        recursive=True,
-        request_payer=request_payer,
-        expected_bucket_owner=expected_bucket_owner,
-        page_size=page_size,
-    )
-    access = access_options(given)
-    transfer = TransferOptions(
-        filters=filters_in_order(ctx.obj, {"--include": include or (), "--exclude": exclude or ()}),
-        sse=sse,
-        sse_kms_key_id=sse_kms_key_id,
-        require_checksum=require_checksum,
-        existing=existing,
-        concurrency=concurrency,
-        max_rps=max_rps,
-        bandwidth=parsing.parse_bwlimit(bwlimit),
-        force_glacier_transfer=force_glacier_transfer,
-    )
-    where = parsing.parse_destination(dest, what, force=force)
-    size = parsing.parse_size(shard_bytes, "--shard-bytes")
+    given = locals() | access | {"recursive": True}
+    what = source_options(given)
+    who, transfer = access_options(given), transfer_options(given, ctx.obj, what)
+    where = parse_destination(dest, what, force=force)
+    size = parse_size(shard_bytes, "--shard-bytes")
     with quick_imports():
-        from s3haul.cli import cluster_plan  # noqa: PLC0415 - help and usage errors stay fast
+        from s3haul.cli import cluster_run  # noqa: PLC0415 - help and usage errors stay fast
 
-    return cluster_plan.plan(
+    return cluster_run.plan(
         run,
         what,
         where,
-        access=access,
+        access=who,
         transfer=transfer,
         size=(shard_objects, size),
         node_local=node_local,
-        output=OutputOptions(json=json),
+        json=json,
     )
 
 
@@ -243,23 +207,23 @@ def run(
     hung_after: HungAfter = 300.0,
     json: flags.Json = False,
 ) -> int:
-    """Have workers haul all shards that are not done, then merge. The same command goes on after a crash.
+    """Haul all shards that are not done with workers, then merge. After a crash, the same command resumes.
 
-    A worker that dies or hangs costs time only. A shard that always fails is given up, and the others go on. Exit
-    codes are those of s3haul cp; 1 also where a shard was given up.
+    If a worker dies or hangs, only time is lost. A shard that always fails is given up, and the others continue. Exit
+    codes are those of s3haul cp; 1 also if a shard was given up.
     """
     with quick_imports():
         from s3haul.cli import cluster_run  # noqa: PLC0415 - help and usage errors stay fast
 
-    where = cluster_run.Where(executor.value, workers, ray_address, local)
-    return cluster_run.run(directory, where, attempts, hung_after, OutputOptions(json=json))
+    pool = cluster_run.Pool(executor.value, workers, ray_address, local)
+    return cluster_run.run(directory, pool, attempts, hung_after, json=json)
 
 
 def shard(directory: Run, shards: Shards, *, workers: Tasks = None, local: Local = None) -> int:
     """Haul one shard, or every M-th one, in this process: for array jobs, which need no driver.
 
-    It may be repeated at will: a shard that is done is left alone. Limits of the rate are divided by the number of
-    tasks: --workers, else M, else the number of shards.
+    The command can be repeated: a shard that is done is skipped. Rate limits are divided by the number of tasks:
+    --workers, else M, else the number of shards.
     """
     with quick_imports():
         from s3haul.cli import cluster_run  # noqa: PLC0415 - help and usage errors stay fast
@@ -268,10 +232,11 @@ def shard(directory: Run, shards: Shards, *, workers: Tasks = None, local: Local
 
 
 def status(directory: Run, *, json: flags.Json = False) -> int:
-    """Tell how far a run is, from any machine that sees RUN."""
-    from s3haul.cli import cluster_output  # noqa: PLC0415 - help and usage errors stay fast
+    """Show the progress of a run, from any machine with access to RUN."""
+    from s3haul.cli.cluster_output import print_state  # noqa: PLC0415 - help and usage errors stay fast
 
-    return cluster_output.status(directory, json=json)
+    print_state(directory, costs=False, json=json)
+    return 0
 
 
 def check(
@@ -284,41 +249,39 @@ def check(
 ) -> int:
     """Check access, destination and disks where the workers run: here, or on every node of a Ray cluster."""
     with quick_imports():
-        from s3haul.cli import cluster_check  # noqa: PLC0415 - help and usage errors stay fast
+        from s3haul.cli import cluster_run  # noqa: PLC0415 - help and usage errors stay fast
 
-    return cluster_check.run(
-        directory, cluster_check.Where(executor.value, None, ray_address, local), json=json
-    )
+    pool = cluster_run.Pool(executor.value, None, ray_address, local)
+    return cluster_run.check(directory, pool, json=json)
 
 
 def merge(directory: Run, *, here: Here = False, json: flags.Json = False) -> int:
-    """Account for every planned key: audit all shards, and write one manifest and the journal of DEST.
+    """Check the result of every planned key, and write one manifest and the journal of DEST.
 
     After that s3haul verify, manifest, status and cp work on DEST as if one process had hauled it.
     """
     with quick_imports():
         from s3haul.cli import cluster_run  # noqa: PLC0415 - help and usage errors stay fast
 
-    return (
-        cluster_run.merge_here(directory) if here else cluster_run.merge(directory, OutputOptions(json=json))
-    )
+    return cluster_run.merge_here(directory) if here else cluster_run.merge(directory, json=json)
 
 
 def forget(directory: Run, *, node: LostNode) -> int:
-    """With --node-local: the disk of a node is lost, so its shards must be hauled again, by resume."""
+    """With --node-local: the disk of a node is lost, so resume must haul its shards again."""
     from s3haul.cluster.directory import RunDirectory  # noqa: PLC0415 - help stays fast
     from s3haul.cluster.runs import forget_node  # noqa: PLC0415 - same
 
     found = RunDirectory(directory)
     count = forget_node(found, found.describe(), node)
-    streams.put(
+    streams.print_line(
         f"{count} shards of {show(node)} are to be hauled again: s3haul cluster resume {show(str(directory))}"
     )
     return 0
 
 
 def report(directory: Run, *, json: flags.Json = False) -> int:
-    """Tell what a run cost: shards, nodes, attempts that were lost, objects that failed."""
-    from s3haul.cli import cluster_output  # noqa: PLC0415 - help and usage errors stay fast
+    """Show the work of a run: shards, nodes, lost attempts, failed objects."""
+    from s3haul.cli.cluster_output import print_state  # noqa: PLC0415 - help and usage errors stay fast
 
-    return cluster_output.report(directory, json=json)
+    print_state(directory, costs=True, json=json)
+    return 0

@@ -1,8 +1,8 @@
-"""What `s3haul cluster` shows: a line of progress, the summary of a merge, the state and the cost of a run."""
+"""What `s3haul cluster` shows: plan, progress, checks of nodes, the summary of a merge, the state and the cost of a run."""
 
 import json as jsonlib
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,17 +14,38 @@ from s3haul.models import State
 
 if TYPE_CHECKING:  # help stays fast
     from s3haul.cluster.audit import Totals
+    from s3haul.cluster.checks import NodeCheck
     from s3haul.cluster.description import RunDescription
     from s3haul.cluster.directory import RunDirectory
     from s3haul.cluster.driver import Progress
     from s3haul.cluster.records import Marker
     from s3haul.cluster.survey import Survey
 
-FEW = 10  # attempts or nodes that are shown one by one
+MAX_ROWS = 10  # attempts or nodes that are shown one by one
+
+
+def print_plan(directory: "RunDirectory", run: "RunDescription", *, json: bool) -> None:
+    """Print what was planned."""
+    if run.external_id_apart:
+        streams.print_message(
+            "! Every worker needs the External ID in its environment, as S3HAUL_EXTERNAL_ID."
+        )
+    if json:
+        plan = {"shards": run.shards, "objects": run.objects, "bytes": run.bytes, "filtered": run.filtered}
+        streams.print_line(
+            jsonlib.dumps({"schema": 1, "run": run.run_id, "directory": str(directory.root), **plan})
+        )
+        return
+    objects, size = human_count(run.objects, "object"), human_bytes(run.bytes)
+    streams.print_line(f"{show(run.url)} -> {show(run.destination)}")
+    streams.print_line(f"  planned   {objects}, {size}, in {human_count(run.shards, 'shard')}")
+    if run.filtered:
+        streams.print_line(f"  filtered  {human_count(run.filtered, 'object')}")
+    streams.print_line(f"  next      s3haul cluster run {show(str(directory.root))}")
 
 
 def progress_line(run: "RunDescription", before: "Progress", state: "Progress", seconds: float) -> str:
-    """All workers in one line; `before` is how far all was at the start."""
+    """The state of all workers in one line; `before` is the state at the start."""
     rate = max(0, state.bytes - before.bytes) / max(seconds, 1e-9)
     left = (
         f", {human_duration((run.bytes - state.bytes) / rate)} left"
@@ -37,7 +58,7 @@ def progress_line(run: "RunDescription", before: "Progress", state: "Progress", 
         if count
     )
     return (
-        f"{state.done:,} of {human_count(run.shards, 'shard')}, {state.running} under way,"
+        f"{state.done:,} of {human_count(run.shards, 'shard')}, {state.running} in progress,"
         f" {state.objects:,} of {human_count(run.objects, 'object')}, {human_bytes(state.bytes)} of"
         f" {human_bytes(run.bytes)}, {human_bytes(rate)}/s{left}{notes and f', {notes}'}"
     )
@@ -51,6 +72,35 @@ def shard_line(marker: "Marker") -> str:
         f"shard {marker.shard}: {objects}, {size} in {human_duration(marker.seconds)}"
         f" by attempt {marker.attempt}{f', {failed:,} failed' if failed else ''}"
     )
+
+
+def print_checks(checks: "Sequence[NodeCheck]", *, json: bool) -> None:
+    """Print what was found on each node."""
+    if json:
+        streams.print_line(jsonlib.dumps({"schema": 1, "nodes": [asdict(check) for check in checks]}))
+    else:
+        streams.print_report("\n".join(line for check in checks for line in _check_lines(check)))
+
+
+def _check_lines(check: "NodeCheck") -> Iterator[str]:
+    result = f"exit code {check.exit_code}" if check.exit_code else "no problems found"
+    yield f"{show(check.node)}: {result}"
+    for trouble in check.troubles:
+        yield f"  x {show(trouble['message'])}   [{trouble['id']}]"
+        yield f"    Fix: {show(trouble['hint'])}"
+    for finding in check.findings:
+        yield f"  {'x' if finding['level'] == 'error' else '!'} {show(finding['title'])}   [{finding['id']}]"
+        yield f"    {show(finding['who'])}: {show(finding['fix'])}"
+
+
+def print_merge(
+    directory: "RunDirectory", run: "RunDescription", totals: "Totals", summary: Mapping[str, Any] | None
+) -> None:
+    """Print the result of a merge: the summary as JSON if it is given, else lines."""
+    if summary is not None:
+        streams.print_line(jsonlib.dumps(summary))
+    else:
+        streams.print_report("\n".join(merge_lines(directory, run, totals)))
 
 
 def merge_lines(directory: "RunDirectory", run: "RunDescription", totals: "Totals") -> Iterator[str]:
@@ -84,30 +134,16 @@ def merge_lines(directory: "RunDirectory", run: "RunDescription", totals: "Total
         yield f"  next      s3haul cluster resume {show(str(directory.root))}"
 
 
-def status(root: Path, *, json: bool) -> int:
-    """Print how far a run is."""
+def print_state(root: Path, *, costs: bool, json: bool) -> None:
+    """Print how far a run is; with `costs` also what it took."""
     from s3haul.cluster.directory import RunDirectory  # noqa: PLC0415 - help stays fast
     from s3haul.cluster.survey import survey  # noqa: PLC0415 - same
 
     found = survey(RunDirectory(root))
     if json:
-        streams.put(jsonlib.dumps(as_object(found)))
+        streams.print_line(jsonlib.dumps(as_object(found)))
     else:
-        streams.put_report("\n".join(status_lines(found)))
-    return 0
-
-
-def report(root: Path, *, json: bool) -> int:
-    """Print what a run cost."""
-    from s3haul.cluster.directory import RunDirectory  # noqa: PLC0415 - help stays fast
-    from s3haul.cluster.survey import survey  # noqa: PLC0415 - same
-
-    found = survey(RunDirectory(root))
-    if json:
-        streams.put(jsonlib.dumps(as_object(found)))
-    else:
-        streams.put_report("\n".join((*status_lines(found), *cost_lines(found))))
-    return 0
+        streams.print_report("\n".join((*status_lines(found), *(cost_lines(found) if costs else ()))))
 
 
 def status_lines(found: "Survey") -> Iterator[str]:
@@ -117,13 +153,13 @@ def status_lines(found: "Survey") -> Iterator[str]:
     yield f"  planned   {human_count(run.objects, 'object')}, {human_bytes(run.bytes)}, in {human_count(run.shards, 'shard')}"
     done = f"{human_count(found.objects, 'object')}, {human_bytes(found.bytes)}"
     yield f"  done      {human_count(found.shards_done, 'shard')}, with {done}"
-    for each in found.under_way[:FEW]:
+    for each in found.under_way[:MAX_ROWS]:
         yield (
             f"  at work   shard {each.shard}, attempt {each.attempt}, {human_count(each.objects, 'object')},"
             f" {human_bytes(each.bytes)}, process {each.pid} on {show(each.node)}"
         )
-    if len(found.under_way) > FEW:
-        yield f"  at work   {len(found.under_way) - FEW:,} more"
+    if len(found.under_way) > MAX_ROWS:
+        yield f"  at work   {len(found.under_way) - MAX_ROWS:,} more"
     if found.retried:
         yield f"  retried   {human_count(len(found.retried), 'shard')}"
     yield from _reason_lines(found.skipped)
@@ -131,19 +167,19 @@ def status_lines(found: "Survey") -> Iterator[str]:
 
 
 def cost_lines(found: "Survey") -> Iterator[str]:
-    """The rest of the report."""
+    """How long shards took, and what was repeated."""
     shortest, median, longest = map(human_duration, found.quantiles())
     yield f"  a shard   took {shortest} at least, {median} in the middle, {longest} at most"
     if found.again:
-        yield f"  again     {human_count(found.again, 'object')} that a lost attempt had landed already"
-    for name, work in sorted(found.nodes.items(), key=lambda item: -item[1].bytes)[:FEW]:
+        yield f"  again     {human_count(found.again, 'object')} that a lost attempt had already downloaded"
+    for name, work in sorted(found.nodes.items(), key=lambda item: -item[1].bytes)[:MAX_ROWS]:
         size = f"{human_count(work.objects, 'object')}, {human_bytes(work.bytes)}"
         yield f"  node      {show(name)}: {human_count(work.shards, 'shard')}, {size}, {human_duration(work.seconds)} of work"
     for reason, count in found.retries.most_common():
         yield f"  requests  {count:,} were repeated: {reason}"
-    for warning, shards in found.warnings.most_common(FEW):
+    for warning, shards in found.warnings.most_common(MAX_ROWS):
         yield f"! {show(warning)} (in {human_count(shards, 'shard')})"
-    for event in found.events[-FEW:]:
+    for event in found.events[-MAX_ROWS:]:
         yield (
             f"  {event['event']:<9} shard {event['shard']}, attempt {event['number']}"
             f" on {show(event['node'] or 'an unknown node')}: {show(event['what'])}"

@@ -1,34 +1,41 @@
-"""`s3haul cluster run`, `shard` and `merge` at work: an executor, the driver, one display, one summary."""
+"""The work of `s3haul cluster plan`, `run`, `shard`, `merge` and `check`: calls `s3haul.cluster`, shows progress on stderr
+and the result on stdout. `cluster_output` makes the lines.
+"""
 
-import json
+import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
 
 from s3haul.cli import cluster_output, streams
 from s3haul.cli.haul import what_ended
+from s3haul.cli.listeners import status_line
 from s3haul.cluster import merge as merging
 from s3haul.cluster.audit import Totals
-from s3haul.cluster.description import with_external_id
+from s3haul.cluster.checks import NodeCheck, check_node, landmark
+from s3haul.cluster.cutting import ShardSize
+from s3haul.cluster.description import RunDescription, with_external_id
 from s3haul.cluster.directory import RunDirectory
 from s3haul.cluster.driver import Driver, DriverOptions, Progress
 from s3haul.cluster.executor import Executor
 from s3haul.cluster.local import LocalExecutor
 from s3haul.cluster.records import Marker
-from s3haul.cluster.runs import array_shards, work_on_shards
+from s3haul.cluster.runs import array_shards, plan_listing, refuse_what_cannot_be_shared, work_on_shards
 from s3haul.cluster.workplace import local_directory, remove_finished
+from s3haul.core.filters import nothing_selected
+from s3haul.core.stats import Stats
 from s3haul.core.text import human_count, show
 from s3haul.errors import InterruptedRunError, UsageError
-from s3haul.options import OutputOptions
-from s3haul.progress import Status
+from s3haul.options import AccessOptions, DestinationOptions, SourceOptions, TransferOptions
+from s3haul.progress import Quiet
 
 
-class Where(NamedTuple):
-    """What runs the workers, and how many."""
+class Pool(NamedTuple):
+    """What runs the workers, and how many; None is one per CPU."""
 
     executor: str
     workers: int | None
@@ -43,7 +50,7 @@ class Where(NamedTuple):
 
 @contextmanager
 def _signals() -> Iterator[None]:
-    """INT, TERM and HUP end what is under way as an error that tells how to go on; local workers end with it."""
+    """INT, TERM and HUP raise an error that says how to resume; local workers end with this process."""
 
     def end(number: int, _frame: object) -> None:
         raise InterruptedRunError(number, "Interrupted.", hint="the same command again resumes")
@@ -57,53 +64,96 @@ def _signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def plan(
+    root: Path,
+    source: SourceOptions,
+    where: DestinationOptions,
+    *,
+    access: AccessOptions,
+    transfer: TransferOptions,
+    size: tuple[int, int],
+    node_local: bool,
+    json: bool,
+) -> int:
+    """List the source and write the plan; `size` is objects and bytes of a shard. Returns the exit code."""
+    refuse_what_cannot_be_shared(access, transfer)  # before any file is created
+    directory = RunDirectory.create(root)
+    listener = Quiet(Stats(), sys.stderr, colour=streams.colour_allowed(sys.stderr))
+    made: list[RunDescription] = []
+
+    async def main() -> None:
+        run = await plan_listing(
+            directory,
+            source,
+            where,
+            access=access,
+            transfer=transfer,
+            size=ShardSize(objects=size[0], bytes=size[1]),
+            node_local=node_local,
+            on_event=listener.observe,
+            progress=lambda planned: status.update(
+                lambda _: f"listed {human_count(planned.objects, 'object')}"
+            ),
+        )
+        made.append(run)
+
+    with status_line(shown=not json) as status:
+        error = what_ended(main())
+    if error is not None:
+        raise error
+    if not made[0].objects:
+        nothing = nothing_selected(made[0].transfer.filters, made[0].filtered)
+        streams.print_message(f"! {nothing}   [S3H-S3-19]")
+    cluster_output.print_plan(directory, made[0], json=json)
+    return 0
+
+
 @_signals()
-def run(root: Path, where: Where, attempts: int, hung_after: float, output: OutputOptions) -> int:
-    """Drive, then merge; returns the exit code. Raises what ended the run early."""
+def run(root: Path, pool: Pool, attempts: int, hung_after: float, *, json: bool) -> int:
+    """Have all shards hauled, then merge. Returns the exit code; raises the error that ended the run early."""
     directory = RunDirectory(root)
     plan = directory.describe()
     with_external_id(plan)
     options = DriverOptions(most_attempts=attempts, hung_after=hung_after)
-    status = Status(sys.stderr, terminal=streams.is_terminal(sys.stderr), shown=not output.json)
-
-    def tell(text: str) -> None:
-        with streams.unheard(sys.stderr):
-            status.say(f"! {show(text)}")
-
     states: list[Progress] = []  # the first one
 
     def progress(state: Progress) -> None:
         states[:] = states or [state]
-        with streams.unheard(sys.stderr):
-            status.update(lambda seconds: cluster_output.progress_line(plan, states[0], state, seconds))
+        status.update(lambda seconds: cluster_output.progress_line(plan, states[0], state, seconds))
 
-    try:
-        # What Ray has to say goes to stdout, which is for the summary.
-        with (
-            directory.driving(),
-            redirect_stdout(sys.stderr),
-            closing(_executor(directory, where)) as executor,
-        ):
-            state = Driver(directory, plan, executor, options, tell=tell, progress=progress).drive()
-        remove_finished(where.local_root, plan.run_id, directory.is_done)
-    finally:
-        with streams.unheard(sys.stderr):
-            status.close()
+    # Ray prints to stdout, which is for the summary.
+    with (
+        status_line(shown=not json) as status,
+        directory.driving(),
+        redirect_stdout(sys.stderr),
+        closing(_executor(directory, pool)) as executor,
+    ):
+        driver = Driver(
+            directory,
+            plan,
+            executor,
+            options,
+            tell=lambda text: status.say(f"! {show(text)}"),
+            progress=progress,
+        )
+        state = driver.drive()
+    remove_finished(pool.local_root, plan.run_id, directory.is_done)
     if state.poisoned:
         given_up = human_count(state.poisoned, "shard")
-        streams.tell(f"x {given_up} of {state.shards:,} could not be finished   [S3H-RUN-05]")
-        streams.tell(f"  Fix: see s3haul cluster report {show(str(root))}; then s3haul cluster resume")
+        streams.print_message(f"x {given_up} of {state.shards:,} could not be finished   [S3H-RUN-05]")
+        streams.print_message(
+            f"  Fix: see s3haul cluster report {show(str(root))}; then s3haul cluster resume"
+        )
         return 1
-    return merge(root, output)
+    return merge(root, json=json)
 
 
-def _executor(directory: RunDirectory, where: Where) -> Executor:
-    local = where.local_root
-    if where.executor == "ray":
+def _executor(directory: RunDirectory, pool: Pool) -> Executor:
+    if pool.executor == "ray":
         from s3haul.cluster.ray import RayExecutor  # noqa: PLC0415 - an extra
 
-        return RayExecutor(directory.root, local, where.workers, where.ray_address)
-    return LocalExecutor(directory.root, local, where.workers or os.cpu_count() or 1)
+        return RayExecutor(directory.root, pool.local_root, pool.workers, pool.ray_address)
+    return LocalExecutor(directory.root, pool.local_root, pool.workers or os.cpu_count() or 1)
 
 
 def shard(root: Path, text: str, workers: int | None, local: Path | None) -> int:
@@ -119,40 +169,48 @@ def shard(root: Path, text: str, workers: int | None, local: Path | None) -> int
     if (error := what_ended(main())) is not None:
         raise error
     for marker in markers:
-        streams.put(cluster_output.shard_line(marker))
+        streams.print_line(cluster_output.shard_line(marker))
     codes = {marker.exit_code for marker in markers}
     return next((code for code in (70, 4, 1, 3) if code in codes), 0)
 
 
 def merge_here(root: Path) -> int:
-    """On one node of a run whose objects are on disks of the nodes: the journal of what is here."""
+    """With --node-local, on one node: write the journal of the objects on its disk."""
     directory = RunDirectory(root)
     plan = directory.describe()
     if not plan.node_local:
         raise UsageError("The objects are in one place.", hint=f"s3haul cluster merge {root}")
     count = merging.merge_here(directory, plan, os.uname().nodename)
-    streams.put(f"{show(plan.destination)}: {human_count(count, 'object')} on this node")
+    streams.print_line(f"{show(plan.destination)}: {human_count(count, 'object')} on this node")
     return 0
 
 
 @_signals()
-def merge(root: Path, output: OutputOptions) -> int:
+def merge(root: Path, *, json: bool) -> int:
     """Merge; prints the summary and returns the exit code."""
     directory = RunDirectory(root)
     plan = directory.describe()
-    status = Status(sys.stderr, terminal=streams.is_terminal(sys.stderr), shown=not output.json)
 
     def progress(totals: Totals) -> None:
-        with streams.unheard(sys.stderr):
-            status.update(lambda _: f"merging: {totals.objects:,} of {plan.objects:,} objects")
+        status.update(lambda _: f"merging: {totals.objects:,} of {plan.objects:,} objects")
 
-    try:
+    with status_line(shown=not json) as status:
         totals = merging.merge(directory, plan, progress=progress)
-    finally:
-        with streams.unheard(sys.stderr):
-            status.close()
-    if output.json:
-        streams.put(json.dumps(merging.summary_of(plan, totals)))
-    else:
-        streams.put_report("\n".join(cluster_output.merge_lines(directory, plan, totals)))
+    cluster_output.print_merge(directory, plan, totals, merging.summary_of(plan, totals) if json else None)
     return totals.exit_code
+
+
+def check(root: Path, pool: Pool, *, json: bool) -> int:
+    """Check where the workers run; prints the result of each node. Returns the worst exit code, of which 3 is the least."""
+    directory = RunDirectory(root)
+    checks: Sequence[NodeCheck]
+    with landmark(directory.describe()) as mark:
+        if pool.executor == "ray":
+            from s3haul.cluster.ray import check_nodes  # noqa: PLC0415 - an extra
+
+            with redirect_stdout(sys.stderr):  # as above
+                checks = check_nodes(pool.ray_address, directory.root, pool.local_root, mark)
+        else:
+            checks = [asyncio.run(check_node(directory.root, pool.local_root, mark))]
+    cluster_output.print_checks(checks, json=json)
+    return max((check.exit_code for check in checks), key=lambda code: (code != 3, code), default=0)

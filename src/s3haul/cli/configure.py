@@ -4,15 +4,17 @@ It converts flags to changes of one profile; `s3haul.aws.config` edits and saves
 """
 
 import json as jsonlib
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import Annotated
+from difflib import get_close_matches
+from typing import Annotated, Any
 
 import typer
 
-from s3haul.cli import flags, streams, variables
-from s3haul.cli.commands import Grouped, load
-from s3haul.cli.loading import quick_imports
-from s3haul.cli.records import access_options
+from s3haul.cli import flags, streams
+from s3haul.cli.commands import Grouped, load, quick_imports
+from s3haul.cli.parsing import access_options
 from s3haul.core.text import show as shown
 
 EPILOG = """\b
@@ -43,7 +45,7 @@ def register(app: typer.Typer) -> None:
     """Add the command and its subcommand to the application."""
     group = typer.Typer(rich_markup_mode=None)
     group.callback(invoke_without_command=True, epilog=EPILOG)(configure)
-    group.command("show", cls=Grouped, epilog=SHOW_EPILOG, context_settings=variables.SETTINGS)(show)
+    group.command("show", cls=Grouped, epilog=SHOW_EPILOG, context_settings=flags.SETTINGS)(show)
     app.add_typer(group, name="configure")
 
 
@@ -88,32 +90,24 @@ def configure(
     given = {name: value for name, value in wanted.items() if value is not None}
     edit, warnings = recipe.plan(profile, given)
     for warning in warnings:
-        streams.tell(f"! {shown(warning)}")
+        streams.print_message(f"! {shown(warning)}")
     where = f"profile {shown(profile)} in {shown(str(edit.path))}"
     if not edit.changes:
-        streams.tell(f"{where} has these settings already: nothing to change")
+        streams.print_message(f"{where} has these settings already: nothing to change")
     elif dryrun:
-        streams.put("\n".join(shown(line) for line in config_edit.diff(edit)))
+        streams.print_line("\n".join(shown(line) for line in config_edit.diff(edit)))
     else:
         kept = config_edit.save(edit)
         before = f"; the previous version is {shown(str(kept))}" if kept else ""
-        streams.tell(f"{where} was written{before}")
+        streams.print_message(f"{where} was written{before}")
     return 0
 
 
+@flags.with_access_flags(without=("sts_endpoint_url", "allow_plain_http"))
 def show(
     context: typer.Context,
     *,
-    profile: flags.Profile = None,
-    role_arn: flags.RoleArn = None,
-    external_id: flags.ExternalId = None,
-    source_profile: flags.SourceProfile = None,
-    role_session_name: flags.SessionName = None,
-    duration_seconds: flags.Duration = None,
-    mfa_serial: flags.MfaSerial = None,
-    region: flags.Region = None,
-    endpoint_url: flags.EndpointUrl = None,
-    ca_bundle: flags.CaBundle = None,
+    access: flags.Access,
     json: flags.Json = False,
 ) -> int:
     """Print every effective setting and where it comes from: a flag, a variable, or a section of a file.
@@ -121,25 +115,40 @@ def show(
     Takes the access flags of cp, and also shows S3HAUL_ variables for its other flags. Sends nothing. Only the length of
     the External ID is shown.
     """
-    given = dict(locals())
     with quick_imports():
         from s3haul.aws.config.effective import Row, effective  # noqa: PLC0415 - start-up stays fast
         from s3haul.aws.config.origins import Origin  # noqa: PLC0415 - same
 
-    access = access_options(given)
     params = load("cp").params
-    rows = effective(access)
+    rows = effective(access_options(access))
     shown_already = {param.name for param in context.command.params}
-    for name, setting in variables.given(params).items():
+    for name, setting in set_by_variables(params).items():
         if name not in shown_already:
-            rows.append(Row(name, setting, Origin.ENVIRONMENT, variables.name_of(name)))
-    for problem in variables.unknown(params):
-        streams.tell(f"! {shown(problem)}")
+            rows.append(Row(name, setting, Origin.ENVIRONMENT, flags.variable_of(name)))
+    for problem in unknown_variables(params):
+        streams.print_message(f"! {shown(problem)}")
     if json:
-        streams.put(jsonlib.dumps({"schema": 1, "settings": [asdict(row) for row in rows]}))
+        streams.print_line(jsonlib.dumps({"schema": 1, "settings": [asdict(row) for row in rows]}))
         return 0
     for row in rows:
         value = "not set" if row.value is None else shown(row.value)
         place = f"{row.origin.value}: {shown(row.where)}" if row.where else row.origin.value
-        streams.put(f"{row.name:<18} {value:<48} {place}")
+        streams.print_line(f"{row.name:<18} {value:<48} {place}")
     return 0
+
+
+def set_by_variables(params: list[Any], environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The flags in `params` that an environment variable sets, with their values."""
+    names = (param.name for param in params if getattr(param, "allow_from_autoenv", False))
+    return {name: environ[flags.variable_of(name)] for name in names if environ.get(flags.variable_of(name))}
+
+
+def unknown_variables(params: list[Any], environ: Mapping[str, str] = os.environ) -> Iterator[str]:
+    """A message for each S3HAUL_ variable that does not belong to a flag."""
+    known = [param.name.upper() for param in params if getattr(param, "allow_from_autoenv", False)]
+    for name in sorted(environ):
+        flag = name.removeprefix(f"{flags.PREFIX}_")
+        if flag != name and flag not in known:
+            near = get_close_matches(flag, known, n=1, cutoff=0.75)
+            guess = f"; did you mean {flags.variable_of(near[0])} ?" if near else ""
+            yield f"{name} has no effect: there is no such flag{guess}"

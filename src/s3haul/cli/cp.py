@@ -5,10 +5,10 @@ Converts flags to options; `cli.haul` does the run.
 
 import typer
 
-from s3haul.cli import flags, parsing, records, selection, selection_flags, variables
-from s3haul.cli.commands import Grouped
+from s3haul.cli import flags, parsing, selection, selection_flags
+from s3haul.cli.commands import Grouped, quick_imports
 from s3haul.cli.flags import LogFormats, Transports
-from s3haul.cli.loading import quick_imports
+from s3haul.cli.locations import demand_one_object, parse_destination, refuse_swapped
 from s3haul.cli.selection_flags import ListFormats
 from s3haul.errors import UsageError
 from s3haul.options import Existing
@@ -29,32 +29,22 @@ To resume an interrupted run, give the same command again. Every flag can also b
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command("cp", cls=Grouped, epilog=EPILOG, context_settings=variables.SETTINGS)(cp)
+    app.command("cp", cls=Grouped, epilog=EPILOG, context_settings=flags.SETTINGS)(cp)
 
 
+@flags.with_access_flags()
 def cp(
     ctx: typer.Context,
     source: flags.Source,
     dest: flags.Dest,
     *,
-    profile: flags.Profile = None,
-    role_arn: flags.RoleArn = None,
-    external_id: flags.ExternalId = None,
-    source_profile: flags.SourceProfile = None,
-    role_session_name: flags.SessionName = None,
-    duration_seconds: flags.Duration = None,
-    mfa_serial: flags.MfaSerial = None,
-    region: flags.Region = None,
-    endpoint_url: flags.EndpointUrl = None,
-    sts_endpoint_url: flags.StsEndpointUrl = None,
-    ca_bundle: flags.CaBundle = None,
-    allow_plain_http: flags.PlainHttp = False,
+    access: flags.Access,
     no_sign_request: flags.NoSignRequest = False,
     owner_profile: flags.OwnerProfile = None,
     credential_patience: flags.CredentialPatience = 900.0,
-    recursive: flags.Recursive = False,
-    include: flags.Include = None,
-    exclude: flags.Exclude = None,
+    recursive: selection_flags.Recursive = False,
+    include: selection_flags.Include = None,
+    exclude: selection_flags.Exclude = None,
     include_from: selection_flags.IncludeFrom = None,
     exclude_from: selection_flags.ExcludeFrom = None,
     min_size: selection_flags.MinSize = None,
@@ -71,21 +61,21 @@ def cp(
     version_id: selection_flags.VersionId = None,
     at: selection_flags.At = None,
     all_versions: selection_flags.AllVersions = False,
-    request_payer: flags.RequestPayer = None,
-    expected_bucket_owner: flags.BucketOwner = None,
-    page_size: flags.PageSize = 1000,
+    request_payer: selection_flags.RequestPayer = None,
+    expected_bucket_owner: selection_flags.BucketOwner = None,
+    page_size: selection_flags.PageSize = 1000,
     sse: flags.Sse = None,
     sse_kms_key_id: flags.SseKey = None,
     require_checksum: flags.RequireChecksum = False,
     existing: flags.ExistingFiles = Existing.VERIFY,
-    force_glacier_transfer: flags.ForceGlacier = False,
+    force_glacier_transfer: selection_flags.ForceGlacier = False,
     reconcile: selection_flags.Reconcile = False,
-    fail_if_empty: flags.FailIfEmpty = False,
+    fail_if_empty: selection_flags.FailIfEmpty = False,
     concurrency: flags.Concurrency = 256,
-    list_concurrency: flags.ListConcurrency = 32,
-    max_rps: flags.MaxRps = None,
-    max_kms_rps: flags.MaxKmsRps = None,
-    bwlimit: flags.BwLimit = None,
+    list_concurrency: selection_flags.ListConcurrency = 32,
+    max_rps: selection_flags.MaxRps = None,
+    max_kms_rps: selection_flags.MaxKmsRps = None,
+    bwlimit: selection_flags.BwLimit = None,
     max_transfer: selection_flags.MaxTransfer = None,
     max_duration: selection_flags.MaxDuration = None,
     transport: flags.Transport = Transports.AUTO,
@@ -101,35 +91,43 @@ def cp(
     metrics_port: flags.MetricsPort = None,
     metrics_address: flags.MetricsAddress = "127.0.0.1",
     no_overwrite: flags.NoOverwrite = False,
-    moot: flags.Moot = False,
-    moot_value: flags.MootValue = None,
+    ignored: flags.Ignored = False,
+    ignored_value: flags.IgnoredValue = None,
 ) -> int:
     """Copy objects to local disk, verified and resumable.
 
     The journal of the run is in DEST/.s3haul. A download cannot choose an encryption, so --sse and --sse-kms-key-id
     demand one: an object that is stored with another encryption fails.
     """
-    given = dict(locals())
-    parsing.refuse_swapped(source, dest)
-    what = records.source_options(given)
-    access, transfer = records.access_options(given), records.transfer_options(given, ctx.obj, what)
-    output = records.output_options(given)
+    given = locals() | access
+    refuse_swapped(source, dest)
+    what = parsing.source_options(given)
+    who, transfer = parsing.access_options(given), parsing.transfer_options(given, ctx.obj, what)
+    output = parsing.output_options(given)
     if save_plan is not None and (not (dryrun and what.recursive) or all_versions):
-        raise UsageError("--save-plan goes with --dryrun, of a bucket or a prefix, and not of all versions.")
+        raise UsageError(
+            "--save-plan needs --dryrun and a bucket or a prefix, and cannot be used with --all-versions."
+        )
     to_stdout = dest == "-"
-    if (to_stdout or dryrun) and variables.is_typed(ctx, "metrics_port"):
+    if (to_stdout or dryrun) and flags.is_typed(ctx, "metrics_port"):
         raise UsageError("--metrics-port serves the metrics of a haul into files.")
     if to_stdout:
-        parsing.demand_one_object(what, other_output=json or dryrun, filters=selection.is_narrowed(transfer))
-    where = None if to_stdout else parsing.parse_destination(dest, what, force=force)
+        demand_one_object(what, other_output=json or dryrun, filters=selection.is_narrowed(transfer))
+    where = None if to_stdout else parse_destination(dest, what, force=force)
     with quick_imports():
-        from s3haul.cli import haul, lists, stdout  # noqa: PLC0415 - help and usage errors stay fast
-        from s3haul.cli.logfile import opened_log  # noqa: PLC0415 - same
+        from s3haul.cli import haul  # noqa: PLC0415 - help and usage errors stay fast
+        from s3haul.cli.listeners import opened_log  # noqa: PLC0415 - same
 
     with (
         opened_log(log_file, ctx.obj, as_json=output.json_log) as log,
-        lists.opened(what, files_from, files_format, files_encoding, inventory=inventory, plan=plan) as what,
+        selection.opened_list(
+            what, files_from, files_format, files_encoding, inventory=inventory, plan=plan
+        ) as what,
     ):
         if where is None:
-            return stdout.run(access, what, transfer, log)
-        return (haul.preview if dryrun else haul.run)(access, what, transfer, where, output, log=log)
+            return haul.write_to_stdout(who, what, transfer, log)
+        if not dryrun:
+            return haul.run(who, what, transfer, where, output, log=log)
+        from s3haul.cli import dry_run  # noqa: PLC0415 - only imported if it is needed
+
+        return dry_run.run(who, what, transfer, where, output, log=log)

@@ -108,9 +108,9 @@ def _to_type(directory: Path, cloud: dict[str, Any]) -> Iterator[str]:
     source = f"s3://{cloud['bucket']}"
     yield f"An embedded AWS with {source} ({cloud['objects']} objects) runs until Ctrl-C. In another terminal:"
     yield ""
-    # A variable of this name may be there already, and would win over the profile.
-    told = _variables(directory) | {"AWS_CA_BUNDLE": cloud["ca_path"]}
-    variables = " ".join(f"{name}={shlex.quote(value)}" for name, value in told.items())
+    # If this variable is already set in the other terminal, it would have precedence over the profile.
+    shown = _variables(directory) | {"AWS_CA_BUNDLE": cloud["ca_path"]}
+    variables = " ".join(f"{name}={shlex.quote(value)}" for name, value in shown.items())
     yield f"  export {variables}"
     for arguments in (
         f"check {source} ./demo-data --profile export",

@@ -1,16 +1,26 @@
 """The command-line flags, as annotated types that the commands share. `parsing` converts their values to options.
 
-Flags of the AWS CLI keep their names and meaning.
+Flags of the AWS CLI keep their names and meaning. Every flag of `cp` can also be set by an environment variable,
+`S3HAUL_<FLAG>`; the command line has precedence.
 """
 
+import os
+import re
+from collections.abc import Callable, Collection
 from enum import StrEnum
+from functools import wraps
+from inspect import Parameter, signature
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from s3haul.cli.completion import profiles
 from s3haul.options import Existing
+
+PREFIX = "S3HAUL"
+SETTINGS = {"auto_envvar_prefix": PREFIX}
+_AWS_FILES = (("AWS_CONFIG_FILE", "~/.aws/config"), ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
+_AWS_SECTION = re.compile(r"^\[\s*(?:profile\s+)?[\"']?([^\]\"'\s]+)[\"']?\s*\]", re.MULTILINE)
 
 
 class LogFormats(StrEnum):
@@ -28,8 +38,22 @@ class Transports(StrEnum):
     SDK = "sdk"
 
 
+def profiles(incomplete: str) -> list[str]:
+    """For completion by a shell: the AWS profiles that begin with `incomplete`.
+
+    Reads only the section lines of the files: an SDK would be too slow for every TAB.
+    """
+    found = set()
+    for variable, usual in _AWS_FILES:
+        try:
+            text = Path(os.environ.get(variable) or usual).expanduser().read_text("utf-8", "replace")
+        except (OSError, RuntimeError):  # RuntimeError: there is no home directory
+            continue
+        found |= set(_AWS_SECTION.findall(text))
+    return sorted(name for name in found if name.startswith(incomplete))
+
+
 _ACCESS = "Access"
-_WHAT = "Selection"
 _HOW = "Transfer"
 _OUT = "Output"
 
@@ -71,11 +95,14 @@ SessionName = Annotated[
 ]
 Duration = Annotated[
     int | None,
-    typer.Option("--duration-seconds", help="Length of one session, 900 to 43200.", rich_help_panel=_ACCESS),
+    typer.Option(
+        "--duration-seconds", help="Length of one session in seconds, 900 to 43200.", rich_help_panel=_ACCESS
+    ),
 ]
 MfaSerial = Annotated[str | None, typer.Option(help="MFA device of the caller.", rich_help_panel=_ACCESS)]
 Region = Annotated[
-    str | None, typer.Option(help="AWS region; that of the bucket is detected.", rich_help_panel=_ACCESS)
+    str | None,
+    typer.Option(help="AWS region; the region of the bucket is detected.", rich_help_panel=_ACCESS),
 ]
 EndpointUrl = Annotated[
     str | None, typer.Option(help="S3 endpoint other than AWS; not used for STS.", rich_help_panel=_ACCESS)
@@ -88,6 +115,47 @@ PlainHttp = Annotated[
     bool,
     typer.Option("--allow-plain-http", help="Allow http:// to other machines.", rich_help_panel=_ACCESS),
 ]
+
+# The access flags that most commands have, with their defaults.
+_SHARED: dict[str, tuple[Any, Any]] = {
+    "profile": (Profile, None),
+    "role_arn": (RoleArn, None),
+    "external_id": (ExternalId, None),
+    "source_profile": (SourceProfile, None),
+    "role_session_name": (SessionName, None),
+    "duration_seconds": (Duration, None),
+    "mfa_serial": (MfaSerial, None),
+    "region": (Region, None),
+    "endpoint_url": (EndpointUrl, None),
+    "sts_endpoint_url": (StsEndpointUrl, None),
+    "ca_bundle": (CaBundle, None),
+    "allow_plain_http": (PlainHttp, False),
+}
+Access = dict[str, Any]
+
+
+def with_access_flags(*, without: Collection[str] = ()) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Gives a command the shared access flags in place of its parameter `access`, which gets their values by name."""
+    flags = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        for name, (annotation, default) in _SHARED.items()
+        if name not in without
+    ]
+
+    def decorate(command: Callable[..., int]) -> Callable[..., int]:
+        @wraps(command)
+        def with_access(**values: Any) -> int:
+            return command(access={flag.name: values.pop(flag.name) for flag in flags}, **values)
+
+        own = signature(command)
+        parameters = [
+            each for one in own.parameters.values() for each in (flags if one.name == "access" else [one])
+        ]
+        vars(with_access)["__signature__"] = own.replace(parameters=parameters)
+        return with_access
+
+    return decorate
+
 
 NoSignRequest = Annotated[
     bool,
@@ -115,28 +183,6 @@ CredentialPatience = Annotated[
     ),
 ]
 
-Recursive = Annotated[
-    bool,
-    typer.Option(
-        "--recursive", "-r", "-R", help="SOURCE is a prefix: copy everything below it.", rich_help_panel=_WHAT
-    ),
-]
-Include = Annotated[
-    list[str] | None,
-    typer.Option(metavar="PATTERN", help="Copy these; the last match decides.", rich_help_panel=_WHAT),
-]
-Exclude = Annotated[
-    list[str] | None,
-    typer.Option(metavar="PATTERN", help="Do not copy these; the last match decides.", rich_help_panel=_WHAT),
-]
-RequestPayer = Annotated[
-    str | None, typer.Option(metavar="requester", help="Pay for the requests.", rich_help_panel=_WHAT)
-]
-BucketOwner = Annotated[
-    str | None,
-    typer.Option("--expected-bucket-owner", help="Account that must own the bucket.", rich_help_panel=_WHAT),
-]
-PageSize = Annotated[int, typer.Option(min=1, max=1000, help="Keys per listing page.", rich_help_panel=_WHAT)]
 
 Sse = Annotated[
     str | None,
@@ -155,49 +201,9 @@ RequireChecksum = Annotated[
 ExistingFiles = Annotated[
     Existing, typer.Option(help="What to do with files that no earlier run wrote.", rich_help_panel=_HOW)
 ]
-ForceGlacier = Annotated[
-    bool, typer.Option("--force-glacier-transfer", help="Try archived objects too.", rich_help_panel=_WHAT)
-]
 
-FailIfEmpty = Annotated[
-    bool, typer.Option("--fail-if-empty", help="Exit 6 if no object is selected.", rich_help_panel=_WHAT)
-]
 Concurrency = Annotated[
     int, typer.Option(min=1, max=1024, help="Maximum number of parallel requests.", rich_help_panel=_HOW)
-]
-ListConcurrency = Annotated[
-    int,
-    typer.Option(
-        min=1,
-        max=1024,
-        help="List requests at a time, at most; 1: in the order of keys.",
-        rich_help_panel=_WHAT,
-    ),
-]
-MaxRps = Annotated[
-    float | None,
-    typer.Option(
-        "--max-rps", min=0.01, metavar="N", help="Maximum requests per second.", rich_help_panel=_WHAT
-    ),
-]
-MaxKmsRps = Annotated[
-    float | None,
-    typer.Option(
-        "--max-kms-rps",
-        min=0.01,
-        metavar="N",
-        help="Requests a second that cost a KMS call, at most.",
-        rich_help_panel=_WHAT,
-    ),
-]
-BwLimit = Annotated[
-    str | None,
-    typer.Option(
-        "--bwlimit",
-        metavar="RATE",
-        help="Maximum bytes per second: 500K, 10MB/s, 80Mb/s.",
-        rich_help_panel=_WHAT,
-    ),
 ]
 Transport = Annotated[
     Transports,
@@ -247,11 +253,14 @@ MetricsPort = Annotated[
     ),
 ]
 MetricsAddress = Annotated[
-    str, typer.Option(help="The address to serve them at; anybody there can read.", rich_help_panel=_OUT)
+    str,
+    typer.Option(
+        help="Address of the metrics; everybody who can connect to it can read them.", rich_help_panel=_OUT
+    ),
 ]
 
-# Flags of `aws s3 cp` and `aws` that change nothing here: what they ask for is done anyway, or is not done at all.
-Moot = Annotated[
+# Flags of `aws s3 cp` and `aws` that are accepted and change nothing.
+Ignored = Annotated[
     bool,
     typer.Option(
         *("--ignore-glacier-warnings", "--follow-symlinks", "--no-follow-symlinks", "--no-cli-pager"),
@@ -259,7 +268,7 @@ Moot = Annotated[
         allow_from_autoenv=False,
     ),
 ]
-MootValue = Annotated[
+IgnoredValue = Annotated[
     list[str] | None,
     typer.Option(
         *("--checksum-mode", "--source-region", "--cli-read-timeout", "--cli-connect-timeout", "--color"),
@@ -268,3 +277,13 @@ MootValue = Annotated[
     ),
 ]
 NoOverwrite = Annotated[bool, typer.Option("--no-overwrite", hidden=True, allow_from_autoenv=False)]
+
+
+def variable_of(flag: str) -> str:
+    """The environment variable of a flag; `flag` is the name of its Python parameter."""
+    return f"{PREFIX}_{flag.upper()}"
+
+
+def is_typed(ctx: Any, flag: str) -> bool:
+    """Whether the flag is on the command line. If a variable sets it, it is also set for commands that cannot use it."""
+    return getattr(ctx.get_parameter_source(flag), "name", "") == "COMMANDLINE"

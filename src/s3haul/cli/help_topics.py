@@ -3,18 +3,18 @@
 The pages of ids are generated from the code; tests compare the texts of topics with the code.
 """
 
+import csv
 import json
 from collections.abc import Iterator
 from importlib import resources
 from textwrap import wrap
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
 from s3haul.aws.setting_effects import EFFECTS
 from s3haul.cli import streams
 from s3haul.cli.commands import COMMANDS, load
-from s3haul.cli.reliability import reliability_text
 from s3haul.diagnose.reasons import REASONS
 from s3haul.diagnose.table import DIAGNOSES
 from s3haul.errors import UsageError
@@ -36,9 +36,20 @@ def topics(incomplete: str) -> list[str]:
 
 _UNTITLED = {
     "errors": "The pages of all error ids",
-    "reliability": "What can go wrong, and the test that proves what happens",
-    "dashboard": "A Grafana dashboard of these metrics, to be imported there",
+    "reliability": "What can go wrong, what happens then, and its test",
+    "dashboard": "A Grafana dashboard of the metrics",
 }
+
+_RELIABILITY_HEADINGS = {
+    "P": "What s3haul promises",
+    "F": "What can go wrong, and what a run does then",
+    "S": "Attacks and accidents, and the protection against them",
+}
+_RELIABILITY_FOOT = """\
+Each row names its test, below tests/ of the source. A simulator executes whole runs in virtual time, with faults,
+cancellations, kills and power losses from a seed: make simulate SEED=7. make torture runs 20,000 seeds, kills real runs at
+random times and tests outages; make torture-disk kills them at every system call, and simulates power losses of an ext4
+disk. The results are in benchmarks/reliability.md."""
 
 EPILOG = """\b
 Examples:
@@ -61,7 +72,7 @@ def help_topic(
 ) -> int:
     """Show the help on a topic, a command, or an error id."""
     if topic is None:
-        streams.put("\n".join(overview()))
+        streams.print_line("\n".join(overview()))
     elif topic in COMMANDS and topic not in TOPICS:
         load(topic).main(
             ["--help"],
@@ -70,12 +81,12 @@ def help_topic(
             help_option_names=["-h", "--help"],
         )
     else:
-        streams.put(topic_text(topic))
+        streams.print_line(topic_text(topic))
     return 0
 
 
 def overview() -> Iterator[str]:
-    """What can be asked for, a line each."""
+    """All topics, commands and kinds of ids."""
     yield "Topics: s3haul help TOPIC"
     for topic in TOPICS:
         title = _UNTITLED.get(topic) or topic_text(topic).partition("\n")[0]
@@ -92,7 +103,7 @@ def topic_text(topic: str) -> str:
     if topic == "errors":
         return "\n\n".join(_page(each) for each in sorted(DIAGNOSES))
     if topic == "reliability":
-        return reliability_text()
+        return _reliability()
     if topic == "settings":
         return _settings()
     text = _TEXTS.get(topic) or _SCHEMAS.get(topic)
@@ -111,9 +122,9 @@ def _settings() -> str:
 
 _ABOUT_SETTINGS = """Settings of the AWS SDKs: variable and effect of each
 
-A flag goes before a variable, a variable before the profile; an empty variable is none. A value that a setting
-cannot have ends the run before anything is sent. What is not used is told once a run (S3H-CFG-09). s3.NAME stands
-below s3 =, indented. `s3haul configure show` tells the values in effect and where they come from.
+A flag has precedence over a variable, a variable over the profile; an empty variable is not set. A value that a setting
+cannot have ends the run before anything is sent. A setting that is not used causes one warning (S3H-CFG-09). s3.NAME
+is written below s3 =, indented. `s3haul configure show` prints the effective values and where they come from.
 """
 
 
@@ -129,3 +140,44 @@ def _page(error_id: str) -> str:
     if slugs:
         lines.append(f"  in the manifest, objects with this error have the reason {' or '.join(slugs)}")
     return "\n".join(lines)
+
+
+class ReliabilityRow(NamedTuple):
+    """One row of the table: what can go wrong, what s3haul does then, and the test for it, as FILE::FUNCTION below tests/.
+
+    `promise` is the id of the promise that it belongs to, "-" for the promises themselves.
+    """
+
+    id: str
+    promise: str
+    problem: str
+    does: str
+    test: str
+
+
+def reliability_rows() -> list[ReliabilityRow]:
+    """All rows of the reliability table."""
+    text = (resources.files("s3haul.cli") / "topics" / "reliability.tsv").read_text("utf-8")
+    return [ReliabilityRow(*fields) for fields in csv.reader(text.splitlines(), delimiter="\t")]
+
+
+def _reliability() -> str:
+    """The table for people."""
+    return "\n".join(_reliability_lines())
+
+
+def _reliability_lines() -> Iterator[str]:
+    kind = ""
+    for row in reliability_rows():
+        if row.id[0] != kind:
+            if kind:
+                yield ""
+            kind = row.id[0]
+            yield f"{_RELIABILITY_HEADINGS[kind]}:"
+        promise = "" if row.promise == "-" else f" ({row.promise})"
+        file, _, test = row.test.partition("::")
+        yield f"  {row.id:<4}{row.problem}{promise}"
+        yield f"      {row.does}"
+        yield f"      {file}: {test.removeprefix('test_').replace('_', ' ')}"
+    yield ""
+    yield _RELIABILITY_FOOT

@@ -1,11 +1,13 @@
-"""`s3haul manifest`: prints one line per key of the latest listing, from the journal, as JSON or CSV."""
+"""`s3haul manifest`: prints one line per key of the latest listing, from the journal, as JSON, CSV or Parquet."""
 
 import csv
 import io
 import json
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from enum import StrEnum
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
@@ -19,16 +21,11 @@ COLUMNS = (
     *("checksum_algorithm", "checksum_type", "checksum_value", "sse", "kms_key_id", "storage_class"),
     *("content_type", "user_metadata", "detail", "computed"),
 )
-EPILOG = """\b
-Examples:
-  s3haul manifest ./data --state failed | jq -r .key
-  s3haul manifest ./data --format csv > manifest.csv
-  s3haul manifest ./data --format parquet > manifest.parquet
-"""
+PARQUET_GROUP = 50_000  # rows
 
 
 class States(StrEnum):
-    """The states of a key."""
+    """How a key ended."""
 
     DONE = "done"
     SKIPPED = "skipped"
@@ -60,23 +57,23 @@ def register(app: typer.Typer) -> None:
 def manifest(
     dest: flags.State,
     *,
-    state: Annotated[list[States] | None, typer.Option(help="Only keys that ended so.")] = None,
+    state: Annotated[list[States] | None, typer.Option(help="Only keys with this result.")] = None,
     form: Annotated[
-        Formats, typer.Option("--format", help="JSON lines; or one flat table, as CSV or Parquet.")
+        Formats, typer.Option("--format", help="JSON lines, or one table as CSV or Parquet.")
     ] = Formats.JSONL,
 ) -> int:
-    """Print what became of every listed key, as JSON lines, CSV or Parquet on stdout."""
+    """Print the result of every listed key, as JSON lines, CSV or Parquet on stdout."""
     from s3haul.journal import manifest_entries, manifest_lines  # noqa: PLC0415 - start-up stays fast
     from s3haul.journal.database import existing_journal  # noqa: PLC0415 - same
 
     path, states = existing_journal(dest), frozenset(state or States)
     if form is Formats.PARQUET:
-        _put_parquet(manifest_entries(path, states))
+        _put_parquet(map(flat, manifest_entries(path, states)))
         return 0
     csv_wanted = form is Formats.CSV
     lines = _csv_lines(manifest_entries(path, states)) if csv_wanted else manifest_lines(path, states)
     for line in lines:
-        streams.put(line)
+        streams.print_line(line)
     return 0
 
 
@@ -88,17 +85,57 @@ def flat(entry: dict[str, Any]) -> dict[str, Any]:
     return row | {"user_metadata": metadata and json.dumps(metadata)}
 
 
-def _put_parquet(entries: Iterator[dict[str, Any]]) -> None:
+def _put_parquet(rows: Iterator[dict[str, Any]]) -> None:
+    """One Parquet file on stdout, written group by group: memory does not grow with the number of rows."""
     if sys.stdout.isatty():
         raise UsageError("Parquet is not for a terminal.", hint="send it to a file: > manifest.parquet")
     try:
-        from s3haul.cli.parquet import put_parquet  # noqa: PLC0415 - a large library, which is optional
+        import pyarrow as pa  # noqa: PLC0415 - a large library, which is optional
+        from pyarrow.parquet import ParquetWriter  # noqa: PLC0415 - same
     except ModuleNotFoundError as missing:
         raise UsageError(
             f"--format parquet needs {missing.name}, which is not installed.",
             hint="pip install 's3haul[parquet]', or take --format csv",
         ) from None
-    put_parquet(COLUMNS, map(flat, entries))
+    types = {"size": pa.int64(), "last_modified": pa.timestamp("ms", tz="UTC")}
+    schema = pa.schema([(column, types.get(column, pa.string())) for column in COLUMNS])
+    with ParquetWriter(_Stdout(), schema, compression="zstd") as writer:
+        while group := [_typed(row) for row in islice(rows, PARQUET_GROUP)]:
+            writer.write_table(pa.Table.from_pylist(group, schema=schema))
+
+
+class _Stdout:
+    """The file that pyarrow writes to."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._written = 0
+
+    def write(self, data: bytes) -> int:
+        streams.write_bytes(data)
+        self._written += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self._written
+
+    def flush(self) -> None:
+        """Nothing is buffered."""
+
+    def close(self) -> None:
+        """Stdout stays open."""
+
+
+def _typed(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with a time instead of its text; what UTF-8 cannot encode is escaped."""
+    encodable = {name: _encodable(value) if isinstance(value, str) else value for name, value in row.items()}
+    modified = row["last_modified"]
+    return encodable | {"last_modified": modified and datetime.fromisoformat(modified)}
+
+
+def _encodable(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def _csv_lines(entries: Iterator[dict[str, Any]]) -> Iterator[str]:

@@ -1,69 +1,91 @@
-"""Converts the values of flags to options. Invalid values raise `UsageError`, before anything is opened."""
+"""From the flags of a command to the options that the API takes. Invalid values raise `UsageError`, before anything is
+opened.
 
-import re
-import shlex
-from pathlib import Path
+Each function takes the flags by name. A command that does not have a flag gets the default of the option.
+"""
 
-from s3haul.cli.spellings import meant
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from s3haul.cli import selection
+from s3haul.cli.flags import LogFormats
+from s3haul.cli.locations import parse_source
 from s3haul.core.rate import parse_rate
 from s3haul.errors import UsageError
-from s3haul.options import DestinationOptions, Existing, RoleOptions, SourceOptions
-from s3haul.policies.buckets import check_bucket
+from s3haul.options import AccessOptions, Existing, OutputOptions, RoleOptions, SourceOptions, TransferOptions
 
-_POINT = r"arn:[^/]+(?:(?<=outpost)/[^/]+)?[:/]accesspoint[:/][^/]+"
-_URL = re.compile(rf"s3://(?P<bucket>{_POINT}|[^/]+)(?:/(?P<key>.*))?", re.DOTALL)
+_SSE = ("aws:kms", "aws:kms:dsse", "AES256")
+_FILTERS = ("include", "exclude", "include_from", "exclude_from")
 
 
-def parse_source(
-    url: str,
-    *,
-    recursive: bool,
-    request_payer: str | None = None,
-    expected_bucket_owner: str | None = None,
-    page_size: int = 1000,
-) -> SourceOptions:
-    """Parse `s3://BUCKET[/PREFIX]`. A bucket, or a prefix that ends with "/", implies --recursive."""
-    match = _URL.fullmatch(url)
-    if match is None:
-        raise _not_a_source(url)
-    if request_payer not in {None, "requester"}:
-        raise UsageError("--request-payer takes one value: requester.")
-    if expected_bucket_owner is not None and not re.fullmatch(r"\d{12}", expected_bucket_owner, re.ASCII):
-        raise UsageError("--expected-bucket-owner takes an account number of 12 digits.")
-    check_bucket(match["bucket"])
-    prefix = match["key"] or ""
-    recursive = recursive or not prefix or prefix.endswith("/")
-    if recursive and prefix and not prefix.endswith("/"):
-        prefix += "/"
-    return SourceOptions(
-        bucket=match["bucket"],
-        prefix=prefix,
-        recursive=recursive,
-        request_payer=request_payer,
-        expected_bucket_owner=expected_bucket_owner,
-        page_size=page_size,
+def access_options(given: Mapping[str, Any]) -> AccessOptions:
+    """Who sends the requests, and to where."""
+    if given.get("no_sign_request") and (given["role_arn"] or given["source_profile"]):
+        raise UsageError("--no-sign-request and a role contradict each other.")
+    role = parse_role(
+        given["role_arn"],
+        given["external_id"],
+        given["role_session_name"],
+        given["duration_seconds"],
+        given.get("mfa_serial"),
+    )
+    converted: dict[str, Any] = {"role": role}
+    if "transport" in given:
+        converted["transport"] = given["transport"].value
+    return AccessOptions(**_fields_of(AccessOptions, given) | converted)
+
+
+def source_options(given: Mapping[str, Any]) -> SourceOptions:
+    """What to copy: the URL, and the flags that name a part or a version of it."""
+    source = parse_source(
+        given["source"],
+        recursive=given["recursive"],
+        request_payer=given["request_payer"],
+        expected_bucket_owner=given["expected_bucket_owner"],
+        page_size=given.get("page_size", 1000),
+    )
+    return selection.with_versions(
+        source,
+        version_id=given.get("version_id"),
+        at=given.get("at"),
+        all_versions=given.get("all_versions", False),
+        now=time.time(),
     )
 
 
-def _not_a_source(word: str) -> UsageError:
-    """A web URL may contain a signature, so the message does not show it."""
-    shown = "A web URL" if re.match("https?:", word, re.IGNORECASE) else repr(word)
-    did_you_mean = shlex.join(meant(word))
-    return UsageError(
-        f"{shown} is not an S3 source.",
-        hint=f"did you mean: {did_you_mean}"
-        if did_you_mean
-        else "write s3://BUCKET, s3://BUCKET/PREFIX/ or s3://BUCKET/KEY",
+def transfer_options(given: Mapping[str, Any], argv: Sequence[str], source: SourceOptions) -> TransferOptions:
+    """Which objects, and how they are fetched. `argv` has the order of the filters."""
+    sse = given.get("sse")
+    if sse is not None and sse not in _SSE:
+        raise UsageError(f"--sse takes {', '.join(_SSE)}.")
+    filters = {f"--{name.replace('_', '-')}": given.get(name) or () for name in _FILTERS}
+    listed = given.get("files_from") or given.get("plan")
+    converted: dict[str, Any] = {
+        "filters": selection.filters_in_order(argv, filters),
+        "conditions": selection.conditions(given, time.time()),
+        "existing": parse_existing(
+            given.get("existing", Existing.VERIFY), no_overwrite=given.get("no_overwrite", False)
+        ),
+        "bandwidth": parse_bwlimit(given.get("bwlimit")),
+        "max_transfer": selection.size("--max-transfer", given.get("max_transfer")),
+        "max_duration": selection.span("--max-duration", given.get("max_duration")),
+        "reconcile": selection.reconcile(source, listed, wanted=given.get("reconcile", False)),
+    }
+    return TransferOptions(**_fields_of(TransferOptions, given) | converted)
+
+
+def output_options(given: Mapping[str, Any]) -> OutputOptions:
+    """What is shown, and where it is written."""
+    return OutputOptions(
+        **_fields_of(OutputOptions, given)
+        | {
+            "progress": not given["no_progress"],
+            "json_log": given["log_format"] is LogFormats.JSON,
+            "plan": given["save_plan"],
+        }
     )
-
-
-def refuse_swapped(source: str, dest: str) -> None:
-    """Raise `UsageError` if the arguments are swapped, or an upload is intended."""
-    if dest.startswith("s3://") and not source.startswith("s3:"):
-        raise UsageError(
-            "The source is local and the destination is in S3.",
-            hint=f"s3haul only downloads: {shlex.join(('s3haul', 'cp', dest, source))}",
-        )
 
 
 def parse_role(
@@ -109,48 +131,10 @@ def parse_size(text: str, flag: str) -> int:
     """A number of bytes. Raises `UsageError`, which names the flag."""
     size = None if text.endswith("/s") else parse_rate(text)
     if size is None:
-        raise UsageError(f"{flag} {text!r} is no size.", hint="write 8M, 8MiB or 4GiB; a K is 1,024")
+        raise UsageError(f"{flag} {text!r} is not a size.", hint="write 8M, 8MiB or 4GiB; a K is 1,024")
     return size
 
 
-def parse_destination(dest: str, source: SourceOptions, *, force: bool) -> DestinationOptions:
-    """The destination: a directory, or for one object also a file name, as in `aws s3 cp`."""
-    if not dest:
-        raise UsageError(
-            "DEST is empty.", hint="give a directory (. is the current one); is a variable not set?"
-        )
-    if dest.startswith("s3://"):
-        raise UsageError("The destination must be local.", hint="s3haul only downloads")
-    path = Path(dest)
-    if _is_stream(path):
-        raise UsageError(
-            f"{dest} is not a directory or file.", hint="- as DEST writes one object to standard output"
-        )
-    if source.recursive or dest.endswith("/") or path.is_dir():
-        return DestinationOptions(root=path, force=force)
-    return DestinationOptions(root=path.parent, name=path.name, force=force)
-
-
-def _is_stream(path: Path) -> bool:
-    """Whether it is a device, or exists and is neither a directory nor a file (a FIFO, a socket)."""
-    if path.parts[:2] == ("/", "dev"):
-        return path.parts[:3] != ("/", "dev", "shm")
-    try:
-        return path.exists() and not (path.is_dir() or path.is_file())
-    except OSError:
-        return False  # opening the destination will report the error
-
-
-def demand_one_object(source: SourceOptions, *, other_output: bool, filters: bool) -> None:
-    """Raise `UsageError` unless the source is one object, and nothing else is written to standard output."""
-    if source.recursive:
-        raise UsageError(
-            "Only one object can be written to standard output, but the source is a bucket or a prefix.",
-            hint="give one key: s3haul cp s3://BUCKET/KEY -",
-        )
-    if other_output:
-        raise UsageError("Standard output is needed for the object.", hint="leave out --json and --dryrun")
-    if filters:
-        raise UsageError(
-            "Filters cannot be used with - as DEST: it takes one object.", hint="leave the filters out"
-        )
+def _fields_of(record: type[Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The flags that have the name of a field of the record."""
+    return {field.name: given[field.name] for field in fields(record) if field.name in given}

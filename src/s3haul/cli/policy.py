@@ -1,6 +1,6 @@
 """`s3haul policy` prints the policies of both accounts; `s3haul policy lint` checks existing policies.
 
-It converts flags to a grant, and prints the documents that `s3haul.policies` builds.
+Converts flags to a grant, and prints the documents that `s3haul.policies` builds.
 """
 
 import json as jsonlib
@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from s3haul.cli import flags, streams
+from s3haul.cli import flags, selection_flags, streams
 from s3haul.errors import UsageError
 from s3haul.policies.documents import Document, Grant, documents
 from s3haul.policies.grant import check_grant, compact
@@ -125,7 +125,7 @@ def policy(
     key_arn: Keys = None,
     versions: Versions = False,
     attributes: Attributes = False,
-    request_payer: flags.RequestPayer = None,
+    request_payer: selection_flags.RequestPayer = None,
     only: Only = None,
     form: Format = Formats.JSON,
 ) -> int:
@@ -156,9 +156,11 @@ def policy(
     )
     check_grant(grant, parts)
     chosen = {part: document for part, document in by_part(documents(grant)).items() if part in parts}
-    streams.put(_rendered(form, grant, chosen, alone=only is not None, request_payer=request_payer).rstrip())
+    streams.print_line(
+        _rendered(form, grant, chosen, alone=only is not None, request_payer=request_payer).rstrip()
+    )
     if new_external_id:
-        streams.tell(
+        streams.print_message(
             "! The new External ID is in the trust document. Give it to the caller, and do not log it."
         )
     return 0
@@ -178,7 +180,7 @@ def lint(
     Takes policy documents, the output of s3haul policy, and that of aws iam get-role, aws iam get-role-policy and
     aws kms get-key-policy. Exit code 0: no mistakes found. 1: findings. 2: a file cannot be read.
     """
-    from s3haul.cli.lint_output import lint_files  # noqa: PLC0415 - start-up stays fast
+    from s3haul.cli.policy_lint import lint_files  # noqa: PLC0415 - start-up stays fast
 
     return lint_files(files, account=account, region=region, json=json)
 

@@ -1,4 +1,4 @@
-"""`s3haul report`: one page about a destination, from its journal: for people, or as JSON for programs."""
+"""`s3haul report`: writes one page about a destination, from its journal, or the same as JSON or Markdown."""
 
 import json
 import os
@@ -26,7 +26,7 @@ Examples:
 
 
 class Formats(StrEnum):
-    """What the report is."""
+    """The format of the report."""
 
     HTML = "html"
     JSON = "json"
@@ -48,12 +48,12 @@ def report(
         str, typer.Option("--output", "-o", metavar="FILE", help="Where to write it; - is stdout.")
     ] = "report.html",
     form: Annotated[
-        Formats | None, typer.Option("--format", help="Else as FILE is named; html where that tells nothing.")
+        Formats | None, typer.Option("--format", help="Default: by the name of FILE, or html.")
     ] = None,
 ) -> int:
-    """Make a page about DEST: what is here, how it was checked, what is missing and why, and how the runs went.
+    """Write a page about DEST: which objects are here, how they were verified, what is missing and why, and all runs.
 
-    It is one file, which asks nothing of the network and can be read without JavaScript. Works during a run, too.
+    The page is one file that needs neither network nor JavaScript. Works during a run, too.
     """
     from s3haul.disk.lock import holder_of  # noqa: PLC0415 - help stays fast
     from s3haul.report.content import gather  # noqa: PLC0415 - same
@@ -62,10 +62,10 @@ def report(
     found = gather(dest, under_way=holder_of(dest) is not None)
     text = _written_as(form, found)
     if output == "-":
-        streams.put(text.removesuffix("\n"))
+        streams.print_line(text.removesuffix("\n"))
         return 0
     _replace(Path(output), text)
-    streams.put(f"{show(output)}: {_said(found)}; {human_bytes(len(text.encode()))}")
+    streams.print_line(f"{show(output)}: {_said(found)}; {human_bytes(len(text.encode()))}")
     return 0
 
 
@@ -76,7 +76,7 @@ def _written_as(form: Formats, found: "Report") -> str:
 
             return html(found)
         case Formats.JSON:
-            from s3haul.report.document import as_object  # noqa: PLC0415 - same
+            from s3haul.report.content import as_object  # noqa: PLC0415 - same
 
             return json.dumps(as_object(found)) + "\n"
         case Formats.MARKDOWN:
@@ -94,7 +94,7 @@ def _said(found: "Report") -> str:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write the file whole, for its owner only: it names keys. A reader sees the old one or the new one."""
+    """Replace the file in one step. Only the owner may read it, because it contains keys."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     flags_of_open = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:

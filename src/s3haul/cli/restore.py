@@ -1,4 +1,4 @@
-"""`s3haul restore`: a plan to ask archived objects back, for who may do it. It asks S3 for nothing."""
+"""`s3haul restore`: prints the commands to restore archived objects, for somebody with that permission. Sends no request."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -20,7 +20,7 @@ each. When the objects are restored, the s3haul cp command that skipped them fet
 
 
 class Formats(StrEnum):
-    """What a line is."""
+    """The format of a line."""
 
     BATCH = "batch"
     SHELL = "shell"
@@ -38,7 +38,7 @@ def restore(
         Formats, typer.Option("--format", help="CSV for S3 Batch Operations, or commands.")
     ] = Formats.BATCH,
     days: Annotated[int, typer.Option(min=1, max=3650, help="Commands only: days to keep the copies.")] = 7,
-    tier: Annotated[Tiers, typer.Option(help="Commands only: how fast, and how dear.")] = Tiers.BULK,
+    tier: Annotated[Tiers, typer.Option(help="Commands only: speed and price of the restore.")] = Tiers.BULK,
 ) -> int:
     """Print a plan that restores the archived objects which a run on DEST skipped."""
     from s3haul.journal import Reader  # noqa: PLC0415 - help stays fast
@@ -55,11 +55,15 @@ def restore(
             counted[0] += 1
             counted[1] += ref.size
             line = batch_line(bucket, ref)
-            streams.put(line if form is Formats.BATCH else shell_line(bucket, ref, days=days, tier=tier))
+            streams.print_line(
+                line if form is Formats.BATCH else shell_line(bucket, ref, days=days, tier=tier)
+            )
     for storage_class, (objects, size) in sorted(found.items()):
         waiting = WAITING[tier].get(storage_class)
         how_long = f", within {waiting} at tier {tier}" if waiting else ""
-        streams.tell(f"{storage_class}: {human_count(objects, 'object')}, {human_bytes(size)}{how_long}")
+        streams.print_message(
+            f"{storage_class}: {human_count(objects, 'object')}, {human_bytes(size)}{how_long}"
+        )
     if not found:
-        streams.tell("No archived object was skipped: there is nothing to restore.")
+        streams.print_message("No archived object was skipped: there is nothing to restore.")
     return 0

@@ -1,25 +1,38 @@
-"""From the flags that select objects into options: patterns in their order, sizes, ages, classes, regular expressions."""
+"""The flags that select objects, as options: patterns in their order, sizes, ages, classes, regular expressions, versions,
+and lists of objects (--files-from, --inventory, --plan).
 
+Also warns about a selection that is valid but probably a mistake.
+"""
+
+import os
 import re
+import shutil
+import stat
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, BinaryIO
 
-from s3haul.core.filters import Filters
+from s3haul.cli.selection_flags import Encodings, ListFormats
+from s3haul.core.filters import Filters, idle
 from s3haul.core.quantities import parse_moment, parse_size, parse_span
-from s3haul.errors import UsageError
-from s3haul.options import Conditions, SourceOptions, TransferOptions
+from s3haul.errors import SourceError, UsageError
+from s3haul.events import Warned
+from s3haul.options import Conditions, ListForm, ObjectList, SourceOptions, TransferOptions
 
+STDIN = "-"
 LARGEST_FILE = 16 << 20  # bytes of patterns
 _INCLUDES = frozenset({"--include", "--include-from"})
-# Of variables, which have no order: first what is excluded.
+# The order of those that come from variables: first what is excluded.
 _ORDER = ("--exclude", "--exclude-from", "--include", "--include-from")
 
 
 def filters_in_order(argv: Sequence[str], given: Mapping[str, Sequence[str]]) -> Filters:
-    """The patterns of the flags in `given`, in the order of the command line, which the parsed lists no longer tell.
+    """The patterns of the flags in `given`, in the order of the command line; the parsed lists do not have it.
 
-    Those of a variable, which is used where the flag is not, go before. Raises `UsageError` for an unreadable file.
+    Patterns of a variable (used if the flag is not given) come first. Raises `UsageError` for an unreadable file.
     """
     found: list[tuple[str, str]] = []
     words = iter(argv)
@@ -39,7 +52,7 @@ def filters_in_order(argv: Sequence[str], given: Mapping[str, Sequence[str]]) ->
 
 
 def _lines(flag: str, name: str) -> Iterator[str]:
-    """The patterns in a file: one a line; empty lines and those that begin with # are none."""
+    """The patterns in a file, one per line, without empty lines and those that begin with #."""
     try:
         with Path(name).open("rb") as file:
             data = file.read(LARGEST_FILE + 1)
@@ -56,24 +69,15 @@ def _lines(flag: str, name: str) -> Iterator[str]:
             yield pattern
 
 
-def conditions(
-    *,
-    min_size: str | None,
-    max_size: str | None,
-    newer_than: str | None,
-    older_than: str | None,
-    storage_classes: Sequence[str],
-    regex: Sequence[str],
-    now: float,
-) -> Conditions:
-    """Raises `UsageError` for what cannot be meant, or can be met by nothing."""
+def conditions(given: Mapping[str, Any], now: float) -> Conditions:
+    """Sizes, ages, classes and regular expressions. Raises `UsageError` also if no object can match."""
     found = Conditions(
-        min_size=size("--min-size", min_size),
-        max_size=size("--max-size", max_size),
-        newer_than=moment("--newer-than", newer_than, now),
-        older_than=moment("--older-than", older_than, now),
-        storage_classes=frozenset(map(_storage_class, storage_classes)),
-        regex=tuple(map(_regex, regex)),
+        min_size=size("--min-size", given.get("min_size")),
+        max_size=size("--max-size", given.get("max_size")),
+        newer_than=moment("--newer-than", given.get("newer_than"), now),
+        older_than=moment("--older-than", given.get("older_than"), now),
+        storage_classes=frozenset(map(_storage_class, given.get("storage_class") or ())),
+        regex=tuple(map(_regex, given.get("regex") or ())),
     )
     if found.min_size is not None and found.max_size is not None and found.min_size > found.max_size:
         raise UsageError("No object is larger than --min-size and smaller than --max-size.")
@@ -88,37 +92,126 @@ def conditions(
 def with_versions(
     source: SourceOptions, *, version_id: str | None, at: str | None, all_versions: bool, now: float
 ) -> SourceOptions:
-    """The source, in another version than the current one. Raises `UsageError`."""
+    """The source with the versions to take, if not the current ones. Raises `UsageError`."""
     if version_id is not None and source.recursive:
-        raise UsageError("--version-id goes with one object.", hint="--at TIME takes the versions of a time")
+        raise UsageError(
+            "--version-id needs one object as source.", hint="--at TIME selects the versions of a time"
+        )
     if version_id == "":
         raise UsageError("--version-id is empty.")
     if at is not None and not source.recursive:
         raise UsageError(
-            "--at goes with a bucket or a prefix.", hint="for one object, name its version: --version-id"
+            "--at needs a bucket or a prefix.", hint="for one object, name its version: --version-id"
         )
     if all_versions and (at is not None or not source.recursive):
-        raise UsageError("--all-versions goes with a bucket or a prefix, and without --at.")
+        raise UsageError("--all-versions needs a bucket or a prefix, and cannot be used with --at.")
     then = moment("--at", at, now)
     if then is not None and then > now:
-        raise UsageError(f"--at {at!r} is still to come.")
+        raise UsageError(f"--at {at!r} is in the future.")
     return replace(source, version_id=version_id, at=then, all_versions=all_versions)
 
 
 def reconcile(source: SourceOptions, a_list: str | None, *, wanted: bool) -> bool:
-    """Whether the bucket is listed again at the end. Raises `UsageError` where that tells nothing."""
+    """Whether the bucket is listed again at the end. Raises `UsageError` if there is nothing to compare that with."""
     other_versions = source.at is not None or source.all_versions
     if wanted and (a_list is not None or other_versions or not source.recursive):
         raise UsageError(
-            "--reconcile holds the bucket as it is against all that was there: not against a choice by --files-from"
-            " or --plan, one object, a moment (--at) or all versions."
+            "--reconcile compares two listings of the bucket: it cannot be used with --files-from or --plan, with one"
+            " object, with --at or with --all-versions."
         )
     return wanted
 
 
 def is_narrowed(transfer: TransferOptions) -> bool:
-    """Whether anything selects among objects."""
+    """Whether there is any filter or condition."""
     return bool(transfer.filters) or transfer.conditions != Conditions()
+
+
+def source_warnings(source: SourceOptions, filters: Filters) -> Iterator[Warned]:
+    """Warn about filters that exclude nothing, and about a key that looks like a pattern. The run continues; it warns
+    later about filters that exclude everything."""
+    if all(include for include, _ in filters) and (warning := idle(filters)):
+        yield Warned(warning)
+    key = source.prefix.removesuffix("/") if source.recursive else source.prefix
+    if "*" in key or "?" in key:
+        above = key[: min(key.find(mark) for mark in "*?" if mark in key)].rpartition("/")[0]
+        pattern = key[len(above) :].removeprefix("/")
+        base = f"s3://{source.bucket}/{above}{'/' if above else ''}"
+        yield Warned(
+            "* and ? in the source are part of the key: for a pattern,"
+            f" write s3haul cp {base} DEST --exclude '*' --include '{pattern}'"
+        )
+
+
+@contextmanager
+def opened_list(
+    source: SourceOptions,
+    files_from: str | None,
+    form: ListFormats,
+    encoding: Encodings | None,
+    *,
+    inventory: str | None = None,
+    plan: str | None = None,
+) -> Iterator[SourceOptions]:
+    """The source with the list of objects that the flags name, if there is one. Raises `UsageError` and `SourceError`."""
+    given = {"--files-from": files_from, "--inventory": inventory, "--plan": plan}
+    flags = [flag for flag, value in given.items() if value is not None]
+    if len(flags) > 1:
+        raise UsageError(f"{' and '.join(flags)} name the objects: give one of them.")
+    if files_from is None and (encoding is not None or form is not ListFormats.KEYS):
+        raise UsageError("--files-format and --files-encoding need --files-from.")
+    for flag in flags:
+        _demand_prefix(source, flag)
+    if inventory is not None:
+        yield replace(source, objects=ObjectList(location=inventory, form=ListForm.INVENTORY))
+    elif plan is not None:
+        with _as_file(ObjectList(location=plan, form=ListForm.PLAN)) as objects:
+            yield replace(source, objects=objects)
+    elif files_from is not None:
+        with _as_file(_of_files(files_from, form, encoding)) as objects:
+            yield replace(source, objects=objects)
+    else:
+        yield source
+
+
+def _of_files(files_from: str, form: ListFormats, encoding: Encodings | None) -> ObjectList:
+    if encoding is not None and form in {ListFormats.MANIFEST, ListFormats.BATCH_REPORT}:
+        raise UsageError(f"--files-encoding is only for keys and csv: a {form} has a fixed encoding.")
+    encoded = None if encoding is None else encoding is Encodings.URL
+    return ObjectList(location=files_from, form=ListForm(form), encoded=encoded)
+
+
+def _demand_prefix(source: SourceOptions, flag: str) -> None:
+    if source.at is not None or source.all_versions:
+        raise UsageError(f"{flag} names the objects, and so does --at or --all-versions: give one of them.")
+    if not source.recursive:
+        raise UsageError(
+            f"{flag} names the objects, and the source is one object.",
+            hint="give s3://BUCKET, or a prefix that ends in /",
+        )
+
+
+@contextmanager
+def _as_file(objects: ObjectList) -> Iterator[ObjectList]:
+    """The list as a regular file: a run reads it while it works, but standard input or a pipe can be read only once."""
+    path = Path(objects.location)
+    try:
+        given: BinaryIO = sys.stdin.buffer if objects.location == STDIN else path.open("rb")
+    except OSError as error:
+        raise SourceError(
+            f"Cannot read {objects.location}: {error.strerror}.", hint="check the name", id="S3H-S3-23"
+        ) from None
+    with given:
+        if objects.location != STDIN and stat.S_ISREG(os.fstat(given.fileno()).st_mode):
+            yield objects
+            return
+        name = "standard input" if objects.location == STDIN else objects.location
+        import tempfile  # noqa: PLC0415 - only imported if it is needed
+
+        with tempfile.NamedTemporaryFile(prefix="s3haul-list-") as copy:
+            shutil.copyfileobj(given, copy)
+            copy.flush()
+            yield replace(objects, location=copy.name, name=name)
 
 
 def moment(flag: str, text: str | None, now: float) -> float | None:
@@ -126,7 +219,7 @@ def moment(flag: str, text: str | None, now: float) -> float | None:
     found = None if text is None else parse_moment(text, now)
     if text is not None and found is None:
         raise UsageError(
-            f"{flag} {text!r} is no time.",
+            f"{flag} {text!r} is not a time.",
             hint="write 36h, 7d or 2w (before now), or 2026-01-31 or 2026-01-31T12:00:00Z (UTC)",
         )
     return found
@@ -136,15 +229,15 @@ def size(flag: str, text: str | None) -> int | None:
     """Bytes."""
     found = None if text is None else parse_size(text)
     if text is not None and found is None:
-        raise UsageError(f"{flag} {text!r} is no size.", hint="write 0, 500K, 10MB or 1.5G; a K is 1,024")
+        raise UsageError(f"{flag} {text!r} is not a size.", hint="write 0, 500K, 10MB or 1.5G; a K is 1,024")
     return found
 
 
 def span(flag: str, text: str | None) -> float | None:
-    """Seconds, more than none."""
+    """Seconds, more than 0."""
     found = None if text is None else parse_span(text)
     if text is not None and not found:
-        raise UsageError(f"{flag} {text!r} is no span of time.", hint="write 90s, 30m, 8h or 2d")
+        raise UsageError(f"{flag} {text!r} is not a duration.", hint="write 90s, 30m, 8h or 2d")
     return found
 
 
@@ -152,7 +245,7 @@ def _storage_class(text: str) -> str:
     name = text.upper()
     if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name, re.ASCII):
         raise UsageError(
-            f"--storage-class {text!r} is none.",
+            f"--storage-class {text!r} is not a storage class.",
             hint="write one of STANDARD, STANDARD_IA, INTELLIGENT_TIERING, GLACIER_IR, GLACIER, DEEP_ARCHIVE",
         )
     return name
@@ -162,5 +255,5 @@ def _regex(text: str) -> str:
     try:
         re.compile(text)
     except re.error as error:
-        raise UsageError(f"--regex {text!r} is no regular expression: {error}.") from None
+        raise UsageError(f"--regex {text!r} is not a regular expression: {error}.") from None
     return text

@@ -47,16 +47,16 @@ def status(dest: flags.State, *, json: flags.Json = False) -> int:
             raise
         found = Progress("", holder, [], [], 0, 0)  # the run has not created its journal yet
     if json:
-        streams.put(jsonlib.dumps(found.as_object(str(dest))))
+        streams.print_line(jsonlib.dumps(found.as_object(str(dest))))
     else:
-        streams.put_report("\n".join(found.lines(str(dest), time.time())))
+        streams.print_report("\n".join(found.lines(str(dest), time.time())))
     return 0
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The content of a journal, summarised. `holder` is the process that holds the lock, or None. `landed` counts the
-    bytes of the `partial` objects that are here."""
+    """The content of a journal, summarised. `holder` is the process that holds the lock, or None. `partial` objects are
+    not complete; `landed` counts their bytes that are here."""
 
     source: str
     holder: str | None
@@ -131,7 +131,7 @@ class Progress:
 
 
 def look(reader: "Reader", holder: str | None) -> Progress:
-    """Read it. Raises `JournalError`."""
+    """Summarise a journal. Raises `JournalError`."""
     source, partials = reader.source, reader.partials()
     landed = sum(block.size for each in partials for block in reader.blocks(each.temporary))
     return Progress(

@@ -1,7 +1,7 @@
 """Writes to standard streams, which may be closed or full: a run must not depend on a reader.
 
-Errors of stderr are ignored; errors of stdout become an `S3HaulError`. Nothing is formatted here, except that marks are
-coloured.
+Errors of stderr are ignored; errors of stdout become an `S3HaulError`. Text is not formatted here, except that a terminal
+gets folded lines and coloured marks.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ class ReaderGoneError(Exception):
     """The reader of stdout has ended, as with `| head`. Not an OSError, because typer would exit with code 1."""
 
 
-def occupy_closed() -> None:
+def replace_closed() -> None:
     """Open /dev/null in place of a standard stream that the caller closed.
 
     Otherwise the next file that is opened would get its descriptor, and messages would be written into that file.
@@ -33,7 +33,7 @@ def occupy_closed() -> None:
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
-def escape_unknown() -> None:
+def escape_unencodable() -> None:
     """Escape characters that stdout cannot encode: otherwise a key could end a run in a C locale."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -49,54 +49,54 @@ def colour_allowed(stream: TextIO) -> bool:
     return is_terminal(stream) and not os.environ.get("NO_COLOR")
 
 
-def tell(text: str) -> None:
+def print_message(text: str) -> None:
     """Write `text` and a line end to stderr. Errors are ignored."""
-    with unheard(sys.stderr):
-        sys.stderr.write(_for_people(text, sys.stderr) + "\n")
+    with ignoring_errors(sys.stderr):
+        sys.stderr.write(_for_terminal(text, sys.stderr) + "\n")
         sys.stderr.flush()
 
 
 @contextlib.contextmanager
-def unheard(stream: TextIO) -> Iterator[None]:
+def ignoring_errors(stream: TextIO) -> Iterator[None]:
     """If a write fails inside (a closed terminal or pipe), the stream is silenced and no error is raised."""
     try:
         yield
     except OSError:
-        silence(stream)
+        redirect_to_null(stream)
 
 
-def put(text: str) -> None:
+def print_line(text: str) -> None:
     """Write `text` and a line end to stdout. Raises `ReaderGoneError`, or `DestinationError` for a full disk."""
     with _translated():
         sys.stdout.write(text + "\n")
 
 
-def put_bytes(data: bytes | memoryview) -> None:
-    """Write all of `data` to stdout without buffering. Raises as `put`; may be called in any thread."""
+def write_bytes(data: bytes | memoryview) -> None:
+    """Write all of `data` to stdout without buffering. Raises as `print_line`; may be called in any thread."""
     rest = memoryview(data)
     with _translated():
         while rest:
             rest = rest[os.write(sys.stdout.fileno(), rest) :]
 
 
-def put_report(text: str) -> None:
-    """As `put`; on a terminal folded to its width, with the marks of warnings and errors in colour if allowed."""
-    put(_for_people(text, sys.stdout))
+def print_report(text: str) -> None:
+    """As `print_line`; on a terminal folded to its width, with the marks of warnings and errors in colour if allowed."""
+    print_line(_for_terminal(text, sys.stdout))
 
 
-def _for_people(text: str, stream: TextIO) -> str:
+def _for_terminal(text: str, stream: TextIO) -> str:
     if stream.isatty():
         text = folded(text, get_terminal_size((80, 24)).columns)
     return colour_mark(text) if colour_allowed(stream) else text
 
 
 def flush() -> None:
-    """Write everything that was `put` so far. Raises as `put`."""
+    """Write everything that is still buffered for stdout. Raises as `print_line`."""
     with _translated():
         sys.stdout.flush()
 
 
-def silence(stream: TextIO) -> None:
+def redirect_to_null(stream: TextIO) -> None:
     """Redirect `stream` to /dev/null, including what is still in its buffer: else Python fails again at exit."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, stream.fileno())
@@ -108,10 +108,10 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        silence(sys.stdout)
+        redirect_to_null(sys.stdout)
         raise ReaderGoneError from None
     except OSError as error:
-        silence(sys.stdout)
+        redirect_to_null(sys.stdout)
         raise DestinationError(
             f"Cannot write to standard output: {error.strerror}.",
             hint="files and journal are complete; check where standard output is written to",

@@ -38,43 +38,34 @@ def verify(dest: flags.State, *, json: flags.Json = False) -> int:
     """
     from s3haul.api.verify import verify as verify_files  # noqa: PLC0415 - help stays fast
     from s3haul.audit.file_check import Finding, Grade  # noqa: PLC0415 - same
+    from s3haul.cli.listeners import status_line  # noqa: PLC0415 - same
     from s3haul.journal import Reader  # noqa: PLC0415 - same
     from s3haul.journal.database import existing_journal  # noqa: PLC0415 - same
     from s3haul.models import State  # noqa: PLC0415 - same
-    from s3haul.progress import Status  # noqa: PLC0415 - same
 
     with Reader(existing_journal(dest)) as reader:
         total = sum(count.objects for count in reader.counts() if count.state == State.DONE)
         repair = _repair(reader.source, dest)
-    status = Status(sys.stderr, terminal=streams.is_terminal(sys.stderr), shown=not json)
-
-    def say(line: str) -> None:
-        with streams.unheard(sys.stderr):
-            status.say(line)
 
     def found(finding: Finding) -> None:
         if finding.grade is Grade.DAMAGED:
             line = f"x {show(finding.key)}: {show(finding.detail)} ({finding.problem})"
-            say(colour_mark(line) if streams.colour_allowed(sys.stderr) else line)
+            status.say(colour_mark(line) if streams.colour_allowed(sys.stderr) else line)
 
     def unmarked(error: S3HaulError) -> None:
-        say(f"! Damaged files cannot be marked for the next run: {show(error.message)}   [{error.id}]")
+        status.say(f"! Damaged files cannot be marked for the next run: {show(error.message)}   [{error.id}]")
 
     def progress(counts: "AuditCounts") -> None:
-        with streams.unheard(sys.stderr):
-            status.update(lambda seconds: _progress(counts, total, seconds))
+        status.update(lambda seconds: _progress(counts, total, seconds))
 
-    try:
+    with status_line(shown=not json) as status:
         counts = verify_files(dest, found=found, progress=progress, unmarked=unmarked)
-    finally:
-        with streams.unheard(sys.stderr):
-            status.close()
     if json:
-        streams.put(
+        streams.print_line(
             jsonlib.dumps({"schema": 1, **asdict(counts), "repair": repair if counts.damaged else None})
         )
     else:
-        streams.put(
+        streams.print_line(
             f"{show(str(dest))}: {human_count(counts.verified, 'file')} verified against the checksum that S3 stores"
         )
         for count, what in (
@@ -83,11 +74,11 @@ def verify(dest: flags.State, *, json: flags.Json = False) -> int:
             (counts.not_done, "without a file: skipped or failed"),
         ):
             if count:
-                streams.put(f"  {count:,} {what}")
-        streams.put(f"  {counts.damaged:,} damaged; {human_bytes(counts.bytes)} read")
+                streams.print_line(f"  {count:,} {what}")
+        streams.print_line(f"  {counts.damaged:,} damaged; {human_bytes(counts.bytes)} read")
         if counts.damaged:
-            streams.put("To fetch damaged files again, with the profile or role of the run:")
-            streams.put(f"  {show(repair)}")
+            streams.print_line("To fetch damaged files again, with the profile or role of the run:")
+            streams.print_line(f"  {show(repair)}")
     return 1 if counts.damaged else 0
 
 

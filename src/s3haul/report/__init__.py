@@ -1,1 +1,1 @@
-"""The report on a destination: what its journal tells, as one page, as JSON or as Markdown. Asks nobody, writes nothing."""
+"""The report on a destination: the content of its journal as an HTML page, JSON or Markdown. Sends and writes nothing."""

@@ -1,7 +1,7 @@
-"""Charts as SVG, drawn here and styled by the page: they are seen without JavaScript, on paper and in the dark.
+"""Charts as SVG, styled by the page: they need no JavaScript, and can be printed.
 
-A chart is `Markup` made of numbers and of this module's own words; no text from outside gets in. For the pointer each
-one carries its figures in `data-` attributes, in viewBox units and as the words to show.
+A chart is `Markup` made of numbers and of words of this module; it contains no text from outside. Its `data-` attributes
+have the figures that the page shows below the pointer: positions in viewBox units, and the text.
 """
 
 import json
@@ -24,7 +24,7 @@ Text = Callable[[float], str]
 
 
 class Line(NamedTuple):
-    """One quantity: a value for each sample, None where there is none. `style` is a class of the style sheet."""
+    """One quantity: a value for each sample, or None. `style` is a class of the style sheet."""
 
     name: str
     style: str
@@ -34,7 +34,7 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """What a chart shows over time. `marks` are seconds at which something happened that has a name."""
+    """Quantities over time. `marks` are the times (seconds) of an event with the name `mark_name`."""
 
     title: str
     lines: Sequence[Line]
@@ -45,7 +45,7 @@ class Chart:
 
 
 def charts_of(samples: Sequence[Sample]) -> list[Chart]:
-    """The course of a run, a chart for each question that one has; none of what never happened."""
+    """The charts of a run, without those that would be empty."""
 
     def rate(amount: Callable[[Sample], int]) -> list[float | None]:
         return [amount(sample) / sample.seconds if sample.seconds else 0.0 for sample in samples]
@@ -77,7 +77,7 @@ def charts_of(samples: Sequence[Sample]) -> list[Chart]:
             text=brief_seconds,
         ),
         Chart(
-            title="Requests at a time",
+            title="Parallel requests",
             lines=[Line("limit", "limit", [float(sample.limit) for sample in samples])],
             text=_number,
         ),
@@ -122,7 +122,7 @@ def drawn(chart: Chart, samples: Sequence[Sample]) -> Markup:
 
 
 def stacked(parts: Sequence[tuple[str, float]]) -> Markup:
-    """Shares of a whole in one bar; of each the class and the amount. Nothing that is there is too thin to be seen."""
+    """Shares of a whole in one bar; each has a class and an amount. A small share is still wide enough to be seen."""
     whole = sum(amount for _, amount in parts) or 1.0
     widths = [(style, max(100 * amount / whole, 0.6)) for style, amount in parts if amount]
     scale = 100 / (sum(width for _, width in widths) or 1.0)
@@ -137,7 +137,7 @@ def stacked(parts: Sequence[tuple[str, float]]) -> Markup:
 
 
 def bar(share: float, style: str) -> Markup:
-    """A bar as long as the share (0 to 1) of the longest one."""
+    """A bar; `share` (0 to 1) is its length relative to the longest one."""
     width = max(100 * share, 0.5) if share else 0.0
     return Markup(
         '<svg class="bar" width="100%" height="10" aria-hidden="true">'
@@ -183,7 +183,7 @@ def _time_axis(whole: float) -> list[Markup]:
 
 
 def _paths(line: Line, xs: Sequence[float], top: float) -> list[Markup]:
-    """The line, in chunks where values are missing, and the area below it if it is filled."""
+    """The line, and the area below it if it is filled. It has gaps where values are missing."""
     found = []
     for chunk in _chunks(line.values):
         points = [(xs[index], _y((line.values[index] or 0.0) / top)) for index in chunk]
@@ -218,7 +218,7 @@ def _mark(x: float, name: str) -> Markup:
 
 
 def _step(highest: float, *, binary: bool) -> float:
-    """The distance of the grid's lines: a round number, of which a few reach the highest value."""
+    """The distance between grid lines: a round number, so that a few lines reach the highest value."""
     unit = 1.0
     if binary:
         while highest / unit >= _BINARY:
@@ -244,12 +244,12 @@ def _number(value: float) -> str:
 
 
 def brief_seconds(value: float) -> str:
-    """A span of time that may be of milliseconds."""
+    """A duration, in milliseconds if it is short."""
     return f"{1000 * value:.0f} ms" if value < 1 else human_duration(value)
 
 
 def _clock(seconds: float) -> str:
-    """A time since the start, short enough to stand below an axis."""
+    """A time since the start, short enough for the axis."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -1,11 +1,11 @@
-"""What a report says: gathered from one journal, in plain values. How it looks is decided by `page` and `markdown`."""
+"""The content of a report, read from one journal: plain values, also as one JSON object. `page` and `markdown` format it."""
 
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from s3haul.core.text import human_bytes
 from s3haul.diagnose.reasons import REASONS
@@ -14,8 +14,8 @@ from s3haul.journal.reader import Run
 from s3haul.journal.series import Course
 from s3haul.journal.survey import SIZE_CLASSES, Group, Listed, Survey
 
-ROWS = 1500  # objects named one by one, over all causes
-LEAST_ROWS = 50  # of a cause
+ROWS = 1500  # objects that are shown one by one, for all causes together
+LEAST_ROWS = 50  # for each cause
 ENCODED_ROWS = 100
 STATES = ("done", "skipped", "failed", "vanished")
 
@@ -28,7 +28,7 @@ class Amount(NamedTuple):
 
 
 class Share(NamedTuple):
-    """Objects that have something in common."""
+    """The objects with one property, such as a storage class."""
 
     name: str
     amount: Amount
@@ -36,7 +36,7 @@ class Share(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """Why objects were skipped or failed, who can change that and how. `rows` are the first of them."""
+    """Why objects were skipped or failed, who can change that and how. `rows` are the first of these objects."""
 
     state: str
     reason: str
@@ -49,12 +49,12 @@ class Cause:
 
     @property
     def detail(self) -> str:
-        """What was said of the first object that something was said of."""
+        """The first message about one of the objects."""
         return next((row.detail for row in self.rows if row.detail), "")
 
 
 class Key(NamedTuple):
-    """Objects that are stored under one key. `encryption` is that of S3, "" where it is not known."""
+    """The objects that are encrypted with one KMS key. `encryption` is the kind of SSE, "" if it is not known."""
 
     kms_key_id: str
     encryption: str
@@ -64,9 +64,9 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One destination at one moment. `states` has an amount for each of `STATES`.
+    """One destination at one time. `states` has an amount for each of `STATES`.
 
-    `course` is that of run `course_run`, the one that received most; None where no run wrote one down.
+    `course` are the samples of run `course_run`, the one that received most; None if no run recorded samples.
     """
 
     source: str
@@ -95,17 +95,17 @@ class Report:
 
     @property
     def seconds(self) -> float:
-        """How long the runs took that have ended."""
+        """The duration of all runs that have ended."""
         return sum(run.ended - run.started for run in self.runs if run.ended is not None)
 
     @property
     def finished(self) -> bool:
-        """Whether the last run saw every object to its end."""
+        """Whether the last run is complete."""
         return bool(self.runs) and bool(self.runs[-1].complete) and not self.under_way
 
 
 def gather(root: Path, *, under_way: bool, clock: Callable[[], float] = time.time) -> Report:
-    """The report on the destination `root`. Raises `JournalError` where nothing was hauled to it."""
+    """The report on the destination `root`. Raises `JournalError` if there is no journal."""
     with Survey(existing_journal(root)) as survey:
         groups, runs = survey.groups(), survey.runs()
         courses = [(survey.course(run.number), run) for run in runs]
@@ -148,7 +148,7 @@ def _sum(amounts: Iterable[Amount]) -> Amount:
 
 
 def _shares(groups: Iterable[Group], name: Callable[[Group], str]) -> list[Share]:
-    """The groups by a name, the most objects first."""
+    """The groups by name, those with the most objects first."""
     found: dict[str, list[Amount]] = defaultdict(list)
     for group in groups:
         found[name(group)].append(_amount(group))
@@ -157,7 +157,7 @@ def _shares(groups: Iterable[Group], name: Callable[[Group], str]) -> list[Share
 
 
 def _verdicts(groups: Sequence[Group]) -> list[Share]:
-    """How the bytes of done objects were checked."""
+    """How done objects were verified."""
     return _shares((group for group in groups if group.state == "done"), _verdict)
 
 
@@ -171,7 +171,7 @@ def _verdict(group: Group) -> str:
 
 
 def _causes(groups: Sequence[Group], survey: Survey) -> list[Cause]:
-    """Failures first, and of these what befell the most objects."""
+    """Failures first; in each state the cause with the most objects first."""
     found: dict[tuple[str, str | None], list[Amount]] = defaultdict(list)
     for group in groups:
         if group.state != "done":
@@ -196,7 +196,7 @@ def _causes(groups: Sequence[Group], survey: Survey) -> list[Cause]:
 
 
 def _sizes(groups: Sequence[Group]) -> list[Share]:
-    """A share for every class from the smallest to the largest that occurs."""
+    """A share for every class of sizes, up to the largest with objects."""
     last = max((group.size_class for group in groups), default=-1)
     return [
         Share(_size_class(number), _sum(_amount(g) for g in groups if g.size_class == number))
@@ -217,7 +217,7 @@ def _short(size: int) -> str:
 
 
 def _keys(groups: Sequence[Group]) -> list[Key]:
-    """By KMS key, and what has none by its encryption."""
+    """By KMS key; objects without one by encryption."""
     found: dict[tuple[str, str], list[Group]] = defaultdict(list)
     for group in groups:
         found[group.kms_key_id, group.sse].append(group)
@@ -226,3 +226,71 @@ def _keys(groups: Sequence[Group]) -> list[Key]:
         for name, some in found.items()
     ]
     return sorted(keys, key=lambda key: -key.amount.objects)
+
+
+SCHEMA = 1
+
+
+def as_object(report: Report) -> dict[str, Any]:
+    """The report for programs (s3haul help schema-report). `schema` changes only if the meaning of a field changes."""
+    return {
+        "schema": SCHEMA,
+        "source": report.source,
+        "endpoint": report.endpoint,
+        "destination": report.destination,
+        "generated": round(report.generated, 3),
+        "under_way": report.under_way,
+        "finished": report.finished,
+        "runs": [run._asdict() | {"complete": bool(run.complete)} for run in report.runs],
+        "objects": {state: amount._asdict() for state, amount in report.states.items()},
+        "verified": [{"how": share.name, **share.amount._asdict()} for share in report.verdicts],
+        "causes": [_cause(cause) for cause in report.causes],
+        "sizes": [{"class": share.name, **share.amount._asdict()} for share in report.sizes],
+        "keys": [
+            {
+                "kms_key_id": key.kms_key_id or None,
+                "sse": key.encryption or None,
+                **key.amount._asdict(),
+                "failed": key.failed,
+            }
+            for key in report.keys
+        ],
+        "storage_classes": [
+            {"storage_class": share.name, **share.amount._asdict()} for share in report.storage
+        ],
+        "fetched_bytes": report.fetched,
+        "repeated": report.repeated,
+        "encoded": {"objects": report.encoded, "examples": [_names(row) for row in report.encoded_rows]},
+        "course": None if report.course_run is None else _course(report.course_run.number, report.course),
+    }
+
+
+def _names(row: Listed) -> dict[str, str | None]:
+    return {"key": row.key, "path": row.path}
+
+
+def _cause(cause: Cause) -> dict[str, Any]:
+    return {
+        "state": cause.state,
+        "reason": cause.reason,
+        "id": cause.id or None,
+        "sentence": cause.sentence,
+        "who": cause.who or None,
+        "fix": cause.fix or None,
+        **cause.amount._asdict(),
+        "detail": cause.detail or None,
+        "examples": [
+            {"key": row.key, "size": row.size, "attempts": row.attempts, "detail": row.detail or None}
+            for row in cause.rows
+        ],
+    }
+
+
+def _course(run: int, course: Course) -> dict[str, Any]:
+    return {
+        "run": run,
+        "samples": [sample._asdict() for sample in course.samples],
+        "slowest": [slow._asdict() for slow in course.slowest],
+        "prefixes": [prefix._asdict() for prefix in course.prefixes],
+        "retries": dict(course.retries),
+    }

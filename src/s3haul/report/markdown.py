@@ -1,4 +1,4 @@
-"""The report as Markdown, for a ticket or a mail: the outcome, the figures and the causes, no charts."""
+"""The report as Markdown, for a ticket or a mail: result, figures and causes, without charts."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&])")
 
 
 def markdown(report: Report) -> Iterator[str]:
-    """The lines. What comes from outside can begin nothing: it is escaped, or stands in a span of code."""
+    """The lines. Text from outside cannot become markup: it is escaped, or is in a code span."""
     head = headline(report)
     yield f"# {head.badge}: {head.title}"
     yield ""
@@ -41,8 +41,8 @@ def markdown(report: Report) -> Iterator[str]:
         ("KMS key", "Encryption", "Objects", "Bytes", "Failed"),
         [
             (
-                _code(key.kms_key_id) if key.kms_key_id else "none, or not told",
-                _plain(key.encryption or "not told"),
+                _code(key.kms_key_id) if key.kms_key_id else "none or unknown",
+                _plain(key.encryption or "unknown"),
                 human_count(key.amount.objects),
                 human_bytes(key.amount.bytes),
                 human_count(key.failed),
@@ -52,7 +52,7 @@ def markdown(report: Report) -> Iterator[str]:
     )
     yield from _section("Runs")
     yield from _table(
-        ("Run", "Begun", "Took", "Ended"),
+        ("Run", "Started", "Duration", "Ended"),
         [
             (
                 str(run.number),
@@ -77,7 +77,7 @@ def _causes(report: Report) -> Iterator[str]:
             yield f"  - {cause.who}: {_plain(cause.fix)}"
         yield f"  - for example {', '.join(_code(row.key) for row in cause.rows[:EXAMPLES])}"
     yield ""
-    yield f"All of them: {_code(commands(report)['troubled'])}"
+    yield f"All of them: {_code(commands(report)['incomplete'])}"
 
 
 def _section(title: str) -> Iterator[str]:
@@ -94,7 +94,7 @@ def _plain(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    """A span of code; in a table, where a bar ends a cell even in code, its bars are told by their number."""
+    """A code span. Bars are written as their code point: in a table, a bar ends the cell even in code."""
     shown = show(text).replace("|", "\\u007c")
     longest = max(map(len, re.findall("`+", shown)), default=0)
     fence = "`" * (longest + 1)

@@ -1,7 +1,7 @@
-"""The report as one HTML page that needs nothing besides itself: no network, no JavaScript to be read.
+"""The report as one HTML page. It needs no network, and can be read without JavaScript.
 
-Keys, messages and names come from others. Jinja escapes every one of them, after `show` has taken its control
-characters; the page's policy forbids all scripts and styles but those two that it names by their hash, and all requests.
+Keys, messages and names come from outside: `show` removes their control characters, and Jinja escapes them for HTML. The
+page's content security policy forbids all requests, and all scripts and styles except two that it names by their hash.
 """
 
 import base64
@@ -23,7 +23,7 @@ from s3haul.report.wording import commands, ending, headline, moment, tiles
 PREFIXES = 15
 RUNS = 50
 KEYS = 50
-ROOM = 400_000  # characters of the list of objects, at most, and half as many for encoded names: a key may have 1,024
+ROOM = 400_000  # maximum characters for the list of objects, and half as many for encoded names; a key can have 1,024
 
 
 def html(report: Report) -> str:
@@ -31,7 +31,7 @@ def html(report: Report) -> str:
     style, script = _asset("page.css"), _asset("page.js")
     samples = report.course.samples
     rows = [_fitting(cause.rows, ROOM // len(report.causes)) for cause in report.causes]
-    troubled = report.states["failed"].objects + report.states["skipped"].objects
+    incomplete = report.states["failed"].objects + report.states["skipped"].objects
     return (
         _environment()
         .from_string(_asset("page.html.j2"))
@@ -44,7 +44,7 @@ def html(report: Report) -> str:
             most=_most(report),
             prefixes=_slowest_prefixes(report),
             sampled=EVERY,
-            troubled=troubled,
+            incomplete=incomplete,
             causes=list(zip(report.causes, rows, strict=True)),
             shown=sum(map(len, rows)),
             encoded_rows=_fitting(report.encoded_rows, ROOM // 2),
@@ -62,7 +62,7 @@ def html(report: Report) -> str:
 
 
 def _most(report: Report) -> Amount:
-    """The longest bars of the sizes."""
+    """The largest amounts, which are the longest bars."""
     objects = max((share.amount.objects for share in report.sizes), default=0)
     size = max((share.amount.bytes for share in report.sizes), default=0)
     return Amount(max(objects, 1), max(size, 1))
@@ -75,7 +75,7 @@ def _slowest_prefixes(report: Report) -> list[PrefixTime]:
 
 
 def _fitting(rows: Sequence[Listed], room: int) -> Sequence[Listed]:
-    """The first rows, as far as they fit."""
+    """The first rows that fit into so many characters."""
     for number, row in enumerate(rows):
         room -= len(escape(show(row.key))) + (0 if row.path is None else len(escape(show(row.path))))
         if room < 0:

@@ -1,6 +1,6 @@
-"""What a report says in words and figures, whatever it is written as: the outcome, the commands to go on with.
+"""The sentences and figures that all formats of a report share: the result, the commands for more details.
 
-Careful to claim no more than the journal knows.
+They claim no more than the journal knows.
 """
 
 import shlex
@@ -15,7 +15,7 @@ from s3haul.report.content import Report
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The outcome in a word, in a title and in a sentence. `level` is a class of the style sheet."""
+    """The result as a word, a title and a sentence. `level` is a class of the style sheet."""
 
     level: str
     badge: str
@@ -25,7 +25,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One figure, with a word of explanation."""
+    """One figure, with a short explanation."""
 
     name: str
     value: str
@@ -33,27 +33,26 @@ class Tile:
 
 
 def headline(report: Report) -> Head:
-    """How it stands, told as carefully as the journal knows it."""
+    """The result of all runs so far."""
     done, skipped, failed = (report.states[state].objects for state in ("done", "skipped", "failed"))
     if report.under_way:
-        return Head(
-            "calm", "Under way", f"{human_count(done, 'object')} so far", "A run is at work on it now."
-        )
+        return Head("calm", "Under way", f"{human_count(done, 'object')} so far", "A run works on it now.")
     if not report.finished:
-        sentence = (
-            "The last run did not come to its end. The same s3haul cp command goes on where it stopped."
-        )
+        sentence = "The last run was interrupted. The same s3haul cp command resumes it."
         return Head("warn", "Unfinished", f"{human_count(done, 'object')} so far", sentence)
     if failed:
         title = f"{human_count(failed, 'object')} of {human_count(report.all.objects)} failed"
         return Head(
-            "bad", "Incomplete", title, "Below: why, and who can change it. The same command tries again."
+            "bad",
+            "Incomplete",
+            title,
+            "Reasons, and who can fix them, are below. The same command tries again.",
         )
     if skipped:
         title = f"{human_count(skipped, 'object')} of {human_count(report.all.objects)} skipped"
-        return Head("warn", "Incomplete", title, "All others are here. Below: why these are not.")
+        return Head("warn", "Incomplete", title, "All others are here. The reasons are below.")
     if not done:
-        return Head("calm", "Empty", "Nothing was listed", "The source held no object that was selected.")
+        return Head("calm", "Empty", "Nothing was listed", "The source has no object that is selected.")
     return Head("good", "Complete", "Every listed object is here", _proof(report))
 
 
@@ -69,32 +68,32 @@ def _proof(report: Report) -> str:
 
 
 def commands(report: Report) -> dict[str, str]:
-    """What to type to know more."""
+    """The commands for more details."""
     dest = shlex.quote(report.destination)
     states = " ".join(f"--state {state}" for state in ("failed", "skipped") if report.states[state].objects)
     return {
         "manifest": f"s3haul manifest {dest}",
         "verify": f"s3haul verify {dest}",
-        "troubled": f"s3haul manifest {dest} {states}",
+        "incomplete": f"s3haul manifest {dest} {states}",
     }
 
 
 def ending(run: Run) -> str:
     """How a run ended, in a few words."""
     if run.ended is None:
-        return "did not come to its end"
+        return "interrupted"
     meanings = {0: "complete", 1: "some objects failed", 3: "some objects skipped", 4: "access refused"}
     meaning = meanings.get(run.exit_code or 0, "")
     return f"exit code {run.exit_code}{meaning and f': {meaning}'}"
 
 
 def moment(seconds: float) -> str:
-    """A time of the calendar, in UTC as in the manifest."""
+    """A date and time, in UTC as in the manifest."""
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
 
 
 def tiles(report: Report) -> Iterator[Tile]:
-    """The figures that most people look for."""
+    """The most important figures."""
     done, failed, skipped = (report.states[state] for state in ("done", "failed", "skipped"))
     yield Tile("Here", human_count(done.objects), f"objects, {human_bytes(done.bytes)}")
     yield Tile("Failed", human_count(failed.objects), human_bytes(failed.bytes) if failed.objects else "")

@@ -31,11 +31,13 @@ def lint_files(files: Sequence[str], *, account: str | None, region: str | None,
     ]
     if json:
         objects = [{"file": name, **asdict(finding)} for name, finding in found]
-        streams.put(jsonlib.dumps({"schema": 1, "clean": not found, "findings": objects}))
+        streams.print_line(jsonlib.dumps({"schema": 1, "clean": not found, "findings": objects}))
     else:
         for name, finding in found:
-            streams.put("\n".join(_lines(name, finding)))
-        streams.tell(f"{len(found) or 'no'} finding{'' if len(found) == 1 else 's'} in {len(files)} file(s)")
+            streams.print_line("\n".join(_lines(name, finding)))
+        streams.print_message(
+            f"{len(found) or 'no'} finding{'' if len(found) == 1 else 's'} in {len(files)} file(s)"
+        )
     return 1 if found else 0
 
 

@@ -1,17 +1,19 @@
 """Runs a check for the command line, and prints its steps and findings.
 
-`explain_run` takes the same steps after a run that was refused access, to find the cause.
+`explain_run` takes the same steps after a run that was refused access, to find the cause. All text from outside is
+escaped with `show`.
 """
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from s3haul.api.check import CheckReport, check
-from s3haul.cli import findings, streams
+from s3haul.cli import streams
 from s3haul.core.stats import Stats
+from s3haul.core.text import show
 from s3haul.diagnose.causes import Finding, Level
 from s3haul.diagnose.evidence import StepResult
 from s3haul.diagnose.reasons import UNEXPLAINED
@@ -24,6 +26,8 @@ _FEW = 30  # samples in addition to the objects that a run could not read
 _NO_CODE = "S3H-STS-08"
 # Errors whose cause cannot be found from one response.
 _IN_DOUBT = frozenset({"S3H-STS-03", "S3H-S3-02", "S3H-S3-04", "S3H-KMS-01", "S3H-KMS-02", "S3H-KMS-03"})
+_MARKS = {True: "ok", False: "x", None: "-"}
+_SIGNS = {Level.NOTE: "-", Level.WARNING: "!", Level.ERROR: "x"}
 
 
 def run(
@@ -35,17 +39,17 @@ def run(
 ) -> int:
     """Run the check, print the report to stdout, and return the exit code."""
 
-    def report(step: StepResult) -> None:
+    def show_step(step: StepResult) -> None:
         if not (output.quiet or output.json):
-            streams.put(findings.step_line(step))
+            streams.print_line(step_line(step))
             streams.flush()
 
-    seen = asyncio.run(check(source, where, access=access, transfer=transfer, report=report))
+    report = asyncio.run(check(source, where, access=access, transfer=transfer, report=show_step))
     if output.json:
-        streams.put(json.dumps(_as_object(source, where, seen)))
+        streams.print_line(json.dumps(_as_object(source, where, report)))
     else:
-        streams.put("\n".join(findings.report_lines(seen.findings, quiet=output.quiet)))
-    return seen.exit_code
+        streams.print_line("\n".join(report_lines(report.findings, quiet=output.quiet)))
+    return report.exit_code
 
 
 def explain_run(
@@ -95,23 +99,72 @@ def _explain(
     looking = check(
         source, access=access, transfer=transfer, ask_mfa=_no_code, suspects=suspects, samples=_FEW
     )
-    seen = asyncio.run(looking)
-    refused = seen.evidence.refused
+    report = asyncio.run(looking)
+    refused = report.evidence.refused
     if refused is not None and refused.id == _NO_CODE:
         return ()
-    return tuple(one for one in seen.findings if one.level is Level.ERROR)
+    return tuple(one for one in report.findings if one.level is Level.ERROR)
 
 
 async def _no_code(serial: str) -> str:
     raise CredentialsError(f"the check does not ask for a code of {serial}", id=_NO_CODE)
 
 
-def _as_object(source: SourceOptions, where: DestinationOptions | None, seen: CheckReport) -> dict[str, Any]:
+def _as_object(
+    source: SourceOptions, where: DestinationOptions | None, report: CheckReport
+) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
-        "source": f"s3://{source.bucket}/{source.prefix}",
+        "source": source.url,
         "destination": str(where.root) if where else None,
-        "exit_code": seen.exit_code,
-        "steps": [asdict(step) for step in seen.steps],
-        "findings": [findings.as_object(one) for one in seen.findings],
+        "exit_code": report.exit_code,
+        "steps": [asdict(step) for step in report.steps],
+        "findings": [finding_object(one) for one in report.findings],
     }
+
+
+def step_line(step: StepResult) -> str:
+    """One step: its result, its name, what it shows; details on further lines."""
+    lines = [f"{_MARKS[step.ok]:<3}{step.step:<14} {show(step.text)}"]
+    lines += [f"{'':<17} {show(detail)}" for detail in step.details]
+    return "\n".join(lines)
+
+
+def report_lines(found: Sequence[Finding], *, quiet: bool = False) -> Iterator[str]:
+    """All findings, or a sentence that there are none."""
+    shown = [one for one in found if not (quiet and one.level is Level.NOTE)]
+    for one in shown:
+        yield from finding_lines(one)
+    if not shown and not quiet:
+        yield "No problems found."
+
+
+def finding_lines(found: Finding) -> Iterator[str]:
+    """What is wrong, the message of AWS, who can fix it, what is affected, how to fix it, where to read more."""
+    yield f"{_SIGNS[found.level]} {show(found.title.removesuffix('.'))}   [{found.id}]"
+    if found.said:
+        yield f"  AWS said: {show(found.said)}"
+    if found.seen:
+        yield f"  Seen: {show(found.seen)}"
+    yield f"  Who fixes it: {found.who}{_extent(found)}"
+    yield from (f"    {show(str(group))}" for group in found.groups)
+    if found.examples:
+        yield f"    for example {', '.join(show(key) for key in found.examples)}"
+    yield f"  Fix: {show(found.fix)}"
+    if found.statement:
+        yield f"  Statement: {show(json.dumps(found.statement))}"
+    yield f"  More: s3haul help {found.id}"
+
+
+def finding_object(found: Finding) -> dict[str, Any]:
+    """The finding as JSON values."""
+    fields = asdict(found)
+    fields["groups"] = [group._asdict() for group in found.groups]
+    return fields
+
+
+def _extent(found: Finding) -> str:
+    if not found.sampled:
+        return ""
+    of = f"{found.sampled} objects" if found.complete else f"{found.sampled} sampled objects"
+    return f"; affects {found.affected} of {of}"

@@ -1,4 +1,4 @@
-"""Formats the result of a run as text or as one JSON object, and the estimate of a dry run.
+"""The summary of a run, as text or as one JSON object.
 
 All text from outside is escaped with `show`. Returns lines; the commands print them.
 """
@@ -22,22 +22,22 @@ SUMMARY_SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
-    """The result of a run, to be shown as text or as one JSON object."""
+class Summary:
+    """The result of a run. `findings` are the causes of refused objects, if a check searched for them."""
 
     stats: Stats
     error: S3HaulError | None
     seconds: float
     url: str
     root: str
-    findings: "tuple[Finding, ...]" = ()  # causes of refused objects, if they were searched for
+    findings: "tuple[Finding, ...]" = ()
 
     @property
     def exit_code(self) -> int:
         return exit_code_of(self.error) if self.error else self.stats.exit_code
 
     @property
-    def tells_something(self) -> bool:
+    def is_worth_printing(self) -> bool:
         """False if the run ended before it listed a key: then its error is enough."""
         return self.error is None or bool(self.stats.selected or self.stats.filtered)
 
@@ -124,7 +124,7 @@ class Ending:
 
 
 def _since_lines(stats: Stats) -> Iterator[str]:
-    """What has become of the objects since they were named by a list, and of the bucket since it was listed."""
+    """What changed: objects since their list was written, and the bucket since it was listed."""
     if stats.changed:
         yield f"  changed   {human_count(stats.changed, 'object')}: fetched as they are now, not as the list says"
     if stats.vanished.count:
@@ -154,7 +154,7 @@ def error_object(error: S3HaulError | None) -> dict[str, Any] | None:
 
 
 def _done_lines(stats: Stats, seconds: float) -> Iterator[str]:
-    """What was fetched, with its rate; then what was here already."""
+    """What was fetched, with the rate; then what was already here."""
     fetched, size = stats.done - stats.found, stats.done_bytes - stats.found_bytes
     if stats.listing_complete and not stats.selected:
         yield "  done      nothing: no object is selected"
@@ -193,7 +193,7 @@ def _cause_lines(state: str, reason: str, cause: Cause, findings: "tuple[Finding
     if cause.detail:
         yield f"            {quote(cause.detail)}"
     if diagnosed:
-        from s3haul.cli.findings import finding_lines  # noqa: PLC0415 - as above
+        from s3haul.cli.check_run import finding_lines  # noqa: PLC0415 - as above
 
         yield from (f"  {line}" for finding in findings for line in finding_lines(finding))
     else:
@@ -203,9 +203,9 @@ def _cause_lines(state: str, reason: str, cause: Cause, findings: "tuple[Finding
 def _diagnosis(findings: "tuple[Finding, ...]") -> list[dict[str, Any]]:
     if not findings:
         return []
-    from s3haul.cli.findings import as_object  # noqa: PLC0415 - as above
+    from s3haul.cli.check_run import finding_object  # noqa: PLC0415 - as above
 
-    return [as_object(finding) for finding in findings]
+    return [finding_object(finding) for finding in findings]
 
 
 def _causes(causes: dict[str, Cause]) -> list[dict[str, Any]]:

@@ -1,0 +1,287 @@
+"""What `s3haul bench` shows: one result, or two compared, as text, Markdown, an HTML page or JSON.
+
+The page needs nothing else: no script, no network, no font; it has light and dark colours. Text from outside, such as
+the name of a bucket in a file, is escaped with `show`, and on the page also for HTML.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from html import escape
+from pathlib import Path
+from textwrap import wrap
+
+from s3haul.bench.plan import Setting
+from s3haul.bench.report import Change, Report, compare, differences
+from s3haul.bench.result import Quantiles, Row, Spread
+from s3haul.cli import streams
+from s3haul.core.text import human_bytes, human_count, show
+from s3haul.errors import UsageError
+
+WIDTH = 80
+MAX_BYTES = 16 << 20  # of a result in a file
+_SETTING = ("sink", "requests", "ranges")
+RATES = (*_SETTING, "objects/s", "spread", "Gb/s", "cores", "retries")
+CHANGES = (*_SETTING, "A objects/s", "B objects/s", "B / A", "verdict")
+TIMES = (*_SETTING, "connect ms", "first byte ms", "total ms")
+_NONE = "-"
+STYLE = """
+:root { color-scheme: light dark; --line: #d0d7de; --bar: #0969da; --soft: #57606a; --box: #ddf4ff }
+@media (prefers-color-scheme: dark) {
+  :root { --line: #30363d; --bar: #58a6ff; --soft: #8b949e; --box: #121d2f }
+}
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+h1 { font-size: 1.4rem; overflow-wrap: anywhere } h2 { font-size: 1.1rem; margin-top: 2rem }
+.soft { color: var(--soft) }
+.box { background: var(--box); border-radius: 8px; padding: .8rem 1rem }
+.scroll { overflow-x: auto }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums }
+th, td { padding: .25rem .7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap }
+th:first-child, td:first-child { text-align: left }
+dl { display: grid; grid-template-columns: max-content 1fr max-content; gap: .3rem .8rem; align-items: center }
+dd { margin: 0 } .bar { background: var(--bar); height: .8rem; border-radius: 3px }
+"""
+
+
+def print_report(report: Report, form: str) -> None:
+    """Print one result; `form` is text, markdown, html or json."""
+    if form == "json":
+        streams.print_line(json.dumps(report.as_object()))
+    elif form == "html":
+        streams.print_line(report_page(report))
+    else:
+        streams.print_report("\n".join(report_lines(report, markdown=form == "markdown")))
+    streams.flush()
+
+
+def print_comparison(before: Path, after: Path, form: str) -> None:
+    """Compare two results of `--json`, and print that. Raises `UsageError` for other files."""
+    first, second = _read(before), _read(after)
+    changes, differing = compare(first, second), list(differences(first, second))
+    if not changes:
+        raise UsageError(
+            "The two results have no setting in common.",
+            hint="measure both with the same --sinks, --concurrency and --part-size",
+        )
+    if form == "json":
+        kind = {"schema": 1, "kind": "s3haul-bench-comparison", "not_the_same": differing}
+        streams.print_line(json.dumps(kind | {"results": [change.as_object() for change in changes]}))
+    elif form == "html":
+        streams.print_line(change_page(changes, differing))
+    else:
+        streams.print_report("\n".join(change_lines(changes, differing, markdown=form == "markdown")))
+
+
+def _read(path: Path) -> Report:
+    try:
+        with path.open("rb") as file:
+            return Report.from_object(json.loads(file.read(MAX_BYTES)))
+    except OSError as error:
+        raise UsageError(f"{show(str(path))} cannot be read: {error.strerror}.") from None
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        raise UsageError(
+            f"{show(str(path))} is not a result of s3haul bench --json.",
+            hint="s3haul bench s3://BUCKET --json > A.json",
+        ) from None
+
+
+def report_lines(report: Report, *, markdown: bool) -> Iterator[str]:
+    """One result as text or Markdown: the sample, the tables, and the bottleneck."""
+    title = f"{show(report.source)}: {human_count(report.objects, 'object')}, {human_bytes(report.bytes)}"
+    yield f"**{title}**" if markdown else title
+    if markdown:
+        yield ""
+    yield (
+        f"{report.transport} to {show(report.endpoint)} ({show(report.region)}), s3haul {show(report.version)},"
+        f" {report.processors} processors"
+    )
+    if report.listing.rate is not None:
+        yield ""
+        yield f"listing: {report.listing.rate:,.0f} keys/s, {human_count(report.listing.pages, 'page')}"
+    yield ""
+    yield from table(RATES, [rate_cells(row) for row in report.rows], markdown=markdown)
+    yield ""
+    yield from table(TIMES, [time_cells(row) for row in report.rows], markdown=markdown)
+    yield ""
+    yield "Rates are medians of the repetitions, times p50 / p99 of all requests."
+    yield "requests: maximum of parallel requests. More: s3haul help measuring."
+    for remark in remarks(report):
+        yield f"! {remark}"
+    said = report.bottleneck
+    mark = "**" if markdown else ""
+    yield ""
+    for sentence in (
+        f"{mark}Bottleneck: {said.limit.value}{mark}: {show(said.why)}.",
+        f"What helps: {show(said.advice)}.",
+    ):
+        yield from [sentence] if markdown else wrap(sentence, WIDTH, subsequent_indent="  ")
+
+
+def remarks(report: Report) -> Iterator[str]:
+    """Warnings about figures that are not reliable."""
+    if report.made < report.planned:
+        yield f"The time limit ended the benchmark after {report.made} of {report.planned} runs (see --max-time)."
+    if (seconds := report.too_short) is not None:
+        yield f"Runs took only {seconds:.1f} s: increase --max-objects and --max-bytes."
+    if failed := sum(row.failed for row in report.rows):
+        yield f"{human_count(failed, 'object')} were not fetched: s3haul check finds the cause."
+
+
+def change_lines(changes: Sequence[Change], differing: Sequence[str], *, markdown: bool) -> Iterator[str]:
+    """Two results side by side."""
+    for difference in differing:
+        yield f"! not the same: {show(difference)}"
+    if differing:
+        yield ""
+    yield from table(CHANGES, [change_cells(change) for change in changes], markdown=markdown)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, markdown: bool) -> Iterator[str]:
+    """A table as text or Markdown; the first column is left-aligned, the others right-aligned."""
+    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+    for number, cells in enumerate([columns, *rows]):
+        padded = [
+            cell.rjust(width) if place else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
+        yield f"| {' | '.join(padded)} |" if markdown else "  ".join(padded).rstrip()
+        if markdown and not number:
+            yield (
+                "|"
+                + "|".join(
+                    f"{'-' * (width + 1)}{':' if place else '-'}" for place, width in enumerate(widths)
+                )
+                + "|"
+            )
+
+
+def setting_text(setting: Setting) -> str:
+    """In a few words."""
+    size = "" if setting.part_size is None else f", ranges of {human_bytes(setting.part_size)}"
+    return f"{setting.sink.value}, {setting.concurrency} parallel requests{size}"
+
+
+def change_cells(change: Change) -> tuple[str, ...]:
+    """In the order of `CHANGES`."""
+    return (
+        *_setting_cells(change.setting),
+        f"{change.before.median:,.0f} ({_spread(change.before)})",
+        f"{change.after.median:,.0f} ({_spread(change.after)})",
+        f"{change.ratio:.2f}",
+        change.verdict.value,
+    )
+
+
+def rate_cells(row: Row) -> tuple[str, ...]:
+    """In the order of `RATES`."""
+    return (
+        *_setting_cells(row.setting),
+        f"{row.objects_per_second.median:,.0f}",
+        _spread(row.objects_per_second),
+        f"{row.bytes_per_second.median * 8 / 1e9:.2f}",
+        f"{row.cores.median:.1f}",
+        f"{row.retries:,}",
+    )
+
+
+def time_cells(row: Row) -> tuple[str, ...]:
+    """In the order of `TIMES`."""
+    return (
+        *_setting_cells(row.setting),
+        _milliseconds(row.connect),
+        _milliseconds(row.first_byte),
+        _milliseconds(row.total),
+    )
+
+
+def _setting_cells(setting: Setting) -> tuple[str, str, str]:
+    size = "auto" if setting.part_size is None else human_bytes(setting.part_size)
+    return setting.sink.value, str(setting.concurrency), size
+
+
+def _spread(spread: Spread) -> str:
+    return f"{spread.least:,.0f}-{spread.most:,.0f}"
+
+
+def _milliseconds(found: Quantiles) -> str:
+    if found.p50 is None or found.p99 is None:
+        return _NONE
+    return f"{found.p50 * 1000:.1f} / {found.p99 * 1000:.1f}"
+
+
+def report_page(report: Report) -> str:
+    """One result as an HTML page: the bottleneck, a bar for each setting, and the tables."""
+    return _page(f"s3haul bench {report.source}", _report_body(report))
+
+
+def change_page(changes: Sequence[Change], differing: Sequence[str]) -> str:
+    """Two results side by side."""
+    return _page("s3haul bench: A and B", _change_body(changes, differing))
+
+
+def _page(title: str, body: Iterator[str]) -> str:
+    return "\n".join(
+        (
+            '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
+            f"<title>{_safe(title)}</title>\n<style>{STYLE}</style>",
+            f"<h1>{_safe(title)}</h1>",
+            *body,
+            "</html>",
+        )
+    )
+
+
+def _report_body(report: Report) -> Iterator[str]:
+    when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(report.time))
+    sample = f"{human_count(report.objects, 'object')}, {human_bytes(report.bytes)}"
+    where = f"{report.transport} to {report.endpoint} ({report.region}), s3haul {report.version}"
+    yield _paragraph(f"{when}; {sample}; {where}; {report.processors} processors", "soft")
+    for remark in remarks(report):
+        yield _paragraph(remark)
+    said = report.bottleneck
+    yield f'<div class="box"><strong>Bottleneck: {_safe(said.limit.value)}</strong><br>'
+    yield f"{_safe(said.why)}.<br>What helps: {_safe(said.advice)}.</div>"
+    yield "<h2>Objects a second</h2>"
+    yield from _bars(report.rows)
+    if report.listing.rate is not None:
+        pages = human_count(report.listing.pages, "page")
+        yield _paragraph(f"Listing: {report.listing.rate:,.0f} keys/s, {pages}.", "soft")
+    yield "<h2>Rates</h2>"
+    yield from _table(RATES, [rate_cells(row) for row in report.rows])
+    yield "<h2>Times of requests, p50 / p99</h2>"
+    yield from _table(TIMES, [time_cells(row) for row in report.rows])
+    yield _paragraph("Rates are medians of the repetitions. More: s3haul help measuring.", "soft")
+
+
+def _change_body(changes: Sequence[Change], differing: Sequence[str]) -> Iterator[str]:
+    for difference in differing:
+        yield _paragraph(f"Not the same: {difference}")
+    yield from _table(CHANGES, [change_cells(change) for change in changes])
+
+
+def _bars(rows: Sequence[Row]) -> Iterator[str]:
+    longest = max((row.objects_per_second.median for row in rows), default=0.0) or 1.0
+    yield "<dl>"
+    for row in rows:
+        value = row.objects_per_second.median
+        yield f"<dt>{_safe(setting_text(row.setting))}</dt>"
+        yield f'<dd><div class="bar" style="width: {100 * value / longest:.1f}%"></div></dd><dd>{value:,.0f}</dd>'
+    yield "</dl>"
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield '<div class="scroll"><table>'
+    yield f"<tr>{''.join(f'<th>{_safe(column)}</th>' for column in columns)}</tr>"
+    for cells in rows:
+        yield f"<tr>{''.join(f'<td>{_safe(cell)}</td>' for cell in cells)}</tr>"
+    yield "</table></div>"
+
+
+def _safe(text: str) -> str:
+    return escape(show(text))
+
+
+def _paragraph(text: str, kind: str = "") -> str:
+    return f'<p class="{kind}">{_safe(text)}</p>' if kind else f"<p>{_safe(text)}</p>"

@@ -1,0 +1,269 @@
+"""The dry run: lists the source, shows one line per object and the estimate, and writes the plan for `cp --plan`.
+
+Nothing is written to DEST, and no object is read.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack, aclosing, contextmanager
+from dataclasses import asdict
+from functools import lru_cache, partial
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from s3haul.api.download import object_source
+from s3haul.aws.session import open_store
+from s3haul.cli import streams
+from s3haul.cli.haul import check_not_empty
+from s3haul.cli.listeners import LogFile, status_line, with_log
+from s3haul.cli.selection import source_warnings
+from s3haul.cli.summary import SUMMARY_SCHEMA
+from s3haul.core.costs import Costs, Prices, costs
+from s3haul.core.filters import nothing_selected
+from s3haul.core.stats import Stats
+from s3haul.core.text import human_bytes, human_count, human_duration, show
+from s3haul.disk import free_space_for
+from s3haul.engine.context import read_context
+from s3haul.engine.dry_run import Done, Estimate, done_of
+from s3haul.engine.dry_run import preview as fetched_objects
+from s3haul.engine.loop import run_loop
+from s3haul.errors import DestinationError
+from s3haul.events import Emit, Warned
+from s3haul.journal import Reader
+from s3haul.journal.database import journal_path
+from s3haul.models import ObjectRef, SafePath
+from s3haul.options import AccessOptions, DestinationOptions, OutputOptions, SourceOptions, TransferOptions
+from s3haul.progress import Quiet
+from s3haul.sources.haul_manifest import plan_end, plan_head, plan_line
+
+LINK = 125_000_000  # bytes a second: 1 Gbit/s, if there is no rate of earlier runs
+Add = Callable[[ObjectRef], None]
+
+
+def run(
+    access: AccessOptions,
+    source: SourceOptions,
+    transfer: TransferOptions,
+    where: DestinationOptions,
+    output: OutputOptions,
+    *,
+    log: LogFile | None = None,
+) -> int:
+    """List, print the objects and the estimate to stdout, and return the exit code."""
+    space = free_space_for(where.root)
+    estimate = Estimate(free_bytes=space.bytes, free_files=space.inodes)
+    stats = Stats()
+    listener = with_log(Quiet(stats, sys.stderr, colour=streams.colour_allowed(sys.stderr)), log, stats)
+    journal = journal_path(where.root)
+
+    def listed(_seconds: float) -> str:
+        return f"listed {human_count(estimate.objects, 'object')}, {human_bytes(estimate.bytes)}"
+
+    def each(ref: ObjectRef, path: SafePath) -> None:
+        if not (output.quiet or output.json):
+            name = f"{where.root}/{where.name or path}"
+            streams.print_line(
+                f"(dryrun) download: s3://{source.bucket}/{show(ref.plain_key)} to {show(name)}"
+            )
+        add(ref)
+
+    # No status line if the objects themselves are printed on the same terminal.
+    status_shown = output.progress and not output.quiet and not (sys.stdout.isatty() and not output.json)
+    past_rate, done = None, _nothing_is_done
+    with ExitStack() as stack:
+        status = stack.enter_context(status_line(shown=status_shown))
+        add = stack.enter_context(opened_plan(output.plan, source))
+        if journal.is_file():
+            reader = stack.enter_context(Reader(journal))
+            past_rate = _past_rate(reader)
+            done = partial(done_of, reader)
+        run_loop(
+            _estimate(
+                access,
+                source,
+                transfer,
+                emit=listener.observe,
+                estimate=estimate,
+                done=done,
+                each=each,
+                update=lambda: status.update(listed),
+            )
+        )
+    if not estimate.objects and not estimate.unusable:
+        with streams.ignoring_errors(sys.stderr):
+            listener.observe(Warned(nothing_selected(transfer.filters, estimate.filtered), "S3H-S3-19"))
+    _put_estimate(estimate, past_rate, output, log)
+    check_not_empty(transfer, estimate.objects)
+    return 0
+
+
+def _nothing_is_done(_refs: Sequence[ObjectRef]) -> Collection[tuple[str, str, int]]:
+    """For a destination without a journal."""
+    return ()
+
+
+async def _estimate(
+    access: AccessOptions,
+    source: SourceOptions,
+    transfer: TransferOptions,
+    *,
+    emit: Emit,
+    estimate: Estimate,
+    done: Done,
+    each: Callable[[ObjectRef, SafePath], None],
+    update: Callable[[], None],
+) -> None:
+    """List the source and fill the estimate; `each` gets every object that would be fetched, `update` is called after each
+    batch."""
+    async with (
+        open_store(access, source, transfer, on_event=emit) as opened,
+        object_source(access, source, transfer, emit) as objects,
+    ):
+        for remark in source_warnings(source, transfer.filters):
+            emit(remark)
+        ctx = read_context(
+            opened.store, source, opened.transfer, emit, credentials=opened.credentials, objects=objects
+        )
+        async with aclosing(fetched_objects(ctx, estimate, done)) as batches:
+            async for batch in batches:
+                for ref, path in batch:
+                    each(ref, path)
+                update()
+
+
+@contextmanager
+def opened_plan(path: Path | None, source: SourceOptions) -> Iterator[Add]:
+    """A function that adds an object to the plan. Without a path it does nothing; the file gets its name when it is
+    complete. Raises `DestinationError`."""
+    if path is None:
+        yield lambda _ref: None
+        return
+    temporary = path.with_name(f"{path.name}.part")
+    count = 0
+    try:
+        with temporary.open("w", encoding="ascii") as file:
+            file.write(plan_head(source.bucket, source.prefix) + "\n")
+
+            def add(ref: ObjectRef) -> None:
+                nonlocal count
+                count += 1
+                file.write(plan_line(ref) + "\n")
+
+            yield add
+            file.write(plan_end(count) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise DestinationError(
+            f"Cannot write the plan {path}: {error.strerror}.", hint="name another file"
+        ) from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _past_rate(reader: Reader) -> float | None:
+    """Bytes per second of earlier runs in this journal; None if they took less than a second in total."""
+    seconds = sum(run.ended - run.started for run in reader.runs() if run.ended is not None)
+    fetched = sum(count.fetched for count in reader.counts())
+    return fetched / seconds if fetched and seconds >= 1.0 else None
+
+
+def _put_estimate(
+    estimate: Estimate, past_rate: float | None, output: OutputOptions, log: LogFile | None
+) -> None:
+    lines, found = list(estimate_lines(estimate, past_rate)), estimate_object(estimate, past_rate)
+    if log is not None:
+        log.record("estimate", found, lines)
+    if output.json:
+        streams.print_line(json.dumps({"schema": SUMMARY_SCHEMA, **found}))
+    else:
+        streams.print_report("\n".join(lines))
+
+
+@lru_cache(maxsize=1)
+def prices() -> Prices:
+    """The list prices that come with the package."""
+    return Prices.of(json.loads((resources.files("s3haul.cli") / "prices.json").read_text("utf-8")))
+
+
+def money(estimate: Estimate) -> Costs:
+    """The costs without Bucket Keys: each GET and HEAD is a KMS call."""
+    return costs(estimate.list_requests, estimate.reads, estimate.sizes, estimate.kms_calls, prices())
+
+
+def estimate_object(estimate: Estimate, past_rate: float | None) -> dict[str, Any]:
+    """`seconds` is at the rate of earlier runs, or else at 1 Gbit/s; `costs` are in the currency of the prices."""
+    table = prices()
+    rate = past_rate or LINK
+    return {
+        **asdict(estimate),
+        "classes": {
+            name: {"objects": objects, "bytes": size} for name, (objects, size) in estimate.classes.items()
+        },
+        "largest": [{"key": key, "size": size} for size, key in estimate.largest],
+        "kms_calls": estimate.kms_calls,
+        "seconds": round(estimate.needed_bytes / rate, 1),
+        "rate": round(rate),
+        "rate_of": "earlier runs" if past_rate else "1 Gbit/s",
+        "costs": {**money(estimate)._asdict(), "currency": table.currency},
+        "prices": {"as_of": table.as_of, "region": table.region},
+    }
+
+
+def estimate_lines(estimate: Estimate, past_rate: float | None) -> Iterator[str]:
+    """What would be copied, with requests, time and costs."""
+    return (f"(dryrun) {line}" for line in _lines(estimate, past_rate))
+
+
+def _lines(estimate: Estimate, past_rate: float | None) -> Iterator[str]:
+    objects = human_count(estimate.objects, "object")
+    yield f"{objects}, {human_bytes(estimate.bytes)}; {human_count(estimate.filtered)} filtered"
+    if estimate.unusable:
+        yield f"{human_count(estimate.unusable)} of the listing's entries name no object and would fail (S3H-INT-04)"
+    if len(estimate.classes) > 1:
+        yield from _table(estimate)
+    if estimate.archived:
+        share = estimate.archived_bytes / estimate.bytes if estimate.bytes else 0.0
+        yield (
+            f"{human_count(estimate.archived)} of them are archived and would be skipped:"
+            f" {human_bytes(estimate.archived_bytes)}, {share:.0%} of the bytes"
+        )
+    if estimate.vanished:
+        yield f"{human_count(estimate.vanished, 'more object')} of the list are no longer in the bucket"
+    if estimate.present:
+        yield f"{human_count(estimate.present)} of them are already here, according to the journal"
+    if estimate.encoded:
+        yield f"{human_count(estimate.encoded)} of them get another name on disk (s3haul help names)"
+    for size, key in estimate.largest[:3]:
+        yield f"largest: {human_bytes(size)} {show(key)}"
+    yield (
+        f"requests: {estimate.list_requests:,} LIST, {estimate.get_requests:,} GET,"
+        f" {estimate.head_requests:,} HEAD; up to {estimate.kms_calls:,} KMS Decrypt (fewer with Bucket Keys)"
+    )
+    yield f"space: {human_bytes(estimate.needed_bytes)} to fetch, {human_bytes(estimate.free_bytes)} free"
+    if estimate.needed_bytes:
+        seconds = human_duration(estimate.needed_bytes / (past_rate or LINK))
+        basis = f"the {human_bytes(past_rate)}/s of earlier runs" if past_rate else "1 Gbit/s"
+        yield f"time: about {seconds} at {basis}"
+        yield _money_line(money(estimate))
+    if said := estimate.room.warning():
+        yield f"! {said}"
+
+
+def _table(estimate: Estimate) -> Iterator[str]:
+    yield f"  {'storage class':<20} {'objects':>13} {'bytes':>10}"
+    for name, (objects, size) in sorted(estimate.classes.items()):
+        yield f"  {show(name):<20} {objects:>13,} {human_bytes(size):>10}"
+
+
+def _money_line(found: Costs) -> str:
+    table = prices()
+    return (
+        f"money: up to ${found.within:,.2f} (requests ${found.requests:,.2f}, KMS ${found.kms:,.2f}, retrieval"
+        f" ${found.retrieval:,.2f}), and up to ${found.transfer_out:,.2f} if the bytes leave AWS;"
+        f" list prices of {table.region}, {table.as_of}"
+    )

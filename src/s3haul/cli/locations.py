@@ -1,0 +1,144 @@
+"""SOURCE and DEST of a command line: `s3://BUCKET[/PREFIX]` and a local path, as options. Nothing is opened.
+
+A bucket may be written as in consoles, browsers, policies and other tools: then the error names the right arguments.
+Everything in a web URL except bucket and key is dropped, because it may be a signature or a password.
+"""
+
+import re
+import shlex
+from pathlib import Path
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+
+from s3haul.errors import UsageError
+from s3haul.options import DestinationOptions, SourceOptions
+from s3haul.policies.buckets import check_bucket
+
+_POINT = r"arn:[^/]+(?:(?<=outpost)/[^/]+)?[:/]accesspoint[:/][^/]+"
+_URL = re.compile(rf"s3://(?P<bucket>{_POINT}|[^/]+)(?:/(?P<key>.*))?", re.DOTALL)
+_NAME = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+_BARE = re.compile(rf"{_NAME}(?:/.*)?", re.DOTALL)
+_ARN = re.compile(rf"arn:aws[a-z-]*:s3:::({_NAME}(?:/.*)?)", re.DOTALL)
+_SCHEME = re.compile(r"s3[an]?:/*([^/].*)", re.IGNORECASE | re.DOTALL)
+_REMOTE = re.compile(rf"\w[\w-]*:({_NAME}(?:/.*)?)", re.DOTALL)  # as in rclone
+_HOST = re.compile(r"(?:(?P<bucket>.+)\.)?s3[a-z0-9.-]*\.amazonaws\.com(?:\.cn)?")
+_CONSOLE = re.compile(r"/s3/(?:buckets|object)/([^/]+)")
+
+
+def parse_source(
+    url: str,
+    *,
+    recursive: bool,
+    request_payer: str | None = None,
+    expected_bucket_owner: str | None = None,
+    page_size: int = 1000,
+) -> SourceOptions:
+    """Parse `s3://BUCKET[/PREFIX]`. A bucket, or a prefix that ends with "/", implies --recursive."""
+    match = _URL.fullmatch(url)
+    if match is None:
+        raise _not_a_source(url)
+    if request_payer not in {None, "requester"}:
+        raise UsageError("--request-payer takes one value: requester.")
+    if expected_bucket_owner is not None and not re.fullmatch(r"\d{12}", expected_bucket_owner, re.ASCII):
+        raise UsageError("--expected-bucket-owner takes an account number of 12 digits.")
+    check_bucket(match["bucket"])
+    prefix = match["key"] or ""
+    recursive = recursive or not prefix or prefix.endswith("/")
+    if recursive and prefix and not prefix.endswith("/"):
+        prefix += "/"
+    return SourceOptions(
+        bucket=match["bucket"],
+        prefix=prefix,
+        recursive=recursive,
+        request_payer=request_payer,
+        expected_bucket_owner=expected_bucket_owner,
+        page_size=page_size,
+    )
+
+
+def _not_a_source(word: str) -> UsageError:
+    """A web URL may contain a signature, so the message does not show it."""
+    shown = "A web URL" if re.match("https?:", word, re.IGNORECASE) else repr(word)
+    did_you_mean = shlex.join(suggestion(word))
+    return UsageError(
+        f"{shown} is not an S3 source.",
+        hint=f"did you mean: {did_you_mean}"
+        if did_you_mean
+        else "write s3://BUCKET, s3://BUCKET/PREFIX/ or s3://BUCKET/KEY",
+    )
+
+
+def suggestion(word: str) -> list[str]:
+    """`s3://BUCKET[/KEY]`, with the flags that belong to it; empty if the word cannot be interpreted."""
+    if re.match(r"https?://", word, re.IGNORECASE):
+        return _of_web(urlsplit(word))
+    for form in (_ARN, _SCHEME, _REMOTE):
+        if found := form.fullmatch(word):
+            return ["s3://" + found[1].removesuffix("*")]
+    return ["s3://" + word] if _BARE.fullmatch(word) else []
+
+
+def _of_web(url: SplitResult) -> list[str]:
+    host, path = url.hostname or "", unquote(url.path)
+    if "console." in host:
+        bucket = _CONSOLE.fullmatch(path.rstrip("/"))
+        prefix = parse_qs(url.query).get("prefix", [""])[0]
+        return [f"s3://{bucket[1]}/{prefix}"] if bucket else []
+    at_aws = _HOST.fullmatch(host)
+    bucket_and_key = f"{at_aws['bucket']}{path}" if at_aws and at_aws["bucket"] else path.lstrip("/")
+    if not bucket_and_key:
+        return []
+    place = url.netloc.rpartition("@")[2]
+    endpoint = [] if at_aws else ["--endpoint-url", f"{url.scheme}://{place}"]
+    return [f"s3://{bucket_and_key}", *endpoint]
+
+
+def refuse_swapped(source: str, dest: str) -> None:
+    """Raise `UsageError` if the arguments are swapped, or an upload is intended."""
+    if dest.startswith("s3://") and not source.startswith("s3:"):
+        raise UsageError(
+            "The source is local and the destination is in S3.",
+            hint=f"s3haul only downloads: {shlex.join(('s3haul', 'cp', dest, source))}",
+        )
+
+
+def parse_destination(dest: str, source: SourceOptions, *, force: bool) -> DestinationOptions:
+    """The destination: a directory, or for one object also a file name, as in `aws s3 cp`."""
+    if not dest:
+        raise UsageError(
+            "DEST is empty.", hint="give a directory (. is the current one); is a variable not set?"
+        )
+    if dest.startswith("s3://"):
+        raise UsageError("The destination must be local.", hint="s3haul only downloads")
+    path = Path(dest)
+    if _is_stream(path):
+        raise UsageError(
+            f"{dest} is not a directory or file.", hint="- as DEST writes one object to standard output"
+        )
+    if source.recursive or dest.endswith("/") or path.is_dir():
+        return DestinationOptions(root=path, force=force)
+    return DestinationOptions(root=path.parent, name=path.name, force=force)
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether it is a device, or exists and is neither a directory nor a file (a FIFO, a socket)."""
+    if path.parts[:2] == ("/", "dev"):
+        return path.parts[:3] != ("/", "dev", "shm")
+    try:
+        return path.exists() and not (path.is_dir() or path.is_file())
+    except OSError:
+        return False  # opening the destination will report the error
+
+
+def demand_one_object(source: SourceOptions, *, other_output: bool, filters: bool) -> None:
+    """Raise `UsageError` unless the source is one object, and nothing else is written to standard output."""
+    if source.recursive:
+        raise UsageError(
+            "Only one object can be written to standard output, but the source is a bucket or a prefix.",
+            hint="give one key: s3haul cp s3://BUCKET/KEY -",
+        )
+    if other_output:
+        raise UsageError("Standard output is needed for the object.", hint="leave out --json and --dryrun")
+    if filters:
+        raise UsageError(
+            "Filters cannot be used with - as DEST: it takes one object.", hint="leave the filters out"
+        )
