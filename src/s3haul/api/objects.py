@@ -15,8 +15,7 @@ from s3haul.events import CredentialsRenewed, Emit, Event, Retrying, Warned
 from s3haul.options import AccessOptions, ListForm, ObjectList, SourceOptions, TransferOptions
 from s3haul.policies.buckets import check_bucket
 from s3haul.sources import KeyLists
-from s3haul.sources.inventory import MANIFEST, Inventory
-from s3haul.sources.local_report import LocalReport
+from s3haul.sources.inventory import MANIFEST, Inventory, LocalReport
 from s3haul.store.protocol import ObjectStore
 
 _SCHEME = "s3://"

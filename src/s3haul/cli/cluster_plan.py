@@ -6,11 +6,10 @@ from pathlib import Path
 
 from s3haul.cli import streams
 from s3haul.cli.haul import what_ended
-from s3haul.cluster.cutting import ShardSize
-from s3haul.cluster.description import EXTERNAL_ID, RunDescription
 from s3haul.cluster.directory import RunDirectory
-from s3haul.cluster.planner import Planned
-from s3haul.cluster.runs import plan_listing, refuse_what_cannot_be_shared
+from s3haul.cluster.plan import ShardSize
+from s3haul.cluster.planner import Planned, plan_listing, refuse_what_cannot_be_shared
+from s3haul.cluster.records import EXTERNAL_ID, RunDescription
 from s3haul.core.filters import nothing_selected
 from s3haul.core.stats import Stats
 from s3haul.core.text import human_bytes, human_count, show

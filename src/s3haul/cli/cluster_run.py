@@ -13,13 +13,11 @@ from s3haul.cli import cluster_output, streams
 from s3haul.cli.haul import what_ended
 from s3haul.cluster import merge as merging
 from s3haul.cluster.audit import Totals
-from s3haul.cluster.description import with_external_id
 from s3haul.cluster.directory import RunDirectory
 from s3haul.cluster.driver import Driver, DriverOptions, Progress
-from s3haul.cluster.executor import Executor
-from s3haul.cluster.local import LocalExecutor
-from s3haul.cluster.records import Marker
-from s3haul.cluster.runs import array_shards, work_on_shards
+from s3haul.cluster.executor import Executor, LocalExecutor
+from s3haul.cluster.records import Marker, with_external_id
+from s3haul.cluster.worker import array_shards, work_on_shards
 from s3haul.cluster.workplace import local_directory, remove_finished
 from s3haul.core.text import human_count, show
 from s3haul.errors import InterruptedRunError, UsageError

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from s3haul.aws.setting_effects import EFFECTS
+from s3haul.aws.config.sdk_settings import SDK_SETTINGS
 from s3haul.cli import streams
 from s3haul.cli.commands import COMMANDS, load
 from s3haul.cli.reliability import reliability_text
@@ -103,7 +103,7 @@ def topic_text(topic: str) -> str:
 
 def _settings() -> str:
     lines = [_ABOUT_SETTINGS]
-    for one in EFFECTS:
+    for one in SDK_SETTINGS:
         variable = f" ({one.variable})" if one.variable else ""
         lines += [f"  {one.key}{variable}", f"      {one.does}"]
     return "\n".join(lines)

@@ -1,7 +1,7 @@
 """Finds the chain of roles that flags and profiles describe, and the credentials at its start.
 
 Pure lookups in the parsed configuration: the roles in the order in which they are assumed, and the source credentials
-that assume the first one. Every `source_profile` is followed. Nothing is fetched here (see `sources`).
+that assume the first one. Every `source_profile` is followed. Nothing is fetched here (see `source_credentials`).
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ class BaseKind(StrEnum):
     CHAIN = "chain"  # botocore's chain of providers: environment, files, SSO, process, container, instance
     PROFILE = "profile"  # one profile; the environment is ignored
     SOURCE = "source"  # a credential_source
-    NOBODY = "nobody"  # no credentials: requests are not signed
+    ANONYMOUS = "anonymous"  # no credentials: requests are not signed
 
 
 class Base(NamedTuple):
@@ -33,7 +33,7 @@ class Base(NamedTuple):
     name: str | None = None
 
     def __str__(self) -> str:
-        if self.kind is BaseKind.NOBODY:
+        if self.kind is BaseKind.ANONYMOUS:
             return "no credentials (requests are not signed)"
         if self.kind is BaseKind.SOURCE:
             return f"credential_source {self.name}"
@@ -53,7 +53,7 @@ def resolve_chain(
 ) -> tuple[tuple[RoleStep, ...], Base]:
     """Roles and base for profile `name`. Raises `ProfileError` S3H-CFG-02 to 04, or as `check_role`."""
     if access.no_sign_request:
-        return (), Base(BaseKind.NOBODY)
+        return (), Base(BaseKind.ANONYMOUS)
     explicit = access.profile
     keys_in_environment = not explicit and bool(environ.get("AWS_ACCESS_KEY_ID"))
     if access.role:
