@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from s3haul.aws.config.chain import RoleStep
 from s3haul.aws.config.settings import Settings
 from s3haul.aws.faults import is_settings_error, settings_error
-from s3haul.diagnose.diagnosis import filled
+from s3haul.diagnose.diagnosis import fill_placeholders
 from s3haul.diagnose.symptoms import Denial, RequestKind, diagnosis_id, parse_denial, which_policy
 from s3haul.diagnose.table import DIAGNOSES
 from s3haul.errors import (
@@ -131,7 +131,7 @@ def _clock(fault: Fault, said: str) -> S3HaulError:
 def _hint(row: str, role: RoleOptions, denial: Denial | None) -> str:
     if row == "S3H-STS-03":
         return _likely_causes(role)
-    fix = filled(DIAGNOSES[row].fix, {"ROLE-ARN": role.role_arn}) + which_policy(denial)
+    fix = fill_placeholders(DIAGNOSES[row].fix, {"ROLE-ARN": role.role_arn}) + which_policy(denial)
     return f"{fix} (asked for: {role.duration_seconds} seconds)" if row == "S3H-STS-10" else fix
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
 
-from s3haul.diagnose.diagnosis import OWNER, exit_code, filled
+from s3haul.diagnose.diagnosis import OWNER, exit_code, fill_placeholders
 from s3haul.diagnose.evidence import ErrorSummary, Evidence, Group, Sample, grouped
 from s3haul.diagnose.symptoms import RequestKind, diagnosis_id, parse_denial, which_policy
 from s3haul.diagnose.table import DIAGNOSES
@@ -227,7 +227,7 @@ def _finding(
         said=said,
         seen=seen,
         who=_with_account(who, values.get("ROLE-ARN", "")),
-        fix=filled(fix, values) + which_policy(denial),
+        fix=fill_placeholders(fix, values) + which_policy(denial),
     )
 
 

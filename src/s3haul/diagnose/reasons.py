@@ -116,7 +116,7 @@ class Purpose(NamedTuple):
 
     verb: str
     url: str
-    asked: RequestKind
+    request: RequestKind
 
 
 def listing_of(url: str) -> Purpose:
@@ -129,7 +129,7 @@ def reading_of(url: str) -> Purpose:
 
 def run_error(fault: Fault, purpose: Purpose, *, waited: float = 0.0) -> S3HaulError:
     """The error for a fault that is not retried, or that retries within `waited` seconds did not solve."""
-    row = diagnosis_id(fault, purpose.asked)
+    row = diagnosis_id(fault, purpose.request)
     answered = fault.kind is FaultKind.HTTP
     title = _within_a_sentence(DIAGNOSES[row].title.removesuffix("."))
     elsewhere = row in {"S3H-NET-02", "S3H-NET-07"}

@@ -6,7 +6,7 @@ in `table_service`.
 
 The ids are stable: appended to, never renumbered. `symptoms` and `causes` find the entry; errors and the reasons of
 objects name it. In a fix, words in capitals (BUCKET, ROLE-ARN, KEY-ARN, CALLER-ARN, REGION) stand for values:
-`diagnosis.filled` replaces those that are known.
+`diagnosis.fill_placeholders` replaces those that are known.
 """
 
 from s3haul.diagnose.diagnosis import ADMIN, BOTH, NOBODY, OWNER, SERVICE, YOU, Diagnosis

@@ -32,8 +32,8 @@ async def read_objects(state: CheckState, store: ObjectStore, page: ListPage) ->
         state.say(Step.READ, None, "the filters exclude all objects in the part of the listing that was read")
         return
     await _read_one(state, store, listed)
-    chosen = choose(listed, state.suspects, state.sample_size)
-    samples = await ask_for(state.retry, store, state.probes, chosen)
+    chosen = choose_sample(listed, state.suspects, state.sample_size)
+    samples = await read_samples(state.retry, store, state.probes, chosen)
     state.evidence = replace(
         state.evidence, samples=samples, complete=complete and len(samples) == len(listed)
     )
@@ -67,7 +67,7 @@ async def _head(
 ) -> ObjectMeta | None:
     """The headers, or None if the request is refused."""
     try:
-        return await state.retry.ask(RequestKind.OBJECT, lambda: store.head(key, checksums=checksums))
+        return await state.retry.call(RequestKind.OBJECT, lambda: store.head(key, checksums=checksums))
     except StoreError:
         return None
 
@@ -75,7 +75,7 @@ async def _head(
 async def first_object(retry: ProbeRetry, store: ObjectStore, key: str) -> ListPage:
     """The single object that the source names, as a page of a listing. A refusal is reported later, when it is read."""
     try:
-        meta = await retry.ask(RequestKind.OBJECT, lambda: store.head(key))
+        meta = await retry.call(RequestKind.OBJECT, lambda: store.head(key))
     except StoreError:
         entry = ObjectRef(key, 1, "", 0.0)
     else:
@@ -95,7 +95,7 @@ async def spread_keys(
         if not ahead:
             break
         after = ahead.pop(0)
-        following = await retry.ask(
+        following = await retry.call(
             RequestKind.LISTING,
             lambda after=after: store.list_page(prefix, start_after=after),  # type: ignore[misc]
         )
@@ -105,7 +105,7 @@ async def spread_keys(
     return tuple(found[key] for key in sorted(found)), False
 
 
-def choose(listed: Sequence[ObjectRef], suspects: Sequence[str], count: int) -> list[ObjectRef]:
+def choose_sample(listed: Sequence[ObjectRef], suspects: Sequence[str], count: int) -> list[ObjectRef]:
     """`count` of the listed objects, and the suspects, even if only their key is known."""
     chosen = {ref.key: ref for ref in representative(listed, count, _kind)}
     known = {ref.key: ref for ref in listed}
@@ -117,7 +117,7 @@ def _kind(ref: ObjectRef) -> tuple[str, str]:
     return ref.key.rpartition("/")[0], ref.storage_class
 
 
-async def ask_for(
+async def read_samples(
     retry: ProbeRetry, store: ObjectStore, probes: Probes, chosen: Sequence[ObjectRef]
 ) -> tuple[Sample, ...]:
     """Read the first byte of each of these objects. Results in the same order."""
@@ -125,20 +125,20 @@ async def ask_for(
 
     async def one(ref: ObjectRef) -> Sample:
         async with turn:
-            return await _ask(retry, store, ref)
+            return await _read_sample(retry, store, ref)
 
     samples = await asyncio.gather(*[one(ref) for ref in chosen])
     return await _with_owners(probes, samples)
 
 
-async def _ask(retry: ProbeRetry, store: ObjectStore, ref: ObjectRef) -> Sample:
+async def _read_sample(retry: ProbeRetry, store: ObjectStore, ref: ObjectRef) -> Sample:
     if ref.archived:
         return Sample(key=ref.key, size=ref.size, storage_class=ref.storage_class, archived=True)
     read, meta = await first_byte(retry, store, ref)
     head: Fault | None = None
     if meta is None:
         try:
-            meta = await retry.ask(RequestKind.OBJECT, lambda: store.head(ref.key))
+            meta = await retry.call(RequestKind.OBJECT, lambda: store.head(ref.key))
         except StoreError as error:
             head = error.fault
     return Sample(
@@ -177,7 +177,7 @@ async def first_byte(
             return seen.meta
 
     try:
-        return None, await retry.ask(RequestKind.OBJECT, once)
+        return None, await retry.call(RequestKind.OBJECT, once)
     except StoreError as error:
         return error.fault, None
 

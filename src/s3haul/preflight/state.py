@@ -35,7 +35,7 @@ class ProbeRetry:
         self._jitter = jitter
         self._sleep = sleep
 
-    async def ask(self, asked: RequestKind, once: Callable[[], Awaitable[T]]) -> T:
+    async def call(self, request: RequestKind, once: Callable[[], Awaitable[T]]) -> T:
         """The result of `once`. Raises `StoreError` with the last error."""
         attempt, spent, invalid = 0, 0.0, 0
         while True:
@@ -49,12 +49,12 @@ class ProbeRetry:
                 action = decide(fault, effort, LIMITS, self._jitter())
                 if action.move not in {Move.RETRY, Move.WAIT}:
                     raise
-            self._note(fault, asked)
+            self._note_throttling(fault, request)
             await self._sleep(action.delay)
             spent += action.delay
 
-    def _note(self, fault: Fault, asked: RequestKind) -> None:
-        row = diagnosis_id(fault, asked)
+    def _note_throttling(self, fault: Fault, request: RequestKind) -> None:
+        row = diagnosis_id(fault, request)
         if row in _THROTTLED:
             self.slowed.add(row)
 

@@ -57,7 +57,7 @@ async def reach_role(state: CheckState) -> bool:
         state.say(step, False, error.message)
         state.evidence = replace(state.evidence, refused=ErrorSummary.of(error))
         if step is Step.ROLE and role is not None and error.id == _CAUSE_UNKNOWN:
-            await _ask_owner(state, role)
+            await _read_trust_policy(state, role)
         return False
     await _try_without_external_id(state, role)
     return True
@@ -71,7 +71,7 @@ def _note_caller(state: CheckState, caller: Identity | None, *, clamped: bool) -
     state.say(Step.CALLER, True, f"the source credentials are those of {caller.arn}")
 
 
-async def _ask_owner(state: CheckState, role: RoleOptions) -> None:
+async def _read_trust_policy(state: CheckState, role: RoleOptions) -> None:
     """Find the cause in the trust policy, if --owner-profile allows to read it: STS does not say it."""
     try:
         view = await state.probes.trust()
@@ -133,7 +133,7 @@ async def reach_bucket(state: CheckState) -> None:
 async def _find_bucket(state: CheckState) -> str:
     """The bucket's region, "" if unknown. Raises `SourceError` if there is no response."""
     try:
-        region = await state.retry.ask(RequestKind.BUCKET, state.probes.head_bucket)
+        region = await state.retry.call(RequestKind.BUCKET, state.probes.head_bucket)
     except StoreError as error:
         fault = error.fault
     else:
@@ -164,7 +164,7 @@ async def _list(state: CheckState, store: ObjectStore) -> ListPage | None:
     if not source.recursive:
         return await first_object(state.retry, store, source.prefix)
     try:
-        page = await state.retry.ask(RequestKind.LISTING, lambda: store.list_page(state.prefix))
+        page = await state.retry.call(RequestKind.LISTING, lambda: store.list_page(state.prefix))
     except StoreError as error:
         state.evidence = replace(state.evidence, listing=error.fault)
         state.say(Step.LISTING, False, f"s3:ListBucket at {state.prefix or 'the root'} is refused")

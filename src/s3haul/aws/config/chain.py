@@ -63,7 +63,7 @@ def resolve_chain(
         elif keys_in_environment:
             roles, base = (), Base(BaseKind.CHAIN)
         else:
-            roles, base = _behind(files, name, explicit)
+            roles, base = _source_of_role(files, name, explicit)
         return (*roles, RoleStep(access.role)), base
     if keys_in_environment or not _has_role(files.profiles.get(name, {})):
         return (), Base(BaseKind.CHAIN, explicit)
@@ -79,7 +79,7 @@ def _with_external_id(step: RoleStep, external_id: str) -> RoleStep:
     return replace(step, role=role)
 
 
-def _behind(files: ConfigFile, name: str, explicit: str | None) -> tuple[tuple[RoleStep, ...], Base]:
+def _source_of_role(files: ConfigFile, name: str, explicit: str | None) -> tuple[tuple[RoleStep, ...], Base]:
     """The credentials that assume the role given by flags: the source of the profile's own role, or the profile."""
     keys = files.profiles.get(name, {})
     if not _has_role(keys):

@@ -63,7 +63,7 @@ def plan(path: Path, profile: str, changes: Changes) -> Edit:
         after = edited(before or "", profile, changes)
     except ValueError:
         raise unsafe from None
-    if not _as_asked(before or "", after, profile, changes):
+    if not _has_only_changes(before or "", after, profile, changes):
         raise unsafe
     return Edit(path, before, after)
 
@@ -135,7 +135,7 @@ def _read(path: Path) -> str | None:
         raise ProfileError(f"{path} cannot be read", seen=str(error), id=UNUSABLE) from error
 
 
-def _as_asked(before: str, after: str, profile: str, changes: Changes) -> bool:
+def _has_only_changes(before: str, after: str, profile: str, changes: Changes) -> bool:
     """A second check, with another parser: whether `after` has the changes, and everything else is unchanged."""
     old, new = _parsed(before), _parsed(after)
     mine = [section for section in new if profile_of(section) == profile][-1:]
@@ -144,9 +144,9 @@ def _as_asked(before: str, after: str, profile: str, changes: Changes) -> bool:
     now, was = new.pop(mine[0]), old.pop(mine[0], {})
     for name, value in changes.items():
         outer, _, inner = name.partition(".")
-        held, held_before = now.pop(outer, None), was.pop(outer, None)
+        held, old_value = now.pop(outer, None), was.pop(outer, None)
         if inner:
-            nested, nested_before = _nested(held), _nested(held_before)
+            nested, nested_before = _nested(held), _nested(old_value)
             if nested != nested_before | {inner: value} or None in nested.values():
                 return False
         elif held != value:

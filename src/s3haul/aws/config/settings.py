@@ -231,7 +231,7 @@ class Row:
 
 
 def effective(access: AccessOptions, environ: Mapping[str, str] = os.environ) -> list[Row]:
-    """All effective values; roles in the order in which they are assumed. Raises as `profile.resolve`."""
+    """All effective values; roles in the order in which they are assumed. Raises as `resolve`."""
     settings = resolve(access, environ)
     files = config_file.read(Session(profile=access.profile))
     place = Place(files.paths, settings.profile.value or "default", environ)
