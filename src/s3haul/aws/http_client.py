@@ -38,6 +38,14 @@ class RedirectRefused(BotoCoreError):  # type: ignore[misc]  # noqa: N818 - boto
 
     fmt = "HTTP {status} redirect to {location!r} refused"
 
+    @classmethod
+    def of(cls, response: Any) -> "RedirectRefused":
+        return cls(
+            status=response.status_code,
+            location=response.headers.get("location", ""),
+            region=response.headers.get("x-amz-bucket-region", ""),
+        )
+
 
 class NoResponse(BotoCoreError):  # type: ignore[misc]  # noqa: N818 - same
     """There is no usable response, and botocore must not retry. `kwargs` contains the fault."""
@@ -177,11 +185,7 @@ def request_handler(chosen: HttpClient) -> Callable[..., AWSResponse]:
         if page := interception(response.status_code, response.headers, response.content):
             raise NoResponse(fault=page)
         if response.status_code in REDIRECTS:
-            raise RedirectRefused(
-                status=response.status_code,
-                location=response.headers.get("location", ""),
-                region=response.headers.get("x-amz-bucket-region", ""),
-            )
+            raise RedirectRefused.of(response)
         return response
 
     return send

@@ -83,11 +83,7 @@ class StrictSession(AIOHTTPSession):  # type: ignore[misc]
         response = await super().send(request)
         if response.status_code in REDIRECTS:
             response.raw.close()
-            raise RedirectRefused(
-                status=response.status_code,
-                location=response.headers.get("location", ""),
-                region=response.headers.get("x-amz-bucket-region", ""),
-            )
+            raise RedirectRefused.of(response)
         if response.status_code >= 400 and (
             page := interception(response.status_code, response.headers, await response.content)
         ):
