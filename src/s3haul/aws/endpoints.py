@@ -122,9 +122,8 @@ def proxy_for(url: str) -> str:
     scheme = url.partition(":")[0]
     named = proxies.get(scheme, "")
     usual = ProxyConfiguration(proxies=proxies).proxy_url_for(url) or ""
-    found: str = (
-        named if _SOCKS.match(named) else usual
-    )  # botocore parses socks5://… wrongly: the scheme as the host
+    # botocore parses socks5://… wrongly: it takes the scheme for the host.
+    found: str = named if _SOCKS.match(named) else usual
     if found:
         check_proxy(named if "://" in named else found, f"{scheme.upper()}_PROXY")
     return found

@@ -89,9 +89,8 @@ class CurlHttpClient:
 
         def take(data: bytes) -> int:
             body.extend(data)
-            return (
-                -1 if len(body) > LONGEST_DOCUMENT else len(data)
-            )  # any other number is an error to libcurl
+            # For libcurl, any number but that of the bytes is an error.
+            return -1 if len(body) > LONGEST_DOCUMENT else len(data)
 
         _set_request(pycurl, handle, request)
         handle.setopt(pycurl.HEADERFUNCTION, lines.append)

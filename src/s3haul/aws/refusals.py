@@ -75,7 +75,7 @@ def explain(fault: Fault, error: BaseException, step: RoleStep | None, settings:
 
 
 def unreachable(what: str, fault: Fault, error: BaseException, given: Sequence[str] = ()) -> S3HaulError:
-    """The error if a service sent no response, or no request was sent to it. `given` as in `faults.guarded`."""
+    """The error if a service sent no response, or no request was sent to it. `given` as in `faults.settings_errors`."""
     if isinstance(error, S3HaulError):
         return error
     if is_settings_error(error):

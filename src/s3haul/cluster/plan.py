@@ -116,9 +116,7 @@ class Cutter:
                 self.late.append(LateShadow(settled.shard.number, settled.key))
 
 
-RECORD = (
-    192  # bytes: the same for all, so that a worker can read one line of a large index without the others
-)
+RECORD = 192  # bytes of each line of the index, so that a worker can read one line without the others
 _LEVEL = 6
 _REF, _SHADOWED, _UNUSABLE = "ref", "shadowed", "unusable"
 

@@ -109,9 +109,7 @@ def forget_node(directory: RunDirectory, run: RunDescription, node: str) -> int:
     markers = (directory.marker(shard) for shard in sorted(directory.done()))
     lost = [marker for marker in markers if marker.node == node]
     for marker in lost:
-        directory.claim_next(
-            Attempt(marker.shard, marker.attempt + 1)
-        )  # so that older attempts are superseded
+        directory.claim_next(Attempt(marker.shard, marker.attempt + 1))  # supersedes older attempts
         directory.retract(marker.shard)
     return len(lost)
 

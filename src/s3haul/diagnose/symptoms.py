@@ -171,13 +171,13 @@ def _busy(fault: Fault) -> bool:
 def _is_unknown(fault: Fault, request: RequestKind) -> bool:
     """Whether the server does not know such requests. A 405 for an object is that of a delete marker."""
     if request is RequestKind.ROLE and fault.status == 404:
-        return True  # STS has one path, and so nothing that is not found
+        return True  # STS has only one path
     if fault.status == 405 or fault.code == "MethodNotAllowed":
         return request is not RequestKind.OBJECT
     return fault.status in {501, 505} or fault.code == "NotImplemented"
 
 
-# In order; codes of `_CODES` and the last rows catch what no sentence refines.
+# In this order; `_CODES` is used if no row matches.
 _ROWS: tuple[tuple[str, Matcher], ...] = (
     ("S3H-STS-11", _says("role chaining", request=RequestKind.ROLE)),
     ("S3H-STS-10", _says("MaxSessionDuration", request=RequestKind.ROLE)),

@@ -18,7 +18,7 @@ class SdkSetting(NamedTuple):
     """`key` is the name in a profile, "s3.NAME" if it is nested; then `top_level` may be another name, not nested.
 
     `does` is its effect. Valid values are `words`, or whole numbers from `least` on; if neither is given, the value is
-    not checked here. `unused` says why the setting has no effect, except for values in `fine`, which are the defaults.
+    not checked here. `unused` says why the setting has no effect, except for values in `fine`, which change nothing.
     """
 
     key: str
@@ -45,7 +45,7 @@ class SdkSetting(NamedTuple):
         return _NUMBER.fullmatch(value) is not None and int(value) >= (self.least or 0)
 
     def is_unused(self, value: object) -> bool:
-        """Whether this value has no effect here, and differs from the default."""
+        """Whether this value should change something, but has no effect here."""
         return bool(self.unused and value) and str(value).lower() not in self.fine
 
 
