@@ -17,13 +17,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from s3haul.cluster.cutting import Cutter, ShardSize
 from s3haul.cluster.directory import RunDirectory
-from s3haul.cluster.driver import HUNG_AFTER, LOOK_EVERY
-from s3haul.cluster.plan_files import RECORD, encode_shard
-from s3haul.cluster.records import Report
+from s3haul.cluster.driver import HUNG_AFTER, READ_EVERY
+from s3haul.cluster.plan import RECORD, Cutter, ShardSize, encode_shard
+from s3haul.cluster.records import Report, sharers
 from s3haul.cluster.schedule import Attempt, ErrorSummary, Schedule
-from s3haul.cluster.shares import sharers
 from s3haul.models import ObjectRef
 
 SAMPLE = 300_000
@@ -182,7 +180,7 @@ def lines(arguments: argparse.Namespace) -> Iterator[str]:
     yield f"planner                   {planned.rate:,.0f} objects/s, peak {planned.peak / 2**20:.0f} MiB and {RECORD} bytes a shard"
     yield f"plan on the disk          {planned.bytes_each:.0f} bytes an object, index {shards * RECORD / 2**20:.0f} MiB"
     reports = reading_reports(arguments.workers)
-    yield f"reports                   {arguments.workers / LOOK_EVERY:,.0f} a second, {reports / LOOK_EVERY:.1%} of the driver's time"
+    yield f"reports                   {arguments.workers / READ_EVERY:,.0f} a second, {reports / READ_EVERY:.1%} of the driver's time"
     yield f"AssumeRole                {arguments.workers / SESSION:.2f} calls/s, from all workers"
     for loss in (0.0, arguments.spot_loss, 10 * arguments.spot_loss):
         run = Simulation(shards, arguments.workers, loss, dice).run()

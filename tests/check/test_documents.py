@@ -10,7 +10,7 @@ from policies.grants import demo_grant, put_in_force
 from s3haul.demo import seed
 from s3haul.demo.model import KmsKey
 from s3haul.policies import documents
-from s3haul.policies.documents import Document
+from s3haul.policies.documents import Document, Part
 
 THIRD_KEY = KmsKey(THIRD_ACCOUNT, seed.REGION, "99999999-12ab-34cd-56ef-1234567890ab", {})
 BOTH_KEYS = (seed.KMS_KEY_ARN, THIRD_KEY.arn)
@@ -32,7 +32,7 @@ def world(server, tmp_path, capsys):
     return World(server, tmp_path, capsys, flags=["--profile", "export", "--owner-profile", "owner"])
 
 
-def made(**changes) -> documents.Documents:
+def made(**changes) -> dict[Part, Document]:
     return documents.documents(demo_grant(key_arns=BOTH_KEYS, **changes))
 
 
@@ -48,9 +48,10 @@ def test_with_all_documents_check_and_copy_pass(world, prefix, count):
 
 
 STATEMENTS = [
-    (name, statement["Sid"])
-    for name in ("caller_policy", "trust_policy", "role_policy", "key_policy")
-    for statement in getattr(made(), name)["Statement"]
+    (part, statement["Sid"])
+    for part, document in made().items()
+    if part is not Part.SESSION
+    for statement in document["Statement"]
 ]
 
 
@@ -58,21 +59,21 @@ def without(document: Document, sid: str) -> None:
     document["Statement"] = [one for one in document["Statement"] if one["Sid"] != sid]
 
 
-@pytest.mark.parametrize(("name", "sid"), STATEMENTS)
-def test_without_one_statement_check_names_it_and_says_how_it_must_be(world, name, sid):
+@pytest.mark.parametrize(("part", "sid"), STATEMENTS)
+def test_without_one_statement_check_names_it_and_says_how_it_must_be(world, part, sid):
     whole = made()
     cut = copy.deepcopy(whole)
-    without(getattr(cut, name), sid)
+    without(cut[part], sid)
     put_in_force(world.cloud, cut)
     code, report = world.check()
     assert code == 4
     missing = [one["statement"] for one in report["findings"] if one["statement"]]
     assert missing
     assert {statement["Sid"] for statement in missing} == {sid}
-    rows = {ROW_OF[sid], *(["S3H-KMS-03"] if name == "key_policy" else [])}
+    rows = {ROW_OF[sid], *(["S3H-KMS-03"] if part is Part.KEY else [])}
     assert found(report) == rows
     assert world.copy().code == 4
-    if name == "role_policy":
+    if part is Part.PERMISSIONS:
         # The statement that is shown mends it; of keys only those are known that could be seen.
         world.role.policies[0]["Statement"] += missing
         assert not found(world.check()[1]) & rows

@@ -10,7 +10,7 @@ from typing import Any
 
 from e2e.harness import SOURCE, Machine, Ran, expected, tree, wait_until
 from s3haul.api.verify import verify
-from s3haul.cluster.description import RunDescription
+from s3haul.cluster.records import RunDescription
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
 
 

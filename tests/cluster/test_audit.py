@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3haul.cluster.audit import DamagedAuditError, Kind, Totals, audit_shard, read_audit
-from s3haul.cluster.cutting import Shard
+from s3haul.cluster.plan import Shard
 from s3haul.core.keypath import safe_path
 from s3haul.journal.manifest import manifest_entry, outcome_of
 from s3haul.models import Checksum, ObjectRef, Outcome, State, UnusableEntry, Verdict

@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3haul.cluster.cutting import Cutter, Shard, ShardSize
-from s3haul.cluster.plan_files import (
+from s3haul.cluster.plan import (
     RECORD,
+    Cutter,
+    Shard,
     ShardRecord,
+    ShardSize,
     decode_record,
     decode_shard,
     encode_late,

@@ -10,11 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from s3haul.cluster.cutting import ShardSize
-from s3haul.cluster.description import EXTERNAL_ID, VERSION, decode, encode, with_external_id, without_secrets
 from s3haul.cluster.directory import RunDirectory
+from s3haul.cluster.plan import ShardSize
 from s3haul.cluster.planner import Page, Request, make_plan
-from s3haul.cluster.records import Marker, Report, decode_marker, decode_report
+from s3haul.cluster.records import (
+    EXTERNAL_ID,
+    VERSION,
+    Marker,
+    Report,
+    decode_description,
+    decode_marker,
+    decode_report,
+    encode_description,
+    with_external_id,
+    without_secrets,
+)
 from s3haul.cluster.records import encode as encode_record
 from s3haul.cluster.schedule import Attempt
 from s3haul.cluster.workplace import Workplace, remove_finished
@@ -65,7 +75,7 @@ async def test_a_plan_reads_back_as_it_was_made(directory):
     shards = [directory.read_shard(number, run) for number in range(run.shards)]
     assert [ref.key for shard in shards for ref in shard.refs] == [f"p/{number}" for number in range(7)]
     assert [entry.key for shard in shards for entry in shard.unusable] == ["p/1\udcff"]
-    assert decode(encode(run)) == run
+    assert decode_description(encode_description(run)) == run
 
 
 async def test_no_external_id_is_written_down_and_every_worker_must_have_it(directory):
@@ -95,7 +105,7 @@ async def test_a_directory_with_something_in_it_is_no_place_for_a_plan(directory
         directory.describe()
     run = await planned(directory)
     (directory.root / "run.json").write_bytes(
-        encode(run).replace(b'"version": %d' % VERSION, b'"version": 99')
+        encode_description(run).replace(b'"version": %d' % VERSION, b'"version": 99')
     )
     with pytest.raises(UsageError, match="another version"):
         directory.describe()

@@ -7,15 +7,14 @@ import pytest
 
 from contract.demo_access import demo_profile
 from e2e.harness import expected, tree
-from s3haul.cluster.cutting import ShardSize
 from s3haul.cluster.directory import RunDirectory
 from s3haul.cluster.merge import merge
-from s3haul.cluster.node import open_node
+from s3haul.cluster.plan import ShardSize
+from s3haul.cluster.planner import plan_listing
 from s3haul.cluster.ray import run_attempt
-from s3haul.cluster.runs import plan_listing
+from s3haul.cluster.records import encode_sharers
 from s3haul.cluster.schedule import Attempt
-from s3haul.cluster.shard import attempt_shard
-from s3haul.cluster.shares import encode_sharers
+from s3haul.cluster.shard import attempt_shard, open_node
 from s3haul.demo import seed
 from s3haul.options import AccessOptions, DestinationOptions, SourceOptions, TransferOptions
 

@@ -8,10 +8,9 @@ import pytest
 from cluster.test_node import home, planned
 from s3haul.api.verify import verify
 from s3haul.cluster.merge import merge, merge_here
-from s3haul.cluster.node import open_node
-from s3haul.cluster.runs import forget_node
 from s3haul.cluster.schedule import Attempt
-from s3haul.cluster.shard import SupersededError, attempt_shard
+from s3haul.cluster.shard import SupersededError, attempt_shard, open_node
+from s3haul.cluster.worker import forget_node
 from s3haul.errors import UsageError
 
 __all__ = ["home"]  # the fixture

@@ -5,8 +5,8 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from s3haul.cluster.records import decode_sharers, encode_sharers, share_of, sharers
 from s3haul.cluster.schedule import LONGEST_PAUSE, Attempt, ErrorSummary, Schedule
-from s3haul.cluster.shares import decode_sharers, encode_sharers, share_of, sharers
 from s3haul.options import LimitOptions, TransferOptions
 from simulate_cluster import Simulation, plan
 

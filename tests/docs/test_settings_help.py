@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from s3haul.aws.setting_effects import EFFECTS
+from s3haul.aws.config.sdk_settings import SDK_SETTINGS
 from s3haul.cli.help_topics import topic_text
 
 TESTS = Path(__file__).parent.parent / "unit"
@@ -51,12 +51,12 @@ OBEYED = {
 
 def test_every_setting_has_its_row():
     text = topic_text("settings")
-    for one in EFFECTS:
+    for one in SDK_SETTINGS:
         variable = f" ({one.variable})" if one.variable else ""
         assert f"  {one.key}{variable}\n      {one.does}" in text
 
 
-@pytest.mark.parametrize("effect", EFFECTS, ids=lambda one: one.key)
+@pytest.mark.parametrize("effect", SDK_SETTINGS, ids=lambda one: one.key)
 def test_the_test_of_a_row_exists(effect):
     """What is not used is told, what asks for nothing is no news; whatever is obeyed has a test of its own."""
     node = OBEYED.get(effect.key, NOT_USED if effect.unused else NO_NEWS)
@@ -65,7 +65,7 @@ def test_the_test_of_a_row_exists(effect):
 
 
 def test_what_is_said_to_be_obeyed_has_a_test_of_its_own():
-    obeyed = {one.key for one in EFFECTS if one.does.startswith("obeyed")}
+    obeyed = {one.key for one in SDK_SETTINGS if one.does.startswith("obeyed")}
     # The same reading of instance metadata, with values that only time or the machine's network would show.
     assert obeyed - OBEYED.keys() == {
         "metadata_service_timeout", "ec2_metadata_service_endpoint_mode", "imds_use_ipv6"

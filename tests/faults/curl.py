@@ -2,7 +2,7 @@
 
 from contextlib import asynccontextmanager
 
-from s3haul.aws.carrier import authorities
+from s3haul.aws.endpoints import authorities
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.s3.endpoint import Credentials, parse
 from s3haul.s3.handles import Network

@@ -12,8 +12,7 @@ from contract.loading import loaded
 from faults.canned import answer, canned, listening, server_context
 from faults.curl import curl_on
 from faults.stores import fault_of, read
-from s3haul.aws.carrier import authorities
-from s3haul.aws.tls import tls_context
+from s3haul.aws.endpoints import authorities, tls_context
 from s3haul.errors import FaultKind, StoreError
 from s3haul.store.protocol import GetRequest
 

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from s3haul.demo import seed
 from s3haul.demo.cloud import Cloud
-from s3haul.policies.documents import Documents, Grant
+from s3haul.policies.documents import Document, Grant, Part
 
 
 def demo_grant(**changes) -> Grant:
@@ -18,13 +18,13 @@ def demo_grant(**changes) -> Grant:
     return Grant(**values | changes)
 
 
-def put_in_force(cloud: Cloud, made: Documents) -> None:
+def put_in_force(cloud: Cloud, made: dict[Part, Document]) -> None:
     """These documents and no others decide about the caller, the role and the keys."""
     role = cloud.roles[seed.ROLE_ARN]
-    role.trust, role.policies = made.trust_policy, [made.role_policy]
-    cloud.users[seed.USER_B_KEY_ID].policies = [made.caller_policy]
+    role.trust, role.policies = made[Part.TRUST], [made[Part.PERMISSIONS]]
+    cloud.users[seed.USER_B_KEY_ID].policies = [made[Part.CALLER]]
     for key in cloud.kms_keys.values():
-        key.policy = made.key_policy or {"Statement": []}
+        key.policy = made.get(Part.KEY, {"Statement": []})
 
 
 PARTITIONS = {

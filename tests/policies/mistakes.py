@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from policies.grants import demo_grant
 from s3haul.demo import seed
-from s3haul.policies.documents import document, documents
-from s3haul.policies.parts import Part, by_part
+from s3haul.policies.documents import Part, document, documents
 
 ALIAS = f"arn:aws:kms:{seed.REGION}:{seed.ACCOUNT_A}:alias/export"
 BUCKET = f"arn:aws:s3:::{seed.BUCKET}"
@@ -32,7 +31,7 @@ class Mistake:
 
 
 def right(part: Part, **changes) -> dict:
-    return copy.deepcopy(by_part(documents(demo_grant(**changes)))[part])
+    return copy.deepcopy(documents(demo_grant(**changes))[part])
 
 
 def wrong(rule: str, part: Part, number: int, **changes) -> Mistake:

@@ -15,9 +15,8 @@ from botocore.validate import ParamValidator
 
 from policies.grants import demo_grant
 from s3haul.demo import seed
-from s3haul.policies.commands import commands
-from s3haul.policies.documents import documents
-from s3haul.policies.parts import Part, by_part
+from s3haul.policies.documents import Part, documents
+from s3haul.policies.rendering import commands
 
 FAKE = """#!{python}
 import json, os, sys
@@ -69,7 +68,7 @@ def asked(typed: list[str], words: list[str], given: str) -> tuple[str, str, dic
 
 
 def script(grant, *only: Part) -> str:
-    made = by_part(documents(grant))
+    made = documents(grant)
     return commands(grant, {part: document for part, document in made.items() if not only or part in only})
 
 
@@ -89,23 +88,23 @@ def test_every_document_reaches_the_operation_that_puts_it_in_force(ask):
     create, put, get_key, put_key, user, role, policy, session = done
     assert create[0] == "create-role"
     assert (create[1]["RoleName"], create[1]["Path"]) == ("export-role", "/path/")
-    assert json.loads(create[1]["AssumeRolePolicyDocument"]) == made.trust_policy
+    assert json.loads(create[1]["AssumeRolePolicyDocument"]) == made[Part.TRUST]
     assert put[0] == "put-role-policy"
-    assert json.loads(put[1]["PolicyDocument"]) == made.role_policy
+    assert json.loads(put[1]["PolicyDocument"]) == made[Part.PERMISSIONS]
     assert get_key[0] == "get-key-policy"
     assert put_key[0] == "put-key-policy"
     assert put_key[1]["KeyId"] == seed.KMS_KEY_ARN
     assert [user[0], role[0], policy[0]] == ["put-user-policy", "put-role-policy", "create-policy"]
     for each in (user, role, policy):
-        assert json.loads(each[1]["PolicyDocument"]) == made.caller_policy
+        assert json.loads(each[1]["PolicyDocument"]) == made[Part.CALLER]
     assert session[0] == "assume-role"
     assert session[1]["ExternalId"] == seed.EXTERNAL_ID
-    assert json.loads(session[1]["Policy"]) == made.session_policy
+    assert json.loads(session[1]["Policy"]) == made[Part.SESSION]
 
 
 def test_the_key_s_policy_keeps_its_statements_and_gets_one_more_once(ask, tmp_path):
     grant = demo_grant()
-    added = documents(grant).key_policy["Statement"]
+    added = documents(grant)[Part.KEY]["Statement"]
     (_, first) = ask(script(grant, Part.KEY))
     after = json.loads(first[2]["Policy"])
     assert after == {"Version": "2012-10-17", "Statement": [KEY_POLICY["Statement"], *added]}

@@ -10,11 +10,9 @@ from policies.grants import demo_grant, grants
 from s3haul.demo.policy import Ask, judge
 from s3haul.errors import UsageError
 from s3haul.policies import names
-from s3haul.policies.documents import Grant, documents
-from s3haul.policies.grant import LONGEST, check_grant, compact
+from s3haul.policies.documents import LONGEST, Grant, Part, check_grant, compact, documents
 from s3haul.policies.lint import documents_in, lint
 from s3haul.policies.names import parsed
-from s3haul.policies.parts import Part, by_part
 
 
 @settings(deadline=None)
@@ -25,7 +23,7 @@ def test_the_documents_of_every_grant_are_valid_small_enough_and_clean(grant):
     except UsageError as error:
         assume("characters; AWS allows" not in error.message)
         raise
-    made = by_part(documents(grant))
+    made = documents(grant)
     role = parsed(grant.role_arn)
     for part, document in made.items():
         assert lint(document, account=role.account if part is Part.TRUST else None) == []
@@ -49,9 +47,9 @@ def test_the_session_policy_allows_nothing_that_the_role_may_not(grant):
             (prefix, Ask("s3:ListBucket", bucket, {"s3:prefix": prefix})),
             (f"{prefix}key", Ask("s3:GetObject", f"{bucket}/{prefix}key", {})),
         ):
-            assert judge(made.role_policy, ask).allowed
-            assert judge(made.session_policy, ask).allowed == key.startswith(run)
-    assert not judge(made.role_policy, Ask("s3:GetObject", f"{bucket}x/{prefix}key", {})).allowed
+            assert judge(made[Part.PERMISSIONS], ask).allowed
+            assert judge(made[Part.SESSION], ask).allowed == key.startswith(run)
+    assert not judge(made[Part.PERMISSIONS], Ask("s3:GetObject", f"{bucket}x/{prefix}key", {})).allowed
 
 
 @pytest.mark.parametrize(

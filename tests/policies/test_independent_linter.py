@@ -13,8 +13,7 @@ import pytest
 from foreign.installed import installed
 from policies.grants import demo_grant
 from policies.mistakes import REFUSED
-from s3haul.policies.documents import documents
-from s3haul.policies.parts import Part, by_part
+from s3haul.policies.documents import Part, documents
 
 JUDGE = """
 import json, sys, parliament
@@ -47,7 +46,7 @@ def test_our_documents_pass_an_independent_linter(parliament):
         demo_grant(prefix="logs/", run_prefix="logs/1/", versions=True),
         demo_grant(key_arns=()),
     ):
-        made = by_part(documents(grant))
+        made = documents(grant)
         for part, findings in zip(made, parliament(*made.values()), strict=True):
             assert findings == OF_ITSELF.get(part, []), part
 

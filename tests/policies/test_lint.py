@@ -13,9 +13,8 @@ from s3haul.demo import seed
 from s3haul.demo.server import DemoServer
 from s3haul.diagnose.reasons import REASONS
 from s3haul.diagnose.table import DIAGNOSES
-from s3haul.policies.documents import document, documents
+from s3haul.policies.documents import Part, document, documents
 from s3haul.policies.lint import RULES, SHAPE, documents_in, lint
-from s3haul.policies.parts import Part
 
 FILLED = {
     "KEY-ID": seed.KMS_KEY_ID,

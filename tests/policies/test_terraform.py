@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 
 from policies.grants import demo_grant, grants
-from s3haul.policies.documents import documents
-from s3haul.policies.parts import Part, by_part
-from s3haul.policies.terraform import terraform
+from s3haul.policies.documents import Part, documents
+from s3haul.policies.rendering import terraform
 
 OWNER, CALLER = "aws.account_111111111111", "aws.account_222222222222"
 
@@ -32,7 +31,7 @@ def plain(value: Any) -> Any:
 
 
 def read(grant, *only: Part) -> dict[str, Any]:
-    chosen = {part: made for part, made in by_part(documents(grant)).items() if not only or part in only}
+    chosen = {part: made for part, made in documents(grant).items() if not only or part in only}
     return plain(hcl2.loads(terraform(grant, chosen)))
 
 
@@ -60,22 +59,22 @@ def test_every_document_is_a_resource_of_its_account():
         "provider": OWNER,
         "name": "export-role",
         "path": "/",
-        "assume_role_policy": made.trust_policy,
+        "assume_role_policy": made[Part.TRUST],
     }
     assert found["aws_iam_role_policy.export"] == {
         "provider": OWNER,
         "name": "s3haul-export",
         "role": "aws_iam_role.export.name",
-        "policy": made.role_policy,
+        "policy": made[Part.PERMISSIONS],
     }
-    caller = {"name": "s3haul-assume-export-role", "policy": made.caller_policy}
+    caller = {"name": "s3haul-assume-export-role", "policy": made[Part.CALLER]}
     assert found["aws_iam_user_policy.caller_1"] == caller | {"provider": CALLER, "user": "user-b"}
     assert found["aws_iam_role_policy.caller_2"] == caller | {
         "provider": "aws.account_333333333333",
         "role": "worker",
     }
     assert found["aws_iam_policy.caller_3"] == caller | {"provider": CALLER}
-    assert parsed["locals"] == [{"s3haul_key_statement": made.key_policy["Statement"][0]}]
+    assert parsed["locals"] == [{"s3haul_key_statement": made[Part.KEY]["Statement"][0]}]
     accounts = [each["aws"]["allowed_account_ids"] for each in parsed["provider"]]
     assert accounts == [["111111111111"], ["222222222222"], ["333333333333"]]
 
@@ -97,11 +96,11 @@ def test_one_document_alone_refers_to_no_other(part, name):
 
 def test_what_opens_a_template_in_terraform_is_taken_literally():
     grant = demo_grant(prefix="a${b}%{c}/")
-    text = terraform(grant, {Part.PERMISSIONS: documents(grant).role_policy})
+    text = terraform(grant, {Part.PERMISSIONS: documents(grant)[Part.PERMISSIONS]})
     assert "a$${b}%%{c}/*" in text
     assert (
         resources(read(grant, Part.PERMISSIONS))["aws_iam_role_policy.export"]["policy"]
-        == documents(grant).role_policy
+        == documents(grant)[Part.PERMISSIONS]
     )
 
 
@@ -110,5 +109,5 @@ def test_what_opens_a_template_in_terraform_is_taken_literally():
 def test_whatever_is_granted_terraform_reads_the_documents_as_they_are(grant):
     made = documents(grant)
     found = resources(read(grant, Part.TRUST, Part.PERMISSIONS))
-    assert found["aws_iam_role.export"]["assume_role_policy"] == made.trust_policy
-    assert found["aws_iam_role_policy.export"]["policy"] == made.role_policy
+    assert found["aws_iam_role.export"]["assume_role_policy"] == made[Part.TRUST]
+    assert found["aws_iam_role_policy.export"]["policy"] == made[Part.PERMISSIONS]

@@ -14,7 +14,7 @@ from faults.canned import listening
 from fuzzing import EXAMPLES, SETS
 from s3haul.aws.session import open_store
 from s3haul.cli.errors import error_lines
-from s3haul.diagnose.run_errors import listing_of, run_error
+from s3haul.diagnose.reasons import listing_of, run_error
 from s3haul.errors import S3HaulError, StoreError
 from s3haul.options import AccessOptions, RoleOptions, SourceOptions, TransferOptions
 from s3haul.store.protocol import GetRequest

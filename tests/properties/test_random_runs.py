@@ -17,16 +17,22 @@ from contract.demo_access import only_this_aws
 from fuzzing import EXAMPLES
 from properties.test_random_answers import PAGE, SESSION, answers, plain
 from properties.test_random_settings import ROLE, SECRET, files, junk
-from s3haul.aws.config.sdk_settings import KNOWN
+from s3haul.aws.config.sdk_settings import SDK_SETTINGS
 from s3haul.cli.app import run
 
 SOUND = b"[default]\nregion = eu-west-1\n"
 ENDED = {0, 1, 2, 3, 4, 5, 6}
 KEYS = {"AWS_ACCESS_KEY_ID": "AK", "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_MAX_ATTEMPTS": "1"}
 
-words = st.sampled_from(sorted({word for known in KNOWN for word in known.words} | {"7", "0"}))
+words = st.sampled_from(sorted({word for known in SDK_SETTINGS for word in known.words} | {"7", "0"}))
 variables = st.dictionaries(
-    st.sampled_from([known.variable for known in KNOWN if known.variable not in {"", "AWS_MAX_ATTEMPTS"}]),
+    st.sampled_from(
+        [
+            known.variable
+            for known in SDK_SETTINGS
+            if known.checked and known.variable not in {"", "AWS_MAX_ATTEMPTS"}
+        ]
+    ),
     words | junk,
     max_size=2,
 )

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from contract.demo_access import only_this_aws
 from fuzzing import EXAMPLES
+from s3haul.aws.bucket_location import choose
 from s3haul.aws.clients import s3_client, sts_client
-from s3haul.aws.config.effective import effective
-from s3haul.aws.config.sdk_settings import KNOWN
-from s3haul.aws.guard import guarded
+from s3haul.aws.config.sdk_settings import SDK_SETTINGS
+from s3haul.aws.config.settings import effective
+from s3haul.aws.faults import settings_errors
 from s3haul.aws.session import checked_settings
-from s3haul.aws.transport import choose
 from s3haul.cli.errors import error_lines
 from s3haul.cli.locations import parse_source
 from s3haul.cli.parsing import parse_role
@@ -53,9 +53,11 @@ SANE = {
     "auth_scheme_preference": ["sigv4", "sigv4a", "nonsense", ","],
     "max_bandwidth": ["50MB/s"],
 }
-for known in KNOWN:
-    SANE.setdefault(known.key.removeprefix("s3."), [*known.words, "7", "TRUE"])
-NESTED = [known.key.removeprefix("s3.") for known in KNOWN if known.key.startswith("s3.")]
+CHECKED = [one for one in SDK_SETTINGS if one.checked]
+for known in CHECKED:
+    for name in filter(None, (known.key.removeprefix("s3."), known.top_level)):
+        SANE.setdefault(name, [*known.words, "7", "TRUE"])
+NESTED = [known.key.removeprefix("s3.") for known in CHECKED if known.key.startswith("s3.")]
 BUCKETS = [
     *(
         "plain",
@@ -130,7 +132,7 @@ files = (
 )
 names = st.sampled_from(
     [
-        *(known.variable for known in KNOWN if known.variable),
+        *(known.variable for known in CHECKED if known.variable),
         *("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ACCESS_KEY_ID"),
         *("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"),
         *("AWS_ENDPOINT_URL_STS", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "AWS_SDK_UA_APP_ID"),
@@ -218,5 +220,5 @@ def settle(flags, role, bucket) -> None:
     keys = Credentials("AK", "SK")
     sts_client(found, keys)
     client = s3_client(found, keys, bucket=source.bucket, region=found.region.value)
-    with guarded(found.given):
+    with settings_errors(found.given):
         choose(client, source.bucket, access.transport)

@@ -14,9 +14,8 @@ from pyarrow import orc
 
 from s3haul.demo import inventory, seed
 from s3haul.errors import SourceError
-from s3haul.sources.inventory import Inventory
+from s3haul.sources.inventory import Inventory, LocalReport
 from s3haul.sources.inventory_rows import rows as rows_of
-from s3haul.sources.local_report import LocalReport
 from s3haul.sources.reading import Unread
 from sources.world import SOURCE, World, tree
 
@@ -167,11 +166,15 @@ REFUSED = {
     "a way out": (
         {},
         {"files": [{"key": "a/../../etc/passwd", "size": 1, "MD5checksum": "0" * 32}]},
-        "no name",
+        "not the name",
     ),
-    "an odd name": ({}, {"files": [{"key": "data/\u001b", "size": 1, "MD5checksum": "0" * 32}]}, "no name"),
-    "an odd size": ({}, {"files": [{"key": "data/1", "size": 1e9, "MD5checksum": "0" * 32}]}, "no size"),
-    "no MD5": ({}, {"files": [{"key": "data/1", "size": 1}]}, "no MD5"),
+    "an odd name": (
+        {},
+        {"files": [{"key": "data/\u001b", "size": 1, "MD5checksum": "0" * 32}]},
+        "not the name",
+    ),
+    "an odd size": ({}, {"files": [{"key": "data/1", "size": 1e9, "MD5checksum": "0" * 32}]}, "not the size"),
+    "no MD5": ({}, {"files": [{"key": "data/1", "size": 1}]}, "not an MD5"),
     "a wrong MD5": (
         {"1.csv.gz": csv_of(GOOD)},
         {"files": [{"key": "data/1.csv.gz", "size": len(csv_of(GOOD)), "MD5checksum": "0" * 32}]},

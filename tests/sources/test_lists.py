@@ -96,16 +96,16 @@ def test_keys_elsewhere_are_left_out_and_said(world):
     ("rows", "form", "said"),
     [
         (["other,a"], "csv", "line 1: it names the bucket 'other'"),
-        ([f"{seed.BUCKET},%FF"], "csv", "no UTF-8"),
+        ([f"{seed.BUCKET},%FF"], "csv", "not UTF-8"),
         ([f"{seed.BUCKET},a,b,c"], "csv", "4 columns"),
-        ([f'{seed.BUCKET},"a'], "csv", "no CSV"),
+        ([f'{seed.BUCKET},"a'], "csv", "not CSV"),
         (["a", "b" * 1025], "keys", "line 2: the key 'bbb"),
         (["x" * 70_000], "keys", "line is longer"),
         (["{}"], "manifest", "line 1: the key is empty"),
-        (["[" * 20_000], "manifest", "no JSON object"),
-        (['{"key": "a", "size": -1}'], "manifest", "'-1' is no size"),
-        (['{"key": "a", "etag": "x\\u001b"}'], "manifest", "no ETag"),
-        (["a,b"], "batch-report", "no line of a report"),
+        (["[" * 20_000], "manifest", "not a JSON object"),
+        (['{"key": "a", "size": -1}'], "manifest", "'-1' is not a size"),
+        (['{"key": "a", "etag": "x\\u001b"}'], "manifest", "not an ETag"),
+        (["a,b"], "batch-report", "not a line of a report"),
     ],
 )
 def test_a_list_that_cannot_be_meant_is_refused_with_its_line(world, rows, form, said):

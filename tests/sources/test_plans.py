@@ -101,15 +101,15 @@ def test_a_plan_of_a_moment_keeps_its_versions(world):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda lines: lines[:-1], "cut off"),
-        (lambda lines: [*lines[:-2], lines[-1]], "cut off"),
-        (lambda lines: [*lines, lines[1]], "goes on behind its end"),
+        (lambda lines: lines[:-1], "incomplete"),
+        (lambda lines: [*lines[:-2], lines[-1]], "incomplete"),
+        (lambda lines: [*lines, lines[1]], "continues after its last line"),
         (
             lambda lines: [lines[0].replace('"prefix": ""', '"prefix": "x/"'), *lines[1:]],
-            "the plan is one for",
+            "the plan is for",
         ),
-        (lambda lines: lines[1:], "no plan of version 1"),
-        (lambda _: [], "cut off"),
+        (lambda lines: lines[1:], "not a plan of version 1"),
+        (lambda _: [], "incomplete"),
     ],
 )
 def test_a_plan_that_is_not_whole_or_not_of_this_source_is_refused(world, change, said):

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from s3haul.aws.credentials import RoleCredentials
-from s3haul.aws.renewal import advisory_window, mandatory_window
+from s3haul.aws.source_credentials import advisory_window, mandatory_window
 from s3haul.aws.sts import RoleSession
 from s3haul.errors import AssumeRoleError, CredentialsError
 from s3haul.events import CredentialsRenewed, Warned

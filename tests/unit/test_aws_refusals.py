@@ -126,7 +126,7 @@ async def test_a_server_without_tls_is_not_told_to_have_a_bad_certificate(entry)
         url = plain.endpoint_url.replace("http://", "https://")
         error = await entry.refused(endpoint=url)
     assert (error.exit_code, error.id) == (6, "S3H-NET-06")
-    assert "without TLS" in error.message
+    assert "does not use TLS" in error.message
     assert "--ca-bundle" not in error.hint
 
 

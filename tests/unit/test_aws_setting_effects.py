@@ -11,13 +11,12 @@ from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES, DEFAULT_S
 from contract.demo_access import Entry, only_this_aws
 from contract.loading import loaded
 from faults.canned import answer, canned
+from s3haul.aws.bucket_location import choose
 from s3haul.aws.clients import s3_client, sts_client
-from s3haul.aws.config.sdk_settings import KNOWN
-from s3haul.aws.guard import guarded
+from s3haul.aws.config.sdk_settings import SDK_SETTINGS
+from s3haul.aws.faults import settings_errors
 from s3haul.aws.session import checked_settings, open_store
-from s3haul.aws.setting_effects import EFFECTS
-from s3haul.aws.sources import load_source
-from s3haul.aws.transport import choose
+from s3haul.aws.source_credentials import load_source
 from s3haul.demo import seed
 from s3haul.demo.server import DemoServer
 from s3haul.errors import UsageError
@@ -29,8 +28,8 @@ from s3haul.store.protocol import GetRequest
 KEYS = Credentials("AK", "SK")
 POINT = "arn:aws:s3:us-east-1:111111111111:accesspoint/door"
 MULTI_REGION = "arn:aws:s3::111111111111:accesspoint/mfzwi23gnjvgw.mrap"
-SAID = [one for one in EFFECTS if one.unused]
-QUIET = [one for one in EFFECTS if not one.unused]
+SAID = [one for one in SDK_SETTINGS if one.unused]
+QUIET = [one for one in SDK_SETTINGS if not one.unused]
 
 
 @pytest.fixture
@@ -52,12 +51,11 @@ def line(key: str, value: str) -> str:
 
 def value_of(effect) -> str:
     """One that asks for something else than what happens anyway."""
-    known = next((one for one in KNOWN if one.key == effect.key), None)
     if effect.key == "proxies_config":
         return "\n  proxy_ca_bundle = x"
-    if known is None:
+    if not effect.checked:
         return "x"
-    return next((word for word in known.words if word not in effect.fine), "3")
+    return next((word for word in effect.words if word not in effect.fine), "3")
 
 
 def warnings() -> str:
@@ -98,15 +96,12 @@ def test_what_is_obeyed_is_no_news(profile, effect):
 
 
 def test_every_setting_of_the_sdk_has_its_effect_told():
-    keys = {one.key for one in EFFECTS} | {one.variable for one in EFFECTS}
+    keys = {one.key for one in SDK_SETTINGS} | {one.variable for one in SDK_SETTINGS}
     named = {names for key, *names, _ in BOTOCORE_DEFAUT_SESSION_VARIABLES.values() for names in [key]}
     nested = {f"s3.{name}" for name in DEFAULT_S3_CONFIG_VARS}
-    files = {None, "csm_host", "csm_port", "csm_client_id"}  # what csm_enabled sends, and where
+    files = {None, "csm_host", "csm_client_id"}  # what csm_enabled sends, and where
     assert named - files <= keys
     assert nested <= keys
-    assert {one.key for one in KNOWN} - {"csm_port"} <= keys | {
-        "s3_use_arn_region", "s3_us_east_1_regional_endpoint", "s3_disable_multiregion_access_points"
-    }  # fmt: skip
 
 
 def host(service: str, bucket: str = "plain", region: str | None = None) -> str:
@@ -114,7 +109,7 @@ def host(service: str, bucket: str = "plain", region: str | None = None) -> str:
     if service == "sts":
         return sts_client(settings, KEYS).meta.endpoint_url
     client = s3_client(settings, KEYS, bucket=bucket, region=settings.region.value)
-    with guarded(settings.given):
+    with settings_errors(settings.given):
         return choose(client, bucket, "auto").endpoint.origin
 
 

@@ -3,12 +3,12 @@
 import pytest
 
 from contract.demo_access import only_this_aws
-from s3haul.aws.carrier import proxy_for
+from s3haul.aws.bucket_location import choose
 from s3haul.aws.clients import s3_client
-from s3haul.aws.config.profile import Origin, Setting
-from s3haul.aws.guard import guarded
+from s3haul.aws.config.settings import Origin, Setting
+from s3haul.aws.endpoints import proxy_for
+from s3haul.aws.faults import settings_errors
 from s3haul.aws.session import checked_settings
-from s3haul.aws.transport import choose
 from s3haul.errors import ProfileError, UsageError
 from s3haul.options import AccessOptions, RoleOptions
 from s3haul.policies.buckets import check_bucket
@@ -164,7 +164,7 @@ def address(config, bucket, lines="", access=None, *, region="us-east-1", asked=
     settings = config(f"[default]\n{lines}", access, **variables)
     with only_this_aws(AWS_CONFIG_FILE=str(config.path), AWS_SHARED_CREDENTIALS_FILE="/nowhere", **variables):
         client = s3_client(settings, Credentials("AK", "SK"), bucket=bucket, region=region)
-        with guarded(settings.given):
+        with settings_errors(settings.given):
             found = choose(client, bucket, asked).endpoint
     return found and found.origin + found.base
 
@@ -219,7 +219,7 @@ def test_contradicting_settings_are_a_usage_error_with_botocores_message(
 
 
 def test_every_exception_of_botocore_inside_guarded_is_a_usage_error():
-    with pytest.raises(UsageError), guarded():
+    with pytest.raises(UsageError), settings_errors():
         raise ValueError("Invalid endpoint: x")
 
 

@@ -5,8 +5,7 @@ from botocore.exceptions import UnknownServiceError
 from botocore.loaders import Loader
 from botocore.session import Session
 
-from s3haul.aws.clients import core_session
-from s3haul.aws.shared import service_models
+from s3haul.aws.clients import core_session, service_models
 
 
 @pytest.mark.parametrize("service", ["s3", "sts", "sso-oidc"])

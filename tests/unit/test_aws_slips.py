@@ -6,7 +6,7 @@ import pytest
 
 from contract.demo_access import only_this_aws
 from s3haul.aws.session import checked_settings
-from s3haul.aws.sources import load_source
+from s3haul.aws.source_credentials import load_source
 from s3haul.errors import CredentialsError, S3HaulError
 from s3haul.options import AccessOptions
 
@@ -69,7 +69,7 @@ CORP = "[sso-session corp]\nsso_start_url = https://corp.example/start\nsso_regi
     [
         ("sso_session = corp\n" + CORP, "sso_account_id and sso_role_name"),
         ("sso_start_url = https://corp.example\n", "sso_account_id and sso_role_name and sso_region"),
-        (SSO, "mend the profile"),
+        (SSO, "correct the profile"),
         (ROLE + "web_identity_token_file = /tmp\n", "| the token must exist and be valid"),
     ],
 )

@@ -9,7 +9,7 @@ from botocore.utils import ContainerMetadataFetcher
 
 from contract.demo_access import only_this_aws
 from s3haul.aws.session import checked_settings
-from s3haul.aws.sources import load_source
+from s3haul.aws.source_credentials import load_source
 from s3haul.errors import CredentialsError
 from s3haul.options import AccessOptions
 

@@ -14,9 +14,9 @@ from botocore import exceptions as boto
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
-from s3haul.aws.carrier import RedirectRefused
-from s3haul.aws.sdk import SDK_FOREIGN, sdk_fault
-from s3haul.aws.translate import translate
+from s3haul.aws.faults import translate
+from s3haul.aws.http_client import RedirectRefused
+from s3haul.aws.sdk import SDK_ERRORS, sdk_fault
 from s3haul.errors import CredentialsError, Fault, FaultKind, StoreError
 
 URL = "https://bucket.example/key"
@@ -165,5 +165,5 @@ def test_the_region_hint_is_kept(error):
 
 
 async def test_cancellation_is_not_among_the_exceptions_that_are_translated():
-    assert not issubclass(asyncio.CancelledError, SDK_FOREIGN)
-    assert not issubclass(KeyboardInterrupt, SDK_FOREIGN)
+    assert not issubclass(asyncio.CancelledError, SDK_ERRORS)
+    assert not issubclass(KeyboardInterrupt, SDK_ERRORS)

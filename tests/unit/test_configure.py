@@ -10,7 +10,7 @@ from botocore.exceptions import ConfigParseError
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from s3haul.aws.config import config_edit, recipe
+from s3haul.aws.config import config_edit
 from s3haul.aws.config.config_edit import SUFFIX, diff, plan, save
 from s3haul.aws.config.config_text import edited
 from s3haul.errors import DestinationError, ProfileError, UsageError
@@ -270,24 +270,26 @@ def test_the_diff_shows_no_secret_and_no_external_id(file):
 
 def test_the_profile_needs_a_role_and_a_source(file):
     with pytest.raises(UsageError, match="--role-arn"):
-        recipe.plan("export", {"source_profile": "user-b"})
+        config_edit.plan_role_profile("export", {"source_profile": "user-b"})
     with pytest.raises(UsageError, match="credentials that assume the role"):
-        recipe.plan("export", {"role_arn": ROLE})
+        config_edit.plan_role_profile("export", {"role_arn": ROLE})
     with pytest.raises(UsageError, match="exclude each other"):
-        recipe.plan("export", {"role_arn": ROLE, "source_profile": "x", "credential_source": "Environment"})
+        config_edit.plan_role_profile(
+            "export", {"role_arn": ROLE, "source_profile": "x", "credential_source": "Environment"}
+        )
     with pytest.raises(UsageError, match="its own source"):
-        recipe.plan("export", {"role_arn": ROLE, "source_profile": "export"})
+        config_edit.plan_role_profile("export", {"role_arn": ROLE, "source_profile": "export"})
     with pytest.raises(UsageError, match="--credential-source takes"):
-        recipe.plan("export", {"role_arn": ROLE, "credential_source": "Mars"})
+        config_edit.plan_role_profile("export", {"role_arn": ROLE, "credential_source": "Mars"})
     with pytest.raises(UsageError, match="not a region"):
-        recipe.plan("export", {**WANTED, "region": "Mars"})
+        config_edit.plan_role_profile("export", {**WANTED, "region": "Mars"})
     with pytest.raises(UsageError, match="8 characters"):
-        recipe.plan("export", {**WANTED, "external_id": "no space"})
+        config_edit.plan_role_profile("export", {**WANTED, "external_id": "no space"})
 
 
 def test_another_source_replaces_the_first(file):
-    save(recipe.plan("export", WANTED).edit)
-    save(recipe.plan("export", {"credential_source": "Ec2InstanceMetadata"}).edit)
+    save(config_edit.plan_role_profile("export", WANTED).edit)
+    save(config_edit.plan_role_profile("export", {"credential_source": "Ec2InstanceMetadata"}).edit)
     mine = profiles(file)["export"]
     assert mine["credential_source"] == "Ec2InstanceMetadata"
     assert "source_profile" not in mine
@@ -295,12 +297,12 @@ def test_another_source_replaces_the_first(file):
 
 
 def test_a_source_that_does_not_exist_yet_causes_a_warning(file):
-    assert "does not exist yet" in recipe.plan("export", WANTED).warnings[0]
+    assert "does not exist yet" in config_edit.plan_role_profile("export", WANTED).warnings[0]
     file.write_text("[profile user-b]\nregion = x\n")
-    assert recipe.plan("export", WANTED).warnings == ()
+    assert config_edit.plan_role_profile("export", WANTED).warnings == ()
 
 
 def test_variables_in_the_file_s_name_are_filled_in_as_botocore_does(file, monkeypatch):
     monkeypatch.setenv("CONFIGURATION", str(file.parent))
     monkeypatch.setenv("AWS_CONFIG_FILE", "$CONFIGURATION/other")
-    assert recipe.plan("export", WANTED).edit.path == file.with_name("other")
+    assert config_edit.plan_role_profile("export", WANTED).edit.path == file.with_name("other")

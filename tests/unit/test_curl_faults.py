@@ -3,7 +3,7 @@
 import pycurl
 import pytest
 
-from s3haul.diagnose.run_errors import reading_of, run_error
+from s3haul.diagnose.reasons import reading_of, run_error
 from s3haul.errors import FaultKind
 from s3haul.s3.curl_faults import KINDS, curl_fault
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from s3haul.diagnose.denial import Denial, parse_denial, which_policy
+from s3haul.diagnose.symptoms import Denial, parse_denial, which_policy
 
 ROLE = "arn:aws:sts::111111111111:assumed-role/export-role/me"
 READ = f'User: {ROLE} is not authorized to perform: s3:GetObject on resource: "arn:aws:s3:::b/a key"'

@@ -2,7 +2,7 @@
 
 import pytest
 
-from s3haul.diagnose.run_errors import listing_of, reading_of, run_error
+from s3haul.diagnose.reasons import listing_of, reading_of, run_error
 from s3haul.errors import (
     AccessError,
     CredentialsError,

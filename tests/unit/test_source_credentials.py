@@ -58,7 +58,7 @@ async def test_a_source_without_other_keys_is_given_up_after_the_time_that_is_al
     await credentials.renew("AKIA1")
     while source.now < 60.0:
         await credentials.renew("AKIA1", in_vain=True)
-    with pytest.raises(CredentialsError, match="went on refusing") as caught:
+    with pytest.raises(CredentialsError, match="S3 has refused") as caught:
         await credentials.renew("AKIA1", in_vain=True)
     assert (caught.value.exit_code, 60.0 <= source.now <= 75.0) == (4, True)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from s3haul.diagnose.diagnosis import exit_code, filled
+from s3haul.diagnose.diagnosis import exit_code, fill_placeholders
 from s3haul.diagnose.symptoms import RequestKind, diagnosis_id
 from s3haul.diagnose.table import DIAGNOSES
 from s3haul.errors import Fault, FaultKind
@@ -194,6 +194,6 @@ def test_a_row_knows_the_exit_code_of_the_run_that_it_ends(row, code):
 
 
 def test_placeholders_are_replaced_if_the_value_is_known():
-    assert filled("on arn:aws:s3:::BUCKET for ROLE-ARN", {"BUCKET": "b", "ROLE-ARN": ""}) == (
+    assert fill_placeholders("on arn:aws:s3:::BUCKET for ROLE-ARN", {"BUCKET": "b", "ROLE-ARN": ""}) == (
         "on arn:aws:s3:::b for ROLE-ARN"
     )

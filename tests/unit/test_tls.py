@@ -5,7 +5,7 @@ import os
 import pytest
 import trustme
 
-from s3haul.aws.tls import tls_context
+from s3haul.aws.endpoints import tls_context
 
 
 def test_all_share_the_context_of_a_file_until_the_file_changes(tmp_path):

@@ -12,7 +12,7 @@ from s3haul.diagnose.evidence import Evidence, StepResult
 from s3haul.events import ignore
 from s3haul.options import AccessOptions, DestinationOptions, SourceOptions, TransferOptions
 from s3haul.policies.buckets import check_bucket
-from s3haul.preflight.destination import look_at
+from s3haul.preflight.destination import check_destination
 from s3haul.preflight.state import SAMPLES, CheckState, Report
 from s3haul.preflight.statements import with_statements
 from s3haul.preflight.steps import take_steps
@@ -73,7 +73,9 @@ async def check(
     await take_steps(state)
     found = with_statements(find_causes(state.evidence, source.bucket), state.evidence, source)
     if destination is not None:
-        place = look_at(destination, state.listed, base=source.base, complete=state.evidence.complete)
+        place = check_destination(
+            destination, state.listed, base=source.base, complete=state.evidence.complete
+        )
         on_step(place.step)
-        found = (*found, *map(finding_of_error, place.troubles))
+        found = (*found, *map(finding_of_error, place.problems))
     return CheckReport(tuple(steps), found, state.evidence)

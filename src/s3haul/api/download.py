@@ -31,8 +31,7 @@ from s3haul.options import (
 )
 from s3haul.policies.buckets import check_bucket
 from s3haul.sources import KeyLists
-from s3haul.sources.inventory import MANIFEST, Inventory
-from s3haul.sources.local_report import LocalReport
+from s3haul.sources.inventory import MANIFEST, Inventory, LocalReport
 from s3haul.store.protocol import ObjectStore, OnTiming
 
 FILES_PER_REQUEST = 2  # a connection and a file

@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from s3haul.audit.damage import DamageRecorder
 from s3haul.audit.file_check import Finding, Grade
-from s3haul.audit.files import AuditCounts, audit
+from s3haul.audit.files import AuditCounts, DamageRecorder, audit
 from s3haul.disk import Tree
 from s3haul.errors import S3HaulError
 from s3haul.events import ignore
@@ -33,7 +32,7 @@ def verify(
             marker.damaged(finding.outcome, f"{finding.detail} ({finding.problem})")
         found(finding)
 
-    def mended(outcome: Outcome, grade: Grade) -> None:
+    def repaired(outcome: Outcome, grade: Grade) -> None:
         marker.sound(outcome, Verdict.VERIFIED if grade is Grade.VERIFIED else Verdict.SIZE_ONLY)
 
     with (
@@ -41,4 +40,4 @@ def verify(
         Tree.open(root) as tree,
         DamageRecorder(root, reader.source, unmarked) as marker,
     ):
-        return audit(reader, tree, found=damaged, mended=mended, progress=progress)
+        return audit(reader, tree, found=damaged, repaired=repaired, progress=progress)

@@ -1,7 +1,7 @@
-"""One file that the journal calls done: is it still what was hauled?
+"""Checks one file that is done according to the journal: whether it is still what was hauled.
 
-Compared is, in this order of trust: the checksum that S3 stores (a composite one by the part sizes that
-the journal kept), the CRC64NVME of the bytes that were received, the size.
+It is compared with the checksum that S3 stores (a composite one with the part sizes in the journal), else with the
+CRC64NVME of the bytes that were received, else with the size.
 """
 
 import os
@@ -19,16 +19,16 @@ BLOCK = 1 << 20
 
 
 class Grade(Enum):
-    """How much is known of a file now."""
+    """The result of checking a file."""
 
     VERIFIED = auto()  # its bytes match the checksum that S3 stores
-    UNCHANGED = auto()  # its bytes are those that were received
+    UNCHANGED = auto()  # its bytes match the CRC64NVME of those that were received
     SIZE_ONLY = auto()  # no digest is known; its size matches
     DAMAGED = auto()
 
 
 class Finding(NamedTuple):
-    """A file that is damaged, or of which nothing but the size could be checked.
+    """A file that is damaged, or of which only the size could be checked.
 
     `problem` is a slug: wrong-path, missing, not-a-regular-file, wrong-size, wrong-checksum, unreadable,
     or size-only; `detail` is a sentence for a person.
@@ -48,10 +48,9 @@ class Finding(NamedTuple):
 
 
 def recheck(tree: Tree, outcome: Outcome, base: str, add_bytes: Callable[[int], None]) -> Grade | Finding:
-    """What the disk says of one done object; `base` is what the paths leave out of the keys.
+    """Check the file of one done object. `base` is the part of the keys that paths do not contain.
 
-    `add_bytes` is called for every block that was read. Raises `DestinationError` where the disk itself
-    fails.
+    `add_bytes` is called for every block that was read. Raises `DestinationError` if the disk itself fails.
     """
     path = _own_path(outcome, base)
     if path is None:
@@ -63,9 +62,9 @@ def recheck(tree: Tree, outcome: Outcome, base: str, add_bytes: Callable[[int], 
 
 
 def _own_path(outcome: Outcome, base: str) -> SafePath | None:
-    """The path, made anew; None where the journal's is not the key's own.
+    """The path, computed again from the key; None if that in the journal is another one.
 
-    A single object may have been given a name by the user, and then stands right below the root.
+    If the user gave a single object a name, its path is that name, directly in the destination.
     """
     key = outcome.ref.key
     directory = outcome.ref.size == 0 and (key.endswith("/") or key == base)
@@ -78,10 +77,10 @@ def _own_path(outcome: Outcome, base: str) -> SafePath | None:
 
 
 def _check_file(tree: Tree, path: SafePath, outcome: Outcome) -> Grade | Finding | None:
-    """What can be said without reading; None where the bytes must tell."""
+    """The result without reading the file; None if it must be read."""
     stat = tree.stat(path)
     if stat is None:
-        return _finding(outcome, "missing", "nothing is there any more")
+        return _finding(outcome, "missing", "the file does not exist any more")
     if path.directory:
         if stat.is_directory:
             return Grade.VERIFIED
@@ -118,7 +117,7 @@ def _check_bytes(
 
 
 def _stored_verifier(outcome: Outcome) -> WholeVerifier | SegmentVerifier | None:
-    """For the checksum that S3 stores, where it can be computed from the file alone."""
+    """A verifier of the checksum that S3 stores; None if that cannot be computed from the file."""
     if outcome.checksum is None:
         return None
     size = outcome.ref.size
@@ -133,7 +132,7 @@ def _stored_verifier(outcome: Outcome) -> WholeVerifier | SegmentVerifier | None
 
 
 def _received_verifier(outcome: Outcome) -> WholeVerifier | None:
-    """For what was received and hashed where S3 stores nothing."""
+    """A verifier of the CRC64NVME of the bytes that were received; None if the journal has none."""
     if not outcome.computed:
         return None
     wanted = decide((Checksum("CRC64NVME", "FULL_OBJECT", outcome.computed),), outcome.ref.size)

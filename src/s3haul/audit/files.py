@@ -1,7 +1,8 @@
 """`verify DEST`, offline: every file that the journal calls done is read again and hashed.
 
-The answer comes from the disk and the journal alone, months later if need be. Several files are read at
-once; hashing releases the interpreter. What is looked at in one file is in `recheck`.
+The result depends on the disk and the journal alone, even months later. Several files are read at once; hashing
+releases the interpreter. `file_check` checks one file. A damaged file is recorded as no longer done, so that the next
+run fetches it; its digests stay in its row, so that `verify` finds the damage again until the file is replaced.
 """
 
 import os
@@ -9,13 +10,18 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from s3haul.audit.file_check import Finding, Grade, recheck
 from s3haul.diagnose.reasons import DAMAGED
-from s3haul.disk import Tree
-from s3haul.journal import Reader
-from s3haul.models import Outcome, State
+from s3haul.disk import Destination, Tree
+from s3haul.errors import S3HaulError
+from s3haul.journal import Journal, Reader, SourceIdentity
+from s3haul.models import Outcome, State, Verdict
 
 FILES_PER_TASK = 32
 BYTES_PER_TASK = 64 << 20
@@ -31,7 +37,7 @@ class AuditCounts:
     unchanged: int = 0  # S3 stores none; the bytes are those that were received
     size_only: int = 0  # neither is known; the size matches
     damaged: int = 0
-    not_done: int = 0  # skipped or failed: there is no file to look at
+    not_done: int = 0  # skipped or failed: there is no file
     bytes: int = 0  # read so far
 
 
@@ -52,15 +58,15 @@ def audit(
     tree: Tree,
     *,
     found: Callable[[Finding], None],
-    mended: Callable[[Outcome, Grade], None] = lambda _outcome, _grade: None,
+    repaired: Callable[[Outcome, Grade], None] = lambda _outcome, _grade: None,
     progress: Callable[[AuditCounts], None] = lambda _: None,
     threads: int | None = None,
 ) -> AuditCounts:
     """Check every done object; call `found` in key order for each that is damaged or checked by size only, and
-    `mended` for each that was marked as damaged and is not any more.
+    `repaired` for each that was marked as damaged and is no longer.
 
     `progress` gets the counts so far, every few files or half second. All are called in this thread.
-    Raises `JournalError` for a damaged journal, `DestinationError` where the disk itself fails.
+    Raises `JournalError` for a damaged journal, `DestinationError` if the disk itself fails.
     """
     counts, meter, base = AuditCounts(), _Meter(), reader.source.base
     threads = threads or os.cpu_count() or 1
@@ -80,7 +86,7 @@ def audit(
                 if isinstance(result, Finding):
                     found(result)
                 if outcome.reason == DAMAGED and grade is not Grade.DAMAGED:
-                    mended(outcome, grade)
+                    repaired(outcome, grade)
             report()
     return counts
 
@@ -94,7 +100,7 @@ def _done_only(outcomes: Iterable[Outcome], counts: AuditCounts) -> Iterator[Out
 
 
 def _batches(outcomes: Iterable[Outcome]) -> Iterator[list[Outcome]]:
-    """Few files or few bytes, so that large files spread over the threads."""
+    """Batches of few files or few bytes, so that large files are spread over the threads."""
     batch: list[Outcome] = []
     size = 0
     for outcome in outcomes:
@@ -115,7 +121,7 @@ def _in_order(
     ahead: int,
     tick: Callable[[], None],
 ) -> Iterator[list[Result]]:
-    """The results in the order of the batches, with at most `ahead` of them under way."""
+    """The results in the order of the batches, with at most `ahead` batches submitted."""
     pending: deque[Future[list[Result]]] = deque()
 
     def first() -> list[Result]:
@@ -148,3 +154,54 @@ def _count(counts: AuditCounts, result: Grade | Finding) -> Grade:
         case Grade.DAMAGED:
             counts.damaged += 1
     return grade
+
+
+class DamageRecorder:
+    """Records damage in the journal, which is opened, with the lock of a run, at the first write. If that fails (a run
+    has the lock, the disk is read-only), `failed` is called once, and nothing is written."""
+
+    def __init__(self, root: Path, source: SourceIdentity, failed: Callable[[S3HaulError], None]) -> None:
+        self._root, self._source, self._failed = root, source, failed
+        self._stack = ExitStack()
+        self._journal: Journal | None = None
+        self._usable = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._failing_once():
+            self._stack.close()
+
+    def damaged(self, outcome: Outcome, detail: str) -> None:
+        """The file is damaged."""
+        self._record(outcome._replace(state=State.FAILED, reason=DAMAGED, detail=detail, verdict=None))
+
+    def sound(self, outcome: Outcome, verdict: Verdict) -> None:
+        """The file was damaged, but is no longer."""
+        self._record(outcome._replace(state=State.DONE, reason=None, detail=None, verdict=verdict))
+
+    def _record(self, outcome: Outcome) -> None:
+        with self._failing_once():
+            if self._usable:
+                self._open().record(outcome)
+
+    @contextmanager
+    def _failing_once(self) -> Iterator[None]:
+        try:
+            yield
+        except S3HaulError as error:
+            if self._usable:
+                self._usable = False
+                self._failed(error)
+
+    def _open(self) -> Journal:
+        if self._journal is None:
+            destination = self._stack.enter_context(closing(Destination.open(self._root, force=True)))
+            destination.lock()
+            path = destination.state_path / "journal.sqlite3"
+            journal = Journal.open(path, self._source, sync=destination.check_alive)
+            self._journal = self._stack.enter_context(closing(journal))
+        return self._journal

@@ -13,7 +13,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 
-from s3haul.aws.renewal import advisory_window, mandatory_window
+from s3haul.aws.source_credentials import advisory_window, backoff, mandatory_window
 from s3haul.aws.sts import Assume, RoleSession
 from s3haul.diagnose.table import DIAGNOSES
 from s3haul.errors import CredentialsError, S3HaulError
@@ -21,7 +21,6 @@ from s3haul.events import CredentialsRenewed, Emit, Warned
 from s3haul.s3.endpoint import Credentials
 
 LONGEST_HOLD = 900.0
-FIRST_RETRY = 2.0
 UNKNOWN = "S3H-STS-14"
 LONGEST_RETRY = 60.0
 
@@ -145,8 +144,8 @@ class RoleCredentials:
                 await self.renew(session.keys.access_key)
 
     def _renewal_time(self, session: RoleSession) -> float:
-        """A quarter of the session, but at most 15 minutes, before its end. Random, so that processes do not renew
-        at the same moment."""
+        """When to renew: before its end by a quarter of its duration, at most 15 minutes. Random, so that processes do
+        not renew at the same moment."""
         window = advisory_window(session.duration) if self._renewable else 0.0
         return session.expires_at - window * (1.0 + 0.1 * self._jitter())
 
@@ -201,9 +200,7 @@ class RoleCredentials:
         )
 
     def _backoff(self, attempt: int) -> float:
-        """Seconds to wait: exponential, half of it random."""
-        bound = min(LONGEST_RETRY, FIRST_RETRY * 2.0 ** min(attempt - 1, 10))
-        return bound * (0.5 + 0.5 * self._jitter())
+        return backoff(attempt, LONGEST_RETRY, self._jitter())
 
     def _expired(self) -> bool:
         return self._clock() >= self.session.expires_at

@@ -1,17 +1,28 @@
-"""Checks of endpoint and proxy URLs: requests are encrypted or go to this machine, never to instance metadata. Pure."""
+"""Where requests may go, and which certificates are trusted: endpoints, proxies, certificate authorities.
+
+Requests are encrypted or go to this machine, never to instance metadata. Nothing is sent here.
+"""
 
 import ipaddress
+import os
 import re
 import socket
+import ssl
+import threading
+from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
+
+from botocore.httpsession import ProxyConfiguration, get_cert_path
+from botocore.utils import get_environ_proxies
 
 from s3haul.aws.config.validation import UNUSABLE
 from s3haul.errors import UsageError
-from s3haul.policies.names import slip
+from s3haul.policies.names import format_advice
 
 _METADATA_V4 = ipaddress.ip_network("169.254.0.0/16")
 _METADATA_V6 = ipaddress.ip_address("fd00:ec2::254")
 _PROXY_SCHEMES = frozenset({"http", "https", "socks4", "socks4a", "socks5", "socks5h"})
+_SOCKS = re.compile(r"socks(4|4a|5|5h)://")
 _NOT_IN_A_URL = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]")
 
 
@@ -28,7 +39,7 @@ def check_endpoint(url: str | None, *, allow_plain_http: bool, where: str = "") 
         shown = repr(url.rpartition("@")[2])  # the text before it may be a password
         raise UsageError(
             f"the endpoint {shown}{source} is not the URL of a server",
-            hint=slip(url) or "write https://HOST or https://HOST:PORT",
+            hint=format_advice(url) or "write https://HOST or https://HOST:PORT",
         )
     host = parts.hostname or ""
     address = _address(host)
@@ -79,3 +90,40 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
             return None
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return mapped or address
+
+
+_once = threading.Lock()
+
+
+def tls_context(authorities: str) -> ssl.SSLContext:
+    """The context that trusts this PEM file. Do not change it: it is shared. Raises `OSError`."""
+    with _once:
+        return _context(authorities, os.stat(authorities).st_mtime_ns)  # noqa: PTH116 - may be any path-like
+
+
+@lru_cache(maxsize=4)
+def _context(authorities: str, changed: int) -> ssl.SSLContext:  # noqa: ARG001 - a changed file needs a new context
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    context.load_verify_locations(authorities)
+    return context
+
+
+def authorities(ca_bundle: str | None) -> str:
+    """The PEM file of the certificate authorities to trust."""
+    path: str = get_cert_path(ca_bundle or True)
+    return path
+
+
+def proxy_for(url: str) -> str:
+    """The URL of the proxy for this address, from the environment, or "". Raises `UsageError`."""
+    proxies = get_environ_proxies(url)
+    scheme = url.partition(":")[0]
+    named = proxies.get(scheme, "")
+    usual = ProxyConfiguration(proxies=proxies).proxy_url_for(url) or ""
+    # botocore parses socks5://… wrongly: it takes the scheme for the host.
+    found: str = named if _SOCKS.match(named) else usual
+    if found:
+        check_proxy(named if "://" in named else found, f"{scheme.upper()}_PROXY")
+    return found

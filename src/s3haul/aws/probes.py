@@ -9,20 +9,18 @@ from dataclasses import replace
 from typing import Any
 
 from s3haul.aws import refusals
-from s3haul.aws.carrier import call
+from s3haul.aws.bucket_location import expected_region
 from s3haul.aws.clients import iam_client, s3_client, sts_client
-from s3haul.aws.config.effective import effective
-from s3haul.aws.config.profile import Settings
+from s3haul.aws.config.settings import Settings, effective
 from s3haul.aws.config.validation import SHORTEST_SESSION
-from s3haul.aws.guard import guarded
+from s3haul.aws.faults import BOTO_ERRORS, settings_errors, translate
+from s3haul.aws.http_client import call
 from s3haul.aws.session import ask_mfa, checked_settings, open_bucket
-from s3haul.aws.sources import load_source
-from s3haul.aws.sts import AskMfa, RoleChain, constant
-from s3haul.aws.translate import FOREIGN, translate
+from s3haul.aws.source_credentials import constant, load_source
+from s3haul.aws.sts import AskMfa, RoleChain
 from s3haul.errors import AccessError, CredentialsError, FaultKind, S3HaulError, StoreError
 from s3haul.events import Emit
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
-from s3haul.policies.names import Arn
 from s3haul.probes import Configuration, Identity, Reached, TrustView
 from s3haul.s3.endpoint import FetchCredentials
 
@@ -50,7 +48,7 @@ class AwsProbes:
 
     def configuration(self) -> Configuration:
         settings = self._settings = checked_settings(self._access)
-        with guarded():
+        with settings_errors():
             rows = effective(self._access)
         shown = tuple(
             (row.name, row.value, row.where or row.origin.value) for row in rows if row.value is not None
@@ -107,7 +105,7 @@ class AwsProbes:
         try:
             keys, name = await fetch(), role.role_arn.rpartition("/")[2]
             found = (await call(lambda: iam_client(owner, keys).get_role(RoleName=name))).get("Role", {})
-        except FOREIGN as error:
+        except BOTO_ERRORS as error:
             fault = translate(error)
             if fault.code == "NoSuchEntity":
                 return TrustView("", {})
@@ -144,15 +142,14 @@ class AwsProbes:
 
     async def _s3(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         bucket = self._source.bucket
-        arn = Arn.parse(bucket)
-        region = (arn.region if arn else "") or self._configured.region.value
+        region = expected_region(self._configured, bucket)
         if self._source.request_payer and operation != "head_bucket":
             request["RequestPayer"] = self._source.request_payer
         try:
             keys = await self._keys()
             client = s3_client(self._configured, keys, bucket=bucket, region=region)
             answer: dict[str, Any] = await call(lambda: getattr(client, operation)(**request))
-        except FOREIGN as error:
+        except BOTO_ERRORS as error:
             fault = translate(error)
             if fault.kind is FaultKind.HTTP or fault.code == "PermanentRedirect":
                 raise StoreError(fault) from error
@@ -180,7 +177,7 @@ async def _identity(settings: Settings, fetch: FetchCredentials) -> Identity:
     try:
         keys = await fetch()
         answer = await call(lambda: sts_client(settings, keys).get_caller_identity())
-    except FOREIGN as error:
+    except BOTO_ERRORS as error:
         raise refusals.explain(translate(error), error, None, settings) from None
     return Identity(str(answer.get("Arn", "")), str(answer.get("Account", "")))
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import aiohttp
 
-from s3haul.aws.carrier import UNREADABLE
-from s3haul.aws.translate import FOREIGN, handshake_kind, translate
+from s3haul.aws.faults import BOTO_ERRORS, handshake_kind, translate
+from s3haul.aws.http_client import PARSER_ERRORS
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import ListPage, ObjectMeta, PartLayout, VersionPage
 from s3haul.options import SourceOptions, TransferOptions
@@ -27,7 +27,7 @@ from s3haul.threads import in_thread
 
 LARGEST_CHUNK = 1024 * 1024
 # What a call may raise for external reasons.
-SDK_FOREIGN = (*FOREIGN, *UNREADABLE, aiohttp.ClientError)
+SDK_ERRORS = (*BOTO_ERRORS, *PARSER_ERRORS, aiohttp.ClientError)
 
 
 class SdkStore:
@@ -57,14 +57,14 @@ class SdkStore:
             "ExpectedBucketOwner": source.expected_bucket_owner,
             "RequestPayer": source.request_payer,
         }
-        # What a listing is asked for beside its entries.
+        # Attributes that are requested with each listing.
         self._restores = None if source.bucket.endswith("--x-s3") else ["RestoreStatus"]
         client.meta.events.register("before-call.s3.GetObject", _disable_checksum_validation)
 
     async def list_page(self, prefix: str, *, token: str | None = None, start_after: str = "") -> ListPage:
         request = {
             "Prefix": prefix,
-            "EncodingType": "url",  # asked for here, it is decoded here: botocore merges keys that are no UTF-8
+            "EncodingType": "url",  # if set here, it is decoded by us: botocore makes one key of several that are not UTF-8
             "MaxKeys": self._source.page_size,
             "ContinuationToken": token,
             "StartAfter": start_after if start_after and token is None else None,
@@ -75,7 +75,7 @@ class SdkStore:
             if self._restores is None or not refuses_a_header(error.fault):
                 raise
             answer = await self._call("list_objects_v2", **request)
-            self._restores = None  # so that restored objects count as archived
+            self._restores = None  # restored objects then count as archived
         return responses.list_page(answer)
 
     async def list_versions(
@@ -124,7 +124,7 @@ class SdkStore:
             began = self._clock()
             try:
                 chunk = await stream.read(LARGEST_CHUNK)
-            except SDK_FOREIGN as error:
+            except SDK_ERRORS as error:
                 raise StoreError(sdk_fault(error)) from error
             if not chunk:
                 return
@@ -183,7 +183,7 @@ class SdkStore:
             await self._fetch()
             async with asyncio.timeout(CONNECT_TIMEOUT + 2 * self._transfer.stall_timeout):
                 answer: dict[str, Any] = await getattr(self._client, operation)(**request)
-        except SDK_FOREIGN as error:
+        except SDK_ERRORS as error:
             raise StoreError(sdk_fault(error)) from error
         status = answer["ResponseMetadata"]["HTTPStatusCode"]
         if status not in {200, 206}:

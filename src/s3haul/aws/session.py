@@ -12,27 +12,21 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from s3haul.aws import refusals
-from s3haul.aws.carrier import authorities, call
+from s3haul.aws.bucket_location import Choice, bucket_region, choose
 from s3haul.aws.clients import quiet_loggers, s3_client
-from s3haul.aws.config.profile import Settings, resolve
-from s3haul.aws.config.validation import UNUSABLE
+from s3haul.aws.config.settings import Settings, resolve
 from s3haul.aws.credentials import RoleCredentials
-from s3haul.aws.guard import guarded
-from s3haul.aws.source_credentials import SourceCredentials
-from s3haul.aws.sources import load_source
+from s3haul.aws.endpoints import authorities
+from s3haul.aws.faults import settings_errors
+from s3haul.aws.source_credentials import SourceCredentials, load_source
 from s3haul.aws.sts import AskMfa, RoleChain
-from s3haul.aws.translate import FOREIGN, translate
-from s3haul.aws.transport import Choice, choose
 from s3haul.core.timings import Timings
-from s3haul.errors import CredentialsError, FaultKind, SourceError, UsageError
+from s3haul.errors import CredentialsError
 from s3haul.events import Emit
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
-from s3haul.policies.names import Arn
 from s3haul.s3.endpoint import FetchCredentials
 from s3haul.store.protocol import ObjectStore, OnTiming
 
-_REGION = re.compile(r"[a-z0-9-]{1,40}", re.ASCII)
 _MFA_CODE = re.compile(r"\d{6}", re.ASCII)
 
 
@@ -67,7 +61,7 @@ class OpenStore(NamedTuple):
 def checked_settings(access: AccessOptions) -> Settings:
     """The effective settings, with endpoints checked. Raises `ProfileError` or `UsageError`."""
     quiet_loggers()
-    with guarded():
+    with settings_errors():
         return resolve(access)
 
 
@@ -95,7 +89,7 @@ async def open_store(
     ask_mfa: AskMfa = ask_mfa,
     on_timing: OnTiming | None = None,
 ) -> AsyncIterator[OpenStore]:
-    """The store of `source.bucket`, ready to use. Only the curl transport tells `on_timing` of its requests.
+    """The store of `source.bucket`, ready to use. Only the curl transport calls `on_timing`.
 
     Raises `UsageError`, `AccessError` or `SourceError` before anything is yielded.
     """
@@ -104,7 +98,7 @@ async def open_store(
     for warning in settings.warnings:
         on_event(warning)
     credentials, fetch = await _credentials(settings, on_event, ask_mfa, access.credential_patience)
-    region, asked = await _bucket_region(settings, fetch, source)
+    region, asked = await bucket_region(settings, fetch, source)
     opening = open_bucket(
         settings,
         fetch,
@@ -164,14 +158,14 @@ async def open_bucket(
         client = asked
         if client is None:
             client = s3_client(settings, await fetch(), bucket=source.bucket, region=region)
-        with guarded(settings.given):
+        with settings_errors(settings.given):
             choice = choose(client, source.bucket, transport)
         if choice.endpoint is None:
             from s3haul.aws.sdk import SdkStore  # noqa: PLC0415 - importing aioboto3 is slow
             from s3haul.aws.sdk_client import sdk_client  # noqa: PLC0415 - same
 
             made = sdk_client(settings, fetch, source.bucket, region, transfer)
-            with guarded(settings.given):
+            with settings_errors(settings.given):
                 sdk = await stack.enter_async_context(made)
             store: ObjectStore = SdkStore(sdk, source, transfer, fetch)
             timings = Timings()
@@ -205,70 +199,6 @@ async def _credentials(
     credentials = RoleCredentials(chain, on_event=on_event, renewable=not chain.needs_mfa, hold=patience)
     await credentials.start()
     return credentials, credentials.current
-
-
-async def _bucket_region(
-    settings: Settings, fetch: FetchCredentials, source: SourceOptions
-) -> tuple[str, Any | None]:
-    """The bucket's region, from a header that S3 sends with status 200, 301, 400 and 403. Also the client that sent the
-    request, if it is one of that region.
-
-    The ARN of an access point contains its region, or has none. Directory buckets and most other servers do not send
-    the header: then the configured region is used.
-    """
-    configured = settings.region.value or ""
-    if source.bucket.endswith("--x-s3"):
-        return configured, None
-    arn = Arn.parse(source.bucket)
-    if arn and arn.region not in {"", configured} and not settings.use_arn_region:
-        raise UsageError(
-            f"the access point is in {arn.region}, not in {configured}, and use_arn_region is false",
-            hint=f"name its region, or change one of these: {', '.join(settings.given)}",
-            id=UNUSABLE,
-        )
-    asked = (arn.region if arn else "") or configured
-    found, client = await _ask_region(settings, fetch, source, asked)
-    region = found if arn is None and _REGION.fullmatch(found) else asked
-    return region, client if region == asked else None
-
-
-async def _ask_region(
-    settings: Settings, fetch: FetchCredentials, source: SourceOptions, region: str
-) -> tuple[str, Any]:
-    request: dict[str, Any] = {"Bucket": source.bucket}
-    if source.expected_bucket_owner:
-        request["ExpectedBucketOwner"] = source.expected_bucket_owner
-    client = s3_client(settings, await fetch(), bucket=source.bucket, region=region)
-    try:
-        answer = await call(lambda: client.head_bucket(**request))
-    except FOREIGN as error:
-        return _region_of_refusal(error, source.bucket, settings), client
-    return str(answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", "")), client
-
-
-def _region_of_refusal(error: Exception, bucket: str, settings: Settings) -> str:
-    """The region in an error response, or "". Raises `SourceError` if the bucket does not exist or S3 is unreachable.
-
-    Other errors are ignored: the role may lack permission for HeadBucket only. If it lacks more, the listing fails, with
-    a better message."""
-    fault = translate(error)
-    if fault.region or fault.code == "PermanentRedirect":
-        return fault.region
-    if fault.kind is not FaultKind.HTTP:
-        raise refusals.unreachable("S3", fault, error, settings.given) from None
-    if fault.status == 404 and not _is_typed_html(error):
-        hint = "check the name; --endpoint-url and the profile's endpoint decide where it is looked for"
-        what = "access point" if bucket.startswith("arn:") else "bucket"
-        raise SourceError(
-            f"the {what} {bucket!r} does not exist", hint=hint, seen=fault.message, id="S3H-S3-01"
-        )
-    return ""
-
-
-def _is_typed_html(error: Exception) -> bool:
-    """Whether the response may be the web page of a proxy. A HEAD has no body to check; the listing will find out."""
-    metadata = getattr(error, "response", {}).get("ResponseMetadata", {})
-    return str(metadata.get("HTTPHeaders", {}).get("content-type", "")).startswith("text/html")
 
 
 def _effective(settings: Settings, credentials: object, client: Any) -> Effective:

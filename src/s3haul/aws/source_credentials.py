@@ -1,26 +1,177 @@
-"""Credentials that no role stands before: whose source is asked anew when S3 refuses them.
+"""The source credentials: those at the start of the chain of roles, fetched by botocore's credential providers.
 
-A source that has newer ones (a login in another terminal, a helper, an instance) is gone on with. Where it has the same
-ones still, requests wait for a bounded time, since what S3 took a moment ago it may take again.
+The providers run in a thread, with a session whose clients use our HTTP client. Their exceptions become
+`CredentialsError`, with texts from `refusals`. No role is assumed here; `sts` does that. Without any role, requests are
+signed with these credentials: `SourceCredentials` loads them again when S3 refuses them.
 """
 
 import asyncio
+import os
 import random
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, NamedTuple
 
-from s3haul.errors import CredentialsError
+from botocore.credentials import ProfileProviderBuilder, RefreshableCredentials, create_credential_resolver
+from botocore.exceptions import ClientError, InvalidConfigError
+
+from s3haul.aws import refusals
+from s3haul.aws.clients import core_session
+from s3haul.aws.config.chain import Base, BaseKind
+from s3haul.aws.config.config_file import read
+from s3haul.aws.config.settings import Settings
+from s3haul.aws.faults import settings_errors, translate
+from s3haul.aws.http_client import call
+from s3haul.errors import NO_THREAD, CredentialsError, FaultKind, S3HaulError
 from s3haul.events import Emit, Warned
 from s3haul.s3.endpoint import Credentials, FetchCredentials
 
+EXPIRED = "S3H-STS-02"
 FIRST_DELAY = 2.0  # seconds
 LONGEST_DELAY = 15.0
-ROW = "S3H-STS-02"
+
+_NO_RESPONSE = frozenset({FaultKind.CONNECT, FaultKind.TLS, FaultKind.STALL, FaultKind.BROKEN})
+_LONGEST_QUOTE = 300  # characters; a credential_process may print pages
+_HEADER_TEXT = re.compile(r"(?![\"'])[!-~]+", re.ASCII)
+
+
+class _Source(NamedTuple):
+    """The source, for messages. `keys` are the settings of the profile, which may be secret."""
+
+    base: Base
+    profile: str
+    keys: dict[str, Any]
+
+
+async def load_source(settings: Settings) -> FetchCredentials:
+    """A function that returns the current source credentials. botocore refreshes them if their provider can.
+
+    Raises `CredentialsError`: S3H-CFG-05 or S3H-CFG-02 if there are none, S3H-STS-02 if they cannot be fetched.
+    """
+    if settings.base.kind is BaseKind.ANONYMOUS:
+        return constant(Credentials("", ""))
+    with settings_errors(settings.given):
+        source, providers = _providers(settings)
+    credentials = await _first(source, providers)
+    if credentials is None:
+        base = settings.base
+        named = base.name if base.kind is BaseKind.SOURCE else None
+        raise CredentialsError(
+            f"no AWS credentials found in {base}",
+            hint=refusals.no_source_hint(named, source.profile, source.keys),
+            id="S3H-CFG-02" if base.kind is BaseKind.PROFILE else "S3H-CFG-05",
+        )
+
+    async def fetch() -> Credentials:
+        if isinstance(credentials, RefreshableCredentials) and credentials.refresh_needed():
+            frozen = await _guarded(source, credentials.method, lambda: _refreshed(credentials))
+        else:
+            frozen = credentials.get_frozen_credentials()  # without a request
+        return _checked(source, credentials.method, frozen)
+
+    return fetch
+
+
+def constant(keys: Credentials) -> FetchCredentials:
+    """A function that always returns these credentials. They are not renewed."""
+
+    async def fetch() -> Credentials:
+        return keys
+
+    return fetch
+
+
+def _providers(settings: Settings) -> tuple[_Source, list[Any]]:
+    base, region = settings.base, settings.region.value
+    name = settings.profile.value if base.kind is BaseKind.SOURCE else base.name
+    session = core_session(None if base.kind is BaseKind.SOURCE else base.name, settings.ca_bundle.value)
+    profile = name or session.get_config_variable("profile") or "default"
+    source = _Source(base, profile, read(session).profiles.get(profile, {}))
+    if base.kind is BaseKind.PROFILE:
+        builder = ProfileProviderBuilder(session, cache={}, region_name=region)
+        return source, builder.providers(profile_name=base.name, disable_env_vars=True)
+    chain: list[Any] = create_credential_resolver(session, region_name=region).providers
+    if base.kind is BaseKind.SOURCE:
+        chain = [one for one in chain if base.name == one.CANONICAL_NAME]
+    return source, chain
+
+
+async def _first(source: _Source, providers: Iterable[Any]) -> Any:
+    """The credentials of the first provider that has any; None if none has."""
+    for provider in providers:
+        credentials = await _guarded(source, provider.METHOD, provider.load)
+        if credentials is not None:
+            _set_refresh_times(credentials)
+            return credentials
+    return None
+
+
+def _refreshed(credentials: RefreshableCredentials) -> Any:
+    frozen = credentials.get_frozen_credentials()
+    _set_refresh_times(credentials)
+    return frozen
+
+
+def _set_refresh_times(credentials: Any) -> None:
+    """botocore renews 15 minutes before expiry. It would fetch credentials that live shorter for every request."""
+    if isinstance(credentials, RefreshableCredentials) and credentials._expiry_time is not None:  # noqa: SLF001
+        left = max(0.0, credentials._seconds_remaining())  # noqa: SLF001 - the pinned release has no other way
+        credentials._advisory_refresh_timeout = advisory_window(left)  # noqa: SLF001
+        credentials._mandatory_refresh_timeout = mandatory_window(left)  # noqa: SLF001
+
+
+async def _guarded(source: _Source, method: str, fetching: Callable[[], Any]) -> Any:
+    """Call a provider. It may raise any exception, for example KeyError if the output of a program lacks a field."""
+    try:
+        return await call(fetching)
+    except S3HaulError:
+        raise
+    except Exception as error:
+        if isinstance(error, RuntimeError) and NO_THREAD in str(error):
+            raise  # the machine has no more threads: not an error of the provider
+        raise _failed(source, method, error) from error
+
+
+def _failed(source: _Source, method: str, error: Exception) -> CredentialsError:
+    what, hint = refusals.source_advice(method, source.profile, source.keys, os.environ)
+    if isinstance(error, InvalidConfigError):
+        hint = "correct the profile: the message above says what is wrong with it"
+    elif translate(error).kind in _NO_RESPONSE and getattr(error, "filename", None) is None:
+        hint = f"there was no response: check the network and the proxy settings; else {hint}"
+    words = " ".join(str(error).split())[:_LONGEST_QUOTE]
+    if isinstance(error, ClientError):
+        said = error.response.get("Error", {})
+        words = f"{said.get('Code', '')}: {said.get('Message', '')}"
+        return CredentialsError(f"{what} cannot be fetched", hint=hint, said=words, id="S3H-STS-02")
+    return CredentialsError(
+        f"{what} cannot be fetched", hint=hint, seen=words or type(error).__name__, id="S3H-STS-02"
+    )
+
+
+def _checked(source: _Source, method: str, frozen: Any) -> Credentials:
+    """The credentials, if they are valid header text. Error messages never contain their values."""
+    needed, token = (frozen.access_key, frozen.secret_key), frozen.token or None
+    if all(isinstance(one, str) and _HEADER_TEXT.fullmatch(one) for one in (*needed, token or "none")):
+        return Credentials(frozen.access_key, frozen.secret_key, token)
+    what, hint = refusals.source_advice(method, source.profile, source.keys, os.environ)
+    if any(str(one)[:1] in {'"', "'"} for one in needed):
+        hint = "write values without quotes in AWS's files"
+    raise CredentialsError(
+        f"{what} cannot be used: a key is empty, no text, or has quotes or spaces in it",
+        hint=hint,
+        id="S3H-STS-02",
+    )
 
 
 class SourceCredentials:
-    """As `engine.context.RoleCredentials`. Call `start` once; `load` gives a function for the source's keys of now."""
+    """As `engine.context.RoleCredentials`, but without a role: what `load` returns gives the current credentials.
 
-    trusted = False  # they may be mistyped, or of last week
+    Call `start` once. If S3 refuses the credentials, the source is loaded again. It may have new ones, for example from
+    a login in another terminal. If it has the same ones, requests wait and try again for a limited time, because S3 may
+    accept them again.
+    """
+
+    trusted = False  # they may be wrong or old
 
     def __init__(
         self,
@@ -31,13 +182,11 @@ class SourceCredentials:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._load, self._on_event, self._hold, self._sleep, self._jitter = (
-            load,
-            on_event,
-            hold,
-            sleep,
-            jitter,
-        )
+        self._load = load
+        self._on_event = on_event
+        self._hold = hold
+        self._sleep = sleep
+        self._jitter = jitter
         self._lock = asyncio.Lock()
         self._fetch: FetchCredentials | None = None
         self._keys = Credentials("", "")
@@ -46,23 +195,26 @@ class SourceCredentials:
 
     @property
     def access_key_id(self) -> str:
-        """Names the keys in use."""
+        """Identifies the current credentials: pass it to `renew` if S3 refuses them."""
         return self._keys.access_key
 
     async def start(self) -> None:
-        """The first keys. Raises `CredentialsError`."""
+        """Load the credentials. Raises `CredentialsError`."""
         self._fetch = await self._load()
         self._keys = await self._fetch()
 
     async def current(self) -> Credentials:
-        """The keys to sign with now; botocore refreshes those that it can refresh."""
+        """Credentials that are valid now; botocore refreshes them if it can."""
         assert self._fetch is not None, "start() comes first"
         self._keys = await self._fetch()
         return self._keys
 
     async def renew(self, stale_access_key: str, *, in_vain: bool = False) -> None:
-        """Other keys than these are in place, or it is time to try them again. `in_vain` says that nothing was
-        served since the last time. Raises `CredentialsError` once the bounded time is over."""
+        """Returns when the source has other credentials than these, or after a pause, to try the same ones again.
+
+        `in_vain` means that no request has succeeded since the last call. Raises `CredentialsError` when the limited
+        time is over.
+        """
         async with self._lock:
             if self.access_key_id != stale_access_key:
                 return
@@ -73,24 +225,38 @@ class SourceCredentials:
                 return
             if self._waited >= self._hold:
                 raise CredentialsError(
-                    f"S3 went on refusing the credentials for {self._waited:.0f} s, and their source has no others",
+                    f"S3 has refused the credentials for {self._waited:.0f} s, and their source has no new ones",
                     hint="log in again, or renew the keys; the same command resumes",
-                    id=ROW,
+                    id=EXPIRED,
                 )
             await self._wait()
 
     async def _wait(self) -> None:
-        bound = min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** min(self._attempt, 10))
-        delay = bound * (0.5 + 0.5 * self._jitter())
-        if not self._attempt:
-            message = (
-                "S3 refuses the credentials: requests wait, and their source is asked for others now and then"
-            )
-            self._on_event(Warned(message, ROW))
         self._attempt += 1
+        delay = backoff(self._attempt, LONGEST_DELAY, self._jitter())
+        if self._attempt == 1:
+            message = (
+                "S3 refuses the credentials: requests wait, and the credentials are loaded again meanwhile"
+            )
+            self._on_event(Warned(message, EXPIRED))
         self._waited += delay
         await self._sleep(delay)
 
     async def run(self) -> None:
-        """Nothing needs to be renewed ahead: whoever fetches the keys does that."""
+        """Does nothing: botocore renews these credentials when they are fetched."""
         await asyncio.get_running_loop().create_future()
+
+
+def backoff(attempt: int, longest: float, jitter: float) -> float:
+    """Seconds to wait after this attempt, counted from 1: exponential, half of it random."""
+    return min(longest, FIRST_DELAY * 2.0 ** min(attempt - 1, 10)) * (0.5 + 0.5 * jitter)
+
+
+def advisory_window(duration: float) -> float:
+    """How many seconds before its end a session of `duration` seconds is renewed."""
+    return min(900.0, duration / 4)
+
+
+def mandatory_window(duration: float) -> float:
+    """How many seconds before its end a renewal that fails is retried more often."""
+    return min(600.0, duration / 8)

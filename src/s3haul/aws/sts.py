@@ -13,17 +13,17 @@ from typing import Any, Protocol
 from botocore.exceptions import ClientError
 
 from s3haul.aws import refusals
-from s3haul.aws.carrier import call
 from s3haul.aws.clients import sts_client
 from s3haul.aws.config.chain import RoleStep
-from s3haul.aws.config.profile import Settings
-from s3haul.aws.config.validation import account_of
-from s3haul.aws.sources import load_source
-from s3haul.aws.translate import FOREIGN, translate
+from s3haul.aws.config.settings import Settings
+from s3haul.aws.faults import BOTO_ERRORS, translate
+from s3haul.aws.http_client import call
+from s3haul.aws.source_credentials import constant, load_source
 from s3haul.core.text import human_duration
 from s3haul.errors import AssumeRoleError
 from s3haul.events import Emit, Warned
 from s3haul.options import RoleOptions
+from s3haul.policies.names import account_of
 from s3haul.s3.clock import ServerClock
 from s3haul.s3.endpoint import Credentials, FetchCredentials
 from s3haul.s3.faults import clock_skew
@@ -91,7 +91,7 @@ class RoleChain:
                     raise
                 self._clamp(index, request)
                 answer = await self._ask(fetch, request)
-        except FOREIGN as error:
+        except BOTO_ERRORS as error:
             raise refusals.explain(translate(error), error, step, self._settings) from None
         return _session(answer, step.role, self._clock.ours())
 
@@ -168,12 +168,3 @@ def _session(answer: dict[str, Any], role: RoleOptions, now: float) -> RoleSessi
         )
     keys = Credentials(said["AccessKeyId"], said["SecretAccessKey"], said["SessionToken"], expires_at)
     return RoleSession(keys, arn, expires_at, expires_at - now)
-
-
-def constant(keys: Credentials) -> FetchCredentials:
-    """A function that always returns these credentials. They are not renewed."""
-
-    async def fetch() -> Credentials:
-        return keys
-
-    return fetch

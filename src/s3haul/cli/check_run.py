@@ -16,8 +16,7 @@ from s3haul.core.stats import Stats
 from s3haul.core.text import show
 from s3haul.diagnose.causes import Finding, Level
 from s3haul.diagnose.evidence import StepResult
-from s3haul.diagnose.reasons import UNEXPLAINED
-from s3haul.diagnose.run_errors import error_of
+from s3haul.diagnose.reasons import UNEXPLAINED, error_of
 from s3haul.errors import CredentialsError, S3HaulError
 from s3haul.options import AccessOptions, DestinationOptions, OutputOptions, SourceOptions, TransferOptions
 

@@ -15,10 +15,9 @@ from s3haul.models import State
 if TYPE_CHECKING:  # help stays fast
     from s3haul.cluster.audit import Totals
     from s3haul.cluster.checks import NodeCheck
-    from s3haul.cluster.description import RunDescription
     from s3haul.cluster.directory import RunDirectory
     from s3haul.cluster.driver import Progress
-    from s3haul.cluster.records import Marker
+    from s3haul.cluster.records import Marker, RunDescription
     from s3haul.cluster.survey import Survey
 
 MAX_ROWS = 10  # attempts or nodes that are shown one by one

@@ -17,14 +17,13 @@ from s3haul.cli.listeners import status_line
 from s3haul.cluster import merge as merging
 from s3haul.cluster.audit import Totals
 from s3haul.cluster.checks import NodeCheck, check_node, landmark
-from s3haul.cluster.cutting import ShardSize
-from s3haul.cluster.description import RunDescription, with_external_id
 from s3haul.cluster.directory import RunDirectory
 from s3haul.cluster.driver import Driver, DriverOptions, Progress
-from s3haul.cluster.executor import Executor
-from s3haul.cluster.local import LocalExecutor
-from s3haul.cluster.records import Marker
-from s3haul.cluster.runs import array_shards, plan_listing, refuse_what_cannot_be_shared, work_on_shards
+from s3haul.cluster.executor import Executor, LocalExecutor
+from s3haul.cluster.plan import ShardSize
+from s3haul.cluster.planner import plan_listing, refuse_what_cannot_be_shared
+from s3haul.cluster.records import Marker, RunDescription, with_external_id
+from s3haul.cluster.worker import array_shards, work_on_shards
 from s3haul.cluster.workplace import local_directory, remove_finished
 from s3haul.core.filters import nothing_selected
 from s3haul.core.stats import Stats

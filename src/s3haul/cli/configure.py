@@ -73,7 +73,7 @@ def configure(
     if context.invoked_subcommand is not None:
         return 0
     with quick_imports():
-        from s3haul.aws.config import config_edit, recipe  # noqa: PLC0415 - start-up stays fast
+        from s3haul.aws.config import config_edit  # noqa: PLC0415 - start-up stays fast
 
     wanted = {
         "role_arn": role_arn,
@@ -88,7 +88,7 @@ def configure(
         "ca_bundle": ca_bundle,
     }
     given = {name: value for name, value in wanted.items() if value is not None}
-    edit, warnings = recipe.plan(profile, given)
+    edit, warnings = config_edit.plan_role_profile(profile, given)
     for warning in warnings:
         streams.print_message(f"! {shown(warning)}")
     where = f"profile {shown(profile)} in {shown(str(edit.path))}"
@@ -116,8 +116,8 @@ def show(
     the External ID is shown.
     """
     with quick_imports():
-        from s3haul.aws.config.effective import Row, effective  # noqa: PLC0415 - start-up stays fast
-        from s3haul.aws.config.origins import Origin  # noqa: PLC0415 - same
+        from s3haul.aws.config.config_file import Origin  # noqa: PLC0415 - start-up stays fast
+        from s3haul.aws.config.settings import Row, effective  # noqa: PLC0415 - same
 
     params = load("cp").params
     rows = effective(access_options(access))

@@ -12,7 +12,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from s3haul.aws.setting_effects import EFFECTS
+from s3haul.aws.config.sdk_settings import SDK_SETTINGS
 from s3haul.cli import streams
 from s3haul.cli.commands import COMMANDS, load
 from s3haul.diagnose.reasons import REASONS
@@ -114,7 +114,7 @@ def topic_text(topic: str) -> str:
 
 def _settings() -> str:
     lines = [_ABOUT_SETTINGS]
-    for one in EFFECTS:
+    for one in SDK_SETTINGS:
         variable = f" ({one.variable})" if one.variable else ""
         lines += [f"  {one.key}{variable}", f"      {one.does}"]
     return "\n".join(lines)

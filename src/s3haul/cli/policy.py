@@ -14,10 +14,8 @@ import typer
 
 from s3haul.cli import flags, selection_flags, streams
 from s3haul.errors import UsageError
-from s3haul.policies.documents import Document, Grant, documents
-from s3haul.policies.grant import check_grant, compact
+from s3haul.policies.documents import Document, Grant, Part, check_grant, compact, documents
 from s3haul.policies.names import Arn, caller_arn, role_arn
-from s3haul.policies.parts import Part, by_part
 
 EPILOG = """\b
 Examples:
@@ -155,7 +153,7 @@ def policy(
         run_prefix=run_prefix,
     )
     check_grant(grant, parts)
-    chosen = {part: document for part, document in by_part(documents(grant)).items() if part in parts}
+    chosen = {part: document for part, document in documents(grant).items() if part in parts}
     streams.print_line(
         _rendered(form, grant, chosen, alone=only is not None, request_payer=request_payer).rstrip()
     )
@@ -224,8 +222,7 @@ def _partition(texts: Iterable[str]) -> str:
 def _rendered(
     form: Formats, grant: Grant, chosen: dict[Part, Document], *, alone: bool, request_payer: str | None
 ) -> str:
-    from s3haul.policies.commands import commands  # noqa: PLC0415 - start-up stays fast
-    from s3haul.policies.terraform import terraform  # noqa: PLC0415 - same
+    from s3haul.policies.rendering import commands, terraform  # noqa: PLC0415 - start-up stays fast
 
     match form:
         case Formats.TERRAFORM:

@@ -10,9 +10,9 @@ from typing import Any
 from s3haul.cli import streams
 from s3haul.core.text import show
 from s3haul.errors import UsageError
-from s3haul.policies.findings import Finding
 from s3haul.policies.lint import documents_in, lint
 from s3haul.policies.names import check_account, check_region
+from s3haul.policies.statements import Finding
 
 LARGEST = 1 << 20  # bytes; IAM's largest policy has 10,240 characters
 

@@ -1,25 +1,22 @@
-"""Does what the shards say account for every planned key? Pure: a plan's shard and its audit in, findings out.
+"""Checks that the results of the shards account for every planned key. Pure: a shard and its audit in, problems out.
 
-The audit of a shard are the lines of its manifest. They must name the planned keys, each once, in order, each with a
-state; an object that is done must have the planned ETag, or be a newer version, and the path that its key has. Paths of
-different keys differ, so nothing more is needed to know that no file was written twice.
+The audit of a shard is its manifest. It must have each planned key once, in order, with a state; an object that is done
+must have the planned ETag or be a newer version, and must have the path of its key. Different keys have different
+paths, so this also proves that no file was written twice.
 """
 
-import gzip
 import hashlib
-import json
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from s3haul.cluster.cutting import Shard
+from s3haul.cluster.plan import Shard, json_lines
 from s3haul.core.etags import same_etag
 from s3haul.models import ObjectRef, State
 
-MOST_PROBLEMS = 20  # that are told one by one
+MOST_EXAMPLES = 20
 _STATES = frozenset(State)
 
 Entry = dict[str, Any]  # a line of the manifest
@@ -27,7 +24,7 @@ PathOf = Callable[[ObjectRef, bool], str]  # of an object; whether it is shadowe
 
 
 class Kind(StrEnum):
-    """What can be wrong."""
+    """The kinds of problems."""
 
     NOT_DONE = "shard-not-finished"
     DAMAGED = "audit-damaged"
@@ -40,7 +37,7 @@ class Kind(StrEnum):
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong; `what` is a key where it is about one."""
+    """One problem; `what` is the key, if it concerns one key, or the cause."""
 
     kind: Kind
     shard: int
@@ -53,7 +50,7 @@ class DamagedAuditError(Exception):
 
 @dataclass(slots=True)
 class Totals:
-    """What all shards come to. `newer` objects had changed since they were planned, and are here as they are now."""
+    """The totals of all shards. `newer` objects changed after they were planned; the newer version was hauled."""
 
     objects: int = 0
     bytes: int = 0
@@ -71,7 +68,7 @@ class Totals:
 
     @property
     def exit_code(self) -> int:
-        """As that of a haul; 70 where the books do not balance."""
+        """As that of a haul; 70 if there are problems."""
         if not self.clean:
             return 70
         if self.states[State.FAILED]:
@@ -80,7 +77,7 @@ class Totals:
 
     def found(self, problem: Problem) -> None:
         self.problems[problem.kind] += 1
-        if len(self.examples) < MOST_PROBLEMS:
+        if len(self.examples) < MOST_EXAMPLES:
             self.examples.append(problem)
 
     def add(self, entry: Entry) -> None:
@@ -100,13 +97,13 @@ def read_audit(data: bytes, sha256: str) -> list[Entry]:
     if hashlib.sha256(data).hexdigest() != sha256:
         raise DamagedAuditError("its SHA-256 is not that of the marker")
     try:
-        return [json.loads(line) for line in gzip.decompress(data).splitlines()]
-    except (ValueError, OSError, EOFError, zlib.error) as error:
+        return json_lines(data)
+    except ValueError as error:
         raise DamagedAuditError(str(error)) from error
 
 
 def audit_shard(shard: Shard, entries: list[Entry], path_of: PathOf, totals: Totals) -> None:
-    """Count one shard, and find what is wrong with it."""
+    """Count one shard, and find its problems."""
     planned: dict[str, ObjectRef | None] = {ref.key: ref for ref in shard.refs}
     planned |= {entry.key: None for entry in shard.unusable}
     for problem in _compare(shard, planned, entries, path_of):

@@ -1,5 +1,5 @@
-"""What `s3haul cluster check` looks at in the place of a worker: the access chain with the worker's own credentials, the
-destination, the disk for its journal, and whether it sees the same directories as the one who asks."""
+"""The tests of `s3haul cluster check` on each node: access with the credentials of a worker there, the destination, the
+disk for the journal, and whether the destination is the same directory as on the other nodes."""
 
 import os
 import secrets
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from s3haul.api.check import check
-from s3haul.cluster.description import RunDescription, with_external_id
 from s3haul.cluster.directory import RunDirectory
+from s3haul.cluster.records import RunDescription, with_external_id
 from s3haul.cluster.schedule import Attempt
 from s3haul.cluster.workplace import Workplace
 from s3haul.core.keypath import STATE_DIRECTORY
@@ -19,28 +19,28 @@ from s3haul.disk import Destination
 from s3haul.errors import DestinationError, S3HaulError, UsageError
 from s3haul.options import DestinationOptions
 
-_PROBE = "check"  # stands for the run's id in the worker's journal directory
+_PROBE = "check"  # in place of a run's id in the worker's journal directory
 
 
 @dataclass(slots=True)
 class NodeCheck:
-    """What one node saw: `findings` of the access chain, and `troubles` of its own; `exit_code` as `s3haul check`."""
+    """The result of one node: `findings` about access, `troubles` of the node; `exit_code` as of `s3haul check`."""
 
     node: str
     exit_code: int
     findings: list[dict[str, Any]] = field(default_factory=list)
     troubles: list[dict[str, str]] = field(default_factory=list)
 
-    def trouble(self, error: S3HaulError) -> None:
-        """Something that this node alone met."""
+    def add(self, error: S3HaulError) -> None:
+        """Record an error of this node."""
         self.troubles.append({"id": error.id, "message": error.message, "hint": error.hint or ""})
         self.exit_code = self.exit_code or error.exit_code
 
 
 @contextmanager
 def landmark(run: RunDescription) -> Iterator[str]:
-    """A file in the destination while the block lasts, by which workers know that it is the same one; its name. None is
-    needed where every node has a destination of its own."""
+    """The name of a file that is in the destination during the `with` block: workers that see it use the same
+    directory. It is "" if every node has a destination of its own."""
     if run.node_local:
         yield ""
         return
@@ -55,16 +55,16 @@ def landmark(run: RunDescription) -> Iterator[str]:
 
 
 async def check_node(root: Path, local: Path, mark: str) -> NodeCheck:
-    """Look at everything from here. Errors are in the result."""
+    """Test everything from this node. Errors are in the result."""
     found = NodeCheck(os.uname().nodename, 0)
     try:
         run = RunDirectory(root).describe()
         access = with_external_id(run)
     except S3HaulError as error:
-        found.trouble(error)
+        found.add(error)
         return found
-    for trouble in _own_troubles(run, local, mark):
-        found.trouble(trouble)
+    for node_error in _node_errors(run, local, mark):
+        found.add(node_error)
     where = DestinationOptions(root=Path(run.destination), force=run.force)
     seen = await check(run.source, where, access=access, transfer=run.transfer)
     found.findings = [asdict(finding) for finding in seen.findings]
@@ -72,15 +72,17 @@ async def check_node(root: Path, local: Path, mark: str) -> NodeCheck:
     return found
 
 
-def _own_troubles(run: RunDescription, local: Path, mark: str) -> Iterator[S3HaulError]:
+def _node_errors(run: RunDescription, local: Path, mark: str) -> Iterator[S3HaulError]:
     if mark and not (Path(run.destination) / STATE_DIRECTORY / mark).exists():
         yield DestinationError(
-            f"{run.destination} is another directory here than where the check was started.",
+            f"{run.destination} is not the same directory here as where the check was started.",
             hint="mount the same file system there on every node",
         )
     try:
         if not local.is_absolute():
-            raise UsageError(f"{local} is no absolute path.", hint="give --local from / on")
+            raise UsageError(
+                f"{local} is not an absolute path.", hint="give --local as a path that begins with /"
+            )
         workplace = Workplace.take(local, _PROBE, Attempt(0, 1))
         workplace.remove()
         workplace.close()

@@ -1,16 +1,16 @@
-"""The run's directory RUN, on a file system that every worker sees: the one thing that they share.
+"""The run's directory RUN, on a file system that all workers access: nothing else is shared by them.
 
-    run.json             what the run is; written last by the planner, so that a plan is whole or not there
+    run.json             the description of the run; written last by the planner, when the plan is complete
     plan/                000012.jsonl.gz a shard, index.jsonl, late.jsonl
-    attempts/000012-0001 a claim: this number was given out, once
-    live/000012-0001     how far that attempt is
-    audit/000012-0001.jsonl.gz   what became of every key of the shard, by that attempt
+    attempts/000012-0001 a claim: this number of an attempt is used, and only once
+    live/000012-0001     the progress of that attempt
+    audit/000012-0001.jsonl.gz   the manifest of the shard, by that attempt
     done/000012.json     the marker: the shard is finished; published once, by a link
-    limits.json          how many shards share the rate budget
-    events.jsonl         what the driver saw: attempts lost, shards given up
+    limits.json          how many shards share the rate limits
+    events.jsonl         events of the driver: attempts that failed, shards that were given up
     driver.lock
 
-No file is changed after it was published, but `live/` and `limits.json`, which are replaced whole.
+A published file is never changed, except `limits.json` and those in `live/`, which are replaced as a whole.
 """
 
 import contextlib
@@ -21,11 +21,9 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from s3haul.cluster import description, plan_files, records
-from s3haul.cluster.cutting import LateShadow, Shard
-from s3haul.cluster.description import RunDescription
-from s3haul.cluster.plan_files import RECORD, ShardRecord
-from s3haul.cluster.records import Marker, Report
+from s3haul.cluster import plan, records
+from s3haul.cluster.plan import RECORD, LateShadow, Shard, ShardRecord
+from s3haul.cluster.records import Marker, Report, RunDescription
 from s3haul.cluster.schedule import Attempt
 from s3haul.disk.errors import run_error
 from s3haul.errors import DestinationLockedError, UsageError
@@ -34,7 +32,7 @@ _PARTS = ("plan", "attempts", "live", "audit", "done", "log")
 
 
 def attempt_name(attempt: Attempt) -> str:
-    """How files of an attempt are called."""
+    """The name of files of an attempt."""
     return f"{attempt.shard:06d}-{attempt.number:04d}"
 
 
@@ -47,14 +45,14 @@ def _on(root: Path) -> Iterator[None]:
 
 
 class RunDirectory:
-    """Reads and writes RUN. Every method raises `DestinationError` where the file system refuses."""
+    """Reads and writes RUN. Every method raises `DestinationError` for an error of the file system."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
 
     @classmethod
     def create(cls, root: Path) -> "RunDirectory":
-        """A new one. Raises `UsageError` where there is something already."""
+        """A new one. Raises `UsageError` if the directory is not empty."""
         with _on(root):
             try:
                 root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -67,7 +65,7 @@ class RunDirectory:
         return cls(root)
 
     def describe(self) -> RunDescription:
-        """What the run is. Raises `UsageError` where there is no complete plan."""
+        """The description of the run. Raises `UsageError` if there is no complete plan."""
         try:
             data = (self.root / "run.json").read_bytes()
         except (FileNotFoundError, NotADirectoryError):
@@ -77,52 +75,52 @@ class RunDirectory:
             ) from None
         except OSError as error:
             raise run_error(error, f"read {self.root}") from error
-        return description.decode(data)
+        return records.decode_description(data)
 
     # The plan, written once.
 
     def write_shard(self, shard: Shard) -> ShardRecord:
-        data, record = plan_files.encode_shard(shard)
+        data, record = plan.encode_shard(shard)
         self._write(self._shard_path(shard.number), data)
         return record
 
     def write_index(self, index: bytes, late: list[LateShadow]) -> tuple[str, str]:
-        """The rest of the plan; the SHA-256 of both files."""
-        rest = plan_files.encode_late(late)
+        """Write the rest of the plan. Returns the SHA-256 of both files."""
+        rest = plan.encode_late(late)
         self._write(self.root / "plan/index.jsonl", index)
         self._write(self.root / "plan/late.jsonl", rest)
         return hashlib.sha256(index).hexdigest(), hashlib.sha256(rest).hexdigest()
 
     def write_description(self, run: RunDescription) -> None:
-        """The plan is complete."""
-        self._write(self.root / "run.json", description.encode(run))
+        """Write `run.json`: the plan is complete."""
+        self._write(self.root / "run.json", records.encode_description(run))
 
     def read_index(self, run: RunDescription) -> list[ShardRecord]:
-        """All records. Raises `SourceError` unless the index is the one that was written."""
+        """All records. Raises `SourceError` if the index was changed."""
         data = self._read(self.root / "plan/index.jsonl")
         if hashlib.sha256(data).hexdigest() != run.index_sha256:
-            raise plan_files.damaged_plan("the index is not the one that was written")
+            raise plan.damaged_plan("the index is not the one that was written")
         return [
-            plan_files.decode_record(data[number * RECORD : (number + 1) * RECORD], number)
+            plan.decode_record(data[number * RECORD : (number + 1) * RECORD], number)
             for number in range(run.shards)
         ]
 
     def read_shard(self, number: int, run: RunDescription) -> Shard:
-        """One shard with all of its shadowed keys; reads its own line of the index only."""
+        """One shard with all of its shadowed keys. Reads only its own line of the index."""
         with _on(self.root), (self.root / "plan/index.jsonl").open("rb") as index:
             index.seek(number * RECORD)
-            record = plan_files.decode_record(index.read(RECORD), number)
-        shard = plan_files.decode_shard(self._read(self._shard_path(number)), record)
+            record = plan.decode_record(index.read(RECORD), number)
+        shard = plan.decode_shard(self._read(self._shard_path(number)), record)
         late = self._read(self.root / "plan/late.jsonl")
         if hashlib.sha256(late).hexdigest() != run.late_sha256:
-            raise plan_files.damaged_plan("the list of late shadowed keys is not the one that was written")
-        shard.shadowed |= plan_files.late_keys(late, number)
+            raise plan.damaged_plan("the list of late shadowed keys is not the one that was written")
+        shard.shadowed |= plan.late_keys(late, number)
         return shard
 
     # Attempts.
 
     def claim(self, attempt: Attempt) -> bool:
-        """Take this number for a shard; False where somebody has it."""
+        """Use this number for an attempt. False if it is used already."""
         with _on(self.root):
             try:
                 path = self.root / "attempts" / attempt_name(attempt)
@@ -131,13 +129,19 @@ class RunDirectory:
                 return False
         return True
 
+    def claim_next(self, attempt: Attempt) -> Attempt:
+        """As `claim`, with the next free number if this one is used already."""
+        while not self.claim(attempt):
+            attempt = attempt._replace(number=attempt.number + 1)
+        return attempt
+
     def is_latest(self, attempt: Attempt) -> bool:
-        """Whether no later attempt was begun."""
+        """Whether no later attempt has begun."""
         later = Attempt(attempt.shard, attempt.number + 1)
         return not (self.root / "attempts" / attempt_name(later)).exists()
 
     def latest_attempts(self) -> dict[int, int]:
-        """The highest number that was given out for each shard."""
+        """The highest number that is used, for each shard."""
         latest: dict[int, int] = {}
         for name in self._names("attempts"):
             shard, _, number = name.partition("-")
@@ -145,12 +149,12 @@ class RunDirectory:
         return latest
 
     def report(self, report: Report) -> None:
-        """Say how far an attempt is. Not synced: it is worth nothing after a crash."""
+        """Write the progress of an attempt. Not synced: it is useless after a crash."""
         path = self.root / "live" / attempt_name(Attempt(report.shard, report.attempt))
         self._replace(path, records.encode(report))
 
     def last_report(self, attempt: Attempt) -> Report | None:
-        """What an attempt said last, if anything."""
+        """The last report of an attempt, if there is one."""
         with contextlib.suppress(OSError):
             return records.decode_report((self.root / "live" / attempt_name(attempt)).read_bytes())
         return None
@@ -161,7 +165,7 @@ class RunDirectory:
         return self.root / "audit" / f"{attempt_name(attempt)}.jsonl.gz"
 
     def publish(self, marker: Marker, audit: bytes) -> bool:
-        """The audit, then the marker; False (and nothing is left) where the shard was finished already."""
+        """Write the audit, then the marker. False (and no file is left) if the shard was finished already."""
         path = self.audit_path(Attempt(marker.shard, marker.attempt))
         self._write(path, audit)
         if self._publish(self._marker_path(marker.shard), records.encode(marker)):
@@ -171,7 +175,7 @@ class RunDirectory:
         return False
 
     def retract(self, shard: int) -> None:
-        """The shard is not finished any more: what its attempt hauled is lost."""
+        """Remove the marker: the files of the shard are lost, and it is no longer finished."""
         with _on(self.root):
             self._marker_path(shard).unlink(missing_ok=True)
             _sync_directory(self.root / "done")
@@ -192,13 +196,13 @@ class RunDirectory:
         self._replace(self.root / "limits.json", data)
 
     def limits(self) -> bytes | None:
-        """None where no driver has said anything."""
+        """None if no driver has written any."""
         with contextlib.suppress(OSError):
             return (self.root / "limits.json").read_bytes()
         return None
 
     def log(self, line: str) -> None:
-        """One more line of events.jsonl."""
+        """Append a line to events.jsonl."""
         with _on(self.root), (self.root / "events.jsonl").open("a", encoding="ascii") as file:
             file.write(line + "\n")
 
@@ -209,7 +213,7 @@ class RunDirectory:
 
     @contextlib.contextmanager
     def driving(self) -> Iterator[None]:
-        """One driver at a time. Raises `DestinationLockedError`."""
+        """Lock RUN: one driver at a time. Raises `DestinationLockedError`."""
         with _on(self.root):
             fd = os.open(self.root / "driver.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -245,7 +249,7 @@ class RunDirectory:
             try:
                 return path.read_bytes()
             except FileNotFoundError:
-                raise plan_files.damaged_plan(f"{path} is not there") from None
+                raise plan.damaged_plan(f"{path} is not there") from None
 
     def _temporary(self, path: Path, data: bytes, *, sync: bool) -> Path:
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
@@ -258,7 +262,7 @@ class RunDirectory:
         return temporary
 
     def _write(self, path: Path, data: bytes) -> None:
-        """Whole, and on the disk when this returns."""
+        """Write a file atomically and durably."""
         with _on(self.root):
             self._temporary(path, data, sync=True).replace(path)
             _sync_directory(path.parent)
@@ -268,7 +272,7 @@ class RunDirectory:
             self._temporary(path, data, sync=False).replace(path)
 
     def _publish(self, path: Path, data: bytes) -> bool:
-        """As `_write`, but only where nothing is there. A link is made once, also on a network file system."""
+        """As `_write`, but False if the file exists. `link` is atomic on network file systems too."""
         with _on(self.root):
             temporary = self._temporary(path, data, sync=True)
             try:

@@ -1,7 +1,7 @@
-"""The driver: keeps the workers busy, tries again what was lost, gives up what always fails, and tells how far all is.
+"""The driver: keeps the workers busy, retries failed attempts, gives up shards that always fail, reports the progress.
 
-It can be killed at any moment. What it knows is in RUN: markers say what is done, claims which attempt numbers were given
-out. The next driver goes on from there.
+It can be killed at any time. Its state is in RUN: markers say which shards are done, claims which attempt numbers are
+used. The next driver continues from there.
 """
 
 import json
@@ -9,18 +9,16 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from s3haul.cluster.cutting import ShardSize
-from s3haul.cluster.description import RunDescription
 from s3haul.cluster.directory import RunDirectory
 from s3haul.cluster.executor import Ended, Executor
-from s3haul.cluster.plan_files import ShardRecord
+from s3haul.cluster.plan import ShardRecord, ShardSize
+from s3haul.cluster.records import RunDescription, encode_sharers, sharers
 from s3haul.cluster.schedule import MOST_ATTEMPTS, Attempt, ErrorSummary, Schedule
-from s3haul.cluster.shares import encode_sharers, sharers
-from s3haul.diagnose.run_errors import error_of
+from s3haul.diagnose.reasons import error_of
 from s3haul.errors import S3HaulError
 
 WAIT = 0.2  # seconds, for an attempt to end
-LOOK_EVERY = 2.0  # seconds between two looks at what the attempts report
+READ_EVERY = 2.0  # seconds between two readings of the reports
 HUNG_AFTER = 300.0  # seconds without a report
 
 
@@ -34,7 +32,7 @@ class DriverOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far all shards are."""
+    """The progress of all shards."""
 
     shards: int
     done: int
@@ -47,7 +45,7 @@ class Progress:
 
 @dataclass(slots=True)
 class _Running:
-    """An attempt under way: what it reported last, and when that changed."""
+    """A running attempt: its last report, and when that changed."""
 
     changed: float
     sequence: int = -1
@@ -56,7 +54,7 @@ class _Running:
 
 
 class Driver:
-    """One drive through the shards that are left. `tell` gets a sentence for people now and then."""
+    """Runs the shards that are not done yet. `tell` gets messages for the user."""
 
     def __init__(
         self,
@@ -79,18 +77,18 @@ class Driver:
         left = longest_first(record for record in self._records if record.shard not in done)
         self.schedule = Schedule.of(left, directory.latest_attempts(), options.most_attempts)
         self._sharers = 0
-        self._look_at = 0.0
+        self._read_at = 0.0
 
     def drive(self) -> Progress:
-        """Until every shard is done or given up. Raises `S3HaulError` where no attempt can succeed."""
+        """Run until every shard is done or given up. Raises `S3HaulError` if no attempt can succeed."""
         while not self.schedule.ended:
             self._share()
             self._start()
             for ended in self._executor.ended(WAIT):
                 self._settle(ended)
-            if self._clock() >= self._look_at:
-                self._look_at = self._clock() + LOOK_EVERY
-                self._look()
+            if self._clock() >= self._read_at:
+                self._read_at = self._clock() + READ_EVERY
+                self._read_reports()
             if self.schedule.hopeless(self._executor.slots):
                 raise self._hopeless()
         self._progress(self.state())
@@ -117,14 +115,13 @@ class Driver:
                 self.schedule.found_done(attempt.shard)
                 self._ended.append(self._records[attempt.shard])
                 continue
-            while not self._directory.claim(attempt):
-                attempt = attempt._replace(number=attempt.number + 1)
+            attempt = self._directory.claim_next(attempt)
             self.schedule.started(attempt)
             self._running[attempt] = _Running(self._clock())
             self._executor.start(attempt)
 
     def _share(self) -> None:
-        """Tell the workers how many share the rate budget."""
+        """Write for the workers how many share the rate limits."""
         count = sharers(slots=self._executor.slots, open_shards=self.schedule.open)
         if count != self._sharers:
             self._sharers = count
@@ -139,42 +136,41 @@ class Driver:
             self._ended.append(self._records[attempt.shard])
             return
         report = self._directory.last_report(attempt)
-        said = report is not None and report.ended
-        trouble = ErrorSummary(report.error, report.error_id) if report and said else ErrorSummary(how)
-        node = report.node if report else ""
-        self._lost(attempt, trouble, node)
+        known = report is not None and report.ended
+        error = ErrorSummary(report.error, report.error_id) if report and known else ErrorSummary(how)
+        self._failed(attempt, error, report.node if report else "")
 
-    def _lost(self, attempt: Attempt, trouble: ErrorSummary, node: str) -> None:
-        again = self.schedule.failed(attempt, trouble, self._clock())
+    def _failed(self, attempt: Attempt, error: ErrorSummary, node: str) -> None:
+        again = self.schedule.failed(attempt, error, self._clock())
         self._retried += again
         what = (
             "is tried again"
             if again
             else f"is given up after {self.schedule.failures[attempt.shard]} attempts"
         )
-        self._note("retry" if again else "poisoned", attempt, trouble, node)
+        self._log("retry" if again else "poisoned", attempt, error, node)
         place = f" on {node}" if node else ""
-        reason = f"{trouble.what}{f' [{trouble.id}]' if trouble.id else ''}"
-        self._tell(f"Shard {attempt.shard} {what}: attempt {attempt.number}{place} was lost ({reason})")
+        reason = f"{error.what}{f' [{error.id}]' if error.id else ''}"
+        self._tell(f"Shard {attempt.shard} {what}: attempt {attempt.number}{place} failed ({reason})")
 
-    def _note(self, event: str, attempt: Attempt, trouble: ErrorSummary, node: str) -> None:
-        fields = {"time": round(time.time(), 3), "event": event, **attempt._asdict(), **trouble._asdict()}
+    def _log(self, event: str, attempt: Attempt, error: ErrorSummary, node: str) -> None:
+        fields = {"time": round(time.time(), 3), "event": event, **attempt._asdict(), **error._asdict()}
         self._directory.log(json.dumps(fields | {"node": node}))
 
-    def _look(self) -> None:
-        """Read the reports; give up attempts that have stopped reporting."""
+    def _read_reports(self) -> None:
+        """Read the reports; kill attempts that have stopped reporting."""
         now = self._clock()
         for attempt, running in list(self._running.items()):
             report = self._directory.last_report(attempt)
             if report is not None and report.sequence != running.sequence:
                 self._running[attempt] = _Running(now, report.sequence, report.objects, report.bytes)
                 continue
-            heard = running.sequence >= 0 or self._executor.starts_at_once
-            if heard and now - running.changed >= self._options.hung_after:
+            started = running.sequence >= 0 or self._executor.starts_at_once
+            if started and now - running.changed >= self._options.hung_after:
                 self._executor.kill(attempt)
                 del self._running[attempt]
                 silent = ErrorSummary(f"it has not reported for {now - running.changed:.0f} s")
-                self._lost(attempt, silent, report.node if report else "")
+                self._failed(attempt, silent, report.node if report else "")
         self._progress(self.state())
 
     def _hopeless(self) -> S3HaulError:
@@ -187,7 +183,7 @@ class Driver:
 
 
 def longest_first(records: Iterable[ShardRecord]) -> list[int]:
-    """The shards with the most work first, so that none of them is what the end of the run waits for."""
+    """The shards with the most work first, so that the run does not wait for one of them at its end."""
     size = ShardSize()
     work = {each.shard: each.objects / size.objects + each.bytes / size.bytes for each in records}
     return sorted(work, key=lambda shard: -work[shard])

@@ -1,31 +1,40 @@
 """The end of a run: every shard's audit against the plan, one manifest, one journal in the destination.
 
 Nothing here depends on when or where it runs: the same plan, markers and audits give the same manifest, byte by byte.
-The journal is the one that a haul would have left, so that `s3haul verify`, `manifest`, `status`, and a later
-`s3haul cp` of the same source go on from it.
+The journal is the one that a single haul would have left, so that `s3haul verify`, `manifest`, `status`, and a later
+`s3haul cp` of the same source can use it.
 """
 
-import gzip
+import hashlib
 import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from s3haul.cluster.audit import DamagedAuditError, Entry, Kind, Problem, Totals, audit_shard, read_audit
-from s3haul.cluster.cutting import Shard
-from s3haul.cluster.description import RunDescription
 from s3haul.cluster.directory import RunDirectory
-from s3haul.cluster.merged import MergedManifest, merged_journal
-from s3haul.cluster.plan_files import damaged_plan
+from s3haul.cluster.plan import Shard, damaged_plan, gzipped
+from s3haul.cluster.records import RunDescription
 from s3haul.cluster.schedule import Attempt
+from s3haul.core.key_ranges import just_after
+from s3haul.disk import Destination
+from s3haul.disk.errors import run_error
+from s3haul.disk.shards import sweep
 from s3haul.engine.listing import natural_path
+from s3haul.journal import Journal, SourceIdentity
+from s3haul.journal.database import journal_path
+from s3haul.journal.manifest import outcome_of
 from s3haul.models import ObjectRef, State
 
-_LEVEL = 6
+MANIFEST = "manifest.jsonl.gz"
+SUMMARY = "summary.json"
+BATCH = 20_000  # rows in one commit, each of which syncs the file system
+BACKLOG = 100_000  # rows that wait in memory
 
 
 class _Audit(NamedTuple):
-    """The audit of a shard, as it was written and as it is read."""
+    """The audit of a shard: its bytes, its parsed lines, and the node that wrote it."""
 
     data: bytes
     entries: list[Entry]
@@ -38,9 +47,11 @@ _NONE = _Audit(b"", [], "")
 def merge(
     directory: RunDirectory, run: RunDescription, *, progress: Callable[[Totals], None] = lambda _: None
 ) -> Totals:
-    """Audit all shards and write manifest, journal and summary. Raises `S3HaulError` for what cannot be read or
-    written; what the audit finds is in the totals. Where the objects are on disks of the nodes, the manifest tells on
-    which, and there is no journal of all of them."""
+    """Audit all shards and write manifest, journal and summary. The problems that the audit finds are in the totals.
+
+    If every node has a destination of its own, the manifest names the node of each object, and no journal is written.
+    Raises `S3HaulError` for a file that cannot be read or written.
+    """
     totals = Totals()
     with ExitStack() as stack:
         journal = None if run.node_local else stack.enter_context(merged_journal(run))
@@ -58,8 +69,8 @@ def merge(
 
 
 def merge_here(directory: RunDirectory, run: RunDescription, node: str) -> int:
-    """The journal of what this node has, in the destination on its disk: for `s3haul verify` and the like. How many
-    objects. Raises `S3HaulError`, also for an audit that cannot be believed."""
+    """Write the journal of the objects on this node, in the destination on its disk, for `s3haul verify` and others.
+    Returns the number of objects. Raises `S3HaulError`, also for a damaged audit."""
     count = 0
     with merged_journal(run) as journal:
         for number in sorted(directory.done()):
@@ -76,7 +87,7 @@ def merge_here(directory: RunDirectory, run: RunDescription, node: str) -> int:
 
 
 def _audited(directory: RunDirectory, run: RunDescription, totals: Totals) -> Iterator[tuple[Shard, _Audit]]:
-    """Every shard with its audit; an empty one where there is none that can be believed."""
+    """Every shard with its audit, which is empty if there is none or it is damaged."""
     done = directory.done()
     for number in range(run.shards):
         shard = directory.read_shard(number, run)
@@ -102,9 +113,8 @@ def _read(directory: RunDirectory, shard: int) -> _Audit:
 
 
 def _placed(audit: _Audit) -> bytes:
-    """The audit with the node that has the objects."""
-    text = "".join(json.dumps({**entry, "node": audit.node}) + "\n" for entry in audit.entries)
-    return gzip.compress(text.encode("ascii"), _LEVEL, mtime=0)
+    """The audit, with the node in each line."""
+    return gzipped(json.dumps({**entry, "node": audit.node}) for entry in audit.entries)
 
 
 def _path_of(run: RunDescription) -> Callable[[ObjectRef, bool], str]:
@@ -112,7 +122,7 @@ def _path_of(run: RunDescription) -> Callable[[ObjectRef, bool], str]:
 
 
 def summary_of(run: RunDescription, totals: Totals) -> dict[str, Any]:
-    """What a merge found, for programs."""
+    """The result of a merge, for programs."""
     return {
         "schema": 1,
         "run": run.run_id,
@@ -133,3 +143,86 @@ def summary_of(run: RunDescription, totals: Totals) -> dict[str, Any]:
         "problems": {kind.value: count for kind, count in totals.problems.items()},
         "examples": [problem._asdict() for problem in totals.examples],
     }
+
+
+class MergedManifest:
+    """The manifest in RUN, a gzip file, and the summary next to it. Raises `DestinationError`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._sha256 = hashlib.sha256()
+        with self._writing():
+            self._file = (root / f".{MANIFEST}").open("wb")
+
+    def add(self, data: bytes) -> None:
+        """Add the lines of one shard, as a gzip file: several such files in a row are one gzip file."""
+        self._sha256.update(data)
+        with self._writing():
+            self._file.write(data)
+
+    def publish(self, summary: dict[str, Any]) -> None:
+        """Give the files their names, when all shards were added."""
+        text = json.dumps(summary | {"manifest_sha256": self._sha256.hexdigest()}, indent=1) + "\n"
+        with self._writing():
+            self._file.close()
+            (self._root / f".{MANIFEST}").replace(self._root / MANIFEST)
+            (self._root / SUMMARY).write_text(text)
+
+    def close(self) -> None:
+        self._file.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise run_error(error, f"write the manifest in {self._root}") from error
+
+
+class MergedJournal:
+    """The journal in the destination, as after a single haul of all shards. Created by `merged_journal`."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._number = journal.begin_run()
+        self._first = ""  # the first key that the next shard can have
+        self._objects = self._bytes = 0
+
+    def add(self, shard: Shard, entries: list[Entry]) -> None:
+        """Add the outcomes of the next shard, in order. Other rows in its range of keys are marked as gone, unless the
+        shard has no outcomes at all."""
+        keys = [ref.key for ref in shard.refs[-1:]] + [entry["key"] for entry in entries[-1:]]
+        end = max([self._first, *map(just_after, keys)])
+        if entries:
+            known = self._journal.known(self._first, end).keys()
+            self._journal.mark_gone(sorted(known - {entry["key"] for entry in entries}))
+            self._journal.record_all([outcome_of(entry) for entry in entries])
+        self._first = end
+        self._objects += len(entries)
+        self._bytes += sum(entry["size"] for entry in entries)
+        if self._journal.backlog > BACKLOG:
+            self._journal.flush()
+
+    def end(self, *, complete: bool, exit_code: int) -> None:
+        """End the run in the journal, when all shards were added."""
+        if complete:
+            self._journal.mark_gone_between(self._first, None)
+        self._journal.end_run(
+            self._number,
+            complete=complete,
+            exit_code=exit_code,
+            listed=self._objects,
+            listed_bytes=self._bytes,
+        )
+
+
+@contextmanager
+def merged_journal(run: RunDescription) -> Iterator[MergedJournal]:
+    """Open the journal, then remove temporary files of killed workers: none runs any more. Raises `S3HaulError`."""
+    identity = SourceIdentity(run.source.bucket, run.source.base, run.endpoint)
+    with Destination.open(Path(run.destination), force=run.force) as destination:
+        destination.lock()
+        path = journal_path(destination.root)
+        with closing(Journal.open(path, identity, sync=destination.sync, batch=BATCH)) as journal:
+            yield MergedJournal(journal)
+        sweep(destination.root, run.run_id)

@@ -1,23 +1,29 @@
-"""Making the plan: a listing in, RUN out. The listing is read once; nothing that follows lists again.
+"""Makes the plan in RUN from a listing, which is read once: nothing later lists again.
 
-Whatever gives the objects is an asynchronous iterator of pages: lists of objects, and of entries that name none, in the
-order of their keys. Today that is the engine's listing.
+`make_plan` takes pages from any source: objects, and entries that name none, in the order of their keys. `plan_listing`
+gives it the engine's listing of a bucket.
 """
 
 import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import aclosing
 from pathlib import Path
 from typing import NamedTuple
 
-from s3haul.cluster.cutting import Cutter, Shard, ShardSize
-from s3haul.cluster.description import RunDescription, without_secrets
+from s3haul.aws.session import OpenStore, open_store
 from s3haul.cluster.directory import RunDirectory
-from s3haul.cluster.plan_files import encode_record
+from s3haul.cluster.plan import Cutter, Shard, ShardSize, encode_record
+from s3haul.cluster.records import RunDescription, without_secrets
 from s3haul.core.filters import selector
 from s3haul.core.text import key_octets
+from s3haul.disk import Destination
+from s3haul.engine.context import read_context
+from s3haul.engine.parallel_listing import ParallelListing
+from s3haul.errors import UsageError
+from s3haul.events import Emit
 from s3haul.models import ObjectRef, UnusableEntry
-from s3haul.options import AccessOptions, SourceOptions, TransferOptions
+from s3haul.options import AccessOptions, DestinationOptions, Existing, SourceOptions, TransferOptions
 from s3haul.threads import in_thread
 
 
@@ -29,7 +35,7 @@ class Page(NamedTuple):
 
 
 class Planned(NamedTuple):
-    """How far the planner is."""
+    """The progress of the planner."""
 
     shards: int
     objects: int
@@ -38,7 +44,7 @@ class Planned(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What is to be planned. `destination` is where every worker sees it; `endpoint` is for the record."""
+    """What to plan. `destination` is its path on every node; `endpoint` is stored in the description."""
 
     source: SourceOptions
     destination: Path
@@ -50,6 +56,62 @@ class Request(NamedTuple):
     node_local: bool = False
 
 
+def _ignore(_: object) -> None:
+    """The default if nobody wants events or the progress."""
+
+
+async def plan_listing(
+    directory: RunDirectory,
+    source: SourceOptions,
+    destination: DestinationOptions,
+    *,
+    access: AccessOptions,
+    transfer: TransferOptions,
+    size: ShardSize,
+    node_local: bool = False,
+    on_event: Emit = _ignore,
+    progress: Callable[[Planned], None] = _ignore,
+) -> RunDescription:
+    """List the source, and write its plan. `node_local`: every node has a destination of its own. Raises
+    `S3HaulError`."""
+    refuse_what_cannot_be_shared(access, transfer)
+    if not source.recursive:
+        raise UsageError("One object needs no plan.", hint="name a bucket or a prefix, or use s3haul cp")
+    if not node_local:
+        with Destination.open(destination.root, force=destination.force):
+            pass  # it can be used, at least on this machine
+    async with open_store(access, source, transfer, on_event=on_event) as bucket:
+        request = Request(
+            source,
+            destination.root,
+            destination.force,
+            access,
+            transfer,
+            size,
+            bucket.effective.endpoint,
+            node_local,
+        )
+        return await make_plan(directory, request, _listed(bucket, source, on_event), progress=progress)
+
+
+def refuse_what_cannot_be_shared(access: AccessOptions, transfer: TransferOptions) -> None:
+    """Raises `UsageError` for options that only a single process supports."""
+    without_secrets(access)
+    if transfer.existing is Existing.SKIP:
+        raise UsageError(
+            "A run of many processes does not support --existing skip.",
+            hint="a shard that is tried again finds files of its failed attempt; use s3haul cp --existing skip",
+        )
+
+
+async def _listed(bucket: OpenStore, source: SourceOptions, on_event: Emit) -> AsyncIterator[Page]:
+    ctx = read_context(bucket.store, source, bucket.transfer, on_event, credentials=bucket.credentials)
+    listing = ParallelListing(ctx, (source.prefix,), limit=1)  # a plan needs the order of the keys
+    async with aclosing(listing.batches()) as batches:
+        async for batch in batches:
+            yield Page(list(batch.refs), tuple(batch.unusable))
+
+
 async def make_plan(
     directory: RunDirectory,
     request: Request,
@@ -58,7 +120,7 @@ async def make_plan(
     progress: Callable[[Planned], None] = lambda _: None,
     clock: Callable[[], float] = time.time,
 ) -> RunDescription:
-    """Write the plan of everything that `pages` name and the filters select. Raises what `pages` raise."""
+    """Write the plan of all objects in `pages` that the filters select. Raises what `pages` raise."""
     access = without_secrets(request.access)
     planner = _Planner(directory, request)
     async for page in pages:
@@ -91,7 +153,7 @@ async def make_plan(
 
 
 class _Planner:
-    """Keeps the counts; at most one shard is in memory."""
+    """Cuts, writes and counts shards. At most one shard is in memory."""
 
     def __init__(self, directory: RunDirectory, request: Request) -> None:
         self.cutter = Cutter(request.size)
@@ -102,7 +164,7 @@ class _Planner:
         self._base = len(request.source.base)
 
     def take(self, page: Page) -> None:
-        """One page. Runs in a thread."""
+        """Add one page. Runs in a thread."""
         for entry in in_order(page):
             if not self._selected(entry.key[self._base :]):
                 self.planned = self.planned._replace(filtered=self.planned.filtered + 1)
@@ -114,7 +176,7 @@ class _Planner:
                 self.store(self.cutter.add_unusable(entry))
 
     def store(self, shards: Iterable[Shard]) -> None:
-        """Write shards that are full."""
+        """Write full shards."""
         for shard in shards:
             record = self._directory.write_shard(shard)
             self.records.append(encode_record(record))
@@ -127,7 +189,7 @@ class _Planner:
 
 
 def in_order(page: Page) -> list[ObjectRef | UnusableEntry]:
-    """All entries of a page in the order of S3, which is that of the bytes, also of those that are no UTF-8."""
+    """All entries of a page in the order of S3, which is that of the bytes, also for keys that are not UTF-8."""
     if not page.unusable:
         return list(page.refs)
     return sorted((*page.refs, *page.unusable), key=lambda entry: key_octets(entry.key))

@@ -1,9 +1,8 @@
-"""The executor on a Ray cluster: an attempt is a task that needs one CPU. All that Ray does for us is to place it, and to
-tell when it is gone.
+"""The executor on a Ray cluster: an attempt is a task that needs one CPU. Ray places it, and reports its end.
 
-Ray must not repeat a task by itself: the repetition would have the number of the attempt that is lost, which may still
-be at work on a node that only seems to be gone. Nothing travels through Ray's object store but a few numbers, and no
-secret: each task looks its credentials up where it runs.
+Ray must not retry a task by itself: the retry would have the same attempt number as the first one, which may still run
+on a node that Ray cannot reach. Only a few numbers and paths pass through Ray's object store, and no secret: each task
+gets its credentials on its node.
 """
 
 import asyncio
@@ -20,10 +19,9 @@ from typing import Any
 from s3haul.cluster.checks import NodeCheck, check_node
 from s3haul.cluster.directory import RunDirectory
 from s3haul.cluster.executor import Ended
-from s3haul.cluster.node import Node, open_node
 from s3haul.cluster.schedule import Attempt
-from s3haul.cluster.shard import attempt_shard
-from s3haul.cluster.worker import start_jitter, tell
+from s3haul.cluster.shard import Node, attempt_shard, open_node
+from s3haul.cluster.worker import report_failure, start_jitter
 from s3haul.errors import S3HaulError, UsageError
 
 _OPTIONS: dict[str, Any] = {"num_cpus": 1, "max_retries": 0, "retry_exceptions": False}
@@ -47,8 +45,7 @@ def _connected(address: str) -> Any:
 
 
 class RayExecutor:
-    """As `executor.Executor`. `slots` is the number of CPUs of the cluster, also as that grows and shrinks, unless it
-    is given."""
+    """An `Executor`. `slots` is the current number of CPUs of the cluster, unless it is given."""
 
     starts_at_once = False
 
@@ -94,20 +91,20 @@ class RayExecutor:
 
 
 def run_attempt(root: str, local: str, shard: int, number: int, workers: int) -> bool:
-    """One attempt, in a Ray worker: whether the shard is finished. What went wrong is in the last report."""
+    """One attempt, in a Ray worker. Returns whether the shard is finished; an error is in the last report."""
     directory, attempt = RunDirectory(Path(root)), Attempt(shard, number)
     try:
         _node_of_this_process().attempt(directory, Path(local), attempt, workers)
     except S3HaulError as error:
-        tell(directory, attempt, error)
+        report_failure(directory, attempt, error)
         return False
     return True
 
 
 class _WarmNode:
-    """The node of a Ray worker, which stays open between tasks: one session of the role serves all of them.
+    """The node of a Ray worker. It stays open between tasks, so that one session of the role serves all of them.
 
-    It lives on an event loop in a thread of its own. After an error it is opened anew.
+    It uses an event loop in a thread of its own. After an error it is opened again.
     """
 
     def __init__(self) -> None:
@@ -140,7 +137,7 @@ def _node_of_this_process() -> _WarmNode:
 
 
 def check_nodes(address: str, root: Path, local: Path, mark: str) -> Sequence[NodeCheck]:
-    """The check on every node that has a CPU to work with."""
+    """The check on every node that has a CPU for tasks."""
     ray = _connected(address)
     strategies = ray.util.scheduling_strategies
     task = ray.remote(**_OPTIONS)(_check_here)

@@ -1,21 +1,136 @@
-"""What attempts write down about themselves in RUN, as small JSON files: a marker, a report. Values and their coding only."""
+"""The JSON files in RUN: the description of the run, markers and reports of attempts, the rate limits.
+
+Access is stored as a reference: the name of a profile or the ARN of a role. Each worker gets credentials itself. The
+External ID is not stored either: it comes from the profile, or from S3HAUL_EXTERNAL_ID on every node.
+"""
 
 import json
-from dataclasses import asdict, dataclass, field
-from typing import Self
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Self
 
 from s3haul.core.stats import Stats
-from s3haul.errors import S3HaulError, SourceError
+from s3haul.errors import S3HaulError, SourceError, UsageError
+from s3haul.options import (
+    AccessOptions,
+    Conditions,
+    Existing,
+    LimitOptions,
+    RangeOptions,
+    RoleOptions,
+    SourceOptions,
+    TransferOptions,
+)
 
-WARNINGS = 5
+VERSION = 1
+EXTERNAL_ID = "S3HAUL_EXTERNAL_ID"
+MOST_WARNINGS = 5  # in a marker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDescription:
+    """`RUN/run.json`, written last by the planner: everything that a worker must know, and no secret.
+
+    `run_id` names the run in temporary files; `index_sha256` and `late_sha256` are of the files of the plan.
+    """
+
+    run_id: str
+    created: float
+    source: SourceOptions
+    destination: str
+    force: bool
+    node_local: bool  # every node has a destination of its own
+    access: AccessOptions
+    external_id_apart: bool  # it is not in the profile: every worker needs it in its environment
+    transfer: TransferOptions
+    endpoint: str
+    shards: int
+    objects: int
+    bytes: int
+    filtered: int
+    index_sha256: str
+    late_sha256: str
+
+    @property
+    def url(self) -> str:
+        return f"s3://{self.source.bucket}/{self.source.prefix}"
+
+
+def without_secrets(access: AccessOptions) -> AccessOptions:
+    """The reference that is stored. Raises `UsageError` for access that a worker cannot get without a user."""
+    if access.role is not None and access.role.mfa_serial:
+        raise UsageError(
+            "A worker cannot ask for an MFA code.",
+            hint="give the workers a source of credentials that needs none, for example the role of their machines",
+        )
+    role = access.role and replace(access.role, external_id=None)
+    return replace(access, role=role, external_id=None)
+
+
+def with_external_id(run: RunDescription, environ: Mapping[str, str] = os.environ) -> AccessOptions:
+    """The access of a worker. Raises `UsageError` if the External ID is needed and missing."""
+    if not run.external_id_apart:
+        return run.access
+    external_id = environ.get(EXTERNAL_ID)
+    if not external_id:
+        raise UsageError(
+            "The plan was made with an External ID, and this process does not have it.",
+            hint=f"set {EXTERNAL_ID} for every worker, or put external_id into the profile and plan again",
+        )
+    role = run.access.role and replace(run.access.role, external_id=external_id)
+    return replace(run.access, role=role, external_id=external_id)
+
+
+def encode_description(run: RunDescription) -> bytes:
+    return (json.dumps({"version": VERSION, **asdict(run)}, indent=1, default=sorted) + "\n").encode("ascii")
+
+
+def decode_description(data: bytes) -> RunDescription:
+    """Raises `UsageError` for anything but a description of this version."""
+    try:
+        found = json.loads(data)
+        if (version := found.pop("version")) != VERSION:
+            raise UsageError(
+                f"The run was planned by another version of s3haul (format {version}, not {VERSION}).",
+                hint="use the same version everywhere, or plan again",
+            )
+        return _description(found)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UsageError(f"run.json cannot be read: {error}", hint="make a new plan") from error
+
+
+def _description(found: dict[str, Any]) -> RunDescription:
+    access, transfer = found.pop("access"), found.pop("transfer")
+    role, ranges = access.pop("role"), transfer.pop("ranges")
+    filters, existing = transfer.pop("filters"), transfer.pop("existing")
+    conditions = transfer.pop("conditions")
+    return RunDescription(
+        source=SourceOptions(**found.pop("source")),
+        access=AccessOptions(role=RoleOptions(**role) if role else None, **access),
+        transfer=TransferOptions(
+            filters=tuple((bool(include), str(pattern)) for include, pattern in filters),
+            conditions=Conditions(
+                **conditions
+                | {
+                    "storage_classes": frozenset(conditions["storage_classes"]),
+                    "regex": tuple(conditions["regex"]),
+                }
+            ),
+            existing=Existing(existing),
+            ranges=RangeOptions(**ranges),
+            **transfer,
+        ),
+        **found,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marker:
-    """A shard is finished: by which attempt, and what the audit of that attempt must hash to.
+    """A shard is finished: by which attempt, with the hash of its audit.
 
     `failed` and `skipped` count objects by reason, `retries` repeated requests; `again` are objects that an earlier
-    attempt had landed; `warnings` are the first few.
+    attempt had finished; `warnings` are the first few.
     """
 
     shard: int
@@ -37,7 +152,7 @@ class Marker:
     def of(
         cls, stats: Stats, *, shard: int, attempt: int, node: str, audit_sha256: str, seconds: float
     ) -> Self:
-        """The marker of a shard whose haul counted this."""
+        """The marker of a shard, from the counts of its haul."""
         again = stats.already + stats.found
         return cls(
             shard=shard,
@@ -53,13 +168,13 @@ class Marker:
             failed={reason: cause.count for reason, cause in stats.failed.items()},
             skipped={reason: cause.count for reason, cause in stats.skipped.items()},
             retries=dict(stats.retries),
-            warnings=stats.warnings[:WARNINGS],
+            warnings=stats.warnings[:MOST_WARNINGS],
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What an attempt says of itself every few seconds, and at its end. `sequence` counts the reports."""
+    """The progress of an attempt, written every few seconds and at its end. `sequence` counts the reports."""
 
     shard: int
     attempt: int
@@ -75,14 +190,9 @@ class Report:
 
     def failed(self, error: S3HaulError) -> "Report":
         """The last report of an attempt that an error ended."""
-        return Report(
-            shard=self.shard,
-            attempt=self.attempt,
-            node=self.node,
-            pid=self.pid,
+        return replace(
+            self,
             sequence=self.sequence + 1,
-            objects=self.objects,
-            bytes=self.bytes,
             ended=True,
             error=error.message,
             error_id=error.id,
@@ -107,8 +217,36 @@ def decode_marker(data: bytes) -> Marker:
 
 
 def decode_report(data: bytes) -> Report | None:
-    """None for a file that is no report, as one on a file system that was full."""
+    """None for a file that is not a complete report, for example because the disk was full."""
     try:
         return Report(**json.loads(data))
     except (ValueError, TypeError):
         return None
+
+
+# The rate limits hold for all workers together. The driver writes to `RUN/limits.json` how many shards share them; a
+# worker reads it every few seconds, and uses its share. When the driver has ended, the last share stays in force: so
+# the sum hardly exceeds the limits, and the workers are never stopped.
+
+
+def share_of(transfer: TransferOptions, workers: int) -> LimitOptions:
+    """The limits of one of so many workers."""
+    return LimitOptions._make(each and each / max(1, workers) for each in transfer.limits)
+
+
+def sharers(*, slots: int, open_shards: int) -> int:
+    """How many shards share the limits: as many as can run at a time, fewer at the end of a run."""
+    return max(1, min(slots, open_shards))
+
+
+def encode_sharers(count: int) -> bytes:
+    return json.dumps({"sharers": count}).encode("ascii")
+
+
+def decode_sharers(data: bytes) -> int | None:
+    """None if the file is missing or invalid, for example while it is replaced."""
+    try:
+        count = json.loads(data)["sharers"]
+    except (ValueError, TypeError, KeyError):
+        return None
+    return count if isinstance(count, int) and count > 0 else None

@@ -1,8 +1,8 @@
-"""Which shard is tried next, and what becomes of one that was not finished. Pure: time comes in.
+"""Decides which shard is tried next, and when a failed one is tried again. Pure: time is a parameter.
 
-Every attempt at a shard has a number of its own, higher than those before it, also over restarts of the driver. A worker
-may die, hang or fail: the shard is tried again, later than the others. One that fails too often is given up
-("poisoned"), and the run goes on without it.
+Every attempt at a shard has a higher number than those before it, also after a restart of the driver. If a worker dies,
+hangs or fails, the shard is tried again, after the others. A shard that fails too often is given up ("poisoned"), and
+the run continues without it.
 """
 
 from collections import deque
@@ -15,24 +15,24 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds before a shard is tried again
 
 
 class Attempt(NamedTuple):
-    """One try at one shard."""
+    """One attempt at one shard."""
 
     shard: int
     number: int
 
 
 class ErrorSummary(NamedTuple):
-    """Why an attempt did not finish: `id` is an error id where the attempt itself could tell, else empty."""
+    """Why an attempt failed. `id` is the error id if the attempt reported one, else empty."""
 
     what: str
     id: str = ""
 
 
-_NO_TROUBLE = ErrorSummary("")
+_NO_ERROR = ErrorSummary("")
 
 
 class Retry(NamedTuple):
-    """A shard that waits to be tried again, from `due` (the driver's clock) on."""
+    """A shard that is tried again at the time `due` of the driver's clock."""
 
     due: float
     shard: int
@@ -40,7 +40,7 @@ class Retry(NamedTuple):
 
 @dataclass(slots=True)
 class Schedule:
-    """`waiting` are shards in the order in which they start; `latest` is the highest number of an attempt at a shard."""
+    """`waiting` are shards in the order in which they start; `latest` are the highest attempt numbers."""
 
     waiting: deque[int]
     latest: dict[int, int]
@@ -50,14 +50,14 @@ class Schedule:
     failures: dict[int, int] = field(default_factory=dict)
     poisoned: dict[int, ErrorSummary] = field(default_factory=dict)
     done: int = 0
-    in_a_row: int = 0  # attempts that ended as `last`, by its id, without a shard done in between
-    last: ErrorSummary = _NO_TROUBLE
+    in_a_row: int = 0  # consecutive attempts that failed with the id of `last`; a finished shard resets it
+    last: ErrorSummary = _NO_ERROR
 
     @classmethod
     def of(
         cls, shards: Iterable[int], latest: Mapping[int, int], most_attempts: int = MOST_ATTEMPTS
     ) -> "Schedule":
-        """For shards that are not done. Those with the most work should come first."""
+        """A schedule of shards that are not done. Those with the most work should come first."""
         return cls(deque(shards), dict(latest), most_attempts)
 
     @property
@@ -71,7 +71,7 @@ class Schedule:
         return len(self.waiting) + len(self.retries) + len(self.running)
 
     def next(self, now: float) -> Attempt | None:
-        """The attempt that should start now, if any; the caller starts it and says so by `started`."""
+        """The attempt to start now, if any; the caller starts it and calls `started`."""
         if not self.waiting:
             due = min(self.retries, default=None)
             if due is None or due.due > now:
@@ -82,13 +82,13 @@ class Schedule:
         return Attempt(shard, self.latest.get(shard, 0) + 1)
 
     def started(self, attempt: Attempt) -> None:
-        """It runs. Its number may be higher than `next` said."""
+        """It runs. Its number may be higher than that of `next`."""
         self.waiting.popleft()
         self.latest[attempt.shard] = attempt.number
         self.running.add(attempt)
 
     def found_done(self, shard: int) -> None:
-        """The shard that `next` named turned out to be finished by somebody else."""
+        """The shard of `next` was finished by another process."""
         self.waiting.remove(shard)
         self.done += 1
 
@@ -96,21 +96,21 @@ class Schedule:
         """The shard has its marker."""
         self.running.discard(attempt)
         self.done += 1
-        self.in_a_row, self.last = 0, _NO_TROUBLE
+        self.in_a_row, self.last = 0, _NO_ERROR
 
-    def failed(self, attempt: Attempt, trouble: ErrorSummary, now: float) -> bool:
-        """It ended without a marker; whether the shard will be tried again."""
+    def failed(self, attempt: Attempt, error: ErrorSummary, now: float) -> bool:
+        """It ended without a marker. Returns whether the shard will be tried again."""
         self.running.discard(attempt)
         count = self.failures[attempt.shard] = self.failures.get(attempt.shard, 0) + 1
-        same = bool(trouble.id) and trouble.id == self.last.id
-        self.in_a_row, self.last = self.in_a_row + 1 if same else int(bool(trouble.id)), trouble
+        same = bool(error.id) and error.id == self.last.id
+        self.in_a_row, self.last = self.in_a_row + 1 if same else int(bool(error.id)), error
         if count >= self.most_attempts:
-            self.poisoned[attempt.shard] = trouble
+            self.poisoned[attempt.shard] = error
             return False
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (count - 1))
         self.retries.append(Retry(now + pause, attempt.shard))
         return True
 
     def hopeless(self, slots: int) -> bool:
-        """Whether attempts fail for one and the same reason that all of them meet, such as a role that is gone."""
+        """Whether all attempts fail for the same reason, for example a role that was deleted."""
         return self.in_a_row >= max(3, 2 * slots)

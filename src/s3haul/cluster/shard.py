@@ -1,25 +1,26 @@
-"""One attempt at one shard: the ordinary engine on planned objects, then the audit and the marker.
+"""A process that works on shards of a run (`Node`), and one attempt at a shard: the ordinary engine on planned objects,
+then the audit and the marker.
 
-It reports every few seconds how far it is, and looks whether it is still wanted: an attempt that was given up for dead
-and lives stops as soon as it learns of a later one. What it does until then is harmless: it has temporary files of its
-own, verifies before it renames, and a shard's marker is published once.
+Each process assumes the role itself; its session serves all of its shards. An attempt reports its progress every few
+seconds, and checks whether it is still needed: an attempt that the driver has given up, but that still runs, stops as
+soon as it finds a later one. Until then it does no harm: it has temporary files of its own, verifies before it renames,
+and a shard's marker is published once.
 """
 
 import asyncio
-import gzip
 import hashlib
 import os
 import time
-from contextlib import closing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from s3haul.api.download import job_on
-from s3haul.cluster.cutting import Shard
-from s3haul.cluster.description import RunDescription
-from s3haul.cluster.node import Node
-from s3haul.cluster.planned_store import PlannedStore
-from s3haul.cluster.records import Marker, Report
+from s3haul.api.download import job_on, within_open_files
+from s3haul.aws.session import OpenStore, open_store
+from s3haul.cluster.directory import RunDirectory
+from s3haul.cluster.plan import Shard, gzipped
+from s3haul.cluster.records import Marker, Report, RunDescription, decode_sharers, share_of, with_external_id
 from s3haul.cluster.schedule import Attempt
 from s3haul.cluster.workplace import Workplace, remove_finished
 from s3haul.core.stats import Stats
@@ -27,13 +28,83 @@ from s3haul.disk import Destination
 from s3haul.disk.shards import sweep
 from s3haul.engine.run import haul
 from s3haul.engine.tasks import most_telling
-from s3haul.errors import DestinationError, S3HaulError
+from s3haul.errors import CredentialsError, DestinationError, S3HaulError
+from s3haul.events import Event
 from s3haul.journal import manifest_lines
+from s3haul.models import ListPage
+from s3haul.options import LimitOptions, TransferOptions
+from s3haul.store.limited import LimitedStore, fitting
+from s3haul.store.protocol import ObjectStore
+from s3haul.store.wrapped import WrappedStore
 from s3haul.threads import in_thread
 
+PAGE = 1000
 REPORT_EVERY = 2.0  # seconds
-_LEVEL = 6
 _LAST = 1 << 30  # the sequence number of the last report
+
+
+@dataclass(slots=True)
+class Node:
+    """Created by `open_node`. `stats` are those of the current shard; `share` are the rate limits of this process."""
+
+    directory: RunDirectory
+    run: RunDescription
+    local: Path
+    bucket: OpenStore
+    store: LimitedStore
+    share: LimitOptions
+    stats: Stats
+    name: str
+    driven: bool
+
+    def observe(self, event: Event) -> None:
+        """Count an event for the current shard."""
+        self.stats.observe(event)
+
+    def take_share(self) -> None:
+        """Use the share of the rate limits that the driver wrote last; without a driver, the share stays."""
+        if self.driven and (sharers := decode_sharers(self.directory.limits() or b"")):
+            self.share = share_of(self.run.transfer, sharers)
+            self.store.limit(self.share)
+
+
+@asynccontextmanager
+async def open_node(
+    directory: RunDirectory,
+    run: RunDescription,
+    local: Path,
+    *,
+    sharers: int = 1,
+    driven: bool = True,
+    name: str = "",
+) -> AsyncIterator[Node]:
+    """A worker with credentials of its own. It is one of `sharers` that share the rate limits. If it is `driven`, the
+    number in `limits.json` has precedence; without a driver that file is ignored. Raises `S3HaulError`."""
+    nodes: list[Node] = []
+
+    def emit(event: Event) -> None:
+        for node in nodes:
+            node.observe(event)
+
+    written = decode_sharers(directory.limits() or b"") if driven else None
+    share = share_of(run.transfer, written or sharers)
+    transfer = _unlimited(fitting(within_open_files(run.transfer, emit), share.bandwidth))
+    opening = open_store(with_external_id(run), run.source, transfer, on_event=emit, ask_mfa=_no_code)
+    async with opening as bucket:
+        store = LimitedStore(bucket.store, share)
+        name = name or os.uname().nodename
+        node = Node(directory, run, local, bucket, store, share, Stats(), name, driven)
+        nodes.append(node)
+        yield node
+
+
+def _unlimited(transfer: TransferOptions) -> TransferOptions:
+    """Without rate limits: the node's `LimitedStore` applies them, because they can change."""
+    return replace(transfer, max_rps=None, max_kms_rps=None, bandwidth=None)
+
+
+async def _no_code(serial: str) -> str:
+    raise CredentialsError(f"a worker cannot ask for the code of {serial}", id="S3H-STS-08")
 
 
 class SupersededError(S3HaulError):
@@ -43,8 +114,8 @@ class SupersededError(S3HaulError):
 
 
 async def attempt_shard(node: Node, attempt: Attempt) -> Marker | None:
-    """Haul the shard and publish it; None where somebody else has finished it. Raises `S3HaulError`, which the last
-    report tells, too."""
+    """Haul the shard and publish it. None if another process has finished it. Raises `S3HaulError`, which is also in
+    the last report."""
     node.stats = Stats()
     shard_attempt = _ShardAttempt(node, attempt, time.monotonic())
     try:
@@ -88,13 +159,13 @@ class _ShardAttempt:
         )
         try:
             async with asyncio.TaskGroup() as group:
-                reporting = group.create_task(self._report_on())
+                reporting = group.create_task(self._keep_reporting())
                 await haul(job, self.node.stats, self.node.observe)
                 reporting.cancel()
         except BaseExceptionGroup as errors:
             raise most_telling(errors) from errors
 
-    async def _report_on(self) -> None:
+    async def _keep_reporting(self) -> None:
         while True:
             await asyncio.sleep(REPORT_EVERY)
             await in_thread(None, self._refuse_superseded)
@@ -102,7 +173,7 @@ class _ShardAttempt:
             await self.report()
 
     async def report(self) -> None:
-        """Say how far it is."""
+        """Write the progress."""
         self.sequence += 1
         await in_thread(None, self.node.directory.report, self.state())
 
@@ -123,14 +194,13 @@ class _ShardAttempt:
         if not directory.is_latest(self.attempt) or directory.is_done(shard):
             raise SupersededError(
                 f"A later attempt at shard {shard} has begun, or the shard is finished.",
-                hint="nothing: this attempt was taken for dead",
+                hint="nothing: this attempt did not report for too long",
             )
 
     def _publish(self, workplace: Workplace) -> Marker | None:
         if not self.node.directory.is_done(self.attempt.shard):
             self._refuse_superseded()
-        text = "".join(f"{line}\n" for line in manifest_lines(workplace.journal))
-        audit = gzip.compress(text.encode("ascii"), _LEVEL, mtime=0)
+        audit = gzipped(manifest_lines(workplace.journal))
         marker = Marker.of(
             self.node.stats,
             shard=self.attempt.shard,
@@ -147,8 +217,25 @@ def _open_destination(run: RunDescription, staging: str) -> Destination:
     if destination.folds_names:
         destination.close()
         raise DestinationError(
-            f"{run.destination} takes names for one another that differ in case alone.",
-            hint="haul to a file system that tells them apart, or with s3haul cp",
+            f"{run.destination} does not distinguish upper and lower case.",
+            hint="haul to a case-sensitive file system, or with s3haul cp",
             id="S3H-DST-10",
         )
     return destination
+
+
+class PlannedStore(WrappedStore):
+    """Lists the objects of one shard; everything else as the store. To the engine it is a small bucket."""
+
+    def __init__(self, store: ObjectStore, shard: Shard) -> None:
+        super().__init__(store)
+        self._shard = shard
+
+    async def list_page(self, prefix: str, *, token: str | None = None, start_after: str = "") -> ListPage:  # noqa: ARG002 - the plan decides
+        """A page of the shard; entries that name no object are in the last one."""
+        first, refs = int(token or 0), self._shard.refs
+        page = tuple(refs[first : first + PAGE])
+        if first + PAGE < len(refs):
+            return ListPage(page, True, str(first + PAGE), len(page))
+        unusable = tuple(self._shard.unusable)
+        return ListPage(page, False, None, len(page) + len(unusable), unusable=unusable)

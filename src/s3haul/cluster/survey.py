@@ -1,4 +1,4 @@
-"""How a run stands, read from RUN by anybody at any time: nothing is asked of the driver or the workers."""
+"""The state of a run, read from RUN at any time, without contact to the driver or the workers."""
 
 import json
 import statistics
@@ -6,15 +6,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from s3haul.cluster.description import RunDescription
 from s3haul.cluster.directory import RunDirectory
-from s3haul.cluster.records import Report
+from s3haul.cluster.records import Report, RunDescription
 from s3haul.cluster.schedule import Attempt
 
 
 @dataclass(slots=True)
 class NodeWork:
-    """What one node has finished."""
+    """The work that one node has finished."""
 
     shards: int = 0
     objects: int = 0
@@ -24,8 +23,8 @@ class NodeWork:
 
 @dataclass(slots=True)
 class Survey:
-    """`retried` are shards with more than one attempt; `under_way` are the last reports of attempts that have not ended,
-    as far as anybody knows; `events` is what drivers wrote down."""
+    """`retried` are shards with more than one attempt; `under_way` are the last reports of attempts that have not
+    reported their end; `events` are those of the drivers."""
 
     run: RunDescription
     shards_done: int = 0
@@ -47,13 +46,13 @@ class Survey:
         return self.shards_done == self.run.shards
 
     def quantiles(self) -> tuple[float, float, float]:
-        """Seconds that a shard took: the shortest, the median, the longest; zeros where none is done."""
+        """Seconds that a shard took: shortest, median, longest; zeros if none is done."""
         seconds = self.seconds or [0.0]
         return min(seconds), statistics.median(seconds), max(seconds)
 
 
 def survey(directory: RunDirectory) -> Survey:
-    """Look at everything. Raises `S3HaulError`."""
+    """Read everything. Raises `S3HaulError`."""
     found = Survey(directory.describe())
     done = directory.done()
     for number in sorted(done):

@@ -1,8 +1,9 @@
-"""A worker process: attempts come in on stdin, one a line ("SHARD NUMBER"), and are answered on stdout when they have
-ended. `python -m s3haul.cluster.worker RUN LOCAL SHARERS`; the driver starts it.
+"""A worker process: started by a driver (`python -m s3haul.cluster.worker RUN LOCAL SHARERS`), or an array job without
+one.
 
-It needs no orderly end. When stdin ends, the driver is gone or wants no more: the process ends at once, in the middle
-of whatever it does, as it may by a kill. After an error it ends as well, and the next one starts from scratch.
+The driver writes attempts to stdin, one per line ("SHARD NUMBER"); the worker writes those that have succeeded to
+stdout. When stdin ends, the driver has ended or needs no more work: the process exits at once, even during an attempt,
+as if it were killed. After an error it exits too, and the driver starts a new one.
 """
 
 import asyncio
@@ -13,18 +14,17 @@ import threading
 from pathlib import Path
 
 from s3haul.cluster.directory import RunDirectory
-from s3haul.cluster.node import open_node
-from s3haul.cluster.records import Report
+from s3haul.cluster.records import Marker, Report, RunDescription
 from s3haul.cluster.schedule import Attempt
-from s3haul.cluster.shard import attempt_shard
+from s3haul.cluster.shard import Node, attempt_shard, open_node
 from s3haul.engine.loop import run_loop
-from s3haul.errors import S3HaulError
+from s3haul.errors import S3HaulError, UsageError
 
-JITTER_EACH, LONGEST_JITTER = 0.02, 60.0  # seconds for each of the workers that start together
+JITTER_EACH, LONGEST_JITTER = 0.02, 60.0  # seconds, for each of the workers that start together
 
 
 class _Input:
-    """Lines of stdin, read in a thread of its own, which ends the process when there are no more."""
+    """Reads attempts from stdin in a thread, and exits the process when stdin ends."""
 
     def __init__(self) -> None:
         self.attempts: asyncio.Queue[Attempt] = asyncio.Queue()
@@ -39,7 +39,7 @@ class _Input:
 
 
 async def work(directory: RunDirectory, local: Path, sharers: int) -> None:
-    """Until stdin ends. Raises `S3HaulError` for the attempt that ended with it."""
+    """Run attempts until stdin ends. Raises the `S3HaulError` of the first attempt that fails."""
     given, run = _Input(), directory.describe()
     attempt = await given.attempts.get()
     await asyncio.sleep(random.random() * start_jitter(sharers))  # noqa: S311 - no secret
@@ -51,7 +51,7 @@ async def work(directory: RunDirectory, local: Path, sharers: int) -> None:
                 sys.stdout.flush()
                 attempt = await given.attempts.get()
     except S3HaulError as error:
-        tell(directory, attempt, error)
+        report_failure(directory, attempt, error)
         raise
 
 
@@ -60,8 +60,8 @@ def start_jitter(workers: int) -> float:
     return min(LONGEST_JITTER, JITTER_EACH * (workers - 1))
 
 
-def tell(directory: RunDirectory, attempt: Attempt, error: S3HaulError) -> None:
-    """The last report of an attempt, where it could not say it itself, since it was not open yet."""
+def report_failure(directory: RunDirectory, attempt: Attempt, error: S3HaulError) -> None:
+    """Write the last report of an attempt that could not write it, because its node was not open yet."""
     last = directory.last_report(attempt)
     if last is None or not last.ended:
         shard, number = attempt
@@ -75,6 +75,61 @@ def main() -> None:
         run_loop(work(RunDirectory(Path(root)), Path(local), int(sharers)))
     except S3HaulError as error:
         sys.exit(f"{error.id}: {error.message}")
+
+
+async def work_on_shards(
+    directory: RunDirectory, local: Path, shards: list[int], *, sharers: int
+) -> list[Marker]:
+    """Haul these shards, one after another, without a driver: for array jobs. Finished ones are skipped. Returns all
+    markers. If a shard fails, the others are still tried; then the first `S3HaulError` is raised."""
+    run = directory.describe()
+    left = [shard for shard in shards if not directory.is_done(shard)]
+    if left:
+        async with open_node(directory, run, local, sharers=sharers, driven=False) as node:
+            await _attempt_all(node, left)
+    return [directory.marker(shard) for shard in shards]
+
+
+async def _attempt_all(node: Node, shards: list[int]) -> None:
+    failed: S3HaulError | None = None
+    for shard in shards:
+        try:
+            await attempt_shard(node, node.directory.claim_next(Attempt(shard, 1)))
+        except S3HaulError as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed
+
+
+def forget_node(directory: RunDirectory, run: RunDescription, node: str) -> int:
+    """The disk of a node is lost: mark its shards as not finished. Returns how many. A worker that still runs on that
+    node cannot finish them. Raises `UsageError` if the nodes share one destination."""
+    if not run.node_local:
+        raise UsageError("The objects are in one place for all nodes: none is lost with a node.")
+    markers = (directory.marker(shard) for shard in sorted(directory.done()))
+    lost = [marker for marker in markers if marker.node == node]
+    for marker in lost:
+        directory.claim_next(Attempt(marker.shard, marker.attempt + 1))  # supersedes older attempts
+        directory.retract(marker.shard)
+    return len(lost)
+
+
+def array_shards(run: RunDescription, text: str) -> tuple[list[int], int]:
+    """The shards that "N" or "N/M" names, and the largest number of processes that may run at the same time: "3/8" are
+    the shards 3, 11, 19 and so on, and 8 processes. Raises `UsageError`."""
+    first, slash, count = text.partition("/")
+    if not (first.isdecimal() and first.isascii() and (not slash or (count.isdecimal() and count.isascii()))):
+        raise UsageError(
+            f"{text!r} names no shard.", hint="write a number, or N/M for every M-th shard from N on"
+        )
+    number, step = int(first), int(count) if slash else run.shards
+    if slash and number >= step:
+        raise UsageError(f"{text!r} names no shard.", hint=f"N goes from 0 to {step - 1}")
+    if number >= run.shards:
+        if slash:
+            return [], step  # more tasks than shards
+        raise UsageError(f"The plan has {run.shards} shards, from 0 on, and no shard {number}.")
+    return list(range(number, run.shards, step)), step
 
 
 if __name__ == "__main__":

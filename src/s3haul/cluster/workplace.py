@@ -1,8 +1,8 @@
-"""Where an attempt keeps its journal: a directory on a disk of the node, never on a network file system.
+"""The directory in which an attempt keeps its journal: on a disk of the node, never on a network file system.
 
-An attempt takes over what an earlier attempt at the same shard left on this node, unless that is still at work: a lock
-tells, which the kernel drops with its process. So a shard that is tried again on its node goes on where it was, large
-objects included; elsewhere it verifies what has landed, and fetches the rest.
+An attempt uses the directory of an earlier attempt at the same shard on this node, unless that still runs: a lock shows
+it, which the kernel releases with its process. So a shard that is tried again on the same node resumes, large objects
+included; on another node it verifies the files that exist, and fetches the rest.
 """
 
 import contextlib
@@ -21,12 +21,12 @@ from s3haul.disk.root import open_private, open_root
 
 
 def local_directory() -> Path:
-    """The default, one for each user: below TMPDIR, which batch systems point to a disk of the node."""
+    """The default, one for each user: in TMPDIR, which batch systems set to a disk of the node."""
     return Path(tempfile.gettempdir()) / f"s3haul-{os.getuid()}"
 
 
 class Workplace:
-    """Made by `take`, given back by `close`. `name` is that of the attempt which made it."""
+    """Created by `take`, released by `close`. `name` is that of the attempt that created it."""
 
     def __init__(self, path: Path, lock: int) -> None:
         self.path = path
@@ -39,7 +39,7 @@ class Workplace:
 
     @classmethod
     def take(cls, local: Path, run_id: str, attempt: Attempt) -> "Workplace":
-        """The latest one of this shard that nobody works in, or a new one. Raises `DestinationError`."""
+        """The latest one of this shard that no attempt uses, or a new one. Raises `DestinationError`."""
         runs = local / run_id
         _make_private(runs)
         try:
@@ -52,22 +52,22 @@ class Workplace:
             lock = _try_lock(path)
         except OSError as error:
             raise run_error(error, f"keep a journal in {runs}") from error
-        assert lock is not None, "the number of an attempt is given out once"
+        assert lock is not None, "each attempt number is used once"
         return cls(path, lock)
 
     def remove(self) -> None:
-        """The shard is finished, and the journal no longer needed."""
+        """Delete it: the shard is finished."""
         shutil.rmtree(self.path, ignore_errors=True)
-        with contextlib.suppress(OSError):  # others are at work
+        with contextlib.suppress(OSError):  # it has those of other attempts
             self.path.parent.rmdir()
 
     def close(self) -> None:
-        """Let the next attempt have it, if it is still there."""
+        """Unlock it, so that the next attempt can use it."""
         os.close(self._lock)
 
 
 def remove_finished(local: Path, run_id: str, finished: Callable[[int], bool]) -> None:
-    """Remove what attempts left on this node whose shards were finished elsewhere."""
+    """Remove those of attempts on this node whose shards were finished on other nodes."""
     with contextlib.suppress(FileNotFoundError):
         for path in list((local / run_id).iterdir()):
             if finished(int(path.name.partition("-")[0])) and (lock := _try_lock(path)) is not None:
@@ -77,7 +77,7 @@ def remove_finished(local: Path, run_id: str, finished: Callable[[int], bool]) -
 
 
 def _make_private(path: Path) -> None:
-    """A directory that is ours alone, although its parent may be /tmp."""
+    """Create a directory that only this user can access, even below /tmp."""
     limitations = Limitations()
     parent, fd = open_root(path.parent.parent, force=True)
     for name in path.parts[-2:]:
@@ -90,7 +90,7 @@ def _make_private(path: Path) -> None:
 
 
 def _try_lock(path: Path) -> int | None:
-    """The lock of a workplace; None where another process has it, or has just removed it."""
+    """The lock of a workplace; None if another process has it, or has just removed the directory."""
     try:
         fd = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except FileNotFoundError:

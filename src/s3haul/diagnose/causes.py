@@ -7,16 +7,18 @@ for the same reason. `symptoms` examines one error response; this module combine
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import Any
 
-from s3haul.diagnose.denial import parse_denial, which_policy
-from s3haul.diagnose.diagnosis import OWNER, exit_code, filled
+from s3haul.diagnose.diagnosis import OWNER, exit_code, fill_placeholders
 from s3haul.diagnose.evidence import ErrorSummary, Evidence, Group, Sample, grouped
-from s3haul.diagnose.guards import GUARDS
-from s3haul.diagnose.symptoms import RequestKind, diagnosis_id
+from s3haul.diagnose.symptoms import RequestKind, diagnosis_id, parse_denial, which_policy
 from s3haul.diagnose.table import DIAGNOSES
-from s3haul.diagnose.trust import principal_of
+from s3haul.diagnose.table_service import GUARDS
 from s3haul.errors import Fault, FaultKind
+from s3haul.options import RoleOptions
+from s3haul.policies.names import Arn, account_of, principal_of
+from s3haul.policies.statements import Clause, clauses, listed, principals
 
 EXAMPLES = 3
 
@@ -154,12 +156,8 @@ def _unexplained_row(sample: Sample, fine: Iterable[Sample], role_arn: str) -> s
     """The row of an "Access Denied" without details. HEAD needs the same S3 permission as GET, but not the KMS key: if
     only GET fails, the key is the cause."""
     if sample.head is None and sample.kms_key:
-        return "S3H-KMS-01" if _account(sample.kms_key) == _account(role_arn) else "S3H-KMS-03"
+        return "S3H-KMS-01" if account_of(sample.kms_key) == account_of(role_arn) else "S3H-KMS-03"
     return "S3H-S3-07" if sample.head is not None and _others_own(sample, fine) else "S3H-S3-04"
-
-
-def _account(arn: str) -> str:
-    return "".join(arn.split(":")[4:5])
 
 
 def _kms_row(row: str, sample: Sample, fine: Iterable[Sample]) -> str:
@@ -229,13 +227,13 @@ def _finding(
         said=said,
         seen=seen,
         who=_with_account(who, values.get("ROLE-ARN", "")),
-        fix=filled(fix, values) + which_policy(denial),
+        fix=fill_placeholders(fix, values) + which_policy(denial),
     )
 
 
 def _with_account(who: str, role_arn: str) -> str:
     """The data owner's account is that of the role."""
-    return f"{who} (account {_account(role_arn)})" if who == OWNER and role_arn else who
+    return f"{who} (account {account_of(role_arn)})" if who == OWNER and role_arn else who
 
 
 def _with_extent(finding: Finding, samples: list[Sample], evidence: Evidence) -> Finding:
@@ -247,3 +245,42 @@ def _with_extent(finding: Finding, samples: list[Sample], evidence: Evidence) ->
         groups=grouped(samples),
         examples=tuple(one.key for one in samples[:EXAMPLES]),
     )
+
+
+_UNIQUE_IDS = ("AIDA", "AROA")
+_MFA_KEYS = frozenset({"aws:multifactorauthpresent", "aws:multifactorauthage"})
+
+
+def trust_diagnosis_id(policy: Mapping[str, Any], caller_arn: str, role: RoleOptions) -> str:
+    """The row for a caller that STS refused, because STS does not say why; S3H-STS-03 if the policy shows no reason.
+
+    It looks for the common mistakes in one trust policy for one caller; it is not a policy evaluator.
+    """
+    allows = [one for one in listed(policy.get("Statement", [])) if one.get("Effect") == "Allow"]
+    names = set(_matching_principals(caller_arn))
+    matching = [one for one in allows if names & {*principals(one)}]
+    if not matching:
+        orphans = any(str(name).startswith(_UNIQUE_IDS) for one in allows for name in principals(one))
+        return "S3H-STS-06" if orphans else "S3H-STS-05"
+    if not any(_external_id_fits(one, role.external_id) for one in matching):
+        return "S3H-STS-03"
+    mfa = all(_MFA_KEYS & {clause.key for clause in clauses(one)} for one in matching)
+    return "S3H-STS-08" if mfa and role.mfa_serial is None else "S3H-STS-03"
+
+
+def _matching_principals(caller_arn: str) -> Iterator[str]:
+    """All principals of a trust policy that match the caller."""
+    yield from ("*", caller_arn)
+    if arn := Arn.parse(caller_arn):
+        yield from (arn.account, f"arn:{arn.partition}:iam::{arn.account}:root", principal_of(caller_arn))
+
+
+def _external_id_fits(statement: dict[str, Any], given: str | None) -> bool:
+    tests = [clause for clause in clauses(statement) if clause.key == "sts:externalid"]
+    return not tests or (given is not None and all(_matches(clause, given) for clause in tests))
+
+
+def _matches(clause: Clause, given: str) -> bool:
+    if clause.operator.startswith("StringLike"):
+        return any(fnmatchcase(given, value) for value in clause.values)
+    return given in clause.values

@@ -35,7 +35,7 @@ def exit_code(diagnosis: str) -> int:
     return 6 if diagnosis in _OF_THE_SOURCE else 4
 
 
-def filled(text: str, values: Mapping[str, str]) -> str:
+def fill_placeholders(text: str, values: Mapping[str, str]) -> str:
     """`text` with its words in capitals replaced; those without a value stay."""
     for name, value in values.items():
         if value:

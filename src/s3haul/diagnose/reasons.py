@@ -1,12 +1,29 @@
-"""The reasons why an object was not copied: stable slugs, each with a sentence and its id in the diagnosis table.
+"""Why an object was not copied, and why a run ended: both name an entry of the diagnosis table. Pure.
 
-Journal and manifest contain the slug; summaries print the sentence. `table` says who can fix it and how. A test ensures
-that every reason in use is in this table.
+Reasons are stable slugs, each with a sentence. Journal and manifest contain the slug; summaries print the sentence. A
+test ensures that every reason in use is in this table. `run_error` makes of a fault the error that ends a run; the
+class of the error has the exit code of the entry.
 """
 
+import string
 from typing import NamedTuple
 
+from s3haul.core.text import human_duration
+from s3haul.diagnose.diagnosis import exit_code
+from s3haul.diagnose.symptoms import RequestKind, diagnosis_id, parse_denial, which_policy
 from s3haul.diagnose.table import DIAGNOSES
+from s3haul.errors import (
+    AccessError,
+    CredentialsError,
+    DestinationError,
+    Fault,
+    FaultKind,
+    RedirectRefusedError,
+    S3HaulError,
+    SourceError,
+    TlsError,
+    UsageError,
+)
 
 
 class Reason(NamedTuple):
@@ -42,7 +59,7 @@ REASONS: dict[str, Reason] = {
     "requester-pays": Reason("S3H-S3-09", "the bucket is a Requester Pays bucket"),
     "archived": Reason("S3H-S3-10", "the object is archived"),
     "not-found": Reason("S3H-S3-16", "the object was deleted after it was listed"),
-    "vanished": Reason("S3H-S3-16", "the list names objects that are in the bucket no more"),
+    "vanished": Reason("S3H-S3-16", "the list names objects that are no longer in the bucket"),
     "changed": Reason("S3H-S3-12", "the object kept changing while it was fetched"),
     "checksum-mismatch": Reason("S3H-INT-01", "the bytes received do not match the checksum that S3 stores"),
     "no-checksum": Reason(
@@ -77,3 +94,68 @@ REASONS: dict[str, Reason] = {
     "file-refused": Reason("S3H-DST-09", "the file system did not accept the file"),
     "kept-existing": Reason("S3H-DST-07", "a different file is at its path, and --existing skip is given"),
 }
+
+
+_CLASSES: dict[str, type[S3HaulError]] = {
+    "S3H-STS-01": CredentialsError,
+    "S3H-STS-02": CredentialsError,
+    "S3H-CFG-05": CredentialsError,
+    "S3H-NET-06": TlsError,
+    "S3H-NET-07": RedirectRefusedError,
+}
+_BY_EXIT_CODE: dict[int, type[S3HaulError]] = {
+    2: UsageError,
+    4: AccessError,
+    5: DestinationError,
+    6: SourceError,
+}
+
+
+class Purpose(NamedTuple):
+    """The purpose of a request: a verb and a URL for messages, and the kind of request."""
+
+    verb: str
+    url: str
+    request: RequestKind
+
+
+def listing_of(url: str) -> Purpose:
+    return Purpose("list", url, RequestKind.LISTING)
+
+
+def reading_of(url: str) -> Purpose:
+    return Purpose("read", url, RequestKind.OBJECT)
+
+
+def run_error(fault: Fault, purpose: Purpose, *, waited: float = 0.0) -> S3HaulError:
+    """The error for a fault that is not retried, or that retries within `waited` seconds did not solve."""
+    row = diagnosis_id(fault, purpose.request)
+    answered = fault.kind is FaultKind.HTTP
+    title = _within_a_sentence(DIAGNOSES[row].title.removesuffix("."))
+    elsewhere = row in {"S3H-NET-02", "S3H-NET-07"}
+    hint = f"Use --region {fault.region}." if fault.region and elsewhere else DIAGNOSES[row].fix
+    if waited:
+        hint += f" No request succeeded for {human_duration(waited)}; the same command resumes."
+    return error_of(row)(
+        f"Cannot {purpose.verb} {purpose.url}: {title}{_detail(fault)}.",
+        hint=hint + which_policy(parse_denial(fault.message)),
+        said=f"{fault.code or fault.status}: {fault.message}" if answered else None,
+        seen=None if answered else fault.message,
+        id=row,
+    )
+
+
+def error_of(row: str) -> type[S3HaulError]:
+    """The class of errors with the exit code of this row."""
+    return _CLASSES.get(row) or _BY_EXIT_CODE[exit_code(row)]
+
+
+def _within_a_sentence(title: str) -> str:
+    """With a small letter, unless it begins with a name (S3, KMS)."""
+    return title[:1].lower() + title[1:] if title[1:2] in {" ", *string.ascii_lowercase} else title
+
+
+def _detail(fault: Fault) -> str:
+    if fault.skew and fault.code == "RequestTimeTooSkewed":
+        return f" (the clock of this machine is wrong by {human_duration(abs(fault.skew))})"
+    return f" (the bucket is in {fault.region})" if 300 <= fault.status < 400 and fault.region else ""

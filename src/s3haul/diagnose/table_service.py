@@ -1,6 +1,6 @@
 """Diagnoses of the network, the bucket and its objects: S3H-NET, S3H-S3, S3H-INT."""
 
-from s3haul.diagnose.diagnosis import ADMIN, BOTH, NOBODY, OWNER, SERVICE, YOU, Diagnosis
+from s3haul.diagnose.diagnosis import ADMIN, BOTH, NOBODY, ORGANISATION, OWNER, SERVICE, YOU, Diagnosis
 
 OF_SERVICE: dict[str, Diagnosis] = {
     "S3H-NET-01": Diagnosis(
@@ -170,12 +170,12 @@ OF_SERVICE: dict[str, Diagnosis] = {
     "S3H-S3-23": Diagnosis(
         "The list that names the objects cannot be used as it is.",
         YOU,
-        "The message says which line and why; s3haul help sources tells what lists look like.",
+        "The message says which line and why; s3haul help sources describes the forms of lists.",
     ),
     "S3H-S3-24": Diagnosis(
-        "The S3 Inventory report is refused: it is not whole, not this bucket's, or no inventory.",
+        "The S3 Inventory report is refused: it is incomplete, of another bucket, or not an inventory.",
         YOU,
-        "The message says which file and why. Take another report, or haul by the listing.",
+        "The message says which file and why. Use another report, or the bucket's listing.",
     ),
     "S3H-INT-01": Diagnosis(
         "The bytes received do not match the checksum that S3 stores.",
@@ -202,4 +202,29 @@ OF_SERVICE: dict[str, Diagnosis] = {
         YOU,
         "Run the same s3haul cp again: it fetches what `s3haul verify` has found damaged. Check the disk.",
     ),
+}
+
+
+# Kinds of policies that limit what other policies allow: who owns each, and where to look. They refine S3H-S3-08.
+GUARDS: dict[str, tuple[str, str]] = {
+    "service control": (
+        ORGANISATION,
+        "Let the service control policies of the caller's account allow it, for this role at least.",
+    ),
+    "resource control": (
+        ORGANISATION,
+        "Let the resource control policies of the owner's account allow it, for this role at least.",
+    ),
+    "permissions boundary": (OWNER, "Allow it in the permissions boundary of ROLE-ARN as well."),
+    "session": (
+        YOU,
+        "Ask whoever gave you the session (a broker, an SSO permission set) for one that allows it.",
+    ),
+    "VPC endpoint": (YOU, "Allow it in the policy of the VPC endpoint, which belongs to your network."),
+    "resource-based": (
+        OWNER,
+        "Look in the bucket's policy for a Deny that applies to the role: on endpoint, address or organisation.",
+    ),
+    "role trust": (OWNER, "Look in the trust policy of ROLE-ARN for a Deny that applies to CALLER-ARN."),
+    "identity-based": (BOTH, "Look in the policies of the user or role that AWS names for a Deny."),
 }

@@ -15,7 +15,7 @@ from s3haul.core.key_ranges import Interval, ancestors_across, just_after
 from s3haul.core.keypath import safe_path
 from s3haul.core.listing_validator import unusable
 from s3haul.core.space import SpaceEstimate
-from s3haul.diagnose.run_errors import run_error
+from s3haul.diagnose.reasons import run_error
 from s3haul.engine.batch import Batch
 from s3haul.engine.context import Context, ReadContext
 from s3haul.engine.decision import Decision, Target, decide_target, same_version

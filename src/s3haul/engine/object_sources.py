@@ -12,8 +12,7 @@ from s3haul.core.etags import same_etag
 from s3haul.core.filters import key_choice
 from s3haul.core.retry import Move
 from s3haul.core.text import human_count
-from s3haul.diagnose.reasons import DENIED
-from s3haul.diagnose.run_errors import run_error
+from s3haul.diagnose.reasons import DENIED, run_error
 from s3haul.engine.batch import Batch, SerialBatches
 from s3haul.engine.context import ReadContext
 from s3haul.engine.decision import Target

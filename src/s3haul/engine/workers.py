@@ -8,8 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from s3haul.core.health import Health
-from s3haul.diagnose.reasons import REFUSED
-from s3haul.diagnose.run_errors import run_error
+from s3haul.diagnose.reasons import REFUSED, run_error
 from s3haul.engine.channel import Channel, ChannelClosedError
 from s3haul.engine.context import Context
 from s3haul.engine.decision import Target

@@ -1,8 +1,8 @@
 """Checks the bucket in s3://...: a name, or the ARN of an access point. Pure.
 
-Names of other stores go beyond AWS's rules, so only what no request can hold is refused, and what AWS keeps for
-other things than buckets of objects. ARNs: S3 User Guide, "Referencing access points", "Multi-Region Access Points",
-and the guides of S3 on Outposts, Object Lambda and AWS Backup.
+Names in other stores do not follow AWS's rules, so a name is refused only if it cannot be part of a request, or if AWS
+uses such names for something else than buckets of objects. ARNs: S3 User Guide, "Referencing access points",
+"Multi-Region Access Points", and the guides of S3 on Outposts, Object Lambda and AWS Backup.
 """
 
 import re
@@ -20,7 +20,7 @@ _FORM = "arn:aws:s3:REGION:ACCOUNT-ID:accesspoint/NAME, or arn:aws:s3::ACCOUNT-I
 
 
 class _Refused(NamedTuple):
-    """What cannot be hauled, although a request could name it; `hint` is what can be done."""
+    """Something that cannot be hauled, although a request could name it; `hint` says what to do."""
 
     what: str
     hint: str
@@ -31,7 +31,7 @@ _DIRECTORY = _Refused(
     "copy the objects to a general purpose bucket first",
 )
 _LAMBDA = _Refused(
-    "What an Object Lambda access point gives is made as it is read: no size, ETag or checksum can be held against it.",
+    "An Object Lambda access point creates objects as they are read: they have no size, ETag or checksum to verify.",
     "name the access point or the bucket behind it",
 )
 _TABLES = _Refused(
@@ -56,11 +56,11 @@ _BY_SERVICE = {
     ),
     "backup": _Refused(
         "A backup is read through the access point of S3 that AWS Backup makes for it.",
-        "aws backup describe-backup-access-point tells its S3AccessPointArn; write s3:// and that",
+        "aws backup describe-backup-access-point shows its S3AccessPointArn; write s3:// and that ARN",
     ),
     "fsx": _Refused(
         "A file system is read through an access point of S3 that is attached to one of its volumes.",
-        "aws fsx describe-s3-access-point-attachments tells its ARN and alias; write s3:// and either",
+        "aws fsx describe-s3-access-point-attachments shows its ARN and alias; write s3:// and one of them",
     ),
 }
 

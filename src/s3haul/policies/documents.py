@@ -1,13 +1,17 @@
-"""Builds the policy documents for a grant (who, what, with which keys), as dicts with the structure of AWS's JSON.
+"""Checks the grant of account A (who, what, with which keys), and builds its policy documents, as AWS's JSON.
 
-Every statement is needed: without it some object cannot be read. `grant` checks the values; `terraform` and `commands`
-render the documents. Sids are stable, so that the statements can be found again in an account.
+Every statement is needed: without it some object cannot be read. Sids are stable, so that the statements can be found
+again in an account. `rendering` writes the documents as Terraform or commands. Pure.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
+from s3haul.errors import UsageError
+from s3haul.policies import names
 from s3haul.policies.names import parsed, via_service
 
 Document = dict[str, Any]
@@ -44,27 +48,106 @@ class Grant:
         return parsed(self.key_arns[0]).region if self.key_arns else None
 
 
-@dataclass(frozen=True, slots=True)
-class Documents:
-    """All documents of a grant. `key_policy` contains the one statement to add to the policy of every key; None without
-    keys."""
+class Part(StrEnum):
+    """The documents of a grant; the values are those of `--only` and the names in the JSON of all."""
 
-    caller_policy: Document
-    trust_policy: Document
-    role_policy: Document
-    key_policy: Document | None
-    session_policy: Document
+    CALLER = "caller"
+    TRUST = "trust"
+    PERMISSIONS = "permissions"
+    KEY = "key"  # the one statement to add to the policy of every key
+    SESSION = "session"
 
 
-def documents(grant: Grant) -> Documents:
-    """The documents of both accounts for `grant`, which `check_grant` must have accepted."""
-    return Documents(
-        caller_policy=document(_caller_statement(grant)),
-        trust_policy=document(_trust_statement(grant)),
-        role_policy=document(*_role_statements(grant, grant.prefix)),
-        key_policy=document(_key_statement(grant)) if grant.key_arns else None,
-        session_policy=document(*_role_statements(grant, grant.run_prefix or grant.prefix)),
-    )
+# Quotas of IAM, STS and KMS, in characters without whitespace. A key policy is measured in bytes.
+LONGEST = {
+    Part.TRUST: 2_048,
+    Part.PERMISSIONS: 10_240,
+    Part.KEY: 32_768,
+    Part.CALLER: 2_048,
+    Part.SESSION: 2_048,
+}
+
+
+def check_grant(grant: Grant, parts: Collection[Part] = tuple(Part)) -> None:
+    """Raise `UsageError` for the first error. Values that only documents other than `parts` need may be missing."""
+    names.check_role_arn(grant.role_arn)
+    partition = parsed(grant.role_arn).partition
+    if not grant.callers and {Part.TRUST, Part.CALLER} & set(parts):
+        raise UsageError(
+            "No caller is given.", hint="--caller takes the ARN of a user or role, or an account id"
+        )
+    for caller in grant.callers:
+        names.caller_arn(caller, partition)
+    if grant.external_id or Part.TRUST in parts:
+        problem = names.external_id_problem(grant.external_id)
+        if problem is not None:
+            raise UsageError(f"--external-id {problem}.", id="S3H-STS-09")
+    names.check_bucket(grant.bucket)
+    names.check_prefix(grant.prefix)
+    for key in grant.key_arns:
+        names.check_key_arn(key)
+    _check_partitions(grant, partition)
+    _check_regions(grant)
+    _check_run_prefix(grant)
+    _check_lengths(grant, parts)
+
+
+def compact(document: object) -> str:
+    """A document as JSON without whitespace: AWS counts its length like that."""
+    return json.dumps(document, separators=(",", ":"))
+
+
+def _check_partitions(grant: Grant, partition: str) -> None:
+    for arn in (*grant.callers, *grant.key_arns):
+        if parsed(arn).partition != partition:
+            raise UsageError(
+                f"{arn} is in partition {parsed(arn).partition}, the role in {partition}.",
+                hint="roles and keys cannot be used across partitions",
+            )
+
+
+def _check_regions(grant: Grant) -> None:
+    regions = sorted({parsed(arn).region for arn in grant.key_arns})
+    if len(regions) > 1:
+        raise UsageError(
+            f"The keys are in several regions: {', '.join(regions)}.",
+            hint="S3 encrypts with keys in the bucket's region; give only those",
+        )
+
+
+def _check_run_prefix(grant: Grant) -> None:
+    if grant.run_prefix is None:
+        return
+    names.check_prefix(grant.run_prefix)
+    if not grant.run_prefix.startswith(grant.prefix):
+        raise UsageError(
+            f"The run's prefix {grant.run_prefix!r} is not below the role's, {grant.prefix!r}.",
+            hint="a session policy can only reduce the permissions of the role",
+        )
+
+
+def _check_lengths(grant: Grant, parts: Collection[Part]) -> None:
+    for part, document in documents(grant).items():
+        length, longest = len(compact(document)), LONGEST[part]
+        if part in parts and length > longest:
+            raise UsageError(
+                f"The {part} document would have {length} characters; AWS allows {longest}.",
+                hint="give fewer callers or keys, or a shorter prefix",
+            )
+
+
+def documents(grant: Grant) -> dict[Part, Document]:
+    """The documents of both accounts, in the order in which they are created there. Part.KEY exists only with keys.
+
+    `check_grant` must have accepted the grant.
+    """
+    return {
+        Part.TRUST: document(_trust_statement(grant)),
+        Part.PERMISSIONS: document(*_role_statements(grant, grant.prefix)),
+        **({Part.KEY: document(_key_statement(grant))} if grant.key_arns else {}),
+        Part.CALLER: document(_caller_statement(grant)),
+        Part.SESSION: document(*_role_statements(grant, grant.run_prefix or grant.prefix)),
+    }
 
 
 def document(*statements: Statement) -> Document:
@@ -79,7 +162,7 @@ def _trust_statement(grant: Grant) -> Statement:
     return {
         "Sid": TRUST_SID,
         "Effect": "Allow",
-        "Principal": {"AWS": _plain(grant.callers)},
+        "Principal": {"AWS": shortest(grant.callers)},
         "Action": "sts:AssumeRole",
         "Condition": {"StringEquals": {"sts:ExternalId": grant.external_id}},
     }
@@ -91,21 +174,21 @@ def _role_statements(grant: Grant, prefix: str) -> list[Statement]:
     listing: Statement = {
         "Sid": LIST_SID,
         "Effect": "Allow",
-        "Action": _plain(["s3:ListBucket", *(["s3:ListBucketVersions"] if grant.versions else [])]),
+        "Action": shortest(["s3:ListBucket", *(["s3:ListBucketVersions"] if grant.versions else [])]),
         "Resource": bucket,
     }
     if prefix:
         listing["Condition"] = {"StringLike": {"s3:prefix": f"{prefix}*"}}
-    reading = {"Sid": READ_SID, "Effect": "Allow", "Action": _plain(_reading(grant)), "Resource": objects}
+    reading = {"Sid": READ_SID, "Effect": "Allow", "Action": shortest(_reading(grant)), "Resource": objects}
     if not grant.key_arns:
         return [listing, reading]
     decrypting = {
         "Sid": DECRYPT_SID,
         "Effect": "Allow",
         "Action": "kms:Decrypt",
-        "Resource": _plain(grant.key_arns),
+        "Resource": shortest(grant.key_arns),
         "Condition": {
-            "StringEquals": {"kms:ViaService": _plain(via_service(grant.region or ""))},
+            "StringEquals": {"kms:ViaService": shortest(via_service(grant.region or ""))},
             # The encryption context is the bucket's ARN for objects with a Bucket Key, else the object's ARN.
             "StringLike": {"kms:EncryptionContext:aws:s3:arn": [bucket, objects]},
         },
@@ -139,12 +222,13 @@ def _key_statement(grant: Grant) -> Statement:
         "Action": "kms:Decrypt",
         "Resource": "*",
         "Condition": {
-            "StringEquals": {"kms:ViaService": _plain(via_service(grant.region or ""))},
+            "StringEquals": {"kms:ViaService": shortest(via_service(grant.region or ""))},
             "ArnEquals": {"aws:PrincipalArn": grant.role_arn},
         },
     }
 
 
-def _plain(values: Sequence[str]) -> str | list[str]:
-    """A single value without a list, as IAM writes it."""
-    return values[0] if len(values) == 1 else list(values)
+def shortest(values: Iterable[str]) -> str | list[str]:
+    """The different values; a single one without a list, as IAM writes it."""
+    found = list(dict.fromkeys(values))
+    return found[0] if len(found) == 1 else found

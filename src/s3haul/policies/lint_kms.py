@@ -2,18 +2,20 @@
 
 import re
 
-from s3haul.policies.documents import Statement
-from s3haul.policies.findings import OWNER, Problem, Rule, Scope
+from s3haul.policies.documents import Statement, shortest
 from s3haul.policies.lint_s3 import LIST, denied, names_bucket, names_objects
 from s3haul.policies.names import Arn, via_service
 from s3haul.policies.statements import (
+    OWNER,
     Clause,
+    Problem,
+    Rule,
+    Scope,
     allows,
     clauses,
     covers,
     like,
     resources,
-    shortest,
     with_clauses,
 )
 
@@ -35,7 +37,7 @@ def alias_in_decrypt(statement: Statement, scope: Scope) -> Problem | None:
     return Problem(
         f"kms:Decrypt names an alias ({aliases[0]}); aws kms describe-key --key-id {aliases[0]} shows the key's ARN",
         _denied(scope),
-        (statement | {"Resource": shortest(list(dict.fromkeys(kept)))},),
+        (statement | {"Resource": shortest(kept)},),
     )
 
 

@@ -3,17 +3,19 @@
 import re
 from collections.abc import Callable, Sequence
 
-from s3haul.policies.documents import Statement
-from s3haul.policies.findings import OWNER, Problem, Rule, Scope
+from s3haul.policies.documents import Statement, shortest
 from s3haul.policies.statements import (
+    OWNER,
     Clause,
+    Problem,
+    Rule,
+    Scope,
     actions,
     allows,
     clauses,
     covers,
     like,
     resources,
-    shortest,
     statements,
     with_clauses,
 )
@@ -84,7 +86,7 @@ def no_such_action(statement: Statement, scope: Scope) -> Problem | None:
     return Problem(
         f"{wrong[0]} is not an action; the operation needs {right}",
         denied(right, "arn:aws:s3:::BUCKET" if right != READ else "arn:aws:s3:::BUCKET/KEY"),
-        (statement | {"Action": shortest(list(corrected))},),
+        (statement | {"Action": shortest(corrected)},),
         None if right != READ else "S3H-S3-04",
     )
 

@@ -6,18 +6,21 @@ run time; then `said` states that.
 
 import re
 
-from s3haul.policies.documents import Statement
-from s3haul.policies.findings import OWNER, YOU, Problem, Rule, Scope
-from s3haul.policies.names import ACCOUNT, Arn, external_id_trouble
+from s3haul.policies.documents import Statement, shortest
+from s3haul.policies.names import ACCOUNT, account_of, external_id_problem, principal_of
 from s3haul.policies.statements import (
+    OWNER,
+    YOU,
     Clause,
+    Problem,
+    Rule,
+    Scope,
     actions,
     allows,
     clauses,
     covers,
     principals,
     resources,
-    shortest,
     with_clauses,
 )
 
@@ -59,7 +62,7 @@ def unusable_external_id(statement: Statement, scope: Scope) -> Problem | None:
     """An External ID that no request can contain."""
     del scope
     for clause in _external_id(statement):
-        problems = [external_id_trouble(value) for value in clause.values if clause.base == "StringEquals"]
+        problems = [external_id_problem(value) for value in clause.values if clause.base == "StringEquals"]
         if any(problems):
             own = ("StringEquals", "sts:ExternalId", ["EXTERNAL-ID"])
             return Problem(
@@ -91,11 +94,11 @@ def session_as_principal(statement: Statement, scope: Scope) -> Problem | None:
     del scope
     if not any(":assumed-role/" in each for each in principals(statement)):
         return None
-    roles = [_role_of(each) for each in principals(statement)]
+    roles = [principal_of(each) for each in principals(statement)]
     return Problem(
         "the principal is one session of a role, not the role",
         _SAID,
-        (statement | {"Principal": statement["Principal"] | {"AWS": shortest(list(dict.fromkeys(roles)))}},),
+        (statement | {"Principal": statement["Principal"] | {"AWS": shortest(roles)}},),
     )
 
 
@@ -108,7 +111,7 @@ def orphaned_principal(statement: Statement, scope: Scope) -> Problem | None:
     return Problem(
         "a principal is the id of a user or role that was deleted",
         _SAID,
-        (statement | {"Principal": statement["Principal"] | {"AWS": shortest(list(dict.fromkeys(named)))}},),
+        (statement | {"Principal": statement["Principal"] | {"AWS": shortest(named)}},),
     )
 
 
@@ -119,12 +122,13 @@ def assume_no_role(statement: Statement, scope: Scope) -> Problem | None:
     if not resources(statement) or any(_ROLE.fullmatch(each) for each in resources(statement)):
         return None
     named = [
-        _role_of(each) if ":assumed-role/" in each else _placeholder(each) for each in resources(statement)
+        principal_of(each) if ":assumed-role/" in each else _placeholder(each)
+        for each in resources(statement)
     ]
     return Problem(
         f"sts:AssumeRole is allowed on {resources(statement)[0]}, which is not the ARN of a role",
         f"{_SAID} because no identity-based policy allows the sts:AssumeRole action",
-        (statement | {"Resource": shortest(list(dict.fromkeys(named)))},),
+        (statement | {"Resource": shortest(named)},),
     )
 
 
@@ -150,22 +154,11 @@ def _strangers(statement: Statement, scope: Scope) -> list[str]:
 
 
 def _account(principal: str) -> str:
-    if ACCOUNT.fullmatch(principal):
-        return principal
-    arn = Arn.parse(principal)
-    return arn.account if arn else ""
+    return principal if ACCOUNT.fullmatch(principal) else account_of(principal)
 
 
 def _mainly_sts(statement: Statement) -> bool:
     return any(action.lower().startswith("sts:") for action in actions(statement))
-
-
-def _role_of(text: str) -> str:
-    """The role of a session ARN; any other principal unchanged."""
-    arn = Arn.parse(text)
-    if arn is None or not arn.resource.startswith("assumed-role/"):
-        return text
-    return f"arn:{arn.partition}:iam::{arn.account}:role/{arn.resource.split('/')[1]}"
 
 
 def _placeholder(text: str) -> str:

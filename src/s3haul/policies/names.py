@@ -20,9 +20,9 @@ _CALLER_ARN = re.compile(
 _KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+", re.ASCII)
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 _REGION = re.compile(r"[a-z]{2,8}(-[a-z]+)+-\d+", re.ASCII)
-# IAM accepts tab, line ends and U+0020 to U+00FF in documents. `_MEANINGFUL` are wildcards and variables in policies.
-_PLAIN = re.compile(r"[ -~\xa0-\xff]*")
-_MEANINGFUL = frozenset("*?$")
+# IAM accepts tab, line ends and U+0020 to U+00FF in documents. `_SPECIAL` are wildcards and variables in policies.
+_POLICY_TEXT = re.compile(r"[ -~\xa0-\xff]*")
+_SPECIAL = frozenset("*?$")
 _COMMENT = re.compile(r"\s[#;]")
 
 
@@ -47,6 +47,11 @@ class Arn:
         """The last component of the resource: a user's or role's name without its path."""
         return self.resource.rpartition("/")[2]
 
+    @property
+    def path(self) -> str:
+        """The path of a user or role: "/", or "/division/team/"."""
+        return "/" + self.resource.partition("/")[2].removesuffix(self.name)
+
 
 def parsed(text: str) -> Arn:
     """The ARN in a text that was checked before."""
@@ -54,6 +59,20 @@ def parsed(text: str) -> Arn:
     if arn is None:
         raise ValueError(text)
     return arn
+
+
+def account_of(arn: str) -> str:
+    """The account id in an ARN; "" if it has none."""
+    parts = Arn.parse(arn)
+    return parts.account if parts else ""
+
+
+def principal_of(caller: str) -> str:
+    """The principal of a caller in policies: for a session, its role (without path, which a session ARN lacks)."""
+    arn = Arn.parse(caller)
+    if arn is None or not arn.resource.startswith("assumed-role/"):
+        return caller
+    return f"arn:{arn.partition}:iam::{arn.account}:role/{arn.resource.split('/')[1]}"
 
 
 def via_service(region: str) -> list[str]:
@@ -94,7 +113,7 @@ def check_role_arn(text: str) -> None:
     """Raise `UsageError` unless `text` is the ARN of an IAM role."""
     arn = Arn.parse(text)
     if arn is not None and arn.service == "sts":
-        raise UsageError(_session_trouble(text, arn), hint=_session_hint(arn))
+        raise UsageError(_session_error(text, arn), hint=_session_hint(arn))
     if not (20 <= len(text) <= 2048 and ROLE_ARN.fullmatch(text)):
         raise UsageError(
             f"{text!r} is not the ARN of a role.", hint="write arn:aws:iam::ACCOUNT-ID:role/NAME"
@@ -113,7 +132,7 @@ def caller_arn(text: str, partition: str) -> str:
         return f"arn:{partition}:iam::{text}:root"
     arn = Arn.parse(text)
     if arn is not None and arn.service == "sts":
-        raise UsageError(_session_trouble(text, arn), hint=_session_hint(arn))
+        raise UsageError(_session_error(text, arn), hint=_session_hint(arn))
     if not _CALLER_ARN.fullmatch(text):
         raise UsageError(
             f"{text!r} is not a caller.",
@@ -157,29 +176,29 @@ def check_bucket(text: str) -> None:
 
 def check_prefix(text: str) -> None:
     """Raise `UsageError` for a prefix that cannot be written in a policy."""
-    if not _PLAIN.fullmatch(text):
+    if not _POLICY_TEXT.fullmatch(text):
         raise UsageError(
             f"The prefix {text!r} has a character that IAM does not accept in policies.", hint=_SHORTER
         )
-    if _MEANINGFUL & set(text):
+    if _SPECIAL & set(text):
         raise UsageError(
             f"The prefix {text!r} has *, ? or $, which are special characters in a policy.", hint=_SHORTER
         )
 
 
-def slip(text: str) -> str:
-    """What is wrong with how a value is written in an AWS configuration file, as advice; "" where nothing shows."""
+def format_advice(text: str) -> str:
+    """How the value should have been written in an AWS configuration file; "" if it has no usual mistake."""
     if text[:1] in {'"', "'"}:
-        return "values stand without quotes there"
+        return "write the value without quotes"
     return "a comment needs a line of its own" if _COMMENT.search(text) else ""
 
 
-def external_id_trouble(text: str) -> str | None:
+def external_id_problem(text: str) -> str | None:
     """Why STS would refuse an External ID; None if it would not. The text has its length, never the value."""
     if not 2 <= len(text) <= 1224:
         return f"has {len(text)} characters; STS accepts 2 to 1224"
     if not _EXTERNAL_ID.fullmatch(text):
-        likely = slip(text) or "a space?"
+        likely = format_advice(text) or "a space?"
         return f"({len(text)} characters) has a character outside A-Z a-z 0-9 _ + = , . @ : / - ({likely})"
     return None
 
@@ -192,7 +211,7 @@ def _check_partition(text: str) -> None:
         raise UsageError(f"The partition in {text!r} is not one of AWS: {', '.join(partitions())}.")
 
 
-def _session_trouble(text: str, arn: Arn) -> str:
+def _session_error(text: str, arn: Arn) -> str:
     what = "a session of a role" if arn.resource.startswith("assumed-role/") else "neither a user nor a role"
     return f"{text!r} is {what}."
 

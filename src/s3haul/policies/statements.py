@@ -1,15 +1,16 @@
-"""Access to the parts of a policy statement: actions, resources, principals and conditions.
+"""A policy statement and its parts (actions, resources, principals, conditions), and what a lint rule finds in it.
 
-Only for statements that `shape` has checked. A single value may be given in place of a list.
+Only for statements whose grammar `lint` has checked. A single value may be given in place of a list.
 """
 
 import copy
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from s3haul.policies.documents import Document, Statement
+from s3haul.policies.documents import Document, Statement, shortest
 
 
 class Clause(NamedTuple):
@@ -28,11 +29,6 @@ class Clause(NamedTuple):
 def listed(value: Any) -> list[Any]:
     """A list: the value itself if it is one, else a list of one value."""
     return value if isinstance(value, list) else [value]
-
-
-def shortest(values: list[str]) -> str | list[str]:
-    """A single value without a list, as IAM writes it."""
-    return values[0] if len(values) == 1 else values
 
 
 def statements(document: Document) -> list[Statement]:
@@ -98,3 +94,55 @@ def like(value: str, pattern: str) -> bool:
 @lru_cache(maxsize=1024)
 def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
+
+
+OWNER, YOU = "data owner", "you"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The context of a statement: the whole document, and values that the user gave."""
+
+    document: Document
+    account: str | None = None
+    region: str | None = None
+
+    @property
+    def attached(self) -> bool:
+        """Whether it is a resource-based policy (trust policy, key policy, bucket policy), which names principals."""
+        return any("Principal" in each or "NotPrincipal" in each for each in statements(self.document))
+
+    def others(self, statement: Statement) -> list[Statement]:
+        return [each for each in statements(self.document) if each is not statement]
+
+
+class Problem(NamedTuple):
+    """`said` is the error message of AWS at run time. `corrected` are the statements to replace the wrong one with;
+    words in capitals in them are placeholders."""
+
+    text: str
+    said: str
+    corrected: tuple[Statement, ...] = ()
+    id: str | None = None  # if it differs from that of the rule
+
+
+class Rule(NamedTuple):
+    """`id` is the name of the rule, `diagnosis` the S3H id that a run reports for this mistake."""
+
+    id: str
+    diagnosis: str
+    who: str
+    find: Callable[[Statement, Scope], Problem | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One mistake in one statement. `statement` is its Sid or its number ("#2"); "" for the whole document."""
+
+    rule: str
+    diagnosis: str
+    who: str
+    statement: str
+    text: str
+    said: str
+    corrected: tuple[Statement, ...] = ()

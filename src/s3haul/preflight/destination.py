@@ -18,37 +18,39 @@ FEWEST_FILES = 256
 
 
 @dataclass(frozen=True, slots=True)
-class PlaceResult:
+class DestinationResult:
     """The line of the report, and the problems that were found."""
 
     step: StepResult
-    troubles: tuple[ErrorSummary, ...]
+    problems: tuple[ErrorSummary, ...]
 
 
-def look_at(
+def check_destination(
     where: DestinationOptions, listed: Sequence[ObjectRef], *, base: str, complete: bool
-) -> PlaceResult:
+) -> DestinationResult:
     """Test the destination of a run. `listed` are the objects that were listed; `complete` if these are all."""
     try:
         trial = try_out(where.root, force=where.force)
         missing = _missing(where, listed, base)
     except DestinationError as error:
-        return PlaceResult(StepResult(Step.DESTINATION, False, error.message), (ErrorSummary.of(error),))
+        return DestinationResult(
+            StepResult(Step.DESTINATION, False, error.message), (ErrorSummary.of(error),)
+        )
     room = SpaceEstimate(trial.free.bytes, trial.free.inodes)
     room.need(sum(ref.size for ref in missing), len(missing))
-    troubles = tuple(_troubles(where, listed, trial, room))
+    problems = tuple(_problems(where, listed, trial, room))
     text = f"files can be written and renamed in {trial.place}; {human_bytes(trial.free.bytes)} are free"
     if missing:
         text += f", {human_bytes(room.needed_bytes)}{'' if complete else ' or more'} are needed"
-    return PlaceResult(StepResult(Step.DESTINATION, not troubles, text), troubles)
+    return DestinationResult(StepResult(Step.DESTINATION, not problems, text), problems)
 
 
-def _troubles(
+def _problems(
     where: DestinationOptions, listed: Sequence[ObjectRef], trial: Trial, room: SpaceEstimate
 ) -> Iterable[ErrorSummary]:
     if warning := room.warning():
         yield ErrorSummary("S3H-DST-02", warning)
-    if trial.folds_case and (pairs := _same_but_for_case(listed)):
+    if trial.folds_case and (pairs := _differ_only_in_case(listed)):
         message = f"{where.root} does not distinguish upper and lower case, and {pairs} listed keys differ only in that."
         yield ErrorSummary("S3H-DST-10", message)
     for sentence in trial.limitations:
@@ -73,6 +75,6 @@ def _exists(tree: Tree, name: str | None, ref: ObjectRef, base: str) -> bool:
     return found is not None and found.is_regular and found.size == ref.size
 
 
-def _same_but_for_case(listed: Iterable[ObjectRef]) -> int:
+def _differ_only_in_case(listed: Iterable[ObjectRef]) -> int:
     keys = [ref.key for ref in listed]
     return len(keys) - len({key.casefold() for key in keys})

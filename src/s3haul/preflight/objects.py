@@ -1,16 +1,26 @@
-"""The steps of the objects: one object in detail, then a sample of all."""
+"""The steps of the objects: one object in detail, then the first byte of a sample of all.
 
-from collections.abc import Sequence
+If a byte is refused, the headers are requested too, because the encryption helps to find the cause. The sample covers
+the whole range of keys, with few pages of the listing.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from s3haul.core.sampling import jumps, representative
 from s3haul.core.text import human_bytes
-from s3haul.diagnose.evidence import Step, grouped
+from s3haul.diagnose.evidence import Sample, Step, grouped
 from s3haul.diagnose.symptoms import RequestKind
-from s3haul.errors import StoreError
+from s3haul.errors import Fault, SourceError, StoreError
 from s3haul.models import ListPage, ObjectMeta, ObjectRef
-from s3haul.preflight.sample import ask_for, choose, first_byte, spread_keys
-from s3haul.preflight.state import CheckState
-from s3haul.store.protocol import ObjectStore
+from s3haul.preflight.state import CheckState, ProbeRetry
+from s3haul.probes import Probes
+from s3haul.store.protocol import GetRequest, ObjectStore, OnData
+
+PAGES = 16
+AT_A_TIME = 16
+OWNERS = 8  # refused objects whose owner is requested, and the same number of readable ones
 
 
 async def read_objects(state: CheckState, store: ObjectStore, page: ListPage) -> None:
@@ -22,8 +32,8 @@ async def read_objects(state: CheckState, store: ObjectStore, page: ListPage) ->
         state.say(Step.READ, None, "the filters exclude all objects in the part of the listing that was read")
         return
     await _read_one(state, store, listed)
-    chosen = choose(listed, state.suspects, state.sample_size)
-    samples = await ask_for(state.retry, store, state.probes, chosen)
+    chosen = choose_sample(listed, state.suspects, state.sample_size)
+    samples = await read_samples(state.retry, store, state.probes, chosen)
     state.evidence = replace(
         state.evidence, samples=samples, complete=complete and len(samples) == len(listed)
     )
@@ -57,6 +67,134 @@ async def _head(
 ) -> ObjectMeta | None:
     """The headers, or None if the request is refused."""
     try:
-        return await state.retry.ask(RequestKind.OBJECT, lambda: store.head(key, checksums=checksums))
+        return await state.retry.call(RequestKind.OBJECT, lambda: store.head(key, checksums=checksums))
     except StoreError:
         return None
+
+
+async def first_object(retry: ProbeRetry, store: ObjectStore, key: str) -> ListPage:
+    """The single object that the source names, as a page of a listing. A refusal is reported later, when it is read."""
+    try:
+        meta = await retry.call(RequestKind.OBJECT, lambda: store.head(key))
+    except StoreError:
+        entry = ObjectRef(key, 1, "", 0.0)
+    else:
+        entry = meta.ref(key)
+    return ListPage((entry,), truncated=False, token=None, key_count=1)
+
+
+async def spread_keys(
+    retry: ProbeRetry, store: ObjectStore, prefix: str, page: ListPage
+) -> tuple[tuple[ObjectRef, ...], bool]:
+    """Objects from the whole range of the listing, with at most `PAGES` pages, and whether these are all."""
+    if not page.truncated:
+        return page.entries, True
+    found = {ref.key: ref for ref in page.entries}
+    ahead = list(jumps(prefix, page.entries[-1].key))
+    for _ in range(PAGES - 1):
+        if not ahead:
+            break
+        after = ahead.pop(0)
+        following = await retry.call(
+            RequestKind.LISTING,
+            lambda after=after: store.list_page(prefix, start_after=after),  # type: ignore[misc]
+        )
+        found |= {ref.key: ref for ref in following.entries}
+        if following.entries and following.truncated:
+            ahead = [*jumps(prefix, following.entries[-1].key), *ahead]
+    return tuple(found[key] for key in sorted(found)), False
+
+
+def choose_sample(listed: Sequence[ObjectRef], suspects: Sequence[str], count: int) -> list[ObjectRef]:
+    """`count` of the listed objects, and the suspects, even if only their key is known."""
+    chosen = {ref.key: ref for ref in representative(listed, count, _kind)}
+    known = {ref.key: ref for ref in listed}
+    chosen |= {key: known.get(key) or ObjectRef(key, 1, "", 0.0) for key in suspects}
+    return [chosen[key] for key in sorted(chosen)]
+
+
+def _kind(ref: ObjectRef) -> tuple[str, str]:
+    return ref.key.rpartition("/")[0], ref.storage_class
+
+
+async def read_samples(
+    retry: ProbeRetry, store: ObjectStore, probes: Probes, chosen: Sequence[ObjectRef]
+) -> tuple[Sample, ...]:
+    """Read the first byte of each of these objects. Results in the same order."""
+    turn = asyncio.Semaphore(AT_A_TIME)
+
+    async def one(ref: ObjectRef) -> Sample:
+        async with turn:
+            return await _read_sample(retry, store, ref)
+
+    samples = await asyncio.gather(*[one(ref) for ref in chosen])
+    return await _with_owners(probes, samples)
+
+
+async def _read_sample(retry: ProbeRetry, store: ObjectStore, ref: ObjectRef) -> Sample:
+    if ref.archived:
+        return Sample(key=ref.key, size=ref.size, storage_class=ref.storage_class, archived=True)
+    read, meta = await first_byte(retry, store, ref)
+    head: Fault | None = None
+    if meta is None:
+        try:
+            meta = await retry.call(RequestKind.OBJECT, lambda: store.head(ref.key))
+        except StoreError as error:
+            head = error.fault
+    return Sample(
+        key=ref.key,
+        size=ref.size,
+        storage_class=ref.storage_class,
+        read=read,
+        head=head,
+        kms_key=meta.kms_key_id if meta else "",
+        bucket_key=meta.bucket_key if meta else False,
+    )
+
+
+class _HeadersSeenError(Exception):
+    """Aborts a request after its headers: the body is not needed."""
+
+    def __init__(self, meta: ObjectMeta) -> None:
+        super().__init__()
+        self.meta = meta
+
+
+def _only_headers(meta: ObjectMeta) -> OnData:
+    raise _HeadersSeenError(meta)
+
+
+async def first_byte(
+    retry: ProbeRetry, store: ObjectStore, ref: ObjectRef
+) -> tuple[Fault | None, ObjectMeta | None]:
+    """GET of one byte. An empty object has none, so it is fetched without a range."""
+    request = GetRequest(ref.key, if_match=ref.etag or None, byte_range=(0, 0) if ref.size else None)
+
+    async def once() -> ObjectMeta:
+        try:
+            return await store.load(request, _only_headers)
+        except _HeadersSeenError as seen:
+            return seen.meta
+
+    try:
+        return None, await retry.call(RequestKind.OBJECT, once)
+    except StoreError as error:
+        return error.fault, None
+
+
+async def _with_owners(probes: Probes, samples: Iterable[Sample]) -> tuple[Sample, ...]:
+    """Add the owners of a few refused and a few readable objects, if a refusal has no known cause."""
+    found = list(samples)
+    refused = [n for n, one in enumerate(found) if one.head is not None]
+    readable = [n for n, one in enumerate(found) if one.read is None and not one.archived]
+    if refused and readable:
+        for number in (*refused[:OWNERS], *readable[:OWNERS]):
+            found[number] = replace(found[number], owner=await _owner(probes, found[number].key))
+    return tuple(found)
+
+
+async def _owner(probes: Probes, key: str) -> str:
+    try:
+        return await probes.owner_of(key)
+    except (StoreError, SourceError):
+        return ""

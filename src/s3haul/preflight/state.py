@@ -1,17 +1,62 @@
-"""The state of one check: its input, its report, its evidence so far. Sends nothing itself."""
+"""The state of one check: its input, its report, its evidence so far, and the retries of its requests."""
 
+import asyncio
+import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
+from s3haul.core.retry import Move, RetryLimits, RetryState, decide
 from s3haul.diagnose.evidence import Evidence, Step, StepResult
+from s3haul.diagnose.symptoms import RequestKind, diagnosis_id
+from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import ObjectRef
 from s3haul.options import SourceOptions
-from s3haul.preflight.retry import ProbeRetry
 from s3haul.probes import Probes
+
+T = TypeVar("T")
+LIMITS = RetryLimits(attempts=4, budget=10.0)
 
 SAMPLES = 200
 Report = Callable[[StepResult], None]
+_THROTTLED = frozenset({"S3H-S3-11", "S3H-KMS-08"})
+
+
+class ProbeRetry:
+    """Sends requests with retries. `slowed` collects the ids of throttling that occurred."""
+
+    def __init__(
+        self,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.slowed: set[str] = set()
+        self._jitter = jitter
+        self._sleep = sleep
+
+    async def call(self, request: RequestKind, once: Callable[[], Awaitable[T]]) -> T:
+        """The result of `once`. Raises `StoreError` with the last error."""
+        attempt, spent, invalid = 0, 0.0, 0
+        while True:
+            attempt += 1
+            try:
+                return await once()
+            except StoreError as error:
+                fault = error.fault
+                invalid += fault.kind in {FaultKind.PROTOCOL, FaultKind.CHECKSUM}
+                effort = RetryState(attempt, spent, integrity_failures=invalid)
+                action = decide(fault, effort, LIMITS, self._jitter())
+                if action.move not in {Move.RETRY, Move.WAIT}:
+                    raise
+            self._note_throttling(fault, request)
+            await self._sleep(action.delay)
+            spent += action.delay
+
+    def _note_throttling(self, fault: Fault, request: RequestKind) -> None:
+        row = diagnosis_id(fault, request)
+        if row in _THROTTLED:
+            self.slowed.add(row)
 
 
 @dataclass(slots=True)

@@ -4,10 +4,19 @@ from dataclasses import replace
 
 from s3haul.diagnose.causes import Finding
 from s3haul.diagnose.evidence import Evidence
-from s3haul.diagnose.trust import principal_of
 from s3haul.options import SourceOptions
-from s3haul.policies import documents
-from s3haul.policies.documents import Grant, Statement
+from s3haul.policies.documents import (
+    CALLER_SID,
+    DECRYPT_SID,
+    KEY_SID,
+    LIST_SID,
+    READ_SID,
+    TRUST_SID,
+    Grant,
+    Statement,
+    documents,
+)
+from s3haul.policies.names import principal_of
 
 # Placeholders, for `s3haul help ID`.
 EXAMPLE = Grant(
@@ -17,33 +26,29 @@ EXAMPLE = Grant(
     bucket="BUCKET",
     key_arns=("arn:aws:kms:REGION:111111111111:key/KEY-ID",),
 )
-# For each row: the document, and the Sid of the statement in it.
-_OF_ROW = {
-    "S3H-STS-03": ("trust_policy", documents.TRUST_SID),
-    "S3H-STS-04": ("caller_policy", documents.CALLER_SID),
-    "S3H-STS-05": ("trust_policy", documents.TRUST_SID),
-    "S3H-STS-06": ("trust_policy", documents.TRUST_SID),
-    "S3H-STS-13": ("trust_policy", documents.TRUST_SID),
-    "S3H-S3-02": ("role_policy", documents.LIST_SID),
-    "S3H-S3-03": ("role_policy", documents.LIST_SID),
-    "S3H-S3-04": ("role_policy", documents.READ_SID),
-    "S3H-S3-05": ("role_policy", documents.LIST_SID),
-    "S3H-KMS-01": ("role_policy", documents.DECRYPT_SID),
-    "S3H-KMS-02": ("key_policy", documents.KEY_SID),
-    "S3H-KMS-03": ("key_policy", documents.KEY_SID),
-    "S3H-KMS-05": ("role_policy", documents.DECRYPT_SID),
-    "S3H-KMS-06": ("role_policy", documents.DECRYPT_SID),
+# The Sid of the statement, for each row.
+_SIDS = {
+    "S3H-STS-03": TRUST_SID,
+    "S3H-STS-04": CALLER_SID,
+    "S3H-STS-05": TRUST_SID,
+    "S3H-STS-06": TRUST_SID,
+    "S3H-STS-13": TRUST_SID,
+    "S3H-S3-02": LIST_SID,
+    "S3H-S3-03": LIST_SID,
+    "S3H-S3-04": READ_SID,
+    "S3H-S3-05": LIST_SID,
+    "S3H-KMS-01": DECRYPT_SID,
+    "S3H-KMS-02": KEY_SID,
+    "S3H-KMS-03": KEY_SID,
+    "S3H-KMS-05": DECRYPT_SID,
+    "S3H-KMS-06": DECRYPT_SID,
 }
 
 
 def statement_of(row: str, grant: Grant) -> Statement | None:
     """The statement that is missing; None for rows that a statement cannot fix."""
-    if row not in _OF_ROW:
-        return None
-    name, sid = _OF_ROW[row]
-    document = getattr(documents.documents(grant), name)
-    found = document["Statement"] if document else []
-    return next((one for one in found if one["Sid"] == sid), None)
+    statements = (one for made in documents(grant).values() for one in made["Statement"])
+    return next((one for one in statements if one["Sid"] == _SIDS.get(row)), None)
 
 
 def with_statements(

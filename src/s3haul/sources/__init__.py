@@ -1,10 +1,10 @@
-"""Where the names of the objects come from, if not from the bucket's listing: key lists, manifests, inventories.
+"""Lists that name the objects, in place of the bucket's listing: key lists, manifests, inventories.
 
-Readers of files that others wrote. They ask S3 for nothing, and believe nothing but the form: that an object is
-there, and what it is, the engine finds out.
+These modules read files of other programs. They send no requests, and check only the form of a list: the engine checks
+whether an object exists, and its properties.
 """
 
 from s3haul.sources.reading import KeyLists, RowSource, Unread
-from s3haul.sources.rows import ObjectRow, SortedRows, wrong
+from s3haul.sources.rows import ObjectRow, SortedRows
 
-__all__ = ["KeyLists", "ObjectRow", "RowSource", "SortedRows", "Unread", "wrong"]
+__all__ = ["KeyLists", "ObjectRow", "RowSource", "SortedRows", "Unread"]

@@ -1,7 +1,7 @@
 """Lists that s3haul wrote itself: the manifest of an earlier run, and the plan of a dry run. Both are JSON lines.
 
-A plan begins with a line about the whole of it, and ends with one that counts its objects, so that half a plan is
-not executed. A version in it is one that was asked for; that of a manifest only says what was fetched.
+The first line of a plan has its bucket and prefix. The last one has the number of its objects, so that an incomplete
+plan is not executed. A plan requests the versions that it names; a manifest only says which versions were fetched.
 """
 
 import json
@@ -11,33 +11,37 @@ from typing import Any, BinaryIO
 from s3haul.models import ObjectRef
 from s3haul.sources import fields
 from s3haul.sources.key_list import text_lines
-from s3haul.sources.rows import ObjectRow, wrong
+from s3haul.sources.rows import ObjectRow, list_error
 
-PLAN = 1  # the version of the form
+PLAN = 1  # the version of the format
 
 
 def rows(file: BinaryIO, name: str) -> Iterator[ObjectRow]:
-    """The objects of a manifest, whatever became of them."""
+    """The objects of a manifest, in any state."""
     for number, line in _objects(file, name):
         yield _row(line, f"{name}, line {number:,}", versions=False)
 
 
 def plan_rows(file: BinaryIO, name: str, bucket: str, prefix: str) -> Iterator[ObjectRow]:
-    """The objects of a plan. Raises `SourceError` unless it is one of this bucket and prefix, and whole."""
+    """The objects of a plan. Raises `SourceError` if it is incomplete, or of another bucket or prefix."""
     found, end = 0, None
     for number, line in _objects(file, name):
         where = f"{name}, line {number:,}"
         if number == 1:
             _check_plan(line, where, bucket, prefix)
         elif end is not None:
-            raise wrong(where, "the plan goes on behind its end")
+            raise list_error(where, "the plan continues after its last line")
         elif "end_of_plan" in line:
             end = line["end_of_plan"]
         else:
             found += 1
             yield _row(line, where, versions=True)
     if end != found:
-        raise wrong(name, f"the plan is cut off: {found:,} objects, and no line that says so", hint=_AGAIN)
+        raise list_error(
+            name,
+            f"the plan is incomplete: it has {found:,} objects, but its last line does not say so",
+            hint=_AGAIN,
+        )
 
 
 def plan_head(bucket: str, prefix: str) -> str:
@@ -46,7 +50,7 @@ def plan_head(bucket: str, prefix: str) -> str:
 
 
 def plan_end(count: int) -> str:
-    """The last line, behind so many objects."""
+    """The last line, after so many objects."""
     return json.dumps({"end_of_plan": count})
 
 
@@ -69,10 +73,10 @@ _AGAIN = "write it again: s3haul cp SOURCE DEST --dryrun --save-plan FILE"
 
 def _check_plan(head: dict[str, Any], where: str, bucket: str, prefix: str) -> None:
     if head.get("s3haul_plan") != PLAN:
-        raise wrong(where, f"this is no plan of version {PLAN}", hint=_AGAIN)
+        raise list_error(where, f"this is not a plan of version {PLAN}", hint=_AGAIN)
     if (head.get("bucket"), head.get("prefix")) != (bucket, prefix):
         planned = f"s3://{head.get('bucket')}/{head.get('prefix')}"
-        raise wrong(where, f"the plan is one for {planned[:200]!a}", hint="give that as the source")
+        raise list_error(where, f"the plan is for {planned[:200]!a}", hint="give that as the source")
 
 
 def _objects(file: BinaryIO, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -80,9 +84,9 @@ def _objects(file: BinaryIO, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
         try:
             found = json.loads(line)
         except (ValueError, RecursionError):
-            raise wrong(f"{name}, line {number:,}", "the line is no JSON object") from None
+            raise list_error(f"{name}, line {number:,}", "the line is not a JSON object") from None
         if not isinstance(found, dict):
-            raise wrong(f"{name}, line {number:,}", "the line is no JSON object")
+            raise list_error(f"{name}, line {number:,}", "the line is not a JSON object")
         yield number, found
 
 
@@ -91,11 +95,11 @@ def _row(line: dict[str, Any], where: str, *, versions: bool) -> ObjectRow:
         modified = line.get("last_modified")
         return ObjectRow(
             fields.key(str(line.get("key") or ""), encoded=False),
-            fields.word(line.get("version_id"), "version") if versions else "",
+            fields.short_text(line.get("version_id"), "version") if versions else "",
             fields.size(line.get("size")),
             fields.etag(line.get("etag")),
-            float(modified) if isinstance(modified, int | float) else fields.moment(modified),
-            fields.word(line.get("storage_class"), "storage class"),
+            float(modified) if isinstance(modified, int | float) else fields.timestamp(modified),
+            fields.short_text(line.get("storage_class"), "storage class"),
         )
     except ValueError as error:
-        raise wrong(where, str(error)) from None
+        raise list_error(where, str(error)) from None

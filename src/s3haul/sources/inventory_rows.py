@@ -1,7 +1,7 @@
-"""The rows of one data file of an inventory, read in bounded memory: CSV by the standard library, the others by theirs.
+"""The rows of one data file of an inventory, read in bounded memory: CSV, Parquet, ORC.
 
-A row is the latest version of an object that is no delete marker; the others are counted. Files that unpack to far more
-than an inventory does are refused. All raise ValueError for what is no inventory of this bucket.
+Rows of old versions and of delete markers are only counted. Files that unpack to far more than an inventory can are
+refused. All functions raise ValueError for data that is not an inventory of this bucket.
 """
 
 import gzip
@@ -17,9 +17,9 @@ from s3haul.sources.key_list import csv_rows
 from s3haul.sources.reading import Unread
 from s3haul.sources.rows import ObjectRow
 
-MOST_UNPACKED = 200  # times the file's size; a row has an ETag, which hardly shrinks
+MOST_UNPACKED = 200  # times the file's size; a row has an ETag, which hardly compresses
 SPARE = 1 << 20  # bytes that any file may unpack to
-MOST_ROWS = 8  # for a byte, beyond the first 100,000
+MOST_ROWS = 8  # per byte, in addition to 100,000
 LARGEST_GROUP = 1 << 30  # bytes of a row group
 BATCH = 1024  # rows
 _WANTED = frozenset(
@@ -31,12 +31,12 @@ Cells = Mapping[str, Any]
 
 
 def plain(name: str) -> str:
-    """A column's name in the one spelling used here: the forms write VersionId and version_id."""
+    """The normalised name of a column: the formats write VersionId and version_id."""
     return name.strip().replace("_", "").lower()
 
 
 def rows(path: Path, form: str, columns: tuple[str, ...], bucket: str, unread: Unread) -> Iterator[ObjectRow]:
-    """Raises `UsageError` where the reader of the form is not installed."""
+    """The rows of a file. Raises `UsageError` if the library for its format is not installed."""
     match form:
         case "CSV":
             found = _csv(path, columns)
@@ -54,7 +54,7 @@ def rows(path: Path, form: str, columns: tuple[str, ...], bucket: str, unread: U
 
 
 def _row(cells: Cells, bucket: str, unread: Unread, *, encoded: bool) -> ObjectRow | None:
-    fields.own_bucket(_text(cells.get("bucket")), bucket)
+    fields.check_bucket(_text(cells.get("bucket")), bucket)
     if not _flag(cells.get("islatest"), usual=True):
         unread.old_versions += 1
         return None
@@ -66,8 +66,8 @@ def _row(cells: Cells, bucket: str, unread: Unread, *, encoded: bool) -> ObjectR
         "",
         fields.size(cells.get("size")),
         fields.etag(cells.get("etag")),
-        fields.moment(cells.get("lastmodifieddate")),
-        fields.word(cells.get("storageclass"), "storage class"),
+        fields.timestamp(cells.get("lastmodifieddate")),
+        fields.short_text(cells.get("storageclass"), "storage class"),
     )
 
 
@@ -84,7 +84,7 @@ def _flag(value: object, *, usual: bool) -> bool:
 
 
 class _Unpacking(io.RawIOBase):
-    """A gzip file that ends in an error where it unpacks to too much."""
+    """A gzip file that raises ValueError if it unpacks to too many bytes."""
 
     def __init__(self, path: Path) -> None:
         self._left = path.stat().st_size * MOST_UNPACKED + SPARE
@@ -121,7 +121,7 @@ def _csv(path: Path, columns: tuple[str, ...]) -> Iterator[Cells]:
 
 def _parquet(path: Path) -> Iterator[Cells]:
     try:
-        import pyarrow as pa  # noqa: PLC0415 - of an extra
+        import pyarrow as pa  # noqa: PLC0415 - an extra
         from pyarrow import parquet  # noqa: PLC0415 - same
     except ImportError:
         raise _not_installed("Parquet") from None
@@ -138,7 +138,7 @@ def _parquet(path: Path) -> Iterator[Cells]:
 
 
 def _check_groups(metadata: Any, size: int) -> None:
-    """By what the file says of itself, before anything of it is unpacked."""
+    """Check the sizes in the metadata, before anything is unpacked."""
     groups = [metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups)]
     if sum(groups) > size * MOST_UNPACKED + SPARE or max(groups, default=0) > LARGEST_GROUP:
         raise ValueError(f"it unpacks to {sum(groups):,} bytes, far more than its size")
@@ -146,7 +146,7 @@ def _check_groups(metadata: Any, size: int) -> None:
 
 
 def _check_count(count: int, size: int) -> None:
-    """Rows that are all alike take no room, and objects are not alike."""
+    """Refuse more rows than different objects can have in a file of this size."""
     if count > size * MOST_ROWS + 100_000:
         raise ValueError(f"{count:,} rows are far more than fit into {size:,} bytes")
 
@@ -170,7 +170,7 @@ def _orc(path: Path) -> Iterator[Cells]:
 
 
 def _wanted(names: Any) -> dict[str, str]:
-    """Of the columns of a file those that are read, with the names that they have here."""
+    """The columns of a file that are read, with their normalised names."""
     wanted = {name: plain(name) for name in names if plain(name) in _WANTED}
     if not {"bucket", "key"} <= set(wanted.values()) or len(set(wanted.values())) != len(wanted):
         raise ValueError("its columns lack bucket or key, or name one twice")

@@ -1,6 +1,6 @@
-"""From a list's file to rows: the seam between the readers here and the engine that asks for rows.
+"""Opens the file of a list and returns its rows: the interface between the parsers here and the engine.
 
-Rows come in chunks, each read in one hop to a thread, so that a run can end while millions are still to come.
+Rows are returned in chunks, each read in a thread, so that a run can end before all are read.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -10,7 +10,7 @@ from typing import BinaryIO, Protocol
 
 from s3haul.errors import SourceError
 from s3haul.options import ListForm, ObjectList
-from s3haul.sources import batch_report, haul_manifest, key_list
+from s3haul.sources import haul_manifest, key_list
 from s3haul.sources.rows import ObjectRow
 from s3haul.threads import in_thread
 
@@ -19,8 +19,8 @@ CHUNK = 10_000
 
 @dataclass(slots=True)
 class Unread:
-    """Rows of a list that name nothing to copy, counted: keys that lie elsewhere than below the source, delete
-    markers, versions that are not the latest, tasks of a report that failed."""
+    """The numbers of rows that are not copied: keys outside the source's prefix, delete markers, old versions, failed
+    tasks of a report."""
 
     outside: int = 0
     delete_markers: int = 0
@@ -29,14 +29,14 @@ class Unread:
 
 
 class RowSource(Protocol):
-    """Some list, opened. `unread` counts on while it is read."""
+    """A list. `unread` grows while it is read."""
 
     @property
     def unread(self) -> Unread: ...
 
     @property
     def name(self) -> str:
-        """What it is called in messages."""
+        """Its name in messages."""
         ...
 
     def chunks(self) -> AsyncIterator[Sequence[ObjectRow]]:
@@ -79,18 +79,18 @@ class KeyLists:
             case ListForm.CSV:
                 return key_list.table(file, self.name, bucket, encoded=objects.encoded is not False)
             case ListForm.BATCH_REPORT:
-                return batch_report.rows(file, self.name, bucket, self._failed)
+                return key_list.report_rows(file, self.name, bucket, self._failed)
             case ListForm.MANIFEST:
                 return haul_manifest.rows(file, self.name)
             case ListForm.PLAN:
                 return haul_manifest.plan_rows(file, self.name, bucket, self._prefix)
             case ListForm.INVENTORY:
-                raise AssertionError("an inventory is no single file")
+                raise AssertionError("an inventory has several files")
 
     def _failed(self) -> None:
         self.unread.failed_tasks += 1
 
 
 def chunked(rows: Iterator[ObjectRow]) -> Callable[[], list[ObjectRow]]:
-    """The next rows, a chunk at a call; none at the end."""
+    """A function that returns the next chunk of rows at each call; an empty one at the end."""
     return lambda: list(islice(rows, CHUNK))

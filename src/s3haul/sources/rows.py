@@ -1,7 +1,7 @@
-"""What a list says of one object, and all rows of a list in the order of their keys, on disk.
+"""One row of a list, and all rows of a list in the order of their keys, on disk.
 
-A list comes in any order and in any size; the engine needs keys in the order of S3. So rows go into a temporary
-database without a name, which SQLite sorts within bounded memory and removes with the process (TMPDIR says where).
+A list may have any order and any size; the engine needs the keys in the order of S3. So the rows are stored in a
+temporary database in TMPDIR, which SQLite sorts in bounded memory and removes at the end of the process.
 """
 
 import contextlib
@@ -17,9 +17,9 @@ LONGEST_KEY = 1024  # bytes of UTF-8; S3 allows no more
 
 
 class ObjectRow(NamedTuple):
-    """One object as a list names it. What the list does not tell is None, or "": then S3 is asked.
+    """One object of a list. Properties that the list does not have are None or "": then they are requested from S3.
 
-    `version_id` is given only where this very version is wanted. `etag` has its quotes.
+    `version_id` is set only if this version is requested. `etag` has its quotes.
     """
 
     key: str
@@ -31,19 +31,19 @@ class ObjectRow(NamedTuple):
 
     @property
     def complete(self) -> bool:
-        """Whether it says all that a listing says."""
+        """Whether it has all properties that a listing has."""
         return self.size is not None and bool(self.etag and self.storage_class and self.last_modified)
 
 
-def wrong(where: str, what: str, *, hint: str | None = None) -> SourceError:
-    """A list that cannot be used: in which file and line, and why."""
+def list_error(where: str, what: str, *, hint: str | None = None) -> SourceError:
+    """The error for a list that cannot be used: `where` is its file and line."""
     return SourceError(
-        f"{where}: {what}.", hint=hint or "s3haul help sources tells what a list looks like", id="S3H-S3-23"
+        f"{where}: {what}.", hint=hint or "s3haul help sources describes the forms of lists", id="S3H-S3-23"
     )
 
 
 class SortedRows:
-    """Take all rows, then give them back in pages. For one thread at a time."""
+    """Stores all rows, then returns them in pages. For one thread at a time."""
 
     def __init__(self) -> None:
         self._connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
@@ -52,37 +52,37 @@ class SortedRows:
         self._connection.execute("CREATE TABLE rows (key, version_id, size, etag, last_modified, class)")
 
     def close(self) -> None:
-        """Remove what is on disk."""
+        """Remove the database."""
         self._connection.close()
 
     def extend(self, rows: Iterable[ObjectRow]) -> None:
-        """Raises `SourceError` where there is no room for them."""
-        with _told():
+        """Add rows. Raises `SourceError` if the disk is full."""
+        with _sqlite_errors():
             self._connection.execute("BEGIN")
             self._connection.executemany("INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?)", rows)
             self._connection.execute("COMMIT")
 
     def pages(self, size: int = PAGE) -> Iterator[list[ObjectRow]]:
-        """By key, each row once; of rows that say the same of a key, the last one."""
-        with _told():
+        """Pages in the order of the keys. Of several rows of the same key and version, only the last one."""
+        with _sqlite_errors():
             found = self._connection.execute("SELECT * FROM rows ORDER BY key, version_id, rowid")
-            held: ObjectRow | None = None
+            last: ObjectRow | None = None
             page: list[ObjectRow] = []
             for row in map(ObjectRow._make, found):
-                if held is not None and (held.key, held.version_id) != (row.key, row.version_id):
-                    page.append(held)
+                if last is not None and (last.key, last.version_id) != (row.key, row.version_id):
+                    page.append(last)
                     if len(page) == size:
                         yield page
                         page = []
-                held = row
-            if held is not None:
-                page.append(held)
+                last = row
+            if last is not None:
+                page.append(last)
             if page:
                 yield page
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
+def _sqlite_errors() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:

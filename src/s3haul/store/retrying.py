@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from s3haul.core.retry import Action, Move, is_throttling, of_kms
-from s3haul.diagnose.run_errors import listing_of, reading_of, run_error
+from s3haul.diagnose.reasons import listing_of, reading_of, run_error
 from s3haul.errors import Fault, S3HaulError, StoreError
 from s3haul.events import Retrying
 from s3haul.models import ListPage, ObjectMeta, PartLayout, VersionPage

@@ -1,7 +1,7 @@
 """Finds the chain of roles that flags and profiles describe, and the credentials at its start.
 
 Pure lookups in the parsed configuration: the roles in the order in which they are assumed, and the source credentials
-that assume the first one. Every `source_profile` is followed. Nothing is fetched here (see `sources`).
+that assume the first one. Every `source_profile` is followed. Nothing is fetched here (see `source_credentials`).
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ class BaseKind(StrEnum):
     CHAIN = "chain"  # botocore's chain of providers: environment, files, SSO, process, container, instance
     PROFILE = "profile"  # one profile; the environment is ignored
     SOURCE = "source"  # a credential_source
-    NOBODY = "nobody"  # no credentials: requests are not signed
+    ANONYMOUS = "anonymous"  # no credentials: requests are not signed
 
 
 class Base(NamedTuple):
@@ -33,7 +33,7 @@ class Base(NamedTuple):
     name: str | None = None
 
     def __str__(self) -> str:
-        if self.kind is BaseKind.NOBODY:
+        if self.kind is BaseKind.ANONYMOUS:
             return "no credentials (requests are not signed)"
         if self.kind is BaseKind.SOURCE:
             return f"credential_source {self.name}"
@@ -53,7 +53,7 @@ def resolve_chain(
 ) -> tuple[tuple[RoleStep, ...], Base]:
     """Roles and base for profile `name`. Raises `ProfileError` S3H-CFG-02 to 04, or as `check_role`."""
     if access.no_sign_request:
-        return (), Base(BaseKind.NOBODY)
+        return (), Base(BaseKind.ANONYMOUS)
     explicit = access.profile
     keys_in_environment = not explicit and bool(environ.get("AWS_ACCESS_KEY_ID"))
     if access.role:
@@ -63,7 +63,7 @@ def resolve_chain(
         elif keys_in_environment:
             roles, base = (), Base(BaseKind.CHAIN)
         else:
-            roles, base = _behind(files, name, explicit)
+            roles, base = _source_of_role(files, name, explicit)
         return (*roles, RoleStep(access.role)), base
     if keys_in_environment or not _has_role(files.profiles.get(name, {})):
         return (), Base(BaseKind.CHAIN, explicit)
@@ -79,7 +79,7 @@ def _with_external_id(step: RoleStep, external_id: str) -> RoleStep:
     return replace(step, role=role)
 
 
-def _behind(files: ConfigFile, name: str, explicit: str | None) -> tuple[tuple[RoleStep, ...], Base]:
+def _source_of_role(files: ConfigFile, name: str, explicit: str | None) -> tuple[tuple[RoleStep, ...], Base]:
     """The credentials that assume the role given by flags: the source of the profile's own role, or the profile."""
     keys = files.profiles.get(name, {})
     if not _has_role(keys):

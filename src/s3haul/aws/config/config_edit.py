@@ -1,7 +1,8 @@
 """Changes the user's AWS configuration file: an edit is planned first, then shown or saved.
 
-Secrets are never written and never shown; of a secret value only the length is shown. `save` keeps a copy of the
-previous version, keeps mode and owner, and replaces the file atomically.
+`plan_role_profile` plans the profile that `s3haul configure` creates, `plan` any change of one profile. Secrets are
+never written and never shown; of a secret value only the length is shown. `save` keeps a copy of the previous version,
+keeps mode and owner, and replaces the file atomically.
 """
 
 import configparser
@@ -10,13 +11,22 @@ import os
 import re
 import stat
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from s3haul.aws.config.config_file import UNUSABLE
+from botocore.session import Session
+
+from s3haul.aws.config import config_file
+from s3haul.aws.config.chain import CREDENTIAL_SOURCES
+from s3haul.aws.config.config_file import UNUSABLE, hidden
 from s3haul.aws.config.config_text import Changes, edited, profile_of
+from s3haul.aws.config.validation import check_role
 from s3haul.errors import DestinationError, ProfileError, UsageError
+from s3haul.options import RoleOptions
+from s3haul.policies.names import check_region
 
 SUFFIX = ".before-s3haul"
 
@@ -53,7 +63,7 @@ def plan(path: Path, profile: str, changes: Changes) -> Edit:
         after = edited(before or "", profile, changes)
     except ValueError:
         raise unsafe from None
-    if not _as_asked(before or "", after, profile, changes):
+    if not _has_only_changes(before or "", after, profile, changes):
         raise unsafe
     return Edit(path, before, after)
 
@@ -94,11 +104,6 @@ def save(edit: Edit) -> Path | None:
     return kept
 
 
-def hidden(value: str) -> str:
-    """The text that is shown in place of a secret value."""
-    return f"({len(value)} characters)"
-
-
 def is_secret(name: str) -> bool:
     """Whether s3haul never writes the value of this option."""
     return _SECRET.fullmatch(name.lower()) is not None
@@ -130,7 +135,7 @@ def _read(path: Path) -> str | None:
         raise ProfileError(f"{path} cannot be read", seen=str(error), id=UNUSABLE) from error
 
 
-def _as_asked(before: str, after: str, profile: str, changes: Changes) -> bool:
+def _has_only_changes(before: str, after: str, profile: str, changes: Changes) -> bool:
     """A second check, with another parser: whether `after` has the changes, and everything else is unchanged."""
     old, new = _parsed(before), _parsed(after)
     mine = [section for section in new if profile_of(section) == profile][-1:]
@@ -139,9 +144,9 @@ def _as_asked(before: str, after: str, profile: str, changes: Changes) -> bool:
     now, was = new.pop(mine[0]), old.pop(mine[0], {})
     for name, value in changes.items():
         outer, _, inner = name.partition(".")
-        held, held_before = now.pop(outer, None), was.pop(outer, None)
+        held, old_value = now.pop(outer, None), was.pop(outer, None)
         if inner:
-            nested, nested_before = _nested(held), _nested(held_before)
+            nested, nested_before = _nested(held), _nested(old_value)
             if nested != nested_before | {inner: value} or None in nested.values():
                 return False
         elif held != value:
@@ -197,3 +202,63 @@ def _replace(target: Path, text: str, like: os.stat_result | None) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+_SOURCES = ("source_profile", "credential_source")
+
+
+class Planned(NamedTuple):
+    """The edit, and `warnings` for the user that do not prevent it."""
+
+    edit: Edit
+    warnings: tuple[str, ...] = ()
+
+
+def plan_role_profile(profile: str, wanted: Mapping[str, str]) -> Planned:
+    """The edit that sets these options of the profile and keeps its other options.
+
+    Raises `UsageError` for contradicting options, `ProfileError` for a file that cannot be used.
+    """
+    files = config_file.read(Session())
+    held = files.profiles.get(profile, {})
+    _check_role_profile(profile, wanted, held)
+    changes: dict[str, str | None] = dict(wanted)
+    for one, other in (_SOURCES, _SOURCES[::-1]):
+        if one in wanted:
+            changes[other] = None  # botocore refuses a profile that has both
+    changes["s3.signature_version"] = "s3v4"
+    path = Path(os.path.expandvars(files.paths[0]))  # as botocore reads it
+    edit = plan(path, profile, changes)
+    source = wanted.get("source_profile")
+    if source in (None, "default", *files.profiles):
+        return Planned(edit)
+    return Planned(
+        edit, (f"the source profile {source!r} does not exist yet; it must contain your own credentials",)
+    )
+
+
+def _check_role_profile(profile: str, wanted: Mapping[str, str], held: Mapping[str, object]) -> None:
+    if all(source in wanted for source in _SOURCES):
+        raise UsageError("--source-profile and --credential-source exclude each other.")
+    if "role_arn" not in {**held, **wanted}:
+        raise UsageError("--role-arn is required, because the profile has no role yet.")
+    if not {*_SOURCES} & {**held, **wanted}.keys():
+        raise UsageError(
+            "The credentials that assume the role are not given.",
+            hint="give --source-profile, or --credential-source on AWS machines",
+        )
+    if wanted.get("source_profile") == profile and "aws_access_key_id" not in held:
+        raise UsageError(f"Profile {profile!r} cannot be its own source, because it has no credentials.")
+    if wanted.get("credential_source", CREDENTIAL_SOURCES[0]) not in CREDENTIAL_SOURCES:
+        raise UsageError(f"--credential-source takes {', '.join(CREDENTIAL_SOURCES)}.")
+    if "region" in wanted:
+        check_region(wanted["region"])
+    check_role(
+        RoleOptions(
+            role_arn=wanted.get("role_arn", str(held.get("role_arn"))),
+            external_id=wanted.get("external_id"),
+            session_name=wanted.get("role_session_name"),
+            duration_seconds=int(wanted.get("duration_seconds", "3600")),
+            mfa_serial=wanted.get("mfa_serial"),
+        )
+    )

@@ -1,22 +1,87 @@
-"""Reads the AWS configuration files with botocore's loader, and looks up profiles and values.
+"""Reads the AWS configuration files with botocore's loader; looks up profiles, values, and where a value is set.
 
-Messages say what is wrong with a file, but never quote its lines, which may contain secrets. `profile` decides about
+Messages say what is wrong with a file, but never quote its lines, which may contain secrets. `settings` decides about
 roles and precedence.
 """
 
 import codecs
 import configparser
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 from botocore.configloader import raw_config_parse
 from botocore.configprovider import ConfiguredEndpointProvider
-from botocore.exceptions import BotoCoreError, ConfigParseError, InvalidConfigError
+from botocore.exceptions import BotoCoreError, ConfigNotFound, ConfigParseError, InvalidConfigError
 from botocore.session import Session
 
+from s3haul.aws.config.config_text import profile_of
 from s3haul.errors import ProfileError
+
+VARIABLES = {
+    "profile": ("AWS_DEFAULT_PROFILE", "AWS_PROFILE"),
+    "region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
+    "endpoint_url": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+    "sts_endpoint_url": ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"),
+    "ca_bundle": ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"),
+}
+
+
+class Origin(StrEnum):
+    """Where a setting comes from."""
+
+    FLAG = "flag"
+    ENVIRONMENT = "environment"
+    PROFILE = "profile"
+    DEFAULT = "default"
+
+
+class Setting(NamedTuple):
+    """One effective value. None means that the default of AWS applies."""
+
+    value: str | None
+    origin: Origin
+
+
+class Place(NamedTuple):
+    """Where the settings of one profile may be: `paths` are the config file and the credentials file."""
+
+    paths: tuple[str, str]
+    profile: str
+    environ: Mapping[str, str] = os.environ
+
+    def of(self, key: str, origin: Origin) -> str:
+        """The flag, the variable, or "FILE [section]" that contains the setting; "" for a default."""
+        match origin:
+            case Origin.FLAG:
+                return "--" + key.replace("_", "-")
+            case Origin.ENVIRONMENT:
+                return next((name for name in VARIABLES[key] if self.environ.get(name)), "")
+            case Origin.PROFILE:
+                return self.section(key) or self.paths[0]
+            case Origin.DEFAULT:
+                return ""
+
+    def section(self, key: str) -> str:
+        return section_of(self.paths, self.profile, key)
+
+
+def section_of(paths: tuple[str, str], profile: str, key: str) -> str:
+    """ "FILE [section]" of a profile's setting. The credentials file has precedence, as in botocore."""
+    config, credentials = paths
+    for path, named in ((credentials, lambda section: section), (config, profile_of)):
+        try:
+            sections = raw_config_parse(path)
+        except ConfigNotFound:
+            continue
+        for section, values in sections.items():
+            if named(section) == profile and key in values:
+                return f"{path} [{section}]"
+    return ""
+
 
 UNUSABLE = "S3H-CFG-07"
 SIGV4 = frozenset({"s3v4", "v4"})
@@ -56,8 +121,13 @@ class ConfigFile:
         return f"profiles that exist in {' and '.join(self.paths)}: {known}"
 
 
+def hidden(value: str) -> str:
+    """The text that is shown in place of a secret value."""
+    return f"({len(value)} characters)"
+
+
 def refuse_directory(path: str, variable: str) -> None:
-    """botocore takes a directory for a file that is not there, and goes on without."""
+    """Raise `ProfileError` for a directory, which botocore silently ignores."""
     if os.path.isdir(path):  # noqa: PTH112 - botocore's paths are text
         raise ProfileError(f"{path} is a directory", hint=f"{variable} names a file", id=UNUSABLE)
 
@@ -71,7 +141,7 @@ def read(session: Session) -> ConfigFile:
     for path, variable in zip(paths, ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), strict=True):
         refuse_directory(path, variable)
     try:
-        everything = tame(session).full_config
+        everything = nest_s3_section(session).full_config
     except ConfigParseError as error:
         # "from None": the original error quotes the line, which may be a secret.
         path = str(error.kwargs.get("path"))
@@ -127,8 +197,8 @@ def s3_value(profile: dict[str, Any], name: str) -> str | None:
     return None if found is None else str(found)
 
 
-def tame(session: Session) -> Session:
-    """Convert `s3 = signature_version = s3v4` on one line to a nested section, as botocore needs it."""
+def nest_s3_section(session: Session) -> Session:
+    """Convert `s3 = signature_version = s3v4` on one line to a nested section, which botocore needs."""
     for profile in session.full_config["profiles"].values():
         value = profile.get("s3")
         if isinstance(value, str):

@@ -1,12 +1,11 @@
-"""Sends the requests of botocore's clients over libcurl: STS, IAM, HeadBucket, credential providers.
+"""The HTTP client of botocore's clients, over libcurl: for STS, IAM, HeadBucket and credential providers.
 
-botocore builds and signs the requests and parses the responses; its hook `before-send` calls this module to send them.
+botocore builds and signs the requests and parses the responses; its event `before-send` calls this module to send them.
 If pycurl is not installed, botocore's own HTTP client sends them. In both cases certificates are verified and redirects
 are refused. Objects and listings are not requested here.
 """
 
 import asyncio
-import re
 import threading
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -14,24 +13,22 @@ from typing import Any, Protocol, TypeVar
 
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import BotoCoreError, HTTPClientError
-from botocore.httpsession import ProxyConfiguration, URLLib3Session, get_cert_path
+from botocore.httpsession import URLLib3Session
 from botocore.parsers import ResponseParserError
-from botocore.utils import get_environ_proxies
 
-from s3haul.aws.endpoints import check_proxy
+from s3haul.aws.endpoints import proxy_for
 from s3haul.errors import Fault, FaultKind
 from s3haul.s3.endpoint import CONNECT_TIMEOUT, REDIRECTS
 from s3haul.s3.web_pages import interception
 from s3haul.threads import shielded
 
-_SOCKS = re.compile(r"socks(4|4a|5|5h)://")
 READ_TIMEOUT = 30
 LONGEST_DOCUMENT = 1 << 20  # bytes
 
 _TRANSIENT = frozenset({FaultKind.CONNECT, FaultKind.STALL, FaultKind.BROKEN})
 
 # What botocore's parsers raise, in addition to their own error, for documents with an unexpected structure.
-UNREADABLE = (LookupError, TypeError, AttributeError, ArithmeticError)
+PARSER_ERRORS = (LookupError, TypeError, AttributeError, ArithmeticError)
 
 T = TypeVar("T")
 
@@ -40,6 +37,14 @@ class RedirectRefused(BotoCoreError):  # type: ignore[misc]  # noqa: N818 - boto
     """The response is a redirect. `kwargs` contains status, location and region."""
 
     fmt = "HTTP {status} redirect to {location!r} refused"
+
+    @classmethod
+    def of(cls, response: Any) -> "RedirectRefused":
+        return cls(
+            status=response.status_code,
+            location=response.headers.get("location", ""),
+            region=response.headers.get("x-amz-bucket-region", ""),
+        )
 
 
 class NoResponse(BotoCoreError):  # type: ignore[misc]  # noqa: N818 - same
@@ -54,13 +59,13 @@ class TransientNoResponse(HTTPClientError):  # type: ignore[misc]  # noqa: N818 
     fmt = "{fault.message}"
 
 
-class Carrier(Protocol):
+class HttpClient(Protocol):
     """Sends one request of botocore, and returns the response, whatever its status."""
 
     def send(self, request: Any) -> AWSResponse: ...
 
 
-class CurlCarrier:
+class CurlHttpClient:
     """Uses one handle, so that requests to the same server share a connection. Thread-safe, one request at a time."""
 
     def __init__(self, authorities: str) -> None:
@@ -84,9 +89,8 @@ class CurlCarrier:
 
         def take(data: bytes) -> int:
             body.extend(data)
-            return (
-                -1 if len(body) > LONGEST_DOCUMENT else len(data)
-            )  # any other number is an error to libcurl
+            # For libcurl, any number but that of the bytes is an error.
+            return -1 if len(body) > LONGEST_DOCUMENT else len(data)
 
         _set_request(pycurl, handle, request)
         handle.setopt(pycurl.HEADERFUNCTION, lines.append)
@@ -142,7 +146,7 @@ class _Body:
         yield self._data
 
 
-class StockCarrier:
+class BotocoreHttpClient:
     """Uses botocore's own HTTP client, if pycurl is not installed."""
 
     def __init__(self, authorities: str) -> None:
@@ -162,35 +166,15 @@ class StockCarrier:
 
 
 @lru_cache(maxsize=4)
-def carrier(authorities: str) -> Carrier:
-    """The carrier that trusts the certificate authorities in this PEM file."""
+def http_client(authorities: str) -> HttpClient:
+    """The client that trusts the certificate authorities in this PEM file."""
     try:
-        return CurlCarrier(authorities)
+        return CurlHttpClient(authorities)
     except ImportError:
-        return StockCarrier(authorities)
+        return BotocoreHttpClient(authorities)
 
 
-def authorities(ca_bundle: str | None) -> str:
-    """The PEM file of the certificate authorities to trust."""
-    path: str = get_cert_path(ca_bundle or True)
-    return path
-
-
-def proxy_for(url: str) -> str:
-    """The URL of the proxy for this address, from the environment, or "". Raises `UsageError`."""
-    proxies = get_environ_proxies(url)
-    scheme = url.partition(":")[0]
-    named = proxies.get(scheme, "")
-    usual = ProxyConfiguration(proxies=proxies).proxy_url_for(url) or ""
-    found: str = (
-        named if _SOCKS.match(named) else usual
-    )  # botocore parses socks5://… wrongly: the scheme as the host
-    if found:
-        check_proxy(named if "://" in named else found, f"{scheme.upper()}_PROXY")
-    return found
-
-
-def carried_by(chosen: Carrier) -> Callable[..., AWSResponse]:
+def request_handler(chosen: HttpClient) -> Callable[..., AWSResponse]:
     """The handler for botocore's event `before-send`."""
 
     def send(request: Any, **_: Any) -> AWSResponse:
@@ -200,11 +184,7 @@ def carried_by(chosen: Carrier) -> Callable[..., AWSResponse]:
         if page := interception(response.status_code, response.headers, response.content):
             raise NoResponse(fault=page)
         if response.status_code in REDIRECTS:
-            raise RedirectRefused(
-                status=response.status_code,
-                location=response.headers.get("location", ""),
-                region=response.headers.get("x-amz-bucket-region", ""),
-            )
+            raise RedirectRefused.of(response)
         return response
 
     return send
@@ -226,7 +206,7 @@ async def call(function: Callable[[], T]) -> T:
         _thread.stopped = stopped
         try:
             return function()
-        except UNREADABLE as error:
+        except PARSER_ERRORS as error:
             raise ResponseParserError(
                 f"the response cannot be parsed ({type(error).__name__}: {error})"
             ) from error

@@ -1,4 +1,4 @@
-"""Maps exceptions of botocore and of the operating system to `errors.Fault`.
+"""Maps exceptions of botocore and of the operating system to `errors.Fault`, and those about settings to `UsageError`.
 
 The only module that classifies botocore's exceptions; `s3.faults` has what needs no SDK. Retries are decided in
 `core.retry`. The mapping uses types, codes and errno, never substrings of messages.
@@ -6,15 +6,17 @@ The only module that classifies botocore's exceptions; `s3.faults` has what need
 
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from botocore import exceptions as boto
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from s3haul.aws.carrier import NoResponse, RedirectRefused, TransientNoResponse
-from s3haul.errors import Fault, FaultKind, S3HaulError
+from s3haul.aws.config.validation import UNUSABLE
+from s3haul.aws.http_client import NoResponse, RedirectRefused, TransientNoResponse
+from s3haul.errors import Fault, FaultKind, S3HaulError, UsageError
 from s3haul.s3.faults import (
     CUT,
     causes,
@@ -26,7 +28,7 @@ from s3haul.s3.faults import (
 )
 
 # What an SDK call may raise for external reasons. ValueError: a field of the response cannot be parsed.
-FOREIGN = (
+BOTO_ERRORS = (
     BotoCoreError,
     ClientError,
     ResponseParserError,
@@ -101,3 +103,45 @@ def _answered(error: ClientError, now: float) -> Fault:
     headers: Mapping[str, str] = metadata.get("HTTPHeaders", {})
     status = int(metadata.get("HTTPStatusCode", 0))
     return service_fault(status, headers, said, now, request_id=str(metadata.get("RequestId") or ""))
+
+
+# What botocore raises about servers, responses and credentials. Anything else is about settings and parameters.
+_NOT_ABOUT_SETTINGS = (
+    NoResponse,
+    RedirectRefused,
+    *(boto.HTTPClientError, boto.ConnectionError, boto.IncompleteReadError, boto.ResponseStreamingError),
+    *(boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError),
+    *(boto.MetadataRetrievalError, boto.SSOError, boto.TokenRetrievalError, boto.ChecksumError),
+)
+
+
+@contextmanager
+def settings_errors(given: Sequence[str] = ()) -> Iterator[None]:
+    """Raise `UsageError` for settings that botocore cannot use. For code that sends nothing.
+
+    `given` are the settings that may be the cause, with their locations."""
+    try:
+        yield
+    except S3HaulError:
+        raise
+    except (BotoCoreError, ValueError, OSError) as error:
+        raise settings_error(error, given) from error
+
+
+def is_settings_error(error: BaseException) -> bool:
+    """Whether a call failed because botocore could not build the request."""
+    return isinstance(error, BotoCoreError) and not isinstance(error, _NOT_ABOUT_SETTINGS)
+
+
+def settings_error(error: BaseException, given: Sequence[str] = ()) -> UsageError:
+    """The error to raise. It may quote botocore's message: botocore quotes no setting that may be secret."""
+    hint = (
+        f"check the source, and these settings: {', '.join(given)}"
+        if given
+        else "s3haul check shows the settings"
+    )
+    return UsageError("a setting or a name cannot be used", hint=hint, seen=_first_line(error), id=UNUSABLE)
+
+
+def _first_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

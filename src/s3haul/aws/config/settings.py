@@ -1,7 +1,7 @@
-"""The effective settings of a run, each with its origin.
+"""The effective settings of a run, and where each comes from: a flag, an environment variable, or a section of a file.
 
 The rules of the AWS CLI apply: a flag has precedence over the environment, the environment over the profile, and an
-explicit `--profile` over access keys in the environment. Nothing is sent; `sources` fetches credentials.
+explicit `--profile` over access keys in the environment. Nothing is sent. Of the External ID only the length is shown.
 """
 
 import os
@@ -11,13 +11,17 @@ from typing import Any
 
 from botocore.session import Session
 
-from s3haul.aws.config import config_file, sdk_settings
+from s3haul.aws.config import config_file
 from s3haul.aws.config.chain import Base, RoleStep, resolve_chain
-from s3haul.aws.config.config_file import ConfigFile
-from s3haul.aws.config.origins import Origin, Place, Setting
-from s3haul.aws.config.validation import check_region
-from s3haul.aws.endpoints import check_endpoint
-from s3haul.aws.tls import tls_context
+from s3haul.aws.config.config_file import VARIABLES, ConfigFile, Origin, Place, Setting, hidden, section_of
+from s3haul.aws.config.validation import (
+    UNUSED,
+    check_region,
+    check_sdk_settings,
+    endpoint_settings,
+    unused_settings,
+)
+from s3haul.aws.endpoints import check_endpoint, tls_context
 from s3haul.core.rate import parse_rate
 from s3haul.errors import ProfileError, S3HaulError, UsageError
 from s3haul.events import Warned
@@ -37,13 +41,13 @@ class Settings:
     sts_endpoint_url: Setting
     ca_bundle: Setting
     base: Base
-    max_attempts: int | None = None
+    max_attempts: int | None = None  # including the first
     max_bandwidth: int | None = None  # bytes a second
     roles: tuple[RoleStep, ...] = ()
     addressing_style: str = "auto"
-    us_east_1_regional: bool = True
-    use_arn_region: bool = True  # whether an access point of another region than the configured one is asked
-    given: tuple[str, ...] = ()  # what decides about endpoints, with its places, for messages
+    us_east_1_regional: bool = True  # whether us-east-1 has its regional host name, as in the AWS CLI
+    use_arn_region: bool = True  # whether an access point may be in another region than the configured one
+    given: tuple[str, ...] = ()  # the settings that affect endpoints, with their locations, for messages
     warnings: tuple[Warned, ...] = ()
 
     @property
@@ -61,7 +65,7 @@ def resolve(access: AccessOptions, environ: Mapping[str, str] = os.environ) -> S
     keys = _keys(files, profile)
     place = Place(files.paths, profile.value or "default", environ)
     config_file.check_signature(place.profile, keys)
-    sdk_settings.check(keys, place)
+    check_sdk_settings(keys, place)
     roles, base = resolve_chain(access, files, place.profile, environ)
     region = _region(access, keys, roles, place)
     endpoint = _endpoint(access, "s3", session, files, place)
@@ -78,13 +82,13 @@ def resolve(access: AccessOptions, environ: Mapping[str, str] = os.environ) -> S
         sts_endpoint_url=_endpoint(access, "sts", session, files, place),
         ca_bundle=_ca_bundle(access, keys, environ),
         base=base,
-        max_attempts=_max_attempts(session),
+        max_attempts=session.get_config_variable("max_attempts"),
         max_bandwidth=_max_bandwidth(keys),
         roles=roles,
         addressing_style=_nested(keys, "addressing_style") or "auto",
-        us_east_1_regional=_us_east_1_regional(keys, environ),
-        given=(*named, *sdk_settings.of_endpoints(keys, place)),
-        use_arn_region=_use_arn_region(keys, environ),
+        us_east_1_regional=_s3_switch("us_east_1_regional_endpoint", keys, environ) != "legacy",
+        given=(*named, *endpoint_settings(keys, place)),
+        use_arn_region=_s3_switch("use_arn_region", keys, environ) != "false",
         warnings=tuple(_warnings(profile, keys, place, files)),
     )
 
@@ -131,24 +135,10 @@ def _nested(keys: dict[str, Any], name: str) -> str:
     return str(section.get(name, "")).lower() if isinstance(section, dict) else ""
 
 
-def _us_east_1_regional(keys: dict[str, Any], environ: Mapping[str, str]) -> bool:
-    """Whether us-east-1 has its regional host name, as in the AWS CLI; false if "legacy" is configured."""
-    name = "us_east_1_regional_endpoint"
-    variable = environ.get("AWS_S3_US_EAST_1_REGIONAL_ENDPOINT")
-    found = variable or keys.get(f"s3_{name}") or _nested(keys, name)
-    return str(found).lower() != "legacy"
-
-
-def _use_arn_region(keys: dict[str, Any], environ: Mapping[str, str]) -> bool:
-    variable = environ.get("AWS_S3_USE_ARN_REGION")
-    found = variable or keys.get("s3_use_arn_region") or _nested(keys, "use_arn_region")
-    return str(found).lower() != "false"
-
-
-def _max_attempts(session: Session) -> int | None:
-    """The number of attempts, including the first, from AWS_MAX_ATTEMPTS or the profile; None if neither is set."""
-    attempts: int | None = session.get_config_variable("max_attempts")
-    return attempts
+def _s3_switch(name: str, keys: dict[str, Any], environ: Mapping[str, str]) -> str:
+    """A setting that may be a variable, a top-level option of the profile, or nested below `s3`; in lower case."""
+    found = environ.get(f"AWS_S3_{name.upper()}") or keys.get(f"s3_{name}") or _nested(keys, name)
+    return str(found).lower()
 
 
 def _max_bandwidth(keys: dict[str, Any]) -> int | None:
@@ -216,5 +206,86 @@ def _warnings(profile: Setting, keys: dict[str, Any], place: Place, files: Confi
         yield Warned(
             f"AWS_ACCESS_KEY_ID is set and overrides AWS_PROFILE={profile.value}; {advice}", "S3H-CFG-06"
         )
-    if sentence := sdk_settings.unused(keys, place, files.everything.get("services")):
-        yield Warned(sentence, sdk_settings.UNUSED)
+    if sentence := unused_settings(keys, place, files.everything.get("services")):
+        yield Warned(sentence, UNUSED)
+
+
+# The option of a profile for each field of a role.
+_ROLE = {
+    "role_arn": "role_arn",
+    "external_id": "external_id",
+    "role_session_name": "session_name",
+    "duration_seconds": "duration_seconds",
+    "mfa_serial": "mfa_serial",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One effective value. `where` is a flag, a variable, or "FILE [section]"; "" for a default."""
+
+    name: str
+    value: str | None
+    origin: Origin
+    where: str = ""
+
+
+def effective(access: AccessOptions, environ: Mapping[str, str] = os.environ) -> list[Row]:
+    """All effective values; roles in the order in which they are assumed. Raises as `resolve`."""
+    settings = resolve(access, environ)
+    files = config_file.read(Session(profile=access.profile))
+    place = Place(files.paths, settings.profile.value or "default", environ)
+    chosen: dict[str, Setting] = {key: getattr(settings, key) for key in VARIABLES}
+    rows = [Row(key, setting.value, *_location(key, setting, place)) for key, setting in chosen.items()]
+    rows.append(_source_row(access, settings, files.paths, environ))
+    for number, step in enumerate(settings.roles, 1):
+        last = number == len(settings.roles)
+        rows += _role_rows(step, files.paths, access.external_id if last else None, environ)
+    return rows
+
+
+def _source_row(
+    access: AccessOptions, settings: Settings, paths: tuple[str, str], environ: Mapping[str, str]
+) -> Row:
+    """The source credentials: given by a flag, by the profile of the first role, or found by botocore."""
+    if access.source_profile and access.source_profile == settings.base.name:
+        return Row("source", str(settings.base), *_given("source_profile", access.source_profile, environ))
+    first = settings.roles[0].profile if settings.roles else None
+    for key in ("source_profile", "credential_source"):
+        section = section_of(paths, first, key) if first else ""
+        if section:
+            return Row("source", str(settings.base), Origin.PROFILE, section)
+    return Row("source", str(settings.base), Origin.DEFAULT)
+
+
+def _given(flag: str, value: str | None, environ: Mapping[str, str]) -> tuple[Origin, str]:
+    """The flag, or the environment variable that was used in place of it."""
+    variable = f"S3HAUL_{flag.upper()}"
+    if value is not None and environ.get(variable) == value:
+        return Origin.ENVIRONMENT, variable
+    return Origin.FLAG, f"--{flag.replace('_', '-')}"
+
+
+def _location(key: str, setting: Setting, place: Place) -> tuple[Origin, str]:
+    if setting.origin is Origin.FLAG:
+        return _given(key, setting.value, place.environ)
+    return setting.origin, place.of(key, setting.origin)
+
+
+def _role_rows(
+    step: RoleStep, paths: tuple[str, str], external_id: str | None, environ: Mapping[str, str]
+) -> Iterator[Row]:
+    for key, attribute in _ROLE.items():
+        value: Any = getattr(step.role, attribute)
+        if value is None:
+            continue
+        shown = hidden(value) if key == "external_id" else str(value)
+        section = section_of(paths, step.profile, key) if step.profile else ""
+        if key == "external_id" and external_id is not None:
+            yield Row(key, shown, *_given(key, external_id, environ))
+        elif step.profile is None and key == "duration_seconds" and value == 3600:
+            yield Row(key, shown, Origin.DEFAULT)
+        elif step.profile is None:
+            yield Row(key, shown, *_given(key, str(value), environ))
+        else:
+            yield Row(key, shown, Origin.PROFILE if section else Origin.DEFAULT, section)

@@ -1,0 +1,164 @@
+"""Finds where a bucket is: its region, its address, and the transport that can read it.
+
+Host, path style and signing region come from botocore's endpoint rules, so that both transports send the same requests
+to the same server. HeadBucket, to find the region, is the only request that is sent here.
+"""
+
+import importlib.util
+import re
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from s3haul.aws import refusals
+from s3haul.aws.clients import s3_client
+from s3haul.aws.config.settings import Settings
+from s3haul.aws.config.validation import UNUSABLE
+from s3haul.aws.endpoints import proxy_for
+from s3haul.aws.faults import BOTO_ERRORS, translate
+from s3haul.aws.http_client import call
+from s3haul.errors import FaultKind, SourceError, UsageError
+from s3haul.options import SourceOptions
+from s3haul.policies.names import Arn
+from s3haul.s3.endpoint import Endpoint, FetchCredentials, parse
+
+_REGION = re.compile(r"[a-z0-9-]{1,40}", re.ASCII)
+
+TRANSPORTS = ("auto", "curl", "sdk")
+
+
+async def bucket_region(
+    settings: Settings, fetch: FetchCredentials, source: SourceOptions
+) -> tuple[str, Any | None]:
+    """The bucket's region, from a header that S3 sends with status 200, 301, 400 and 403. Also the client that sent the
+    request, if it is one of that region.
+
+    The ARN of an access point contains its region, or has none. Directory buckets and most other servers do not send
+    the header: then the configured region is used.
+    """
+    configured = settings.region.value or ""
+    if source.bucket.endswith("--x-s3"):
+        return configured, None
+    arn = Arn.parse(source.bucket)
+    if arn and arn.region not in {"", configured} and not settings.use_arn_region:
+        raise UsageError(
+            f"the access point is in {arn.region}, not in {configured}, and use_arn_region is false",
+            hint=f"name its region, or change one of these: {', '.join(settings.given)}",
+            id=UNUSABLE,
+        )
+    asked = expected_region(settings, source.bucket)
+    found, client = await _ask_region(settings, fetch, source, asked)
+    region = found if arn is None and _REGION.fullmatch(found) else asked
+    return region, client if region == asked else None
+
+
+def expected_region(settings: Settings, bucket: str) -> str:
+    """The region in the ARN of an access point, else the configured one."""
+    arn = Arn.parse(bucket)
+    return (arn.region if arn else "") or settings.region.value or ""
+
+
+async def _ask_region(
+    settings: Settings, fetch: FetchCredentials, source: SourceOptions, region: str
+) -> tuple[str, Any]:
+    request: dict[str, Any] = {"Bucket": source.bucket}
+    if source.expected_bucket_owner:
+        request["ExpectedBucketOwner"] = source.expected_bucket_owner
+    client = s3_client(settings, await fetch(), bucket=source.bucket, region=region)
+    try:
+        answer = await call(lambda: client.head_bucket(**request))
+    except BOTO_ERRORS as error:
+        return _region_of_refusal(error, source.bucket, settings), client
+    return str(answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", "")), client
+
+
+def _region_of_refusal(error: Exception, bucket: str, settings: Settings) -> str:
+    """The region in an error response, or "". Raises `SourceError` if the bucket does not exist or S3 is unreachable.
+
+    Other errors are ignored: the role may lack permission for HeadBucket only. If it lacks more, the listing fails with
+    a better message."""
+    fault = translate(error)
+    if fault.region or fault.code == "PermanentRedirect":
+        return fault.region
+    if fault.kind is not FaultKind.HTTP:
+        raise refusals.unreachable("S3", fault, error, settings.given) from None
+    if fault.status == 404 and not _is_html(error):
+        hint = "check the name; --endpoint-url and the profile's endpoint decide where it is looked for"
+        what = "access point" if bucket.startswith("arn:") else "bucket"
+        raise SourceError(
+            f"the {what} {bucket!r} does not exist", hint=hint, seen=fault.message, id="S3H-S3-01"
+        )
+    return ""
+
+
+def _is_html(error: Exception) -> bool:
+    """Whether the response may be the web page of a proxy. A HEAD has no body to check; the listing will find out."""
+    metadata = getattr(error, "response", {}).get("ResponseMetadata", {})
+    return str(metadata.get("HTTPHeaders", {}).get("content-type", "")).startswith("text/html")
+
+
+class Unsupported(NamedTuple):
+    """The curl transport does not support this bucket. `reason` completes "because ..."."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The transport of a run, and why. `endpoint` is for the curl transport; None for the SDK."""
+
+    transport: str
+    reason: str
+    endpoint: Endpoint | None = None
+    proxy: str = field(default="", repr=False)  # URL, for the curl transport
+
+
+def choose(client: Any, bucket: str, asked: str) -> Choice:
+    """The transport for `bucket`; `asked` is "auto", "curl" or "sdk".
+
+    Raises `UsageError` for another word or an invalid proxy, or if `asked` is "curl" and curl does not support the
+    bucket.
+    """
+    if asked not in TRANSPORTS:
+        raise UsageError(f"no such transport: {asked!r}", hint=f"one of {', '.join(TRANSPORTS)}")
+    found = locate(client, bucket)  # for the SDK too: the rules refuse invalid bucket names
+    proxy = proxy_for(client.meta.endpoint_url)
+    if proxy.startswith("socks") and (asked == "sdk" or not isinstance(found, Endpoint)):
+        raise UsageError("the sdk transport cannot go through a SOCKS proxy", hint="use an HTTP proxy")
+    if asked == "sdk":
+        return Choice("sdk", "it was requested")
+    if isinstance(found, Endpoint):
+        reason = "it supports this bucket" if asked == "auto" else "it was requested"
+        return Choice("curl", reason, found, proxy_for(found.origin))
+    if asked == "curl":
+        hint = "leave out --transport, or use --transport sdk"
+        raise UsageError(f"the curl transport does not support this bucket: {found.reason}", hint=hint)
+    return Choice("sdk", found.reason)
+
+
+def locate(client: Any, bucket: str) -> Endpoint | Unsupported:
+    """The address of `bucket` for a client of botocore. Raises what botocore raises for invalid bucket names."""
+    model = client.meta.service_model.operation_model("ListObjectsV2")
+    # Private, so it depends on the pinned release. The client itself calls it for every request.
+    resolve = client._resolve_endpoint_ruleset  # noqa: SLF001
+    url, _, properties = resolve(model, {"Bucket": bucket}, {})
+    schemes = properties.get("authSchemes") or [{"name": "sigv4", "signingName": "s3"}]
+    unsupported = _signature(schemes[0]) or _missing_library()
+    if unsupported:
+        return Unsupported(unsupported)
+    region = schemes[0].get("signingRegion") or client.meta.region_name
+    return parse(url, region)
+
+
+def _signature(scheme: dict[str, Any]) -> str:
+    name, service = scheme.get("name"), scheme.get("signingName", "s3")
+    if name == "sigv4a":
+        return "a multi-region access point needs Signature Version 4A"
+    if name == "sigv4-s3express":
+        return "a directory bucket needs session credentials of its own"
+    if name != "sigv4" or service != "s3":
+        return f"requests are signed as {name} for {service}"
+    return ""
+
+
+def _missing_library() -> str:
+    return "" if importlib.util.find_spec("pycurl") else "pycurl is not installed"
