@@ -2,7 +2,7 @@
 
 import pytest
 
-from s3haul.core.quantities import parse_moment, parse_size, parse_span
+from s3haul.cli.selection import parse_moment, parse_size, parse_span
 
 NOW = 1_800_000_000.0
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from s3haul.core.sampling import jumps, representative, spread
+from s3haul.preflight.objects import jumps, representative, spread
 
 LAST = "\U0010ffff"
 

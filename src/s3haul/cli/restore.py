@@ -1,13 +1,18 @@
 """`s3haul restore`: prints the commands to restore archived objects, for somebody with that permission. Sends no request."""
 
+import csv
+import io
+import json
+import shlex
 from enum import StrEnum
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
 from s3haul.cli import flags, streams
-from s3haul.core.restores import WAITING, Tiers, batch_line, shell_line
 from s3haul.core.text import human_bytes, human_count
+from s3haul.models import ObjectRef
 
 EPILOG = """\b
 Examples:
@@ -17,6 +22,22 @@ Examples:
 restore.csv is a manifest for S3 Batch Operations (one job for all objects), restore.sh a command of the AWS CLI for
 each. When the objects are restored, the s3haul cp command that skipped them fetches them.
 """
+
+
+# How long a restore takes at most, as S3 documents it, by tier and storage class; "" where the class has no such tier.
+WAITING = {
+    "Bulk": {"GLACIER": "12 hours", "DEEP_ARCHIVE": "48 hours"},
+    "Standard": {"GLACIER": "5 hours", "DEEP_ARCHIVE": "12 hours"},
+    "Expedited": {"GLACIER": "5 minutes", "DEEP_ARCHIVE": ""},
+}
+
+
+class Tiers(StrEnum):
+    """Speed and price of a restore."""
+
+    BULK = "Bulk"
+    STANDARD = "Standard"
+    EXPEDITED = "Expedited"
 
 
 class Formats(StrEnum):
@@ -67,3 +88,19 @@ def restore(
     if not found:
         streams.print_message("No archived object was skipped: there is nothing to restore.")
     return 0
+
+
+def batch_line(bucket: str, ref: ObjectRef) -> str:
+    """A row of a Batch Operations manifest: bucket, encoded key, and the version where one was asked for."""
+    cells = [bucket, quote(ref.plain_key, safe="/"), *([ref.version_id] if ref.version_id else [])]
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(cells)
+    return line.getvalue()
+
+
+def shell_line(bucket: str, ref: ObjectRef, *, days: int, tier: Tiers) -> str:
+    """A command of the AWS CLI for one object."""
+    request = json.dumps({"Days": days, "GlacierJobParameters": {"Tier": tier}})
+    version = ["--version-id", ref.version_id] if ref.version_id else []
+    words = ["aws", "s3api", "restore-object", "--bucket", bucket, "--key", ref.plain_key, *version]
+    return shlex.join([*words, "--restore-request", request])

@@ -12,12 +12,12 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from s3haul.cli.selection_flags import Encodings, ListFormats
 from s3haul.core.filters import Filters, idle
-from s3haul.core.quantities import parse_moment, parse_size, parse_span
 from s3haul.errors import SourceError, UsageError
 from s3haul.events import Warned
 from s3haul.options import Conditions, ListForm, ObjectList, SourceOptions, TransferOptions
@@ -27,6 +27,11 @@ LARGEST_FILE = 16 << 20  # bytes of patterns
 _INCLUDES = frozenset({"--include", "--include-from"})
 # The order of those that come from variables: first what is excluded.
 _ORDER = ("--exclude", "--exclude-from", "--include", "--include-from")
+_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*([kmgtp]?)(?:i?b)?", re.ASCII | re.IGNORECASE)
+_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
+_SPAN = re.compile(r"(?:\d{1,9}(?:\.\d{1,6})?[smhdw])+", re.ASCII)
+_PIECE = re.compile(r"([\d.]+)([smhdw])", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def filters_in_order(argv: Sequence[str], given: Mapping[str, Sequence[str]]) -> Filters:
@@ -257,3 +262,29 @@ def _regex(text: str) -> str:
     except re.error as error:
         raise UsageError(f"--regex {text!r} is not a regular expression: {error}.") from None
     return text
+
+
+def parse_size(text: str) -> int | None:
+    """Bytes: "0", "10MB", "1.5GiB", "500K"; a K is 1,024."""
+    match = _SIZE.fullmatch(text.strip())
+    return None if match is None else int(float(match[1]) * 1024 ** _POWERS[match[2].lower()])
+
+
+def parse_span(text: str) -> float | None:
+    """Seconds: "90s", "30m", "36h", "7d", "2w", "1h30m"."""
+    text = text.strip().lower()
+    if not _SPAN.fullmatch(text):
+        return None
+    return sum(float(number) * _SECONDS[unit] for number, unit in _PIECE.findall(text))
+
+
+def parse_moment(text: str, now: float) -> float | None:
+    """Epoch seconds: a span before `now`, or a date or time in ISO 8601, of UTC unless it names another zone."""
+    span = parse_span(text)
+    if span is not None:
+        return now - span
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None

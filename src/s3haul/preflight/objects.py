@@ -5,10 +5,10 @@ the whole range of keys, with few pages of the listing.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
-from s3haul.core.sampling import jumps, representative
 from s3haul.core.text import human_bytes
 from s3haul.diagnose.evidence import Sample, Step, grouped
 from s3haul.diagnose.symptoms import RequestKind
@@ -21,6 +21,9 @@ from s3haul.store.protocol import GetRequest, ObjectStore, OnData
 PAGES = 16
 AT_A_TIME = 16
 OWNERS = 8  # refused objects whose owner is requested, and the same number of readable ones
+T = TypeVar("T")
+_LAST = "\U0010ffff"
+DEEPEST = 4  # directories below the prefix
 
 
 async def read_objects(state: CheckState, store: ObjectStore, page: ListPage) -> None:
@@ -198,3 +201,32 @@ async def _owner(probes: Probes, key: str) -> str:
         return await probes.owner_of(key)
     except (StoreError, SourceError):
         return ""
+
+
+def spread(found: Sequence[T], count: int) -> list[T]:
+    """At most `count` of `found`, in order and evenly spaced, the first and the last among them."""
+    if len(found) <= count:
+        return list(found)
+    step = (len(found) - 1) / (count - 1)
+    return [found[round(index * step)] for index in range(count)]
+
+
+def representative(found: Sequence[T], count: int, alike: Callable[[T], Hashable]) -> list[T]:
+    """At most `count` of `found`: one of each kind as far as half of the places go, the others spread evenly."""
+    if len(found) <= count:
+        return list(found)
+    kinds: dict[Hashable, int] = {}
+    for index, one in enumerate(found):
+        kinds.setdefault(alike(one), index)
+    chosen = set(spread(list(kinds.values()), count // 2))
+    others = [index for index in range(len(found)) if index not in chosen]
+    return [found[index] for index in sorted(chosen.union(spread(others, count - len(chosen))))]
+
+
+def jumps(base: str, last: str) -> Iterator[str]:
+    """Where to list on after a page that ends with `last`: beyond that key's directories, the outermost
+    first, so that few pages see every corner. `base` is the prefix of the listing."""
+    parts = last[len(base) :].split("/")[:-1][:DEEPEST]
+    for depth in range(1, len(parts) + 1):
+        yield base + "/".join(parts[:depth]) + "/" + _LAST
+    yield last
