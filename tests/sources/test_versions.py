@@ -87,6 +87,21 @@ def test_one_version_of_an_object_is_hauled(history, transport):
     assert (ran.code, "There is no version 'none'" in ran.err) == (6, True)
 
 
+@BOTH
+@pytest.mark.parametrize("sizes", [(5000, 5000), (4000, 6000), (10_000,)])
+def test_the_parts_of_a_version_are_verified_and_not_those_of_the_newest(history, transport, sizes):
+    """Without s3:GetObjectAttributes, HEAD requests tell the parts."""
+    world, now = history, history.server.cloud.clock()
+    composite = {"checksum": "SHA256", "checksum_type": "COMPOSITE"}
+    world.put("data/parts", b"a" * 10_000, last_modified=now - 5 * HOUR, part_sizes=(5000, 5000), **composite)
+    world.put("data/parts", b"b" * 10_000, last_modified=now - HOUR, part_sizes=sizes, **composite)
+    ran = world.cp("--at", "2h", "--transport", transport)
+    assert ran.code == 0, ran.text
+    assert tree(world.dest)["data/parts"] == b"a" * 10_000
+    line = world.manifest()["data/parts"]
+    assert (line["verdict"], line["checksum"]["type"]) == ("verified", "COMPOSITE")
+
+
 @pytest.mark.parametrize(
     ("words", "source"),
     [

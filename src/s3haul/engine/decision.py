@@ -9,10 +9,10 @@ from typing import NamedTuple
 from s3haul.core.etags import same_etag
 from s3haul.diagnose.reasons import DAMAGED
 from s3haul.disk import FileStat
-from s3haul.errors import Fault
 from s3haul.journal import KnownRow
 from s3haul.models import ObjectRef, Partial, SafePath, State
 from s3haul.options import Existing, TransferOptions
+from s3haul.store.protocol import Refusal
 
 
 class Decision(Enum):
@@ -27,7 +27,7 @@ class Decision(Enum):
 class Target(NamedTuple):
     """One object on its way through the engine; `left` is the partial file of an earlier run.
 
-    `fault` is how S3 refused the first attempt, if that was made in a batch.
+    `refused` is the first attempt, if that was made in a batch and S3 refused it.
     """
 
     ref: ObjectRef
@@ -35,7 +35,7 @@ class Target(NamedTuple):
     decision: Decision
     reason: str = ""
     left: Partial | None = None
-    fault: Fault | None = None
+    refused: Refusal | None = None
 
 
 def decide_target(

@@ -29,7 +29,7 @@ from s3haul.engine.writers import drop_partial, writer_for
 from s3haul.errors import Fault, FaultKind
 from s3haul.events import Received
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, Partial, SafePath, State
-from s3haul.store.protocol import LARGEST_IN_MEMORY, Chunk, GetRequest, OnData
+from s3haul.store.protocol import LARGEST_IN_MEMORY, Chunk, GetRequest, OnData, Refusal
 from s3haul.store.retrying import GaveUpError
 from s3haul.threads import in_thread
 
@@ -54,7 +54,7 @@ async def _versions(ctx: Context, target: Target) -> Outcome:
         if target.left:
             await in_thread(ctx.threads, drop_partial, ctx, target.left)
         return adopted
-    left, fault = target.left, target.fault
+    left, refused = target.left, target.refused
     for _ in range(MAX_CHANGES):
         try:
             if ref.size > LARGEST_IN_MEMORY or ref.size > ctx.options.ranges.above:
@@ -62,11 +62,11 @@ async def _versions(ctx: Context, target: Target) -> Outcome:
             if left is not None:  # of a version that was larger
                 await in_thread(ctx.threads, drop_partial, ctx, left)
                 left = None
-            return await WholeDownload(ctx, ref, target.path).run(fault)
+            return await WholeDownload(ctx, ref, target.path).run(refused)
         except GaveUpError as gave_up:
             if gave_up.action.move is not Move.REFRESH:
                 raise
-        fault = None
+        refused = None
         if left is not None:
             await in_thread(ctx.threads, drop_partial, ctx, left)
             left = None
@@ -103,8 +103,8 @@ class WholeDownload:
         self._received = 0  # bytes of this attempt
         self.fetched = 0
 
-    async def run(self, refused: Fault | None = None) -> Outcome:
-        """The file has its name when this returns. `refused` is how a first attempt ended, in a batch. Raises `GaveUpError`, `RefusedError`, `ObjectPathError` or what
+    async def run(self, refused: Refusal | None = None) -> Outcome:
+        """The file has its name when this returns. `refused` is a first attempt, made in a batch. Raises `GaveUpError`, `RefusedError`, `ObjectPathError` or what
         ends the run."""
         try:
             async with self._writer:
@@ -121,7 +121,7 @@ class WholeDownload:
         assert self._proof is not None, "a body without an error was compared"
         return done(self._ref, self._path, self._meta, self._proof, attempts=attempts, fetched=self.fetched)
 
-    async def _load(self, refused: Fault | None = None) -> int:
+    async def _load(self, refused: Refusal | None = None) -> int:
         ref = self._ref
         request = GetRequest(ref.key, if_match=ref.etag or None, version_id=ref.version_id)
         try:

@@ -51,7 +51,7 @@ async def _ask_every_part(ctx: ReadContext, ref: ObjectRef, wanted: Composite) -
 
 
 async def _ask(ctx: ReadContext, ref: ObjectRef, number: int) -> ObjectMeta:
-    return await ctx.store.head(ref.key, checksums=True, part_number=number)
+    return await ctx.store.head(ref.key, checksums=True, part_number=number, version_id=ref.version_id)
 
 
 def _digest(meta: ObjectMeta, wanted: Composite) -> str:

@@ -23,7 +23,7 @@ from s3haul.errors import Fault
 from s3haul.events import Received
 from s3haul.models import ObjectMeta, ObjectRef, Outcome
 from s3haul.store.limiter import CROWDED
-from s3haul.store.protocol import LARGEST_IN_MEMORY
+from s3haul.store.protocol import LARGEST_IN_MEMORY, Refusal
 from s3haul.threads import settle
 
 QUEUE = 4096  # targets that wait or are under way
@@ -188,9 +188,13 @@ class SmallObjectFetcher:
         target, sent = self._running.pop(ref.key)
         if fault is None or not is_throttling(fault):
             self._works = False
-        if fault is not None:  # at once: the limiter must hear of it before more requests are made
-            self._loop.call_soon_threadsafe(self._ctx.store.report, fault, sent)
-        self._handing_back.append(target._replace(fault=fault))
+        if fault is None:
+            self._handing_back.append(target)
+            return
+        refusal = Refusal(fault, sent)
+        self._handing_back.append(target._replace(refused=refusal))
+        # At once: the limiter must hear of it before more requests are made.
+        self._loop.call_soon_threadsafe(self._ctx.store.report, refusal)
 
     def pause(self) -> None:
         count = len(self._outcomes) + len(self._handing_back)

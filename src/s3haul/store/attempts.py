@@ -16,6 +16,7 @@ from s3haul.errors import Fault, FaultKind
 from s3haul.events import Emit, Retrying
 from s3haul.store.kms_throttling import KmsThrottling
 from s3haul.store.limiter import ConcurrencyLimiter
+from s3haul.store.protocol import Refusal
 
 LONGEST_PAGE_DELAY = 2.0  # seconds; the listing waits for this one page
 _DOUBTFUL = 3  # attempts, after which we check whether an object that was readable still is
@@ -58,10 +59,17 @@ class RetrySettings:
 
 
 class Attempts:
-    """One request of a key ("" for the listing). `state` counts the attempt under way."""
+    """One request of a key ("" for the listing). `state` counts the attempt under way.
+
+    `refused` is a first attempt that was made elsewhere, and reported by `RetryingStore.report`.
+    """
 
     def __init__(
-        self, settings: RetrySettings, key: str, try_readable_object: Callable[[str], Awaitable[None]]
+        self,
+        settings: RetrySettings,
+        key: str,
+        try_readable_object: Callable[[str], Awaitable[None]],
+        refused: Refusal | None = None,
     ) -> None:
         self.state = RetryState(attempt=1)
         self._settings, self._key = settings, key
@@ -69,7 +77,8 @@ class Attempts:
         self._health = settings.limiter.health
         self._served = self._health.served
         self._since: float | None = None
-        self._sent = settings.clock()  # when the attempt under way was
+        self._refused = refused
+        self._sent = settings.clock() if refused is None else refused.sent  # when the attempt under way was
         self._outage = False  # when the last attempt failed
         self._held_by_kms = False
 
@@ -101,9 +110,8 @@ class Attempts:
         if self._held_by_kms:
             self._settings.kms_throttling.leave()
 
-    async def failed(self, fault: Fault, *, reported: bool = False) -> Action:
-        """Report a failed attempt to the limiters, and decide what to do next. A refusal for the rate that was
-        `reported` to the limiter of all requests does not count there again."""
+    async def failed(self, fault: Fault) -> Action:
+        """Report a failed attempt to the limiters, and decide what to do next."""
         settings, state = self._settings, self.state
         self.state = state._replace(
             integrity_failures=state.integrity_failures + (fault.kind in _INTEGRITY),
@@ -114,7 +122,8 @@ class Attempts:
         if action.move is Move.WAIT and self._key and of_kms(fault) and not self._held_by_kms:
             self._held_by_kms = settings.kms_throttling.enter(self._key)
         limiter = settings.kms_throttling.limiter if self._held_by_kms and of_kms(fault) else settings.limiter
-        if action.move is Move.WAIT and not (reported and limiter is settings.limiter):
+        reported = self._refused is not None and fault is self._refused.fault and not of_kms(fault)
+        if action.move is Move.WAIT and not reported:
             limiter.throttled(fault.retry_after, sent=self._sent)
         if self._key and action.reason in _PASSING:
             limiter.failed(throttled=action.move is Move.WAIT)

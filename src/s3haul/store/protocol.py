@@ -52,6 +52,13 @@ class GetRequest(NamedTuple):
     part_number: int | None = None
 
 
+class Refusal(NamedTuple):
+    """How S3 refused a request that was sent at time `sent` (seconds, monotonic)."""
+
+    fault: Fault
+    sent: float
+
+
 class SmallObjectWork(Protocol):
     """Which small objects to fetch, and what to do with the responses. All methods are called in one thread."""
 

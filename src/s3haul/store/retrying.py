@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
-from s3haul.core.retry import Action, Move, is_throttling, of_kms
+from s3haul.core.retry import Action, Move, RetryState, decide, is_throttling, of_kms
 from s3haul.diagnose.reasons import listing_of, reading_of, run_error
 from s3haul.errors import Fault, S3HaulError, StoreError
 from s3haul.events import Retrying
 from s3haul.models import ListPage, ObjectMeta, PartLayout, VersionPage
 from s3haul.store.attempts import Attempts, RenewableCredentials, RetrySettings
-from s3haul.store.protocol import Consume, GetRequest, ObjectStore, SmallObjects, SmallObjectWork
+from s3haul.store.protocol import Consume, GetRequest, ObjectStore, Refusal, SmallObjects, SmallObjectWork
 
 T = TypeVar("T")
 _UNEXPLAINED = frozenset(
@@ -70,7 +70,7 @@ class RetryingStore:
         *,
         complete: Callable[[], None] = lambda: None,
         progressed: Callable[[], bool] = lambda: False,
-        refused: Fault | None = None,
+        refused: Refusal | None = None,
     ) -> int:
         """Read a body; returns how many attempts it took.
 
@@ -87,7 +87,8 @@ class RetryingStore:
             except StoreError as error:
                 if not progressed():
                     raise
-                self._settings.emit(Retrying(request.key, "network", error.fault.message, 1, 0.0))
+                reason = decide(error.fault, RetryState(1), self._settings.limits, 0.0).reason
+                self._settings.emit(Retrying(request.key, reason, error.fault.message, 1, 0.0))
 
         _, attempts = await self._retry(request.key, attempt, refused)
         return attempts
@@ -133,12 +134,11 @@ class RetryingStore:
         """Return if the object can be read; its content is ignored."""
         await self._retry(key, lambda: self._read_byte(key))
 
-    def report(self, refused: Fault, sent: float) -> None:
-        """A first attempt that was sent elsewhere at time `sent` was refused just now. `load` retries it later: by
-        then, a refusal for the rate would tell nothing of the present rate."""
-        kms = self._settings.kms_throttling
-        if is_throttling(refused) and not (of_kms(refused) and kms.helps):
-            self._settings.limiter.throttled(refused.retry_after, sent=sent)
+    def report(self, refused: Refusal) -> None:
+        """A first attempt that was made elsewhere was refused just now, and `load` will retry it, perhaps much later:
+        tell the limiter at once if S3 refused it for its rate."""
+        if is_throttling(refused.fault) and not of_kms(refused.fault):
+            self._settings.limiter.throttled(refused.fault.retry_after, sent=refused.sent)
 
     def small_objects(self, work: SmallObjectWork) -> SmallObjects | None:
         """The thread for small objects. It does not retry: its work hands back what fails."""
@@ -153,12 +153,13 @@ class RetryingStore:
                 raise
 
     async def _retry(
-        self, key: str, once: Callable[[], Awaitable[T]], refused: Fault | None = None
+        self, key: str, once: Callable[[], Awaitable[T]], refused: Refusal | None = None
     ) -> tuple[T, int]:
         """The result of `once` and how many attempts it took, with the one that was `refused`. `key` is "" for the
         listing."""
-        attempts = Attempts(self._settings, key, self._try_readable_object)
-        credentials, limiter, fault = self._settings.credentials, self._settings.limiter, refused
+        attempts = Attempts(self._settings, key, self._try_readable_object, refused)
+        credentials, limiter = self._settings.credentials, self._settings.limiter
+        fault = None if refused is None else refused.fault
         try:
             while True:
                 signing_key = credentials.access_key_id if credentials else ""
@@ -168,7 +169,7 @@ class RetryingStore:
                             return await once(), attempts.count
                     except StoreError as error:
                         fault = error.fault
-                action = await attempts.failed(fault, reported=fault is refused)
+                action = await attempts.failed(fault)
                 match action.move:
                     case Move.RETRY | Move.WAIT:
                         await attempts.wait(action, fault)
