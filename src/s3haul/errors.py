@@ -16,7 +16,7 @@ class S3HaulError(Exception):
     """Ends the run. `message` says what happened, `hint` what to do. `said` is the message of the service, `seen` the
     message of a library, the system or a proxy.
 
-    `who` can fix it; None if it is who the page of the id names.
+    `who` can fix it; None: see the help page of the id.
     """
 
     exit_code: ClassVar[int] = 70

@@ -143,7 +143,7 @@ class PartLayout:
 
 
 class Block(NamedTuple):
-    """Bytes of an object in its temporary file: position, number and CRC."""
+    """Bytes of an object in its temporary file: the first one, how many, and their CRC."""
 
     start: int
     size: int

@@ -53,7 +53,7 @@ def test_dual_stack_and_other_settings_of_the_sdk_are_used():
     ("bucket", "reason"),
     [
         ("arn:aws:s3::123456789012:accesspoint/abc.mrap", "Signature Version 4A"),
-        ("b--use1-az4--x-s3", "directory bucket"),
+        ("b--use1-az4--x-s3", "sigv4-s3express"),
         ("arn:aws:s3-object-lambda:us-west-2:123456789012:accesspoint/x", "s3-object-lambda"),
     ],
 )

@@ -32,12 +32,10 @@ async def bucket_region(
     """The bucket's region, from a header that S3 sends with status 200, 301, 400 and 403. Also the client that sent the
     request, if it is one of that region.
 
-    The ARN of an access point contains its region, or has none. Directory buckets and most other servers do not send
-    the header: then the configured region is used.
+    The ARN of an access point contains its region, or has none. Most other servers do not send the
+    header: then the configured region is used.
     """
     configured = settings.region.value or ""
-    if source.bucket.endswith("--x-s3"):
-        return configured, None
     arn = Arn.parse(source.bucket)
     if arn and arn.region not in {"", configured} and not settings.use_arn_region:
         raise UsageError(
@@ -153,8 +151,6 @@ def _signature(scheme: dict[str, Any]) -> str:
     name, service = scheme.get("name"), scheme.get("signingName", "s3")
     if name == "sigv4a":
         return "a multi-region access point needs Signature Version 4A"
-    if name == "sigv4-s3express":
-        return "a directory bucket needs session credentials of its own"
     if name != "sigv4" or service != "s3":
         return f"requests are signed as {name} for {service}"
     return ""

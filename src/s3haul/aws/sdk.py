@@ -58,7 +58,7 @@ class SdkStore:
             "RequestPayer": source.request_payer,
         }
         # Attributes that are requested with each listing.
-        self._restores = None if source.bucket.endswith("--x-s3") else ["RestoreStatus"]
+        self._restores: list[str] | None = ["RestoreStatus"]
         client.meta.events.register("before-call.s3.GetObject", _disable_checksum_validation)
 
     async def list_page(self, prefix: str, *, token: str | None = None, start_after: str = "") -> ListPage:

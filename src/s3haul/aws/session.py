@@ -43,7 +43,7 @@ class Effective(NamedTuple):
 
 
 class OpenStore(NamedTuple):
-    """The engine runs `credentials.run()` in its outer task group; None if no role is assumed.
+    """The engine runs `credentials.run()` in its outer task group; None for anonymous requests.
 
     `transfer` are the options, completed from the AWS configuration. `transport` is "curl" or "sdk";
     `transport_reason` says why.

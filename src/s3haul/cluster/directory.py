@@ -8,9 +8,11 @@
     done/000012.json     the marker: the shard is finished; published once, by a link
     limits.json          how many shards share the rate limits
     events.jsonl         events of the driver: attempts that failed, shards that were given up
+    log/                 what worker processes print
     driver.lock
 
-A published file is never changed, except `limits.json` and those in `live/`, which are replaced as a whole.
+A published file is never changed, except `limits.json` and those in `live/`, which are replaced as a whole, and
+`events.jsonl`, which grows. `retract` removes the marker of a shard that must be copied again.
 """
 
 import contextlib

@@ -2,9 +2,9 @@
 then the audit and the marker.
 
 Each process assumes the role itself; its session serves all of its shards. An attempt reports its progress every few
-seconds, and checks whether it is still needed: an attempt that the driver has given up, but that still runs, stops as
-soon as it finds a later one. Until then it does no harm: it has temporary files of its own, verifies before it renames,
-and a shard's marker is published once.
+seconds, and checks whether it is still needed: if the driver has started a later attempt at the shard, this one stops.
+Both may run for a while: each has temporary files of its own and verifies before it renames, and only one marker can be
+published.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ _LAST = 1 << 30  # the sequence number of the last report
 
 @dataclass(slots=True)
 class Node:
-    """Created by `open_node`. `stats` are those of the current shard; `share` are the rate limits of this process."""
+    """Created by `open_node`. `stats` are those of the current shard; `share` is this process's part of the rate limits."""
 
     directory: RunDirectory
     run: RunDescription
@@ -78,8 +78,8 @@ async def open_node(
     driven: bool = True,
     name: str = "",
 ) -> AsyncIterator[Node]:
-    """A worker with credentials of its own. It is one of `sharers` that share the rate limits. If it is `driven`, the
-    number in `limits.json` has precedence; without a driver that file is ignored. Raises `S3HaulError`."""
+    """A worker process with credentials of its own. `sharers` processes divide the rate limits; a driver may change
+    that number in `limits.json`, which is read only if the process is `driven`. Raises `S3HaulError`."""
     nodes: list[Node] = []
 
     def emit(event: Event) -> None:

@@ -2,9 +2,9 @@
 
 A FULL_OBJECT value is a digest of the whole body. A COMPOSITE value is the digest of the concatenated
 raw digests of the parts, so it says nothing about the body's own digest, and can be checked only by who
-knows where the parts begin. The type is what the ChecksumType field says; the "-N" that may follow a
-composite value is never taken as a sign of it, since S3 leaves it out of some answers
-(GetObjectAttributes, ranges over the whole object). Where a response has no ChecksumType, `s3.responses` fills it in.
+knows where the parts begin. The type is what the ChecksumType field says. The "-N" that may follow a composite
+value does not decide, since S3 leaves it out of some responses (GetObjectAttributes, ranges over the whole object);
+only where a response has no ChecksumType, `s3.responses` goes by it.
 
 An object with several stored checksums is verified by the first of CRC64NVME, CRC32C, CRC32, SHA256,
 SHA1, SHA512, MD5, XXHASH128, XXHASH3, XXHASH64 that is well formed: all of them find damage.

@@ -41,8 +41,8 @@ class Action(NamedTuple):
 class RetryState(NamedTuple):
     """What one object or page has cost so far, in requests and seconds. `attempt` counts from 1.
 
-    `spent` was waited while others were served, `strikes` are failures while they were. `quiet` is how long nobody
-    has been served, `looks` are attempts of that time, when the service was at fault. `trusted` says that the credentials were good for another request.
+    While others were served, `spent` seconds were waited, and `strikes` attempts failed. For `quiet` seconds nobody has
+    been served; `looks` attempts were made in that time. `trusted`: the credentials were good for another request.
     """
 
     attempt: int
@@ -56,7 +56,7 @@ class RetryState(NamedTuple):
 
 
 class RetryLimits(NamedTuple):
-    """Passing trouble is waited out for `budget` seconds without any success. `attempts` are the user's own bound."""
+    """The run ends after `budget` seconds without any success. `attempts` is the user's own limit for each request."""
 
     attempts: int | None
     budget: float

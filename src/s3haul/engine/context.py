@@ -1,5 +1,6 @@
-"""What every part of one run shares: built once, passed down, never changed. No behaviour beyond handing out these parts.
+"""What every part of one run shares: built once and passed down. No behaviour beyond handing out these parts.
 
+The parts stay the same during a run; what they limit (the rates of `limited`, the limiters) may change.
 In two widths: `ReadContext` asks S3, `Context` also brings objects onto the disk and records what became of them.
 """
 

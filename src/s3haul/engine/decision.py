@@ -20,7 +20,7 @@ class Decision(Enum):
 
     KEEP = auto()  # copied by an earlier run, and unchanged in the bucket and on disk
     FETCH = auto()
-    VERIFY = auto()  # the journal does not know the file: verify it, fetch the object if that fails
+    VERIFY = auto()  # the journal does not vouch for the file: verify it, fetch the object if that fails
     SKIP = auto()  # for `reason`
 
 
@@ -76,7 +76,7 @@ def same_version(row: KnownRow | None, ref: ObjectRef) -> bool:
 
 
 def is_intact(on_disk: FileStat | None, ref: ObjectRef, path: SafePath) -> bool:
-    """Whether type and size are those of the object. Only `verify` reads the bytes again."""
+    """Whether type and size are those of the object. The bytes are not read: `s3haul verify` does that."""
     if on_disk is None:
         return False
     return on_disk.is_directory if path.directory else on_disk.is_regular and on_disk.size == ref.size

@@ -24,7 +24,8 @@ SAME_TIME = 1.0  # seconds; file systems round times differently
 
 
 async def verify_existing(ctx: Context, ref: ObjectRef, path: SafePath) -> Outcome | None:
-    """The Outcome if the file is the object; None if the object must be fetched. Raises as `transfer`."""
+    """The Outcome if the file is the object; None if the object must be fetched. Raises
+    `RefusedError`, and what ends the run."""
     try:
         meta = await ctx.store.head(ref.key, checksums=True, version_id=ref.version_id)
         if not same_etag(meta.etag, ref.etag):

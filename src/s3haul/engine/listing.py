@@ -73,7 +73,7 @@ async def _look_up(ctx: Context, queue: Queue, room: SpaceEstimate) -> tuple[int
     ref = await look_up(ctx)
     row = (await in_thread(ctx.threads, ctx.journal.known_of, [ref.key])).get(ref.key)
     left = await in_thread(ctx.threads, _left_over, ctx)
-    survey = await in_thread(ctx.threads, _survey, ctx, [((ref, row), False)], left)
+    survey = await in_thread(ctx.threads, _decide_and_prepare, ctx, [((ref, row), False)], left)
     await _send(ctx, queue, room, survey)
     return survey.selected, survey.filtered
 
@@ -120,7 +120,7 @@ async def _list_all(ctx: Context, queue: Queue, room: SpaceEstimate) -> tuple[in
         async for batch in batches:
             surveys = [await in_thread(ctx.threads, _look_at, ctx, shadows, left, batch)]
             if held := await shadows.asked():
-                surveys.append(await in_thread(ctx.threads, _survey, ctx, held, left))
+                surveys.append(await in_thread(ctx.threads, _decide_and_prepare, ctx, held, left))
             for survey in surveys:
                 await _send(ctx, queue, room, survey)
                 selected, filtered = selected + survey.selected, filtered + survey.filtered
@@ -160,7 +160,7 @@ def _look_at(ctx: Context, shadows: Shadows[Entry], left: dict[str, Partial], ba
     placed = _join(ctx, shadows, batch)
     if not is_whole(ctx):
         placed = among_neighbours(ctx, placed)
-    survey = _survey(ctx, placed, left)
+    survey = _decide_and_prepare(ctx, placed, left)
     survey.ended = [unusable(entry) for entry in batch.unusable if _is_selected(ctx, entry)]
     survey.filtered += len(batch.unusable) - len(survey.ended)
     survey.ended += batch.outcomes
@@ -217,8 +217,8 @@ def _join(ctx: Context, shadows: Shadows[Entry], batch: Batch) -> list[Placed]:
     return placed
 
 
-def _survey(ctx: Context, placed: Sequence[Placed], left: dict[str, Partial]) -> Survey:
-    """Decide every entry; the disk is asked about each path. What is `left` of an entry goes with it.
+def _decide_and_prepare(ctx: Context, placed: Sequence[Placed], left: dict[str, Partial]) -> Survey:
+    """Decide every entry; the disk is asked about each path. Moves files and deletes partial files as that demands.
 
     The journal unlearns versions that will be replaced before they are: a kill between the rename of the
     new file and its commit must not leave a row that vouches for another file.

@@ -39,7 +39,7 @@ class ListedObjects:
         self._rows = rows
 
     async def batches(self, ctx: ReadContext) -> AsyncGenerator[Batch, None]:
-        """As `listing.batches`; `outcomes` of a batch are of objects that are there no more, or cannot be asked for."""
+        """As `ParallelListing.batches`; `outcomes` of a batch are of objects that are there no more, or cannot be asked for."""
         with closing(SortedRows()) as rows:
             ctx.emit(Noted(f"The objects are those of {self._rows.name}"))
             async for chunk in self._rows.chunks():

@@ -3,7 +3,7 @@
     first page -> second page -> does StartAfter hold? -> ranges are split as long as pages are waited for
 
 All requests have the prefix that was asked for and no delimiter: only StartAfter differs, so a policy judges
-them alike. One reader asks for its next page while its last one is worked on. A server on which StartAfter
+them alike. Each reader asks for its next page while its last one is processed. A server on which StartAfter
 does not hold is read by one reader, with tokens alone, as is everything with a limit of 1.
 """
 

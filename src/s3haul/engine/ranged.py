@@ -50,7 +50,8 @@ READERS = 4  # threads that hash the blocks of an earlier run
 async def fetch_in_ranges(
     ctx: Context, ref: ObjectRef, path: SafePath, left: Partial | None
 ) -> Outcome | None:
-    """The Outcome, or None if the object must be fetched with one plain GET. Raises as `transfer`, and `GaveUpError`."""
+    """The Outcome, or None if the object must be fetched with one plain GET. Raises
+    `GaveUpError`, `RefusedError`, `ObjectPathError` or what ends the run."""
     found = await _look(ctx, ref) if ref.size > ctx.options.ranges.above else None
     fetch = None
     if found is not None:

@@ -3,7 +3,7 @@
     outer task group: the credential refresher, a task that waits for a failure of the journal, the recorder, and two
                       that look once a second for changed limits and for a disk that hangs
         inner task group (`dispatch`): the listing, the workers, a tick a second
-    inner group done -> outer tasks cancelled -> journal flushed and closed with the statistics of the run
+    inner group done -> with --reconcile, the bucket is listed again -> outer tasks cancelled -> journal flushed and closed with the statistics of the run
 
 An exception group never leaves this module: it raises one error, the most informative one.
 """
@@ -37,7 +37,6 @@ from s3haul.store.protocol import ObjectStore
 from s3haul.threads import shielded
 
 FILE_THREADS = 8
-QUEUE = 4096  # targets that wait for a worker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,8 +85,8 @@ async def _has_keys_below(ctx: ReadContext, key: str, prefix: str) -> bool:
 
 
 def among_neighbours(ctx: Context, placed: list[Placed]) -> list[Placed]:
-    """Objects of a list with what the journal knows of keys above and below them. Files that are in the way of their
-    directories move aside."""
+    """Move files aside that are in the way of the directories of these objects of a list; returns the objects, with
+    what the journal knows of keys below them."""
     _make_way(ctx, (ref.key for (ref, _), _ in placed))
     return [(entry, shadowed or ctx.journal.has_below(entry[0].key)) for entry, shadowed in placed]
 

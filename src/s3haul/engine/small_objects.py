@@ -29,7 +29,7 @@ from s3haul.threads import settle
 QUEUE = 4096  # targets that wait or are under way
 MOST_HANDED_BACK = 256  # not yet finished by the general path
 MOST_IN_VAIN = 8  # the same while no request works: let the general path find out why
-BATCH = 128  # results that are reported at once
+REPORT_AT = 128  # results that wait
 REPORT_EVERY = 0.05  # seconds
 IDLE = (
     0.05  # of its time that the thread waits for the network; with less, more requests at a time gain nothing
@@ -79,7 +79,8 @@ class SmallObjectFetcher:
             0.0  # when results were reported last, and what the thread had waited then
         )
         self._seconds_a_file = 0.0
-        # Changed on the event loop only. `_handed_back` lags behind: what is on its way there counts in neither set.
+        # Changed on the event loop only. `_handed_back` lags behind: between `pause` and
+        # `_receive`, a target is neither there nor in `_handing_back`.
         self._unfinished = 0
         self._handed_back: set[str] = set()
         self._progress: asyncio.Future[None] | None = None
@@ -124,13 +125,13 @@ class SmallObjectFetcher:
         while self._targets:
             self._targets.pop()
             dropped += 1
-        self._ended(dropped)
+        self._subtract(dropped)
 
     def close(self) -> None:
         """Abandon what is under way; the next run fetches it again."""
         if self._thread is not None:
             self._thread.close()
-        self._ended(self._unfinished)
+        self._subtract(self._unfinished)
 
     async def _wait(self) -> None:
         if self._failure is not None:
@@ -138,14 +139,14 @@ class SmallObjectFetcher:
         self._progress = self._loop.create_future()
         await self._progress
 
-    def _ended(self, count: int) -> None:
+    def _subtract(self, count: int) -> None:
         self._unfinished = max(0, self._unfinished - count)
         if self._progress is not None:
             settle(self._progress, None, self._failure)
 
     def _fail(self, error: BaseException) -> None:
         self._failure = error
-        self._ended(0)
+        self._subtract(0)
 
     def _receive(self, outcomes: list[Outcome], others: list[Target], crowded: bool) -> None:  # noqa: FBT001 - a callback
         """A batch of results, on the event loop."""
@@ -160,7 +161,7 @@ class SmallObjectFetcher:
             self._ctx.limiter.wake()
         except Exception as error:  # noqa: BLE001 - raised to whoever waits: this is a callback of the loop
             self._failure = error
-        self._ended(len(outcomes) + len(others))
+        self._subtract(len(outcomes) + len(others))
 
     # For the transport's thread
 
@@ -201,8 +202,8 @@ class SmallObjectFetcher:
         if not count:
             return
         now = self._ctx.clock()
-        if count >= BATCH or not self._running or now - self._reported >= REPORT_EVERY:
-            crowded = self._is_crowded(now)
+        if count >= REPORT_AT or not self._running or now - self._reported >= REPORT_EVERY:
+            crowded = self._measure_crowding(now)
             outcomes = [self._outcomes.popleft() for _ in range(len(self._outcomes))]
             others = [self._handing_back.popleft() for _ in range(len(self._handing_back))]
             self._loop.call_soon_threadsafe(self._receive, outcomes, others, crowded)
@@ -210,8 +211,8 @@ class SmallObjectFetcher:
     def failed(self, error: BaseException) -> None:
         self._loop.call_soon_threadsafe(self._fail, error)
 
-    def _is_crowded(self, now: float) -> bool:
-        """Whether targets wait because of the limit, and not because this thread has no time for more."""
+    def _measure_crowding(self, now: float) -> bool:
+        """Since the last call: did targets wait because of the limit, and not because this thread had no time?"""
         assert self._thread is not None, "only its thread asks"
         limiter, waited = self._ctx.limiter, self._thread.waited
         idle = waited - self._waited >= IDLE * (now - self._reported)

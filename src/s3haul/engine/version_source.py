@@ -32,7 +32,7 @@ class BucketAt:
         self._moment = moment
 
     async def batches(self, ctx: ReadContext) -> AsyncGenerator[Batch, None]:
-        """As `listing.batches`; a key whose versions go on in the next page goes into the next batch."""
+        """As `ParallelListing.batches`; a key whose versions go on in the next page goes into the next batch."""
         check, then, after = VersionCheck(), PointInTime(self._moment), ""
         batches = SerialBatches(ctx.source.prefix)
         async for page in version_pages(ctx):
@@ -55,7 +55,7 @@ class AllVersions:
     past = False
 
     async def batches(self, ctx: ReadContext) -> AsyncGenerator[Batch, None]:
-        """As `listing.batches`; a key whose versions go on in the next page goes into the next batch."""
+        """As `ParallelListing.batches`; a key whose versions go on in the next page goes into the next batch."""
         check, after, held = VersionCheck(), "", list[ObjectRef]()
         batches = SerialBatches(ctx.source.prefix)
         async for page in version_pages(ctx):

@@ -1,6 +1,6 @@
 """Maps error responses, connection errors and our own errors to `errors.Fault`. Uses no SDK.
 
-`aws.translate` adds the errors of botocore and aiohttp. Retries are decided in `core.retry`, not here. The mapping
+`aws.faults` adds the errors of botocore and aiohttp. Retries are decided in `core.retry`, not here. The mapping
 uses codes, types and errno, never substrings of messages.
 """
 

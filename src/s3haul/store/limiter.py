@@ -135,7 +135,10 @@ class ConcurrencyLimiter:
         return 1 if self.health.outage else int(self._adaptive_limit.limit)
 
     def room(self, now: float) -> int:
-        """How many of the requests that do not acquire a place may be under way now; 0 in a pause."""
+        """How many of the requests that do not acquire a place may be under way now; 0 in a pause.
+
+        At least 1, so that they go on if others hold all places.
+        """
         if now < self.paused_until:
             return 0
         return max(1, self.limit - self._busy - len(self._waiters))

@@ -15,10 +15,11 @@ _CHECKSUMS = ("when_supported", "when_required")
 
 
 class SdkSetting(NamedTuple):
-    """`key` is the name in a profile, "s3.NAME" if it is nested; then `top_level` may be another name, not nested.
+    """`key` is the name in a profile. A nested one ("s3.NAME") may also be written at the top level, as `top_level`.
 
     `does` is its effect. Valid values are `words`, or whole numbers from `least` on; if neither is given, the value is
-    not checked here. `unused` says why the setting has no effect, except for values in `fine`, which change nothing.
+    not checked here. `unused` says why s3haul ignores the setting, "" if it obeys it. Values in `fine` ask for what
+    happens anyway.
     """
 
     key: str
@@ -45,7 +46,7 @@ class SdkSetting(NamedTuple):
         return _NUMBER.fullmatch(value) is not None and int(value) >= (self.least or 0)
 
     def is_unused(self, value: object) -> bool:
-        """Whether this value should change something, but has no effect here."""
+        """Whether to warn: this value asks for something that does not happen."""
         return bool(self.unused and value) and str(value).lower() not in self.fine
 
 
