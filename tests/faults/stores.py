@@ -32,18 +32,17 @@ async def store_on(
     transport,
     source=None,
     *,
-    discover=True,
     tls=False,
     ca=None,
     transfer=QUICK,
     host="127.0.0.1",
     **variables,
 ):
-    """A store on any server, with keys from the environment; `discover=False` skips the bucket's region."""
+    """A store on any server, with keys from the environment."""
     access = AccessOptions(
         endpoint_url=f"{'https' if tls else 'http'}://{host}:{port}", ca_bundle=ca, transport=transport
     )
-    source = source or SourceOptions(bucket="b" if discover else "b--use1-az4--x-s3")
+    source = source or SourceOptions(bucket="b")
     nowhere = {"AWS_CONFIG_FILE": "/nowhere", "AWS_SHARED_CREDENTIALS_FILE": "/nowhere"}
     keys = {
         "AWS_ACCESS_KEY_ID": "AK",
