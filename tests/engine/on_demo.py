@@ -32,11 +32,13 @@ def empty_server(*, may_see_parts: bool = True, tls: bool = True) -> DemoServer:
 
 
 @asynccontextmanager
-async def opened(server: DemoServer, transport: str, home: Path) -> AsyncIterator[ObjectStore]:
+async def opened(
+    server: DemoServer, transport: str, home: Path, **options: object
+) -> AsyncIterator[ObjectStore]:
     access = AccessOptions(profile="export", transport=transport)
     home.mkdir(exist_ok=True)  # noqa: ASYNC240 - nothing else runs yet
     with demo_profile(server, home):
-        async with open_store(access, SOURCE, QUICK, on_event=lambda _: None) as found:
+        async with open_store(access, SOURCE, replace(QUICK, **options), on_event=lambda _: None) as found:
             assert found.transport == transport
             yield found.store
 

@@ -1,5 +1,6 @@
 """The batch path has the same outcomes as the general path; it hands back everything that is not a normal case."""
 
+import asyncio
 import random
 
 import pytest
@@ -123,6 +124,27 @@ async def test_a_batch_that_is_throttled_is_reported_and_waits_as_the_server_ask
     waits = [event.delay for event in done.events if isinstance(event, Retrying)]
     assert len(waits) == 20
     assert max(waits) >= 1.0
+
+
+async def test_an_object_with_another_encryption_than_demanded_is_requested_once(tmp_path):
+    with empty_server() as server:
+        for number in range(20):
+            server.cloud.put(seed.BUCKET, f"k/{number:02}", b"x", sse="aws:kms" if number % 2 else "AES256")
+        async with opened(server, "curl", tmp_path / "home") as store:
+            done = await run_on(store, tmp_path / "dest", sse="AES256")
+        assert server.count("GetObject") == 20
+    assert (done.stats.done, set(done.stats.failed)) == (10, {"wrong-encryption"})
+
+
+async def test_a_low_bandwidth_does_not_stop_the_connections_of_small_objects(tmp_path):
+    """libcurl's own limit did: of connections that are reused, it then looked at none for ten seconds."""
+    with empty_server() as server:
+        for number in range(300):
+            server.cloud.put(seed.BUCKET, f"k/{number:03}", b"x" * 1000)
+        limit = {"bandwidth": 400_000}
+        async with opened(server, "curl", tmp_path / "home", **limit) as store, asyncio.timeout(30):
+            done = await run_on(store, tmp_path / "dest", **limit)
+    assert done.stats.done == 300
 
 
 async def test_with_a_slow_disk_the_file_threads_write(tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ from s3haul.aws.config.chain import RoleStep
 from s3haul.aws.config.settings import Settings
 from s3haul.aws.faults import is_settings_error, settings_error
 from s3haul.diagnose.diagnosis import fill_placeholders
+from s3haul.diagnose.reasons import TOLERABLE_SKEW
 from s3haul.diagnose.symptoms import Denial, RequestKind, diagnosis_id, parse_denial, which_policy
 from s3haul.diagnose.table import DIAGNOSES
 from s3haul.errors import (
@@ -32,7 +33,6 @@ from s3haul.errors import (
 from s3haul.options import RoleOptions
 from s3haul.s3.faults import NO_ADDRESS, causes
 
-_TOLERABLE_SKEW = 60.0
 _NO_TLS = "wrong version number"  # OpenSSL's message if the server sends plain HTTP
 
 
@@ -116,7 +116,7 @@ def unreachable(what: str, fault: Fault, error: BaseException, given: Sequence[s
 def _clock(fault: Fault, said: str) -> S3HaulError:
     if fault.skew is None:
         skew = ""
-    elif abs(fault.skew) < _TOLERABLE_SKEW:
+    elif abs(fault.skew) < TOLERABLE_SKEW:
         skew = " (the clocks agree)"
     else:
         skew = f" (the server's clock differs from ours by {fault.skew:+.0f} s)"

@@ -178,7 +178,6 @@ async def open_bucket(
                 proxy=choice.proxy,
                 stall_timeout=transfer.stall_timeout,
                 minimum_rate=transfer.minimum_rate,
-                maximum_rate=transfer.bandwidth or 0,
                 on_timing=on_timing,
             )
             curl = await stack.enter_async_context(

@@ -77,7 +77,7 @@ def _read(path: Path) -> Report:
         with path.open("rb") as file:
             return Report.from_object(json.loads(file.read(MAX_BYTES)))
     except OSError as error:
-        raise UsageError(f"{show(str(path))} cannot be read: {error.strerror}.") from None
+        raise UsageError(f"cannot read {show(str(path))}: {error.strerror}.") from None
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         raise UsageError(
             f"{show(str(path))} is not a result of s3haul bench --json.",

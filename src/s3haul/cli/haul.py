@@ -173,6 +173,9 @@ def _print(summary: Summary, output: OutputOptions) -> None:
         streams.print_line(json.dumps(summary.as_object()))
     elif not output.quiet and summary.is_worth_printing:
         streams.print_report("\n".join(summary.lines()))
+    else:
+        for line in summary.failures():
+            streams.print_message(line)
     streams.flush()
 
 

@@ -51,7 +51,7 @@ def _read(file: str) -> Any:
         with sys.stdin.buffer if file == "-" else Path(file).open("rb") as stream:
             content = stream.read(LARGEST + 1)
     except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}.") from error
+        raise UsageError(f"cannot read {file}: {error.strerror}.") from error
     if len(content) > LARGEST:
         raise UsageError(f"{file} is too large for a policy.")
     try:

@@ -57,13 +57,20 @@ class Summary:
         yield from _since_lines(stats)
         if stats.filtered:
             yield f"  filtered  {human_count(stats.filtered, 'object')}"
-        for state, causes in (("skipped", stats.skipped), ("failed", stats.failed)):
-            for reason, cause in sorted(causes.items(), key=lambda item: -item[1].count):
-                yield from _cause_lines(state, reason, cause, self.findings)
+        yield from self._not_done_lines("skipped", stats.skipped)
+        yield from self.failures()
         if stats.retries:
             counts = ", ".join(f"{reason}: {count:,}" for reason, count in stats.retries.most_common())
             yield f"  retries   {counts}"
         yield from self._closing_lines()
+
+    def failures(self) -> Iterator[str]:
+        """The part about failed objects."""
+        yield from self._not_done_lines("failed", self.stats.failed)
+
+    def _not_done_lines(self, state: str, causes: dict[str, Cause]) -> Iterator[str]:
+        for reason, cause in sorted(causes.items(), key=lambda item: -item[1].count):
+            yield from _cause_lines(state, reason, cause, self.findings)
 
     def _closing_lines(self) -> Iterator[str]:
         stats = self.stats

@@ -87,7 +87,8 @@ class Totals:
         self.states[state] += 1
         if state == State.DONE:
             self.bytes += entry["size"]
-            self.verdicts[entry.get("verdict") or ""] += 1
+            if verdict := entry.get("verdict"):  # a directory has none
+                self.verdicts[verdict] += 1
         else:
             self.reasons[entry.get("reason") or ""] += 1
 

@@ -106,8 +106,13 @@ def forget_node(directory: RunDirectory, run: RunDescription, node: str) -> int:
     node cannot finish them. Raises `UsageError` if the nodes share one destination."""
     if not run.node_local:
         raise UsageError("The objects are in one place for all nodes: none is lost with a node.")
-    markers = (directory.marker(shard) for shard in sorted(directory.done()))
+    markers = [directory.marker(shard) for shard in sorted(directory.done())]
     lost = [marker for marker in markers if marker.node == node]
+    if not lost:
+        nodes = ", ".join(sorted({marker.node for marker in markers})) or "none"
+        raise UsageError(
+            f"No finished shard is on a node {node!r}.", hint=f"nodes with finished shards: {nodes}"
+        )
     for marker in lost:
         directory.claim_next(Attempt(marker.shard, marker.attempt + 1))  # supersedes older attempts
         directory.retract(marker.shard)

@@ -25,6 +25,8 @@ from s3haul.errors import (
     UsageError,
 )
 
+TOLERABLE_SKEW = 60.0  # seconds; S3 takes 15 minutes, so a refusal with less has another cause
+
 
 class Reason(NamedTuple):
     """`id` is the diagnosis id; `sentence` follows "N objects: "."""
@@ -156,6 +158,6 @@ def _within_a_sentence(title: str) -> str:
 
 
 def _detail(fault: Fault) -> str:
-    if fault.skew and fault.code == "RequestTimeTooSkewed":
+    if fault.skew and abs(fault.skew) > TOLERABLE_SKEW and fault.code == "RequestTimeTooSkewed":
         return f" (the clock of this machine is wrong by {human_duration(abs(fault.skew))})"
     return f" (the bucket is in {fault.region})" if 300 <= fault.status < 400 and fault.region else ""

@@ -16,8 +16,8 @@ from collections.abc import Callable, Sequence
 from s3haul.core.retry import is_throttling
 from s3haul.engine.context import Context
 from s3haul.engine.decision import Decision, Target
-from s3haul.engine.outcomes import done
-from s3haul.engine.validation import check_complete, check_whole, demand_encryption
+from s3haul.engine.outcomes import done, not_done
+from s3haul.engine.validation import RefusedError, check_complete, check_whole, demand_encryption
 from s3haul.engine.verification import check_for, wanted_checksum
 from s3haul.errors import Fault
 from s3haul.events import Received
@@ -236,6 +236,8 @@ class SmallObjectFetcher:
     def _land(self, target: Target, meta: ObjectMeta, body: Sequence[bytes]) -> None:
         try:
             self._outcomes.append(self._verified(target, meta, body))
+        except RefusedError as error:  # another request would change nothing
+            self._outcomes.append(not_done(target.ref, str(target.path), error))
         except Exception:  # noqa: BLE001 - the general path asks again, and says what is wrong
             self._handing_back.append(target)
 

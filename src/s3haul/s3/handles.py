@@ -31,7 +31,6 @@ class Network:
     connect_timeout: float = CONNECT_TIMEOUT
     stall_timeout: float = 60.0
     minimum_rate: int = 1024
-    maximum_rate: int = 0  # of one connection; 0 is no limit
     on_timing: OnTiming | None = None
 
 
@@ -72,7 +71,10 @@ def new_handle(network: Network) -> pycurl.Curl:
         (pycurl.CONNECTTIMEOUT_MS, int(network.connect_timeout * 1000)),
         (pycurl.LOW_SPEED_LIMIT, max(1, network.minimum_rate)),
         (pycurl.LOW_SPEED_TIME, max(1, round(network.stall_timeout))),
-        (pycurl.MAX_RECV_SPEED_LARGE, network.maximum_rate),
+        (
+            pycurl.MAX_RECV_SPEED_LARGE,
+            0,
+        ),  # with it, libcurl stops watching reused connections; see `store.limited`
         (pycurl.MAXAGE_CONN, IDLE_SECONDS),
         (pycurl.TCP_KEEPALIVE, 1),
         (pycurl.BUFFERSIZE, RECEIVE_BUFFER),
