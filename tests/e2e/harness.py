@@ -7,6 +7,7 @@ Nothing of the tester's own AWS configuration reaches the command.
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -187,9 +188,10 @@ def content(stored: ObjectVersion) -> bytes:
 def paths(server: DemoServer, base: str = "") -> dict[str, str]:
     """Key to path of every object, by the name map. A key is shadowed if another lies below it."""
     keys = [key for key in bucket(server).sorted_keys() if key.startswith(base)]
+    directories = {key[: match.start()] for key in keys for match in re.finditer("/", key)}
     found = {}
     for key in keys:
-        shadowed = any(other.startswith(key + "/") for other in keys)
+        shadowed = key in directories
         marker = key.endswith("/") and not bucket(server).objects[key][-1].size
         found[key] = str(safe_path(key, base=base, shadowed=shadowed and not marker, directory=marker))
     return found

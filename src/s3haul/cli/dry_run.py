@@ -96,6 +96,9 @@ def run(
         with streams.ignoring_errors(sys.stderr):
             listener.observe(Warned(nothing_selected(transfer.filters, estimate.filtered), "S3H-S3-19"))
     _put_estimate(estimate, past_rate, output, log)
+    if output.plan is not None and not (output.quiet or output.json):
+        planned = estimate.objects - estimate.archived - estimate.present
+        streams.print_line(f"  plan      {show(str(output.plan))}: {human_count(planned, 'object')}")
     check_not_empty(transfer, estimate.objects)
     return 0
 
