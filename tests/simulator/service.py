@@ -143,6 +143,7 @@ class Service(MemoryStore):
     def _spoil_page(self, call: Call) -> None:
         page = call.answer
         assert isinstance(page, ListPage)
+        honest = page
         if self._dice.random() < self.weather.listings:
             match self._dice.choice(LISTINGS):
                 case "no token":
@@ -151,7 +152,7 @@ class Service(MemoryStore):
                     page = page._replace(truncated=True, token="00")
                 case "empty":
                     page = page._replace(entries=(), empty_answer=True, key_count=None, truncated=False)
-        else:
+        if page == honest:  # also where the token of the page was "00"
             self.listed.update(entry.key for entry in page.entries)
         call.answer = page
 
