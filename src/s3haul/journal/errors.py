@@ -41,7 +41,9 @@ def run_error(error: sqlite3.Error | OSError, path: Path) -> S3HaulError:
         name = errno.errorcode.get(error.errno or 0, "")
         cause = f"{error.strerror or error} ({name})"
         if error.errno in _NO_SPACE:
-            return DestinationFullError(f"cannot write the journal {path}: the disk is full ({name})", hint=_FULL)
+            return DestinationFullError(
+                f"cannot write the journal {path}: the disk is full ({name})", hint=_FULL
+            )
         return DestinationError(f"cannot use the journal {path}: {cause}", hint=f"check the disk, {_RESUME}")
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     if code == sqlite3.SQLITE_FULL or (code & 0xFF == sqlite3.SQLITE_IOERR and _is_full(path)):
