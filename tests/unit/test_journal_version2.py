@@ -152,7 +152,7 @@ def test_when_it_is_cut_short_the_old_journal_is_still_there(path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(version2, "bring_up_to_date", cut_short)
-        with pytest.raises(Exception, match="No space"):
+        with pytest.raises(Exception, match="the disk is full"):
             open_journal(path)
     assert version(path) == before
     with Reader(path) as reader:
