@@ -121,9 +121,10 @@ def _cleaned_up_on_sigterm() -> Iterator[Sequence[int]]:
     """SIGTERM ends the run as Ctrl-C does: files in memory must be removed. The list is not empty if it came."""
     received: list[int] = []
 
-    def end(number: int, frame: FrameType | None) -> None:
+    def end(number: int, _frame: FrameType | None) -> None:
         received.append(number)
-        signal.default_int_handler(number, frame)
+        # Not an exception here, which could be lost in a callback: asyncio's handler cancels the task.
+        signal.raise_signal(signal.SIGINT)
 
     before = signal.signal(signal.SIGTERM, end)
     try:
