@@ -126,6 +126,21 @@ async def test_a_batch_that_is_throttled_is_reported_and_waits_as_the_server_ask
     assert max(waits) >= 1.0
 
 
+@pytest.mark.parametrize(
+    ("effect", "reason"), [("flip", "checksum-mismatch"), ("wrong-etag", "wrong-answer")]
+)
+async def test_damage_that_a_batch_meets_is_counted_as_an_attempt_and_a_retry(tmp_path, effect, reason):
+    with empty_server() as server:
+        for number in range(20):
+            key = f"k/{number:02}"
+            server.cloud.put(seed.BUCKET, key, b"x" * 100, checksum="CRC64NVME")
+            server.faults.add(effect, operation="GetObject", key=key, first=1)
+        async with opened(server, "curl", tmp_path / "home") as store:
+            done = await run_on(store, tmp_path / "dest")
+        assert server.count("GetObject") == 40
+    assert (done.stats.done, attempts(done), done.stats.retries) == (20, {2}, {reason: 20})
+
+
 async def test_an_object_with_another_encryption_than_demanded_is_requested_once(tmp_path):
     with empty_server() as server:
         for number in range(20):

@@ -117,7 +117,7 @@ def test_a_damaged_names_file_is_an_error_for_the_user(tmp_path):
 
 
 def test_a_names_file_that_cannot_be_opened_leaves_no_descriptor_open(tmp_path, monkeypatch):
-    monkeypatch.setattr("s3haul.disk.destination.folds_names", lambda *_: True)
+    monkeypatch.setattr("s3haul.disk.probe.folds_names", lambda *_: True)
     (tmp_path / ".s3haul" / FILE_NAME).mkdir(parents=True)
     before = set(Path("/dev/fd").iterdir())
     with pytest.raises(DestinationError):

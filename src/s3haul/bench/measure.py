@@ -17,7 +17,7 @@ from s3haul.bench.bottleneck import fastest
 from s3haul.bench.plan import BenchOptions, Sample, Setting
 from s3haul.bench.result import Row, Run
 from s3haul.bench.sinks import opened_sink
-from s3haul.core.retry import THROTTLE, of_kms
+from s3haul.core.retry import is_throttling, of_kms
 from s3haul.core.stats import Stats
 from s3haul.engine.run import Job, haul
 from s3haul.errors import SourceError, StoreError
@@ -206,7 +206,7 @@ class SampleStore(WrappedStore):
             return await asked
         except StoreError as error:
             fault = error.fault
-            if fault.code in THROTTLE or fault.status in {429, 503}:
+            if is_throttling(fault):
                 self.throttles["kms" if of_kms(fault) else "s3"] += 1
             raise
 

@@ -84,9 +84,9 @@ def print_checks(checks: "Sequence[NodeCheck]", *, json: bool) -> None:
 def _check_lines(check: "NodeCheck") -> Iterator[str]:
     result = f"exit code {check.exit_code}" if check.exit_code else "no problems found"
     yield f"{show(check.node)}: {result}"
-    for trouble in check.troubles:
-        yield f"  x {show(trouble['message'])}   [{trouble['id']}]"
-        yield f"    Fix: {show(trouble['hint'])}"
+    for problem in check.problems:
+        yield f"  x {show(problem['message'])}   [{problem['id']}]"
+        yield f"    Fix: {show(problem['hint'])}"
     for finding in check.findings:
         yield f"  {'x' if finding['level'] == 'error' else '!'} {show(finding['title'])}   [{finding['id']}]"
         yield f"    {show(finding['who'])}: {show(finding['fix'])}"

@@ -24,16 +24,16 @@ _PROBE = "check"  # in place of a run's id in the worker's journal directory
 
 @dataclass(slots=True)
 class NodeCheck:
-    """The result of one node: `findings` about access, `troubles` of the node; `exit_code` as of `s3haul check`."""
+    """The result of one node: `findings` about access, `problems` of the node; `exit_code` as of `s3haul check`."""
 
     node: str
     exit_code: int
     findings: list[dict[str, Any]] = field(default_factory=list)
-    troubles: list[dict[str, str]] = field(default_factory=list)
+    problems: list[dict[str, str]] = field(default_factory=list)
 
     def add(self, error: S3HaulError) -> None:
         """Record an error of this node."""
-        self.troubles.append({"id": error.id, "message": error.message, "hint": error.hint or ""})
+        self.problems.append({"id": error.id, "message": error.message, "hint": error.hint or ""})
         self.exit_code = self.exit_code or error.exit_code
 
 

@@ -7,9 +7,7 @@ requests are made one by one, whoever makes them, and the next success ends it.
 from dataclasses import dataclass
 
 IN_A_ROW = 8
-REFUSED_FOR = (
-    2.0  # seconds, where the service answers that it is asked too often: by then fewer requests may help
-)
+REFUSED_FOR = 2.0  # seconds of throttling: until then, fewer requests may help
 INTERVAL = 0.5  # seconds between two requests during an outage
 
 
@@ -30,7 +28,7 @@ class Health:
     outage: bool = False
 
     def failed(self, now: float, *, throttled: bool = False) -> bool:
-        """A request met passing trouble, perhaps for its rate alone; whether an outage begins with it."""
+        """A request failed in a way that passes, perhaps only because of its rate; whether an outage begins with it."""
         self._failed += 1
         self._since = now if self._since is None else self._since
         lasting = now - self._since >= REFUSED_FOR or not throttled

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
 
-from s3haul.core.retry import THROTTLE, TRANSIENT, about_kms
+from s3haul.core.retry import TRANSIENT, about_kms, is_throttling
 from s3haul.errors import Fault, FaultKind
 
 # Kinds of policy that limit what the policies of the role and of the resource allow.
@@ -160,12 +160,8 @@ def _kms(test: Callable[[Denial], bool]) -> Matcher:
     return lambda fault, _request, denial: about_kms(fault.message) and denial is not None and test(denial)
 
 
-def _throttled(fault: Fault) -> bool:
-    return fault.code in THROTTLE or fault.status in {429, 503}
-
-
 def _busy(fault: Fault) -> bool:
-    return _throttled(fault) or fault.code in TRANSIENT or fault.status >= 500
+    return is_throttling(fault) or fault.code in TRANSIENT or fault.status >= 500
 
 
 def _is_unknown(fault: Fault, request: RequestKind) -> bool:
@@ -184,14 +180,14 @@ _ROWS: tuple[tuple[str, Matcher], ...] = (
     ("S3H-STS-10", _says("'durationSeconds'", request=RequestKind.ROLE)),
     ("S3H-STS-09", _says("'externalId'", request=RequestKind.ROLE)),
     ("S3H-STS-08", _says("MultiFactorAuthentication", request=RequestKind.ROLE)),
-    ("S3H-KMS-08", lambda fault, _request, _denial: _throttled(fault) and about_kms(fault.message)),
-    ("S3H-KMS-08", lambda fault, _request, _denial: _throttled(fault) and fault.code.startswith("KMS.")),
+    ("S3H-KMS-08", lambda fault, _request, _denial: is_throttling(fault) and about_kms(fault.message)),
+    ("S3H-KMS-08", lambda fault, _request, _denial: is_throttling(fault) and fault.code.startswith("KMS.")),
     (
         "S3H-STS-15",
         lambda fault, request, _denial: request is RequestKind.ROLE and _is_unknown(fault, request),
     ),
     ("S3H-NET-05", lambda fault, request, _denial: request is RequestKind.ROLE and _busy(fault)),
-    ("S3H-S3-11", lambda fault, _request, _denial: _throttled(fault)),
+    ("S3H-S3-11", lambda fault, _request, _denial: is_throttling(fault)),
     ("S3H-S3-20", lambda fault, request, _denial: _is_unknown(fault, request)),
     ("S3H-S3-17", lambda fault, _request, _denial: _busy(fault)),
     ("S3H-KMS-07", lambda fault, _request, _denial: fault.code.startswith("KMS.")),

@@ -17,7 +17,6 @@ from typing import Self
 from s3haul.core.keypath import STATE_DIRECTORY
 from s3haul.disk.errors import (
     ObjectPathError,
-    name_of,
     object_error,
     refuse_irregular,
     run_error,
@@ -26,7 +25,7 @@ from s3haul.disk.limitations import SYNC, Limitations
 from s3haul.disk.linux import reserve, sync_file_system
 from s3haul.disk.lock import take_lock
 from s3haul.disk.names import Names
-from s3haul.disk.probe import folds_names, try_to_rename
+from s3haul.disk.probe import names_are_folded
 from s3haul.disk.root import open_private, open_root, refuse_unwritable
 from s3haul.disk.staging import Buffer, Staging, Temporary, write_all, write_at
 from s3haul.disk.tree import Tree, leaf_name
@@ -82,7 +81,7 @@ class Destination(Tree):
                 parent /= name
             destination = cls(root, root_fd, state_fd, temporary_fd, limitations)
             destination._shared = shard is not None
-            if _try_names(root, root_fd, state_fd, temporary_fd, destination._staging.prefix):
+            if names_are_folded(root, root_fd, state_fd, temporary_fd, destination._staging.prefix):
                 destination._names = Names(destination.state_path)
             undo.pop_all()
         return destination
@@ -296,15 +295,3 @@ class Destination(Tree):
         if error.errno in {errno.EACCES, errno.EPERM}:
             refuse_unwritable(self.root, self._root_fd)
         return super()._path_error(error)
-
-
-def _try_names(root: Path, root_fd: int, state_fd: int, temporary_fd: int, prefix: str) -> bool:
-    """Whether the disk folds names. Raises `DestinationError` for one that nothing can be renamed or removed on:
-    each object would fail at its end."""
-    try:
-        try_to_rename(temporary_fd, state_fd, prefix)
-        return folds_names(root_fd, temporary_fd, prefix)
-    except OSError as error:
-        hint = "choose another file system, or mount this one so that files can be renamed and removed"
-        what = f"cannot rename and remove files in {root / STATE_DIRECTORY}: {os.strerror(error.errno or 0).lower()}"
-        raise DestinationError(f"{what} ({name_of(error)})", hint=hint) from error

@@ -1,6 +1,6 @@
 """Tests what a file system supports: names that differ only in case, Unicode form or a final dot; renaming; times.
 
-A run calls `folds_names` and `try_to_rename`. `check` calls `try_out`, in a temporary directory that is removed
+A run calls `names_are_folded`. `check` calls `try_out`, in a temporary directory that is removed
 afterwards: nothing in the user's tree is touched, and a destination that does not exist is not created; its nearest
 parent is tested instead.
 """
@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from s3haul.core.keypath import STATE_DIRECTORY
-from s3haul.disk.errors import FreeSpace, run_error
+from s3haul.disk.errors import FreeSpace, name_of, run_error
 from s3haul.disk.limitations import MODES, SYNC, TIMES, Limitations
 from s3haul.disk.linux import sync_file_system
 from s3haul.disk.lock import try_lock
@@ -81,6 +81,18 @@ def try_to_rename(temporary_fd: int, state_fd: int, prefix: str) -> None:
         name, where = b"probe", state_fd  # one name for all runs: what a crash leaves is overwritten
     finally:
         os.unlink(name, dir_fd=where)
+
+
+def names_are_folded(root: Path, root_fd: int, state_fd: int, temporary_fd: int, prefix: str) -> bool:
+    """Whether the disk folds names. Raises `DestinationError` for one that nothing can be renamed or removed on:
+    each object would fail at its end."""
+    try:
+        try_to_rename(temporary_fd, state_fd, prefix)
+        return folds_names(root_fd, temporary_fd, prefix)
+    except OSError as error:
+        hint = "choose another file system, or mount this one so that files can be renamed and removed"
+        what = f"cannot rename and remove files in {root / STATE_DIRECTORY}: {os.strerror(error.errno or 0).lower()}"
+        raise DestinationError(f"{what} ({name_of(error)})", hint=hint) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from s3haul.core.etags import same_etag
+from s3haul.core.keypath import safe_path
 from s3haul.diagnose.reasons import DAMAGED
 from s3haul.disk import FileStat
 from s3haul.journal import KnownRow
@@ -27,7 +28,7 @@ class Decision(Enum):
 class Target(NamedTuple):
     """One object on its way through the engine; `left` is the partial file of an earlier run.
 
-    `refused` is the first attempt, if that was made in a batch and S3 refused it.
+    `refused` is the first attempt, if that was made in a batch and failed.
     """
 
     ref: ObjectRef
@@ -80,3 +81,11 @@ def is_intact(on_disk: FileStat | None, ref: ObjectRef, path: SafePath) -> bool:
     if on_disk is None:
         return False
     return on_disk.is_directory if path.directory else on_disk.is_regular and on_disk.size == ref.size
+
+
+def natural_path(ref: ObjectRef, base: str, *, shadowed: bool) -> SafePath:
+    """The path of a listed object; a zero-byte key that ends in "/" is a directory marker."""
+    directory = ref.size == 0 and (ref.key.endswith("/") or ref.key == base)
+    if ref.of_all_versions:
+        return safe_path(ref.key, base=base, versioned=True)
+    return safe_path(ref.key, base=base, shadowed=shadowed, directory=directory)

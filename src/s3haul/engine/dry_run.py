@@ -14,7 +14,8 @@ from s3haul.core.keypath import MARK
 from s3haul.core.ranges import plan_ranges
 from s3haul.core.space import SpaceEstimate
 from s3haul.engine.context import ReadContext
-from s3haul.engine.listing import list_limit, look_up, natural_path
+from s3haul.engine.decision import natural_path
+from s3haul.engine.listing import list_limit, look_up
 from s3haul.engine.parallel_listing import ParallelListing
 from s3haul.engine.shadowing import Shadows
 from s3haul.journal import Reader

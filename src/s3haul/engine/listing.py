@@ -18,7 +18,7 @@ from s3haul.core.space import SpaceEstimate
 from s3haul.diagnose.reasons import run_error
 from s3haul.engine.batch import Batch
 from s3haul.engine.context import Context, ReadContext
-from s3haul.engine.decision import Decision, Target, decide_target, same_version
+from s3haul.engine.decision import Decision, Target, decide_target, natural_path, same_version
 from s3haul.engine.outcomes import finish
 from s3haul.engine.parallel_listing import ParallelListing
 from s3haul.engine.shadowing import Shadows, among_neighbours
@@ -275,14 +275,6 @@ def _path_moving_files(
         ctx.destination.relocate(other, path)
         absent.clear()
     return path
-
-
-def natural_path(ref: ObjectRef, base: str, *, shadowed: bool) -> SafePath:
-    """The path of a listed object; a zero-byte key that ends in "/" is a directory marker."""
-    directory = ref.size == 0 and (ref.key.endswith("/") or ref.key == base)
-    if ref.of_all_versions:
-        return safe_path(ref.key, base=base, versioned=True)
-    return safe_path(ref.key, base=base, shadowed=shadowed, directory=directory)
 
 
 async def _send(ctx: Context, queue: Queue, room: SpaceEstimate, survey: Survey) -> None:

@@ -88,8 +88,8 @@ async def _look(ctx: Context, ref: ObjectRef) -> tuple[ObjectMeta, Wanted] | Non
         meta = await ctx.store.head(ref.key, checksums=True, version_id=ref.version_id, validate=validate)
     except GaveUpError as gave_up:
         fault = gave_up.fault
-        told = fault.kind is FaultKind.PROTOCOL or 400 <= fault.status < 500
-        if gave_up.action.move is Move.FAIL and told:
+        is_refusal = fault.kind is FaultKind.PROTOCOL or 400 <= fault.status < 500
+        if gave_up.action.move is Move.FAIL and is_refusal:
             return None
         raise
     if not meta.etag or meta.size is None:

@@ -2,8 +2,8 @@
 
 It handles the plain case only: status 200, a checksum that the headers alone allow to verify, bytes that match.
 In every other case (another status, a composite checksum, a disk error) it hands the target back to the general path,
-`object.transfer`, which owns retries and error reasons: what S3 refused here counts there as the first attempt. Both
-paths use the same functions for validation.
+`object.transfer`, which owns retries and error reasons: what failed here counts there as the first attempt. Both paths
+use the same functions for validation.
 
 Why a second path: a coroutine, a future and two thread switches for each object cost more than the object itself.
 Results go back to the event loop in batches. If the disk is slow, the file threads write too, and requests wait for them.
@@ -19,7 +19,7 @@ from s3haul.engine.decision import Decision, Target
 from s3haul.engine.outcomes import done, not_done
 from s3haul.engine.validation import RefusedError, check_complete, check_whole, demand_encryption
 from s3haul.engine.verification import check_for, wanted_checksum
-from s3haul.errors import Fault
+from s3haul.errors import Fault, StoreError
 from s3haul.events import Received
 from s3haul.models import ObjectMeta, ObjectRef, Outcome
 from s3haul.store.limiter import CROWDED
@@ -31,9 +31,8 @@ MOST_HANDED_BACK = 256  # not yet finished by the general path
 MOST_IN_VAIN = 8  # the same while no request works: let the general path find out why
 REPORT_AT = 128  # results that wait
 REPORT_EVERY = 0.05  # seconds
-IDLE = (
-    0.05  # of its time that the thread waits for the network; with less, more requests at a time gain nothing
-)
+# The share of its time that the thread waits for the network. With less, more requests at a time gain nothing.
+IDLE = 0.05
 SLOW_FILE = 2e-3  # seconds a file; beyond, the file threads help
 MOST_LANDING = 64  # files that wait for a file thread
 
@@ -70,14 +69,13 @@ class SmallObjectFetcher:
         self._loop = asyncio.get_running_loop()
         self._targets: deque[Target] = deque()
         self._running: dict[str, tuple[Target, float]] = {}  # and when the request was sent
-        self._landing: dict[str, Target] = {}  # in the file threads
+        self._landing: set[str] = set()  # in the file threads
         # File threads add to these while the transport's thread empties them.
         self._outcomes: deque[Outcome] = deque()
         self._handing_back: deque[Target] = deque()
         self._works = True
-        self._reported = self._waited = (
-            0.0  # when results were reported last, and what the thread had waited then
-        )
+        # When results were reported last, and how long the thread had waited for the network until then.
+        self._reported = self._waited = 0.0
         self._seconds_a_file = 0.0
         # Changed on the event loop only. `_handed_back` lags behind: between `pause` and
         # `_receive`, a target is neither there nor in `_handing_back`.
@@ -178,24 +176,22 @@ class SmallObjectFetcher:
 
     def received(self, ref: ObjectRef, meta: ObjectMeta, body: Sequence[bytes]) -> None:
         self._works = True
-        target, _ = self._running.pop(ref.key)
+        target, sent = self._running.pop(ref.key)
         if self._seconds_a_file < SLOW_FILE:
-            self._land(target, meta, body)
+            self._land(target, sent, meta, body)
         else:
-            self._landing[ref.key] = target
-            self._ctx.threads.submit(self._land_beside, target, meta, list(body))
+            self._landing.add(ref.key)
+            self._ctx.threads.submit(self._land_beside, target, sent, meta, list(body))
 
     def refused(self, ref: ObjectRef, fault: Fault | None) -> None:
         target, sent = self._running.pop(ref.key)
-        if fault is None or not is_throttling(fault):
-            self._works = False
-        if fault is None:
-            self._handing_back.append(target)
-            return
-        refusal = Refusal(fault, sent)
+        refusal = None if fault is None else Refusal(fault, sent)
         self._handing_back.append(target._replace(refused=refusal))
-        # At once: the limiter must hear of it before more requests are made.
-        self._loop.call_soon_threadsafe(self._ctx.store.report, refusal)
+        if refusal is not None and is_throttling(refusal.fault):
+            # At once: the limiter must hear of it before more requests are made.
+            self._loop.call_soon_threadsafe(self._ctx.store.throttled, refusal)
+        else:
+            self._works = False
 
     def pause(self) -> None:
         count = len(self._outcomes) + len(self._handing_back)
@@ -227,17 +223,19 @@ class SmallObjectFetcher:
             and len(self._landing) < MOST_LANDING
         )
 
-    def _land_beside(self, target: Target, meta: ObjectMeta, body: Sequence[bytes]) -> None:
+    def _land_beside(self, target: Target, sent: float, meta: ObjectMeta, body: Sequence[bytes]) -> None:
         """In a file thread."""
-        self._land(target, meta, body)
-        del self._landing[target.ref.key]
+        self._land(target, sent, meta, body)
+        self._landing.discard(target.ref.key)
         self.wake()
 
-    def _land(self, target: Target, meta: ObjectMeta, body: Sequence[bytes]) -> None:
+    def _land(self, target: Target, sent: float, meta: ObjectMeta, body: Sequence[bytes]) -> None:
         try:
             self._outcomes.append(self._verified(target, meta, body))
         except RefusedError as error:  # another request would change nothing
             self._outcomes.append(not_done(target.ref, str(target.path), error))
+        except StoreError as error:  # the response or its bytes are wrong
+            self._handing_back.append(target._replace(refused=Refusal(error.fault, sent)))
         except Exception:  # noqa: BLE001 - the general path asks again, and says what is wrong
             self._handing_back.append(target)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import pycurl
 
-from s3haul.errors import Fault, FaultKind, StoreError
+from s3haul.errors import StoreError
 from s3haul.s3.curl_faults import curl_fault
 from s3haul.s3.headers import ViolationError, parse_head
 from s3haul.store.protocol import Chunk, OnData
@@ -122,7 +122,7 @@ class RequestExchange:
         try:
             response.status, response.headers = parse_head(self._lines)
         except ViolationError as violation:
-            raise StoreError(Fault(FaultKind.PROTOCOL, f"invalid HTTP response: {violation}")) from None
+            raise StoreError(violation.fault) from None
         if not response.success:
             self._take = self._keep_document
             return self._take

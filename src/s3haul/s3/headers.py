@@ -7,6 +7,8 @@ Transfer-Encoding: RFC 9112, section 6.3), and one that has an important header 
 from collections.abc import Sequence
 from functools import lru_cache
 
+from s3haul.errors import Fault, FaultKind
+
 _PLAIN = frozenset(
     {
         "content-length",
@@ -50,6 +52,10 @@ _lines: dict[bytes, tuple[str, str]] = {}
 
 class ViolationError(Exception):
     """The response violates HTTP in a way that could cause errors; the message says how."""
+
+    @property
+    def fault(self) -> Fault:
+        return Fault(FaultKind.PROTOCOL, f"invalid HTTP response: {self}")
 
 
 def parse_head(lines: Sequence[bytes]) -> tuple[int, dict[str, str]]:

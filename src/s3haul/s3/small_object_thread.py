@@ -110,15 +110,16 @@ class SmallObjectThread:
                     self._work.received(ref, object_meta(status, headers, dated=False), body)
                     return
                 fault = self._fault(Response(status, headers, b"".join(body)))
-            except ViolationError:
-                pass
+            except ViolationError as violation:
+                fault = violation.fault
         self._work.refused(ref, fault)
 
     def _fault(self, response: Response) -> Fault | None:
         """Why S3 refused this object; None for what concerns the session or the connection, so that the general path
         finds out with a request of its own."""
         fault = self._client.refusal(response)
-        return None if fault.kind is not FaultKind.HTTP or is_of_session(fault) else fault
+        concerns_object = fault.kind in {FaultKind.HTTP, FaultKind.PROTOCOL} and not is_of_session(fault)
+        return fault if concerns_object else None
 
     def _headers(self, path: str, etag: str) -> list[str]:
         keys = self._client.keys

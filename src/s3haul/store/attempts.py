@@ -61,7 +61,7 @@ class RetrySettings:
 class Attempts:
     """One request of a key ("" for the listing). `state` counts the attempt under way.
 
-    `refused` is a first attempt that was made elsewhere, and reported by `RetryingStore.report`.
+    `refused` is a first attempt that was made elsewhere, and reported by `RetryingStore.throttled` if it was throttled.
     """
 
     def __init__(

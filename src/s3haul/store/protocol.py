@@ -53,7 +53,7 @@ class GetRequest(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """How S3 refused a request that was sent at time `sent` (seconds, monotonic)."""
+    """How a request failed that was sent at time `sent` (seconds, monotonic): S3 refused it, or the response is wrong."""
 
     fault: Fault
     sent: float

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
-from s3haul.core.retry import Action, Move, RetryState, decide, is_throttling, of_kms
+from s3haul.core.retry import Action, Move, RetryState, decide, of_kms
 from s3haul.diagnose.reasons import listing_of, reading_of, run_error
 from s3haul.errors import Fault, S3HaulError, StoreError
 from s3haul.events import Retrying
@@ -134,10 +134,10 @@ class RetryingStore:
         """Return if the object can be read; its content is ignored."""
         await self._retry(key, lambda: self._read_byte(key))
 
-    def report(self, refused: Refusal) -> None:
-        """A first attempt that was made elsewhere was refused just now, and `load` will retry it, perhaps much later:
-        tell the limiter at once if S3 refused it for its rate."""
-        if is_throttling(refused.fault) and not of_kms(refused.fault):
+    def throttled(self, refused: Refusal) -> None:
+        """A first attempt that was made elsewhere was refused for its rate just now, and `load` will retry it, perhaps
+        much later: tell the limiter at once. KMS has limits of its own, which `load` tells."""
+        if not of_kms(refused.fault):
             self._settings.limiter.throttled(refused.fault.retry_after, sent=refused.sent)
 
     def small_objects(self, work: SmallObjectWork) -> SmallObjects | None:
