@@ -58,9 +58,8 @@ async def _proof(ctx: Context, ref: ObjectRef, path: SafePath, meta: ObjectMeta)
 
 async def _hash_file(ctx: Context, path: SafePath, check: Check) -> None:
     """One call into a thread for every block, so that an interruption waits for one block only."""
-    opened: list[
-        AsyncFileIO
-    ] = []  # a list, so that a cancellation while a thread opens the file does not lose it
+    # A list, so that a cancellation while a thread opens the file does not lose it.
+    opened: list[AsyncFileIO] = []
 
     async def open_file() -> None:
         fd = await in_thread(ctx.threads, ctx.destination.open_read, path)

@@ -100,9 +100,8 @@ class LargeFile:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._disk = ctx.destination
-        self._opened: list[
-            Temporary
-        ] = []  # a list, so that a cancellation while a thread opens the file does not lose it
+        # A list, so that a cancellation while a thread opens the file does not lose it.
+        self._opened: list[Temporary] = []
 
     @property
     def temporary(self) -> Temporary:

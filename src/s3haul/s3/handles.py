@@ -47,10 +47,8 @@ def new_handle(network: Network) -> pycurl.Curl:
     """A handle for requests to S3 and STS; the caller sets URL, headers and callbacks."""
     handle = pycurl.Curl()
     for option, value in (
-        (
-            pycurl.NOSIGNAL,
-            1,
-        ),  # libcurl may use SIGALRM for timeouts otherwise, which is not safe with threads
+        # libcurl may use SIGALRM for timeouts otherwise, which is not safe with threads.
+        (pycurl.NOSIGNAL, 1),
         (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
         (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
         (pycurl.HTTP09_ALLOWED, 0),
@@ -71,10 +69,8 @@ def new_handle(network: Network) -> pycurl.Curl:
         (pycurl.CONNECTTIMEOUT_MS, int(network.connect_timeout * 1000)),
         (pycurl.LOW_SPEED_LIMIT, max(1, network.minimum_rate)),
         (pycurl.LOW_SPEED_TIME, max(1, round(network.stall_timeout))),
-        (
-            pycurl.MAX_RECV_SPEED_LARGE,
-            0,
-        ),  # with it, libcurl stops watching reused connections; see `store.limited`
+        # `store.limited` counts bytes: with a limit of its own, libcurl stops watching connections that it reuses.
+        (pycurl.MAX_RECV_SPEED_LARGE, 0),
         (pycurl.MAXAGE_CONN, IDLE_SECONDS),
         (pycurl.TCP_KEEPALIVE, 1),
         (pycurl.BUFFERSIZE, RECEIVE_BUFFER),
