@@ -18,13 +18,18 @@ from pathlib import Path
 from s3haul.cli.app import run as command
 from s3haul.core.keypath import safe_path
 from s3haul.disk import Destination
-from s3haul.engine.validation import check_complete, check_whole, demand_encryption
-from s3haul.engine.verification import check_for, wanted_checksum
+from s3haul.engine.verification import (
+    check_complete,
+    check_for,
+    check_whole,
+    demand_encryption,
+    wanted_checksum,
+)
 from s3haul.errors import Fault
 from s3haul.models import ObjectMeta, ObjectRef
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.s3.endpoint import Credentials, parse
-from s3haul.s3.handles import Network
+from s3haul.s3.libcurl import Network
 from s3haul.s3.store import open_curl_store
 from scenarios import SCENARIOS
 from server import Server, memory_directory

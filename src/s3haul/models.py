@@ -68,7 +68,7 @@ class VersionEntry(NamedTuple):
 
 
 class VersionPage(NamedTuple):
-    """One page of ListObjectVersions, as the service sent it; `core.versions` validates it."""
+    """One page of ListObjectVersions, as the service sent it; `core.listing_validator` validates it."""
 
     entries: tuple[VersionEntry, ...]
     truncated: bool
@@ -218,3 +218,12 @@ class Outcome(NamedTuple):
     fetched: int = 0
     content_type: str = ""
     user_metadata: str = ""
+
+
+def same_etag(one: str, other: str) -> bool:
+    """Whether both name one version, whatever stands around the value."""
+    return one == other or _value(one) == _value(other)
+
+
+def _value(etag: str) -> str:
+    return etag.strip().removeprefix("W/").strip('"')

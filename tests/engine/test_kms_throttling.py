@@ -6,8 +6,7 @@ from contract.memory import MemoryStore, refused, stored
 from engine.harness import DONE, VirtualClock, run_once, states
 from s3haul.core.adaptive import AdaptiveLimit
 from s3haul.models import ObjectRef, Outcome, State
-from s3haul.store.kms_throttling import MOST, KmsThrottling
-from s3haul.store.limiter import ConcurrencyLimiter
+from s3haul.store.limiter import MOST, ConcurrencyLimiter, KmsThrottling
 
 
 def objects(count: int, *, plain: int):

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from s3haul.aws.endpoints import authorities
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.s3.endpoint import Credentials, parse
-from s3haul.s3.handles import Network
+from s3haul.s3.libcurl import Network
 from s3haul.s3.store import CurlStore, open_curl_store
 
 KEYS = Credentials("AK", "the-secret-key", "the-session-token")

@@ -34,9 +34,8 @@ from s3haul.errors import S3HaulError, StoreError
 from s3haul.models import ObjectRef, State, Verdict
 from s3haul.options import LimitOptions, RangeOptions, SourceOptions, TransferOptions
 from s3haul.store.attempts import RetrySettings
-from s3haul.store.kms_throttling import KmsThrottling
 from s3haul.store.limited import LimitedStore
-from s3haul.store.limiter import ConcurrencyLimiter
+from s3haul.store.limiter import ConcurrencyLimiter, KmsThrottling
 from s3haul.store.protocol import GetRequest
 from s3haul.store.retrying import RetryingStore
 

@@ -9,7 +9,7 @@ import pytest
 from report.destinations import DENIED, HOSTILE, KMS_KEY, STARTED, course, destination, mixed, outcome
 from s3haul.errors import JournalError
 from s3haul.journal import Reader
-from s3haul.journal.series import Course
+from s3haul.journal.course import Course
 from s3haul.journal.survey import SIZE_CLASSES
 from s3haul.models import State
 from s3haul.report import content

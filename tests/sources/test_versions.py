@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from s3haul.core.versions import MAX_BARREN_PAGES, PointInTime, VersionCheck
+from s3haul.core.listing_validator import MAX_BARREN_PAGES, PointInTime, VersionCheck
 from s3haul.demo import seed
 from s3haul.errors import ListingIncompleteError
 from s3haul.models import ObjectRef, UnusableEntry, VersionEntry, VersionPage

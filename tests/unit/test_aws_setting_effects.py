@@ -22,7 +22,7 @@ from s3haul.demo.server import DemoServer
 from s3haul.errors import UsageError
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
 from s3haul.s3.endpoint import Credentials
-from s3haul.s3.handles import Network, new_handle
+from s3haul.s3.libcurl import Network, new_handle
 from s3haul.store.protocol import GetRequest
 
 KEYS = Credentials("AK", "SK")

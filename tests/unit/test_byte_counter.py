@@ -5,10 +5,10 @@ import threading
 
 import pytest
 
-from s3haul.engine.byte_counter import EVERY, ByteCounter
+from s3haul.engine.writers import REPORT_EVERY, ByteCounter
 
 
-@pytest.mark.parametrize("pause", [0.0, EVERY / 3, EVERY, 7 * EVERY])
+@pytest.mark.parametrize("pause", [0.0, REPORT_EVERY / 3, REPORT_EVERY, 7 * REPORT_EVERY])
 @pytest.mark.parametrize("sizes", [[], [1], [1 << 20], [1000] * 50])
 async def test_every_byte_is_reported_once_on_the_loop_and_not_too_often(sizes, pause):
     now, heard, threads = [0.0], [], set()
@@ -27,7 +27,7 @@ async def test_every_byte_is_reported_once_on_the_loop_and_not_too_often(sizes, 
     await asyncio.to_thread(work)
     counter.end()
     assert sum(heard) == sum(sizes)
-    assert len(heard) <= min(round(now[0] / EVERY), len(sizes)) + 1
+    assert len(heard) <= min(round(now[0] / REPORT_EVERY), len(sizes)) + 1
     assert threads <= {threading.get_ident()}
 
 
@@ -35,7 +35,7 @@ async def test_received_bytes_are_reported_when_the_interval_is_over():
     now, heard = [0.0], []
     counter = ByteCounter(heard.append, clock=lambda: now[0])
     for moment, size in ((0.4, 1), (0.9, 2), (1.0, 4), (1.9, 8), (2.1, 16)):
-        now[0] = moment * EVERY
+        now[0] = moment * REPORT_EVERY
         counter.add(size)
     await asyncio.sleep(0)
     assert heard == [7, 24]

@@ -5,7 +5,7 @@ import pytest
 
 from s3haul.diagnose.reasons import reading_of, run_error
 from s3haul.errors import FaultKind
-from s3haul.s3.curl_faults import KINDS, curl_fault
+from s3haul.s3.libcurl import KINDS, curl_fault
 
 CODES = sorted(
     {

@@ -12,7 +12,7 @@ from s3haul.core.keypath import safe_path
 from s3haul.disk import Destination
 from s3haul.disk import destination as destination_module
 from s3haul.disk import probe as trial_module
-from s3haul.disk.limitations import MODES, SYNC, TIMES
+from s3haul.disk.errors import MODES, SYNC, TIMES
 from s3haul.disk.probe import try_out
 from s3haul.disk.tree import free_space_for
 from s3haul.errors import DestinationError

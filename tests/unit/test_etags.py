@@ -4,10 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3haul.core.etags import same_etag
-from s3haul.engine.validation import check_range, check_whole
+from s3haul.engine.verification import check_range, check_whole
 from s3haul.errors import StoreError
-from s3haul.models import ObjectRef
+from s3haul.models import ObjectRef, same_etag
 from s3haul.s3.responses import object_meta
 
 VALUES = st.text(st.characters(codec="ascii", exclude_characters='"', min_codepoint=33), min_size=3).filter(

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from journals import open_journal
-from s3haul.core.series import Sample
-from s3haul.core.timings import PrefixTime, SlowObject
+from s3haul.core.timings import PrefixTime, Sample, SlowObject
 from s3haul.journal import Reader
-from s3haul.journal.series import Course
+from s3haul.journal.course import Course
 
 VERSION_3 = Path(__file__).with_name("journal_version_3.sql")
 COURSE = Course(

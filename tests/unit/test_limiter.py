@@ -7,7 +7,7 @@ import pytest
 
 from engine.harness import VirtualClock
 from s3haul.core.adaptive import AdaptiveLimit
-from s3haul.core.health import IN_A_ROW, INTERVAL, REFUSED_FOR
+from s3haul.core.retry import IN_A_ROW, INTERVAL, REFUSED_FOR
 from s3haul.store.limiter import ConcurrencyLimiter
 
 

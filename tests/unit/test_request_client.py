@@ -12,8 +12,7 @@ from s3haul.demo import seed
 from s3haul.demo.server import DemoServer
 from s3haul.errors import CredentialsError, Fault, FaultKind, StoreError
 from s3haul.options import SourceOptions
-from s3haul.s3.clock import ServerClock
-from s3haul.s3.endpoint import Credentials
+from s3haul.s3.endpoint import Credentials, ServerClock
 
 OBJECT = answer("200 OK", b"the object", ETag='"e"')
 OWNER = Credentials(seed.OWNER_KEY_ID, seed.OWNER_SECRET)

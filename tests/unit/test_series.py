@@ -1,7 +1,17 @@
 """The course of a run: bounded, and nothing of it is lost when samples become one."""
 
-from s3haul.core.series import MOST, Sample, Series, join
-from s3haul.core.timings import EVERY, OTHER_PREFIXES, PREFIXES, SLOWEST, Timings, prefix_of
+from s3haul.core.timings import (
+    EVERY,
+    MOST,
+    OTHER_PREFIXES,
+    PREFIXES,
+    SLOWEST,
+    Sample,
+    Series,
+    Timings,
+    join,
+    prefix_of,
+)
 
 
 def sample(start, **fields):

@@ -5,7 +5,7 @@ import pytest
 from s3haul.core.retry import Move, RetryLimits, RetryState, decide
 from s3haul.diagnose.symptoms import RequestKind, diagnosis_id
 from s3haul.errors import FaultKind
-from s3haul.s3.web_pages import interception
+from s3haul.s3.documents import interception
 
 HTML = {"content-type": "text/html; charset=utf-8"}
 PAGE = b"<html><head><title>Blocked &amp; <b>logged</b></title></head><body>no</body></html>"

@@ -6,7 +6,7 @@ import pytest
 
 from s3haul.core.adaptive import AdaptiveLimit
 from s3haul.engine.channel import Channel
-from s3haul.engine.workers import WorkerPool
+from s3haul.engine.dispatch import WorkerPool
 from s3haul.store.limiter import ConcurrencyLimiter
 
 

@@ -12,10 +12,9 @@ from s3haul.diagnose.evidence import Evidence, StepResult
 from s3haul.events import ignore
 from s3haul.options import AccessOptions, DestinationOptions, SourceOptions, TransferOptions
 from s3haul.policies.buckets import check_bucket
-from s3haul.preflight.destination import check_destination
 from s3haul.preflight.state import SAMPLES, CheckState, Report
 from s3haul.preflight.statements import with_statements
-from s3haul.preflight.steps import take_steps
+from s3haul.preflight.steps import check_destination, take_steps
 
 _DEFAULT_ACCESS = AccessOptions()
 _DEFAULT_TRANSFER = TransferOptions()

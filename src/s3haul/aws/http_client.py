@@ -18,8 +18,8 @@ from botocore.parsers import ResponseParserError
 
 from s3haul.aws.endpoints import proxy_for
 from s3haul.errors import Fault, FaultKind
+from s3haul.s3.documents import interception
 from s3haul.s3.endpoint import CONNECT_TIMEOUT, REDIRECTS
-from s3haul.s3.web_pages import interception
 from s3haul.threads import shielded
 
 READ_TIMEOUT = 30
@@ -69,7 +69,7 @@ class CurlHttpClient:
     """Uses one handle, so that requests to the same server share a connection. Thread-safe, one request at a time."""
 
     def __init__(self, authorities: str) -> None:
-        from s3haul.s3.handles import Network, new_handle  # noqa: PLC0415 - pycurl may not be installed
+        from s3haul.s3.libcurl import Network, new_handle  # noqa: PLC0415 - pycurl may not be installed
 
         self._lock = threading.Lock()
         self._handle = new_handle(Network(authorities=authorities, stall_timeout=READ_TIMEOUT))
@@ -82,8 +82,8 @@ class CurlHttpClient:
     def _send(self, request: Any) -> AWSResponse:
         import pycurl  # noqa: PLC0415 - as above
 
-        from s3haul.s3.curl_faults import curl_fault  # noqa: PLC0415
         from s3haul.s3.headers import ViolationError, parse_head  # noqa: PLC0415
+        from s3haul.s3.libcurl import curl_fault  # noqa: PLC0415
 
         handle, lines, body = self._handle, list[bytes](), bytearray()
 

@@ -26,8 +26,8 @@ from s3haul.aws.config.settings import Settings
 from s3haul.aws.endpoints import tls_context
 from s3haul.aws.http_client import NoResponse, RedirectRefused
 from s3haul.options import TransferOptions
+from s3haul.s3.documents import interception
 from s3haul.s3.endpoint import CONNECT_TIMEOUT, REDIRECTS, SPARE_CONNECTIONS, FetchCredentials
-from s3haul.s3.web_pages import interception
 
 
 class _NoRedirects:

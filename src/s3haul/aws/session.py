@@ -170,7 +170,7 @@ async def open_bucket(
             store: ObjectStore = SdkStore(sdk, source, transfer, fetch)
             timings = Timings()
         else:
-            from s3haul.s3.handles import Network  # noqa: PLC0415 - pycurl may not be installed
+            from s3haul.s3.libcurl import Network  # noqa: PLC0415 - pycurl may not be installed
             from s3haul.s3.store import open_curl_store  # noqa: PLC0415
 
             network = Network(

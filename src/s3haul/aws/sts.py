@@ -24,8 +24,7 @@ from s3haul.errors import AssumeRoleError
 from s3haul.events import Emit, Warned
 from s3haul.options import RoleOptions
 from s3haul.policies.names import account_of
-from s3haul.s3.clock import ServerClock
-from s3haul.s3.endpoint import Credentials, FetchCredentials
+from s3haul.s3.endpoint import Credentials, FetchCredentials, ServerClock
 from s3haul.s3.faults import clock_skew
 
 CHAINED_DURATION = 3600

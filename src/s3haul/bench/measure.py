@@ -24,8 +24,7 @@ from s3haul.errors import SourceError, StoreError
 from s3haul.journal import SourceIdentity
 from s3haul.models import ListPage, ObjectMeta, ObjectRef, PartLayout
 from s3haul.options import SourceOptions
-from s3haul.store.protocol import Consume, GetRequest, ObjectStore, RequestTiming
-from s3haul.store.wrapped import WrappedStore
+from s3haul.store.protocol import Consume, GetRequest, ObjectStore, RequestTiming, WrappedStore
 
 PAGE = 1000
 

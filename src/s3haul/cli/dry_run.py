@@ -29,7 +29,7 @@ from s3haul.disk import free_space_for
 from s3haul.engine.context import read_context
 from s3haul.engine.dry_run import Done, Estimate, done_of
 from s3haul.engine.dry_run import preview as fetched_objects
-from s3haul.engine.loop import run_loop
+from s3haul.engine.tasks import run_loop
 from s3haul.errors import DestinationError
 from s3haul.events import Emit, Warned
 from s3haul.journal import Reader

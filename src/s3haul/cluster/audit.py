@@ -13,8 +13,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from s3haul.cluster.plan import Shard, json_lines
-from s3haul.core.etags import same_etag
-from s3haul.models import ObjectRef, State
+from s3haul.models import ObjectRef, State, same_etag
 
 MOST_EXAMPLES = 20
 _STATES = frozenset(State)

@@ -25,7 +25,7 @@ from s3haul.cluster.schedule import Attempt
 from s3haul.cluster.workplace import Workplace, remove_finished
 from s3haul.core.stats import Stats
 from s3haul.disk import Destination
-from s3haul.disk.shards import sweep
+from s3haul.disk.root import sweep
 from s3haul.engine.run import haul
 from s3haul.engine.tasks import most_telling
 from s3haul.errors import CredentialsError, DestinationError, S3HaulError
@@ -34,8 +34,7 @@ from s3haul.journal import manifest_lines
 from s3haul.models import ListPage
 from s3haul.options import LimitOptions, TransferOptions
 from s3haul.store.limited import LimitedStore, fitting
-from s3haul.store.protocol import ObjectStore
-from s3haul.store.wrapped import WrappedStore
+from s3haul.store.protocol import ObjectStore, WrappedStore
 from s3haul.threads import in_thread
 
 PAGE = 1000

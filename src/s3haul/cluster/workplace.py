@@ -15,8 +15,7 @@ from pathlib import Path
 
 from s3haul.cluster.directory import attempt_name
 from s3haul.cluster.schedule import Attempt
-from s3haul.disk.errors import run_error
-from s3haul.disk.limitations import Limitations
+from s3haul.disk.errors import Limitations, run_error
 from s3haul.disk.root import open_private, open_root
 
 

@@ -1,10 +1,12 @@
-"""What to do about one failed request: a table from kind, code and status to an action.
+"""What to do about one failed request: a table from kind, code and status to an action. And is the service down, or is it
+this object? `Health` counts successes, and runs a clock while there are none.
 
 Pure: the attempt number, the time spent and the random number come in; an `Action` comes out. `store`
 is the one owner of retries for objects and pages; the SDK's own are off.
 Codes: S3 API reference "Error responses"; the KMS texts are those that S3 passes through.
 """
 
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -16,6 +18,47 @@ INTEGRITY_TRIES = 3
 RENEWALS = 1000  # only against an endless loop: the credentials slow renewals down, and give up long before
 STRIKES = 10
 MAX_RETRY_AFTER = 60.0
+_TOKEN = frozenset({"ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired"})
+THROTTLE = frozenset(
+    {
+        "SlowDown",
+        "ServiceUnavailable",
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "TooManyRequestsException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "BandwidthLimitExceeded",
+        "KMS.ThrottlingException",
+        "KMS.LimitExceededException",
+    }
+)
+TRANSIENT = frozenset(
+    {
+        "InternalError",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "OperationAborted",
+        "KMS.KeyUnavailableException",
+        "KMS.KMSInternalException",
+        "KMS.DependencyTimeoutException",
+        "KMS.InternalException",
+    }
+)
+_PERMANENT = frozenset({501, 505})  # what is not implemented will not be
+_ABORT = {
+    "SignatureDoesNotMatch": "credentials",
+    "RequestTimeTooSkewed": "credentials",
+    "AccountProblem": "access-denied",
+    "NoSuchBucket": "not-found",
+    "PermanentRedirect": "redirected",
+    "AuthorizationHeaderMalformed": "redirected",
+    "IllegalLocationConstraintException": "redirected",
+}
+IN_A_ROW = 8
+REFUSED_FOR = 2.0  # seconds of throttling: until then, fewer requests may help
+INTERVAL = 0.5  # seconds between two requests during an outage
 
 
 class Move(Enum):
@@ -60,46 +103,6 @@ class RetryLimits(NamedTuple):
 
     attempts: int | None
     budget: float
-
-
-_TOKEN = frozenset({"ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired"})
-THROTTLE = frozenset(
-    {
-        "SlowDown",
-        "ServiceUnavailable",
-        "Throttling",
-        "ThrottlingException",
-        "ThrottledException",
-        "TooManyRequestsException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "BandwidthLimitExceeded",
-        "KMS.ThrottlingException",
-        "KMS.LimitExceededException",
-    }
-)
-TRANSIENT = frozenset(
-    {
-        "InternalError",
-        "RequestTimeout",
-        "RequestTimeoutException",
-        "OperationAborted",
-        "KMS.KeyUnavailableException",
-        "KMS.KMSInternalException",
-        "KMS.DependencyTimeoutException",
-        "KMS.InternalException",
-    }
-)
-_PERMANENT = frozenset({501, 505})  # what is not implemented will not be
-_ABORT = {
-    "SignatureDoesNotMatch": "credentials",
-    "RequestTimeTooSkewed": "credentials",
-    "AccountProblem": "access-denied",
-    "NoSuchBucket": "not-found",
-    "PermanentRedirect": "redirected",
-    "AuthorizationHeaderMalformed": "redirected",
-    "IllegalLocationConstraintException": "redirected",
-}
 
 
 def decide(fault: Fault, effort: RetryState, limits: RetryLimits, jitter: float) -> Action:
@@ -208,3 +211,43 @@ def _delay(fault: Fault, effort: RetryState, jitter: float) -> float:
 def backoff(attempt: int, jitter: float) -> float:
     """Full jitter: uniform between zero and a bound that doubles with every attempt."""
     return jitter * min(LONGEST_DELAY, BASE_DELAY * 2.0 ** min(attempt, 10))
+
+
+@dataclass(slots=True)
+class Health:
+    """Of the requests for objects. `served` counts successes; `good` is the key of an object that could be read.
+
+    `accepted` counts pages too: requests whose credentials were good.
+    """
+
+    served: int = 0
+    accepted: int = 0
+    renewed: int = -1  # `accepted` when the credentials were last renewed
+    good: str = ""
+    next_request: float = 0.0
+    _failed: int = 0
+    _since: float | None = None
+    outage: bool = False
+
+    def failed(self, now: float, *, throttled: bool = False) -> bool:
+        """A request failed in a way that passes, perhaps only because of its rate; whether an outage begins with it."""
+        self._failed += 1
+        self._since = now if self._since is None else self._since
+        lasting = now - self._since >= REFUSED_FOR or not throttled
+        begins = not self.outage and self._failed >= IN_A_ROW and lasting
+        self.outage = self.outage or begins
+        return begins
+
+    def succeeded(self, count: int = 1) -> None:
+        self.served += count
+        self._failed = 0
+        self._since = None
+        self.outage = False
+
+    def asked(self, now: float) -> None:
+        """A request is made, during an outage: the next one has to wait."""
+        self.next_request = now + INTERVAL
+
+    def seconds(self, now: float) -> float:
+        """How long nothing has succeeded, since the first failure."""
+        return 0.0 if self._since is None else now - self._since

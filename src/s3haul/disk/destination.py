@@ -16,24 +16,23 @@ from typing import Self
 
 from s3haul.core.keypath import STATE_DIRECTORY
 from s3haul.disk.errors import (
+    SYNC,
+    Limitations,
     ObjectPathError,
     object_error,
     refuse_irregular,
     run_error,
 )
-from s3haul.disk.limitations import SYNC, Limitations
 from s3haul.disk.linux import reserve, sync_file_system
 from s3haul.disk.lock import take_lock
 from s3haul.disk.names import Names
 from s3haul.disk.probe import names_are_folded
-from s3haul.disk.root import open_private, open_root, refuse_unwritable
+from s3haul.disk.root import SHARDS, open_private, open_root, refuse_unwritable
 from s3haul.disk.staging import Buffer, Staging, Temporary, write_all, write_at
 from s3haul.disk.tree import Tree, leaf_name
 from s3haul.disk.under_way import UnderWay
 from s3haul.errors import DestinationError
 from s3haul.models import SafePath
-
-SHARDS = "shards"  # in `.s3haul`: a directory of temporary files for each of several runs at a time
 
 
 class Destination(Tree):

@@ -1,4 +1,5 @@
-"""Maps an errno to an error for the user: of one object, or of the whole run. No I/O here.
+"""Maps an errno to an error for the user: of one object, of the whole run, or something that a run can do without.
+No I/O here.
 
 Messages contain file names as they are, like all errors; the code that prints them escapes with `core.text.show`.
 """
@@ -10,6 +11,17 @@ from typing import NamedTuple
 
 from s3haul.core.text import human_bytes
 from s3haul.errors import DestinationError, DestinationFullError
+
+_RESUME = "then run the same command again: it resumes"
+_DISK = f"check the disk or mount (dmesg, df), {_RESUME}"
+_FILES = "raise the limit (ulimit -n 4096) or lower --concurrency"
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+REFUSALS = frozenset({errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
+MODES = "The file system does not store permissions: other users may read the state directory and unfinished files."
+TIMES = "The file system does not accept the time of an object: files get the time of the run."
+SYNC = (
+    "The file system cannot be synced alone: each commit syncs all mounted file systems, which may be slow."
+)
 
 
 class ObjectPathError(Exception):
@@ -35,10 +47,6 @@ class Meaning(NamedTuple):
     hint: str = ""
     reason: str = ""
 
-
-_RESUME = "then run the same command again: it resumes"
-_DISK = f"check the disk or mount (dmesg, df), {_RESUME}"
-_FILES = "raise the limit (ulimit -n 4096) or lower --concurrency"
 
 MEANINGS = {
     errno.ENOSPC: Meaning("the disk is full", f"free some space, {_RESUME}"),
@@ -69,7 +77,6 @@ MEANINGS = {
     errno.EMLINK: Meaning("the directory cannot hold more subdirectories", reason="directory-full"),
     errno.ENOENT: Meaning("the file or its directory was removed during the run", reason="vanished"),
 }
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 OBJECT_REASONS = frozenset(meaning.reason for meaning in MEANINGS.values() if meaning.reason) | {
     "not-a-regular-file",
     "wrong-size",
@@ -114,3 +121,23 @@ def refuse_irregular(status: os.stat_result) -> None:
 def name_of(error: OSError) -> str:
     """The name of the errno, for example `ENOSPC`."""
     return errno.errorcode.get(error.errno or 0, os.strerror(error.errno or 0))
+
+
+class Limitations:
+    """Collects what was refused, each sentence once. Safe to use from several threads at once."""
+
+    def __init__(self) -> None:
+        self._sentences: dict[str, None] = {}  # a dict as an ordered set
+        self._returned = 0
+
+    def tolerate(self, error: OSError, sentence: str) -> None:
+        """Remember the sentence. Raises the error if it does not mean that the file system cannot do this."""
+        if error.errno not in REFUSALS:
+            raise error
+        self._sentences.setdefault(sentence)
+
+    def untold(self) -> list[str]:
+        """The sentences that no earlier call returned."""
+        new = list(self._sentences)[self._returned :]
+        self._returned += len(new)
+        return new

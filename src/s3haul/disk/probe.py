@@ -16,8 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from s3haul.core.keypath import STATE_DIRECTORY
-from s3haul.disk.errors import FreeSpace, name_of, run_error
-from s3haul.disk.limitations import MODES, SYNC, TIMES, Limitations
+from s3haul.disk.errors import MODES, SYNC, TIMES, FreeSpace, Limitations, name_of, run_error
 from s3haul.disk.linux import sync_file_system
 from s3haul.disk.lock import try_lock
 from s3haul.disk.root import open_root

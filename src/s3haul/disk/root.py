@@ -1,16 +1,21 @@
-"""Opens the destination: which directories are allowed as root, and our own directories inside it."""
+"""Opens the destination: which directories are allowed as root, and our own directories inside it.
+
+Also removes what shards left there (`.s3haul/shards/NAME`).
+"""
 
 import contextlib
 import os
 import pwd
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from s3haul.disk.errors import run_error
-from s3haul.disk.limitations import MODES, Limitations
+from s3haul.core.keypath import STATE_DIRECTORY
+from s3haul.disk.errors import MODES, Limitations, run_error
 from s3haul.errors import DestinationError
 
+SHARDS = "shards"  # in `.s3haul`: a directory of temporary files for each of several runs at a time
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -108,3 +113,25 @@ def _user(uid: int) -> str:
         return f"{pwd.getpwuid(uid).pw_name} (uid {uid})"
     except KeyError:
         return f"uid {uid}"
+
+
+def sweep(root: Path, prefix: str) -> int:
+    """Remove the directories of shards whose names begin so, with all that is in them; how many. Whoever still writes
+    there fails."""
+    with contextlib.ExitStack() as stack:
+        try:
+            state = os.open(root / STATE_DIRECTORY, _OPEN | os.O_NOFOLLOW)
+            stack.callback(os.close, state)
+            shards = os.open(SHARDS, _OPEN | os.O_NOFOLLOW, dir_fd=state)
+            stack.callback(os.close, shards)
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise run_error(error, f"clean {root / STATE_DIRECTORY / SHARDS}") from error
+        with os.scandir(shards) as entries:
+            names = [entry.name for entry in entries if entry.name.startswith(prefix)]
+        for name in names:
+            shutil.rmtree(name, ignore_errors=True, dir_fd=shards)
+        with contextlib.suppress(OSError):  # others are at work
+            os.rmdir(SHARDS, dir_fd=state)
+        return len(names)

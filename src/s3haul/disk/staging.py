@@ -13,7 +13,7 @@ import stat
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from s3haul.disk.limitations import TIMES, Limitations
+from s3haul.disk.errors import TIMES, Limitations
 
 Buffer = bytes | bytearray | memoryview
 

@@ -20,9 +20,8 @@ from s3haul.events import Emit
 from s3haul.journal import Journal
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.store.attempts import RenewableCredentials, RetrySettings
-from s3haul.store.kms_throttling import KmsThrottling
 from s3haul.store.limited import LimitedStore, fitting
-from s3haul.store.limiter import ConcurrencyLimiter
+from s3haul.store.limiter import ConcurrencyLimiter, KmsThrottling
 from s3haul.store.protocol import ObjectStore
 from s3haul.store.retrying import RetryingStore
 

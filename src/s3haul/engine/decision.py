@@ -6,12 +6,11 @@ Pure decisions over values; `listing` gathers the values and acts on them.
 from enum import Enum, auto
 from typing import NamedTuple
 
-from s3haul.core.etags import same_etag
 from s3haul.core.keypath import safe_path
 from s3haul.diagnose.reasons import DAMAGED
 from s3haul.disk import FileStat
 from s3haul.journal import KnownRow
-from s3haul.models import ObjectRef, Partial, SafePath, State
+from s3haul.models import ObjectRef, Partial, SafePath, State, same_etag
 from s3haul.options import Existing, TransferOptions
 from s3haul.store.protocol import Refusal
 

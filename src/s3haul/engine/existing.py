@@ -8,14 +8,12 @@ import aiofiles
 from aiofiles.threadpool.binary import AsyncFileIO
 
 from s3haul.core.checksums import Composite, Unverifiable
-from s3haul.core.etags import same_etag
 from s3haul.engine.context import Context
 from s3haul.engine.outcomes import done
 from s3haul.engine.part_layout import stored_parts
-from s3haul.engine.validation import demand_encryption
-from s3haul.engine.verification import Check, Parts, Proof, check_for, wanted_checksum
+from s3haul.engine.verification import Check, Parts, Proof, check_for, demand_encryption, wanted_checksum
 from s3haul.errors import StoreError
-from s3haul.models import ObjectMeta, ObjectRef, Outcome, SafePath, Verdict
+from s3haul.models import ObjectMeta, ObjectRef, Outcome, SafePath, Verdict, same_etag
 from s3haul.store.retrying import GaveUpError
 from s3haul.threads import in_thread, shielded
 

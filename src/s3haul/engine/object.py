@@ -10,22 +10,26 @@ error that ends the run is raised.
 
 from s3haul.core.retry import Action, Move
 from s3haul.disk import ObjectPathError
-from s3haul.engine.byte_counter import ByteCounter
 from s3haul.engine.context import Context
 from s3haul.engine.decision import Decision, Target
 from s3haul.engine.existing import verify_existing
 from s3haul.engine.outcomes import done, not_done
 from s3haul.engine.part_layout import stored_parts
 from s3haul.engine.ranged import fetch_in_ranges
-from s3haul.engine.validation import (
+from s3haul.engine.verification import (
+    Check,
+    Parts,
+    PartsNeededError,
+    Proof,
     RefusedError,
     check_complete,
+    check_for,
     check_not_longer,
     check_whole,
     demand_encryption,
+    wanted_checksum,
 )
-from s3haul.engine.verification import Check, Parts, PartsNeededError, Proof, check_for, wanted_checksum
-from s3haul.engine.writers import drop_partial, writer_for
+from s3haul.engine.writers import ByteCounter, drop_partial, writer_for
 from s3haul.errors import Fault, FaultKind
 from s3haul.events import Received
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, Partial, SafePath, State

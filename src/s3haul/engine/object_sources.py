@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
-from s3haul.core.etags import same_etag
 from s3haul.core.filters import key_choice
 from s3haul.core.retry import Move
 from s3haul.core.text import human_count
@@ -19,7 +18,7 @@ from s3haul.engine.decision import Target
 from s3haul.engine.tasks import together
 from s3haul.errors import Fault, FaultKind, SourceError
 from s3haul.events import Changed, Noted, Warned
-from s3haul.models import ARCHIVED, ObjectRef, Outcome, State
+from s3haul.models import ARCHIVED, ObjectRef, Outcome, State, same_etag
 from s3haul.sources import ObjectRow, RowSource, SortedRows
 from s3haul.sources.rows import PAGE
 from s3haul.store.retrying import GaveUpError

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from s3haul.core.retry import Move
 from s3haul.disk import ObjectPathError
 from s3haul.engine.context import Context
-from s3haul.engine.validation import RefusedError
-from s3haul.engine.verification import Proof
+from s3haul.engine.verification import Proof, RefusedError
 from s3haul.events import Finished
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, SafePath, State
 from s3haul.store.retrying import GaveUpError

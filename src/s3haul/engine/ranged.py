@@ -12,31 +12,32 @@ from collections.abc import Iterator
 
 from s3haul.core.block_map import BlockMap, BlockStream
 from s3haul.core.checksums import CRCS, Composite, Data
-from s3haul.core.etags import same_etag
 from s3haul.core.ranges import RangePlan, costs_kms_call, plan_ranges
 from s3haul.core.retry import Action, Move
 from s3haul.core.segments import Expected, Wanted, expected
 from s3haul.disk import ObjectPathError
-from s3haul.engine.byte_counter import ByteCounter
 from s3haul.engine.context import Context
 from s3haul.engine.outcomes import done
 from s3haul.engine.part_layout import stored_parts
 from s3haul.engine.segment_hashing import Hashing
 from s3haul.engine.tasks import most_telling, spawn, together
-from s3haul.engine.validation import check_complete, check_not_longer, check_range, demand_encryption
 from s3haul.engine.verification import (
     UNKNOWN_PARTS,
     Parts,
     Proof,
+    check_complete,
+    check_not_longer,
+    check_range,
     demand_checksum,
+    demand_encryption,
     mismatched,
     proof_of,
     wanted_checksum,
 )
-from s3haul.engine.writers import LargeFile, drop_partial
+from s3haul.engine.writers import ByteCounter, LargeFile, drop_partial
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.events import Received, Resumed, Retrying
-from s3haul.models import Block, ObjectMeta, ObjectRef, Outcome, Partial, SafePath
+from s3haul.models import Block, ObjectMeta, ObjectRef, Outcome, Partial, SafePath, same_etag
 from s3haul.store.protocol import Chunk, GetRequest, OnData
 from s3haul.store.retrying import GaveUpError
 from s3haul.threads import in_thread

@@ -5,11 +5,10 @@ It costs the same whatever the run does, and the run asks it nothing.
 
 import asyncio
 
-from s3haul.core.series import Sample, Series
 from s3haul.core.stats import Stats
-from s3haul.core.timings import Timings
+from s3haul.core.timings import Sample, Series, Timings
 from s3haul.engine.context import Context
-from s3haul.journal.series import Course
+from s3haul.journal.course import Course
 
 LOOK = 1.0  # seconds
 WRITE = 30.0  # seconds, which a run that is killed loses of its course

@@ -17,8 +17,14 @@ from s3haul.core.retry import is_throttling
 from s3haul.engine.context import Context
 from s3haul.engine.decision import Decision, Target
 from s3haul.engine.outcomes import done, not_done
-from s3haul.engine.validation import RefusedError, check_complete, check_whole, demand_encryption
-from s3haul.engine.verification import check_for, wanted_checksum
+from s3haul.engine.verification import (
+    RefusedError,
+    check_complete,
+    check_for,
+    check_whole,
+    demand_encryption,
+    wanted_checksum,
+)
 from s3haul.errors import Fault, StoreError
 from s3haul.events import Received
 from s3haul.models import ObjectMeta, ObjectRef, Outcome

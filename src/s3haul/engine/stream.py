@@ -12,15 +12,19 @@ from s3haul.engine.context import ReadContext
 from s3haul.engine.listing import look_up
 from s3haul.engine.outcomes import done, not_done
 from s3haul.engine.part_layout import stored_parts
-from s3haul.engine.validation import (
+from s3haul.engine.verification import (
+    Check,
+    Parts,
+    PartsNeededError,
     RefusedError,
     check_complete,
+    check_for,
     check_not_longer,
     check_range,
     check_whole,
     demand_encryption,
+    wanted_checksum,
 )
-from s3haul.engine.verification import Check, Parts, PartsNeededError, check_for, wanted_checksum
 from s3haul.errors import FaultKind, StoreError
 from s3haul.events import Finished, Listed, ListingEnded, Received, Warned
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, State

@@ -11,13 +11,12 @@ key lie together, at the place of that key.
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from operator import attrgetter
 
-from s3haul.core.versions import PointInTime, VersionCheck
+from s3haul.core.listing_validator import PointInTime, VersionCheck
 from s3haul.engine.batch import Batch, SerialBatches
 from s3haul.engine.context import ReadContext
 from s3haul.errors import AccessError
 from s3haul.models import NUL, ObjectMeta, ObjectRef, PartLayout, VersionEntry, VersionPage
-from s3haul.store.protocol import Consume, GetRequest, SmallObjects, SmallObjectWork
-from s3haul.store.wrapped import WrappedStore
+from s3haul.store.protocol import Consume, GetRequest, SmallObjects, SmallObjectWork, WrappedStore
 
 _PERMISSIONS = "let the role have s3:ListBucketVersions on the bucket, and s3:GetObjectVersion on its objects"
 

@@ -3,6 +3,8 @@
 Nothing has the final name before `publish`. A writer that is left without `publish` leaves nothing behind.
 """
 
+import asyncio
+import time
 from collections.abc import Callable
 from typing import Protocol, Self
 
@@ -15,6 +17,7 @@ from s3haul.threads import in_thread
 
 BLOCK = 1 << 20  # bytes that are read at a time
 VISIT = 16 << 20
+REPORT_EVERY = 0.1  # seconds
 
 
 class Writer(Protocol):
@@ -167,3 +170,28 @@ def drop_partial(ctx: Context, partial: Partial) -> None:
     """Delete a partial file of an earlier run. Blocks: call it in a thread."""
     ctx.destination.remove_temporary(partial.temporary)
     ctx.journal.forget(partial.temporary)
+
+
+class ByteCounter:
+    """`heard` is called on the event loop with the bytes since the last call. Create one for each body, on that loop."""
+
+    def __init__(self, heard: Callable[[int], None], *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._heard = heard
+        self._clock = clock
+        self._untold = 0
+        self._tell_at = clock() + REPORT_EVERY
+
+    def add(self, size: int) -> None:
+        """Count bytes. Called by one thread at a time."""
+        self._untold += size
+        now = self._clock()
+        if now >= self._tell_at:
+            self._tell_at = now + REPORT_EVERY
+            untold, self._untold = self._untold, 0
+            self._loop.call_soon_threadsafe(self._heard, untold)
+
+    def end(self) -> None:
+        """Report the rest. Called on the loop, when no thread counts any more."""
+        untold, self._untold = self._untold, 0
+        self._heard(untold)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from s3haul.errors import DestinationError
+from s3haul.journal.course import Course, statements
 from s3haul.journal.database import SourceIdentity, open_for_writing
 from s3haul.journal.errors import translated
 from s3haul.journal.kinds import PUT_KIND, KindNumbers
@@ -32,7 +33,6 @@ from s3haul.journal.rows import (
     partial_row,
     to_row,
 )
-from s3haul.journal.series import Course, statements
 from s3haul.journal.writer import Writer
 from s3haul.models import Block, Outcome, Partial
 

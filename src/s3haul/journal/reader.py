@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from s3haul.journal import version2
+from s3haul.journal.course import Course, read_course
 from s3haul.journal.database import SourceIdentity, open_for_reading, source_of, version_of
 from s3haul.journal.errors import damaged, translated
 from s3haul.journal.kinds import KIND, LATEST_KINDS, REMEMBERED, NumberedKind, numbered
@@ -30,7 +31,6 @@ from s3haul.journal.rows import (
     to_block,
     to_outcome,
 )
-from s3haul.journal.series import Course, read_course
 from s3haul.models import Block, Outcome, Partial, State
 
 PAGE = 1000

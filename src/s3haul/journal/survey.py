@@ -10,11 +10,11 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from s3haul.core.keypath import MARK
+from s3haul.journal.course import Course, read_course
 from s3haul.journal.database import SourceIdentity, open_for_reading, source_of, version_of
 from s3haul.journal.errors import translated
 from s3haul.journal.reader import RUNS, Run
 from s3haul.journal.rows import path_of
-from s3haul.journal.series import Course, read_course
 
 # The first size beyond each class but the last: powers of four from 1 KiB on.
 SIZE_CLASSES = (1, *(1 << shift for shift in range(10, 36, 2)))

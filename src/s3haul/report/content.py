@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from s3haul.core.text import human_bytes
 from s3haul.diagnose.reasons import REASONS
+from s3haul.journal.course import Course
 from s3haul.journal.database import existing_journal
 from s3haul.journal.reader import Run
-from s3haul.journal.series import Course
 from s3haul.journal.survey import SIZE_CLASSES, Group, Listed, Survey
 
 ROWS = 1500  # objects that are shown one by one, for all causes together

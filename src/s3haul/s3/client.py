@@ -14,13 +14,12 @@ from s3haul.core.sigv4 import Shape, Signer
 from s3haul.core.timings import Timings
 from s3haul.errors import Fault, FaultKind, S3HaulError, StoreError
 from s3haul.s3 import documents
-from s3haul.s3.clock import ServerClock
-from s3haul.s3.endpoint import REDIRECTS, Credentials, Endpoint, FetchCredentials
+from s3haul.s3.documents import interception
+from s3haul.s3.endpoint import REDIRECTS, Credentials, Endpoint, FetchCredentials, ServerClock
 from s3haul.s3.exchange import OnHead, RequestExchange, Response
 from s3haul.s3.faults import own_fault, redirect_fault, service_fault
-from s3haul.s3.handles import Network
+from s3haul.s3.libcurl import Network
 from s3haul.s3.transfers import TransferThread
-from s3haul.s3.web_pages import interception
 from s3haul.threads import shielded
 
 BUSY = 4  # transfers; if every thread has at least so many, another thread is started

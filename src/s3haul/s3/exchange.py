@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import pycurl
 
 from s3haul.errors import StoreError
-from s3haul.s3.curl_faults import curl_fault
 from s3haul.s3.headers import ViolationError, parse_head
+from s3haul.s3.libcurl import curl_fault
 from s3haul.store.protocol import Chunk, OnData
 from s3haul.threads import settle
 

@@ -17,7 +17,7 @@ from typing import Protocol
 import pycurl
 
 from s3haul.core.timings import Timings
-from s3haul.s3.handles import Network, new_handle, timing_of
+from s3haul.s3.libcurl import Network, new_handle, timing_of
 
 _LONGEST_WAIT = 60.0  # seconds; submissions and timers end it
 _TIMED = 8  # one response in so many has its first byte timed

@@ -14,8 +14,7 @@ from typing import Protocol
 from s3haul.core.retry import Action, Move, RetryLimits, RetryState, decide, of_kms
 from s3haul.errors import Fault, FaultKind
 from s3haul.events import Emit, Retrying
-from s3haul.store.kms_throttling import KmsThrottling
-from s3haul.store.limiter import ConcurrencyLimiter
+from s3haul.store.limiter import ConcurrencyLimiter, KmsThrottling
 from s3haul.store.protocol import Refusal
 
 LONGEST_PAGE_DELAY = 2.0  # seconds; the listing waits for this one page

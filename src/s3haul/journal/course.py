@@ -1,7 +1,7 @@
 """How runs went, in tables of their own: samples over time, the slowest objects, what prefixes took, what was retried.
 
 For the report alone: no run reads any of it, and a journal without it is complete. A run writes all of its rows anew
-from time to time; their number is bounded by who collects them (`core.series`, `core.timings`).
+from time to time; their number is bounded by who collects them (`core.timings`).
 """
 
 import sqlite3
@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from s3haul.core.series import Sample
-from s3haul.core.timings import PrefixTime, SlowObject
+from s3haul.core.timings import PrefixTime, Sample, SlowObject
 from s3haul.journal.kinds import storable
 
 SERIES_TABLES = (
