@@ -16,9 +16,8 @@ from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.events import Resumed, Retrying
 from s3haul.options import RangeOptions
 
-TINY = RangeOptions(
-    above=2_000, smallest=250, largest=250, block=200
-)  # x 4: the objects are encrypted with SSE-KMS
+# Requests are four times as large, since the objects are encrypted with SSE-KMS.
+TINY = RangeOptions(above=2_000, smallest=250, largest=250, block=200)
 BODY = noise(10_000)
 CUT = StoreError(Fault(FaultKind.BROKEN, "the line is cut"))
 

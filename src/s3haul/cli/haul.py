@@ -46,9 +46,11 @@ def run(
     exported = exporter(stats, source, output)
     listener = with_metrics(with_log(display(stats, output), log, stats), exported)
 
-    def tell(event: Event) -> None:
-        with streams.ignoring_errors(sys.stderr):
+    def tell(event: Event) -> None:  # for every object: a context manager would cost more than the listener
+        try:
             listener.observe(event)
+        except OSError:
+            streams.redirect_to_null(sys.stderr)
 
     def opened(store: OpenStore) -> None:
         tell(Noted(_access_note(store, verbose=output.verbose)))

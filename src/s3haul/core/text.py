@@ -20,9 +20,8 @@ _MARK = re.compile(r"^((?:\(dryrun\))? *)(x|!|failed|skipped)(?= )", re.MULTILIN
 _COLOURS = {"x": "31", "failed": "31", "!": "33", "skipped": "33"}
 
 _COPIED = re.compile(r"s3haul [a-z]|[{}]|://|arn:")
-_BEGIN = re.compile(
-    r" *(?:[a-z!-]+ {2,}|(?:[x!]|Fix:|AWS said:|Seen:) )?"
-)  # what a line's words stand behind
+# What a line's words stand behind.
+_BEGIN = re.compile(r" *(?:[a-z!-]+ {2,}|(?:[x!]|Fix:|AWS said:|Seen:) )?")
 _WHOLE_WORDS: dict[str, Any] = {
     "break_long_words": False,
     "break_on_hyphens": False,

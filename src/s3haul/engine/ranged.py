@@ -42,9 +42,8 @@ from s3haul.store.protocol import Chunk, GetRequest, OnData
 from s3haul.store.retrying import GaveUpError
 from s3haul.threads import in_thread
 
-_OF_NO_USE = frozenset(
-    {"changed", "checksum-mismatch"}
-)  # reasons for which the next run cannot use the partial file
+# Reasons for which the next run cannot use the partial file.
+_OF_NO_USE = frozenset({"changed", "checksum-mismatch"})
 READERS = 4  # threads that hash the blocks of an earlier run
 
 

@@ -18,9 +18,8 @@ from s3haul.store.attempts import Attempts, RenewableCredentials, RetrySettings
 from s3haul.store.protocol import Consume, GetRequest, ObjectStore, Refusal, SmallObjects, SmallObjectWork
 
 T = TypeVar("T")
-_UNEXPLAINED = frozenset(
-    {400, 403}
-)  # refusals of a HEAD, whose response has no body that would name the reason
+# Refusals of a HEAD, whose response has no body that would name the reason.
+_UNEXPLAINED = frozenset({400, 403})
 _EMPTY_OBJECT = 416  # the status of a GET of the first byte of an empty object
 
 
