@@ -84,10 +84,11 @@ class PartialsKept(NamedTuple):
 
 
 class CredentialsRenewed(NamedTuple):
-    """The role was assumed (again); the session ends at `expires` (seconds since the epoch)."""
+    """The role was assumed, `first` or again; the session ends at `expires` (seconds since the epoch)."""
 
     expires: float
     next_refresh: float
+    first: bool = False
 
 
 class Warned(NamedTuple):

@@ -73,7 +73,7 @@ class RunCollector(Collector):
         yield _counter("discarded_bytes", "Of these, bytes of attempts that failed.", self._discarded)
         yield _by("retries", "Requests that were made again.", "reason", stats.retries)
         yield _counter("warnings", "Warnings that were given.", len(stats.warnings))
-        yield _counter("credential_renewals", "Sessions of the role.", stats.renewals)
+        yield _counter("credential_renewals", "Sessions of the role after the first.", stats.renewals)
         if self._session_ends is not None:
             yield _gauge("session_end_timestamp_seconds", "When the role's session ends.", self._session_ends)
         yield _gauge(

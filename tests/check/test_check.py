@@ -73,7 +73,7 @@ def test_a_key_that_would_drive_the_terminal_is_shown_harmless(world):
 
 
 def test_quiet_says_nothing_of_what_is_fine(world):
-    assert world.run("check", world.url, *world.flags, "--quiet").out.strip() == ""
+    assert world.run("check", world.url, *world.flags, "--quiet").out == ""
     no_decrypt_right(world)
     ran = world.run("check", world.url, *world.flags, "--quiet")
     assert ran.shown == {"S3H-KMS-01"}

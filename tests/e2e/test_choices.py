@@ -7,6 +7,7 @@ import json
 import pyarrow.parquet
 import pytest
 
+from contract.stores import MAY_SEE_PARTS
 from e2e.harness import SOURCE, bucket, expected, tree
 from s3haul.demo import seed
 from s3haul.demo.content import Generated
@@ -30,6 +31,29 @@ def test_a_dry_run_lists_and_counts_and_writes_nothing(server, machine, dest):
     counted = json.loads(copy(machine, SOURCE, dest, "--dryrun", "--json").out)
     assert (counted["objects"], counted["archived"]) == (61, 1)
     assert counted["bytes"] == sum(stored[-1].size for stored in bucket(server).objects.values())
+
+
+@pytest.mark.parametrize("may_see_parts", [False, True])
+def test_a_dry_run_foresees_the_requests_that_the_run_sends(server, machine, dest, may_see_parts):
+    composite = {"checksum": "SHA256", "checksum_type": "COMPOSITE"}
+    server.cloud.put(seed.BUCKET, "marker/", b"")
+    server.cloud.put(seed.BUCKET, "one-part.bin", b"x" * 10, part_sizes=(10,), **composite)
+    server.cloud.put(seed.BUCKET, "small.bin", b"x" * 100, part_sizes=(50, 30, 20), **composite)
+    large = Generated(7, 80 << 20)
+    server.cloud.put(seed.BUCKET, "large.bin", large, part_sizes=(40 << 20, 40 << 20), **composite)
+    if may_see_parts:
+        server.cloud.roles[seed.ROLE_ARN].policies.append(MAY_SEE_PARTS)
+    estimate = json.loads(copy(machine, SOURCE, dest, "--dryrun", "--json").out)
+    assert machine.haul(dest).code == 0
+    sent = {name: server.count(name) for name in ("GetObject", "HeadObject", "GetObjectAttributes")}
+    assert sent == {
+        "GetObject": estimate["get_requests"],
+        "HeadObject": estimate["head_requests"] - (estimate["part_heads"] if may_see_parts else 0),
+        "GetObjectAttributes": estimate["attributes_requests"],
+    }
+    assert sum(estimate["reads"].values()) == (
+        estimate["get_requests"] + estimate["head_requests"] + estimate["attributes_requests"]
+    )
 
 
 def test_a_dry_run_after_a_haul_has_nothing_to_fetch(server, machine, dest):

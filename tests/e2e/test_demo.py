@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from docs.readme import commands as readme
+from docs.readme import filled
+
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_embedded_cloud_stays_up_and_what_it_prints_can_be_typed(machine, tmp_path, number):
@@ -22,6 +25,9 @@ def test_the_embedded_cloud_stays_up_and_what_it_prints_can_be_typed(machine, tm
         assert [command.split()[1] for command in commands] == ["check", "cp", "status", "verify"]
         codes = [typed(command, tmp_path, environment) for command in commands]
         assert codes == [0, 3, 0, 0]  # one archived object is skipped and said
+        shown = [command for command in readme("sh run") if "logs/" in command or "user-b" in command]
+        assert [typed(filled(command), tmp_path, environment) for command in shown] == [3, 0, 0]
+        assert len(list((tmp_path / "data2/logs").iterdir())) == 10
         process.send_signal(number)
         assert process.wait(30) == 0
     directory = Path(environment["AWS_CONFIG_FILE"]).parent
@@ -40,6 +46,7 @@ def typed(command: str, cwd: Path, environment: dict[str, str]) -> int:
         timeout=60,
         check=False,
     )
+    assert b"[S3H-S3-19]" not in done.stderr  # nothing selected
     return done.returncode
 
 

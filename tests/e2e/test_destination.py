@@ -74,14 +74,18 @@ def test_a_full_disk_is_exit_code_5_and_the_same_command_goes_on_when_there_is_s
     assert tree(out) == expected(server)
 
 
-def test_a_directory_that_cannot_be_written_is_exit_code_5(server, machine, dest):
+EITHER = pytest.mark.parametrize("mode", [(), ("--dryrun",)], ids=["run", "dry run"])
+
+
+@EITHER
+def test_a_directory_that_cannot_be_written_is_exit_code_5(server, machine, dest, mode):
     dest.mkdir(mode=0o555)
     wrapper = []
     if os.geteuid() == 0:
         # root without the right to override permissions
         setpriv = needs_root("setpriv")
         wrapper = [setpriv, "--bounding-set=-dac_override,-dac_read_search", "--"]
-    ran = copy(machine, dest, wrapper=wrapper)
+    ran = copy(machine, dest, *mode, wrapper=wrapper)
     assert ran.code == 5, ran.text
     assert "[S3H-DST-01]" in ran.err
     assert f"{dest} is not writable" in ran.err
@@ -103,27 +107,37 @@ def test_a_second_run_on_the_same_destination_is_refused_and_names_the_first(ser
     assert tree(dest) == expected(server)
 
 
-@pytest.mark.parametrize("place", ["/", "the home directory", "a file"])
-def test_a_destination_that_must_not_or_cannot_receive_files_is_refused(server, machine, tmp_path, place):
-    file = tmp_path / "file"
+@EITHER
+@pytest.mark.parametrize("place", ["/", "the home directory", "a file", "below a file", "a file as state"])
+def test_a_destination_that_must_not_or_cannot_receive_files_is_refused(
+    server, machine, tmp_path, place, mode
+):
+    file = tmp_path / "own" / ".s3haul"
+    file.parent.mkdir()
     file.write_text("mine")
-    where = {"/": "/", "the home directory": str(machine.home), "a file": str(file)}[place]
+    where, said = {
+        "/": ("/", "destination is /,"),
+        "the home directory": (machine.home, "home directory"),
+        "a file": (file, "not a directory"),
+        "below a file": (file / "a/b", "not a directory"),
+        "a file as state": (file.parent, ".s3haul in "),
+    }[place]
     before = sorted(machine.home.iterdir())
-    ran = copy(machine, where)
+    ran = copy(machine, where, *mode)
     assert ran.code == 5, ran.text
     assert "[S3H-DST-01]" in ran.err
-    said = {"/": "destination is /,", "the home directory": "home directory", "a file": "not a directory"}
-    assert said[place] in ran.err
+    assert said in ran.err
     assert "Fix:" in ran.err
     assert file.read_text() == "mine"
     assert sorted(machine.home.iterdir()) == before
     assert not server.calls
 
 
-def test_a_destination_of_another_source_is_refused_and_stays_as_it_is(server, machine, dest):
+@EITHER
+def test_a_destination_of_another_source_is_refused_and_stays_as_it_is(server, machine, dest, mode):
     assert copy(machine, dest).code == 0
     before = tree(dest)
-    ran = machine.run("cp", f"{SOURCE}/data/1/", str(dest), "--profile", "export")
+    ran = machine.run("cp", f"{SOURCE}/data/1/", str(dest), "--profile", "export", *mode)
     assert ran.code == 5, ran.text
     assert "[S3H-DST-04]" in ran.err
     assert f"s3://{seed.BUCKET}/data/1/" in ran.err

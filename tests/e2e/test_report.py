@@ -35,6 +35,10 @@ def test_the_name_of_the_file_or_a_flag_says_what_it_is(server, machine, dest, t
     assert report(machine, dest, "-o", str(tmp_path / "r.md")).code == 0
     assert (tmp_path / "r.md").read_text().startswith("# Complete: Every listed object is here\n")
     assert report(machine, dest, "-o", "-").out.startswith("<!DOCTYPE html>\n")
+    refused = report(machine, dest, "-o", str(tmp_path / "r.pdf"))
+    assert (refused.code, "cannot be written as .pdf" in refused.err) == (2, True)
+    assert not (tmp_path / "r.pdf").exists()
+    assert report(machine, dest, "-o", str(tmp_path / "r.txt"), "--format", "markdown").code == 0
     assert json.loads(report(machine, dest, "-o", "-", "--format", "json").out)["finished"]
 
 

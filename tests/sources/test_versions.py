@@ -68,10 +68,28 @@ def test_a_dry_run_of_a_moment_asks_for_versions_only(history):
     assert history.server.count("HeadObject") == history.server.count("GetObject") == 0
 
 
-def test_a_moment_without_the_right_says_which_right(world):
-    ran = world.cp("--at", "2h")
-    assert ran.code == 4, ran.text
-    assert "s3:ListBucketVersions" in ran.err
+@pytest.mark.parametrize("flags", [("--at", "2h"), ("--all-versions",)])
+def test_versions_without_the_right_to_list_them_name_that_right(world, flags):
+    ran = world.cp(*flags)
+    assert (ran.code, "[S3H-S3-25]" in ran.err) == (4, True), ran.text
+    assert "may not list the versions of the bucket (s3:ListBucketVersions)" in ran.err
+    assert "(s3:ListBucket)" not in ran.err
+
+
+def test_a_version_without_the_right_to_read_it_names_that_right_and_the_statement(world):
+    world.bucket.versioned = True
+    version = world.put("data/x").version_id
+    where = {"source": f"{SOURCE}/data/x", "dest": world.place / "x"}
+    ran = world.cp("--version-id", version, **where)
+    assert (ran.code, "[S3H-S3-04]" in ran.err) == (4, True), ran.text
+    assert "s3:GetObjectVersion if a version is requested" in ran.err
+    assert "allow s3:GetObjectVersion" in ran.err
+    role = world.server.cloud.roles[seed.ROLE_ARN]
+    for statement in role.policies[0]["Statement"]:
+        if statement["Action"] == "s3:GetObject":
+            statement["Action"] = "s3:GetObjectAcl"
+    statement = world.cp("--version-id", version, **where).err.partition("Statement: ")[2]
+    assert "s3:GetObjectVersion" in statement
 
 
 @BOTH

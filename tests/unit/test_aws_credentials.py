@@ -137,6 +137,7 @@ async def test_three_days_of_short_sessions_take_one_call_each():
         await rig.timeline.advance(60)
         await rig.credentials.current()
     assert len(rig.renewals) == rig.sts.calls
+    assert [event.first for event in rig.renewals].index(False) == 1
     assert 380 <= rig.sts.calls <= 400
     await ended(task)
 

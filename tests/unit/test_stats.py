@@ -75,6 +75,7 @@ def test_verdicts_algorithms_retries_renewals_and_warnings_are_counted():
         finished("s", State.DONE, verdict=Verdict.SIZE_ONLY),
         finished("dir/", State.DONE),
         Retrying("a", "throttled", "", 1, 0.1, everyone=True),
+        CredentialsRenewed(50.0, 25.0, first=True),
         CredentialsRenewed(100.0, 75.0),
         Warned("careful"),
     )

@@ -59,6 +59,7 @@ TABLE = [
     (RequestKind.LISTING, http(404, "NoSuchBucket"), "S3H-S3-01"),
     (RequestKind.LISTING, http(400, "AuthorizationHeaderMalformed"), "S3H-NET-02"),
     (RequestKind.LISTING, denied(), "S3H-S3-02"),
+    (RequestKind.VERSIONS, denied(), "S3H-S3-25"),
     (RequestKind.LISTING, http(503, "SlowDown"), "S3H-S3-11"),
     (RequestKind.LISTING, http(500, "InternalError"), "S3H-S3-17"),
     (RequestKind.OBJECT, denied(), "S3H-S3-04"),

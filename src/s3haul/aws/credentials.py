@@ -206,9 +206,10 @@ class RoleCredentials:
         return self._clock() >= self.session.expires_at
 
     def _adopt(self, session: RoleSession) -> None:
+        first = self._session is None
         self._session = session
         self._renew_at = self._renewal_time(session)
-        self._on_event(CredentialsRenewed(session.expires_at, self._renew_at))
+        self._on_event(CredentialsRenewed(session.expires_at, self._renew_at, first))
 
     def _failed(self, error: S3HaulError, delay: float) -> None:
         quoted = error.said or error.seen

@@ -47,7 +47,8 @@ def run(
     if output.json:
         streams.print_line(json.dumps(_as_object(source, where, report)))
     else:
-        streams.print_line("\n".join(report_lines(report.findings, quiet=output.quiet)))
+        for line in report_lines(report.findings, quiet=output.quiet):
+            streams.print_line(line)
     return report.exit_code
 
 

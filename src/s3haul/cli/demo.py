@@ -108,8 +108,11 @@ def _to_type(directory: Path, cloud: dict[str, Any]) -> Iterator[str]:
     source = f"s3://{cloud['bucket']}"
     yield f"An embedded AWS with {source} ({cloud['objects']} objects) runs until Ctrl-C. In another terminal:"
     yield ""
-    # If this variable is already set in the other terminal, it would have precedence over the profile.
-    shown = _variables(directory) | {"AWS_CA_BUNDLE": cloud["ca_path"]}
+    # Set in the other terminal, these would have precedence over the profile; and commands without it need them.
+    shown = _variables(directory) | {
+        "AWS_CA_BUNDLE": cloud["ca_path"],
+        "AWS_ENDPOINT_URL": cloud["endpoint_url"],
+    }
     variables = " ".join(f"{name}={shlex.quote(value)}" for name, value in shown.items())
     yield f"  export {variables}"
     for arguments in (
@@ -120,6 +123,7 @@ def _to_type(directory: Path, cloud: dict[str, Any]) -> Iterator[str]:
     ):
         yield f"  s3haul {arguments}"
     yield ""
+    yield f"In the commands of the README, BUCKET is {cloud['bucket']}, and EXTERNAL-ID is {cloud['external_id']}."
     yield f"Other S3 clients can use {cloud['endpoint_url']} (CA {cloud['ca_path']})."
 
 

@@ -25,7 +25,7 @@ from s3haul.core.costs import Costs, Prices, costs
 from s3haul.core.filters import nothing_selected
 from s3haul.core.stats import Stats
 from s3haul.core.text import human_bytes, human_count, human_duration, show
-from s3haul.disk import free_space_for
+from s3haul.disk import check_root, free_space_for
 from s3haul.engine.context import read_context
 from s3haul.engine.dry_run import Done, Estimate, done_of
 from s3haul.engine.dry_run import preview as fetched_objects
@@ -33,7 +33,7 @@ from s3haul.engine.tasks import run_loop
 from s3haul.errors import DestinationError
 from s3haul.events import Emit, Warned
 from s3haul.journal import Reader
-from s3haul.journal.database import journal_path
+from s3haul.journal.database import is_there, journal_path, refuse_other_source
 from s3haul.models import ObjectRef, SafePath
 from s3haul.options import AccessOptions, DestinationOptions, OutputOptions, SourceOptions, TransferOptions
 from s3haul.progress import Quiet
@@ -52,7 +52,9 @@ def run(
     *,
     log: LogFile | None = None,
 ) -> int:
-    """List, print the objects and the estimate to stdout, and return the exit code."""
+    """List, print the objects and the estimate to stdout, and return the exit code. Refuses a destination that a run
+    would refuse."""
+    check_root(where.root, force=where.force)
     space = free_space_for(where.root)
     estimate = Estimate(free_bytes=space.bytes, free_files=space.inodes)
     stats = Stats()
@@ -76,8 +78,9 @@ def run(
     with ExitStack() as stack:
         status = stack.enter_context(status_line(shown=status_shown))
         add = stack.enter_context(opened_plan(output.plan, source))
-        if journal.is_file():
+        if is_there(journal):
             reader = stack.enter_context(Reader(journal))
+            refuse_other_source(reader.source, source.bucket, source.base, journal)
             past_rate = _past_rate(reader)
             done = partial(done_of, reader)
         run_loop(
@@ -243,10 +246,7 @@ def _lines(estimate: Estimate, past_rate: float | None) -> Iterator[str]:
         yield f"{human_count(estimate.encoded)} of them get another name on disk (s3haul help names)"
     for size, key in estimate.largest[:3]:
         yield f"largest: {human_bytes(size)} {show(key)}"
-    yield (
-        f"requests: {estimate.list_requests:,} LIST, {estimate.get_requests:,} GET,"
-        f" {estimate.head_requests:,} HEAD; up to {estimate.kms_calls:,} KMS Decrypt (fewer with Bucket Keys)"
-    )
+    yield from _requests(estimate)
     yield f"space: {human_bytes(estimate.needed_bytes)} to fetch, {human_bytes(estimate.free_bytes)} free"
     if estimate.needed_bytes:
         seconds = human_duration(estimate.needed_bytes / (past_rate or LINK))
@@ -255,6 +255,19 @@ def _lines(estimate: Estimate, past_rate: float | None) -> Iterator[str]:
         yield _money_line(money(estimate))
     if said := estimate.room.warning():
         yield f"! {said}"
+
+
+def _requests(estimate: Estimate) -> Iterator[str]:
+    attributes = (
+        f", {estimate.attributes_requests:,} GetObjectAttributes" if estimate.attributes_requests else ""
+    )
+    yield (
+        f"requests: {estimate.list_requests:,} LIST, {estimate.get_requests:,} GET,"
+        f" {estimate.head_requests:,} HEAD{attributes};"
+        f" up to {estimate.kms_calls:,} KMS Decrypt (fewer with Bucket Keys)"
+    )
+    if estimate.part_heads:
+        yield f"s3:GetObjectAttributes for the role would save {estimate.part_heads:,} of the HEAD requests"
 
 
 def _table(estimate: Estimate) -> Iterator[str]:

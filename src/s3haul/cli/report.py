@@ -48,7 +48,7 @@ def report(
         str, typer.Option("--output", "-o", metavar="FILE", help="Where to write it; - is stdout.")
     ] = "report.html",
     form: Annotated[
-        Formats | None, typer.Option("--format", help="Default: by the name of FILE, or html.")
+        Formats | None, typer.Option("--format", help="Default: by the suffix of FILE; html if it has none.")
     ] = None,
 ) -> int:
     """Write a page about DEST: which objects are here, how they were verified, what is missing and why, and all runs.
@@ -58,7 +58,7 @@ def report(
     from s3haul.disk.lock import holder_of  # noqa: PLC0415 - help stays fast
     from s3haul.report.content import gather  # noqa: PLC0415 - same
 
-    form = form or SUFFIXES.get(Path(output).suffix.lower(), Formats.HTML)
+    form = form or _form_of(output)
     found = gather(dest, under_way=holder_of(dest) is not None)
     text = _written_as(form, found)
     if output == "-":
@@ -67,6 +67,17 @@ def report(
     _replace(Path(output), text)
     streams.print_line(f"{show(output)}: {_said(found)}; {human_bytes(len(text.encode()))}")
     return 0
+
+
+def _form_of(output: str) -> Formats:
+    """By the suffix. Raises `UsageError` for one of another format."""
+    suffix = Path(output).suffix.lower()
+    if suffix and suffix not in SUFFIXES:
+        raise UsageError(
+            f"A report cannot be written as {suffix}.",
+            hint=f"end FILE with {', '.join(SUFFIXES)}, or choose one with --format",
+        )
+    return SUFFIXES.get(suffix, Formats.HTML)
 
 
 def _written_as(form: Formats, found: "Report") -> str:

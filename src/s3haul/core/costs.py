@@ -11,7 +11,7 @@ GB = 10**9  # as it is charged
 
 
 class Prices(NamedTuple):
-    """Of one region, as of one month. Reads are GET and HEAD; both tables are by storage class."""
+    """Of one region, as of one month. Reads are GET, HEAD and GetObjectAttributes; both tables are by storage class."""
 
     as_of: str
     region: str

@@ -112,7 +112,7 @@ class Stats:
                 self.kept_partials += event.objects
                 self.kept_bytes += event.bytes
             case CredentialsRenewed():
-                self.renewals += 1
+                self.renewals += not event.first
                 self.next_refresh = event.next_refresh
             case Warned():
                 self.warnings.append(event.message)

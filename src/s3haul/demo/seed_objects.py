@@ -138,6 +138,9 @@ def _add_special(cloud: Cloud, bucket: str, now: float) -> None:
         cloud.put(bucket, key, b"", content_type="application/x-directory")
     cloud.put(bucket, "dir/sub/file.txt", b"a file below two markers\n", content_type="text/plain")
     cloud.put(bucket, "dir-with-data/", b"a marker that is not empty\n")
+    for number in range(10):  # what the commands of the README name
+        key = f"logs/{number:02d}.log"
+        cloud.put(bucket, key, b"a line of a log\n" * (1 + number), last_modified=now - _DAY)
     key = "encoded/page.html.gz"
     cloud.put(bucket, key, _GZIPPED, content_type="text/html", content_encoding="gzip")
     key = "archive/frozen.bin"

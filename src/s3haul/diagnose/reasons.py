@@ -125,6 +125,10 @@ def listing_of(url: str) -> Purpose:
     return Purpose("list", url, RequestKind.LISTING)
 
 
+def versions_of(url: str) -> Purpose:
+    return Purpose("list the versions of", url, RequestKind.VERSIONS)
+
+
 def reading_of(url: str) -> Purpose:
     return Purpose("read", url, RequestKind.OBJECT)
 

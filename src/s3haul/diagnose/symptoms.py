@@ -77,6 +77,7 @@ class RequestKind(StrEnum):
     ROLE = "role"
     BUCKET = "bucket"
     LISTING = "listing"
+    VERSIONS = "versions"  # the listing of all versions
     OBJECT = "object"
 
 
@@ -218,6 +219,7 @@ _ROWS: tuple[tuple[str, Matcher], ...] = (
     ("S3H-S3-04", _refused(RequestKind.OBJECT)),
     ("S3H-S3-02", _refused(RequestKind.LISTING)),
     ("S3H-S3-02", _refused(RequestKind.BUCKET)),
+    ("S3H-S3-25", _refused(RequestKind.VERSIONS)),
     ("S3H-S3-12", lambda fault, _request, _denial: fault.status == 412),
     ("S3H-S3-14", lambda fault, _request, _denial: fault.status == 416),
     ("S3H-NET-02", lambda fault, _request, _denial: 300 <= fault.status < 400),

@@ -67,9 +67,10 @@ OF_SERVICE: dict[str, Diagnosis] = {
         " s3:ListBucket.",
     ),
     "S3H-S3-04": Diagnosis(
-        "The role may not read the objects (s3:GetObject).",
+        "The role may not read the objects (s3:GetObject, or s3:GetObjectVersion if a version is requested).",
         OWNER,
-        "Allow s3:GetObject on the objects, arn:aws:s3:::BUCKET/*, not on the ARN of the bucket.",
+        "Allow s3:GetObject on the objects, arn:aws:s3:::BUCKET/*, not on the ARN of the bucket; for --version-id,"
+        " --at, --all-versions and lists of versions, allow s3:GetObjectVersion.",
     ),
     "S3H-S3-05": Diagnosis(
         "The object does not exist. Without permission to list the bucket, S3 returns 403 instead of 404.",
@@ -176,6 +177,12 @@ OF_SERVICE: dict[str, Diagnosis] = {
         "The S3 Inventory report is refused: it is incomplete, of another bucket, or not an inventory.",
         YOU,
         "The message says which file and why. Use another report, or the bucket's listing.",
+    ),
+    "S3H-S3-25": Diagnosis(
+        "The role may not list the versions of the bucket (s3:ListBucketVersions).",
+        OWNER,
+        "Allow s3:ListBucketVersions on the ARN of the bucket, arn:aws:s3:::BUCKET, and s3:GetObjectVersion on the"
+        " objects, arn:aws:s3:::BUCKET/*: s3haul policy --versions prints both.",
     ),
     "S3H-INT-01": Diagnosis(
         "The bytes received do not match the checksum that S3 stores.",

@@ -5,6 +5,7 @@ All calls block; the engine makes them in threads. Nothing here knows S3. Every 
 
 from s3haul.disk.destination import Destination
 from s3haul.disk.errors import OBJECT_REASONS, ObjectPathError
+from s3haul.disk.root import check_root
 from s3haul.disk.staging import Temporary
 from s3haul.disk.tree import FileStat, Tree, free_space_for
 
@@ -15,5 +16,6 @@ __all__ = [
     "ObjectPathError",
     "Temporary",
     "Tree",
+    "check_root",
     "free_space_for",
 ]

@@ -19,7 +19,7 @@ from s3haul.core.keypath import STATE_DIRECTORY
 from s3haul.disk.errors import MODES, SYNC, TIMES, FreeSpace, Limitations, name_of, run_error
 from s3haul.disk.linux import sync_file_system
 from s3haul.disk.lock import try_lock
-from s3haul.disk.root import open_root
+from s3haul.disk.root import check_root
 from s3haul.disk.tree import Tree
 from s3haul.errors import DestinationError
 
@@ -107,20 +107,14 @@ class Trial:
 
 def try_out(root: Path, *, force: bool = False) -> Trial:
     """Create, sync, rename and stat files. Raises `DestinationError` if that fails."""
-    place = root.absolute()
+    place = check_root(root, force=force)
     try:
-        while not place.exists() and place != place.parent:
-            place = place.parent
-        if place == root.absolute():
-            os.close(open_root(place, force=force)[1])
         with tempfile.TemporaryDirectory(prefix=".s3haul-check-", dir=place) as directory:
             limitations = Limitations()
             folds_case = _write_and_rename(Path(directory), root, limitations)
             takes_long_names = _takes(Path(directory, "n" * LONGEST_NAME))
         with Tree.open(place) as tree:
             return Trial(place, tree.free_space(), folds_case, takes_long_names, tuple(limitations.untold()))
-    except NotADirectoryError:
-        raise DestinationError(f"{place} is not a directory", hint="name a directory, or a new one") from None
     except OSError as error:
         raise run_error(error, f"write to {place}") from error
 

@@ -25,14 +25,10 @@ def open_root(root: Path, *, force: bool) -> tuple[Path, int]:
     Raises `DestinationError` for a directory that cannot be used; and, without `force`, for one in which files with
     names chosen by others would be dangerous.
     """
-    try:
-        root = root.absolute()
+    root = root.absolute()
+    with _translated(root):
         root.mkdir(parents=True, exist_ok=True)
         fd = os.open(root, _OPEN)
-    except (FileExistsError, NotADirectoryError):
-        raise DestinationError(f"{root} is not a directory", hint="name a directory, or a new one") from None
-    except OSError as error:
-        raise run_error(error, f"use the destination {root}") from error
     try:
         if not force:
             _refuse_risky(root, os.fstat(fd))
@@ -43,6 +39,46 @@ def open_root(root: Path, *, force: bool) -> tuple[Path, int]:
     return root, fd
 
 
+def check_root(root: Path, *, force: bool) -> Path:
+    """Where `root` is; if it does not exist yet, the nearest of its parents. Creates nothing.
+
+    Raises `DestinationError` where `open_root` would, and where our own directory cannot be in it.
+    """
+    root = place = root.absolute()
+    while not os.path.lexists(place) and place != place.parent:
+        place = place.parent
+    if place != root:
+        with _translated(place):
+            fd = os.open(place, _OPEN)
+    else:
+        _, fd = open_root(root, force=force)
+    try:
+        refuse_unwritable(place, fd)
+        with contextlib.suppress(FileNotFoundError):
+            state = os.stat(STATE_DIRECTORY, dir_fd=fd, follow_symlinks=False)
+            if place == root and not stat.S_ISDIR(state.st_mode):
+                raise _not_a_directory(STATE_DIRECTORY, root)
+    finally:
+        os.close(fd)
+    return place
+
+
+@contextlib.contextmanager
+def _translated(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except (FileExistsError, NotADirectoryError):
+        raise DestinationError(f"{root} is not a directory", hint="name a directory, or a new one") from None
+    except OSError as error:
+        raise run_error(error, f"use the destination {root}") from error
+
+
+def _not_a_directory(name: str, root: Path) -> DestinationError:
+    return DestinationError(
+        f"{name} in {root} is not a directory", hint="remove it, or choose another destination"
+    )
+
+
 def open_private(root: Path, parent_fd: int, name: str, limitations: Limitations, *, force: bool) -> int:
     """A descriptor of our own directory `name`. Creates it if needed, with mode 0700 if the file system stores modes."""
     try:
@@ -50,9 +86,7 @@ def open_private(root: Path, parent_fd: int, name: str, limitations: Limitations
             os.mkdir(name, 0o700, dir_fd=parent_fd)
         fd = os.open(name, _OPEN | os.O_NOFOLLOW, dir_fd=parent_fd)
     except NotADirectoryError:
-        raise DestinationError(
-            f"{name} in {root} is not a directory", hint="remove it, or choose another destination"
-        ) from None
+        raise _not_a_directory(name, root) from None
     except OSError as error:
         raise run_error(error, f"store the state of s3haul in {root}") from error
     try:

@@ -3,12 +3,15 @@
 It reads the listing as a run does. Of earlier runs it reads the journal only, not the files.
 """
 
+import re
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from heapq import nlargest
 from itertools import chain
+from typing import NamedTuple
 
+from s3haul.core.checksums import MAX_PARTS
 from s3haul.core.filters import choice, prefixes_to_list
 from s3haul.core.keypath import MARK
 from s3haul.core.ranges import plan_ranges
@@ -28,16 +31,20 @@ Entry = tuple[ObjectRef, bool]  # whether it is done
 Fetched = list[tuple[ObjectRef, SafePath]]
 LARGEST = 10  # objects that are shown
 _ENCODED = "/" + MARK  # the beginning of an encoded name
+_PARTS = re.compile(r'-(\d{1,5})"?$', re.ASCII)  # at the end of the ETag of a multipart object
 
 
 @dataclass(slots=True)
 class Estimate:
-    """What the run would ask of S3, KMS and the disk. Without Bucket Keys every GET and HEAD of it is one Decrypt.
+    """What the run would ask of S3, KMS and the disk. Without Bucket Keys every GET and HEAD of it is one Decrypt; with
+    them, a large object takes up to four times the GETs.
 
     `present` is what the journal calls done; it is part of `objects` and will not be fetched. `vanished` are objects
     that a list names and that are not there; they are not part of it. `classes` are objects and bytes by storage class.
-    `encoded`, `largest`, `reads` (GET and HEAD) and
+    `encoded`, `largest`, `reads` (GET, HEAD and GetObjectAttributes) and
     `sizes` are of what would be fetched, the last two by storage class. `lookups` are the HEAD requests of a list.
+    `attributes_requests` ask for the parts of composite checksums; `part_heads`, part of `head_requests`, are sent only
+    where the role may not do that.
     """
 
     objects: int = 0
@@ -52,7 +59,9 @@ class Estimate:
     list_requests: int = 0
     get_requests: int = 0
     head_requests: int = 0
+    attributes_requests: int = 0
     lookups: int = 0
+    part_heads: int = 0
     needed_bytes: int = 0
     free_bytes: int = 0
     free_files: int = 0
@@ -70,7 +79,7 @@ class Estimate:
 
     @property
     def kms_calls(self) -> int:
-        """At most; a HEAD that only looks an object up needs none."""
+        """At most; a HEAD that only looks an object up needs none, nor does a GetObjectAttributes that is refused."""
         return self.get_requests + self.head_requests - self.lookups
 
     def looked_up(self, requests: int) -> None:
@@ -90,17 +99,19 @@ class Estimate:
 
     def fetch(self, fetched: Fetched, ranges: RangeOptions) -> None:
         """These objects will be fetched: in ranges, if they are large."""
-        refs = [ref for ref, _ in fetched]
-        for storage_class, sizes in _sizes_by_class(refs).items():
-            large = [size for size in sizes if size > ranges.above]
-            gets = len(sizes) - len(large) + sum(_gets_of_large(size, ranges) for size in large)
-            self.needed_bytes += sum(sizes)
-            self.get_requests += gets
-            self.head_requests += len(large)
-            self.reads[storage_class] = self.reads.get(storage_class, 0) + gets + len(large)
-            self.sizes[storage_class] = self.sizes.get(storage_class, 0) + sum(sizes)
+        for ref, path in fetched:
+            if path.directory:
+                continue
+            need = _requests_for(ref, ranges)
+            self.needed_bytes += ref.size
+            self.get_requests += need.gets
+            self.head_requests += need.heads + need.part_heads
+            self.attributes_requests += need.attributes
+            self.part_heads += need.part_heads
+            self.reads[ref.storage_class] = self.reads.get(ref.storage_class, 0) + sum(need)
+            self.sizes[ref.storage_class] = self.sizes.get(ref.storage_class, 0) + ref.size
         self.encoded += sum(_ENCODED in "/" + "/".join(path.parts) for _, path in fetched)
-        self.largest = nlargest(LARGEST, chain(self.largest, ((ref.size, ref.key) for ref in refs)))
+        self.largest = nlargest(LARGEST, chain(self.largest, ((ref.size, ref.key) for ref, _ in fetched)))
 
 
 async def preview(ctx: ReadContext, estimate: Estimate, done: Done) -> AsyncGenerator[Fetched, None]:
@@ -158,9 +169,25 @@ def _sizes_by_class(refs: Sequence[ObjectRef]) -> dict[str, list[int]]:
     return sizes
 
 
-def _gets_of_large(size: int, ranges: RangeOptions) -> int:
-    plan = plan_ranges(size, (), ranges, costs_kms=True)
-    return len(plan.requests) if plan else 1
+class _Requests(NamedTuple):
+    """What one object takes, if nothing fails. `part_heads` are sent only where GetObjectAttributes is refused."""
+
+    gets: int
+    heads: int = 0
+    attributes: int = 0
+    part_heads: int = 0
+
+
+def _requests_for(ref: ObjectRef, ranges: RangeOptions) -> _Requests:
+    """As `object.transfer` sends them. The sizes of the parts, which can move the ends of ranges, are not known here."""
+    match = _PARTS.search(ref.etag) if ref.checksum_type == "COMPOSITE" else None
+    parts = min(int(match[1]), MAX_PARTS) if match else 1
+    attributes, part_heads = (1, parts) if parts > 1 else (0, 0)
+    if ref.size > ranges.above:
+        plan = plan_ranges(ref.size, (), ranges, costs_kms=True)
+        return _Requests(len(plan.requests) if plan else 1, 1, attributes, part_heads)
+    # The headers of the first GET show the checksum; the second one follows once the parts are known.
+    return _Requests(1 + attributes, 0, attributes, part_heads)
 
 
 def done_of(reader: Reader, refs: Sequence[ObjectRef]) -> Known:

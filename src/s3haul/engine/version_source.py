@@ -14,11 +14,8 @@ from operator import attrgetter
 from s3haul.core.listing_validator import PointInTime, VersionCheck
 from s3haul.engine.batch import Batch, SerialBatches
 from s3haul.engine.context import ReadContext
-from s3haul.errors import AccessError
 from s3haul.models import NUL, ObjectMeta, ObjectRef, PartLayout, VersionEntry, VersionPage
 from s3haul.store.protocol import Consume, GetRequest, SmallObjects, SmallObjectWork, WrappedStore
-
-_PERMISSIONS = "let the role have s3:ListBucketVersions on the bucket, and s3:GetObjectVersion on its objects"
 
 
 class BucketAt:
@@ -80,11 +77,7 @@ async def version_pages(ctx: ReadContext) -> AsyncIterator[VersionPage]:
     """All versions below the source's prefix, page by page, as they come. Raises what ends the run."""
     marker: tuple[str, str | None] | None = None
     while True:
-        try:
-            page = await ctx.store.list_versions(ctx.source.prefix, marker=marker)
-        except AccessError as error:
-            error.hint = _PERMISSIONS
-            raise
+        page = await ctx.store.list_versions(ctx.source.prefix, marker=marker)
         yield page
         if not page.truncated:
             return

@@ -76,7 +76,7 @@ def open_for_writing(
             else:
                 _refuse_foreign(connection, path)
                 _refuse_damaged(connection, path)
-                _refuse_other_source(source_of(connection, path), source, path)
+                refuse_other_source(source_of(connection, path), source.bucket, source.base, path)
                 _bring_up_to_date(connection, source.base, path)
     return connection
 
@@ -105,6 +105,15 @@ def source_of(connection: sqlite3.Connection, path: Path) -> SourceIdentity:
         return SourceIdentity(found["bucket"], found["base"], found["endpoint"])
     except KeyError:
         raise damaged(path, "it does not name its source") from None
+
+
+def refuse_other_source(found: SourceIdentity, bucket: str, base: str, path: Path) -> None:
+    """Raise `JournalError` unless the journal is one of this source."""
+    if (found.bucket, found.base) != (bucket, base):
+        raise JournalError(
+            f"{path} is the journal of {found}, not of s3://{bucket}/{base}",
+            hint="choose another destination for this source",
+        )
 
 
 def version_of(connection: sqlite3.Connection) -> int:
@@ -209,14 +218,6 @@ def _refuse_damaged(connection: sqlite3.Connection, path: Path) -> None:
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         raise damaged(path, " ".join(verdict.split()))
-
-
-def _refuse_other_source(found: SourceIdentity, wanted: SourceIdentity, path: Path) -> None:
-    if (found.bucket, found.base) != (wanted.bucket, wanted.base):
-        raise JournalError(
-            f"{path} is the journal of {found}, not of {wanted}",
-            hint="choose another destination for this source",
-        )
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:

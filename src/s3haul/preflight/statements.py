@@ -65,5 +65,6 @@ def with_statements(
         bucket=source.bucket,
         prefix=source.prefix if source.recursive else "",
         key_arns=tuple(sorted(keys)),
+        versions=source.at is not None or source.all_versions or source.version_id is not None,
     )
     return tuple(replace(one, statement=statement_of(one.id, grant)) for one in found)

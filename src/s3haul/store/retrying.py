@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from s3haul.core.retry import Action, Move, RetryState, decide, of_kms
-from s3haul.diagnose.reasons import listing_of, reading_of, run_error
+from s3haul.diagnose.reasons import listing_of, reading_of, run_error, versions_of
 from s3haul.errors import Fault, S3HaulError, StoreError
 from s3haul.events import Retrying
 from s3haul.models import ListPage, ObjectMeta, PartLayout, VersionPage
@@ -59,7 +59,7 @@ class RetryingStore:
         try:
             page, _ = await self._retry("", lambda: self._store.list_versions(prefix, marker=marker))
         except GaveUpError as gave_up:
-            raise run_error(gave_up.fault, self.listing) from None
+            raise run_error(gave_up.fault, versions_of(self._settings.url)) from None
         return page
 
     async def load(
