@@ -85,7 +85,7 @@ class Work:
             self.seconds = time.thread_time()
             self.ended.set()
 
-    def refused(self, ref: ObjectRef, fault: Fault | None) -> None:  # noqa: ARG002 - none is refused
+    def refused(self, ref: ObjectRef, fault: Fault | None, access_key: str = "") -> None:  # noqa: ARG002 - none is refused
         raise SystemExit(f"{ref.key} did not come")
 
     def pause(self) -> None:

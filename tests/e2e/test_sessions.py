@@ -1,5 +1,7 @@
 """Sessions that end in mid-run: renewed once for everybody, and nothing is lost."""
 
+from collections import Counter
+
 import pytest
 
 from e2e.harness import expected, tree
@@ -24,8 +26,13 @@ def test_a_run_that_outlives_its_sessions_renews_them_once_each_and_loses_nothin
     assert assumed - 1 <= len(used) <= assumed  # the last one may come when the last object is under way
     assert ran.summary["credential_renewals"] == assumed - 1
     refused = server.count("GetObject", status=400)
-    # What is refused in a batch is asked again by the general path, and only its refusals are retries.
-    assert refused >= ran.summary["retries"].get("credentials", 0)
+    assert refused == ran.summary["retries"].get("credentials", 0)
+    again = Counter(
+        (call.key, call.access_key_id)
+        for call in server.calls
+        if (call.operation, call.status) == ("GetObject", 400)
+    )
+    assert max(again.values(), default=1) == 1, "no object is requested again with a session that was refused"
     if not announced:
         assert refused > 0
 

@@ -9,7 +9,7 @@ from contract.memory import Call, MemoryStore
 from contract.stored import StoredObject, stored, text
 from s3haul.aws.credentials import RoleCredentials
 from s3haul.aws.sts import RoleSession
-from s3haul.core.retry import is_of_session
+from s3haul.core.retry import is_of_run
 from s3haul.errors import AssumeRoleError, Fault, FaultKind, StoreError
 from s3haul.models import Checksum, ListPage, ObjectMeta
 from s3haul.s3.endpoint import Credentials
@@ -255,14 +255,15 @@ class Batches:
 
     async def _fetch(self, ref) -> None:
         body: list[bytes] = []
+        session = self._service.session
+        access_key = session.credentials.access_key_id if session else ""
         try:
             request = GetRequest(ref.key, if_match=ref.etag)
             meta = await self._service.load(request, lambda _meta: lambda chunk: body.append(bytes(chunk)))
         except StoreError as error:
             fault = error.fault
-            general = fault.kind is not FaultKind.HTTP or is_of_session(fault)
             if not self._closed:
-                self._work.refused(ref, None if general else fault)
+                self._work.refused(ref, None if is_of_run(fault) else fault, access_key)
         else:
             if not self._closed:
                 self._work.received(ref, meta, body)

@@ -18,7 +18,12 @@ INTEGRITY_TRIES = 3
 RENEWALS = 1000  # only against an endless loop: the credentials slow renewals down, and give up long before
 STRIKES = 10
 MAX_RETRY_AFTER = 60.0
-_TOKEN = frozenset({"ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired"})
+_TOKEN = frozenset(
+    {"ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId"}
+)
+_OF_REQUEST = frozenset(
+    {FaultKind.HTTP, FaultKind.PROTOCOL, FaultKind.CONNECT, FaultKind.BROKEN, FaultKind.STALL}
+)
 THROTTLE = frozenset(
     {
         "SlowDown",
@@ -130,7 +135,7 @@ def decide(fault: Fault, effort: RetryState, limits: RetryLimits, jitter: float)
 
 def _decide_http(fault: Fault, effort: RetryState, limits: RetryLimits, jitter: float) -> Action:
     code, status = fault.code, fault.status
-    if code in _TOKEN or code == "InvalidAccessKeyId":
+    if is_of_session(fault):
         return Action(Move.RENEW if effort.renewals < RENEWALS else Move.ABORT, "credentials")
     if code == "SignatureDoesNotMatch" and effort.trusted:  # by a proxy that rewrites this one key
         return Action(Move.FAIL, "signature-refused")
@@ -165,8 +170,13 @@ def is_throttling(fault: Fault) -> bool:
 
 
 def is_of_session(fault: Fault) -> bool:
-    """Whether a refusal concerns the credentials, the clock or the bucket, and so every object alike."""
-    return fault.code in _TOKEN or fault.code == "InvalidAccessKeyId" or fault.code in _ABORT
+    """Whether a refusal concerns the session: another one may be good."""
+    return fault.code in _TOKEN
+
+
+def is_of_run(fault: Fault) -> bool:
+    """Whether a failure concerns the clock, the bucket or this machine, and so every object alike."""
+    return fault.code in _ABORT or fault.kind not in _OF_REQUEST
 
 
 def of_kms(fault: Fault) -> bool:

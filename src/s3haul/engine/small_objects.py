@@ -189,9 +189,9 @@ class SmallObjectFetcher:
             self._landing.add(ref.key)
             self._ctx.threads.submit(self._land_beside, target, sent, meta, list(body))
 
-    def refused(self, ref: ObjectRef, fault: Fault | None) -> None:
+    def refused(self, ref: ObjectRef, fault: Fault | None, access_key: str = "") -> None:
         target, sent = self._running.pop(ref.key)
-        refusal = None if fault is None else Refusal(fault, sent)
+        refusal = None if fault is None else Refusal(fault, sent, access_key)
         self._handing_back.append(target._replace(refused=refusal))
         if refusal is not None and is_throttling(refusal.fault):
             # At once: the limiter must hear of it before more requests are made.

@@ -38,6 +38,15 @@ class Response:
         return self.status in {200, 206}
 
 
+def is_refusal(lines: Sequence[bytes]) -> bool:
+    """Whether all headers of an error response arrived. Then the status counts, even if its document broke off."""
+    try:
+        status, _ = parse_head(lines)
+    except ViolationError:
+        return False
+    return status >= 300 and lines[-1] == b"\r\n"
+
+
 class RequestExchange:
     """Created on an event loop, which awaits `ended`. All other methods run in the transfer thread.
 
@@ -76,7 +85,7 @@ class RequestExchange:
 
     def end(self, handle: pycurl.Curl | None, code: int, message: str) -> None:
         try:
-            if self._error is None and code and not self._endless and not self._is_refusal():
+            if self._error is None and code and not self._endless and not is_refusal(self._lines):
                 connected = handle is not None and handle.getinfo(pycurl.PRETRANSFER_TIME) > 0
                 self._error = StoreError(curl_fault(code, message, connected=connected))
             elif self._error is None:
@@ -93,14 +102,6 @@ class RequestExchange:
             handle.unsetopt(pycurl.HEADERFUNCTION)
             handle.unsetopt(pycurl.WRITEFUNCTION)
         self._loop.call_soon_threadsafe(settle, self.ended, self._response, self._error)
-
-    def _is_refusal(self) -> bool:
-        """Whether all headers of an error response arrived. Then the status counts, even if its document broke off."""
-        try:
-            status, _ = parse_head(self._lines)
-        except ViolationError:
-            return False
-        return status >= 300 and self._lines[-1] == b"\r\n"
 
     def _write(self, chunk: bytes) -> int:
         # No exception may leave a callback: pycurl would print it and lose it. It is kept for the waiting task.

@@ -1,20 +1,21 @@
 """Fetches many small objects at a time in one transfer thread, without using the event loop.
 
 An object needs no coroutine, no future and no call into the loop, so it costs much less CPU time. Nothing is verified or
-retried here: an object that S3 refuses goes back to the caller together with the reason.
+retried here: an object whose request fails goes back to the caller together with the reason.
 """
 
 from collections.abc import Callable
 
 import pycurl
 
-from s3haul.core.retry import is_of_session
+from s3haul.core.retry import is_of_run
 from s3haul.core.sigv4 import Shape
-from s3haul.errors import Fault, FaultKind, StoreError
+from s3haul.errors import Fault, StoreError
 from s3haul.models import ObjectRef
 from s3haul.s3.client import RequestClient, SigningKeys
-from s3haul.s3.exchange import Response
+from s3haul.s3.exchange import Response, is_refusal
 from s3haul.s3.headers import ViolationError, parse_head
+from s3haul.s3.libcurl import curl_fault
 from s3haul.s3.responses import object_meta
 from s3haul.s3.transfers import TransferThread
 from s3haul.store.protocol import LARGEST_IN_MEMORY, SmallObjectWork
@@ -23,7 +24,7 @@ from s3haul.store.protocol import LARGEST_IN_MEMORY, SmallObjectWork
 class _SmallExchange:
     """The exchange of one object. Reused for the next one."""
 
-    __slots__ = ("_body", "_lines", "_owner", "ref", "request")
+    __slots__ = ("_body", "_lines", "_owner", "access_key", "ref", "request")
 
     def __init__(self, owner: "SmallObjectThread") -> None:
         self._owner = owner
@@ -31,6 +32,7 @@ class _SmallExchange:
         self._body: list[bytes] = []
         self.ref: ObjectRef
         self.request: tuple[str, list[str]]
+        self.access_key: str
 
     def begin(self, handle: pycurl.Curl) -> None:
         handle.setopt(pycurl.URL, self.request[0])
@@ -39,10 +41,14 @@ class _SmallExchange:
         handle.setopt(pycurl.WRITEFUNCTION, self._body.append)
         handle.setopt(pycurl.MAXFILESIZE_LARGE, LARGEST_IN_MEMORY)  # a server that sends more is cut off
 
-    def end(self, handle: pycurl.Curl | None, code: int, message: str) -> None:  # noqa: ARG002 - as in `Exchange`
-        lines, body, ref = self._lines, self._body, self.ref
-        seconds = 0.0 if handle is None else handle.getinfo(pycurl.TOTAL_TIME)
-        self._owner.ended(ref, code, lines, body, seconds)
+    def end(self, handle: pycurl.Curl | None, code: int, message: str) -> None:
+        lines, body = self._lines, self._body
+        if code and not is_refusal(lines):
+            connected = handle is not None and handle.getinfo(pycurl.PRETRANSFER_TIME) > 0
+            self._owner.failed_one(self.ref, curl_fault(code, message, connected=connected), self.access_key)
+        else:
+            seconds = 0.0 if handle is None else handle.getinfo(pycurl.TOTAL_TIME)
+            self._owner.ended(self.ref, lines, body, seconds, self.access_key)
         lines.clear()
         body.clear()
         self._owner.spare.append(self)
@@ -80,14 +86,19 @@ class SmallObjectThread:
         """As `transfers.Feed`."""
         work = self._work
         while (ref := work.next()) is not None:
+            keys, clock = self._client.keys, self._client.clock
+            if keys is None or (keys.expires_at is not None and keys.expires_at <= clock.ours()):
+                work.refused(ref, None)  # the general path waits for valid credentials
+                continue
             try:
                 path = self._path_of(ref.key)
-                headers = self._headers(path, ref.etag)
+                headers = self._signing.signer(keys).headers(self._shape, path, "", (ref.etag,), clock.now())
             except (StoreError, ValueError):
                 work.refused(ref, None)
                 continue
             exchange = self.spare.pop() if self.spare else _SmallExchange(self)
             exchange.ref, exchange.request = ref, (self._origin + path, headers)
+            exchange.access_key = keys.access_key
             return exchange
         return None
 
@@ -99,31 +110,21 @@ class SmallObjectThread:
         """As `transfers.Feed`."""
         self._work.failed(error)
 
-    def ended(self, ref: ObjectRef, code: int, lines: list[bytes], body: list[bytes], seconds: float) -> None:
-        """One object came, or did not."""
-        fault = None
-        if not code:
-            try:
-                status, headers = parse_head(lines)
-                if status == 200:
-                    self._timings.ended(ref.key, ref.size, seconds)
-                    self._work.received(ref, object_meta(status, headers, dated=False), body)
-                    return
-                fault = self._fault(Response(status, headers, b"".join(body)))
-            except ViolationError as violation:
-                fault = violation.fault
-        self._work.refused(ref, fault)
+    def ended(
+        self, ref: ObjectRef, lines: list[bytes], body: list[bytes], seconds: float, access_key: str
+    ) -> None:
+        """A response to the request of one object came."""
+        try:
+            status, headers = parse_head(lines)
+            if status == 200:
+                self._timings.ended(ref.key, ref.size, seconds)
+                self._work.received(ref, object_meta(status, headers, dated=False), body)
+                return
+            fault = self._client.refusal(Response(status, headers, b"".join(body)))
+        except ViolationError as violation:
+            fault = violation.fault
+        self.failed_one(ref, fault, access_key)
 
-    def _fault(self, response: Response) -> Fault | None:
-        """Why S3 refused this object; None for what concerns the session or the connection, so that the general path
-        finds out with a request of its own."""
-        fault = self._client.refusal(response)
-        concerns_object = fault.kind in {FaultKind.HTTP, FaultKind.PROTOCOL} and not is_of_session(fault)
-        return fault if concerns_object else None
-
-    def _headers(self, path: str, etag: str) -> list[str]:
-        keys = self._client.keys
-        clock = self._client.clock
-        if keys is None or (keys.expires_at is not None and keys.expires_at <= clock.ours()):
-            raise ValueError("no valid credentials: the general path waits for them")
-        return self._signing.signer(keys).headers(self._shape, path, "", (etag,), clock.now())
+    def failed_one(self, ref: ObjectRef, fault: Fault, access_key: str) -> None:
+        """The request of one object failed. What ends the run, the general path finds out with a request of its own."""
+        self._work.refused(ref, None if is_of_run(fault) else fault, access_key)

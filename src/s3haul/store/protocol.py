@@ -53,10 +53,12 @@ class GetRequest(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """How a request failed that was sent at time `sent` (seconds, monotonic): S3 refused it, or the response is wrong."""
+    """How a request failed that was sent at time `sent` (seconds, monotonic): S3 refused it, the response is wrong, or none
+    arrived. `access_key` signed it; it is needed if S3 refused the session."""
 
     fault: Fault
     sent: float
+    access_key: str = ""
 
 
 class SmallObjectWork(Protocol):
@@ -70,8 +72,9 @@ class SmallObjectWork(Protocol):
         """Status 200 and the body of this object arrived. Nothing is verified yet."""
         ...
 
-    def refused(self, ref: ObjectRef, fault: Fault | None) -> None:
-        """S3 refused the request with `fault`. None: ask again, since the response tells nothing, or none arrived."""
+    def refused(self, ref: ObjectRef, fault: Fault | None, access_key: str = "") -> None:
+        """The request that `access_key` signed failed with `fault`. None: it was not sent, or the failure concerns the whole
+        run: ask again."""
         ...
 
     def pause(self) -> None:

@@ -2,7 +2,7 @@
 
 The engine has no other access to S3. `core.retry` decides what to do about a failure; here it is done: wait, slow
 everybody down, renew the credentials, or give up with a reason. Only the thread for small objects makes first attempts
-of its own, within the same limits; what S3 refuses there is retried here.
+of its own, within the same limits; what fails there is retried here.
 """
 
 from collections.abc import Awaitable, Callable
@@ -158,11 +158,11 @@ class RetryingStore:
         listing."""
         attempts = Attempts(self._settings, key, self._try_readable_object, refused)
         credentials, limiter = self._settings.credentials, self._settings.limiter
-        fault = None if refused is None else refused.fault
+        fault, signing_key = (None, "") if refused is None else (refused.fault, refused.access_key)
         try:
             while True:
-                signing_key = credentials.access_key_id if credentials else ""
                 if fault is None:
+                    signing_key = credentials.access_key_id if credentials else ""
                     try:
                         async with attempts.turn():
                             return await once(), attempts.count
