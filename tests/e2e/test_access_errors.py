@@ -96,6 +96,17 @@ def test_every_broken_link_of_the_chain_is_exit_code_4_with_cause_fix_and_id(ser
     assert "some-other-id" not in ran.text
 
 
+def test_who_has_forgotten_the_role_is_told_so(machine, dest):
+    endpoint = {name: machine.values[name] for name in ("endpoint_url", "ca_bundle")}
+    variables = {"AWS_ENDPOINT_URL": endpoint["endpoint_url"], "AWS_CA_BUNDLE": endpoint["ca_bundle"]}
+    ran = machine.run("cp", SOURCE, str(dest), "--profile", "user-b", **variables)
+    assert (ran.code, "[S3H-S3-02]" in ran.err) == (4, True), ran.text
+    assert (
+        "No role is configured, so the requests are those of arn:aws:iam::222222222222:user/user-b" in ran.err
+    )
+    assert "Who fixes it: you or the data owner" in ran.err
+
+
 def test_rights_that_are_lost_in_mid_run_end_it_with_exit_code_4_before_every_key_has_failed(
     server, machine, dest
 ):

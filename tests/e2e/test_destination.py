@@ -145,6 +145,15 @@ def test_a_destination_of_another_source_is_refused_and_stays_as_it_is(server, m
     assert tree(dest) == before
 
 
+@EITHER
+def test_a_mistyped_source_does_not_claim_the_destination(machine, dest, mode):
+    assert machine.run("cp", f"{SOURCE}/typo/x", str(dest / "x"), "--profile", "export").code == 6
+    ran = machine.run("cp", f"{SOURCE}/data/1/", str(dest), "--profile", "export", *mode)
+    assert (ran.code, "journal of" in ran.err) == (0, False), ran.text
+    if not mode:
+        assert machine.run("cp", f"{SOURCE}/data/2/", str(dest), "--profile", "export").code == 5
+
+
 def test_a_destination_that_is_moved_away_in_mid_run_ends_the_run_and_is_not_made_anew(server, machine, dest):
     server.faults.add("delay", operation="GetObject", seconds=0.3)
     with machine.start("cp", SOURCE, str(dest), "--profile", "export", "--concurrency", "4") as process:

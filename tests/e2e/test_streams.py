@@ -140,6 +140,12 @@ def test_streams_that_are_closed_from_the_start_are_no_trouble(server, machine, 
     assert tree(dest) == expected(server)
 
 
+def test_an_object_for_a_stdout_that_is_closed_is_an_error(machine):
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh"]
+    ran = machine.run("cp", f"{SOURCE}/data/0/object-0007.bin", "-", "--profile", "export", wrapper=closed)
+    assert (ran.code, "Standard output is closed" in ran.err) == (5, True)
+
+
 def test_a_reader_of_progress_that_leaves_does_not_end_the_haul(server, machine, dest):
     reading, writing = os.pipe()
     os.close(reading)

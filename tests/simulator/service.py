@@ -92,7 +92,7 @@ class Service(MemoryStore):
         self._thread: Batches | None = None
 
     def small_objects(self, work: SmallObjectWork):
-        self._thread = Batches(self, work) if self._batches else None
+        self._thread = Batches(self, work, self.session) if self._batches else None
         return self._thread
 
     async def ended(self) -> None:
@@ -219,8 +219,8 @@ class Session:
 class Batches:
     """As `store.SmallObjects`: a thread of a transport, on the loop."""
 
-    def __init__(self, service: Service, work: SmallObjectWork) -> None:
-        self._service, self._work = service, work
+    def __init__(self, service: MemoryStore, work: SmallObjectWork, session: Session | None = None) -> None:
+        self._service, self._work, self._session = service, work, session
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task] = set()
         self._closed = self._woken = False
@@ -255,8 +255,7 @@ class Batches:
 
     async def _fetch(self, ref) -> None:
         body: list[bytes] = []
-        session = self._service.session
-        access_key = session.credentials.access_key_id if session else ""
+        access_key = self._session.credentials.access_key_id if self._session else ""
         try:
             request = GetRequest(ref.key, if_match=ref.etag)
             meta = await self._service.load(request, lambda _meta: lambda chunk: body.append(bytes(chunk)))

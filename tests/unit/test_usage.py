@@ -31,6 +31,15 @@ def refused(capsys, *argv: str) -> list[str]:
             "s3haul cp --dryrun s3://b/a ./data   (it lists and counts, and downloads nothing)",
         ),
         (["s3", "cp", "s3://b", "my dir"], "s3haul cp s3://b 'my dir'"),
+        (
+            ["ls", "s3://b/a", "--profile", "p"],
+            "s3haul cp --dryrun s3://b/a ./data --profile p   (it lists and counts, and downloads nothing)",
+        ),
+        (
+            ["--profile", "p", "s3", "cp", "s3://b", "."],
+            "flags follow the command: s3haul cp s3://b . --profile p",
+        ),
+        (["--profile", "p"], "s3haul --help lists its arguments and flags"),
         (["get"], "s3haul cp s3://BUCKET ./data"),
         (["resume"], "give the same s3haul cp command again: it resumes"),
         (["rm", "s3://b"], "s3haul only downloads"),
@@ -52,6 +61,12 @@ def test_an_unknown_word_gets_a_hint_with_the_right_one(capsys, argv, hint):
     assert fix.startswith("  Fix: ")
     assert hint in fix
     assert "secret" not in what + fix + more
+
+
+def test_a_wrong_value_of_a_variable_names_the_variable(capsys, monkeypatch):
+    monkeypatch.setenv("S3HAUL_CONCURRENCY", "many")
+    assert "variable S3HAUL_CONCURRENCY" in refused(capsys, "cp", "s3://b", ".")[1]
+    assert "S3HAUL_CONCURRENCY" not in refused(capsys, "cp", "s3://b", ".", "--concurrency=few")[1]
 
 
 @pytest.mark.parametrize("argv", [["cp"], ["cp", "s3://bucket"]])

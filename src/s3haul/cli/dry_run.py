@@ -80,7 +80,8 @@ def run(
         add = stack.enter_context(opened_plan(output.plan, source))
         if is_there(journal):
             reader = stack.enter_context(Reader(journal))
-            refuse_other_source(reader.source, source.bucket, source.base, journal)
+            if not reader.is_empty:
+                refuse_other_source(reader.source, source.bucket, source.base, journal)
             past_rate = _past_rate(reader)
             done = partial(done_of, reader)
         run_loop(

@@ -15,6 +15,8 @@ from typing import TextIO
 from s3haul.core.text import colour_mark, folded
 from s3haul.errors import DestinationError
 
+STDOUT = 1  # the descriptor, and the name of the stream that `replace_closed` opens on it
+
 
 class ReaderGoneError(Exception):
     """The reader of stdout has ended, as with `| head`. Not an OSError, because typer would exit with code 1."""
@@ -25,7 +27,7 @@ def replace_closed() -> None:
 
     Otherwise the next file that is opened would get its descriptor, and messages would be written into that file.
     """
-    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+    for number, name, mode in ((0, "stdin", "r"), (STDOUT, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(number)
         except OSError:
@@ -72,7 +74,10 @@ def print_line(text: str) -> None:
 
 
 def write_bytes(data: bytes | memoryview) -> None:
-    """Write all of `data` to stdout without buffering. Raises as `print_line`; may be called in any thread."""
+    """Write all of `data` to stdout without buffering. Raises as `print_line`, and `DestinationError` if the caller closed
+    stdout; may be called in any thread."""
+    if getattr(sys.stdout, "name", "") == STDOUT:
+        raise DestinationError("Standard output is closed.", hint="send it to a file or a program")
     rest = memoryview(data)
     with _translated():
         while rest:

@@ -3,6 +3,7 @@
 For a command or flag of aws s3, s5cmd, rclone, gsutil and similar tools the hint says what to use here instead.
 """
 
+import os
 import re
 import shlex
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ import typer
 
 from s3haul.cli.commands import COMMANDS
 from s3haul.cli.errors import error_lines, pasteable
+from s3haul.cli.flags import variable_of
 from s3haul.core.text import show
 from s3haul.errors import UsageError
 
@@ -120,6 +122,10 @@ def usage_error_lines(error: typer.TyperException, argv: Sequence[str]) -> Itera
     if flag := getattr(error, "option_name", None):
         near = list(getattr(error, "possibilities", None) or ())
         hint = FOREIGN_FLAGS.get(flag) or (f"did you mean: {', '.join(near)}" if near else None)
+        if command == "s3haul":
+            hint = _behind_the_command(argv) or hint
+    elif (variable := _variable_of(error, argv)) is not None:
+        hint = f"the value is that of the environment variable {variable}"
     elif message.startswith("No such command"):
         hint = _instead_of(argv)
     elif message.startswith("Got unexpected extra") and any(
@@ -147,8 +153,29 @@ def _instead_of(argv: Sequence[str]) -> str:
         rest = rest[1:]
     if not rest or rest[-1].startswith("s3://"):
         rest = [*(rest or ["s3://BUCKET"]), "./data"]
+    elif answer is _LIST:  # it has no DEST
+        source = next((number for number, each in enumerate(rest) if each.startswith("s3://")), len(rest) - 1)
+        rest.insert(source + 1, "./data")
     command = shlex.join(["s3haul", *answer.words, *pasteable(rest)])
     return f"{command}   ({answer.remark})" if answer.remark else command
+
+
+def _variable_of(error: typer.TyperException, argv: Sequence[str]) -> str | None:
+    """The variable that has the wrong value of a flag; None if the flag was typed."""
+    param: Any = getattr(error, "param", None)
+    if param is None or any(word.partition("=")[0] in param.opts for word in argv):
+        return None
+    variable = variable_of(param.name)
+    return variable if variable in os.environ else None
+
+
+def _behind_the_command(argv: Sequence[str]) -> str | None:
+    """A hint for flags in front of the command, as in `aws --profile P s3 cp`; None if there is no command."""
+    at = next((number for number, word in enumerate(argv) if word in COMMANDS), None)
+    if at is None:
+        return None
+    flags = argv[: at - 1] if argv[at - 1] == "s3" else argv[:at]
+    return f"flags follow the command: {shlex.join(['s3haul', *pasteable([*argv[at:], *flags])])}"
 
 
 def _usage(context: Any) -> Iterator[str]:

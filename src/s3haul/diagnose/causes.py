@@ -10,7 +10,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
 
-from s3haul.diagnose.diagnosis import OWNER, exit_code, fill_placeholders
+from s3haul.diagnose.diagnosis import BOTH, OWNER, exit_code, fill_placeholders
 from s3haul.diagnose.evidence import ErrorSummary, Evidence, Group, Sample, grouped
 from s3haul.diagnose.symptoms import RequestKind, diagnosis_id, parse_denial, which_policy
 from s3haul.diagnose.table import DIAGNOSES
@@ -64,6 +64,12 @@ _LEVELS = {
     "S3H-DST-10": Level.WARNING,
 }
 _KMS_DENIED = frozenset({"S3H-KMS-01", "S3H-KMS-02", "S3H-KMS-03"})
+# Rows of what the caller may not do. Without a role, mostly because it should have been assumed.
+_MAY_NOT = _KMS_DENIED | {"S3H-S3-02", "S3H-S3-03", "S3H-S3-04"}
+_NO_ROLE = (
+    "No role is configured, so the requests are those of CALLER-ARN itself. If the data owner has given you a role, name"
+    " it with --role-arn, or choose a --profile that has it. Otherwise: "
+)
 _CANNOT_TELL = frozenset({400, 403})  # of a HEAD, which has no body
 
 
@@ -73,6 +79,8 @@ def find_causes(evidence: Evidence, bucket: str) -> tuple[Finding, ...]:
     if evidence.keys_win and any(one.level is Level.ERROR for one in found):
         message = found[0].said or found[0].title
         found = (_finding("S3H-CFG-06", {}, said=message),)
+    elif not evidence.role_arn:
+        found = tuple(_without_role(one, evidence) if one.id in _MAY_NOT else one for one in found)
     return (*found, *_notes(evidence, bucket))
 
 
@@ -114,6 +122,11 @@ def _refused(evidence: Evidence, error: ErrorSummary, values: Mapping[str, str])
     if evidence.trust_row and evidence.trust_row != error.id:
         return _finding(evidence.trust_row, values, said=error.said)
     return finding_of_error(error)
+
+
+def _without_role(finding: Finding, evidence: Evidence) -> Finding:
+    caller = fill_placeholders(_NO_ROLE, {"CALLER-ARN": evidence.caller_arn or "the source credentials"})
+    return replace(finding, who=BOTH, fix=caller + finding.fix)
 
 
 def _bucket_row(evidence: Evidence, fault: Fault) -> str:

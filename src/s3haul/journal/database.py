@@ -76,7 +76,10 @@ def open_for_writing(
             else:
                 _refuse_foreign(connection, path)
                 _refuse_damaged(connection, path)
-                refuse_other_source(source_of(connection, path), source.bucket, source.base, path)
+                if is_empty(connection):  # nothing depends on the source that it was made for
+                    _change_source(connection, source)
+                else:
+                    refuse_other_source(source_of(connection, path), source.bucket, source.base, path)
                 _bring_up_to_date(connection, source.base, path)
     return connection
 
@@ -112,8 +115,14 @@ def refuse_other_source(found: SourceIdentity, bucket: str, base: str, path: Pat
     if (found.bucket, found.base) != (bucket, base):
         raise JournalError(
             f"{path} is the journal of {found}, not of s3://{bucket}/{base}",
-            hint="choose another destination for this source",
+            hint=f"choose another destination for this source, or remove {path.parent}: then all files here count"
+            " as files that no earlier run wrote",
         )
+
+
+def is_empty(connection: sqlite3.Connection) -> bool:
+    """Whether there is no row of any object."""
+    return connection.execute("SELECT 1 FROM objects LIMIT 1").fetchone() is None
 
 
 def version_of(connection: sqlite3.Connection) -> int:
@@ -179,6 +188,13 @@ def _create(connection: sqlite3.Connection, source: SourceIdentity, now: float) 
     connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
     connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version={VERSION}")
+    connection.execute("COMMIT")
+
+
+def _change_source(connection: sqlite3.Connection, source: SourceIdentity) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    rows = [(value, name) for name, value in source._asdict().items()]
+    connection.executemany("UPDATE meta SET value = ? WHERE name = ?", rows)
     connection.execute("COMMIT")
 
 

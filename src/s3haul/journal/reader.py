@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Self
 
 from s3haul.journal import version2
 from s3haul.journal.course import Course, read_course
-from s3haul.journal.database import SourceIdentity, open_for_reading, source_of, version_of
+from s3haul.journal.database import SourceIdentity, is_empty, open_for_reading, source_of, version_of
 from s3haul.journal.errors import damaged, translated
 from s3haul.journal.kinds import KIND, LATEST_KINDS, REMEMBERED, NumberedKind, numbered
 from s3haul.journal.rows import (
@@ -35,7 +35,6 @@ from s3haul.models import Block, Outcome, Partial, State
 
 PAGE = 1000
 
-_ANY = "SELECT 1 FROM objects LIMIT 1"
 _LISTED_BETWEEN = """SELECT * FROM objects
     WHERE key >= CAST(? AS TEXT) AND key < CAST(? AS TEXT) AND listed = 1 ORDER BY key"""
 _LISTED_OF = "SELECT * FROM objects WHERE listed = 1 AND key IN"
@@ -113,7 +112,8 @@ class Reader:
     @property
     def is_empty(self) -> bool:
         """Whether there is no row of any object."""
-        return not self._query(_ANY)
+        with self._lock, translated(self._path):
+            return is_empty(self._connection)
 
     def known(self, first: str, end: str | None) -> dict[str, KnownRow]:
         """What is known of the listed keys with first <= key < end (None: without end). Only of a journal that is
