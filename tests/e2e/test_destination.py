@@ -108,7 +108,9 @@ def test_a_second_run_on_the_same_destination_is_refused_and_names_the_first(ser
 
 
 @EITHER
-@pytest.mark.parametrize("place", ["/", "the home directory", "a file", "below a file", "a file as state"])
+@pytest.mark.parametrize(
+    "place", ["/", "the home directory", "a file", "below a file", "a file as state", "a name too long"]
+)
 def test_a_destination_that_must_not_or_cannot_receive_files_is_refused(
     server, machine, tmp_path, place, mode
 ):
@@ -121,13 +123,14 @@ def test_a_destination_that_must_not_or_cannot_receive_files_is_refused(
         "a file": (file, "not a directory"),
         "below a file": (file / "a/b", "not a directory"),
         "a file as state": (file.parent, ".s3haul in "),
+        "a name too long": (tmp_path / ("n" * 300), "the name is too long"),
     }[place]
     before = sorted(machine.home.iterdir())
     ran = copy(machine, where, *mode)
     assert ran.code == 5, ran.text
     assert "[S3H-DST-01]" in ran.err
     assert said in ran.err
-    assert "Fix:" in ran.err
+    assert "Fix:" in ran.err or place == "a name too long"
     assert file.read_text() == "mine"
     assert sorted(machine.home.iterdir()) == before
     assert not server.calls
@@ -189,6 +192,26 @@ def test_an_empty_destination_is_refused_and_not_taken_for_this_directory(server
     assert ran.code == 2, ran.text
     assert "DEST is empty" in ran.err
     assert not server.calls
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["status"], 5),
+        (["verify"], 5),
+        (["manifest"], 5),
+        (["report"], 5),
+        (["restore"], 5),
+        (["cp", f"{SOURCE}/data/0/object-0007.bin"], 0),  # names that are too long are encoded
+        (["cp", SOURCE, "--dryrun", ".", "--save-plan"], 5),
+        (["cp", SOURCE, "data", "--inventory"], 6),
+    ],
+    ids=lambda words: "-".join(words[:1] + words[-1:]) if isinstance(words, list) else None,
+)
+def test_a_path_that_the_system_refuses_is_no_bug(machine, tmp_path, words, code):
+    dest = str(tmp_path / ("n" * 300))
+    profile = ("--profile", "export") if words[0] == "cp" else ()
+    assert machine.run(*words, dest, *profile).code == code
 
 
 def test_a_mistyped_profile_leaves_nothing_behind(machine, dest):

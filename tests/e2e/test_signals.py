@@ -39,6 +39,7 @@ def test_a_signal_ends_the_run_in_order_and_the_command_it_names_finishes_it(
     assert 0 < len(asked) < len(expected(server))
     # What was under way was finished, and is in the journal.
     assert set(tree(dest)) == asked
+    assert f"left      {len(expected(server)) - len(asked)} objects that this run did not reach" in out
 
     (resume,) = re.findall(r"Resume: s3haul (.+)", err)
     assert seed.EXTERNAL_ID not in out + err

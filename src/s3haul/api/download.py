@@ -6,7 +6,7 @@ Nothing is printed, and signals are handled only on request.
 import asyncio
 import resource
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -177,8 +177,9 @@ async def object_source(
             yield ListedObjects(Inventory(report, source.bucket, source.prefix))
     else:
         path = Path(objects.location)
-        here = LocalReport(path / MANIFEST if path.is_dir() else path)  # noqa: ASYNC240 - nothing else runs yet
-        yield ListedObjects(Inventory(here, source.bucket, source.prefix))
+        with suppress(OSError):  # reading it will report the error
+            path = path / MANIFEST if path.is_dir() else path  # noqa: ASYNC240 - nothing else runs yet
+        yield ListedObjects(Inventory(LocalReport(path), source.bucket, source.prefix))
 
 
 def store_for(store: ObjectStore, source: SourceOptions) -> ObjectStore:

@@ -76,7 +76,7 @@ def demo(
     """
     if find_spec("trustme") is None:
         raise UsageError("The demo needs additional packages.", hint="pip install 's3haul[demo]'")
-    if keep is not None and keep.exists():
+    if keep is not None and os.path.lexists(keep):
         raise UsageError(f"{keep} exists already.", hint="give a new directory")
     if keep is not None and serve:
         raise UsageError("--serve and --keep cannot be used together: --serve copies nothing.")

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack, aclosing, contextmanager
+from contextlib import ExitStack, aclosing, contextmanager, suppress
 from dataclasses import asdict
 from functools import lru_cache, partial
 from importlib import resources
@@ -169,7 +169,8 @@ def opened_plan(path: Path | None, source: SourceOptions) -> Iterator[Add]:
             f"Cannot write the plan {path}: {error.strerror}.", hint="name another file"
         ) from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def _past_rate(reader: Reader) -> float | None:

@@ -114,9 +114,16 @@ def parse_destination(dest: str, source: SourceOptions, *, force: bool) -> Desti
         raise UsageError(
             f"{dest} is not a directory or file.", hint="- as DEST writes one object to standard output"
         )
-    if source.recursive or dest.endswith("/") or path.is_dir():
+    if source.recursive or dest.endswith("/") or _is_directory(path):
         return DestinationOptions(root=path, force=force)
     return DestinationOptions(root=path.parent, name=path.name, force=force)
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False  # opening the destination will report the error
 
 
 def _is_stream(path: Path) -> bool:

@@ -77,6 +77,8 @@ class Summary:
         if stats.kept_partials:
             objects = human_count(stats.kept_partials, "object")
             yield f"  kept      {human_bytes(stats.kept_bytes)} of {objects}, incomplete, for the next run"
+        if left := stats.selected - stats.ended:
+            yield f"  left      {human_count(left, 'object')} that this run did not reach"
         if not stats.listing_complete:
             yield "  The listing was not read completely: there may be more objects."
         if self.root == "-":
@@ -188,7 +190,7 @@ def _verdict_lines(stats: Stats) -> Iterator[str]:
         yield f"  verified  {human_count(verified, 'object')} ({algorithms})"
     if size_only := stats.verdicts[Verdict.SIZE_ONLY]:
         objects = human_count(size_only, "object")
-        yield f"  size-only {objects}: S3 stores no checksum for them that s3haul can compute"
+        yield f"  size-only {objects}: S3 stores no checksum that s3haul can compute"
 
 
 def _cause_lines(state: str, reason: str, cause: Cause, findings: "tuple[Finding, ...]") -> Iterator[str]:

@@ -44,14 +44,14 @@ def check_root(root: Path, *, force: bool) -> Path:
 
     Raises `DestinationError` where `open_root` would, and where our own directory cannot be in it.
     """
-    root = place = root.absolute()
-    while not os.path.lexists(place) and place != place.parent:
-        place = place.parent
-    if place != root:
+    root = root.absolute()
+    with _translated(root):
+        place = next(path for path in (root, *root.parents) if _exists(path))
+    if place == root:
+        _, fd = open_root(root, force=force)
+    else:
         with _translated(place):
             fd = os.open(place, _OPEN)
-    else:
-        _, fd = open_root(root, force=force)
     try:
         refuse_unwritable(place, fd)
         with contextlib.suppress(FileNotFoundError):
@@ -61,6 +61,14 @@ def check_root(root: Path, *, force: bool) -> Path:
     finally:
         os.close(fd)
     return place
+
+
+def _exists(path: Path) -> bool:
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from s3haul.core.keypath import STATE_DIRECTORY
 from s3haul.errors import JournalError
 from s3haul.journal import version2
 from s3haul.journal.course import SERIES_TABLES
-from s3haul.journal.errors import damaged, translated
+from s3haul.journal.errors import damaged, run_error, translated
 from s3haul.journal.kinds import ADD_CONTENT_TYPE, KINDS_TABLE
 from s3haul.journal.rows import ADD_METADATA, OBJECTS_TABLE, PARTS_TABLES
 
@@ -131,11 +131,13 @@ def version_of(connection: sqlite3.Connection) -> int:
 
 
 def is_there(path: Path) -> bool:
-    """Whether there is a file at `path`. Raises `JournalError` for anything but a regular file."""
+    """Whether there is a file at `path`. Raises `JournalError` for anything but a regular file, and `DestinationError`."""
     try:
         status = os.lstat(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    except OSError as error:
+        raise run_error(error, path) from error
     if not stat.S_ISREG(status.st_mode):
         raise JournalError(f"{path} is not a regular file", hint="remove it, then run the same command again")
     return True
@@ -264,9 +266,9 @@ def journal_path(root: Path) -> Path:
 
 
 def existing_journal(root: Path) -> Path:
-    """The journal of the destination `root`. Raises `JournalError` if it has none."""
+    """The journal of the destination `root`. Raises `JournalError` if it has none, and `DestinationError`."""
     path = journal_path(root)
-    if not path.is_file():
+    if not is_there(path):
         raise JournalError(
             f"There is no journal in {root}.", hint="name the directory that s3haul cp copied to"
         )
