@@ -141,18 +141,22 @@ async def test_damage_that_a_batch_meets_is_counted_as_an_attempt_and_a_retry(tm
     assert (done.stats.done, attempts(done), done.stats.retries) == (20, {2}, {reason: 20})
 
 
-@pytest.mark.parametrize("effect", [("close", {}), ("reset", {"after": 50})])
-async def test_a_connection_that_fails_in_a_batch_is_counted_as_an_attempt_and_a_retry(tmp_path, effect):
-    kind, fields = effect
+@pytest.mark.parametrize(
+    ("kind", "fields", "reason"),
+    [("close", {}, "network"), ("reset", {"after": 50}, "network"), ("stall", {"after": 50}, "stalled")],
+)
+async def test_a_connection_that_fails_in_a_batch_is_counted_as_an_attempt_and_a_retry(
+    tmp_path, kind, fields, reason
+):
     with empty_server() as server:
         for number in range(6):
             key = f"k/{number:02}"
             server.cloud.put(seed.BUCKET, key, b"x" * 100, checksum="CRC64NVME")
             server.faults.add(kind, operation="GetObject", key=key, first=1, **fields)
-        async with opened(server, "curl", tmp_path / "home") as store:
+        async with opened(server, "curl", tmp_path / "home", stall_timeout=1.0) as store:
             done = await run_on(store, tmp_path / "dest")
         assert server.count("GetObject") == 12
-    assert (done.stats.done, attempts(done), done.stats.retries) == (6, {2}, {"network": 6})
+    assert (done.stats.done, attempts(done), done.stats.retries) == (6, {2}, {reason: 6})
 
 
 async def test_an_object_with_another_encryption_than_demanded_is_requested_once(tmp_path):
