@@ -103,7 +103,7 @@ async def test_a_worker_of_ray_keeps_its_session_and_opens_a_new_one_after_an_er
     before = server.count("AssumeRole")
 
     def attempt(shard: int, number: int) -> bool:
-        return run_attempt(str(directory.root), str(home / "local"), shard, number, 1)
+        return run_attempt(str(directory.root), str(home / "local"), "", Attempt(shard, number), 1)
 
     tried = [await asyncio.to_thread(attempt, shard, 1) for shard in (0, 2, 1)]
     assert tried == [True, True, False]

@@ -19,7 +19,7 @@ from s3haul.aws.credentials import RoleCredentials
 from s3haul.aws.endpoints import authorities
 from s3haul.aws.faults import settings_errors
 from s3haul.aws.source_credentials import SourceCredentials, load_source
-from s3haul.aws.sts import AskMfa, RoleChain
+from s3haul.aws.sts import AskMfa, Assume, RoleChain
 from s3haul.core.timings import Timings
 from s3haul.errors import CredentialsError
 from s3haul.events import Emit
@@ -87,9 +87,11 @@ async def open_store(
     *,
     on_event: Emit,
     ask_mfa: AskMfa = ask_mfa,
+    assume: Assume | None = None,
     on_timing: OnTiming | None = None,
 ) -> AsyncIterator[OpenStore]:
-    """The store of `source.bucket`, ready to use. Only the curl transport calls `on_timing`.
+    """The store of `source.bucket`, ready to use. Only the curl transport calls `on_timing`. `assume` gets the sessions
+    of the role in another way than by AssumeRole.
 
     Raises `UsageError`, `AccessError` or `SourceError` before anything is yielded.
     """
@@ -97,7 +99,7 @@ async def open_store(
     transfer = _configured(transfer, settings)
     for warning in settings.warnings:
         on_event(warning)
-    credentials, fetch = await _credentials(settings, on_event, ask_mfa, access.credential_patience)
+    credentials, fetch = await _credentials(settings, on_event, ask_mfa, access.credential_patience, assume)
     region, asked = await bucket_region(settings, fetch, source)
     opening = open_bucket(
         settings,
@@ -188,14 +190,15 @@ async def open_bucket(
 
 
 async def _credentials(
-    settings: Settings, on_event: Emit, ask_mfa: AskMfa, patience: float
+    settings: Settings, on_event: Emit, ask_mfa: AskMfa, patience: float, assume: Assume | None
 ) -> tuple[RoleCredentials | SourceCredentials | None, FetchCredentials]:
-    if not settings.roles:
+    if assume is None and not settings.roles:
         source = SourceCredentials(lambda: load_source(settings), on_event=on_event, hold=patience)
         await source.start()
         return (source if source.access_key_id else None), source.current
     chain = RoleChain(settings, ask_mfa=ask_mfa, on_event=on_event)
-    credentials = RoleCredentials(chain, on_event=on_event, renewable=not chain.needs_mfa, hold=patience)
+    renewable = assume is not None or not chain.needs_mfa
+    credentials = RoleCredentials(assume or chain, on_event=on_event, renewable=renewable, hold=patience)
     await credentials.start()
     return credentials, credentials.current
 

@@ -98,6 +98,10 @@ HungAfter = Annotated[
         min=1, metavar="SECONDS", help="Restart a worker that is silent for so long.", rich_help_panel=_WORK
     ),
 ]
+Broker = Annotated[
+    bool,
+    typer.Option("--broker", help="Assume the role here, for all workers.", rich_help_panel=_WORK),
+]
 Shards = Annotated[str, typer.Argument(metavar="N|N/M", help="Shard N, or every M-th shard from N on.")]
 Tasks = Annotated[
     int | None,
@@ -166,6 +170,7 @@ def plan(
     force_glacier_transfer: selection_flags.ForceGlacier = False,
     concurrency: flags.Concurrency = 256,
     max_rps: selection_flags.MaxRps = None,
+    max_kms_rps: selection_flags.MaxKmsRps = None,
     bwlimit: selection_flags.BwLimit = None,
     transport: flags.Transport = Transports.AUTO,
     force: flags.Force = False,
@@ -205,6 +210,7 @@ def run(
     local: Local = None,
     attempts: Attempts = 5,
     hung_after: HungAfter = 300.0,
+    broker: Broker = False,
     json: flags.Json = False,
 ) -> int:
     """Haul all shards that are not done with workers, then merge. After a crash, the same command resumes.
@@ -215,7 +221,7 @@ def run(
     with quick_imports():
         from s3haul.cli import cluster_run  # noqa: PLC0415 - help and usage errors stay fast
 
-    pool = cluster_run.Pool(executor.value, workers, ray_address, local)
+    pool = cluster_run.Pool(executor.value, workers, ray_address, local, broker)
     return cluster_run.run(directory, pool, attempts, hung_after, json=json)
 
 

@@ -7,15 +7,17 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, redirect_stdout
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
 
+from s3haul.aws.session import ask_mfa
 from s3haul.cli import cluster_output, streams
 from s3haul.cli.haul import what_ended
-from s3haul.cli.listeners import status_line
+from s3haul.cli.listeners import StatusLine, status_line
 from s3haul.cluster import merge as merging
 from s3haul.cluster.audit import Totals
+from s3haul.cluster.broker import brokering
 from s3haul.cluster.checks import NodeCheck, check_node, landmark
 from s3haul.cluster.directory import RunDirectory
 from s3haul.cluster.driver import Driver, DriverOptions, Progress
@@ -29,17 +31,19 @@ from s3haul.core.filters import nothing_selected
 from s3haul.core.stats import Stats
 from s3haul.core.text import human_count, show
 from s3haul.errors import InterruptedRunError, UsageError
+from s3haul.events import Event, Warned
 from s3haul.options import AccessOptions, DestinationOptions, SourceOptions, TransferOptions
 from s3haul.progress import Quiet
 
 
 class Pool(NamedTuple):
-    """What runs the workers, and how many; None is one per CPU."""
+    """What runs the workers, and how many; None is one per CPU. With `broker` the driver assumes the role for them."""
 
     executor: str
     workers: int | None
     ray_address: str
     local: Path | None
+    broker: bool = False
 
     @property
     def local_root(self) -> Path:
@@ -125,7 +129,8 @@ def run(root: Path, pool: Pool, attempts: int, hung_after: float, *, json: bool)
         status_line(shown=not json) as status,
         directory.driving(),
         redirect_stdout(sys.stderr),
-        closing(_executor(directory, pool)) as executor,
+        _brokering(plan, pool, status) as broker,
+        closing(_executor(directory, pool, broker)) as executor,
     ):
         driver = Driver(
             directory,
@@ -147,12 +152,35 @@ def run(root: Path, pool: Pool, attempts: int, hung_after: float, *, json: bool)
     return merge(root, json=json)
 
 
-def _executor(directory: RunDirectory, pool: Pool) -> Executor:
+def _brokering(plan: RunDescription, pool: Pool, status: StatusLine) -> AbstractContextManager[str]:
+    """Yields the address for workers to get sessions from; "" if each assumes the role itself."""
+    if not pool.broker:
+        return nullcontext("")
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Warned):
+            status.say(f"! {event.message}   [{event.id}]")
+
+    async def ask(serial: str) -> str:
+        status.say(
+            f"! The workers need a new session of the role, and that needs the MFA code of {show(serial)}."
+        )
+        return await ask_mfa(serial)
+
+    host = ""
+    if pool.executor == "ray":
+        from s3haul.cluster.ray import node_address  # noqa: PLC0415 - an extra
+
+        host = node_address(pool.ray_address)
+    return brokering(with_external_id(plan), host, on_event=tell, ask_mfa=ask)
+
+
+def _executor(directory: RunDirectory, pool: Pool, broker: str) -> Executor:
     if pool.executor == "ray":
         from s3haul.cluster.ray import RayExecutor  # noqa: PLC0415 - an extra
 
-        return RayExecutor(directory.root, pool.local_root, pool.workers, pool.ray_address)
-    return LocalExecutor(directory.root, pool.local_root, pool.workers or os.cpu_count() or 1)
+        return RayExecutor(directory.root, pool.local_root, pool.workers, pool.ray_address, broker)
+    return LocalExecutor(directory.root, pool.local_root, pool.workers or os.cpu_count() or 1, broker)
 
 
 def shard(root: Path, text: str, workers: int | None, local: Path | None) -> int:

@@ -82,13 +82,14 @@ class _Worker:
 
 
 class LocalExecutor:
-    """An `Executor`. `local` is the directory where the workers keep their journals."""
+    """An `Executor`. `local` is the directory where the workers keep their journals, `broker` the address of theirs."""
 
     starts_at_once = True
 
-    def __init__(self, root: Path, local: Path, slots: int) -> None:
+    def __init__(self, root: Path, local: Path, slots: int, broker: str = "") -> None:
         self.slots = slots
-        self._command = [sys.executable, "-m", "s3haul.cluster.worker", str(root), str(local), str(slots)]
+        arguments = (str(root), str(local), str(slots), broker)
+        self._command = [sys.executable, "-m", "s3haul.cluster.worker", *arguments]
         self._log = root / "log" / f"{os.uname().nodename}.log"
         self._workers: dict[int, _Worker] = {}  # by the file descriptor of their output
         self._selector = selectors.DefaultSelector()

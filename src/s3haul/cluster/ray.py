@@ -27,6 +27,11 @@ from s3haul.errors import S3HaulError, UsageError
 _OPTIONS: dict[str, Any] = {"num_cpus": 1, "max_retries": 0, "retry_exceptions": False}
 
 
+def node_address(address: str) -> str:
+    """The address of this machine in the Ray cluster. Raises `UsageError`."""
+    return str(_connected(address).util.get_node_ip_address())
+
+
 def _connected(address: str) -> Any:
     """The module `ray`, connected to the cluster. Raises `UsageError`."""
     try:
@@ -49,10 +54,10 @@ class RayExecutor:
 
     starts_at_once = False
 
-    def __init__(self, root: Path, local: Path, slots: int | None, address: str) -> None:
+    def __init__(self, root: Path, local: Path, slots: int | None, address: str, broker: str) -> None:
         self._ray = _connected(address)
         self._given = slots
-        self._arguments = (str(root), str(local))
+        self._arguments = (str(root), str(local), broker)
         self._task = self._ray.remote(**_OPTIONS, scheduling_strategy="SPREAD")(run_attempt)
         self._tasks: dict[Any, Attempt] = {}
 
@@ -61,7 +66,7 @@ class RayExecutor:
         return self._given or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
 
     def start(self, attempt: Attempt) -> None:
-        self._tasks[self._task.remote(*self._arguments, *attempt, self.slots)] = attempt
+        self._tasks[self._task.remote(*self._arguments, attempt, self.slots)] = attempt
 
     def kill(self, attempt: Attempt) -> None:
         for task in [task for task, other in self._tasks.items() if other == attempt]:
@@ -90,11 +95,11 @@ class RayExecutor:
         return Ended(attempt, finished)
 
 
-def run_attempt(root: str, local: str, shard: int, number: int, workers: int) -> bool:
+def run_attempt(root: str, local: str, broker: str, attempt: Attempt, workers: int) -> bool:
     """One attempt, in a Ray worker. Returns whether the shard is finished; an error is in the last report."""
-    directory, attempt = RunDirectory(Path(root)), Attempt(shard, number)
+    directory = RunDirectory(Path(root))
     try:
-        _node_of_this_process().attempt(directory, Path(local), attempt, workers)
+        _node_of_this_process().attempt(directory, Path(local), attempt, workers, broker)
     except S3HaulError as error:
         report_failure(directory, attempt, error)
         return False
@@ -113,15 +118,19 @@ class _WarmNode:
         self._node: Node | None = None
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
 
-    def attempt(self, directory: RunDirectory, local: Path, attempt: Attempt, workers: int) -> None:
+    def attempt(
+        self, directory: RunDirectory, local: Path, attempt: Attempt, workers: int, broker: str
+    ) -> None:
         """Returns when the shard is finished. Raises `S3HaulError`."""
-        work = self._attempt(directory, local, attempt, workers)
+        work = self._attempt(directory, local, attempt, workers, broker)
         asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    async def _attempt(self, directory: RunDirectory, local: Path, attempt: Attempt, workers: int) -> None:
+    async def _attempt(
+        self, directory: RunDirectory, local: Path, attempt: Attempt, workers: int, broker: str
+    ) -> None:
         if self._node is None:
             await asyncio.sleep(random.random() * start_jitter(workers))  # noqa: S311 - no secret
-            opening = open_node(directory, directory.describe(), local, sharers=workers)
+            opening = open_node(directory, directory.describe(), local, sharers=workers, broker=broker)
             self._node = await self._opened.enter_async_context(opening)
         try:
             await attempt_shard(self._node, attempt)

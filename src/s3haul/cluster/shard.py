@@ -18,6 +18,7 @@ from pathlib import Path
 
 from s3haul.api.download import job_on, within_open_files
 from s3haul.aws.session import OpenStore, open_store
+from s3haul.cluster.broker import BrokeredSessions
 from s3haul.cluster.directory import RunDirectory
 from s3haul.cluster.plan import Shard, gzipped
 from s3haul.cluster.records import Marker, Report, RunDescription, decode_sharers, share_of, with_external_id
@@ -76,24 +77,32 @@ async def open_node(
     sharers: int = 1,
     driven: bool = True,
     name: str = "",
+    broker: str = "",
 ) -> AsyncIterator[Node]:
-    """A worker process with credentials of its own. `sharers` processes divide the rate limits; a driver may change
-    that number in `limits.json`, which is read only if the process is `driven`. Raises `S3HaulError`."""
-    nodes: list[Node] = []
+    """A worker process with a session of its own, which it asks `broker` for, if there is one. `sharers` processes divide
+    the rate limits; a driver may change that number in `limits.json`, which is read only if the process is `driven`.
+    Raises `S3HaulError`."""
+    node: Node | None = None
+    first = Stats()  # of the first shard: what happens here is told with it
 
     def emit(event: Event) -> None:
-        for node in nodes:
-            node.observe(event)
+        (first if node is None else node.stats).observe(event)
 
     written = decode_sharers(directory.limits() or b"") if driven else None
     share = share_of(run.transfer, written or sharers)
     transfer = _unlimited(fitting(within_open_files(run.transfer, emit), share.bandwidth))
-    opening = open_store(with_external_id(run), run.source, transfer, on_event=emit, ask_mfa=_no_code)
+    opening = open_store(
+        run.access if broker else with_external_id(run),
+        run.source,
+        transfer,
+        on_event=emit,
+        ask_mfa=_no_code,
+        assume=BrokeredSessions(broker) if broker else None,
+    )
     async with opening as bucket:
         store = LimitedStore(bucket.store, share)
         name = name or os.uname().nodename
-        node = Node(directory, run, local, bucket, store, share, Stats(), name, driven)
-        nodes.append(node)
+        node = Node(directory, run, local, bucket, store, share, first, name, driven)
         yield node
 
 
@@ -115,7 +124,6 @@ class SupersededError(S3HaulError):
 async def attempt_shard(node: Node, attempt: Attempt) -> Marker | None:
     """Haul the shard and publish it. None if another process has finished it. Raises `S3HaulError`, which is also in
     the last report."""
-    node.stats = Stats()
     shard_attempt = _ShardAttempt(node, attempt, time.monotonic())
     try:
         await shard_attempt.report()
@@ -123,6 +131,8 @@ async def attempt_shard(node: Node, attempt: Attempt) -> Marker | None:
     except S3HaulError as error:
         node.directory.report(replace(shard_attempt.state(), sequence=_LAST).failed(error))
         raise
+    finally:
+        node.stats = Stats()
 
 
 @dataclass(slots=True)

@@ -1,5 +1,5 @@
-"""A worker process: started by a driver (`python -m s3haul.cluster.worker RUN LOCAL SHARERS`), or an array job without
-one.
+"""A worker process: started by a driver (`python -m s3haul.cluster.worker RUN LOCAL SHARERS BROKER`), or an array job
+without one.
 
 The driver writes attempts to stdin, one per line ("SHARD NUMBER"); the worker writes those that have succeeded to
 stdout. When stdin ends, the driver has ended or needs no more work: the process exits at once, even during an attempt,
@@ -38,13 +38,13 @@ class _Input:
         os._exit(0)
 
 
-async def work(directory: RunDirectory, local: Path, sharers: int) -> None:
+async def work(directory: RunDirectory, local: Path, sharers: int, broker: str) -> None:
     """Run attempts until stdin ends. Raises the `S3HaulError` of the first attempt that fails."""
     given, run = _Input(), directory.describe()
     attempt = await given.attempts.get()
     await asyncio.sleep(random.random() * start_jitter(sharers))  # noqa: S311 - no secret
     try:
-        async with open_node(directory, run, local, sharers=sharers) as node:
+        async with open_node(directory, run, local, sharers=sharers, broker=broker) as node:
             while True:
                 await attempt_shard(node, attempt)
                 sys.stdout.write(f"{attempt.shard} {attempt.number}\n")
@@ -70,9 +70,9 @@ def report_failure(directory: RunDirectory, attempt: Attempt, error: S3HaulError
 
 
 def main() -> None:
-    root, local, sharers = sys.argv[1:]
+    root, local, sharers, broker = sys.argv[1:]
     try:
-        run_loop(work(RunDirectory(Path(root)), Path(local), int(sharers)))
+        run_loop(work(RunDirectory(Path(root)), Path(local), int(sharers), broker))
     except S3HaulError as error:
         sys.exit(f"{error.id}: {error.message}")
 
