@@ -48,6 +48,7 @@ def test_objects_that_fail_are_told_by_every_step_and_tried_again_by_a_plain_cop
     ran = cluster.drive()
     assert ran.code == 1, ran.text
     assert ran.summary["objects"]["failed"] == 1
+    assert "  failed    1: " in cluster.do("status").out
     told = cluster.do("status", "--json").summary
     assert (told["complete"], sum(told["failed"].values())) == (True, 1)
     assert "1: " in cluster.do("report").out

@@ -107,7 +107,7 @@ def test_an_audit_that_is_not_the_one_of_the_marker_is_not_believed():
 
 
 def test_a_line_of_the_manifest_reads_back_as_the_outcome_that_it_was():
-    ref = ObjectRef("a/é\n", 12, '"e-2"', 1_700_000_000.25)
+    ref = ObjectRef("a/é\n", 12, '"e-2"', 1_700_000_000.25, "GLACIER_IR")
     full = Outcome(
         ref,
         State.DONE,
@@ -119,6 +119,8 @@ def test_a_line_of_the_manifest_reads_back_as_the_outcome_that_it_was():
         sse="aws:kms",
         kms_key_id="arn:aws:kms:k",
         version_id="v",
+        content_type="text/plain",
+        user_metadata='{"name": "value"}',
     )
     bare = Outcome(ref._replace(last_modified=0.0), State.FAILED, reason="not-found", detail="said")
     for outcome in (full, bare):

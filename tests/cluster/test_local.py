@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from s3haul.demo import seed
 
 
@@ -22,8 +24,47 @@ def test_a_plan_is_hauled_by_two_workers_and_merged_into_what_one_run_leaves(clu
     lines = cluster.machine.run("manifest", str(tmp_path / "alone")).out.splitlines()
     assert cluster.manifest() == [json.loads(line) for line in lines]
 
+    merged = cluster.machine.run("manifest", str(cluster.dest)).out.splitlines()
+    assert merged == lines, "and so is the manifest that is read from the journal"
+
     again = cluster.machine.haul(cluster.dest)
     assert again.summary["unchanged"]["objects"] == planned.summary["objects"], (
         "the journal is that of one run"
     )
     assert cluster.drive().summary == ran.summary, "a run that is done is only merged again"
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_a_source_that_is_one_key_is_that_object_as_for_a_plain_copy(cluster, server, missing):
+    key = "data/3/object-0003.bin"
+    source = f"s3://{seed.BUCKET}/{'data/3' if missing else key}"
+    assert (
+        cluster.machine.run(
+            "cp", f"s3://{seed.BUCKET}/data/3/", str(cluster.dest), "--profile", "export"
+        ).code
+        == 0
+    )
+    rows = cluster.machine.run("manifest", str(cluster.dest)).out
+    (cluster.dest / "object-0003.bin").unlink()
+    planned = cluster.machine.run(
+        "cluster",
+        "plan",
+        source,
+        str(cluster.dest),
+        "--run",
+        str(cluster.run),
+        "--profile",
+        "export",
+        "--json",
+    )
+    if missing:
+        assert (planned.code, "end the source in /" in planned.err) == (6, True), planned.text
+        return
+    assert (planned.code, planned.summary["objects"]) == (0, 1), planned.text
+    ran = cluster.drive()
+    assert (ran.code, ran.summary["objects"]["done"]) == (0, 1), ran.text
+    assert (cluster.dest / "object-0003.bin").exists()
+    assert cluster.machine.run("manifest", str(cluster.dest)).out == rows, (
+        "what is beside it stays in the journal"
+    )
+    assert cluster.machine.run("verify", str(cluster.dest)).code == 0

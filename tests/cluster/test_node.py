@@ -65,24 +65,22 @@ async def test_a_session_that_ends_between_two_shards_is_renewed(home, server):
 
 
 async def test_a_worker_keeps_to_its_part_of_the_budget_as_the_driver_tells_it(home):
-    directory = await planned(home, max_rps=100.0, bandwidth=10_000_000)
+    directory = await planned(home, max_rps=100.0, max_kms_rps=40.0, bandwidth=10_000_000)
     run = directory.describe()
     async with open_node(directory, run, home / "local", sharers=4) as node:
-        assert (node.share.max_rps, node.share.bandwidth) == (25.0, 2_500_000)
+        assert node.share == (25.0, 10.0, 2_500_000)
         directory.set_limits(encode_sharers(2))
         node.take_share()
-        assert (node.share.max_rps, node.share.bandwidth) == (50.0, 5_000_000)
+        assert node.share == (50.0, 20.0, 5_000_000)
         async with open_node(directory, run, home / "local", sharers=4, driven=False) as alone:
-            assert (alone.share.max_rps, alone.share.bandwidth) == (25.0, 2_500_000)
+            assert alone.share == (25.0, 10.0, 2_500_000)
             alone.take_share()
-            assert (alone.share.max_rps, alone.share.bandwidth) == (25.0, 2_500_000), (
+            assert alone.share == (25.0, 10.0, 2_500_000), (
                 "what a driver said is nothing to a task of an array"
             )
         (directory.root / "limits.json").unlink()
         node.take_share()
-        assert (node.share.max_rps, node.share.bandwidth) == (50.0, 5_000_000), (
-            "without a driver the last share stays"
-        )
+        assert node.share == (50.0, 20.0, 5_000_000), "without a driver the last share stays"
 
 
 async def test_an_attempt_at_a_finished_shard_changes_nothing(home):

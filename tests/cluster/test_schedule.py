@@ -93,12 +93,19 @@ def test_a_shard_that_somebody_else_finished_is_not_tried():
     assert schedule.done == 1
 
 
-@given(st.integers(1, 2000), st.integers(0, 5000), st.floats(1, 1e6), st.integers(2000, 10**10))
-def test_the_shares_never_exceed_the_budget(slots, open_shards, rps, bandwidth):
+@given(
+    st.integers(1, 2000),
+    st.integers(0, 5000),
+    st.floats(1, 1e6),
+    st.floats(0.1, 1e6),
+    st.integers(2000, 10**10),
+)
+def test_the_shares_never_exceed_the_budget(slots, open_shards, rps, kms, bandwidth):
     count = sharers(slots=slots, open_shards=open_shards)
-    share = share_of(TransferOptions(max_rps=rps, bandwidth=bandwidth), count)
+    share = share_of(TransferOptions(max_rps=rps, max_kms_rps=kms, bandwidth=bandwidth), count)
     running = min(slots, open_shards)
     assert share.max_rps * running <= rps * (1 + 1e-9)
+    assert share.max_kms_rps * running <= kms * (1 + 1e-9)
     assert share.bandwidth * running <= bandwidth * (1 + 1e-9)
     assert decode_sharers(encode_sharers(count)) == count
 

@@ -53,6 +53,15 @@ def test_every_topic_has_a_text(topic):
     assert len(topic_text(topic)) > 200
 
 
+@pytest.mark.parametrize("path", [("cluster", "plan"), ("configure", "show"), ("policy", "lint")])
+def test_help_on_a_subcommand_is_what_its_own_flag_shows(path, capsys):
+    assert run(["help", *path]) == 0
+    by_topic = capsys.readouterr().out
+    assert run([*path, "--help"]) == 0
+    assert by_topic == capsys.readouterr().out
+    assert run(["help", "names", "plan"]) == 2
+
+
 def test_help_alone_tells_what_can_be_asked_for_a_line_each(capsys):
     assert run(["help"]) == 0
     lines = capsys.readouterr().out.splitlines()

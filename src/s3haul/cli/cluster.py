@@ -55,7 +55,7 @@ class Executors(StrEnum):
 Run = Annotated[
     Path, typer.Argument(metavar="RUN", help="Directory of the run, on a file system of all workers.")
 ]
-Source = Annotated[str, typer.Argument(metavar="s3://BUCKET[/PREFIX]", help="Bucket or prefix.")]
+Source = Annotated[str, typer.Argument(metavar="s3://BUCKET[/PREFIX]", help="Bucket, prefix or object.")]
 Dest = Annotated[str, typer.Argument(metavar="DEST", help="Directory on a file system of all workers.")]
 NewRun = Annotated[
     Path,
@@ -181,10 +181,10 @@ def plan(
     The plan contains the name, ETag and size of every object; rate limits are for all workers together. It contains no
     secret: an External ID that is given here must be in S3HAUL_EXTERNAL_ID of every worker.
     """
-    given = locals() | access | {"recursive": True}
+    given = locals() | access | {"recursive": False}
     what = source_options(given)
     who, transfer = access_options(given), transfer_options(given, ctx.obj, what)
-    where = parse_destination(dest, what, force=force)
+    where = parse_destination(dest and f"{dest}/", what, force=force)  # a directory, also for one object
     size = parse_size(shard_bytes, "--shard-bytes")
     with quick_imports():
         from s3haul.cli import cluster_run  # noqa: PLC0415 - help and usage errors stay fast

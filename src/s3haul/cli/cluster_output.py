@@ -114,7 +114,7 @@ def merge_lines(directory: "RunDirectory", run: "RunDescription", totals: "Total
     verdicts = ", ".join(f"{verdict}: {count:,}" for verdict, count in sorted(totals.verdicts.items()))
     if verdicts:
         yield f"  verdicts  {verdicts}"
-    yield from _reason_lines(totals.reasons)
+    yield from _reason_lines("reason", totals.reasons)
     for state in (State.SKIPPED, State.FAILED):
         if totals.states[state]:
             yield f"  list them s3haul manifest {show(shlex.quote(run.destination))} --state {state}"
@@ -161,8 +161,8 @@ def status_lines(found: "Survey") -> Iterator[str]:
         yield f"  at work   {len(found.under_way) - MAX_ROWS:,} more"
     if found.retried:
         yield f"  retried   {human_count(len(found.retried), 'shard')}"
-    yield from _reason_lines(found.skipped)
-    yield from _reason_lines(found.failed)
+    yield from _reason_lines("skipped", found.skipped)
+    yield from _reason_lines("failed", found.failed)
 
 
 def cost_lines(found: "Survey") -> Iterator[str]:
@@ -209,8 +209,8 @@ def as_object(found: "Survey") -> dict[str, Any]:
     }
 
 
-def _reason_lines(reasons: Mapping[str, int]) -> Iterator[str]:
+def _reason_lines(label: str, reasons: Mapping[str, int]) -> Iterator[str]:
     for reason, count in sorted(reasons.items(), key=lambda item: -item[1]):
         known = REASONS.get(reason)
         said = f"{known.sentence}   [{known.id}]" if known else show(reason)
-        yield f"            {count:,}: {said}"
+        yield f"  {label:<9} {count:,}: {said}"

@@ -69,19 +69,23 @@ def help_topic(
     topic: Annotated[
         str | None, typer.Argument(help="A topic, a command or an error id.", autocompletion=topics)
     ] = None,
+    subcommand: Annotated[
+        list[str] | None, typer.Argument(help="Of the command: s3haul help cluster plan.")
+    ] = None,
 ) -> int:
     """Show the help on a topic, a command, or an error id."""
+    more = subcommand or []
     if topic is None:
         streams.print_line("\n".join(overview()))
-    elif topic in COMMANDS and topic not in TOPICS:
+    elif topic in COMMANDS and (more or topic not in TOPICS):
         load(topic).main(
-            ["--help"],
+            [*more, "--help"],
             prog_name=f"s3haul {topic}",
             standalone_mode=False,
             help_option_names=["-h", "--help"],
         )
     else:
-        streams.print_line(topic_text(topic))
+        streams.print_line(topic_text(" ".join((topic, *more))))
     return 0
 
 

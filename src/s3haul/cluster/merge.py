@@ -180,10 +180,12 @@ class MergedManifest:
 
 
 class MergedJournal:
-    """The journal in the destination, as after a single haul of all shards. Created by `merged_journal`."""
+    """The journal in the destination, as after a single haul of all shards. Created by `merged_journal`. Unless the source
+    is `whole`, a bucket or a prefix and not one object, its other rows stay."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, *, whole: bool) -> None:
         self._journal = journal
+        self._whole = whole
         self._number = journal.begin_run()
         self._first = ""  # the first key that the next shard can have
         self._objects = self._bytes = 0
@@ -194,8 +196,9 @@ class MergedJournal:
         keys = [ref.key for ref in shard.refs[-1:]] + [entry["key"] for entry in entries[-1:]]
         end = max([self._first, *map(just_after, keys)])
         if entries:
-            known = self._journal.known(self._first, end).keys()
-            self._journal.mark_gone(sorted(known - {entry["key"] for entry in entries}))
+            if self._whole:
+                known = self._journal.known(self._first, end).keys()
+                self._journal.mark_gone(sorted(known - {entry["key"] for entry in entries}))
             self._journal.record_all([outcome_of(entry) for entry in entries])
         self._first = end
         self._objects += len(entries)
@@ -205,7 +208,7 @@ class MergedJournal:
 
     def end(self, *, complete: bool, exit_code: int) -> None:
         """End the run in the journal, when all shards were added."""
-        if complete:
+        if complete and self._whole:
             self._journal.mark_gone_between(self._first, None)
         self._journal.end_run(
             self._number,
@@ -224,5 +227,5 @@ def merged_journal(run: RunDescription) -> Iterator[MergedJournal]:
         destination.lock()
         path = journal_path(destination.root)
         with closing(Journal.open(path, identity, sync=destination.sync, batch=BATCH)) as journal:
-            yield MergedJournal(journal)
+            yield MergedJournal(journal, whole=run.source.recursive)
         sweep(destination.root, run.run_id)

@@ -19,6 +19,7 @@ from s3haul.core.filters import selector
 from s3haul.core.text import key_octets
 from s3haul.disk import Destination
 from s3haul.engine.context import read_context
+from s3haul.engine.listing import look_up
 from s3haul.engine.parallel_listing import ParallelListing
 from s3haul.errors import UsageError
 from s3haul.events import Emit
@@ -75,8 +76,6 @@ async def plan_listing(
     """List the source, and write its plan. `node_local`: every node has a destination of its own. Raises
     `S3HaulError`."""
     refuse_what_cannot_be_shared(access, transfer)
-    if not source.recursive:
-        raise UsageError("One object needs no plan.", hint="name a bucket or a prefix, or use s3haul cp")
     if not node_local:
         with Destination.open(destination.root, force=destination.force):
             pass  # it can be used, at least on this machine
@@ -106,6 +105,9 @@ def refuse_what_cannot_be_shared(access: AccessOptions, transfer: TransferOption
 
 async def _listed(bucket: OpenStore, source: SourceOptions, on_event: Emit) -> AsyncIterator[Page]:
     ctx = read_context(bucket.store, source, bucket.transfer, on_event, credentials=bucket.credentials)
+    if not source.recursive:
+        yield Page([await look_up(ctx)])
+        return
     listing = ParallelListing(ctx, (source.prefix,), limit=1)  # a plan needs the order of the keys
     async with aclosing(listing.batches()) as batches:
         async for batch in batches:

@@ -79,13 +79,14 @@ def _iso(seconds: float) -> str | None:
 def outcome_of(entry: dict[str, Any]) -> Outcome:
     """The outcome behind an entry of `manifest_entry`, less what the manifest leaves out. Raises ValueError, KeyError or
     TypeError for what is none."""
-    checksum = entry["checksum"]
+    checksum, metadata = entry["checksum"], entry.get("user_metadata")
     moment = entry["last_modified"]
     ref = ObjectRef(
         key=entry["key"],
         size=entry["size"],
         etag=entry["etag"],
         last_modified=datetime.fromisoformat(moment).timestamp() if moment else 0.0,
+        storage_class=entry["storage_class"],
     )
     return Outcome(
         ref,
@@ -100,4 +101,6 @@ def outcome_of(entry: dict[str, Any]) -> Outcome:
         sse=entry["sse"] or "",
         kms_key_id=entry["kms_key_id"] or "",
         version_id=entry["version_id"],
+        content_type=entry["content_type"] or "",
+        user_metadata=json.dumps(metadata) if metadata else "",
     )
