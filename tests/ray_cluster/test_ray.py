@@ -1,4 +1,5 @@
-"""Shards on a Ray cluster: a worker is killed, a node is removed without grace, the driver is killed: all of it is here."""
+"""Shards on a Ray cluster with TLS, whose workers have no credentials: a worker is killed, a node is removed without grace,
+the driver is killed: all of it is here."""
 
 import gzip
 import json
@@ -11,11 +12,6 @@ import time
 from pathlib import Path
 
 import pytest
-
-# Ray refuses to listen on loopback alone unless this is said before it is imported.
-os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
-os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-
 import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
 from ray.cluster_utils import Cluster
@@ -24,10 +20,10 @@ from s3haul.api.verify import verify
 from s3haul.cli.help_topics import topic_text
 from surroundings import aws_variables
 
+LOOPBACK = "127.0.0.1"
 OBJECTS = 20_000
 PER_SHARD = 1_000
 MEMORY = 100 << 20  # bytes of Ray's object store, of which nothing is used
-LOOPBACK = "127.0.0.1"
 CONFIG = """\
 [profile user-b]
 region = {region}
@@ -57,11 +53,11 @@ def bucket(tmp_path):
             "key": cloud["credentials"]["access_key_id"],
             "secret": cloud["credentials"]["secret_access_key"],
         }
-        config = tmp_path / "config"
-        config.write_text(CONFIG.format(**cloud, **keys))
+        for name in ("config", "driver"):
+            (tmp_path / name).write_text(CONFIG.format(**cloud, **keys))
         for name in aws_variables():
             del os.environ[name]
-        os.environ |= {"AWS_CONFIG_FILE": str(config), "AWS_EC2_METADATA_DISABLED": "true"}
+        os.environ |= {"AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_EC2_METADATA_DISABLED": "true"}
         yield cloud["bucket"]
         server.terminate()
 
@@ -146,17 +142,24 @@ def test_twenty_thousand_objects_are_here_exactly_once_whatever_dies(bucket, nod
         str(tmp_path / "local"),
         "--json",
     )
+    driven = {
+        "stderr": subprocess.PIPE,
+        "text": True,
+        "env": os.environ | {"AWS_CONFIG_FILE": str(tmp_path / "driver")},
+    }
     checked = run("check", str(root), *ray)
     assert (checked[0], len(json.loads(checked[1])["nodes"])) == (0, 2), checked
 
-    with subprocess.Popen(command("run", str(root), *ray), stderr=subprocess.PIPE, text=True) as driver:
+    lines = (tmp_path / "config").read_text().splitlines()
+    (tmp_path / "config").write_text("\n".join(line for line in lines if not line.startswith("aws_")))
+    with subprocess.Popen(command("run", str(root), *ray, "--broker"), **driven) as driver:
         wait_for(lambda: done(root) >= 2 or driver.poll() is not None, "two shards done")
         assert driver.poll() is None, driver.communicate()
         driver.kill()
         driver.communicate()
     before = done(root)
     with subprocess.Popen(
-        command("run", str(root), *ray), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command("run", str(root), *ray, "--broker"), stdout=subprocess.PIPE, **driven
     ) as driver:
         wait_for(lambda: done(root) > before and at_work(root), "a worker at work")
         os.kill(at_work(root)[0]["pid"], signal.SIGKILL)
