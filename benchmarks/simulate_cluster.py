@@ -3,8 +3,9 @@
     python benchmarks/simulate_cluster.py [--workers 1000] [--objects 1000000000] [--spot-loss 0.05]
 
 Real: where the listing is cut, the files of the plan, the schedule with its retries, the shares of the rate budget, the
-reading of reports. Made up: the network and the workers, which take their time, die, hang and come back as the
-arguments say. Prints one table; the figures are in `s3haul help cluster`.
+reading of reports, the limit that each worker adapts to what the service takes. Made up: the network and the workers,
+which take their time, die, hang and come back as the arguments say. Prints one table; the figures are in
+`s3haul help cluster`.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from s3haul.cluster.driver import HUNG_AFTER, READ_EVERY
 from s3haul.cluster.plan import RECORD, Cutter, ShardSize, encode_shard
 from s3haul.cluster.records import Report, sharers
 from s3haul.cluster.schedule import Attempt, ErrorSummary, Schedule
+from s3haul.core.adaptive import AdaptiveLimit
 from s3haul.models import ObjectRef
 
 SAMPLE = 300_000
@@ -32,6 +34,9 @@ REPLACEMENT = 120.0  # seconds until a lost worker is replaced
 HANG_SHARE = 0.02  # of the losses are workers that hang
 SESSION = 2700.0  # seconds between two AssumeRole of a worker
 LOST = ErrorSummary("lost")
+QUOTA = 5500.0  # requests a second that the service takes, 0.1 s of them at once
+ANSWER = 0.1  # seconds, on average; a refusal takes a quarter
+ADAPTING, ADAPTED = 30.0, 60.0  # seconds; between them the quota counts
 
 
 class Planned(NamedTuple):
@@ -158,6 +163,44 @@ class Simulation:
             self._later(REPLACEMENT, "replaced")
 
 
+class Shared(NamedTuple):
+    """Shares, while workers adapt to one quota: of the quota that is used, and of the requests that are refused."""
+
+    used: float
+    refused: float
+
+
+def share_quota(workers: int, dice: random.Random) -> Shared:
+    """Workers that know nothing of each other, with the real adaptive limits. They never lack objects."""
+    limits, sending = [AdaptiveLimit(256) for _ in range(workers)], [0] * workers
+    burst = tokens = QUOTA / 10
+    filled, served, refused = 0.0, 0, 0
+    # When, for whom, whether it is an answer (and not the end of a pause), whether it was served, when it was sent.
+    events = [(dice.random(), worker, False, False, 0.0) for worker in range(workers)]
+    heapq.heapify(events)
+    while events[0][0] < ADAPTED:
+        now, worker, answer, fine, sent = heapq.heappop(events)
+        limit = limits[worker]
+        if answer:
+            sending[worker] -= 1
+            if fine:
+                limit.served(now, 1, crowded=True)
+            else:
+                limit.throttled(now, sent=sent)
+            if now >= ADAPTING:
+                served, refused = served + fine, refused + (not fine)
+        if now < limit.paused_until and not sending[worker]:
+            heapq.heappush(events, (limit.paused_until, worker, False, False, now))
+        while now >= limit.paused_until and sending[worker] < max(1, int(limit.limit)):
+            tokens, filled = min(burst, tokens + (now - filled) * QUOTA), now
+            fine = tokens >= 1.0
+            tokens -= fine
+            sending[worker] += 1
+            takes = ANSWER * (0.5 + dice.random()) * (1.0 if fine else 0.25)
+            heapq.heappush(events, (now + takes, worker, True, fine, now))
+    return Shared(served / (QUOTA * (ADAPTED - ADAPTING)), refused / (served + refused))
+
+
 def reading_reports(workers: int) -> float:
     """Seconds to read what so many attempts report, from a local disk."""
     with tempfile.TemporaryDirectory() as root:
@@ -182,6 +225,9 @@ def lines(arguments: argparse.Namespace) -> Iterator[str]:
     reports = reading_reports(arguments.workers)
     yield f"reports                   {arguments.workers / READ_EVERY:,.0f} a second, {reports / READ_EVERY:.1%} of the driver's time"
     yield f"AssumeRole                {arguments.workers / SESSION:.2f} calls/s, from all workers"
+    for workers in (4, 16, 64, 256):
+        shared = share_quota(workers, dice)
+        yield f"{workers:3} workers, one quota    {shared.used:.0%} of it used, {shared.refused:.1%} of the requests refused"
     for loss in (0.0, arguments.spot_loss, 10 * arguments.spot_loss):
         run = Simulation(shards, arguments.workers, loss, dice).run()
         yield (

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from s3haul.cluster.records import decode_sharers, encode_sharers, share_of, sharers
 from s3haul.cluster.schedule import LONGEST_PAUSE, Attempt, ErrorSummary, Schedule
 from s3haul.options import LimitOptions, TransferOptions
-from simulate_cluster import Simulation, plan
+from simulate_cluster import Simulation, plan, share_quota
 
 LOST = ErrorSummary("killed")
 
@@ -124,3 +124,9 @@ def test_the_simulation_of_a_large_run_ends_with_every_shard_done():
     assert run.most_over_budget < 0.2
     planned = plan(30_000, random.Random(3))
     assert planned.bytes_each < 60
+
+
+def test_workers_that_adapt_one_by_one_share_a_quota_of_the_service_with_few_refusals():
+    shared = share_quota(16, random.Random(3))
+    assert shared.used > 0.9
+    assert shared.refused < 0.03
