@@ -3,7 +3,7 @@
 import pytest
 
 from cluster.harness import Cluster
-from e2e.harness import Machine, small_cloud
+from e2e.harness import Machine, small_cloud, wait_until
 from s3haul.demo import seed
 from s3haul.demo.model import Role
 
@@ -50,21 +50,24 @@ def test_a_worker_whose_first_session_is_refused_once_costs_one_attempt(cluster,
 def test_a_role_that_is_withdrawn_in_mid_run_ends_the_run_with_the_refusal_and_resume_goes_on(
     cluster, server
 ):
-    cluster.plan()
+    cluster.plan("--concurrency", "2")
     impatient(cluster)
-    first = server.count("AssumeRole")
-    server.faults.add("expire-sessions", operation="GetObject", exactly=15)
-    server.faults.add("error", operation="AssumeRole", since=3, **REFUSED)  # both workers have one session
-    ran = cluster.drive()
-    assert ran.code == 4, ran.text
-    assert "S3H-STS-03" in ran.err
-    assert "s3haul cluster check" in ran.err
-    assert server.count("AssumeRole") - first <= 12, "nobody insists"
+    server.faults.add("delay", operation="GetObject", seconds=0.2)
+    with cluster.machine.start(*cluster.command("run", *cluster.workers)) as process:
+        wait_until(lambda: cluster.done(), "a shard done")
+        server.faults.add("error", operation="AssumeRole", **REFUSED)
+        server.cloud.expire_sessions()
+        before = server.count("AssumeRole")
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 4, said
+    assert "S3H-STS-03" in said
+    assert "s3haul cluster check" in said
+    assert server.count("AssumeRole") - before <= 12, "nobody insists"
     server.faults.clear()
     resumed = cluster.do("resume", *cluster.workers, "--json")
     assert resumed.code == 0, resumed.text
     cluster.assert_exact()
-    assert server.count("GetObject", status=200) <= len(server.cloud.buckets[seed.BUCKET].objects) + 2
+    assert server.count("GetObject", status=200) <= len(server.cloud.buckets[seed.BUCKET].objects) + 4
 
 
 def test_a_machine_that_may_not_assume_the_role_says_so_and_harms_no_other(cluster, tmp_path, server):

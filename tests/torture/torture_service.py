@@ -1,6 +1,7 @@
 """Outages, storms and short sessions, with the real command, sockets and time. Nothing fails, and few requests are made.
 
-`S3HAUL_OUTAGE_SECONDS` (120), `S3HAUL_STORM_SECONDS` (600) and `S3HAUL_SESSION_SECONDS` (300) say how long.
+`S3HAUL_OUTAGE_SECONDS` (120), `S3HAUL_STORM_SECONDS` (600), `S3HAUL_SESSION_SECONDS` (300) and `S3HAUL_WORKER_SECONDS`
+(180) say how long.
 """
 
 import json
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from cluster.harness import Cluster
 from e2e.harness import SOURCE, Machine, bucket
 from s3haul.demo import seed
 from s3haul.demo.content import Generated
@@ -21,6 +23,7 @@ from torture.forwarder import Forwarder
 OUTAGE = float(os.environ.get("S3HAUL_OUTAGE_SECONDS", "120"))
 STORM = float(os.environ.get("S3HAUL_STORM_SECONDS", "600"))
 SESSIONS = float(os.environ.get("S3HAUL_SESSION_SECONDS", "300"))
+WORKERS = float(os.environ.get("S3HAUL_WORKER_SECONDS", "180"))
 OBJECTS = 2_500
 OUTAGES = {
     "500": ("error", {"status": 500, "code": "InternalError"}),
@@ -107,3 +110,24 @@ def test_p2_sessions_of_15_seconds_lose_nothing_and_each_is_renewed_once(server,
     print(f"{seconds:.0f} s with sessions of 15 s: exit {run.returncode}, {renewals} sessions")
     assert (run.returncode, json.loads(out)["failed"]) == (0, [])
     assert renewals <= 2 + seconds / 10
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("announced", [True, False], ids=["announced", "unannounced"])
+@pytest.mark.parametrize("broker", [(), ("--broker",)], ids=["own", "broker"])
+def test_p2_two_workers_outlast_sessions_of_60_seconds_in_the_middle_of_their_shards(
+    server, machine, tmp_path, broker, announced
+):
+    server.cloud.session_seconds, server.cloud.announce_session_seconds = 60, announced
+    cluster = Cluster(machine, tmp_path)
+    cluster.plan("--shard-objects", str(OBJECTS // 2 + 1), "--concurrency", "4")
+    server.faults.add("delay", operation="GetObject", seconds=WORKERS * 8 / OBJECTS)
+    before, began = server.count("AssumeRole"), time.monotonic()
+    with machine.start(*cluster.command("run", *cluster.workers, "--json", *broker)) as run:
+        out, said = run.communicate(timeout=4 * WORKERS + 300)
+    seconds, renewals = time.monotonic() - began, server.count("AssumeRole") - before
+    print(f"{seconds:.0f} s with sessions of 60 s: exit {run.returncode}, {renewals} sessions")
+    assert (run.returncode, json.loads(out)["problems"]) == (0, {}), said
+    cluster.assert_exact()
+    assert cluster.do("report", "--json").summary["attempts"] == {}, "no shard was tried again for it"
+    assert renewals <= (1 if broker else 2) * (2 + seconds / 45)
