@@ -26,6 +26,7 @@ torture: $(STAMP)         ## about three hours: hostile answers, simulated runs,
 	S3HAUL_HOSTILE_ANSWERS=$${S3HAUL_HOSTILE_ANSWERS:-10000} $(BIN)/python -m pytest tests/faults/test_hostile_answers.py
 	S3HAUL_SEEDS=$${S3HAUL_SEEDS:-20000} $(BIN)/python -m pytest tests/simulator
 	S3HAUL_KILL_ROUNDS=$${S3HAUL_KILL_ROUNDS:-200} $(BIN)/python -m pytest tests/e2e/test_kill.py
+	S3HAUL_CLUSTER_KILLS=$${S3HAUL_CLUSTER_KILLS:-50} $(BIN)/python -m pytest tests/cluster/test_kills.py
 	$(BIN)/python -m pytest -s tests/torture/torture_service.py tests/torture/torture_soak.py
 
 torture-disk: $(STAMP)    ## a kill at every system call (needs strace), and power losses on ext4 (needs root)

@@ -40,6 +40,16 @@ def stop(process: "subprocess.Popen[str]") -> None:
     process.communicate()
 
 
+def damage(cluster: Cluster, dice: random.Random) -> None:
+    """A report of the progress is gone, or what divides the limits is cut off."""
+    found = [path for path in (cluster.run / "live").iterdir() if path.name[0] != "."]
+    with contextlib.suppress(FileNotFoundError):
+        if found and dice.random() < 0.5:
+            dice.choice(found).unlink()
+        else:
+            os.truncate(cluster.run / "limits.json", 5)
+
+
 def finish(cluster: Cluster, *arguments: str):
     ran = cluster.drive(*arguments)
     assert ran.code == 0, ran.text
@@ -132,8 +142,8 @@ def test_after_any_kills_everything_is_here_exactly_once(cluster, slow):
     dice, cloud = random.Random(SEED), slow.cloud
     more = small_cloud(30 * KILLS)
     cloud.buckets[seed.BUCKET] = more.buckets[seed.BUCKET]
-    cluster.plan("--concurrency", "4")
-    kills = 0
+    cluster.plan("--concurrency", "4", "--max-rps", "500")
+    kills = drivers = 0
     while kills < KILLS:
         with driving(cluster, "--attempts", "1000") as process:
             while kills < KILLS and process.poll() is None:
@@ -141,13 +151,16 @@ def test_after_any_kills_everything_is_here_exactly_once(cluster, slow):
                 if process.poll() is not None:
                     break
                 kills += 1
+                damage(cluster, dice)
                 if dice.random() < 0.25:
+                    drivers += 1
                     break
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(dice.choice(cluster.alive() or [{"pid": process.pid}])["pid"], signal.SIGKILL)
             stop(process)
         if process.returncode == 0:
             break
+    print(f"{kills} kills, of which {drivers} of the driver, seed {SEED}")
     assert kills > KILLS / 2, f"seed {SEED}: the run was too short to be killed"
     slow.faults.clear()
     finish(cluster)

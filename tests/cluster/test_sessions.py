@@ -54,7 +54,7 @@ def test_a_role_that_is_withdrawn_in_mid_run_ends_the_run_with_the_refusal_and_r
     impatient(cluster)
     server.faults.add("delay", operation="GetObject", seconds=0.2)
     with cluster.machine.start(*cluster.command("run", *cluster.workers)) as process:
-        wait_until(lambda: cluster.done(), "a shard done")
+        wait_until(cluster.done, "a shard done")
         server.faults.add("error", operation="AssumeRole", **REFUSED)
         server.cloud.expire_sessions()
         before = server.count("AssumeRole")

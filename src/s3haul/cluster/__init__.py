@@ -4,6 +4,7 @@
     directory   the run's directory RUN on a shared file system: plan, claims of attempts, markers, limits
     records     the JSON files in it
     shard       one attempt at one shard: the ordinary engine with a journal on the node, a marker published once
+    broker      sessions of the role for workers that cannot assume it
     worker      a process that works through shards
     schedule    which shard is tried next: pure decisions of the driver
     driver      keeps the workers of an executor busy (`executor`: local processes, `ray`: a Ray cluster)
