@@ -111,6 +111,26 @@ async def test_a_session_that_is_no_longer_wanted_is_replaced_once_for_all_who_h
         await one()
 
 
+async def test_only_the_driver_is_asked_for_mfa_codes_once_for_each_session(home, server):
+    directory = await planned(home)
+    user = server.cloud.users[seed.USER_B_KEY_ID]
+    user.mfa_serial, user.mfa_code = "arn:aws:iam::222222222222:mfa/user-b", "123456"
+    config = home / "home" / "config"
+    config.write_text(config.read_text().replace("role_arn", f"mfa_serial = {user.mfa_serial}\nrole_arn"))
+    asked = []
+
+    async def ask(serial: str) -> str:
+        asked.append(serial)
+        return user.mfa_code
+
+    with brokering(EXPORT, "", on_event=lambda _: None, ask_mfa=ask) as address:
+        for shard in (0, 1):
+            async with open_node(directory, directory.describe(), home / "local", broker=address) as node:
+                assert (await attempt_shard(node, Attempt(shard, 1))).exit_code == 0
+                await node.bucket.credentials.renew(node.bucket.credentials.access_key_id)
+    assert asked == [user.mfa_serial] * 3, "at the start, and for each renewal"
+
+
 async def test_who_has_no_certificate_of_the_cluster_gets_no_session(home, certificates, capfd):
     with broker(LOOPBACK) as address:
         port = int(address.rpartition(":")[2])
