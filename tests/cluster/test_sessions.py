@@ -1,5 +1,7 @@
 """Sessions of the role on workers: they end in the middle of a shard, they are refused, they come from another role."""
 
+import json
+
 import pytest
 
 from cluster.harness import Cluster
@@ -68,6 +70,36 @@ def test_a_role_that_is_withdrawn_in_mid_run_ends_the_run_with_the_refusal_and_r
     assert resumed.code == 0, resumed.text
     cluster.assert_exact()
     assert server.count("GetObject", status=200) <= len(server.cloud.buckets[seed.BUCKET].objects) + 4
+
+
+def test_a_worker_that_never_gets_credentials_beside_one_that_works_ends_the_run_early_and_resume_goes_on(
+    cluster, server, tmp_path
+):
+    """The source gives keys to the plan and to the first worker, and keys that nobody knows to the others."""
+    asked, program = tmp_path / "asked", tmp_path / "keys"
+    asked.touch()
+    known = {"Version": 1, "AccessKeyId": seed.USER_B_KEY_ID, "SecretAccessKey": seed.USER_B_SECRET}
+    unknown = known | {"AccessKeyId": "AKIANOBODY0000000000"}
+    program.write_text(
+        f"#!/bin/sh\necho >> {asked}\n"
+        f"if [ $(wc -l < {asked}) -le 2 ]; then echo '{json.dumps(known)}'; else echo '{json.dumps(unknown)}'; fi\n"
+    )
+    program.chmod(0o700)
+    (cluster.machine.home / "credentials").unlink()
+    config = cluster.machine.home / "config"
+    config.write_text(
+        config.read_text().replace("[profile user-b]", f"[profile user-b]\ncredential_process = {program}")
+    )
+    planned = cluster.plan("--concurrency", "1")
+    assert planned.code == 0, planned.text
+    server.faults.add("delay", operation="GetObject", seconds=4.0)  # no shard ends meanwhile
+    ran = cluster.drive()
+    assert (ran.code, "S3H-STS-01" in ran.err) == (4, True), ran.text
+    assert server.count("AssumeRole", status=403) <= 5
+    server.faults.clear()
+    program.write_text(f"#!/bin/sh\necho '{json.dumps(known)}'\n")
+    assert cluster.do("resume", *cluster.workers).code == 0
+    cluster.assert_exact()
 
 
 def test_a_machine_that_may_not_assume_the_role_says_so_and_harms_no_other(cluster, tmp_path, server):
