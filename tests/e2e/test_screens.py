@@ -1,6 +1,9 @@
 """Whole commands on a terminal of 80 columns: what is left on it in the end, whatever the end is."""
 
+import termios
 from pathlib import Path
+
+import pytest
 
 from e2e.harness import SOURCE
 from e2e.terminal import OnTerminal
@@ -59,6 +62,24 @@ def test_a_run_that_a_second_ctrl_c_ends_at_once(server, machine):
     terminal.until(terminal.shows("once more ends it"))
     terminal.type(CTRL_C)
     assert (terminal.end(), kept("ended-at-once", terminal)) == (130, True)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("cp", SOURCE, "dest"), ("cluster", "plan", SOURCE, "dest", "--run", "run")],
+    ids=["cp", "plan"],
+)
+def test_ctrl_c_where_an_mfa_code_is_asked_for_ends_the_command_and_leaves_the_echo_on(machine, command):
+    config = machine.home / "config"
+    config.write_text(
+        config.read_text().replace("role_session", "mfa_serial = arn:aws:iam::2:mfa/b\nrole_session")
+    )
+    terminal = OnTerminal(machine, *command, "--profile", "export")
+    terminal.until(terminal.shows("MFA code for"))
+    terminal.type("\x03")
+    terminal.until(lambda: False)
+    assert termios.tcgetattr(terminal._fd)[3] & termios.ECHO
+    assert terminal.end() == 130
 
 
 def test_a_listing_that_takes_its_time_claims_nothing(server, machine):

@@ -6,9 +6,12 @@ It creates and closes the client. It does not list or fetch objects (the store d
 
 import asyncio
 import getpass
+import os
 import re
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import termios
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -26,6 +29,7 @@ from s3haul.events import Emit
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
 from s3haul.s3.endpoint import FetchCredentials
 from s3haul.store.protocol import ObjectStore, OnTiming
+from s3haul.threads import settle
 
 _MFA_CODE = re.compile(r"\d{6}", re.ASCII)
 
@@ -66,10 +70,10 @@ def checked_settings(access: AccessOptions) -> Settings:
 
 
 async def ask_mfa(serial: str) -> str:
-    """Ask on the terminal for the code of an MFA device, in a thread."""
+    """Ask on the terminal for the code of an MFA device."""
     while True:
         try:
-            code = await asyncio.to_thread(getpass.getpass, f"MFA code for {serial}: ")
+            code = await _prompt(f"MFA code for {serial}: ")
         except EOFError:
             hint = "run it in a terminal, or use a source that needs no MFA"
             raise CredentialsError(
@@ -77,6 +81,41 @@ async def ask_mfa(serial: str) -> str:
             ) from None
         if _MFA_CODE.fullmatch(code.strip()):
             return code.strip()
+
+
+async def _prompt(text: str) -> str:
+    """As `getpass`, in a thread that nobody waits for: only a key ends it. Cancelled, the terminal is as it was before."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[str] = loop.create_future()
+
+    def read() -> None:
+        code, failed = "", None
+        try:
+            code = getpass.getpass(text)
+        except Exception as error:  # noqa: BLE001 - for the caller
+            failed = error
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(settle, answer, code, failed)
+
+    with _terminal_kept():
+        threading.Thread(target=read, daemon=True).start()
+        return await answer
+
+
+@contextmanager
+def _terminal_kept() -> Iterator[None]:
+    """Restore the modes of the terminal, if there is one, when the block ends."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        yield
+        return
+    modes = termios.tcgetattr(terminal)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(terminal, termios.TCSANOW, modes)
+        os.close(terminal)
 
 
 @asynccontextmanager
