@@ -17,7 +17,7 @@ async def test_every_byte_is_reported_once_on_the_loop_and_not_too_often(sizes, 
         heard.append(size)
         threads.add(threading.get_ident())
 
-    counter = ByteCounter(hear, clock=lambda: now[0])
+    counter = ByteCounter(hear, lambda: now[0])
 
     def work():
         for size in sizes:
@@ -33,7 +33,7 @@ async def test_every_byte_is_reported_once_on_the_loop_and_not_too_often(sizes, 
 
 async def test_received_bytes_are_reported_when_the_interval_is_over():
     now, heard = [0.0], []
-    counter = ByteCounter(heard.append, clock=lambda: now[0])
+    counter = ByteCounter(heard.append, lambda: now[0])
     for moment, size in ((0.4, 1), (0.9, 2), (1.0, 4), (1.9, 8), (2.1, 16)):
         now[0] = moment * REPORT_EVERY
         counter.add(size)

@@ -99,7 +99,7 @@ class WholeDownload:
     def __init__(self, ctx: Context, ref: ObjectRef, path: SafePath) -> None:
         self._ctx, self._ref, self._path = ctx, ref, path
         self._writer = writer_for(ctx, path, ref.size, ref.last_modified)
-        self._counter = ByteCounter(self._count)
+        self._counter = ByteCounter(self._count, self._ctx.clock)
         self._parts: Parts | None = None  # of a composite checksum, once they are known
         self._meta: ObjectMeta | None = None
         self._check: Check | None = None

@@ -242,7 +242,8 @@ class RangedFetch:
 
         Bytes of an incomplete block do not count as received.
         """
-        ref, file, loop, counter = self._ref, self._file, asyncio.get_running_loop(), ByteCounter(self._count)
+        ref, file, loop = self._ref, self._file, asyncio.get_running_loop()
+        counter = ByteCounter(self._count, self._ctx.clock)
         start, stop = self._plan.start(first), self._plan.start(end)
         stream, lost = BlockStream(self._plan, self._block_map.algorithm, first), 0
 

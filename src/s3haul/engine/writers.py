@@ -4,7 +4,6 @@ Nothing has the final name before `publish`. A writer that is left without `publ
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Protocol, Self
 
@@ -175,7 +174,7 @@ def drop_partial(ctx: Context, partial: Partial) -> None:
 class ByteCounter:
     """`heard` is called on the event loop with the bytes since the last call. Create one for each body, on that loop."""
 
-    def __init__(self, heard: Callable[[int], None], *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, heard: Callable[[int], None], clock: Callable[[], float]) -> None:
         self._loop = asyncio.get_running_loop()
         self._heard = heard
         self._clock = clock
