@@ -14,10 +14,11 @@ _UNICODE = "\x01\x1f aZ09-_/~éßабвгдежзий日本語漢字中文数据
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """`count` keys in the order of UTF-8; `one` makes the key at a place. `encoded` is as a listing sends it."""
+    """`count` keys in the order of UTF-8; `one` makes the key at a place, `sent` as a listing sends it: URL-encoded."""
 
     count: int
     one: Callable[[int], str]
+    sent: Callable[[int], str]
 
     def __len__(self) -> int:
         return self.count
@@ -37,20 +38,16 @@ class Keys:
         return bisect_left(self, prefix), bisect_left(self, end)
 
     def encoded(self, first: int, end: int) -> list[str]:
-        """URL-encoded, which changes nothing in keys of plain ASCII."""
-        one = self.one
-        return [quote(key) for key in map(one, range(first, end))]
+        return list(map(self.sent, range(first, end)))
 
 
-class PlainKeys(Keys):
+def plain(count: int, one: Callable[[int], str]) -> Keys:
     """Keys that no encoding changes."""
-
-    def encoded(self, first: int, end: int) -> list[str]:
-        return list(map(self.one, range(first, end)))
+    return Keys(count, one, one)
 
 
 def sequential(count: int) -> Keys:
-    return PlainKeys(count, "obj-{:012d}".format)
+    return plain(count, "obj-{:012d}".format)
 
 
 def hexadecimal(count: int) -> Keys:
@@ -61,12 +58,12 @@ def hexadecimal(count: int) -> Keys:
         noise = place * 0x9E3779B97F4A7C15 % _SPACE
         return f"{place * step + noise % step:016x}{noise:016x}"
 
-    return PlainKeys(count, one)
+    return plain(count, one)
 
 
 def prefixes(count: int) -> Keys:
     """Ten keys in each."""
-    return PlainKeys(count, lambda place: f"p{place // 10:06d}/{place % 10:06d}.json")
+    return plain(count, lambda place: f"p{place // 10:06d}/{place % 10:06d}.json")
 
 
 def hot(count: int) -> Keys:
@@ -79,7 +76,7 @@ def hot(count: int) -> Keys:
             return f"a{place // each:04d}/{place % each:06d}"
         return f"logs/2026/{place - few:012d}"
 
-    return PlainKeys(count, one)
+    return plain(count, one)
 
 
 def unicode_keys(count: int) -> Keys:
@@ -88,7 +85,7 @@ def unicode_keys(count: int) -> Keys:
     while len(keys) < count:
         keys.update("".join(dice.choices(_UNICODE, k=dice.randint(3, 20))) for _ in range(count - len(keys)))
     ordered: Sequence[str] = sorted(keys)
-    return Keys(count, ordered.__getitem__)
+    return Keys(count, ordered.__getitem__, [quote(key) for key in ordered].__getitem__)
 
 
 KEYSPACES: dict[str, Callable[[int], Keys]] = {

@@ -42,10 +42,12 @@ def _tables(results: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield "| keyspace | keys | client | s | times as fast | requests (least) | keys read twice | µs CPU/key | peak MB |"
     yield "|---|---|---|---|---|---|---|---|---|"
-    serial = {run["keyspace"]: run["wall"] for run in runs if run["client"].endswith("one at a time")}
+    serial = {
+        (run["keyspace"], run["keys"]): run["wall"] for run in runs if run["client"].endswith("one at a time")
+    }
     for run in runs:
         if run["scenario"] == "keyspaces" and run["exact"]:
-            yield _row(run, serial.get(run["keyspace"]))
+            yield _row(run, serial.get((run["keyspace"], run["keys"])))
     yield ""
     yield "| keys, sequential, no delay | s | µs CPU/key | peak MB |"
     yield "|---|---|---|---|"

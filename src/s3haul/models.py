@@ -6,7 +6,7 @@ epoch (UTC), keys are str (decoded from UTF-8, not URL-encoded).
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 NUL = "\0"  # between key and version, if a run copies all versions
 ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
@@ -48,15 +48,28 @@ class UnusableEntry(NamedTuple):
     detail: str
 
 
-class ListPage(NamedTuple):
-    """One page of ListObjectsV2, as the service sent it; `core.listing_validator` validates it."""
+class Keyed(Protocol):
+    """An entry of a listing."""
 
-    entries: tuple[ObjectRef, ...]
+    @property
+    def key(self) -> str: ...
+
+
+E = TypeVar("E", bound=Keyed)
+
+
+class KeyPage(NamedTuple, Generic[E]):
+    """One page of a listing, as the service sent it; `core.listing_validator` validates it."""
+
+    entries: tuple[E, ...]
     truncated: bool
     token: str | None
     key_count: int | None
     empty_answer: bool = False  # a 200 without a ListBucketResult
     unusable: tuple[UnusableEntry, ...] = ()
+
+
+ListPage = KeyPage[ObjectRef]  # of ListObjectsV2
 
 
 class VersionEntry(NamedTuple):
@@ -76,6 +89,13 @@ class VersionPage(NamedTuple):
     next_version: str | None
     empty_answer: bool = False
     unusable: tuple[UnusableEntry, ...] = ()
+
+
+class KeyVersions(NamedTuple):
+    """All that a listing of versions tells of one key, in its order."""
+
+    key: str
+    entries: tuple[VersionEntry, ...]
 
 
 class Checksum(NamedTuple):

@@ -12,7 +12,7 @@ from itertools import islice
 
 from contract.stored import StoredObject, answer, digest, meta_of, one_part, refused, stored, text
 from s3haul.errors import StoreError
-from s3haul.models import ListPage, ObjectMeta, Part, PartLayout, VersionEntry, VersionPage
+from s3haul.models import KeyPage, ListPage, ObjectMeta, Part, PartLayout, VersionEntry, VersionPage
 from s3haul.store.protocol import Consume, GetRequest, OnData, SmallObjectWork
 from s3haul.threads import in_thread
 
@@ -79,7 +79,7 @@ class MemoryStore:
             key_count=len(names),
         )
         call = await self._called("list", prefix, page)
-        assert isinstance(call.answer, ListPage)
+        assert isinstance(call.answer, KeyPage)
         return call.answer
 
     async def list_versions(

@@ -6,7 +6,7 @@ import random
 from contextlib import aclosing
 
 from s3haul.engine.context import read_context
-from s3haul.engine.parallel_listing import ParallelListing
+from s3haul.engine.parallel_listing import CurrentPages, ParallelListing
 from s3haul.models import ListPage, ObjectRef
 from s3haul.options import SourceOptions, TransferOptions
 
@@ -58,7 +58,8 @@ def calls(store, prefix="", emit=lambda _event: None, **options):
 
 async def listed(store, prefixes=("",), *, limit=16, each=None, **more):
     """All keys in the order in which they came, and the listing."""
-    listing = ParallelListing(calls(store, more.pop("prefix", prefixes[0])), prefixes, limit, **more)
+    ctx = calls(store, more.pop("prefix", prefixes[0]))
+    listing = ParallelListing(ctx, CurrentPages(ctx), prefixes, limit, **more)
     keys = []
     async with aclosing(listing.batches()) as batches:
         async for batch in batches:

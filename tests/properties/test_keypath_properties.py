@@ -12,7 +12,7 @@ import unicodedata
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s3haul.core.keypath import MARK, ShadowFilter, key_of, safe_path
+from s3haul.core.keypath import MARK, ShadowFilter, all_ordinary, key_of, safe_path
 from s3haul.disk import Destination
 
 SEED = 20_160_901
@@ -179,6 +179,35 @@ def test_the_shadow_filter_agrees_with_looking_at_all_keys(chosen):
         assert above <= released.keys(), "released no later than the first key below it"
     released |= dict(shadows.flush())
     assert released == {key: any(other.startswith(key + "/") for other in chosen) for key in chosen}
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sets(st.text("ab/-.0é", max_size=6), max_size=40),
+    st.sets(st.text("ab/", max_size=3)),
+    st.integers(1, 9),
+)
+def test_the_shadow_filter_settles_a_page_at_once_as_it_does_key_by_key(chosen, known, page):
+    keys = sorted(chosen, key=str.encode)
+    by_key, by_page = ShadowFilter(key=str, known=known), ShadowFilter(key=str, known=known)
+    for start in range(0, len(keys), page):
+        some = keys[start : start + page]
+        assert by_page.push_all(some) == [pair for key in some for pair in by_key.push(key)]
+    assert by_page.flush() == by_key.flush()
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(["", "p/"]),
+    st.lists(
+        st.text("ab/-.~0", max_size=8) | st.sampled_from([*NASTY, "x" * 255, "x" * 255 + "/y"]), max_size=5
+    ),
+)
+def test_keys_that_are_ordinary_at_a_glance_are_their_own_paths(base, rests):
+    keys = [base + rest for rest in rests]
+    if all_ordinary(keys, base=base):
+        assert [safe_path(key, base=base).parts for key in keys] == [tuple(rest.split("/")) for rest in rests]
+    assert all_ordinary([base + "a", base + "b/c.json"], base=base)
 
 
 def walk(fd, above=()):

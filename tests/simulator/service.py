@@ -11,7 +11,7 @@ from s3haul.aws.credentials import RoleCredentials
 from s3haul.aws.sts import RoleSession
 from s3haul.core.retry import is_of_run
 from s3haul.errors import AssumeRoleError, Fault, FaultKind, StoreError
-from s3haul.models import Checksum, ListPage, ObjectMeta
+from s3haul.models import Checksum, KeyPage, ObjectMeta
 from s3haul.s3.endpoint import Credentials
 from s3haul.store.protocol import GetRequest, SmallObjectWork
 
@@ -142,7 +142,7 @@ class Service(MemoryStore):
 
     def _spoil_page(self, call: Call) -> None:
         page = call.answer
-        assert isinstance(page, ListPage)
+        assert isinstance(page, KeyPage)
         if self._dice.random() < self.weather.listings:
             match self._dice.choice(LISTINGS):
                 case "no token":

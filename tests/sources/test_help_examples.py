@@ -78,7 +78,8 @@ def test_every_example_does_what_it_says(world, files):
         if "--plan" in words:
             assert (world.place / "plan.jsonl").exists()
         filled = [word.replace("REPORTS", seed.BUCKET).replace("BUCKET", seed.BUCKET) for word in words]
-        ran = world.cp(*filled, dest=world.place / "example", given="2024/01/a.csv\n")
+        given = f'"{seed.BUCKET}","2024/01/a.csv"\n' if "csv" in words else "2024/01/a.csv\n"
+        ran = world.cp(*filled, dest=world.place / "example", given=given)
         assert ran.code == 0, (words, ran.text)
         assert (
             ran.summary.get("selected", ran.summary)["objects"]

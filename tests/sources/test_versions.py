@@ -4,10 +4,14 @@ import time
 
 import pytest
 
-from s3haul.core.listing_validator import MAX_BARREN_PAGES, PointInTime, VersionCheck
+from s3haul.core.listing_validator import MAX_BARREN_PAGES, version_at
 from s3haul.demo import seed
+from s3haul.engine.context import read_context
+from s3haul.engine.parallel_listing import ParallelListing
+from s3haul.engine.version_source import PagesOfAllVersions
 from s3haul.errors import ListingIncompleteError
-from s3haul.models import ObjectRef, UnusableEntry, VersionEntry, VersionPage
+from s3haul.models import KeyVersions, ObjectRef, UnusableEntry, VersionEntry, VersionPage
+from s3haul.options import SourceOptions, TransferOptions
 from s3haul.s3.documents import read as document
 from s3haul.s3.list_pages import version_page
 from sources.world import SOURCE, tree
@@ -145,48 +149,59 @@ def page(*entries, following=None, empty=False, unusable=()):
     return VersionPage(entries, following is not None, key, version, empty, unusable)
 
 
+class Answers:
+    """Gives these pages, one after another."""
+
+    def __init__(self, pages):
+        self._pages = iter(pages)
+
+    async def list_versions(self, prefix, *, marker=None):
+        return next(self._pages)
+
+
+async def listed(pages):
+    ctx = read_context(Answers(pages), SourceOptions(bucket="b"), TransferOptions(), lambda _event: None)
+    listing = ParallelListing(ctx, PagesOfAllVersions(ctx), [""], 1)
+    return [ref async for batch in listing.batches() for ref in batch.refs]
+
+
 @pytest.mark.parametrize(
     ("pages", "said"),
     [
         ([page(empty=True)], "no listing in it"),
         ([page(entry("b"), entry("a"))], "not in ascending order"),
-        ([page(entry("b"), following=("b", "v")), page(entry("a"))], "not in ascending order"),
+        ([page(entry("a"), entry("b"), entry("a", "2"))], "not in ascending order"),
+        ([page(entry("b"), entry("c"), following=("c", "v")), page(entry("a"))], "not in ascending order"),
         ([page(following=("a", "v")), page(following=("a", "v"))], "marker repeats"),
         ([VersionPage((), True, None, None)], "not where"),
         ([page(following=("a", str(n))) for n in range(MAX_BARREN_PAGES + 1)], "brought nothing new"),
     ],
 )
-def test_a_listing_of_versions_that_lacks_something_is_not_believed(pages, said):
-    check = VersionCheck()
-    *before, last = pages
-    for each in before:
-        check.accept(each)
+async def test_a_listing_of_versions_that_lacks_something_is_not_believed(pages, said):
     with pytest.raises(ListingIncompleteError, match=said):
-        check.accept(last)
+        await listed(pages)
 
 
-def test_a_version_that_is_named_again_counts_once():
-    check = VersionCheck()
-    first = check.accept(page(entry("a", "1"), entry("a", "2"), following=("a", "2")))
-    again = check.accept(page(entry("a", "2"), entry("a", "3"), entry("b", "2")))
-    assert [each.ref.version_id for each in (*first, *again)] == ["1", "2", "3", "2"]
+async def test_a_version_that_is_named_again_counts_once():
+    pages = [
+        page(entry("a", "1"), entry("a", "2"), following=("a", "2")),
+        page(entry("a", "2"), entry("a", "3")),
+    ]
+    assert [ref.version_id for ref in await listed(pages)] == ["1", "2", "3"]
 
 
 @pytest.mark.parametrize(
     ("moment", "version"), [(0.5, None), (1.0, "1"), (2.5, "2"), (3.0, None), (9.0, "4")]
 )
 def test_the_version_of_a_moment_is_the_newest_that_was_there(moment, version):
-    then = PointInTime(moment)
-    for each in (
+    entries = (
         entry("a", "4", 4.0),
         entry("a", "3", 3.0, deleted=True),
         entry("a", "2", 2.0),
         entry("a", "1"),
-    ):
-        assert then.push(each) is None
-    found = then.push(entry("b", modified=99.0))
+    )
+    found = version_at(KeyVersions("a", entries), moment)
     assert (found and found.version_id) == version
-    assert then.flush() is None
 
 
 def test_a_page_keeps_the_order_of_versions_and_delete_markers_and_tells_what_is_unusable():

@@ -17,7 +17,7 @@ from s3haul.engine.context import ObjectSource, read_context
 from s3haul.engine.object_sources import ListedObjects
 from s3haul.engine.run import Job, haul
 from s3haul.engine.stored_report import StoredReport
-from s3haul.engine.version_source import AllVersions, BucketAt, VersionStore
+from s3haul.engine.version_source import VersionStore
 from s3haul.errors import DestinationError, UsageError
 from s3haul.events import CredentialsRenewed, Emit, Event, Retrying, Warned, ignore
 from s3haul.journal import SourceIdentity
@@ -164,11 +164,7 @@ async def object_source(
     """Open the list of objects that the source names, until the run ends; None is the listing of the bucket. Raises
     `S3HaulError`."""
     objects = source.objects
-    if source.at is not None:
-        yield BucketAt(source.at)
-    elif source.all_versions:
-        yield AllVersions()
-    elif objects is None:
+    if objects is None:
         yield None
     elif objects.form is not ListForm.INVENTORY:
         yield ListedObjects(KeyLists(objects, source.bucket, source.prefix))

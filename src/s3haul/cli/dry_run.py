@@ -27,14 +27,15 @@ from s3haul.core.stats import Stats
 from s3haul.core.text import human_bytes, human_count, human_duration, show
 from s3haul.disk import check_root, free_space_for
 from s3haul.engine.context import read_context
-from s3haul.engine.dry_run import Done, Estimate, done_of
+from s3haul.engine.decision import natural_path
+from s3haul.engine.dry_run import Done, Estimate, Fetched, done_of
 from s3haul.engine.dry_run import preview as fetched_objects
 from s3haul.engine.tasks import run_loop
 from s3haul.errors import DestinationError
 from s3haul.events import Emit, Warned
 from s3haul.journal import Reader
 from s3haul.journal.database import is_there, journal_path, refuse_other_source
-from s3haul.models import ObjectRef, SafePath
+from s3haul.models import ObjectRef
 from s3haul.options import AccessOptions, DestinationOptions, OutputOptions, SourceOptions, TransferOptions
 from s3haul.progress import Quiet
 from s3haul.sources.haul_manifest import plan_end, plan_head, plan_line
@@ -64,13 +65,13 @@ def run(
     def listed(_seconds: float) -> str:
         return f"listed {human_count(estimate.objects, 'object')}, {human_bytes(estimate.bytes)}"
 
-    def each(ref: ObjectRef, path: SafePath) -> None:
+    def each(fetched: Fetched) -> None:
         if not (output.quiet or output.json):
-            name = f"{where.root}/{where.name or path}"
-            streams.print_line(
-                f"(dryrun) download: s3://{source.bucket}/{show(ref.plain_key)} to {show(name)}"
-            )
-        add(ref)
+            _print_objects(fetched, source, where)
+        if output.plan is not None:
+            for ref, _ in fetched:
+                add(ref)
+        status.update(listed)
 
     # No status line if the objects themselves are printed on the same terminal.
     status_shown = output.progress and not output.quiet and not (sys.stdout.isatty() and not output.json)
@@ -93,7 +94,6 @@ def run(
                 estimate=estimate,
                 done=done,
                 each=each,
-                update=lambda: status.update(listed),
             )
         )
     if not estimate.objects and not estimate.unusable:
@@ -105,6 +105,12 @@ def run(
         streams.print_line(f"  plan      {show(str(output.plan))}: {human_count(planned, 'object')}")
     check_not_empty(transfer, estimate.objects)
     return 0
+
+
+def _print_objects(fetched: Fetched, source: SourceOptions, where: DestinationOptions) -> None:
+    for ref, shadowed in fetched:
+        name = f"{where.root}/{where.name or natural_path(ref, source.base, shadowed=shadowed)}"
+        streams.print_line(f"(dryrun) download: s3://{source.bucket}/{show(ref.plain_key)} to {show(name)}")
 
 
 def _nothing_is_done(_refs: Sequence[ObjectRef]) -> Collection[tuple[str, str, int]]:
@@ -120,11 +126,9 @@ async def _estimate(
     emit: Emit,
     estimate: Estimate,
     done: Done,
-    each: Callable[[ObjectRef, SafePath], None],
-    update: Callable[[], None],
+    each: Callable[[Fetched], None],
 ) -> None:
-    """List the source and fill the estimate; `each` gets every object that would be fetched, `update` is called after each
-    batch."""
+    """List the source and fill the estimate; `each` gets the objects that would be fetched, batch by batch."""
     async with (
         open_store(access, source, transfer, on_event=emit) as opened,
         object_source(access, source, transfer, emit) as objects,
@@ -136,9 +140,7 @@ async def _estimate(
         )
         async with aclosing(fetched_objects(ctx, estimate, done)) as batches:
             async for batch in batches:
-                for ref, path in batch:
-                    each(ref, path)
-                update()
+                each(batch)
 
 
 @contextmanager

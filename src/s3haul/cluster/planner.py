@@ -20,7 +20,7 @@ from s3haul.core.text import key_octets
 from s3haul.disk import Destination
 from s3haul.engine.context import read_context
 from s3haul.engine.listing import look_up
-from s3haul.engine.parallel_listing import ParallelListing
+from s3haul.engine.parallel_listing import CurrentPages, ParallelListing
 from s3haul.errors import UsageError
 from s3haul.events import Emit
 from s3haul.models import ObjectRef, UnusableEntry
@@ -108,7 +108,8 @@ async def _listed(bucket: OpenStore, source: SourceOptions, on_event: Emit) -> A
     if not source.recursive:
         yield Page([await look_up(ctx)])
         return
-    listing = ParallelListing(ctx, (source.prefix,), limit=1)  # a plan needs the order of the keys
+    # A plan needs the order of the keys.
+    listing = ParallelListing(ctx, CurrentPages(ctx), (source.prefix,), limit=1)
     async with aclosing(listing.batches()) as batches:
         async for batch in batches:
             yield Page(list(batch.refs), tuple(batch.unusable))

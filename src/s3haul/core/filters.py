@@ -83,6 +83,11 @@ def nothing_selected(filters: Filters, filtered: int) -> str:
     return f"The filters leave nothing of {human_count(filtered, 'object')}: {hint}."
 
 
+def everything_is_chosen(options: TransferOptions) -> bool:
+    """Whether `choice` takes every object."""
+    return not options.filters and options.conditions == Conditions()
+
+
 def choice(options: TransferOptions, base: str) -> Callable[[ObjectRef], bool]:
     """Whether an object is selected, by patterns and conditions; `base` is what these do not see of its key."""
     conditions = options.conditions

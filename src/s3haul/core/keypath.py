@@ -38,7 +38,8 @@ on the component alone, and two of them differ on every disk.
 
 import re
 import unicodedata
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from operator import lt
 from typing import Generic, TypeVar
 from urllib.parse import unquote_to_bytes
 
@@ -59,6 +60,7 @@ _PLAIN = {end: plain for plain, end in _APART.items()}
 # Nearly all keys: each component is ASCII, and does not begin as one of our own names does.
 _COMPONENT = r"[\x01-\-0-}\x7f][\x01-.0-\x7f]{0,254}"
 _ORDINARY = re.compile(f"(?:{_COMPONENT}/)*{_COMPONENT}")
+_NOT_ORDINARY = ("\0", "//", "/.", "/~")  # in keys that have a slash on either side
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _ESCAPED = re.compile("[%\x00\ud800-\udfff]+")
 # In the spelling that no disk folds: all but these, and what Windows drops at the end of a name.
@@ -90,6 +92,16 @@ def safe_path(
     if not rest.endswith("/"):
         raise ValueError("only a key that ends in a slash is a directory marker")
     return SafePath(tuple(_names(rest[:-1].split("/"), shadowed=False)), directory=True)
+
+
+def all_ordinary(keys: Sequence[str], *, base: str = "") -> bool:
+    """Whether each of these keys, without `base`, is its path as it stands; False if that is not seen at a glance."""
+    if not keys or max(map(len, keys)) - len(base) > NAME_MAX:
+        return False
+    if base:
+        keys = [key[len(base) :] for key in keys]
+    text = f"/{'/'.join(keys)}/"
+    return text.isascii() and not any(sign in text for sign in _NOT_ORDINARY)
 
 
 def key_of(path: SafePath, *, base: str = "") -> str:
@@ -176,12 +188,28 @@ class ShadowFilter(Generic[T]):
         """Take the next item; return those that it settles. Raises ValueError when it is out of order."""
         return self.push_all((item,))
 
-    def push_all(self, items: Iterable[T]) -> list[tuple[T, bool]]:
+    def push_all(self, items: Sequence[T]) -> list[tuple[T, bool]]:
         """`push` for each of these."""
+        keys = list(map(self._key, items))
+        settled = self._push_each(keys[:1], items[:1])
+        following = keys[1:]
+        one_by_one = (
+            not following
+            or len(self._chain) != 1
+            or any(map(str.startswith, following, keys))
+            or any(map(lt, following, keys))
+        )
+        if one_by_one:
+            return settled + self._push_each(following, items[1:])
+        # As in most pages, no key is the beginning of a later one, because then the next one would begin with it too.
+        settled += zip(items[:-1], map(self._known.__contains__, keys), strict=False)
+        self._chain = [(keys[-1], items[-1])]
+        return settled
+
+    def _push_each(self, keys: Sequence[str], items: Sequence[T]) -> list[tuple[T, bool]]:
         settled: list[tuple[T, bool]] = []
-        chain, key_of_item = self._chain, self._key
-        for item in items:
-            key = key_of_item(item)
+        chain = self._chain
+        for key, item in zip(keys, items, strict=True):
             while chain:
                 open_key, open_item = chain[-1]
                 if key < open_key:

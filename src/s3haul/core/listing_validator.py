@@ -8,11 +8,24 @@ client: pages come in as values. A key that is named again counts once.
 Listings of versions have their own rules: by key, of each key the newest version first.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from itertools import groupby, islice, pairwise
+from operator import attrgetter, lt
 
 from s3haul.core.text import key_octets
 from s3haul.errors import ListingIncompleteError
-from s3haul.models import ListPage, ObjectRef, Outcome, State, UnusableEntry, VersionEntry, VersionPage
+from s3haul.models import (
+    E,
+    Keyed,
+    KeyPage,
+    KeyVersions,
+    ObjectRef,
+    Outcome,
+    State,
+    UnusableEntry,
+    VersionEntry,
+    VersionPage,
+)
 
 MAX_BARREN_PAGES = 1000
 _VERSION_1 = (
@@ -20,7 +33,7 @@ _VERSION_1 = (
     " ListObjects, version 1, which gives no sure place to go on from."
 )
 _HINT = "Nothing was lost: run the same command again. If it repeats, the server's listing is faulty."
-MAX_BARREN_PAGES = 1000
+Marker = tuple[str, str | None]  # a key and a version, after which a page of versions begins
 
 
 def unusable(entry: UnusableEntry) -> Outcome:
@@ -40,25 +53,21 @@ class ListingValidator:
         self.last_key = after  # of all entries so far, in the order of their bytes
         self.repeated = 0  # entries that named a key again
         self._last = after  # of the usable entries
-        self._named: set[str] = set()  # by the last page; a key further back would mean that it starts again
+        # Keys of the last page; one further back would mean that the listing starts again.
+        self._named: Collection[str] = ()
         self._token: str | None = None
         self._barren = 0
 
-    def accept(self, page: ListPage) -> list[ObjectRef]:
+    def accept(self, page: KeyPage[E]) -> list[E]:
         """The new entries of this page: ascending, each key once. Raises `ListingIncompleteError`."""
         self._check_frame(page)
-        fresh: list[ObjectRef] = []
-        named: set[str] = set()
-        last = self._last
-        for ref in page.entries:
-            if last is not None and ref.key <= last:
-                if ref.key not in named and ref.key not in self._named:
-                    raise incomplete("keys are not in ascending order", after=last)
-                self.repeated += 1
-                continue
-            fresh.append(ref)
-            last = ref.key
-            named.add(last)
+        last, keys = self._last, [ref.key for ref in page.entries]
+        named: Collection[str]
+        if keys and (last is None or last < keys[0]) and all(map(lt, keys, islice(keys, 1, None))):
+            fresh, named, last = list(page.entries), keys, keys[-1]
+        else:
+            fresh, named = self._without_repeated(page.entries)
+            last = fresh[-1].key if fresh else last
         self._check_prefix(fresh, page.unusable)
         self._last, self._named, self._token = last, named, page.token
         self.last_key = _greatest(last, self.last_key, *(entry.key for entry in page.unusable))
@@ -67,7 +76,23 @@ class ListingValidator:
             raise incomplete(f"{self._barren} pages in a row brought no new key", after=last)
         return fresh
 
-    def _check_prefix(self, fresh: list[ObjectRef], unusable: Sequence[UnusableEntry]) -> None:
+    def _without_repeated(self, entries: Iterable[E]) -> tuple[list[E], Collection[str]]:
+        """The entries whose keys were not named yet, and these keys. Raises `ListingIncompleteError`."""
+        fresh: list[E] = []
+        named: set[str] = set()
+        before, last = frozenset(self._named), self._last
+        for ref in entries:
+            if last is not None and ref.key <= last:
+                if ref.key not in named and ref.key not in before:
+                    raise incomplete("keys are not in ascending order", after=last)
+                self.repeated += 1
+                continue
+            fresh.append(ref)
+            last = ref.key
+            named.add(last)
+        return fresh, named
+
+    def _check_prefix(self, fresh: Sequence[Keyed], unusable: Sequence[UnusableEntry]) -> None:
         """Keys that ascend lie below the prefix if the first and the last of them do."""
         keys = [ref.key for ref in (*fresh[:1], *fresh[-1:])] + [entry.key for entry in unusable]
         for key in keys:
@@ -77,7 +102,7 @@ class ListingValidator:
                     after=self.last_key,
                 )
 
-    def _check_frame(self, page: ListPage) -> None:
+    def _check_frame(self, page: KeyPage[E]) -> None:
         if page.empty_answer:
             raise incomplete("the answer has no listing in it", after=self.last_key)
         if page.key_count is not None and page.key_count != len(page.entries) + len(page.unusable):
@@ -105,71 +130,34 @@ def incomplete(what: str, *, after: str | None, hint: str = _HINT) -> ListingInc
     return ListingIncompleteError(f"The listing is incomplete: {what} ({place}).", hint=hint)
 
 
-class VersionCheck:
-    """Accepts pages in order; remembers the last key and the marker that led here."""
-
-    def __init__(self) -> None:
-        self.last_key = ""
-        self._seen: set[str] = set()  # versions of the last key
-        self._marker: tuple[str | None, str | None] | None = None
-        self._barren = 0
-
-    def accept(self, page: VersionPage) -> list[VersionEntry]:
-        """The new entries of this page. Raises `ListingIncompleteError`."""
-        if page.empty_answer:
-            raise _incomplete("the answer has no listing in it", self.last_key)
-        if page.truncated and page.next_key is None:
-            raise _incomplete("the page says that more follows, but not where", self.last_key)
-        marker = (page.next_key, page.next_version)
-        if page.truncated and marker == self._marker:
-            raise _incomplete("the marker repeats itself", self.last_key)
-        fresh = list(self._fresh(page.entries))
-        self._marker = marker
-        self._barren = 0 if fresh or page.unusable else self._barren + 1
-        if page.truncated and self._barren > MAX_BARREN_PAGES:
-            raise _incomplete(f"{self._barren} pages in a row brought nothing new", self.last_key)
-        return fresh
-
-    def _fresh(self, entries: Iterable[VersionEntry]) -> Iterator[VersionEntry]:
-        for entry in entries:
-            key, version = entry.ref.key, entry.ref.version_id or ""
-            if key < self.last_key:
-                raise _incomplete("keys are not in ascending order", self.last_key)
-            if key > self.last_key:
-                self.last_key, self._seen = key, set()
-            if version not in self._seen:
-                self._seen.add(version)
-                yield entry
+def check_version_frame(page: VersionPage, marker: Marker | None) -> None:
+    """Raises `ListingIncompleteError` if the page does not tell where the listing goes on. `marker` led to it."""
+    after = marker[0] if marker else None
+    if page.truncated and page.next_key is None:
+        raise incomplete("the page says that more follows, but not where", after=after)
+    if page.truncated and (page.next_key, page.next_version) == marker:
+        raise incomplete("the marker repeats itself", after=after)
 
 
-class PointInTime:
-    """Of each key the version that was the current one at `moment`, epoch seconds; none where that is a delete marker.
+def versions_by_key(entries: Sequence[VersionEntry], *, more: bool) -> list[KeyVersions]:
+    """The keys whose versions are all there: with `more`, all but the last one. Raises `ListingIncompleteError`.
 
-    Entries come in the order of S3. Holds one of them.
-    """
-
-    def __init__(self, moment: float) -> None:
-        self._moment = moment
-        self._key = ""
-        self._found: VersionEntry | None = None
-
-    def push(self, entry: VersionEntry) -> ObjectRef | None:
-        """Take the next entry; the version of the key before, once that is settled."""
-        settled = self.flush() if entry.ref.key != self._key else None
-        self._key = entry.ref.key
-        if entry.ref.last_modified <= self._moment and self._found is None:
-            self._found = entry
-        return settled
-
-    def flush(self) -> ObjectRef | None:
-        """The version of the last key."""
-        found, self._found = self._found, None
-        return None if found is None or found.deleted else found.ref
+    A version that is named twice counts once."""
+    found: list[KeyVersions] = []
+    for key, versions in groupby(entries, key=attrgetter("ref.key")):
+        different: dict[str | None, VersionEntry] = {}
+        for entry in versions:
+            different.setdefault(entry.ref.version_id, entry)
+        found.append(KeyVersions(key, tuple(different.values())))
+    for before, after in pairwise(found):
+        if after.key < before.key:
+            raise incomplete("keys of versions are not in ascending order", after=before.key)
+    return found[:-1] if more else found
 
 
-def _incomplete(what: str, after: str) -> ListingIncompleteError:
-    place = f"after key {after!a}" if after else "on the first page"
-    return ListingIncompleteError(
-        f"The listing of the versions is incomplete: {what} ({place}).",
-        hint="Nothing was lost: run the same command again. If it repeats, the server's listing is faulty.",
-    )
+def version_at(versions: KeyVersions, moment: float) -> ObjectRef | None:
+    """The version that was the current one at `moment`, epoch seconds; None if there was none, or a delete marker."""
+    for entry in versions.entries:
+        if entry.ref.last_modified <= moment:
+            return None if entry.deleted else entry.ref
+    return None

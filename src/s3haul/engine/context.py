@@ -27,17 +27,8 @@ from s3haul.store.retrying import RetryingStore
 
 
 class ObjectSource(Protocol):
-    """Where the objects of a run come from, other than from the listing."""
-
-    @property
-    def whole(self) -> bool:
-        """Whether it names every object below the source, so that any other object of the journal is gone."""
-        ...
-
-    @property
-    def past(self) -> bool:
-        """Whether it describes an earlier time, so that objects may have vanished or changed since."""
-        ...
+    """Where the objects of a run come from, other than from a listing: from a list, which may be out of date, and need
+    not name all of them."""
 
     def batches(self, ctx: "ReadContext") -> AsyncGenerator[Batch, None]:
         """The objects in the order of their keys. Close the iterator (`contextlib.aclosing`). Raises what ends the

@@ -7,13 +7,13 @@ import re
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from heapq import nlargest
 from itertools import chain
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from s3haul.core.checksums import MAX_PARTS
-from s3haul.core.filters import choice, prefixes_to_list
-from s3haul.core.keypath import MARK
+from s3haul.core.filters import choice, everything_is_chosen, prefixes_to_list
+from s3haul.core.keypath import MARK, all_ordinary
 from s3haul.core.ranges import plan_ranges
 from s3haul.core.space import SpaceEstimate
 from s3haul.engine.context import ReadContext
@@ -21,17 +21,20 @@ from s3haul.engine.decision import natural_path
 from s3haul.engine.listing import list_limit, look_up
 from s3haul.engine.parallel_listing import ParallelListing
 from s3haul.engine.shadowing import Shadows
+from s3haul.engine.version_source import pages_of
 from s3haul.journal import Reader
-from s3haul.models import ObjectRef, SafePath, State
+from s3haul.models import ARCHIVED, ObjectRef, State
 from s3haul.options import RangeOptions
 
 Known = Collection[tuple[str, str, int]]  # key, ETag and size of what is done
 Done = Callable[[Sequence[ObjectRef]], Known]
-Entry = tuple[ObjectRef, bool]  # whether it is done
-Fetched = list[tuple[ObjectRef, SafePath]]
+SizesByClass = dict[str, list[int]]
+Fetched = Sequence[tuple[ObjectRef, bool]]  # whether its key is shadowed
 LARGEST = 10  # objects that are shown
 _ENCODED = "/" + MARK  # the beginning of an encoded name
 _PARTS = re.compile(r'-(\d{1,5})"?$', re.ASCII)  # at the end of the ETag of a multipart object
+_KEY, _SIZE, _CLASS, _TYPE = map(attrgetter, ("key", "size", "storage_class", "checksum_type"))
+_SIZE_AND_KEY = attrgetter("size", "key")
 
 
 @dataclass(slots=True)
@@ -89,84 +92,105 @@ class Estimate:
             self.head_requests += requests
             self.reads["STANDARD"] = self.reads.get("STANDARD", 0) + requests
 
-    def count(self, refs: Sequence[ObjectRef]) -> None:
-        """These objects are selected."""
-        self.objects += len(refs)
-        for storage_class, sizes in _sizes_by_class(refs).items():
+    def count(self, sizes: SizesByClass) -> None:
+        """Objects of these sizes are selected."""
+        for storage_class, some in sizes.items():
             objects, total = self.classes.get(storage_class, (0, 0))
-            self.classes[storage_class] = (objects + len(sizes), total + sum(sizes))
-            self.bytes += sum(sizes)
+            size = sum(some)
+            self.classes[storage_class] = (objects + len(some), total + size)
+            self.objects += len(some)
+            self.bytes += size
 
-    def fetch(self, fetched: Fetched, ranges: RangeOptions) -> None:
+    def fetch(self, fetched: Fetched, base: str, ranges: RangeOptions) -> None:
         """These objects will be fetched: in ranges, if they are large."""
-        for ref, path in fetched:
-            if path.directory:
-                continue
-            need = _requests_for(ref, ranges)
-            self.needed_bytes += ref.size
-            self.get_requests += need.gets
-            self.head_requests += need.heads + need.part_heads
-            self.attributes_requests += need.attributes
-            self.part_heads += need.part_heads
-            self.reads[ref.storage_class] = self.reads.get(ref.storage_class, 0) + sum(need)
-            self.sizes[ref.storage_class] = self.sizes.get(ref.storage_class, 0) + ref.size
-        self.encoded += sum(_ENCODED in "/" + "/".join(path.parts) for _, path in fetched)
-        self.largest = nlargest(LARGEST, chain(self.largest, ((ref.size, ref.key) for ref, _ in fetched)))
+        refs = [ref for ref, _ in fetched]
+        simple = _simple(refs, ranges)
+        for storage_class, sizes in _sizes_by_class(simple).items():
+            self._ask(storage_class, sum(sizes), _Requests(len(sizes)))
+        if len(simple) < len(refs):
+            for ref in refs:
+                if not _is_simple(ref, ranges) and not natural_path(ref, base, shadowed=False).directory:
+                    self._ask(ref.storage_class, ref.size, _requests_for(ref, ranges))
+        if len(self.largest) < LARGEST or max(map(_SIZE_AND_KEY, refs), default=(0, "")) > self.largest[-1]:
+            self.largest = sorted(chain(self.largest, map(_SIZE_AND_KEY, refs)), reverse=True)[:LARGEST]
+        if True in map(itemgetter(1), fetched) or not all_ordinary(list(map(_KEY, refs)), base=base):
+            paths = (natural_path(ref, base, shadowed=shadowed) for ref, shadowed in fetched)
+            self.encoded += sum(_ENCODED in f"/{path}" for path in paths)
+
+    def _ask(self, storage_class: str, size: int, need: "_Requests") -> None:
+        self.needed_bytes += size
+        self.get_requests += need.gets
+        self.head_requests += need.heads + need.part_heads
+        self.attributes_requests += need.attributes
+        self.part_heads += need.part_heads
+        self.reads[storage_class] = self.reads.get(storage_class, 0) + sum(need)
+        self.sizes[storage_class] = self.sizes.get(storage_class, 0) + size
 
 
 async def preview(ctx: ReadContext, estimate: Estimate, done: Done) -> AsyncGenerator[Fetched, None]:
-    """The objects that would be fetched, with their paths, batch by batch; adds up `estimate`. Close the iterator
+    """The objects that would be fetched, batch by batch; adds up `estimate`. Close the iterator
     (`contextlib.aclosing`)."""
     if not ctx.source.recursive:
         ref = await look_up(ctx)
         estimate.looked_up(1)
-        yield _fetched(ctx, estimate, [((ref, _is_in(ref, done([ref]))), False)])
+        yield _fetched(ctx, estimate, [(ref, False)], done)
         return
-    shadows: Shadows[Entry] = Shadows(ctx, key=lambda entry: entry[0].key)
-    selected = choice(ctx.options, ctx.source.base)
+    pages = pages_of(ctx)
+    shadows: Shadows[ObjectRef] = Shadows(pages, key=_KEY)
+    selected = None if everything_is_chosen(ctx.options) else choice(ctx.options, ctx.source.base)
     prefixes = prefixes_to_list(ctx.options.filters, ctx.source.prefix)
-    listing = ParallelListing(ctx, prefixes, list_limit(ctx))
+    listing = ParallelListing(ctx, pages, prefixes, list_limit(ctx))
     async with aclosing(ctx.objects.batches(ctx) if ctx.objects else listing.batches()) as batches:
         async for batch in batches:
-            estimate.list_requests += ctx.objects is not None and ctx.objects.whole
             estimate.looked_up(batch.lookups)
             estimate.unusable += len(batch.unusable)
             estimate.vanished += sum(outcome.state is State.VANISHED for outcome in batch.outcomes)
-            known = done(batch.refs) if batch.refs else ()
-            entries = [(ref, bool(known) and _is_in(ref, known)) for ref in batch.refs]
-            placed = shadows.push(batch.range, entries, ended=batch.ended) + await shadows.asked()
-            chosen = [each for each in placed if selected(each[0][0])]
+            placed = shadows.push(batch.range, batch.refs, ended=batch.ended) + await shadows.asked()
+            chosen = placed if selected is None else [each for each in placed if selected(each[0])]
             estimate.filtered += len(placed) - len(chosen)
-            yield _fetched(ctx, estimate, chosen)
-    estimate.list_requests += listing.requests + shadows.requests
+            yield _fetched(ctx, estimate, chosen, done)
+    estimate.list_requests += pages.requests
 
 
-def _is_in(ref: ObjectRef, known: Known) -> bool:
-    return (ref.key, ref.etag, ref.size) in known
+def _fetched(ctx: ReadContext, estimate: Estimate, placed: Fetched, done: Done) -> Fetched:
+    """Which of these objects would be fetched."""
+    refs = [ref for ref, _ in placed]
+    sizes, known = _sizes_by_class(refs), done(refs) if refs else ()
+    estimate.count(sizes)
+    if known or not (ctx.options.force_glacier_transfer or ARCHIVED.isdisjoint(sizes)):
+        placed = [each for each in placed if not _stays(ctx, estimate, each[0], known)]
+    estimate.fetch(placed, ctx.source.base, ctx.options.ranges)
+    return placed
 
 
-def _fetched(ctx: ReadContext, estimate: Estimate, placed: Sequence[tuple[Entry, bool]]) -> Fetched:
-    """Which of these objects would be fetched, and their paths."""
-    fetched: Fetched = []
-    base, options = ctx.source.base, ctx.options
-    estimate.count([ref for (ref, _), _ in placed])
-    for (ref, present), shadowed in placed:
-        if ref.archived and not options.force_glacier_transfer:
-            estimate.archived += 1
-            estimate.archived_bytes += ref.size
-        elif present:
-            estimate.present += 1
-        else:
-            fetched.append((ref, natural_path(ref, base, shadowed=shadowed)))
-    estimate.fetch(fetched, options.ranges)
-    return fetched
+def _stays(ctx: ReadContext, estimate: Estimate, ref: ObjectRef, known: Known) -> bool:
+    """Whether the object would not be fetched; adds it up as archived, or as present."""
+    archived = ref.archived and not ctx.options.force_glacier_transfer
+    present = not archived and (ref.key, ref.etag, ref.size) in known
+    if archived:
+        estimate.archived += 1
+        estimate.archived_bytes += ref.size
+    estimate.present += present
+    return archived or present
 
 
-def _sizes_by_class(refs: Sequence[ObjectRef]) -> dict[str, list[int]]:
-    sizes: dict[str, list[int]] = {}
-    for ref in refs:
-        sizes.setdefault(ref.storage_class, []).append(ref.size)
+def _sizes_by_class(refs: Sequence[ObjectRef]) -> SizesByClass:
+    sizes: SizesByClass = {}
+    for storage_class in set(map(_CLASS, refs)):
+        sizes[storage_class] = [ref.size for ref in refs if ref.storage_class == storage_class]
     return sizes
+
+
+def _simple(refs: Sequence[ObjectRef], ranges: RangeOptions) -> Sequence[ObjectRef]:
+    """Those that one GET brings; on most pages, all."""
+    sizes = list(map(_SIZE, refs))
+    if sizes and min(sizes) and max(sizes) <= ranges.above and "COMPOSITE" not in map(_TYPE, refs):
+        return refs
+    return [ref for ref in refs if _is_simple(ref, ranges)]
+
+
+def _is_simple(ref: ObjectRef, ranges: RangeOptions) -> bool:
+    return 0 < ref.size <= ranges.above and ref.checksum_type != "COMPOSITE"
 
 
 class _Requests(NamedTuple):

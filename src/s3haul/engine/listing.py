@@ -10,7 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
 
-from s3haul.core.filters import choice, key_choice, nothing_selected, prefixes_to_list
+from s3haul.core.filters import choice, everything_is_chosen, key_choice, nothing_selected, prefixes_to_list
 from s3haul.core.key_ranges import Interval, ancestors_across, just_after
 from s3haul.core.keypath import safe_path
 from s3haul.core.listing_validator import unusable
@@ -22,6 +22,7 @@ from s3haul.engine.decision import Decision, Target, decide_target, natural_path
 from s3haul.engine.outcomes import finish
 from s3haul.engine.parallel_listing import ParallelListing
 from s3haul.engine.shadowing import Shadows, among_neighbours
+from s3haul.engine.version_source import pages_of
 from s3haul.engine.writers import drop_partial
 from s3haul.errors import S3HaulError, SourceError
 from s3haul.events import AlreadyDone, Listed, ListingEnded, Warned
@@ -110,12 +111,13 @@ async def _no_such_object(ctx: ReadContext) -> SourceError:
 async def _list_all(ctx: Context, queue: Queue, room: SpaceEstimate) -> tuple[int, int]:
     """Queue everything; returns how many objects are selected and how many the filters left out."""
     selected = filtered = 0
-    shadows: Shadows[Entry] = Shadows(ctx, key=lambda entry: entry[0].key, known=ctx.shadowed)
+    pages = pages_of(ctx)
+    shadows: Shadows[Entry] = Shadows(pages, key=lambda entry: entry[0].key, known=ctx.shadowed)
     left = await in_thread(ctx.threads, _left_over, ctx)
     # A disk that folds names gives them to who comes first: that must not depend on the order of responses.
     limit = 1 if ctx.destination.folds_names else list_limit(ctx)
     prefixes = prefixes_to_list(ctx.options.filters, ctx.source.prefix)
-    listing = ParallelListing(ctx, prefixes, limit, partial(_may_split, ctx, shadows))
+    listing = ParallelListing(ctx, pages, prefixes, limit, partial(_may_split, ctx, shadows))
     async with aclosing(ctx.objects.batches(ctx) if ctx.objects else listing.batches()) as batches:
         async for batch in batches:
             surveys = [await in_thread(ctx.threads, _look_at, ctx, shadows, left, batch)]
@@ -169,7 +171,7 @@ def _look_at(ctx: Context, shadows: Shadows[Entry], left: dict[str, Partial], ba
 
 def is_whole(ctx: ReadContext) -> bool:
     """Whether every object is named, so that what the journal knows beside them is gone."""
-    return ctx.objects is None or ctx.objects.whole
+    return ctx.objects is None
 
 
 def _is_selected(ctx: Context, entry: UnusableEntry) -> bool:
@@ -224,10 +226,10 @@ def _decide_and_prepare(ctx: Context, placed: Sequence[Placed], left: dict[str, 
     new file and its commit must not leave a row that vouches for another file.
     """
     survey, replaced, absent = Survey(), list[str](), set[tuple[str, ...]]()
-    selected = choice(ctx.options, ctx.source.base)
+    selected = None if everything_is_chosen(ctx.options) else choice(ctx.options, ctx.source.base)
     for (ref, row), shadowed in placed:
         part = left.pop(ref.key, None) if left else None
-        if not selected(ref):
+        if selected is not None and not selected(ref):
             survey.filtered += 1
             continue
         path = _path_moving_files(ctx, ref, row, absent, shadowed=shadowed)

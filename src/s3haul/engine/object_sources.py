@@ -31,9 +31,6 @@ MANY = 100  # objects
 class ListedObjects:
     """`context.ObjectSource` of a list: objects that were there when it was written, and perhaps others beside them."""
 
-    whole = False
-    past = True
-
     def __init__(self, rows: RowSource) -> None:
         self._rows = rows
 
@@ -142,7 +139,7 @@ def ended_early(ref: ObjectRef, gave_up: GaveUpError) -> Outcome:
 
 def since_listed(ctx: ReadContext, target: Target, outcome: Outcome) -> Outcome:
     """How an object ended, in view of what a list said of it. Tells if it is another version now."""
-    if ctx.objects is None or not ctx.objects.past:
+    if ctx.objects is None:
         return outcome
     listed = target.ref.etag
     if outcome.state is State.DONE and listed and not same_etag(outcome.ref.etag, listed):

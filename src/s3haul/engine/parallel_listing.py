@@ -11,15 +11,16 @@ import asyncio
 from bisect import bisect_right
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from functools import partial
+from typing import Generic, Protocol
 
-from s3haul.core.key_ranges import Coverage, KeyRange, OpenRanges
+from s3haul.core.key_ranges import Coverage, Interval, KeyRange, OpenRanges
 from s3haul.core.listing_validator import ListingValidator, incomplete
 from s3haul.core.text import is_text, key_octets
 from s3haul.engine.batch import Batch
 from s3haul.engine.context import ReadContext
 from s3haul.errors import AccessError
 from s3haul.events import Warned
-from s3haul.models import ListPage
+from s3haul.models import E, KeyPage, ListPage, ObjectRef
 
 SERIAL_PAGES = 2  # are read before it is worth a request to find out about StartAfter
 WAITING_PAGES = 2  # read and not processed yet; with the page of each reader, the memory of a listing
@@ -34,15 +35,53 @@ async def always(_prefix: str, _point: str) -> bool:
     return True
 
 
-class ParallelListing:
+class Pages(Protocol[E]):
+    """What is listed: pages of entries, one for each key in order; the objects that these stand for, and the interval
+    of their keys for an interval of the entries' keys. `requests` counts."""
+
+    requests: int
+
+    async def list_page(
+        self, prefix: str, *, token: str | None = None, start_after: str = ""
+    ) -> KeyPage[E]: ...
+
+    def refs(self, entries: Sequence[E]) -> Sequence[ObjectRef]: ...
+
+    def interval(self, interval: Interval) -> Interval: ...
+
+
+class CurrentPages:
+    """As `Pages`, of the objects of the bucket."""
+
+    def __init__(self, ctx: ReadContext) -> None:
+        self.requests = 0
+        self._store = ctx.store
+
+    async def list_page(self, prefix: str, *, token: str | None = None, start_after: str = "") -> ListPage:
+        self.requests += 1
+        return await self._store.list_page(prefix, token=token, start_after=start_after)
+
+    def refs(self, entries: Sequence[ObjectRef]) -> Sequence[ObjectRef]:
+        return entries
+
+    def interval(self, interval: Interval) -> Interval:
+        return interval
+
+
+class ParallelListing(Generic[E]):
     """One listing of all keys that begin with one of `prefixes`, by at most `limit` readers."""
 
     def __init__(
-        self, ctx: ReadContext, prefixes: Sequence[str], limit: int, may_split: MaySplit = always
+        self,
+        ctx: ReadContext,
+        pages: Pages[E],
+        prefixes: Sequence[str],
+        limit: int,
+        may_split: MaySplit = always,
     ) -> None:
         self.prefixes = tuple(prefixes)
-        self.requests = 0
         self._ctx = ctx
+        self._listed = pages
         self._limit = limit
         self._may_split = may_split
         self._ranges = OpenRanges(prefixes)
@@ -81,7 +120,7 @@ class ParallelListing:
         range_ = self._ranges.begin()
         assert range_ is not None
         try:
-            page = await self._page(range_.prefix)
+            page = await self._listed.list_page(range_.prefix)
         except AccessError:
             if self.prefixes == (whole,):
                 raise
@@ -89,12 +128,8 @@ class ParallelListing:
             self._ranges = OpenRanges(self.prefixes)
             range_ = self._ranges.begin()
             assert range_ is not None
-            page = await self._page(whole)
+            page = await self._listed.list_page(whole)
         self._start(partial(self._read, range_, page))
-
-    async def _page(self, prefix: str, *, token: str | None = None, start_after: str = "") -> ListPage:
-        self.requests += 1
-        return await self._ctx.store.list_page(prefix, token=token, start_after=start_after)
 
     def _start(self, work: Callable[[], Awaitable[None]]) -> None:
         self._running += 1
@@ -113,11 +148,11 @@ class ParallelListing:
         except Exception as error:  # noqa: BLE001 - raised again where the pages are waited for
             await self._queue.put(error)
 
-    async def _read(self, range_: KeyRange, page: ListPage | None = None) -> None:
+    async def _read(self, range_: KeyRange, page: KeyPage[E] | None = None) -> None:
         """All pages of a range; the first one may be here already."""
         validator = ListingValidator(range_.prefix, after=range_.after or None)
         if page is None:
-            page = await self._page(range_.prefix, start_after=range_.after)
+            page = await self._listed.list_page(range_.prefix, start_after=range_.after)
         while True:
             batch = self._accept(range_, validator, page)
             self._pages += 1
@@ -127,14 +162,14 @@ class ParallelListing:
             if range_.ended:
                 return
             await self._grow()
-            page = await self._page(range_.prefix, token=page.token)
+            page = await self._listed.list_page(range_.prefix, token=page.token)
 
-    def _accept(self, range_: KeyRange, validator: ListingValidator, page: ListPage) -> Batch:
-        refs = validator.accept(page)
+    def _accept(self, range_: KeyRange, validator: ListingValidator, page: KeyPage[E]) -> Batch:
+        entries = validator.accept(page)
         if validator.repeated and not self._repeated:
             self._repeated = True
             self._ctx.emit(Warned("The listing names keys more than once; each counts once.", "S3H-INT-04"))
-        keys, upto, unusable = [ref.key for ref in refs], range_.upto, page.unusable
+        keys, upto, unusable = [entry.key for entry in entries], range_.upto, page.unusable
         if unusable:
             texts = [entry.key for entry in unusable if is_text(entry.key)]
             step = self._ranges.advance(
@@ -145,14 +180,14 @@ class ParallelListing:
         else:
             step = self._ranges.advance(range_, keys, more=page.truncated)
         if upto is not None:
-            refs = refs[: bisect_right(keys, upto)]
+            entries = entries[: bisect_right(keys, upto)]
         return Batch(
-            refs=refs,
-            interval=step.interval,
+            refs=self._listed.refs(entries),
+            interval=self._listed.interval(step.interval),
             range=range_,
             ended=range_.ended,
             unusable=unusable,
-            empty=step.empty,
+            empty=tuple(map(self._listed.interval, step.empty)),
         )
 
     async def _grow(self) -> None:
@@ -182,7 +217,7 @@ class ParallelListing:
         """Ask for the keys after `point`, as the first ones of a new range, and see whether the server understands;
         until then nothing depends on it."""
         try:
-            page = await self._page(range_.prefix, start_after=point)
+            page = await self._listed.list_page(range_.prefix, start_after=point)
             first = next(iter(page.entries), None)
             if first is None:
                 return  # nothing is there, or the server is at a loss: ask again elsewhere

@@ -14,7 +14,7 @@ from s3haul.core.text import is_text
 from s3haul.engine.batch import Batch
 from s3haul.engine.context import Context
 from s3haul.engine.listing import list_limit
-from s3haul.engine.parallel_listing import ParallelListing
+from s3haul.engine.parallel_listing import CurrentPages, ParallelListing
 from s3haul.events import Reconciled
 from s3haul.journal import KnownRow
 from s3haul.models import ObjectRef, same_etag
@@ -41,7 +41,9 @@ async def reconcile(ctx: Context) -> None:
     await in_thread(ctx.threads, ctx.journal.flush)
     found = _Differences()
     prefixes = prefixes_to_list(ctx.options.filters, ctx.source.prefix)
-    async with aclosing(ParallelListing(ctx, prefixes, list_limit(ctx)).batches()) as batches:
+    async with aclosing(
+        ParallelListing(ctx, CurrentPages(ctx), prefixes, list_limit(ctx)).batches()
+    ) as batches:
         async for batch in batches:
             await in_thread(ctx.threads, _compare, ctx, batch, found)
     ctx.emit(Reconciled(found.added, found.changed, found.deleted, tuple(found.examples)))

@@ -5,12 +5,13 @@ asked whether there are any: for a handful of keys in a whole listing, mostly no
 the bucket: for those, the journal tells which keys earlier runs copied (`among_neighbours`, in a thread).
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Generic, TypeVar
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Any, Generic, TypeVar
 
 from s3haul.core.key_ranges import KeyRange, may_have_keys_below
 from s3haul.core.keypath import ShadowFilter, safe_path
-from s3haul.engine.context import Context, ReadContext
+from s3haul.engine.context import Context
+from s3haul.engine.parallel_listing import Pages
 from s3haul.journal import KnownRow
 from s3haul.models import ObjectRef, State
 
@@ -24,21 +25,16 @@ class Shadows(Generic[T]):
     """Items with the verdict "shadowed?"; `key` tells an item's key. `known` keys are shadowed in any case."""
 
     def __init__(
-        self, ctx: ReadContext, key: Callable[[T], str], known: Collection[str] = frozenset()
+        self, pages: Pages[Any], key: Callable[[T], str], known: Collection[str] = frozenset()
     ) -> None:
-        self._ctx = ctx
+        self._pages = pages
         self._key = key
         self._known = known
         self._filters: dict[KeyRange, ShadowFilter[T]] = {}
         self._open: list[tuple[T, str]] = []  # items, each with the prefix of its listing
         self._below: dict[str, bool] = {}  # keys that S3 was asked about
 
-    @property
-    def requests(self) -> int:
-        """How many there were, mostly of one page."""
-        return len(self._below)
-
-    def push(self, range_: KeyRange, items: Iterable[T], *, ended: bool) -> list[tuple[T, bool]]:
+    def push(self, range_: KeyRange, items: Sequence[T], *, ended: bool) -> list[tuple[T, bool]]:
         """The next items of a range, the last ones if it has ended; returns those that are settled now."""
         shadows = self._filters.get(range_)
         if shadows is None:
@@ -63,23 +59,23 @@ class Shadows(Generic[T]):
     async def has_keys_below(self, key: str, prefix: str) -> bool:
         """Whether keys begin with `key` and "/", by a request for the same prefix as all others."""
         if key not in self._below:
-            self._below[key] = await _has_keys_below(self._ctx, key, prefix)
+            self._below[key] = await _has_keys_below(self._pages, key, prefix)
         return self._below[key]
 
 
-async def _has_keys_below(ctx: ReadContext, key: str, prefix: str) -> bool:
+async def _has_keys_below(pages: Pages[Any], key: str, prefix: str) -> bool:
     """No key is the last one before `key` + "/", so that the answer may begin with some that are less."""
-    directory, token, before = key + "/", None, key + ".\U0010ffff"
+    directory, end, token, before = key + "/", key + "0", None, key + ".\U0010ffff"
     if len(directory.encode()) > LONGEST_KEY:
         return False
     if len(before.encode()) > LONGEST_KEY:
         before = key + "."
     while True:
-        page = await ctx.store.list_page(prefix, token=token, start_after=before)
-        keys = [entry.key for entry in page.entries] + [entry.key for entry in page.unusable]
-        if any(found.startswith(directory) for found in keys):
+        page = await pages.list_page(prefix, token=token, start_after=before)
+        found = [ref.key for ref in pages.refs(page.entries)] + [entry.key for entry in page.unusable]
+        if any(each.startswith(directory) for each in found):
             return True
-        if not page.truncated or any(found > directory for found in keys):
+        if not page.truncated or any(entry.key >= end for entry in page.entries):
             return False
         token = page.token
 

@@ -1,88 +1,120 @@
-"""The bucket as it was at a moment, or with all versions: `context.ObjectSource` from the listing of all versions.
+"""The bucket as it was at a moment, or with all versions: `parallel_listing.Pages` from the listing of all versions.
 
 Each object is fetched by its version, so that nothing that happens meanwhile changes it. Needs
 s3:ListBucketVersions and s3:GetObjectVersion.
+
+A page has all versions of each of its keys. So it begins after a key, as ListObjectsV2 does with StartAfter: KeyMarker
+without VersionIdMarker stands for the place behind all versions of that key (what ceph/s3-tests demands; older versions of
+Ceph begin with the key itself, which is left out here). The versions of the last key of a page are asked for again.
 
 Where a run takes all versions, what the engine calls a key is key + NUL + version, so that each version is an object of
 its own, and `VersionStore` translates. No version has a NUL in it, and NUL sorts before everything else: versions of one
 key lie together, at the place of that key.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
-from operator import attrgetter
+from collections.abc import Sequence
+from typing import Any
 
-from s3haul.core.listing_validator import PointInTime, VersionCheck
-from s3haul.engine.batch import Batch, SerialBatches
+from s3haul.core.key_ranges import Interval
+from s3haul.core.listing_validator import (
+    MAX_BARREN_PAGES,
+    Marker,
+    check_version_frame,
+    incomplete,
+    version_at,
+    versions_by_key,
+)
+from s3haul.core.text import key_octets
 from s3haul.engine.context import ReadContext
-from s3haul.models import NUL, ObjectMeta, ObjectRef, PartLayout, VersionEntry, VersionPage
+from s3haul.engine.parallel_listing import CurrentPages, Pages
+from s3haul.models import (
+    NUL,
+    KeyPage,
+    KeyVersions,
+    ObjectMeta,
+    ObjectRef,
+    PartLayout,
+    UnusableEntry,
+    VersionEntry,
+)
 from s3haul.store.protocol import Consume, GetRequest, SmallObjects, SmallObjectWork, WrappedStore
 
 
-class BucketAt:
+def pages_of(ctx: ReadContext) -> Pages[Any]:
+    """What the source names, if not a list."""
+    if ctx.source.at is not None:
+        return PagesAt(ctx, ctx.source.at)
+    return PagesOfAllVersions(ctx) if ctx.source.all_versions else CurrentPages(ctx)
+
+
+class _VersionPages:
+    """As `Pages`, but for `refs` and `interval`."""
+
+    def __init__(self, ctx: ReadContext) -> None:
+        self.requests = 0
+        self._store = ctx.store
+
+    async def list_page(
+        self, prefix: str, *, token: str | None = None, start_after: str = ""
+    ) -> KeyPage[KeyVersions]:
+        """The next keys with all their versions; of a key with many, from several pages."""
+        after = token or start_after
+        marker: Marker | None = (after, None) if after else None
+        entries, unusable, barren = list[VersionEntry](), list[UnusableEntry](), 0
+        while True:
+            self.requests += 1
+            page = await self._store.list_versions(prefix, marker=marker)
+            check_version_frame(page, marker)
+            fresh = [entry for entry in page.entries if entry.ref.key != after]
+            entries += fresh
+            unusable += page.unusable
+            barren = 0 if fresh or page.unusable else barren + 1
+            if not page.truncated or (entries and entries[0].ref.key != entries[-1].ref.key):
+                break
+            if barren > MAX_BARREN_PAGES:
+                raise incomplete(f"{barren} pages of versions in a row brought nothing new", after=after)
+            assert page.next_key is not None, "a page without a marker was refused"
+            marker = (page.next_key, page.next_version)
+        keys = versions_by_key(entries, more=page.truncated)
+        last = keys[-1].key if page.truncated else None
+        if last is not None:
+            unusable = [entry for entry in unusable if key_octets(entry.key) <= key_octets(last)]
+        return KeyPage(tuple(keys), page.truncated, last, None, page.empty_answer, tuple(unusable))
+
+
+class PagesAt(_VersionPages):
     """Every object that was there at `moment`, epoch seconds."""
 
-    whole = True
-    past = False
-
-    def __init__(self, moment: float) -> None:
+    def __init__(self, ctx: ReadContext, moment: float) -> None:
+        super().__init__(ctx)
         self._moment = moment
 
-    async def batches(self, ctx: ReadContext) -> AsyncGenerator[Batch, None]:
-        """As `ParallelListing.batches`; a key whose versions go on in the next page goes into the next batch."""
-        check, then, after = VersionCheck(), PointInTime(self._moment), ""
-        batches = SerialBatches(ctx.source.prefix)
-        async for page in version_pages(ctx):
-            refs = list(_settled(then.push, check.accept(page)))
-            last = check.last_key
-            if not page.truncated:
-                refs += [ref for ref in (then.flush(),) if ref is not None]
-            elif refs:
-                last = refs[-1].key
-            else:
-                last = after
-            yield batches.next(refs, last or "", final=not page.truncated, unusable=page.unusable)
-            after = last
+    def refs(self, entries: Sequence[KeyVersions]) -> list[ObjectRef]:
+        found = (version_at(versions, self._moment) for versions in entries)
+        return [ref for ref in found if ref is not None]
+
+    def interval(self, interval: Interval) -> Interval:
+        return interval
 
 
-class AllVersions:
-    """Every version of every key, each under a name of its own. Of one key all are held at a time."""
+class PagesOfAllVersions(_VersionPages):
+    """Every version of every key, each under a name of its own."""
 
-    whole = True
-    past = False
+    def refs(self, entries: Sequence[KeyVersions]) -> list[ObjectRef]:
+        return [
+            ref
+            for versions in entries
+            for ref in sorted(named_apart(each.ref) for each in versions.entries if not each.deleted)
+        ]
 
-    async def batches(self, ctx: ReadContext) -> AsyncGenerator[Batch, None]:
-        """As `ParallelListing.batches`; a key whose versions go on in the next page goes into the next batch."""
-        check, after, held = VersionCheck(), "", list[ObjectRef]()
-        batches = SerialBatches(ctx.source.prefix)
-        async for page in version_pages(ctx):
-            held += [named_apart(each.ref) for each in check.accept(page) if not each.deleted]
-            refs = [ref for ref in held if ref.plain_key != check.last_key or not page.truncated]
-            held = held[len(refs) :]
-            refs.sort(key=attrgetter("key"))
-            last = refs[-1].key if refs else after
-            yield batches.next(refs, last or "", final=not page.truncated, unusable=page.unusable)
-            after = last
+    def interval(self, interval: Interval) -> Interval:
+        """Just after a key is after all its versions."""
+        first, end = interval
+        return Interval(_behind_versions(first), end and _behind_versions(end))
 
 
-def _settled(
-    push: Callable[[VersionEntry], ObjectRef | None], entries: Iterable[VersionEntry]
-) -> Iterator[ObjectRef]:
-    for entry in entries:
-        ref = push(entry)
-        if ref is not None:
-            yield ref
-
-
-async def version_pages(ctx: ReadContext) -> AsyncIterator[VersionPage]:
-    """All versions below the source's prefix, page by page, as they come. Raises what ends the run."""
-    marker: tuple[str, str | None] | None = None
-    while True:
-        page = await ctx.store.list_versions(ctx.source.prefix, marker=marker)
-        yield page
-        if not page.truncated:
-            return
-        assert page.next_key is not None, "a page without a marker was refused"
-        marker = (page.next_key, page.next_version)
+def _behind_versions(bound: str) -> str:
+    return f"{bound[:-1]}\x01" if bound.endswith(NUL) else bound
 
 
 def named_apart(ref: ObjectRef) -> ObjectRef:

@@ -9,9 +9,13 @@ without a usable key or size is returned separately, so that it is still counted
 markers stand in one order, that of S3: by key, of each key the newest first.
 """
 
+import codecs
 import re
-from datetime import UTC, datetime
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import repeat
+from operator import sub
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 from xml.etree import ElementTree as ET
 
@@ -25,34 +29,51 @@ _LIST_MEMBERS = ("Name", "KeyCount", "MaxKeys", "IsTruncated", "Contents", "Comm
 _MEMBERS = ("Name", "MaxKeys", "IsTruncated", "Version", "DeleteMarker", "KeyMarker")
 _NOT_TRUNCATED = frozenset({"", "0", "false"})
 _MAX_SIZE = 2**63 - 1
+_EPOCH = datetime.fromtimestamp(0, UTC)
 _MOST_DIGITS = 12  # of epoch seconds
 _OPEN, _CLOSE = "<Contents>", "</Contents>"
 
-# Printable ASCII without "<" and "&": text that needs no XML decoding. Without ">" too, so that "]]>" is not in it.
-_TEXT = "[ -%'-;=?-~]*"
-_OWNER = f"(?:<Owner>(?:<ID>{_TEXT}</ID>)?(?:<DisplayName>{_TEXT}</DisplayName>)?</Owner>)?"
+# Everything between two elements, which `_entries_of` checks for a whole page at once. What stands behind the size is
+# the same for most entries, so `_TAIL` reads each different one once.
 _ENTRY = re.compile(
-    f"<Contents><Key>({_TEXT})</Key>"
-    r"<LastModified>(\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:)([0-5]\d)\.(\d{3})Z</LastModified>"
-    f'<ETag>(&quot;|&#34;|")({_TEXT})\\5</ETag>'
+    "<Contents><Key>([^<]*)</Key><LastModified>([^<]*)</LastModified><ETag>([^<]*)</ETag>"
     r"(?:<ChecksumAlgorithm>\w*</ChecksumAlgorithm>)*(?:<ChecksumType>(\w*)</ChecksumType>)?"
-    rf"<Size>(\d{{1,19}})</Size>{_OWNER}(?:<StorageClass>(\w*)</StorageClass>)?{_OWNER}(?:<Type>\w*</Type>)?"
-    r"(?:<RestoreStatus><IsRestoreInProgress>(true|false)</IsRestoreInProgress>"
-    rf"(<RestoreExpiryDate>{_TEXT}</RestoreExpiryDate>)?</RestoreStatus>)?</Contents>"
+    r"<Size>(\d{1,19})</Size>(?:<StorageClass>(\w*)</StorageClass>)?(.*?)</Contents>"
     # Anything that does not match becomes one last row, in which only this group is not empty.
     r"|(.+)",
     re.ASCII | re.DOTALL,
 )
-_ESCAPES = re.compile("(?:%[0-9A-Fa-f]{2})+")
+_TEXT = "[ -%'-;=?-~]*"  # printable ASCII without "<" and "&", and without ">", so that "]]>" is not in it
+_OWNER = f"(?:<Owner>(?:<ID>{_TEXT}</ID>)?(?:<DisplayName>{_TEXT}</DisplayName>)?</Owner>)?"
+_TAIL = re.compile(
+    rf"{_OWNER}(?:<StorageClass>(\w*)</StorageClass>)?{_OWNER}(?:<Type>\w*</Type>)?"
+    r"(?:<RestoreStatus><IsRestoreInProgress>(true|false)</IsRestoreInProgress>"
+    rf"(<RestoreExpiryDate>{_TEXT}</RestoreExpiryDate>)?</RestoreStatus>)?",
+    re.ASCII,
+)
+_PRINTABLE = bytes(range(0x20, 0x7F))
+_SEPARATOR = "<"  # between texts of a page, in which it cannot be
 _BETWEEN = "%FF"  # between keys: a byte that no UTF-8 text has
 
 
-class PageDocument(Document):
-    """A page. If the regular expression read the entries, they are in `rows` and not below `root`."""
+class Columns(NamedTuple):
+    """The entries of a page, column by column; keys and sizes as they were sent."""
 
-    def __init__(self, root: ET.Element, rows: list[tuple[str, ...]] | None = None) -> None:
+    keys: Sequence[str]
+    sizes: Sequence[str]
+    etags: Sequence[str]
+    moments: Sequence[float]
+    storage_classes: Iterable[str]
+    checksum_types: Sequence[str]
+    restored: Iterable[bool]
+
+
+class PageDocument(Document):
+    """A page. If the regular expression read the entries, they are in `columns` and not below `root`."""
+
+    def __init__(self, root: ET.Element, columns: Columns | None = None) -> None:
         super().__init__(root)
-        self.rows = rows
+        self.columns = columns
 
 
 def read(body: bytes) -> PageDocument:
@@ -69,21 +90,43 @@ def _read_by_pattern(text: str) -> PageDocument | None:
     start, end = text.find(_OPEN), text.rfind(_CLOSE) + len(_CLOSE)
     if start < 0 or end < start or not text.isascii():
         return None
-    rows = _ENTRY.findall(text, start, end)
+    columns = _columns(_ENTRY.findall(text, start, end))
+    if columns is None:
+        return None
+    page = PageDocument(parse(text[:start] + "<Contents/>" + text[end:]), columns)
+    return page if len(page.root.findall(page.space + "Contents")) == 1 else None
+
+
+def _columns(rows: list[tuple[str, ...]]) -> Columns | None:
+    """The entries, if an XML parser would read the same in them."""
     if not rows or rows[-1][-1]:
         return None
-    page = PageDocument(parse(text[:start] + "<Contents/>" + text[end:]), rows)
-    return page if len(page.root.findall(page.space + "Contents")) == 1 else None
+    keys, dates, etags, kinds, sizes, classes, tails, _ = zip(*rows, strict=True)
+    quoted = _SEPARATOR.join(etags).replace("&quot;", '"').replace("&#34;", '"')
+    texts = _SEPARATOR.join((*keys, *dates, quoted))
+    if texts.encode().translate(None, _PRINTABLE) or "&" in texts or ">" in texts:
+        return None
+    restored: Iterable[bool] = repeat(False)
+    if any(tails):
+        matches = {tail: _TAIL.fullmatch(tail) for tail in set(tails)}
+        read = {tail: match.groups("") for tail, match in matches.items() if match is not None}
+        if len(read) < len(matches):
+            return None
+        classes = tuple(name or read[tail][0] for name, tail in zip(classes, tails, strict=True))
+        restored = [read[tail][1] == "false" and read[tail][2] != "" for tail in tails]
+    if "" in classes:
+        classes = tuple(name or "STANDARD" for name in classes)
+    return Columns(keys, sizes, quoted.split(_SEPARATOR), _epochs(dates), classes, kinds, restored)
 
 
 def list_page(page: PageDocument) -> ListPage:
     """The contents of a page. If the document has no element of a listing, `empty_answer` is true."""
     encoded = page.text("EncodingType") == "url"
     key_count, token = page.text("KeyCount"), page.text("NextContinuationToken")
-    if page.rows is None:
+    if page.columns is None:
         entries, unusable = _from_elements(page, encoded=encoded)
     else:
-        entries, unusable = _from_rows(page.rows, encoded=encoded)
+        entries, unusable = _from_columns(page.columns, encoded=encoded)
     return ListPage(
         entries=entries,
         # A token means that more pages follow, whatever IsTruncated says.
@@ -95,36 +138,33 @@ def list_page(page: PageDocument) -> ListPage:
     )
 
 
-def _from_rows(rows: list[tuple[str, ...]], *, encoded: bool) -> Entries:
-    entries: list[ObjectRef] = []
-    unusable: list[UnusableEntry] = []
-    new, add = tuple.__new__, entries.append  # the class's own constructor costs twice as much
-    last_minute, began = "", None
-    keys = [(row[0], "") for row in rows]
-    if encoded:
-        keys = decoded_keys([row[0] for row in rows])
-    for (key, wrong), row in zip(keys, rows, strict=True):
-        _, minute, second, millisecond, _, etag, kind, digits, storage, running, expiry, _ = row
-        if minute != last_minute:
-            last_minute, began = minute, _minute(minute)
-        modified = 0.0 if began is None else (began + int(second + millisecond)) / 1000
-        size = int(digits)
-        if wrong or size > _MAX_SIZE:
-            unusable.append(UnusableEntry(key, wrong or _wrong_size(digits)))
-            continue
-        restored = expiry != "" and running == "false"
-        fields = (key, size, f'"{etag}"', modified, storage or "STANDARD", None, kind, restored)
-        add(new(ObjectRef, fields))
-    return tuple(entries), tuple(unusable)
+def _from_columns(columns: Columns, *, encoded: bool) -> Entries:
+    """Makes the records without a step of the interpreter for each, which takes a third of the time."""
+    keys, wrong = decoded_keys(columns.keys) if encoded else (columns.keys, {})
+    sizes = list(map(int, columns.sizes))
+    fields = (keys, sizes, columns.etags, columns.moments, columns.storage_classes)
+    rows = zip(*fields, repeat(None), columns.checksum_types, columns.restored)
+    entries = tuple(map(tuple.__new__, repeat(ObjectRef), rows))
+    if not wrong and max(sizes) <= _MAX_SIZE:
+        return entries, ()
+    unusable = {
+        at: UnusableEntry(ref.key, wrong.get(at) or _wrong_size(str(ref.size)))
+        for at, ref in enumerate(entries)
+        if at in wrong or ref.size > _MAX_SIZE
+    }
+    return tuple(ref for at, ref in enumerate(entries) if at not in unusable), tuple(unusable.values())
 
 
-@lru_cache(maxsize=4096)
-def _minute(text: str) -> int | None:
-    """The start of a minute in epoch milliseconds. Cached: parsing is slow, and objects often share a minute."""
+def _epochs(dates: Sequence[str]) -> list[float]:
+    """`epoch` of each; objects often share a second."""
+    different = set(dates)
+    moments: Iterable[float]
     try:
-        return int(datetime.fromisoformat(text + "00Z").timestamp()) * 1000
-    except ValueError:
-        return None
+        spans = map(sub, map(datetime.fromisoformat, different), repeat(_EPOCH))
+        moments = list(map(timedelta.total_seconds, spans))
+    except (ValueError, TypeError):  # another form, or without a zone
+        moments = map(epoch, different)
+    return list(map(dict(zip(different, moments, strict=True)).__getitem__, dates))
 
 
 def _from_elements(page: PageDocument, *, encoded: bool) -> Entries:
@@ -143,7 +183,8 @@ def entry_of(
     element: ET.Element, space: str, *, encoded: bool, size_if_none: str = ""
 ) -> ObjectRef | UnusableEntry:
     """One entry of a page. Raises ValueError where it has no key."""
-    text = element.findtext
+    # Of elements of one name the first counts.
+    text = {child.tag: child.text or "" for child in reversed(element)}.get
     given, digits = text(space + "Key"), text(space + "Size", size_if_none)
     if given is None:
         raise ValueError("an entry without a key")
@@ -190,24 +231,24 @@ def decoded_key(text: str) -> tuple[str, str]:
         return raw.decode("utf-8", "surrogateescape"), f"its key is not valid UTF-8: {raw!r}"
 
 
-def decoded_keys(texts: list[str]) -> list[tuple[str, str]]:
-    """`decoded_key` of each, all at once as far as they are what they should be."""
+def decoded_keys(texts: Sequence[str]) -> tuple[Sequence[str], dict[int, str]]:
+    """`decoded_key` of each of these printable texts; what is wrong with some of them, by their place.
+
+    All are decoded at once, as far as they are what they should be: Python's escapes of bytes are \\xFF for %FF.
+    """
     joined = _BETWEEN.join(texts)
     if joined.count("%") == len(texts) - 1 and "+" not in joined:
-        return [(text, "") for text in texts]
-    raw = _ESCAPES.sub(_unescaped, joined.replace("+", " ")).encode("latin-1", "replace")
+        return texts, {}
+    escaped = joined.replace("\\", r"\\").replace("+", " ").replace("%", r"\x")
     try:
-        keys = [key.decode() for key in raw.split(b"\xff")]
-    except UnicodeDecodeError:
+        raw = codecs.unicode_escape_decode(escaped)[0].encode("latin-1")
+        keys = list(map(bytes.decode, raw.split(b"\xff")))
+    except UnicodeError:
         keys = []
-    if len(keys) != len(texts) or not joined.isascii():
-        return [decoded_key(text) for text in texts]
-    return [(key, "") for key in keys]
-
-
-def _unescaped(run: re.Match[str]) -> str:
-    """The bytes that percent signs stand for, each as the character of its number."""
-    return bytes.fromhex(run[0].replace("%", "")).decode("latin-1")
+    if len(keys) == len(texts):
+        return keys, {}
+    pairs = list(map(decoded_key, texts))
+    return [key for key, _ in pairs], {at: wrong for at, (_, wrong) in enumerate(pairs) if wrong}
 
 
 def epoch(text: str) -> float:

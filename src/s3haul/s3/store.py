@@ -33,7 +33,7 @@ LONGEST_PAGE = 16 * 1024 * 1024  # bytes of XML; a page of 1,000 keys of maximum
 T = TypeVar("T")
 R = TypeVar("R")
 
-_EMPTY = ListPage((), truncated=False, token=None, key_count=None, empty_answer=True)
+_EMPTY: ListPage = ListPage((), truncated=False, token=None, key_count=None, empty_answer=True)
 _NO_VERSIONS = VersionPage((), truncated=False, next_key=None, next_version=None, empty_answer=True)
 _CHECKSUMS = ("x-amz-checksum-mode", "ENABLED")
 
