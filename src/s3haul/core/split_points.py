@@ -84,13 +84,15 @@ class Alphabet:
         return sorted(point for point in points if point > last and len(point.encode()) <= LONGEST)
 
     def _number(self, text: str, at: int, digits: int) -> int:
-        """The characters from `at` on as a number of so many digits; 0 is the end of the text."""
-        alphabet, base, number = self._sorted, len(self._sorted) + 1, 0
+        """The characters from `at` on as a number of so many digits; 0 is the end of the text. One that was not seen
+        stands for the place just before the next one that was: it may be the end of a range whose keys lie below."""
+        alphabet, base, number, count = self._sorted, len(self._sorted) + 1, 0, 0
         for character in text[at : at + digits]:
-            place = bisect_left(alphabet, character)
-            known = place < len(alphabet) and alphabet[place] == character
-            number = number * base + place + known
-        return number * int(base ** max(0, digits - len(text) + at))
+            place, count = bisect_left(alphabet, character), count + 1
+            number = number * base + place + 1
+            if place == len(alphabet) or alphabet[place] != character:
+                break
+        return number * int(base ** (digits - count))
 
     def _text(self, number: int, digits: int) -> str:
         base, places = len(self._sorted) + 1, []
