@@ -60,7 +60,8 @@ _PLAIN = {end: plain for plain, end in _APART.items()}
 # Nearly all keys: each component is ASCII, and does not begin as one of our own names does.
 _COMPONENT = r"[\x01-\-0-}\x7f][\x01-.0-\x7f]{0,254}"
 _ORDINARY = re.compile(f"(?:{_COMPONENT}/)*{_COMPONENT}")
-_NOT_ORDINARY = ("\0", "//", "/.", "/~")  # in keys that have a slash on either side
+_OURS = "s3haul"  # in the mark and in the name of the state directory
+_NO_NAME = re.compile(r"(?:^|/)\.{0,2}(?:/|$)")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _ESCAPED = re.compile("[%\x00\ud800-\udfff]+")
 # In the spelling that no disk folds: all but these, and what Windows drops at the end of a name.
@@ -94,14 +95,22 @@ def safe_path(
     return SafePath(tuple(_names(rest[:-1].split("/"), shadowed=False)), directory=True)
 
 
-def all_ordinary(keys: Sequence[str], *, base: str = "") -> bool:
-    """Whether each of these keys, without `base`, is its path as it stands; False if that is not seen at a glance."""
-    if not keys or max(map(len, keys)) - len(base) > NAME_MAX:
-        return False
-    if base:
-        keys = [key[len(base) :] for key in keys]
-    text = f"/{'/'.join(keys)}/"
-    return text.isascii() and not any(sign in text for sign in _NOT_ORDINARY)
+def perhaps_encoded(keys: Sequence[str], *, base: str = "") -> list[int]:
+    """The places of those of these keys whose path may differ from the key without `base`; mostly seen at a glance."""
+    rests = [key[len(base) :] for key in keys] if base else keys
+    text = f"/{'/'.join(rests)}/"
+    folded = unicodedata.normalize("NFKD", text).casefold()
+    if not text.isascii():
+        folded = IGNORABLE.sub("", folded)
+    if (
+        _OURS in folded
+        or _UNSTORABLE.search(text)
+        or max(map(len, map(str.encode, rests)), default=0) > NAME_MAX
+    ):
+        return list(range(len(keys)))
+    if not any(sign in text for sign in ("//", "/./", "/../")):
+        return []
+    return [place for place, rest in enumerate(rests) if _NO_NAME.search(rest)]
 
 
 def key_of(path: SafePath, *, base: str = "") -> str:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from s3haul.core.checksums import MAX_PARTS
 from s3haul.core.filters import choice, everything_is_chosen, prefixes_to_list
-from s3haul.core.keypath import MARK, all_ordinary
+from s3haul.core.keypath import MARK, perhaps_encoded
 from s3haul.core.ranges import plan_ranges
 from s3haul.core.space import SpaceEstimate
 from s3haul.engine.context import ReadContext
@@ -113,9 +113,11 @@ class Estimate:
                     self._ask(ref.storage_class, ref.size, _requests_for(ref, ranges))
         if len(self.largest) < LARGEST or max(map(_SIZE_AND_KEY, refs), default=(0, "")) > self.largest[-1]:
             self.largest = sorted(chain(self.largest, map(_SIZE_AND_KEY, refs)), reverse=True)[:LARGEST]
-        if True in map(itemgetter(1), fetched) or not all_ordinary(list(map(_KEY, refs)), base=base):
-            paths = (natural_path(ref, base, shadowed=shadowed) for ref, shadowed in fetched)
-            self.encoded += sum(_ENCODED in f"/{path}" for path in paths)
+        odd = [fetched[place] for place in perhaps_encoded(list(map(_KEY, refs)), base=base)]
+        if True in map(itemgetter(1), fetched):
+            odd = [each for each in odd if not each[1]] + [each for each in fetched if each[1]]
+        paths = (natural_path(ref, base, shadowed=shadowed) for ref, shadowed in odd)
+        self.encoded += sum(_ENCODED in f"/{path}" for path in paths)
 
     def _ask(self, storage_class: str, size: int, need: "_Requests") -> None:
         self.needed_bytes += size
