@@ -195,3 +195,14 @@ def test_only_ancestors_across_a_limit_may_have_keys_below_behind_it(key, limit)
     assert may_have_keys_below(key, limit) == (reached and behind)
     assert (key in ancestors_across(limit)) == (reached and behind)
     assert not may_have_keys_below(key, None)
+
+
+def test_a_range_that_ends_at_a_character_no_key_has_is_seen_to_hold_the_keys_before_it():
+    alphabet = Alphabet()
+    alphabet.learn(sorted(f"{number:02x}" for number in range(256)))
+    for upto in ("A", "{"):
+        first = "90" if upto == "A" else "f0"
+        left = alphabet.pages_between(first, first[0] + "4", first[0] + "4", upto)
+        assert 1.5 < left < 8
+        middle = alphabet.middle(first[0] + "4", upto)
+        assert first[0] + "4" < middle < upto
