@@ -163,8 +163,8 @@ def test_a_run_ends_in_order_when_its_time_is_up(world):
 
 
 def target(key, size, landed=0):
-    left = Partial(key, '"e"', size, "t", "CRC64NVME", (Block(0, landed, 0),)) if landed else None
-    return Target(ObjectRef(key, size, '"e"', 0.0), SafePath((key,)), Decision.FETCH, left=left)
+    partial = Partial(key, '"e"', size, "t", "CRC64NVME", (Block(0, landed, 0),)) if landed else None
+    return Target(ObjectRef(key, size, '"e"', 0.0), SafePath((key,)), Decision.FETCH, partial=partial)
 
 
 def test_objects_are_begun_in_order_as_long_as_they_fit():

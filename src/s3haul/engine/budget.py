@@ -70,7 +70,7 @@ class Budget:
 
 
 def _landed(target: Target) -> int:
-    return sum(block.size for block in target.left.blocks) if target.left else 0
+    return sum(block.size for block in target.partial.blocks) if target.partial else 0
 
 
 def _reached(message: str) -> LimitReachedError:

@@ -25,7 +25,7 @@ class Decision(Enum):
 
 
 class Target(NamedTuple):
-    """One object on its way through the engine; `left` is the partial file of an earlier run.
+    """One object on its way through the engine; `partial` is the file of an earlier run.
 
     `refused` is the first attempt, if that was made in a batch and failed.
     """
@@ -34,7 +34,7 @@ class Target(NamedTuple):
     path: SafePath
     decision: Decision
     reason: str = ""
-    left: Partial | None = None
+    partial: Partial | None = None
     refused: Refusal | None = None
 
 

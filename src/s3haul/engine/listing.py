@@ -36,11 +36,11 @@ Placed = tuple[Entry, bool]
 
 
 @dataclass(slots=True)
-class Survey:
-    """What one batch of entries comes to."""
+class PageResult:
+    """One batch compared with the journal and the disk."""
 
     targets: list[Target] = field(default_factory=list)
-    ended: list[Outcome] = field(default_factory=list)  # without being asked for
+    outcomes: list[Outcome] = field(default_factory=list)  # of objects that are not requested
     filtered: int = 0
     kept: int = 0
     kept_bytes: int = 0
@@ -50,7 +50,7 @@ class Survey:
 
     @property
     def selected(self) -> int:
-        return len(self.targets) + len(self.ended) + self.kept
+        return len(self.targets) + len(self.outcomes) + self.kept
 
 
 # Queues targets that are to be fetched; waits while too many are queued.
@@ -73,10 +73,10 @@ async def _look_up(ctx: Context, queue: Queue, room: SpaceEstimate) -> tuple[int
     """As `_list_all`, for the one object."""
     ref = await look_up(ctx)
     row = (await in_thread(ctx.threads, ctx.journal.known_of, [ref.key])).get(ref.key)
-    left = await in_thread(ctx.threads, _left_over, ctx)
-    survey = await in_thread(ctx.threads, _decide_and_prepare, ctx, [((ref, row), False)], left)
-    await _send(ctx, queue, room, survey)
-    return survey.selected, survey.filtered
+    partials = await in_thread(ctx.threads, _partials_here, ctx)
+    result = await in_thread(ctx.threads, _decide_and_prepare, ctx, [((ref, row), False)], partials)
+    await _send(ctx, queue, room, result)
+    return result.selected, result.filtered
 
 
 async def look_up(ctx: ReadContext) -> ObjectRef:
@@ -113,21 +113,21 @@ async def _list_all(ctx: Context, queue: Queue, room: SpaceEstimate) -> tuple[in
     selected = filtered = 0
     pages = pages_of(ctx)
     shadows: Shadows[Entry] = Shadows(pages, key=lambda entry: entry[0].key, known=ctx.shadowed)
-    left = await in_thread(ctx.threads, _left_over, ctx)
+    partials = await in_thread(ctx.threads, _partials_here, ctx)
     # A disk that folds names gives them to who comes first: that must not depend on the order of responses.
     limit = 1 if ctx.destination.folds_names else list_limit(ctx)
     prefixes = prefixes_to_list(ctx.options.filters, ctx.source.prefix)
     listing = ParallelListing(ctx, pages, prefixes, limit, partial(_may_split, ctx, shadows))
     async with aclosing(ctx.objects.batches(ctx) if ctx.objects else listing.batches()) as batches:
         async for batch in batches:
-            surveys = [await in_thread(ctx.threads, _look_at, ctx, shadows, left, batch)]
+            results = [await in_thread(ctx.threads, _look_at, ctx, shadows, partials, batch)]
             if held := await shadows.asked():
-                surveys.append(await in_thread(ctx.threads, _decide_and_prepare, ctx, held, left))
-            for survey in surveys:
-                await _send(ctx, queue, room, survey)
-                selected, filtered = selected + survey.selected, filtered + survey.filtered
+                results.append(await in_thread(ctx.threads, _decide_and_prepare, ctx, held, partials))
+            for result in results:
+                await _send(ctx, queue, room, result)
+                selected, filtered = selected + result.selected, filtered + result.filtered
     if is_whole(ctx):
-        await in_thread(ctx.threads, _drop_listed, ctx, left, listing.prefixes)
+        await in_thread(ctx.threads, _drop_listed, ctx, partials, listing.prefixes)
     return selected, filtered
 
 
@@ -157,16 +157,16 @@ def _files_across(ctx: Context, prefix: str, point: str) -> list[str]:
     return found
 
 
-def _look_at(ctx: Context, shadows: Shadows[Entry], left: dict[str, Partial], batch: Batch) -> Survey:
+def _look_at(ctx: Context, shadows: Shadows[Entry], partials: dict[str, Partial], batch: Batch) -> PageResult:
     """One page against the journal and the disk. Runs in a thread."""
     placed = _join(ctx, shadows, batch)
     if not is_whole(ctx):
         placed = among_neighbours(ctx, placed)
-    survey = _decide_and_prepare(ctx, placed, left)
-    survey.ended = [unusable(entry) for entry in batch.unusable if _is_selected(ctx, entry)]
-    survey.filtered += len(batch.unusable) - len(survey.ended)
-    survey.ended += batch.outcomes
-    return survey
+    result = _decide_and_prepare(ctx, placed, partials)
+    result.outcomes = [unusable(entry) for entry in batch.unusable if _is_selected(ctx, entry)]
+    result.filtered += len(batch.unusable) - len(result.outcomes)
+    result.outcomes += batch.outcomes
+    return result
 
 
 def is_whole(ctx: ReadContext) -> bool:
@@ -178,20 +178,20 @@ def _is_selected(ctx: Context, entry: UnusableEntry) -> bool:
     return key_choice(ctx.options, ctx.source.base)(entry.key)
 
 
-def _left_over(ctx: Context) -> dict[str, Partial]:
+def _partials_here(ctx: Context) -> dict[str, Partial]:
     """What earlier runs left here in part, by key: a handful, those that were under way when a run ended."""
-    left: dict[str, Partial] = {}
+    partials: dict[str, Partial] = {}
     for found in ctx.journal.partials():
-        if found.key in left:
+        if found.key in partials:
             drop_partial(ctx, found)
         else:
-            left[found.key] = found
-    return left
+            partials[found.key] = found
+    return partials
 
 
-def _drop_listed(ctx: Context, left: dict[str, Partial], prefixes: tuple[str, ...]) -> None:
+def _drop_listed(ctx: Context, partials: dict[str, Partial], prefixes: tuple[str, ...]) -> None:
     """Nobody will ask again for objects that are not listed any more."""
-    for key, forgotten in left.items():
+    for key, forgotten in partials.items():
         if key.startswith(prefixes):
             drop_partial(ctx, forgotten)
 
@@ -219,43 +219,43 @@ def _join(ctx: Context, shadows: Shadows[Entry], batch: Batch) -> list[Placed]:
     return placed
 
 
-def _decide_and_prepare(ctx: Context, placed: Sequence[Placed], left: dict[str, Partial]) -> Survey:
+def _decide_and_prepare(ctx: Context, placed: Sequence[Placed], partials: dict[str, Partial]) -> PageResult:
     """Decide every entry; the disk is asked about each path. Moves files and deletes partial files as that demands.
 
     The journal unlearns versions that will be replaced before they are: a kill between the rename of the
     new file and its commit must not leave a row that vouches for another file.
     """
-    survey, replaced, absent = Survey(), list[str](), set[tuple[str, ...]]()
+    result, replaced, absent = PageResult(), list[str](), set[tuple[str, ...]]()
     selected = None if everything_is_chosen(ctx.options) else choice(ctx.options, ctx.source.base)
     for (ref, row), shadowed in placed:
-        part = left.pop(ref.key, None) if left else None
+        part = partials.pop(ref.key, None) if partials else None
         if selected is not None and not selected(ref):
-            survey.filtered += 1
+            result.filtered += 1
             continue
         path = _path_moving_files(ctx, ref, row, absent, shadowed=shadowed)
         on_disk = ctx.destination.stat(path, absent)
         target = decide_target(ref, path, row, on_disk, ctx.options)
         if target.decision is Decision.KEEP:
-            survey.kept += 1
-            survey.kept_bytes += ref.size
+            result.kept += 1
+            result.kept_bytes += ref.size
             if part:
                 drop_partial(ctx, part)
         else:
             if target.decision is Decision.FETCH:
-                survey.files += on_disk is None
-                survey.replacing += on_disk is not None and not path.directory
-                survey.space += ref.size - (on_disk.size if on_disk and on_disk.is_regular else 0)
+                result.files += on_disk is None
+                result.replacing += on_disk is not None and not path.directory
+                result.space += ref.size - (on_disk.size if on_disk and on_disk.is_regular else 0)
             if part:
-                survey.space -= ctx.destination.temporary_space(part.temporary)
+                result.space -= ctx.destination.temporary_space(part.temporary)
                 blocks = ctx.journal.blocks(part.temporary)
-                target = target._replace(left=part._replace(blocks=blocks))
-            survey.targets.append(target)
+                target = target._replace(partial=part._replace(blocks=blocks))
+            result.targets.append(target)
             if row is not None and row.state is State.DONE:
                 replaced.append(ref.key)
     if replaced:
         ctx.journal.mark_gone(replaced)
         ctx.journal.flush()
-    return survey
+    return result
 
 
 def _path_moving_files(
@@ -279,18 +279,18 @@ def _path_moving_files(
     return path
 
 
-async def _send(ctx: Context, queue: Queue, room: SpaceEstimate, survey: Survey) -> None:
-    room.need(survey.space, survey.files)
+async def _send(ctx: Context, queue: Queue, room: SpaceEstimate, result: PageResult) -> None:
+    room.need(result.space, result.files)
     if said := room.warning():
         ctx.emit(Warned(said, "S3H-DST-02"))
-    listed_bytes = sum(target.ref.size for target in survey.targets) + survey.kept_bytes
-    ctx.emit(Listed(survey.selected, listed_bytes, survey.filtered, survey.replacing))
-    if survey.kept:
-        ctx.emit(AlreadyDone(survey.kept, survey.kept_bytes))
+    listed_bytes = sum(target.ref.size for target in result.targets) + result.kept_bytes
+    ctx.emit(Listed(result.selected, listed_bytes, result.filtered, result.replacing))
+    if result.kept:
+        ctx.emit(AlreadyDone(result.kept, result.kept_bytes))
     skipped = [
         Outcome(target.ref, State.SKIPPED, str(target.path), reason=target.reason)
-        for target in survey.targets
+        for target in result.targets
         if target.decision is Decision.SKIP
     ]
-    finish(ctx, survey.ended + skipped)
-    await queue([target for target in survey.targets if target.decision is not Decision.SKIP])
+    finish(ctx, result.outcomes + skipped)
+    await queue([target for target in result.targets if target.decision is not Decision.SKIP])

@@ -55,34 +55,34 @@ async def _versions(ctx: Context, target: Target) -> Outcome:
         await in_thread(ctx.threads, ctx.destination.make_directory, target.path)
         return Outcome(ref, State.DONE, str(target.path))
     if target.decision is Decision.VERIFY and (adopted := await verify_existing(ctx, ref, target.path)):
-        if target.left:
-            await in_thread(ctx.threads, drop_partial, ctx, target.left)
+        if target.partial:
+            await in_thread(ctx.threads, drop_partial, ctx, target.partial)
         return adopted
-    left, refused = target.left, target.refused
+    partial, refused = target.partial, target.refused
     for _ in range(MAX_CHANGES):
         try:
             if ref.size > LARGEST_IN_MEMORY or ref.size > ctx.options.ranges.above:
-                return await _large(ctx, ref, target.path, left)
-            if left is not None:  # of a version that was larger
-                await in_thread(ctx.threads, drop_partial, ctx, left)
-                left = None
+                return await _large(ctx, ref, target.path, partial)
+            if partial is not None:  # of a version that was larger
+                await in_thread(ctx.threads, drop_partial, ctx, partial)
+                partial = None
             return await WholeDownload(ctx, ref, target.path).run(refused)
         except GaveUpError as gave_up:
             if gave_up.action.move is not Move.REFRESH:
                 raise
         refused = None
-        if left is not None:
-            await in_thread(ctx.threads, drop_partial, ctx, left)
-            left = None
+        if partial is not None:
+            await in_thread(ctx.threads, drop_partial, ctx, partial)
+            partial = None
         current = await ctx.store.head(ref.key, version_id=ref.version_id)
         ref = current.ref(ref.key)._replace(version_id=ref.version_id)
     fault = Fault(FaultKind.HTTP, f"it changed {MAX_CHANGES} times while it was fetched", status=412)
     raise GaveUpError(Action(Move.FAIL, "changed"), fault, MAX_CHANGES)
 
 
-async def _large(ctx: Context, ref: ObjectRef, path: SafePath, left: Partial | None) -> Outcome:
+async def _large(ctx: Context, ref: ObjectRef, path: SafePath, partial: Partial | None) -> Outcome:
     """In ranges if the object is large enough for several, else with one GET, which counts as a large transfer too."""
-    outcome = await fetch_in_ranges(ctx, ref, path, left)
+    outcome = await fetch_in_ranges(ctx, ref, path, partial)
     if outcome is not None:
         return outcome
     owner = object()

@@ -48,7 +48,7 @@ READERS = 4  # threads that hash the blocks of an earlier run
 
 
 async def fetch_in_ranges(
-    ctx: Context, ref: ObjectRef, path: SafePath, left: Partial | None
+    ctx: Context, ref: ObjectRef, path: SafePath, partial: Partial | None
 ) -> Outcome | None:
     """The Outcome, or None if the object must be fetched with one plain GET. Raises
     `GaveUpError`, `RefusedError`, `ObjectPathError` or what ends the run."""
@@ -68,10 +68,10 @@ async def fetch_in_ranges(
                 ctx, ref._replace(etag=meta.etag), path, plan=plan, wanted=wanted, parts=parts
             )
     if fetch is None:
-        if left is not None:
-            await in_thread(ctx.threads, drop_partial, ctx, left)
+        if partial is not None:
+            await in_thread(ctx.threads, drop_partial, ctx, partial)
         return None
-    proof = await fetch.run(left)
+    proof = await fetch.run(partial)
     return done(ref, path, meta, proof, attempts=fetch.attempts, fetched=fetch.fetched)
 
 
@@ -120,11 +120,11 @@ class RangedFetch:
         self.fetched = 0
         self.attempts = 1
 
-    async def run(self, left: Partial | None) -> Proof:
+    async def run(self, partial: Partial | None) -> Proof:
         """The file has its name when this returns."""
         keep = False
         try:
-            await self._open(left)
+            await self._open(partial)
             proof = await self._fetch_all()
             await self._file.publish(self._path, self._ref.last_modified)
         except (GaveUpError, ObjectPathError) as error:
@@ -148,17 +148,21 @@ class RangedFetch:
                 self._ctx.journal.forget(self._name)
             await self._file.discard()
 
-    async def _open(self, left: Partial | None) -> None:
+    async def _open(self, partial: Partial | None) -> None:
         """Open the partial file of an earlier run if it belongs to this version and has the same blocks; else a new file."""
         ref = self._ref
-        if left is not None:
-            same = (left.etag, left.size, left.algorithm) == (ref.etag, ref.size, self._block_map.algorithm)
-            self._name, self._begun = left.temporary, same
-            if same and await self._file.reopen(left.temporary, ref.size):
-                await self._hash_again(left.blocks)
+        if partial is not None:
+            same = (partial.etag, partial.size, partial.algorithm) == (
+                ref.etag,
+                ref.size,
+                self._block_map.algorithm,
+            )
+            self._name, self._begun = partial.temporary, same
+            if same and await self._file.reopen(partial.temporary, ref.size):
+                await self._hash_again(partial.blocks)
                 return
             self._begun = False
-            await in_thread(self._ctx.threads, drop_partial, self._ctx, left)
+            await in_thread(self._ctx.threads, drop_partial, self._ctx, partial)
         await in_thread(self._ctx.threads, self._file.create, ref.size)
         self._name = self._file.temporary.name
 

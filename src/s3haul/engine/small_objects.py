@@ -52,7 +52,7 @@ def is_plain(target: Target) -> bool:
         and bool(ref.etag)
         and ref.version_id is None
         and ref.checksum_type != "COMPOSITE"  # the parts must be asked for
-        and target.left is None
+        and target.partial is None
         and not target.path.directory
     )
 
