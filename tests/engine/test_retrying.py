@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from contract.memory import MemoryStore, refused, stored
-from engine.harness import DONE, run_once, states, tree
+from engine.harness import DONE, VirtualClock, run_once, states, tree
 from s3haul.errors import (
     CredentialsError,
     DestinationError,
@@ -52,7 +52,7 @@ async def test_a_short_period_of_503_loses_nothing_and_slows_the_run(tmp_path):
             raise refused(503, "SlowDown", "Please reduce your request rate.")
 
     store = MemoryStore(objects(40), fault=storm)
-    done = await run_once(store, tmp_path)
+    done = await run_once(store, tmp_path, clock=VirtualClock())
     assert set(states(tmp_path).values()) == {DONE}
     assert done.stats.retries["throttled"] == 120
     assert all(event.everyone for event in done.events if isinstance(event, Retrying))

@@ -104,7 +104,7 @@ async def test_a_refusal_in_a_batch_is_the_first_attempt_and_costs_no_second_req
 
 async def test_a_batch_that_is_throttled_is_reported_and_waits_as_the_server_asks(tmp_path):
     with empty_server() as server:
-        for number in range(20):
+        for number in range(6):
             key = f"k/{number:02}"
             server.cloud.put(seed.BUCKET, key, b"x", sse="aws:kms")
             server.faults.add(
@@ -118,11 +118,11 @@ async def test_a_batch_that_is_throttled_is_reported_and_waits_as_the_server_ask
             )
         async with opened(server, "curl", tmp_path / "home") as store:
             done = await run_on(store, tmp_path / "dest")
-        assert server.count("GetObject") == 40
-    assert done.stats.done == 20
+        assert server.count("GetObject") == 12
+    assert done.stats.done == 6
     assert attempts(done) == {2}
     waits = [event.delay for event in done.events if isinstance(event, Retrying)]
-    assert len(waits) == 20
+    assert len(waits) == 6
     assert max(waits) >= 1.0
 
 
