@@ -36,8 +36,8 @@ def _tables(results: dict[str, Any]) -> Iterator[str]:
     loads = [run["load"] for run in runs]
     yield (
         f"Revision {results['revision']}, recorded {results['recorded']} on {machine['processor']}, "
-        f"{machine['cores']} cores, Python {machine['python']}; a page after {results['delay_ms']} ms. Others worked on the"
-        f" machine meanwhile: load average {min(loads):.1f} to {max(loads):.1f}."
+        f"{machine['cores']} cores, Python {machine['python']}; a page after {results['delay_ms']} ms; load"
+        f" average {min(loads):.1f} to {max(loads):.1f}. s3haul with several requests at a time: the middle one of three rounds."
     )
     yield ""
     yield "| keyspace | keys | client | s | times as fast | requests (least) | keys read twice | µs CPU/key | peak MB |"

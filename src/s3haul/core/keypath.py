@@ -99,14 +99,11 @@ def perhaps_encoded(keys: Sequence[str], *, base: str = "") -> list[int]:
     """The places of those of these keys whose path may differ from the key without `base`; mostly seen at a glance."""
     rests = [key[len(base) :] for key in keys] if base else keys
     text = f"/{'/'.join(rests)}/"
-    folded = unicodedata.normalize("NFKD", text).casefold()
-    if not text.isascii():
-        folded = IGNORABLE.sub("", folded)
-    if (
-        _OURS in folded
-        or _UNSTORABLE.search(text)
-        or max(map(len, map(str.encode, rests)), default=0) > NAME_MAX
-    ):
+    ordinary = text.isascii()
+    folded = text.lower() if ordinary else IGNORABLE.sub("", unicodedata.normalize("NFKD", text).casefold())
+    if _OURS in folded or _UNSTORABLE.search(text):
+        return list(range(len(keys)))
+    if max(map(len, rests if ordinary else map(str.encode, rests)), default=0) > NAME_MAX:
         return list(range(len(keys)))
     if not any(sign in text for sign in ("//", "/./", "/../")):
         return []

@@ -28,6 +28,7 @@ from s3haul.models import (
 )
 
 MAX_BARREN_PAGES = 1000
+_KEY = attrgetter("key")
 _VERSION_1 = (
     "Ask the server's operator for ListObjectsV2: an answer without NextContinuationToken and KeyCount is one of"
     " ListObjects, version 1, which gives no sure place to go on from."
@@ -61,7 +62,7 @@ class ListingValidator:
     def accept(self, page: KeyPage[E]) -> list[E]:
         """The new entries of this page: ascending, each key once. Raises `ListingIncompleteError`."""
         self._check_frame(page)
-        last, keys = self._last, [ref.key for ref in page.entries]
+        last, keys = self._last, list(map(_KEY, page.entries))
         named: Collection[str]
         if keys and (last is None or last < keys[0]) and all(map(lt, keys, islice(keys, 1, None))):
             fresh, named, last = list(page.entries), keys, keys[-1]

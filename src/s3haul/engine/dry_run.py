@@ -101,23 +101,32 @@ class Estimate:
             self.objects += len(some)
             self.bytes += size
 
-    def fetch(self, fetched: Fetched, base: str, ranges: RangeOptions) -> None:
-        """These objects will be fetched: in ranges, if they are large."""
+    def fetch(self, fetched: Fetched, sizes: SizesByClass, base: str, ranges: RangeOptions) -> None:
+        """These objects, of these sizes, will be fetched: in ranges, if they are large."""
         refs = [ref for ref, _ in fetched]
-        simple = _simple(refs, ranges)
-        for storage_class, sizes in _sizes_by_class(simple).items():
-            self._ask(storage_class, sum(sizes), _Requests(len(sizes)))
-        if len(simple) < len(refs):
+        if not _are_simple(refs, sizes, ranges):
+            sizes = _sizes_by_class([ref for ref in refs if _is_simple(ref, ranges)])
             for ref in refs:
                 if not _is_simple(ref, ranges) and not natural_path(ref, base, shadowed=False).directory:
                     self._ask(ref.storage_class, ref.size, _requests_for(ref, ranges))
-        if len(self.largest) < LARGEST or max(map(_SIZE_AND_KEY, refs), default=(0, "")) > self.largest[-1]:
-            self.largest = sorted(chain(self.largest, map(_SIZE_AND_KEY, refs)), reverse=True)[:LARGEST]
+        for storage_class, some in sizes.items():
+            self._ask(storage_class, sum(some), _Requests(len(some)))
+        self._note_largest(refs)
         odd = [fetched[place] for place in perhaps_encoded(list(map(_KEY, refs)), base=base)]
         if True in map(itemgetter(1), fetched):
             odd = [each for each in odd if not each[1]] + [each for each in fetched if each[1]]
         paths = (natural_path(ref, base, shadowed=shadowed) for ref, shadowed in odd)
         self.encoded += sum(_ENCODED in f"/{path}" for path in paths)
+
+    def _note_largest(self, refs: Sequence[ObjectRef]) -> None:
+        """Of objects of one size the first ones, so that few pages change anything."""
+        if len(self.largest) == LARGEST:
+            size, key = self.largest[-1]
+            biggest = max(map(_SIZE, refs), default=-1)
+            if biggest < size or (biggest == size and refs[0].key > key):
+                return
+        found = chain(self.largest, map(_SIZE_AND_KEY, refs))
+        self.largest = sorted(found, key=lambda each: (-each[0], each[1]))[:LARGEST]
 
     def _ask(self, storage_class: str, size: int, need: "_Requests") -> None:
         self.needed_bytes += size
@@ -161,7 +170,8 @@ def _fetched(ctx: ReadContext, estimate: Estimate, placed: Fetched, done: Done) 
     estimate.count(sizes)
     if known or not (ctx.options.force_glacier_transfer or ARCHIVED.isdisjoint(sizes)):
         placed = [each for each in placed if not _stays(ctx, estimate, each[0], known)]
-    estimate.fetch(placed, ctx.source.base, ctx.options.ranges)
+        sizes = _sizes_by_class([ref for ref, _ in placed])
+    estimate.fetch(placed, sizes, ctx.source.base, ctx.options.ranges)
     return placed
 
 
@@ -183,12 +193,10 @@ def _sizes_by_class(refs: Sequence[ObjectRef]) -> SizesByClass:
     return sizes
 
 
-def _simple(refs: Sequence[ObjectRef], ranges: RangeOptions) -> Sequence[ObjectRef]:
-    """Those that one GET brings; on most pages, all."""
-    sizes = list(map(_SIZE, refs))
-    if sizes and min(sizes) and max(sizes) <= ranges.above and "COMPOSITE" not in map(_TYPE, refs):
-        return refs
-    return [ref for ref in refs if _is_simple(ref, ranges)]
+def _are_simple(refs: Sequence[ObjectRef], sizes: SizesByClass, ranges: RangeOptions) -> bool:
+    """Whether one GET brings each of these objects, as on most pages."""
+    smallest, biggest = min(map(min, sizes.values()), default=0), max(map(max, sizes.values()), default=0)
+    return smallest > 0 and biggest <= ranges.above and "COMPOSITE" not in map(_TYPE, refs)
 
 
 def _is_simple(ref: ObjectRef, ranges: RangeOptions) -> bool:

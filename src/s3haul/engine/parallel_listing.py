@@ -11,6 +11,7 @@ import asyncio
 from bisect import bisect_right
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Generic, Protocol
 
 from s3haul.core.key_ranges import Coverage, Interval, KeyRange, OpenRanges
@@ -24,6 +25,7 @@ from s3haul.models import E, KeyPage, ListPage, ObjectRef
 
 SERIAL_PAGES = 2  # are read before it is worth a request to find out about StartAfter
 WAITING_PAGES = 2  # read and not processed yet; with the page of each reader, the memory of a listing
+_KEY = attrgetter("key")
 
 
 # Whether a range of the keys with this prefix may begin after this key: it is read before those to its left have ended.
@@ -169,7 +171,7 @@ class ParallelListing(Generic[E]):
         if validator.repeated and not self._repeated:
             self._repeated = True
             self._ctx.emit(Warned("The listing names keys more than once; each counts once.", "S3H-INT-04"))
-        keys, upto, unusable = [entry.key for entry in entries], range_.upto, page.unusable
+        keys, upto, unusable = list(map(_KEY, entries)), range_.upto, page.unusable
         if unusable:
             texts = [entry.key for entry in unusable if is_text(entry.key)]
             step = self._ranges.advance(
