@@ -22,7 +22,7 @@ test-ray: $(STAMP)        ## runs of many processes on a Ray cluster of two node
 	$(BIN)/python -m pip install --quiet --editable '.[demo,ray]'
 	S3HAUL_TEST_RAY=1 $(BIN)/python -m pytest tests/ray_cluster
 
-torture: $(STAMP)         ## about three hours: hostile answers, simulated runs, kills, outages, storms, short sessions, a soak
+torture: $(STAMP)         ## more than three hours: hostile answers, simulated runs, kills, outages, storms, short sessions, a soak
 	S3HAUL_HOSTILE_ANSWERS=$${S3HAUL_HOSTILE_ANSWERS:-10000} $(BIN)/python -m pytest tests/faults/test_hostile_answers.py
 	S3HAUL_SEEDS=$${S3HAUL_SEEDS:-20000} $(BIN)/python -m pytest tests/simulator
 	S3HAUL_KILL_ROUNDS=$${S3HAUL_KILL_ROUNDS:-200} $(BIN)/python -m pytest tests/e2e/test_kill.py
