@@ -1,5 +1,8 @@
 """Complete runs with the real engine: the files, the reports, and what a second run does."""
 
+import asyncio
+import threading
+
 import pytest
 
 from contract.memory import MemoryStore, refused, stored
@@ -417,3 +420,17 @@ async def test_the_row_of_a_version_is_removed_before_its_file_is_replaced(tmp_p
     await run_once(store, tmp_path)
     assert seen == [{}]
     assert manifest(tmp_path)["k"]["size"] == 3
+
+
+async def test_without_another_thread_the_journal_is_closed_before_the_destination(tmp_path, monkeypatch):
+    in_thread = asyncio.to_thread
+
+    async def none_left(function, *arguments):
+        if function.__name__ in {"begin_run", "close"}:
+            raise RuntimeError("can't start new thread")
+        return await in_thread(function, *arguments)
+
+    monkeypatch.setattr(asyncio, "to_thread", none_left)
+    with pytest.raises(RuntimeError):
+        await run_once(MemoryStore({"k": stored(b"1")}), tmp_path)
+    assert "s3haul-journal" not in {thread.name for thread in threading.enumerate()}

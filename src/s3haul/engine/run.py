@@ -87,7 +87,16 @@ async def haul(job: Job, stats: Stats, emit: Emit) -> None:
                     await shielded(asyncio.to_thread(_report_partials, journal, emit))
             await shielded(asyncio.to_thread(_end_run, journal, number, stats))
         finally:
-            await shielded(asyncio.to_thread(journal.close))
+            await _close(journal)
+
+
+async def _close(journal: Journal) -> None:
+    """In a thread, or on the event loop if the system gives no thread: the last commit needs the destination, which is
+    closed next."""
+    try:
+        await shielded(asyncio.to_thread(journal.close))
+    except RuntimeError:
+        journal.close()
 
 
 def _clear_temporary(job: Job, journal: Journal) -> None:
