@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING
 
 from s3haul.api.download import download
@@ -46,11 +46,7 @@ def run(
     exported = exporter(stats, source, output)
     listener = with_metrics(with_log(display(stats, output), log, stats), exported)
 
-    def tell(event: Event) -> None:  # for every object: a context manager would cost more than the listener
-        try:
-            listener.observe(event)
-        except OSError:
-            streams.redirect_to_null(sys.stderr)
+    tell = _until_refused(listener.observe)
 
     def opened(store: OpenStore) -> None:
         tell(Noted(_access_note(store, verbose=output.verbose)))
@@ -94,6 +90,18 @@ def run(
             raise error
     check_not_empty(transfer, stats.selected)
     return summary.exit_code
+
+
+def _until_refused(observe: Callable[[Event], None]) -> Callable[[Event], None]:
+    """`observe`, until stderr is closed. It is called for every object: a context manager would cost more than it does."""
+
+    def tell(event: Event) -> None:
+        try:
+            observe(event)
+        except OSError:
+            streams.redirect_to_null(sys.stderr)
+
+    return tell
 
 
 def what_ended(main: Coroutine[None, None, None]) -> S3HaulError | None:
