@@ -7,7 +7,7 @@ where an earlier one put it. If the file is lost, names are chosen as in a first
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Lock
 
@@ -36,10 +36,12 @@ class Names:
         self._path = state / FILE_NAME
         self._lock = Lock()
         self._parent: tuple[list[Word], list[Word], bytes] = ([], [], b"")
-        with self._translated():
+        with self._translated(), ExitStack() as undo:
             self._database = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+            undo.callback(self._database.close)
             self._database.execute("PRAGMA synchronous = FULL")
             self._database.execute(_SCHEMA)
+            undo.pop_all()
 
     def settle(self, path: SafePath) -> SafePath:
         """`path`, with every component encoded whose name would collide with that of another component."""
