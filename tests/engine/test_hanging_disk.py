@@ -10,7 +10,7 @@ import pytest
 from contract.memory import MemoryStore, stored
 from engine.harness import run_once
 from s3haul.disk import Destination
-from s3haul.disk.under_way import UnderWay
+from s3haul.disk.destination import UnderWay
 from s3haul.errors import DestinationError
 from s3haul.events import Warned
 

@@ -7,7 +7,7 @@ import pytest
 
 from contract.memory import MemoryStore, refused, stored
 from engine.harness import DONE, leftovers, manifest, run_once, states, tree
-from s3haul.disk.directories import Directories
+from s3haul.disk.tree import Directories
 from s3haul.errors import (
     AccessError,
     Fault,

@@ -16,7 +16,7 @@ import pytest
 
 from s3haul.core.keypath import safe_path
 from s3haul.disk import Destination, ObjectPathError
-from s3haul.disk.directories import LIMIT, Directories
+from s3haul.disk.tree import LIMIT, Directories
 from s3haul.errors import DestinationError, DestinationLockedError
 from s3haul.models import SafePath
 

@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from journals import CRC, SOURCE, done, failed, open_journal, written
-from s3haul.journal import Reader, kinds
+from s3haul.journal import Reader, rows
 from s3haul.models import Checksum, ObjectRef, Outcome, State, Verdict
 
 KEY_ARN = "arn:aws:kms:eu-central-1:111122223333:key/01234567-89ab-cdef-0123-456789abcdef"
@@ -74,7 +74,7 @@ def test_objects_of_a_kind_share_it_in_later_runs_too(path):
 
 
 def test_kinds_that_are_not_in_memory_any_more_are_still_correct(path, monkeypatch):
-    monkeypatch.setattr(kinds, "REMEMBERED", 3)
+    monkeypatch.setattr(rows, "REMEMBERED", 3)
     monkeypatch.setattr("s3haul.journal.reader.REMEMBERED", 3)
     monkeypatch.setattr(
         "s3haul.journal.reader.LATEST_KINDS", "SELECT * FROM kinds ORDER BY number DESC LIMIT 3"

@@ -8,8 +8,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from journals import done
-from s3haul.journal.kinds import KIND, KINDS_TABLE, PUT_KIND, Kind, KindNumbers, numbered
-from s3haul.journal.rows import GONE, OBJECTS_TABLE, PUT, Row, gone, is_sound, run_lengths, to_outcome, to_row
+from s3haul.journal.rows import (
+    GONE,
+    KIND,
+    KINDS_TABLE,
+    OBJECTS_TABLE,
+    PUT,
+    PUT_KIND,
+    Kind,
+    KindNumbers,
+    Row,
+    gone,
+    is_sound,
+    numbered,
+    run_lengths,
+    to_outcome,
+    to_row,
+)
 from s3haul.models import Checksum, ObjectRef, Outcome, State, Verdict
 
 BASE = "base/"

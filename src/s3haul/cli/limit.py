@@ -36,7 +36,7 @@ def limit(
 ) -> int:
     """Change the limits of the run that works on DEST; they apply within two seconds."""
     from s3haul.disk.limits_file import LimitsFile  # noqa: PLC0415 - same
-    from s3haul.disk.lock import holder_of  # noqa: PLC0415 - help stays fast
+    from s3haul.disk.root import holder_of  # noqa: PLC0415 - help stays fast
 
     limits: dict[str, float | None] = {}
     if max_rps is not None:

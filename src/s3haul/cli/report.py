@@ -55,7 +55,7 @@ def report(
 
     The page is one file that needs neither network nor JavaScript. Works during a run, too.
     """
-    from s3haul.disk.lock import holder_of  # noqa: PLC0415 - help stays fast
+    from s3haul.disk.root import holder_of  # noqa: PLC0415 - help stays fast
     from s3haul.report.content import gather  # noqa: PLC0415 - same
 
     form = form or _form_of(output)

@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 def status(dest: flags.State, *, json: flags.Json = False) -> int:
     """Show the progress of a run, or how the last run ended."""
-    from s3haul.disk.lock import holder_of  # noqa: PLC0415 - help stays fast
+    from s3haul.disk.root import holder_of  # noqa: PLC0415 - help stays fast
     from s3haul.journal import Reader  # noqa: PLC0415 - same
     from s3haul.journal.database import existing_journal  # noqa: PLC0415 - same
 

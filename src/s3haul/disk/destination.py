@@ -2,7 +2,7 @@
 
 A file is written under a temporary name in `.s3haul/tmp`, then renamed to its final name. That directory is on the
 same file system, as rename needs, and cleaning it after a crash needs no walk of the tree. All paths are opened
-relative to directory descriptors (see `directories`). An error of one object is an `ObjectPathError`, every other
+relative to directory descriptors (see `tree`). An error of one object is an `ObjectPathError`, every other
 error a `DestinationError`.
 """
 
@@ -10,7 +10,9 @@ import contextlib
 import errno
 import os
 import sys
-from collections.abc import Collection, Sequence
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -23,14 +25,11 @@ from s3haul.disk.errors import (
     refuse_irregular,
     run_error,
 )
-from s3haul.disk.linux import reserve, sync_file_system
-from s3haul.disk.lock import take_lock
 from s3haul.disk.names import Names
 from s3haul.disk.probe import names_are_folded
-from s3haul.disk.root import SHARDS, open_private, open_root, refuse_unwritable
-from s3haul.disk.staging import Buffer, Staging, Temporary, write_all, write_at
+from s3haul.disk.root import SHARDS, open_private, open_root, refuse_unwritable, take_lock
+from s3haul.disk.staging import Buffer, Staging, Temporary, reserve, sync_file_system, write_all, write_at
 from s3haul.disk.tree import Tree, leaf_name
-from s3haul.disk.under_way import UnderWay
 from s3haul.errors import DestinationError
 from s3haul.models import SafePath
 
@@ -294,3 +293,25 @@ class Destination(Tree):
         if error.errno in {errno.EACCES, errno.EPERM}:
             refuse_unwritable(self.root, self._root_fd)
         return super()._path_error(error)
+
+
+class UnderWay:
+    """The disk operations that have begun and not ended: a mount that is gone may never answer, and nothing says so.
+
+    A context manager for any number of threads at once, one operation each. `clock` is in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._since: dict[int, float] = {}
+
+    def __enter__(self) -> None:
+        self._since[threading.get_ident()] = self._clock()
+
+    def __exit__(self, *_error: object) -> None:
+        del self._since[threading.get_ident()]
+
+    def longest(self) -> float:
+        """Seconds since the oldest of them has begun, 0 where there is none."""
+        since = min(list(self._since.values()), default=None)
+        return 0.0 if since is None else self._clock() - since

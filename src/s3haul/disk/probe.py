@@ -17,9 +17,8 @@ from pathlib import Path
 
 from s3haul.core.keypath import STATE_DIRECTORY
 from s3haul.disk.errors import MODES, SYNC, TIMES, FreeSpace, Limitations, name_of, run_error
-from s3haul.disk.linux import sync_file_system
-from s3haul.disk.lock import try_lock
-from s3haul.disk.root import check_root
+from s3haul.disk.root import check_root, try_lock
+from s3haul.disk.staging import sync_file_system
 from s3haul.disk.tree import Tree
 from s3haul.errors import DestinationError
 

@@ -1,9 +1,12 @@
-"""Opens the destination: which directories are allowed as root, and our own directories inside it.
+"""The root of the destination: which directories are allowed, our own directories inside it, and the lock of the run.
 
-Also removes what shards left there (`.s3haul/shards/NAME`).
+One run per destination: an advisory lock, which the kernel releases however the process ends, SIGKILL included. Also
+removes what shards left (`.s3haul/shards/NAME`).
 """
 
 import contextlib
+import errno
+import fcntl
 import os
 import pwd
 import shutil
@@ -12,11 +15,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from s3haul.core.keypath import STATE_DIRECTORY
-from s3haul.disk.errors import MODES, Limitations, run_error
-from s3haul.errors import DestinationError
+from s3haul.core.text import show
+from s3haul.disk.errors import MODES, Limitations, name_of, run_error
+from s3haul.errors import DestinationError, DestinationLockedError
 
 SHARDS = "shards"  # in `.s3haul`: a directory of temporary files for each of several runs at a time
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ_LOCK = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
 
 
 def open_root(root: Path, *, force: bool) -> tuple[Path, int]:
@@ -177,3 +184,72 @@ def sweep(root: Path, prefix: str) -> int:
         with contextlib.suppress(OSError):  # others are at work
             os.rmdir(SHARDS, dir_fd=state)
         return len(names)
+
+
+def take_lock(root: Path, state_fd: int, *, shared: bool = False) -> int:
+    """The descriptor that holds the lock until it is closed; a `shared` one keeps out only those that are not.
+
+    Raises `DestinationLockedError`, which names the process that holds it; `DestinationError` if the file system
+    does not support locks.
+    """
+    # flock, not fcntl: a lock of fcntl is lost as soon as this process closes any other descriptor of the file.
+    try:
+        fd = os.open("lock", _LOCK, 0o600, dir_fd=state_fd)
+    except OSError as error:
+        raise run_error(error, f"lock the destination {root}") from error
+    try:
+        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        if not shared:
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"process {os.getpid()} on {os.uname().nodename}".encode(), 0)
+    except OSError as error:
+        owner = os.pread(fd, 200, 0).decode("utf-8", "replace")
+        os.close(fd)
+        if error.errno in _NO_LOCKS:
+            raise _no_locks(root, error) from error
+        if error.errno != errno.EWOULDBLOCK:
+            raise run_error(error, f"lock the destination {root}") from error
+        raise DestinationLockedError(
+            f"another run uses {root}: {show(owner) or 'its process is unknown'}",
+            hint="wait until it ends, or stop it",
+            owner=owner,
+        ) from None
+    return fd
+
+
+def try_lock(root: Path, fd: int) -> None:
+    """Lock and unlock a file of our own. Raises `DestinationError` if the file system of `root` has no locks."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, fcntl.LOCK_UN)
+    except OSError as error:
+        if error.errno in _NO_LOCKS:
+            raise _no_locks(root, error) from error
+        raise run_error(error, f"lock the destination {root}") from error
+
+
+def _no_locks(root: Path, error: OSError) -> DestinationError:
+    return DestinationError(
+        f"cannot lock the destination {root}: the file system does not support locks ({name_of(error)})",
+        hint="choose a destination on a local disk, or mount this one with lock support (Lustre: -o flock)",
+    )
+
+
+def holder_of(root: Path) -> str | None:
+    """What the run that holds the lock wrote into the lock file ("" if nothing); None if no run holds it.
+
+    The only way to know is to try the lock. It is tried in shared mode, without waiting, and released at once.
+    """
+    try:
+        fd = os.open(root / STATE_DIRECTORY / "lock", _READ_LOCK)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return os.pread(fd, 200, 0).decode("utf-8", "replace")
+    except OSError:  # a file system without locks: no run can start there
+        return None
+    finally:
+        os.close(fd)
+    return None

@@ -1,16 +1,18 @@
 """Files that are being written: they have temporary names in `.s3haul/tmp` until `Destination` renames them.
 
-OSErrors are not translated here; `Destination` does that.
+With the system calls for it that Python does not offer: reserving space, and syncing one file system. OSErrors are not
+translated here; `Destination` does that.
 """
 
 import contextlib
+import ctypes
 import errno
 import itertools
 import os
 import re
 import secrets
 import stat
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from s3haul.disk.errors import TIMES, Limitations
@@ -23,6 +25,14 @@ _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NAME = re.compile(r"[0-9a-f]{8}-[0-9]+", re.ASCII)
 _BUFFERS = 1024  # IOV_MAX of Linux and macOS
 _LAST_SECOND = 253402300799.0  # of the year 9999, the last that Python's datetime supports
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_SYNCFS: Callable[[int], int] | None = getattr(_LIBC, "syncfs", None)
+# glibc's fallocate64 takes 64-bit offsets on every platform; musl has only fallocate, with 64-bit offsets too.
+_FALLOCATE = getattr(_LIBC, "fallocate64", None) or getattr(_LIBC, "fallocate", None)
+if _FALLOCATE is not None:
+    _FALLOCATE.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
+_KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE, linux/falloc.h
+_UNSUPPORTED = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EPERM})
 
 
 @dataclass(slots=True)
@@ -137,3 +147,35 @@ def write_at(fd: int, data: Buffer, offset: int) -> None:
 def _nanoseconds(mtime: float) -> int:
     """`mtime` rounded to microseconds and limited to the years 1970 to 9999; NaN becomes 1970."""
     return round(min(max(0.0, mtime), _LAST_SECOND) * 1e6) * 1000
+
+
+def sync_file_system(fd: int) -> None:
+    """Write everything in the page cache for the file system of `fd` to the disk.
+
+    syncfs(2) reports failed writes since Linux 5.8. Other systems use sync(2), which reports no errors.
+    """
+    if _SYNCFS is None:
+        os.sync()
+    elif _SYNCFS(fd) != 0:
+        raise _last_error()
+
+
+def reserve(fd: int, size: int) -> None:
+    """Reserve blocks for `size` bytes if the file system can. The length of the file does not change.
+
+    Not posix_fallocate: it sets the length, so the length would no longer show how much was written, and where the
+    file system does not support it, glibc writes to every block.
+    """
+    if _FALLOCATE is None or size <= 0:
+        return
+    while _FALLOCATE(fd, _KEEP_SIZE, 0, size) != 0:
+        error = _last_error()
+        if error.errno in _UNSUPPORTED:
+            return
+        if error.errno != errno.EINTR:
+            raise error
+
+
+def _last_error() -> OSError:
+    number = ctypes.get_errno()
+    return OSError(number, os.strerror(number))

@@ -10,9 +10,8 @@ wrong again, the object fails. If the object changes during the download, everyt
 import asyncio
 from collections.abc import Iterator
 
-from s3haul.core.block_map import BlockMap, BlockStream
 from s3haul.core.checksums import CRCS, Composite, Data
-from s3haul.core.ranges import RangePlan, costs_kms_call, plan_ranges
+from s3haul.core.ranges import BlockMap, BlockStream, RangePlan, costs_kms_call, plan_ranges
 from s3haul.core.retry import Action, Move
 from s3haul.core.segments import Expected, Wanted, expected
 from s3haul.disk import ObjectPathError

@@ -6,9 +6,8 @@ any order, so blocks are read back in order, mostly from the page cache, as soon
 
 from collections.abc import Awaitable, Callable
 
-from s3haul.core.block_map import BlockMap
 from s3haul.core.checksums import Data, Hasher, new_hasher
-from s3haul.core.ranges import RangePlan
+from s3haul.core.ranges import BlockMap, RangePlan
 
 # Passes the bytes from a first to an end (exclusive) to an update function, in a thread.
 Feed = Callable[[Callable[[Data], None], int, int], Awaitable[None]]

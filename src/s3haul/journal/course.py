@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from s3haul.core.timings import PrefixTime, Sample, SlowObject
-from s3haul.journal.kinds import storable
+from s3haul.journal.rows import storable
 
 SERIES_TABLES = (
     """CREATE TABLE samples (run INTEGER NOT NULL, start REAL NOT NULL, seconds REAL NOT NULL, bytes INTEGER NOT NULL,

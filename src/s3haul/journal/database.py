@@ -23,8 +23,7 @@ from s3haul.errors import JournalError
 from s3haul.journal import version2
 from s3haul.journal.course import SERIES_TABLES
 from s3haul.journal.errors import damaged, run_error, translated
-from s3haul.journal.kinds import ADD_CONTENT_TYPE, KINDS_TABLE
-from s3haul.journal.rows import ADD_METADATA, OBJECTS_TABLE, PARTS_TABLES
+from s3haul.journal.rows import ADD_CONTENT_TYPE, ADD_METADATA, KINDS_TABLE, OBJECTS_TABLE, PARTS_TABLES
 
 APPLICATION_ID = 0x73334861  # "s3Ha", as `file` shows it
 VERSION = 4  # 3 had no `series` and neither content types nor user metadata, 2 no kinds (`version2`), 1 no tables of objects that are here in part

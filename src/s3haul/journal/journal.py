@@ -15,7 +15,6 @@ from s3haul.errors import DestinationError
 from s3haul.journal.course import Course, statements
 from s3haul.journal.database import SourceIdentity, open_for_writing
 from s3haul.journal.errors import translated
-from s3haul.journal.kinds import PUT_KIND, KindNumbers
 from s3haul.journal.reader import KnownRow, Reader
 from s3haul.journal.rows import (
     DROP_BLOCKS,
@@ -25,8 +24,10 @@ from s3haul.journal.rows import (
     GONE_RAW,
     PUT,
     PUT_BLOCK,
+    PUT_KIND,
     PUT_PARTIAL,
     PUT_RAW,
+    KindNumbers,
     block_row,
     end_of_keys,
     key_bytes,

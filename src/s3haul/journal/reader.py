@@ -19,14 +19,18 @@ from s3haul.journal import version2
 from s3haul.journal.course import Course, read_course
 from s3haul.journal.database import SourceIdentity, is_empty, open_for_reading, source_of, version_of
 from s3haul.journal.errors import damaged, translated
-from s3haul.journal.kinds import KIND, LATEST_KINDS, REMEMBERED, NumberedKind, numbered
 from s3haul.journal.rows import (
     BLOCKS,
+    KIND,
+    LATEST_KINDS,
     PARTIALS,
+    REMEMBERED,
+    NumberedKind,
     Row,
     end_of_keys,
     is_sound,
     key_bytes,
+    numbered,
     path_of,
     to_block,
     to_outcome,

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from s3haul.journal.errors import damaged
-from s3haul.journal.kinds import KINDS_TABLE, PUT_KIND, KindNumbers
-from s3haul.journal.rows import OBJECTS_TABLE, PUT, gone, to_row, unpack
+from s3haul.journal.rows import KINDS_TABLE, OBJECTS_TABLE, PUT, PUT_KIND, KindNumbers, gone, to_row, unpack
 from s3haul.models import Checksum, ObjectRef, Outcome, State, Verdict
 
 COUNTS = """SELECT state, reason, verdict, count(*), sum(size), sum(fetched) FROM objects WHERE listed = 1
