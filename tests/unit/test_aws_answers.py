@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from s3haul.models import Checksum, ObjectMeta, Part, PartLayout
-from s3haul.s3 import responses
+from s3haul.s3 import documents, responses
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ from s3haul.s3 import responses
     ],
 )
 def test_every_checksum_header_is_reported_with_its_type(headers, expected):
-    assert responses.checksums(headers) == expected
+    assert responses.object_meta(200, headers).checksums == expected
 
 
 def test_the_headers_of_a_kms_object_are_all_kept():
@@ -144,7 +144,7 @@ def attributes(*parts: tuple[int, int], size: int, algorithm: str = "SHA256") ->
 def test_parts_of_several_pages_make_one_layout():
     pages = [attributes((1, 5), (2, 6), size=14), attributes((3, 3), size=14)]
     parts = (Part(1, 0, 5, "d1"), Part(2, 5, 6, "d2"), Part(3, 11, 3, "d3"))
-    assert responses.part_layout(pages) == PartLayout("SHA256", parts)
+    assert documents.part_layout(pages) == PartLayout("SHA256", parts)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_parts_of_several_pages_make_one_layout():
     ],
 )
 def test_parts_that_do_not_cover_the_object_give_no_layout(pages):
-    assert responses.part_layout(pages) is None
+    assert documents.part_layout(pages) is None
 
 
 def test_what_the_owner_stored_with_an_object_is_kept_by_its_name():

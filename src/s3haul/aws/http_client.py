@@ -82,8 +82,8 @@ class CurlHttpClient:
     def _send(self, request: Any) -> AWSResponse:
         import pycurl  # noqa: PLC0415 - as above
 
-        from s3haul.s3.headers import ViolationError, parse_head  # noqa: PLC0415
         from s3haul.s3.libcurl import curl_fault  # noqa: PLC0415
+        from s3haul.s3.responses import ViolationError, parse_head  # noqa: PLC0415
 
         handle, lines, body = self._handle, list[bytes](), bytearray()
 

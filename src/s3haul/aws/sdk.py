@@ -19,9 +19,9 @@ from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import ListPage, ObjectMeta, PartLayout, VersionPage
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.s3 import responses
+from s3haul.s3.documents import ATTRIBUTES, PARTS_PER_PAGE, read_layout
 from s3haul.s3.endpoint import CONNECT_TIMEOUT, FetchCredentials
 from s3haul.s3.faults import refuses_a_header
-from s3haul.s3.responses import ATTRIBUTES, PARTS_PER_PAGE, read_layout
 from s3haul.store.protocol import Consume, GetRequest, OnData, SmallObjectWork
 from s3haul.threads import in_thread
 

@@ -1,4 +1,5 @@
-"""Parses the XML documents of S3: errors and pages of object attributes. Detects pages of proxies and web filters. Pure.
+"""Parses the XML documents of S3: errors, and object attributes with the parts that they name. Detects pages of proxies
+and web filters. Sends nothing.
 
 The server may be hostile: only UTF-8 is accepted, and no DOCTYPE, so there are no entities. The caller limits the
 size. Invalid documents raise ValueError. Elements: S3 API reference, 2006-03-01.
@@ -6,11 +7,13 @@ size. Invalid documents raise ValueError. Elements: S3 API reference, 2006-03-01
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from s3haul.errors import Fault, FaultKind
+from s3haul.core.checksums import MAX_PARTS
+from s3haul.errors import Fault, FaultKind, StoreError
+from s3haul.models import Part, PartLayout
 
 _IN_BETWEEN = frozenset({407, 511})  # proxy and network authentication required
 _LATER = frozenset({408, 425, 429})
@@ -21,6 +24,12 @@ _TITLE = re.compile(rb"<(title|h1)\b[^>]*>(.*?)</\1", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
 _LONGEST_TITLE = 100  # characters
 _SEARCHED = 16 << 10  # bytes
+PARTS_PER_PAGE = 1000
+ATTRIBUTES = ("Checksum", "ObjectParts", "ObjectSize")
+_NOT_ABOUT_PARTS = frozenset({"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "RequestTimeout"})
+_NO_LAYOUT = frozenset({"AccessDenied", "NotImplemented", "MethodNotAllowed"})
+# Fetches the page after this part number (None: the first page), in the form that botocore returns.
+AskPage = Callable[[int | None], Awaitable[Mapping[str, Any]]]
 
 
 class Document:
@@ -71,7 +80,7 @@ def error(document: Document) -> Mapping[str, str]:
 
 
 def attributes(document: Document) -> Mapping[str, Any]:
-    """One GetObjectAttributes response in the same form as botocore's, which `responses` reads."""
+    """One GetObjectAttributes response in the same form as botocore's, for `part_layout`."""
     space, root = document.space, document.root
     found: dict[str, Any] = {}
     if size := document.text("ObjectSize"):
@@ -139,3 +148,51 @@ def _title(body: bytes) -> str:
     text = found[2] if found else b"" if _START.match(body) else body[:_SEARCHED]
     plain = html.unescape(_TAG.sub(" ", text.decode("utf-8", "replace")))
     return " ".join(plain.split())[:_LONGEST_TITLE]
+
+
+def part_layout(pages: list[Mapping[str, Any]]) -> PartLayout | None:
+    """The parts on all pages of GetObjectAttributes; None if they do not cover the whole object."""
+    if not pages:
+        return None
+    algorithm = _algorithm(pages[0].get("Checksum", {}))
+    parts: list[Part] = []
+    start = 0
+    for row in (row for page in pages for row in page.get("ObjectParts", {}).get("Parts", ())):
+        size = row.get("Size", 0)
+        parts.append(Part(row.get("PartNumber", 0), start, size, row.get("Checksum" + algorithm, "")))
+        start += size
+    numbered = [part.number for part in parts] == list(range(1, len(parts) + 1))
+    if not algorithm or not parts or not numbered or start != pages[0].get("ObjectSize", start):
+        return None
+    return PartLayout(algorithm, tuple(parts))
+
+
+def _algorithm(checksum: Mapping[str, Any]) -> str:
+    named = (name.removeprefix("Checksum") for name in checksum if name.startswith("Checksum"))
+    return next((name for name in named if name != "Type"), "")
+
+
+async def read_layout(ask: AskPage) -> PartLayout | None:
+    """Fetch all pages. None if the server does not support them, or permission is missing. Raises `StoreError`."""
+    pages: list[Mapping[str, Any]] = []
+    marker: int | None = None
+    while True:
+        try:
+            page = await ask(marker)
+        except StoreError as error:
+            if _means_no_layout(error.fault):
+                return None
+            raise
+        pages.append(page)
+        parts = page.get("ObjectParts", {})
+        following = parts.get("NextPartNumberMarker")
+        # A marker that does not increase would make this loop endless.
+        advances = following is not None and (marker or 0) < following <= MAX_PARTS
+        if not parts.get("IsTruncated") or not advances:
+            return part_layout(pages)
+        marker = following
+
+
+def _means_no_layout(fault: Fault) -> bool:
+    refused = fault.code in _NO_LAYOUT or (fault.status == 400 and fault.code not in _NOT_ABOUT_PARTS)
+    return fault.kind is FaultKind.HTTP and refused

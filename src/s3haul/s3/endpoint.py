@@ -1,4 +1,4 @@
-"""The address that requests are sent to, the credentials and the clock that sign them, and limits of both transports.
+"""What a request is addressed to and signed with: endpoint, credentials, clock; and limits of both transports.
 Opens no connection.
 
 `aws.transport` gets the URL of the bucket from botocore's endpoint rules; this module parses it.
@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from s3haul import __version__
+from s3haul.core.sigv4 import Signer
 from s3haul.errors import Fault, FaultKind
 
 _PORTS = {"https": 443, "http": 80}
@@ -21,6 +23,8 @@ TOLERABLE_SKEW = 60.0
 _CODES = frozenset(
     {"RequestTimeTooSkewed", "SignatureDoesNotMatch", "InvalidSignatureException", "RequestExpired", "403"}
 )
+# An empty value prevents libcurl from sending a default header of that name.
+_UNSIGNED = (("accept-encoding", "identity"), ("user-agent", f"s3haul/{__version__}"), ("accept", ""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,3 +107,25 @@ class ServerClock:
             return False
         self._offset = fault.skew
         return True
+
+
+class SigningKeys:
+    """Caches the signer of the current credentials, and replaces it when they change. For one thread."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._keys: Credentials | None = None
+        self._signer: Signer | None = None
+
+    def signer(self, keys: Credentials) -> Signer:
+        if self._signer is None or (keys is not self._keys and keys != self._keys):
+            self._signer = Signer(
+                region=self._endpoint.region,
+                authority=self._endpoint.authority,
+                access_key=keys.access_key,
+                secret_key=keys.secret_key,
+                token=keys.token,
+                unsigned=_UNSIGNED,
+            )
+        self._keys = keys
+        return self._signer

@@ -11,7 +11,7 @@ import pycurl
 from s3haul.errors import Fault, FaultKind
 from s3haul.s3.endpoint import CONNECT_TIMEOUT
 from s3haul.s3.faults import NO_ADDRESS, out_of_descriptors
-from s3haul.store.protocol import OnTiming, RequestTiming
+from s3haul.store.protocol import OnTiming
 
 # A connection that was idle for longer is not reused. Servers close idle connections after about this time, and a
 # request that meets the close fails.
@@ -88,15 +88,6 @@ class Network:
     stall_timeout: float = 60.0
     minimum_rate: int = 1024
     on_timing: OnTiming | None = None
-
-
-def timing_of(handle: pycurl.Curl) -> RequestTiming:
-    """Of the request that the handle has just ended."""
-    sent = handle.getinfo(pycurl.PRETRANSFER_TIME)
-    connected = sent if handle.getinfo(pycurl.NUM_CONNECTS) else None
-    first = max(0.0, handle.getinfo(pycurl.STARTTRANSFER_TIME) - sent)
-    total, status = handle.getinfo(pycurl.TOTAL_TIME), handle.getinfo(pycurl.RESPONSE_CODE)
-    return RequestTiming(connected, first, total, status)
 
 
 def new_handle(network: Network) -> pycurl.Curl:

@@ -1,25 +1,25 @@
-"""Converts headers and parsed bodies of S3 responses to the records of `models`. Sends nothing.
+"""Parses and checks the headers of responses, and converts them, and what botocore parses, to the records of `models`.
+Sends nothing.
 
-Checksums are read from the raw headers, because the SDK knows only five of the ten algorithms. Sources: S3 service
-model 2006-03-01 and recorded responses.
+libcurl finds the end of the body. This module refuses a response whose length is ambiguous (both Content-Length and
+Transfer-Encoding: RFC 9112, section 6.3), and one that has an important header twice with different values. Checksums
+are read from the raw headers, because the SDK knows only five of the ten algorithms. Sources: S3 service model
+2006-03-01 and recorded responses.
 """
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from s3haul.core.checksums import MAX_PARTS
-from s3haul.errors import Fault, FaultKind, StoreError
+from s3haul.errors import Fault, FaultKind
 from s3haul.models import (
     Checksum,
     ListPage,
     ObjectMeta,
     ObjectRef,
-    Part,
-    PartLayout,
     UnusableEntry,
     VersionEntry,
     VersionPage,
@@ -31,17 +31,48 @@ MOST_METADATA = 8192  # characters that are kept of one object; S3 takes 2 KB
 _PREFIX = "x-amz-checksum-"
 # The last one is a parameter of uploads that some servers send back.
 _NO_CHECKSUM = frozenset({_PREFIX + "type", _PREFIX + "mode", _PREFIX + "algorithm"})
-_METADATA = "x-amz-meta-"
+_METADATA = "x-amz-meta-"  # the owner's own, which nothing depends on: of two the first counts
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCII)
 _MOST_DIGITS = 19  # of a number that fits into 64 bits
 _COMPOSITE = re.compile(r".+-\d+", re.ASCII)
 _LIST_MEMBERS = frozenset({"Name", "KeyCount", "MaxKeys", "IsTruncated", "Contents", "CommonPrefixes"})
-PARTS_PER_PAGE = 1000
-ATTRIBUTES = ("Checksum", "ObjectParts", "ObjectSize")
-_NOT_ABOUT_PARTS = frozenset({"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "RequestTimeout"})
-_NO_LAYOUT = frozenset({"AccessDenied", "NotImplemented", "MethodNotAllowed"})
-# Fetches the page after this part number (None: the first page), in the form that botocore returns.
-AskPage = Callable[[int | None], Awaitable[Mapping[str, Any]]]
+_PLAIN = frozenset(
+    {
+        "content-length",
+        "content-range",
+        "content-type",
+        "date",
+        "etag",
+        "last-modified",
+        "location",
+        "retry-after",
+        "transfer-encoding",
+    }
+)
+_UNREAD = "x-amz-id-2"
+_MAY_DIFFER = frozenset({"date", "content-type"})
+# Headers that usually have the same value for many objects.
+_REPEATED = frozenset(
+    {
+        "content-type",
+        "date",
+        "x-amz-checksum-type",
+        "x-amz-server-side-encryption",
+        "x-amz-server-side-encryption-aws-kms-key-id",
+        "x-amz-server-side-encryption-bucket-key-enabled",
+        "x-amz-storage-class",
+    }
+)
+_UNREAD_REPEATED = frozenset({b"Accept-Ranges", b"Connection", b"Server"})
+_MOST_SPELLINGS = 1024
+_MOST_LINES = 1024
+_LONGEST_LINE = 512
+# Two caches, because parsing headers is a large part of the cost of a small object. Both are bounded, because the
+# server chooses the contents.
+# From the name of a header as sent to its lower-case name; "" for one that nobody reads.
+_spellings: dict[bytes, str] = {}
+# From a whole line to name and value, for lines that are likely to repeat. Emptied when full.
+_lines: dict[bytes, tuple[str, str]] = {}
 
 
 def object_meta(status: int, headers: Mapping[str, str], *, dated: bool = True) -> ObjectMeta:
@@ -76,11 +107,6 @@ def object_meta(status: int, headers: Mapping[str, str], *, dated: bool = True) 
     )
 
 
-def checksums(headers: Mapping[str, str]) -> tuple[Checksum, ...]:
-    """All checksum headers. If the server sends no type, "-N" at the end of the value means COMPOSITE."""
-    return _checksums(headers, _names(tuple(headers)))
-
-
 class _Names(NamedTuple):
     """Which of some headers hold a checksum, and of which algorithm; and which hold user metadata."""
 
@@ -97,6 +123,7 @@ def _names(headers: tuple[str, ...]) -> _Names:
 
 
 def _checksums(headers: Mapping[str, str], names: _Names) -> tuple[Checksum, ...]:
+    """All checksum headers. If the server sends no type, "-N" at the end of the value means COMPOSITE."""
     kind = headers.get(_PREFIX + "type", "")
     return tuple([_checksum(algorithm, headers[name], kind) for name, algorithm in names.checksums])
 
@@ -179,28 +206,6 @@ def _entry(key: str, one: Mapping[str, Any]) -> ObjectRef:
     )
 
 
-def part_layout(pages: list[Mapping[str, Any]]) -> PartLayout | None:
-    """The parts on all pages of GetObjectAttributes; None if they do not cover the whole object."""
-    if not pages:
-        return None
-    algorithm = _algorithm(pages[0].get("Checksum", {}))
-    parts: list[Part] = []
-    start = 0
-    for row in (row for page in pages for row in page.get("ObjectParts", {}).get("Parts", ())):
-        size = row.get("Size", 0)
-        parts.append(Part(row.get("PartNumber", 0), start, size, row.get("Checksum" + algorithm, "")))
-        start += size
-    numbered = [part.number for part in parts] == list(range(1, len(parts) + 1))
-    if not algorithm or not parts or not numbered or start != pages[0].get("ObjectSize", start):
-        return None
-    return PartLayout(algorithm, tuple(parts))
-
-
-def _algorithm(checksum: Mapping[str, Any]) -> str:
-    named = (name.removeprefix("Checksum") for name in checksum if name.startswith("Checksum"))
-    return next((name for name in named if name != "Type"), "")
-
-
 def _epoch(moment: datetime | None) -> float:
     return moment.timestamp() if moment else 0.0
 
@@ -211,27 +216,85 @@ def _number(text: str | None) -> int | None:
     return int(text)
 
 
-async def read_layout(ask: AskPage) -> PartLayout | None:
-    """Fetch all pages. None if the server does not support them, or permission is missing. Raises `StoreError`."""
-    pages: list[Mapping[str, Any]] = []
-    marker: int | None = None
-    while True:
+class ViolationError(Exception):
+    """The response violates HTTP in a way that could cause errors; the message says how."""
+
+    @property
+    def fault(self) -> Fault:
+        return Fault(FaultKind.PROTOCOL, f"invalid HTTP response: {self}")
+
+
+def parse_head(lines: Sequence[bytes]) -> tuple[int, dict[str, str]]:
+    """Status and headers (names in lower case) of the final response in `lines`.
+
+    `lines` are all header lines from libcurl: interim (1xx) responses come before the final one, trailers after its
+    blank line. Raises `ViolationError`.
+    """
+    start, status = 0, 0
+    while start < len(lines):
+        status = _status(lines[start])
         try:
-            page = await ask(marker)
-        except StoreError as error:
-            if _means_no_layout(error.fault):
-                return None
-            raise
-        pages.append(page)
-        parts = page.get("ObjectParts", {})
-        following = parts.get("NextPartNumberMarker")
-        # A marker that does not increase would make this loop endless.
-        advances = following is not None and (marker or 0) < following <= MAX_PARTS
-        if not parts.get("IsTruncated") or not advances:
-            return part_layout(pages)
-        marker = following
+            end = lines.index(b"\r\n", start)
+        except ValueError:
+            raise ViolationError("the headers have no end") from None
+        if status >= 200:
+            return status, _kept(lines[start + 1 : end])
+        start = end + 1
+    raise ViolationError("no status line")
 
 
-def _means_no_layout(fault: Fault) -> bool:
-    refused = fault.code in _NO_LAYOUT or (fault.status == 400 and fault.code not in _NOT_ABOUT_PARTS)
-    return fault.kind is FaultKind.HTTP and refused
+@lru_cache(maxsize=64)
+def _status(line: bytes) -> int:
+    parts = line.split(None, 2)
+    if len(parts) < 2 or not parts[0].startswith(b"HTTP/") or not parts[1].isdigit():
+        raise ViolationError("no status line")
+    return int(parts[1])
+
+
+def _kept(lines: Sequence[bytes]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, text = _lines.get(line) or _read(line)
+        if name and headers.setdefault(name, text) != text and not _may_differ(name):
+            raise ViolationError(f"two different {name} headers")
+    if "transfer-encoding" in headers:
+        _check_coding(headers)
+    return headers
+
+
+def _may_differ(name: str) -> bool:
+    return name in _MAY_DIFFER or name.startswith(_METADATA)
+
+
+def _read(line: bytes) -> tuple[str, str]:
+    """The lower-case name of a header and its value; name "" for one that nobody reads."""
+    sent, colon, value = line.partition(b":")
+    name = _spellings.get(sent)
+    if name is None:
+        name = _kept_name(sent, colon)
+    read = (name, value.strip().decode("utf-8", "replace") if name else "")
+    if (name in _REPEATED or sent in _UNREAD_REPEATED) and len(line) <= _LONGEST_LINE:
+        if len(_lines) >= _MOST_LINES:
+            _lines.clear()
+        _lines[line] = read
+    return read
+
+
+def _kept_name(sent: bytes, colon: bytes) -> str:
+    """The lower-case name of a header; "" for one that nobody reads."""
+    if not colon or sent[:1] in {b" ", b"\t"}:
+        raise ViolationError("a line is not a header")
+    name = sent.decode("latin-1").lower()
+    wanted = name in _PLAIN or (name.startswith("x-amz-") and not name.startswith(_UNREAD))
+    kept = name if wanted else ""
+    if len(_spellings) < _MOST_SPELLINGS:
+        _spellings[sent] = kept
+    return kept
+
+
+def _check_coding(headers: dict[str, str]) -> None:
+    coding = headers["transfer-encoding"]
+    if "content-length" in headers:
+        raise ViolationError("both Content-Length and Transfer-Encoding")
+    if coding.lower() != "chunked":
+        raise ViolationError(f"unsupported Transfer-Encoding {coding[:40]!r}")

@@ -4,19 +4,16 @@ An object needs no coroutine, no future and no call into the loop, so it costs m
 retried here: an object whose request fails goes back to the caller together with the reason.
 """
 
-from collections.abc import Callable
-
 import pycurl
 
 from s3haul.core.retry import is_of_run
-from s3haul.core.sigv4 import Shape
-from s3haul.errors import Fault, StoreError
+from s3haul.core.sigv4 import Shape, encode_path
+from s3haul.errors import Fault
 from s3haul.models import ObjectRef
-from s3haul.s3.client import RequestClient, SigningKeys
-from s3haul.s3.exchange import Response, is_refusal
-from s3haul.s3.headers import ViolationError, parse_head
+from s3haul.s3.client import RequestClient, Response, is_refusal
+from s3haul.s3.endpoint import SigningKeys
 from s3haul.s3.libcurl import curl_fault
-from s3haul.s3.responses import object_meta
+from s3haul.s3.responses import ViolationError, object_meta, parse_head
 from s3haul.s3.transfers import TransferThread
 from s3haul.store.protocol import LARGEST_IN_MEMORY, SmallObjectWork
 
@@ -57,15 +54,12 @@ class _SmallExchange:
 class SmallObjectThread:
     """Implements `store.SmallObjects`. The constructor starts the thread."""
 
-    def __init__(
-        self, client: RequestClient, shape: Shape, path_of: Callable[[str], str], work: SmallObjectWork
-    ) -> None:
+    def __init__(self, client: RequestClient, shape: Shape, work: SmallObjectWork) -> None:
         self.spare: list[_SmallExchange] = []
         self._client = client
         self._shape = shape
-        self._path_of = path_of
         self._work = work
-        self._origin = client.endpoint.origin
+        self._origin, self._base = client.endpoint.origin, client.endpoint.base
         self._signing = SigningKeys(client.endpoint)
         self._timings = client.timings
         self._thread = TransferThread(
@@ -91,9 +85,9 @@ class SmallObjectThread:
                 work.refused(ref, None)  # the general path waits for valid credentials
                 continue
             try:
-                path = self._path_of(ref.key)
+                path = f"{self._base}/{encode_path(ref.key)}"
                 headers = self._signing.signer(keys).headers(self._shape, path, "", (ref.etag,), clock.now())
-            except (StoreError, ValueError):
+            except ValueError:
                 work.refused(ref, None)
                 continue
             exchange = self.spare.pop() if self.spare else _SmallExchange(self)

@@ -16,14 +16,12 @@ from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import ListPage, ObjectMeta, PartLayout, VersionPage
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.s3 import documents, list_pages, responses
-from s3haul.s3.client import Request, RequestClient
-from s3haul.s3.documents import interception
+from s3haul.s3.client import Request, RequestClient, Response
+from s3haul.s3.documents import ATTRIBUTES, PARTS_PER_PAGE, interception, read_layout
 from s3haul.s3.endpoint import SPARE_CONNECTIONS, Endpoint, FetchCredentials
-from s3haul.s3.exchange import Response
 from s3haul.s3.faults import refuses_a_header, service_fault
 from s3haul.s3.libcurl import Network
 from s3haul.s3.list_pages import version_page
-from s3haul.s3.responses import ATTRIBUTES, PARTS_PER_PAGE, read_layout
 from s3haul.s3.small_object_thread import SmallObjectThread
 from s3haul.store.protocol import Chunk, Consume, GetRequest, OnData, SmallObjectWork
 
@@ -153,7 +151,7 @@ class CurlStore:
         return await read_layout(page)
 
     def small_objects(self, work: SmallObjectWork) -> SmallObjectThread | None:
-        return SmallObjectThread(self._client, self._matching_get, self._path, work)
+        return SmallObjectThread(self._client, self._matching_get, work)
 
     @property
     def timings(self) -> Timings:

@@ -17,7 +17,8 @@ from typing import Protocol
 import pycurl
 
 from s3haul.core.timings import Timings
-from s3haul.s3.libcurl import Network, new_handle, timing_of
+from s3haul.s3.libcurl import Network, new_handle
+from s3haul.store.protocol import RequestTiming
 
 _LONGEST_WAIT = 60.0  # seconds; submissions and timers end it
 _TIMED = 8  # one response in so many has its first byte timed
@@ -196,7 +197,7 @@ class TransferThread:
         sampled, listener = self._answered % _TIMED == 0, self._network.on_timing
         self._answered += 1
         if sampled or listener is not None:
-            timing = timing_of(handle)
+            timing = _timing_of(handle)
             if sampled:
                 self._timings.first_byte(timing.first_byte)
             if listener is not None:
@@ -233,3 +234,12 @@ def _ready(events: int) -> int:
     readable = events & ~select.POLLOUT
     writable = events & select.POLLOUT
     return (pycurl.CSELECT_IN if readable else 0) | (pycurl.CSELECT_OUT if writable else 0)
+
+
+def _timing_of(handle: pycurl.Curl) -> RequestTiming:
+    """Of the request that the handle has just ended."""
+    sent = handle.getinfo(pycurl.PRETRANSFER_TIME)
+    connected = sent if handle.getinfo(pycurl.NUM_CONNECTS) else None
+    first = max(0.0, handle.getinfo(pycurl.STARTTRANSFER_TIME) - sent)
+    total, status = handle.getinfo(pycurl.TOTAL_TIME), handle.getinfo(pycurl.RESPONSE_CODE)
+    return RequestTiming(connected, first, total, status)
