@@ -17,14 +17,15 @@ from pathlib import Path
 
 from s3haul.cli.app import run as command
 from s3haul.core.keypath import safe_path
-from s3haul.disk import Destination
-from s3haul.engine.verification import (
+from s3haul.core.verification import (
     check_complete,
-    check_for,
     check_whole,
     demand_encryption,
+    prove,
+    verifier_for,
     wanted_checksum,
 )
+from s3haul.disk import Destination
 from s3haul.errors import Fault
 from s3haul.models import ObjectMeta, ObjectRef
 from s3haul.options import SourceOptions, TransferOptions
@@ -72,11 +73,13 @@ class Work:
         if self._stage:
             check_whole(ref, meta)
             demand_encryption(meta, self._options)
-            check = check_for(wanted_checksum(meta, ref.size, self._options), ref.size, None, self._options)
+            verifier = verifier_for(
+                wanted_checksum(meta, ref.size, self._options), ref.size, None, self._options
+            )
             check_complete(ref.size - sum(map(len, body)))
             for chunk in body:
-                check.update(chunk)
-            check.prove()
+                verifier.update(chunk)
+            prove(verifier)
         if self._stage > 1:
             self._destination.write_file(safe_path(ref.key), body, ref.last_modified)
         self._running -= 1

@@ -22,7 +22,7 @@ from pathlib import Path
 from contract.memory import MemoryStore, stored
 from s3haul.core.stats import Stats
 from s3haul.disk import Destination
-from s3haul.engine import signals
+from s3haul.engine import interruption
 from s3haul.engine.run import Job, haul
 from s3haul.journal import SourceIdentity
 from s3haul.options import SourceOptions, TransferOptions

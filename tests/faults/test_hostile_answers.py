@@ -26,10 +26,10 @@ from s3haul.core.listing_validator import ListingValidator
 from s3haul.core.retry import RetryLimits
 from s3haul.disk import Destination
 from s3haul.engine.context import Context
-from s3haul.engine.decision import Decision, Target
 from s3haul.engine.large_limiter import LargeTransferLimiter
 from s3haul.engine.object import transfer
 from s3haul.engine.small_objects import SmallObjectFetcher, is_plain
+from s3haul.engine.target import Decision, Target
 from s3haul.errors import S3HaulError, StoreError
 from s3haul.models import ObjectRef, State, Verdict
 from s3haul.options import LimitOptions, RangeOptions, SourceOptions, TransferOptions
@@ -174,7 +174,7 @@ class Bench:
 
             async def see_through(returned: Target) -> None:
                 await self.checked(returned.ref.key, self.whole)
-                fetcher.ended(returned.ref.key)
+                fetcher.finished(returned.ref.key)
                 fetcher.wake()
 
             fetcher = SmallObjectFetcher(

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3haul.core.checksums import decide, new_hasher, text_of
-from s3haul.core.segments import WholeVerifier, composite_verifier
+from s3haul.core.verification import WholeVerifier, composite_verifier
 from s3haul.models import Checksum
 
 CRCS = ["CRC32", "CRC32C", "CRC64NVME"]

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.stored import digest
-from s3haul.core.ranges import MOST_BLOCKS, REQUESTS, BlockMap, BlockStream, plan_ranges
+from s3haul.core.ranges import MOST_BLOCKS, REQUESTS, plan_ranges
+from s3haul.engine.blocks import BlockMap, BlockStream
 from s3haul.options import RangeOptions
 
 TERABYTE = 10**12

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from journals import CRC, nothing
-from s3haul.core.timings import PrefixTime, Sample, SlowObject
+from s3haul.core.stats import PrefixTime, Sample, SlowObject
 from s3haul.journal import Journal, SourceIdentity
 from s3haul.journal.course import Course
 from s3haul.models import Checksum, ObjectRef, Outcome, State, Verdict

@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 import pytest
 
 from report.destinations import HOSTILE, course, destination, mixed, outcome
+from s3haul.core.stats import Sample
 from s3haul.core.text import show
-from s3haul.core.timings import Sample
 from s3haul.journal.course import Course
 from s3haul.models import State
 from s3haul.report import page

@@ -7,8 +7,8 @@ import pytest
 from s3haul.cli.dry_run import prices
 from s3haul.core.costs import Prices, costs
 from s3haul.demo.content import Generated
-from s3haul.engine.budget import Budget
-from s3haul.engine.decision import Decision, Target
+from s3haul.engine.interruption import Budget
+from s3haul.engine.target import Decision, Target
 from s3haul.errors import LimitReachedError
 from s3haul.models import Block, ObjectRef, Partial, SafePath
 from s3haul.options import TransferOptions

@@ -15,7 +15,7 @@ from s3haul.core.checksums import (
     new_hasher,
     text_of,
 )
-from s3haul.core.segments import SegmentVerifier, WholeVerifier, composite_verifier
+from s3haul.core.verification import SegmentVerifier, WholeVerifier, composite_verifier
 from s3haul.models import Checksum
 
 CHECK = b"123456789"

@@ -14,10 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from folding_disks import mounted_folding_disk  # noqa: F401 - a fixture
-from s3haul.core.folding import fold
 from s3haul.core.keypath import key_of, safe_path
 from s3haul.disk import Destination
-from s3haul.disk.names import FILE_NAME, Names
+from s3haul.disk.names import FILE_NAME, Names, fold
 from s3haul.errors import DestinationError
 
 KEYS = [

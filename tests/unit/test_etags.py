@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3haul.engine.verification import check_range, check_whole
+from s3haul.core.verification import check_range, check_whole
 from s3haul.errors import StoreError
 from s3haul.models import ObjectRef, same_etag
 from s3haul.s3.responses import object_meta

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from journals import open_journal
-from s3haul.core.timings import PrefixTime, Sample, SlowObject
+from s3haul.core.stats import PrefixTime, Sample, SlowObject
 from s3haul.journal import Reader
 from s3haul.journal.course import Course
 

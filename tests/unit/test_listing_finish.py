@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 from journals import done, failed
-from s3haul.engine.outcomes import finish
+from s3haul.engine.target import finish
 from s3haul.events import Finished
 
 

@@ -1,6 +1,6 @@
 """The course of a run: bounded, and nothing of it is lost when samples become one."""
 
-from s3haul.core.timings import (
+from s3haul.core.stats import (
     EVERY,
     MOST,
     OTHER_PREFIXES,
@@ -54,7 +54,7 @@ def test_of_joined_samples_the_highest_limit_and_first_byte_time_stand():
 def test_the_slowest_objects_are_kept_and_only_these():
     timings = Timings()
     for number in range(1000):
-        timings.ended(f"key-{number}", number, float(number * 7919 % 1000))
+        timings.add_object(f"key-{number}", number, float(number * 7919 % 1000))
     slowest = timings.slowest()
     assert [slow.seconds for slow in slowest] == [float(999 - number) for number in range(SLOWEST)]
     assert slowest[0].size * 7919 % 1000 == 999
@@ -63,7 +63,7 @@ def test_the_slowest_objects_are_kept_and_only_these():
 def test_prefixes_are_counted_by_a_sample_and_beyond_a_number_together():
     timings = Timings()
     for number in range(EVERY * (PREFIXES + 10)):
-        timings.ended(f"p{number // EVERY}/k", 5, 0.5)
+        timings.add_object(f"p{number // EVERY}/k", 5, 0.5)
     prefixes = {each.prefix: each for each in timings.prefixes()}
     assert len(prefixes) == PREFIXES + 1
     assert prefixes["p3/"][1:] == (1, 5, 0.5)

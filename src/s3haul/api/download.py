@@ -14,9 +14,8 @@ from s3haul.aws.session import OpenStore, checked_settings, open_store
 from s3haul.core.stats import Stats
 from s3haul.disk import Destination
 from s3haul.engine.context import ObjectSource, read_context
-from s3haul.engine.object_sources import ListedObjects
+from s3haul.engine.object_sources import ListedObjects, StoredReport
 from s3haul.engine.run import Job, haul
-from s3haul.engine.stored_report import StoredReport
 from s3haul.engine.version_source import VersionStore
 from s3haul.errors import DestinationError, UsageError
 from s3haul.events import CredentialsRenewed, Emit, Event, Retrying, Warned, ignore

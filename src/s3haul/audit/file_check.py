@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from s3haul.core.checksums import Composite, FullObject, Unverifiable, decide
 from s3haul.core.keypath import key_of, stored_path
-from s3haul.core.segments import SegmentVerifier, WholeVerifier, composite_verifier
+from s3haul.core.verification import Verifier, WholeVerifier, composite_verifier
 from s3haul.disk import ObjectPathError, Tree
 from s3haul.models import Checksum, Outcome, SafePath
 
@@ -96,7 +96,7 @@ def _check_bytes(
     tree: Tree, path: SafePath, outcome: Outcome, add_bytes: Callable[[int], None]
 ) -> Grade | Finding:
     grade = Grade.VERIFIED
-    verifier: WholeVerifier | SegmentVerifier | None = _stored_verifier(outcome)
+    verifier: Verifier | None = _stored_verifier(outcome)
     if verifier is None:
         grade, verifier = Grade.UNCHANGED, _received_verifier(outcome)
     if verifier is None:
@@ -116,7 +116,7 @@ def _check_bytes(
     return _finding(outcome, "wrong-checksum", detail)
 
 
-def _stored_verifier(outcome: Outcome) -> WholeVerifier | SegmentVerifier | None:
+def _stored_verifier(outcome: Outcome) -> Verifier | None:
     """A verifier of the checksum that S3 stores; None if that cannot be computed from the file."""
     if outcome.checksum is None:
         return None

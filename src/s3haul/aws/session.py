@@ -23,7 +23,7 @@ from s3haul.aws.endpoints import authorities
 from s3haul.aws.faults import settings_errors
 from s3haul.aws.source_credentials import SourceCredentials, load_source
 from s3haul.aws.sts import AskMfa, Assume, RoleChain
-from s3haul.core.timings import Timings
+from s3haul.core.stats import Timings
 from s3haul.errors import CredentialsError
 from s3haul.events import Emit
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions

@@ -27,9 +27,9 @@ from s3haul.core.stats import Stats
 from s3haul.core.text import human_bytes, human_count, human_duration, show
 from s3haul.disk import check_root, free_space_for
 from s3haul.engine.context import read_context
-from s3haul.engine.decision import natural_path
 from s3haul.engine.dry_run import Done, Estimate, Fetched, done_of
 from s3haul.engine.dry_run import preview as fetched_objects
+from s3haul.engine.target import natural_path
 from s3haul.engine.tasks import run_loop
 from s3haul.errors import DestinationError
 from s3haul.events import Emit, Warned

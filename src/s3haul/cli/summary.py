@@ -77,7 +77,7 @@ class Summary:
         if stats.kept_partials:
             objects = human_count(stats.kept_partials, "object")
             yield f"  kept      {human_bytes(stats.kept_bytes)} of {objects}, incomplete, for the next run"
-        if left := stats.selected - stats.ended:
+        if left := stats.selected - stats.finished:
             yield f"  left      {human_count(left, 'object')} that this run did not reach"
         if not stats.listing_complete:
             yield "  The listing was not read completely: there may be more objects."

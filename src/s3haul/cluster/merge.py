@@ -21,7 +21,7 @@ from s3haul.core.key_ranges import just_after
 from s3haul.disk import Destination
 from s3haul.disk.errors import run_error
 from s3haul.disk.root import sweep
-from s3haul.engine.decision import natural_path
+from s3haul.engine.target import natural_path
 from s3haul.journal import Journal, SourceIdentity
 from s3haul.journal.database import journal_path
 from s3haul.journal.manifest import outcome_of

@@ -159,7 +159,7 @@ class Marker:
             attempt=attempt,
             node=node,
             audit_sha256=audit_sha256,
-            objects=stats.ended,
+            objects=stats.finished,
             bytes=stats.already_bytes + stats.done_bytes,
             done=stats.already + stats.done,
             again=again,

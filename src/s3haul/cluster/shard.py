@@ -194,7 +194,7 @@ class _ShardAttempt:
             node=self.node.name,
             pid=os.getpid(),
             sequence=self.sequence,
-            objects=stats.ended,
+            objects=stats.finished,
             bytes=stats.already_bytes + stats.found_bytes + stats.resumed + stats.received,
         )
 

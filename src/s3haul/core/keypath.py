@@ -24,7 +24,7 @@ which no directory has. A zero-byte marker `d/` is the directory that the keys b
 and a file named like it would be the shadowed key `d`. The decision looks at the key and at whether
 it is shadowed in the whole key set, never at the order of arrival.
 
-A disk that folds names (see `core.folding`) confuses words that this map tells apart. There, of the
+A disk that folds names (see `disk.names`) confuses words that this map tells apart. There, of the
 words of one directory that fold to the same text, the first one that a run meets keeps its spelling, for
 ever; `disk.names` remembers which. The others are spelled *apart*:
 
@@ -43,7 +43,6 @@ from operator import lt
 from typing import Generic, TypeVar
 from urllib.parse import unquote_to_bytes
 
-from s3haul.core.folding import IGNORABLE
 from s3haul.models import NUL, SafePath
 
 T = TypeVar("T")
@@ -51,6 +50,11 @@ T = TypeVar("T")
 MARK = "~s3haul~"
 STATE_DIRECTORY = ".s3haul"
 NAME_MAX = 255  # bytes; Linux and macOS
+# What ext4 with casefold, and HFS+, drop before they compare names: Default_Ignorable_Code_Point.
+IGNORABLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
 
 _ROOM = NAME_MAX - len(MARK) - 1
 _PART, _LAST, _SHADOWED, _VERSION = "+", "=", "@", ":"

@@ -141,7 +141,7 @@ class Meter:
     def read(self, now: float) -> Reading:
         """The run at `now` (seconds of a clock that never goes back)."""
         stats, current = self._stats, self._sample(now)
-        seen = (stats.received, stats.ended, stats.selected, stats.resumed)
+        seen = (stats.received, stats.finished, stats.selected, stats.resumed)
         if seen != self._seen:
             self._seen, self._moved = seen, now
         recent = self._base(now - WINDOW)
@@ -151,7 +151,7 @@ class Meter:
         reading = Reading(
             elapsed=now - self._started,
             listing_complete=stats.listing_complete,
-            objects=stats.ended,
+            objects=stats.finished,
             selected=stats.selected,
             failed=stats.failed_count,
             skipped=stats.skipped_count,
@@ -181,7 +181,7 @@ class Meter:
     def _sample(self, now: float) -> _Sample:
         stats = self._stats
         advanced = stats.received + stats.found_bytes + stats.lost_bytes
-        return _Sample(now, stats.received, advanced, stats.ended, stats.throttles)
+        return _Sample(now, stats.received, advanced, stats.finished, stats.throttles)
 
     def _base(self, moment: float) -> _Sample:
         """The last sample that is not younger than `moment`, else the first."""
@@ -195,7 +195,7 @@ class Meter:
             return None
         if wanted > 0:
             return max(here / wanted, 0.0)
-        return self._stats.ended / self._stats.selected if self._stats.selected else 1.0
+        return self._stats.finished / self._stats.selected if self._stats.selected else 1.0
 
     def _remaining(self, current: _Sample, total: int) -> float | None:
         """The longer of what the bytes and what the objects need at their present rates."""

@@ -1,22 +1,26 @@
-"""Which spelling of a name is used on a file system that folds names (treats `A` and `a` as equal, for example).
+"""Which spelling of a name is used on a file system that folds names (treats `A` and `a` as equal, for example), as macOS,
+Windows, exFAT, SMB and ext4 with casefold do.
 
 The first spelling that a run meets keeps the name; every later one is encoded. `.s3haul/names.sqlite3` stores this,
 because names that collide may be millions of keys apart in the listing, and because a later run must find each file
 where an earlier one put it. If the file is lost, names are chosen as in a first run. Not used on other file systems.
 """
 
+import re
 import sqlite3
+import unicodedata
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Lock
 
-from s3haul.core.folding import fold, is_short_alias
-from s3haul.core.keypath import apart, joined, words
+from s3haul.core.keypath import IGNORABLE, apart, joined, words
 from s3haul.errors import DestinationError
 from s3haul.models import SafePath
 
 FILE_NAME = "names.sqlite3"
+# What Windows invents as a second, short name of a file: LONGFI~1.TXT.
+_SHORT = re.compile(r"[^.]{1,6}~[0-9]{1,6}(\.[^.]{0,3})?", re.DOTALL)
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS names (folded BLOB PRIMARY KEY, spelled BLOB NOT NULL) WITHOUT ROWID"
 # One statement that inserts the name if it is free, and returns the spelling that has it. The UPDATE changes nothing:
@@ -100,3 +104,24 @@ class Names:
 def _folded(parent: bytes, word: Word) -> bytes:
     """The key in the table: equal for paths that the file system may treat as the same file. No name contains NUL."""
     return b"\0".join([parent, *(fold(name).encode() for name in word)])
+
+
+def fold(name: str) -> str:
+    """The text that all names which a disk may take for `name` have in common: case, Unicode form, invisible characters,
+    and dots or spaces at the end do not count.
+
+    Coarser than any disk. A name that is confused with another only here gets an encoded name without need, which does
+    no harm.
+    """
+    if name.isascii():
+        return name.lower().rstrip(". ")
+    text = IGNORABLE.sub("", unicodedata.normalize("NFKD", name))
+    # Twice, since some letters have an upper case in common and no lower one (dotless i), or gain a mark.
+    for _ in range(2):
+        text = unicodedata.normalize("NFKD", text.casefold().upper().casefold())
+    return text.rstrip(". ")
+
+
+def is_short_alias(name: str) -> bool:
+    """Whether a disk may have given `name` to a file with another, longer name."""
+    return _SHORT.fullmatch(name) is not None

@@ -14,19 +14,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 
 from s3haul.core.retry import Health
+from s3haul.core.stats import Timings
 from s3haul.diagnose.reasons import REFUSED, run_error
-from s3haul.engine.budget import Budget
 from s3haul.engine.channel import Channel, ChannelClosedError
 from s3haul.engine.context import Context
-from s3haul.engine.decision import Target
+from s3haul.engine.interruption import Budget, Interruption
 from s3haul.engine.listing import produce
 from s3haul.engine.object import transfer
 from s3haul.engine.object_sources import since_listed
-from s3haul.engine.outcomes import finish
 from s3haul.engine.periodic import tick
-from s3haul.engine.recorder import Recorder
-from s3haul.engine.signals import Interruption
 from s3haul.engine.small_objects import SmallObjectFetcher, is_plain
+from s3haul.engine.target import Target, finish
 from s3haul.engine.tasks import spawn
 from s3haul.errors import Fault, FaultKind
 from s3haul.models import Outcome, State
@@ -43,8 +41,8 @@ MAX_BACKLOG = 20_000  # outcomes; with more, the workers wait for the disk inste
 class Dispatcher:
     """Created on the event loop, for one run."""
 
-    def __init__(self, ctx: Context, budget: Budget, recorder: Recorder) -> None:
-        self._ctx, self._budget, self._recorder = ctx, budget, recorder
+    def __init__(self, ctx: Context, budget: Budget, timings: Timings) -> None:
+        self._ctx, self._budget, self._timings = ctx, budget, timings
         self._channel: Channel[Target] = Channel(QUEUE)
         self._denials = DenialWatch(ctx.limiter.health)
         self._small = SmallObjectFetcher(ctx, self._record, self._channel.push)
@@ -90,17 +88,19 @@ class Dispatcher:
     async def _see_through(self, target: Target) -> None:
         """Bring one target to its Outcome, in a worker. Raises what ends the run."""
         ctx, began = self._ctx, self._ctx.clock()
-        outcome = since_listed(ctx, target, await transfer(ctx, target))
-        self._recorder.ended(target.ref.key, target.ref.size, began)
+        outcome = await transfer(ctx, target)
+        if ctx.objects is not None:
+            outcome = since_listed(ctx, target, outcome)
+        self._timings.add_object(target.ref.key, target.ref.size, ctx.clock() - began)
         ctx.kms_throttling.saw(outcome)
         finish(ctx, (outcome,))
         await limit_backlog(ctx)
         await self._denials.observe(ctx, outcome)
-        self._small.ended(target.ref.key)
+        self._small.finished(target.ref.key)
 
     def _waits_for_kms(self, key: str) -> None:
         """Others may use the worker of this object, and its place among those that batches handed back."""
-        self._small.ended(key)
+        self._small.finished(key)
         self._workers.grow()
         self._small.wake()
 

@@ -17,10 +17,10 @@ from s3haul.core.keypath import MARK, perhaps_encoded
 from s3haul.core.ranges import plan_ranges
 from s3haul.core.space import SpaceEstimate
 from s3haul.engine.context import ReadContext
-from s3haul.engine.decision import natural_path
 from s3haul.engine.listing import list_limit, look_up
 from s3haul.engine.parallel_listing import ParallelListing
 from s3haul.engine.shadowing import Shadows
+from s3haul.engine.target import natural_path
 from s3haul.engine.version_source import pages_of
 from s3haul.journal import Reader
 from s3haul.models import ARCHIVED, ObjectRef, State

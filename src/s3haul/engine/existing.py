@@ -8,10 +8,18 @@ import aiofiles
 from aiofiles.threadpool.binary import AsyncFileIO
 
 from s3haul.core.checksums import Composite, Unverifiable
+from s3haul.core.verification import (
+    Parts,
+    Proof,
+    Verifier,
+    demand_encryption,
+    prove,
+    verifier_for,
+    wanted_checksum,
+)
 from s3haul.engine.context import Context
-from s3haul.engine.outcomes import done
 from s3haul.engine.part_layout import stored_parts
-from s3haul.engine.verification import Check, Parts, Proof, check_for, demand_encryption, wanted_checksum
+from s3haul.engine.target import done
 from s3haul.errors import StoreError
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, SafePath, Verdict, same_etag
 from s3haul.store.retrying import GaveUpError
@@ -44,17 +52,17 @@ async def _proof(ctx: Context, ref: ObjectRef, path: SafePath, meta: ObjectMeta)
         same = stat is not None and abs(stat.mtime - ref.last_modified) <= SAME_TIME
         return Proof(Verdict.SIZE_ONLY, reason="same-size-and-time") if same else None
     parts = await stored_parts(ctx, ref, wanted) if isinstance(wanted, Composite) else None
-    check = check_for(wanted, ref.size, parts or Parts(), ctx.options)
-    if isinstance(check.wanted, Unverifiable):
+    verifier = verifier_for(wanted, ref.size, parts or Parts(), ctx.options)
+    if isinstance(verifier.wanted, Unverifiable):
         return None  # the parts are not known: fetch it
-    await _hash_file(ctx, path, check)
+    await _hash_file(ctx, path, verifier)
     try:
-        return check.prove()
+        return prove(verifier)
     except StoreError:
         return None
 
 
-async def _hash_file(ctx: Context, path: SafePath, check: Check) -> None:
+async def _hash_file(ctx: Context, path: SafePath, verifier: Verifier) -> None:
     """One call into a thread for every block, so that an interruption waits for one block only."""
     # A list, so that a cancellation while a thread opens the file does not lose it.
     opened: list[AsyncFileIO] = []
@@ -66,7 +74,7 @@ async def _hash_file(ctx: Context, path: SafePath, check: Check) -> None:
     try:
         await shielded(open_file())
         while block := await shielded(opened[0].read(BLOCK)):
-            await in_thread(ctx.threads, check.update, block)
+            await in_thread(ctx.threads, verifier.update, block)
     finally:
         for file in opened:
             await shielded(file.close())

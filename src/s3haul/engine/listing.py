@@ -18,10 +18,9 @@ from s3haul.core.space import SpaceEstimate
 from s3haul.diagnose.reasons import run_error
 from s3haul.engine.batch import Batch
 from s3haul.engine.context import Context, ReadContext
-from s3haul.engine.decision import Decision, Target, decide_target, natural_path, same_version
-from s3haul.engine.outcomes import finish
 from s3haul.engine.parallel_listing import ParallelListing
 from s3haul.engine.shadowing import Shadows, among_neighbours
+from s3haul.engine.target import Decision, Target, decide_target, finish, natural_path, same_version
 from s3haul.engine.version_source import pages_of
 from s3haul.engine.writers import drop_partial
 from s3haul.errors import S3HaulError, SourceError

@@ -9,26 +9,26 @@ error that ends the run is raised.
 """
 
 from s3haul.core.retry import Action, Move
-from s3haul.disk import ObjectPathError
-from s3haul.engine.context import Context
-from s3haul.engine.decision import Decision, Target
-from s3haul.engine.existing import verify_existing
-from s3haul.engine.outcomes import done, not_done
-from s3haul.engine.part_layout import stored_parts
-from s3haul.engine.ranged import fetch_in_ranges
-from s3haul.engine.verification import (
-    Check,
+from s3haul.core.verification import (
     Parts,
     PartsNeededError,
     Proof,
     RefusedError,
+    Verifier,
     check_complete,
-    check_for,
     check_not_longer,
     check_whole,
     demand_encryption,
+    prove,
+    verifier_for,
     wanted_checksum,
 )
+from s3haul.disk import ObjectPathError
+from s3haul.engine.context import Context
+from s3haul.engine.existing import verify_existing
+from s3haul.engine.part_layout import stored_parts
+from s3haul.engine.ranged import fetch_in_ranges
+from s3haul.engine.target import Decision, Target, done, not_done
 from s3haul.engine.writers import ByteCounter, drop_partial, writer_for
 from s3haul.errors import Fault, FaultKind
 from s3haul.events import Received
@@ -102,7 +102,7 @@ class WholeDownload:
         self._counter = ByteCounter(self._count, self._ctx.clock)
         self._parts: Parts | None = None  # of a composite checksum, once they are known
         self._meta: ObjectMeta | None = None
-        self._check: Check | None = None
+        self._verifier: Verifier | None = None
         self._proof: Proof | None = None
         self._received = 0  # bytes of this attempt
         self.fetched = 0
@@ -139,7 +139,9 @@ class WholeDownload:
         check_whole(ref, meta)
         demand_encryption(meta, options)
         self._meta, self._proof = meta, None
-        self._check = check_for(wanted_checksum(meta, ref.size, options), ref.size, self._parts, options)
+        self._verifier = verifier_for(
+            wanted_checksum(meta, ref.size, options), ref.size, self._parts, options
+        )
         self._writer.restart()
         self._counter.add(-self._received)
         self._received = 0
@@ -147,9 +149,9 @@ class WholeDownload:
 
     def _on_data(self, chunk: Chunk) -> None:
         """Hash and write a chunk. Refuses bytes beyond the listed size."""
-        assert self._check is not None, "the headers come first"
+        assert self._verifier is not None, "the headers come first"
         check_not_longer(self._ref.size - self._received, chunk)
-        self._check.update(chunk)
+        self._verifier.update(chunk)
         self._writer.write(chunk)
         self._received += len(chunk)
         self.fetched += len(chunk)
@@ -157,9 +159,9 @@ class WholeDownload:
 
     def _compare(self) -> None:
         """The body has ended: compare its length and its checksum."""
-        assert self._check is not None, "the headers come first"
+        assert self._verifier is not None, "the headers come first"
         check_complete(self._ref.size - self._received)
-        self._proof = self._check.prove()
+        self._proof = prove(self._verifier)
 
     def _count(self, size: int) -> None:
         self._ctx.emit(Received(size))

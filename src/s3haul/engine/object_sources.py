@@ -1,26 +1,32 @@
-"""Where a run's objects come from, if not from the listing: what a list names, looked up as far as it does not tell.
+"""Where a run's objects come from, if not from the listing: what a list names, looked up as far as it does not say.
 
 The rows of a list become what the listing would have said of the same objects, in the same order. Where a row does not
-say all of that, S3 is asked (HEAD, many at a time); also for archived objects, which may have been restored.
+say all of that, S3 is asked (HEAD, many at a time); also for archived objects, which may have been restored. An inventory
+report that lies in S3 is fetched file by file, each verified as any object is, then by the report's MD5.
 """
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import closing
+import tempfile
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, closing
+from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 from s3haul.core.filters import key_choice
-from s3haul.core.retry import Move
 from s3haul.core.text import human_count
 from s3haul.diagnose.reasons import DENIED, run_error
 from s3haul.engine.batch import Batch, SerialBatches
 from s3haul.engine.context import ReadContext
-from s3haul.engine.decision import Target
+from s3haul.engine.stream import read_object
+from s3haul.engine.target import Target, not_done
 from s3haul.engine.tasks import together
 from s3haul.errors import Fault, FaultKind, SourceError
 from s3haul.events import Changed, Noted, Warned
 from s3haul.models import ARCHIVED, ObjectRef, Outcome, State, same_etag
 from s3haul.sources import ObjectRow, RowSource, SortedRows
+from s3haul.sources.inventory import CHECKSUM, MANIFEST, DataFile, md5, refused
 from s3haul.sources.rows import PAGE
+from s3haul.store.protocol import Chunk
 from s3haul.store.retrying import GaveUpError
 from s3haul.threads import in_thread
 
@@ -52,16 +58,16 @@ class ListedObjects:
                     found.refs,
                     page[-1].key,
                     final=not following,
-                    outcomes=found.ended,
-                    lookups=found.asked,
+                    outcomes=found.outcomes,
+                    lookups=found.requests,
                 )
                 page = following
 
 
 class _Found(NamedTuple):
     refs: list[ObjectRef]
-    ended: tuple[Outcome, ...]
-    asked: int
+    outcomes: tuple[Outcome, ...]  # of objects that are not there, or cannot be looked at
+    requests: int
 
 
 def _next(pages: Iterator[list[ObjectRow]]) -> list[ObjectRow]:
@@ -98,7 +104,7 @@ async def _looked_up(ctx: ReadContext, page: Sequence[ObjectRow]) -> _Found:
     answers = await together(_look_up(ctx, row) for row in doubtful)
     _check_rights(ctx, answers)
     asked = dict(zip((row.key for row in doubtful), answers, strict=True))
-    found = [asked.get(row.key) or _told(row) for row in page]
+    found = [asked.get(row.key) or _listed(row) for row in page]
     return _Found(
         [each for each in found if isinstance(each, ObjectRef)],
         tuple(each for each in found if isinstance(each, Outcome)),
@@ -114,7 +120,7 @@ def _check_rights(ctx: ReadContext, found: Sequence[ObjectRef | Outcome]) -> Non
         raise run_error(Fault(FaultKind.HTTP, "HEAD was refused", status=403), ctx.store.reading)
 
 
-def _told(row: ObjectRow) -> ObjectRef:
+def _listed(row: ObjectRow) -> ObjectRef:
     size, version = row.size or 0, row.version_id or None
     return ObjectRef(row.key, size, row.etag, row.last_modified, row.storage_class, version)
 
@@ -124,23 +130,12 @@ async def _look_up(ctx: ReadContext, row: ObjectRow) -> ObjectRef | Outcome:
     try:
         meta = await ctx.store.head(row.key, version_id=version)
     except GaveUpError as gave_up:
-        return ended_early(_told(row), gave_up)
+        return as_vanished(not_done(_listed(row), None, gave_up))
     return meta.ref(row.key)._replace(version_id=version)
 
 
-def ended_early(ref: ObjectRef, gave_up: GaveUpError) -> Outcome:
-    """The end of an object that could not even be looked at."""
-    action, fault = gave_up.action, gave_up.fault
-    detail = f"{fault.code}: {fault.message}" if fault.code else fault.message
-    state = State.SKIPPED if action.move is Move.SKIP else State.FAILED
-    outcome = Outcome(ref, state, reason=action.reason, detail=detail, attempts=gave_up.attempts)
-    return as_vanished(outcome)
-
-
 def since_listed(ctx: ReadContext, target: Target, outcome: Outcome) -> Outcome:
-    """How an object ended, in view of what a list said of it. Tells if it is another version now."""
-    if ctx.objects is None:
-        return outcome
+    """How an object of a list ended, in view of what the list said of it. Emits `Changed` if it is another version now."""
     listed = target.ref.etag
     if outcome.state is State.DONE and listed and not same_etag(outcome.ref.etag, listed):
         ctx.emit(Changed(outcome.ref.key))
@@ -152,3 +147,55 @@ def as_vanished(outcome: Outcome) -> Outcome:
     if outcome.state is State.FAILED and outcome.reason == "not-found":
         return outcome._replace(state=State.VANISHED, reason=VANISHED)
     return outcome
+
+
+class StoredReport:
+    """`sources.inventory.ReportFiles`; the source of `ctx` is the manifest.json.
+
+    Its bucket need not be that of the objects. Data files go to a temporary directory, one at a time.
+    """
+
+    def __init__(self, ctx: ReadContext) -> None:
+        self.name = ctx.url
+        self._ctx = ctx
+        folder = ctx.source.prefix.rpartition("/")[0]
+        self._checksum = f"{folder}/{CHECKSUM}" if folder else CHECKSUM
+        above = folder.rpartition("/")[0]
+        self._below = f"{above}/" if above else ""
+
+    async def read(self, name: str, limit: int) -> bytes:
+        data = bytearray()
+
+        def write(chunk: Chunk) -> None:
+            if len(data) + len(chunk) > limit:
+                raise refused(self.name, f"{name} has more than {limit:,} bytes")
+            data.extend(chunk)
+
+        await self._fetch(self._ctx.source.prefix if name == MANIFEST else self._checksum, write)
+        return bytes(data)
+
+    @asynccontextmanager
+    async def local(self, file: DataFile) -> AsyncIterator[Path]:
+        if not file.key.startswith(self._below):
+            raise refused(self.name, f"the data file {file.key[:80]!a} lies elsewhere")
+        digest, size = md5(), 0
+        with tempfile.NamedTemporaryFile(prefix="s3haul-inventory-") as copy:
+
+            def write(chunk: Chunk) -> None:
+                nonlocal size
+                size += len(chunk)
+                if size > file.size:
+                    raise refused(self.name, f"{file.name} is longer than its manifest says")
+                digest.update(chunk)
+                copy.write(chunk)
+
+            await self._fetch(file.key, write)
+            copy.flush()
+            if (size, digest.hexdigest()) != (file.size, file.md5):
+                raise refused(self.name, f"{file.name} does not match the size and MD5 in its manifest")
+            yield Path(copy.name)
+
+    async def _fetch(self, key: str, write: Callable[[Chunk], None]) -> None:
+        outcome = await read_object(replace(self._ctx, source=replace(self._ctx.source, prefix=key)), write)
+        if outcome.state is not State.DONE:
+            raise refused(self.name, f"{key[:200]!a} cannot be read: {outcome.detail or outcome.reason}")

@@ -1,25 +1,27 @@
-"""What a run does once a second: its tick, a look at the disk, a look at the file with changed limits.
+"""What a run does once a second: its tick, a look at the disk, at the file with changed limits, and at the counts.
 
-Each function runs until cancelled. A thread that waits for a disk that hangs cannot be ended, and nobody can wait for
+Each task runs until cancelled. A thread that waits for a disk that hangs cannot be ended, and nobody can wait for
 it: whoever owns the process must leave it.
 """
 
 import asyncio
 from collections.abc import Callable
 
+from s3haul.core.stats import Sample, Series, Stats, Timings
 from s3haul.core.text import human_bytes
 from s3haul.disk.limits_file import LimitsFile
-from s3haul.engine.budget import Budget
 from s3haul.engine.context import Context
-from s3haul.engine.signals import GRACE, Interruption
+from s3haul.engine.interruption import GRACE, Budget, Interruption
 from s3haul.errors import DestinationError, UsageError
 from s3haul.events import Noted, Tick, Warned
+from s3haul.journal.course import Course
 from s3haul.options import LimitOptions, TransferOptions
 from s3haul.store.limited import fitting
 from s3haul.threads import in_thread
 
 DISK_HANGS = "S3H-DST-13"
 EVERY = 1.0  # seconds
+WRITE = 30.0  # seconds, which a run that is killed loses of its course
 
 
 async def tick(ctx: Context, wake: Callable[[], None], budget: Budget, interruption: Interruption) -> None:
@@ -92,3 +94,72 @@ def describe(limits: LimitOptions) -> str:
     if limits.bandwidth is not None:
         said.append(f"{human_bytes(int(limits.bandwidth))}/s")
     return ", ".join(said) or "none"
+
+
+class Recorder:
+    """Records how a run goes, for the report: looks at the counts once a second, writes to the journal now and then.
+
+    `run` is the number of the run in the journal. It costs the same whatever the run does.
+    """
+
+    def __init__(self, ctx: Context, run: int, stats: Stats, timings: Timings) -> None:
+        self._ctx, self._run, self._stats, self._timings = ctx, run, stats, timings
+        self._series = Series()
+        self._began = self._last = ctx.clock()
+        self._before = self._counts()
+
+    async def watch(self) -> None:
+        """Until cancelled."""
+        due = self._began + WRITE
+        while True:
+            await asyncio.sleep(EVERY)
+            self._look()
+            if self._last >= due:
+                due = self._last + WRITE
+                self._write()
+
+    def end(self) -> None:
+        """Write what is left. The journal is open still."""
+        self._look()
+        self._write()
+
+    def _look(self) -> None:
+        now, counts = self._ctx.clock(), self._counts()
+        received, ended, listed, retries, throttles, renewals = (
+            max(0, count - before) for count, before in zip(counts, self._before, strict=True)
+        )
+        first_bytes = self._timings.take_first_bytes()
+        self._series.add(
+            Sample(
+                start=self._last - self._began,
+                seconds=now - self._last,
+                bytes=received,
+                objects=ended,
+                listed=listed,
+                limit=self._ctx.limiter.limit,
+                retries=retries,
+                throttles=throttles,
+                renewals=renewals,
+                first_byte=_percentile(first_bytes, 0.5),
+                first_byte_high=_percentile(first_bytes, 0.99),
+            )
+        )
+        self._last, self._before = now, counts
+
+    def _counts(self) -> tuple[int, ...]:
+        stats = self._stats
+        retries = sum(stats.retries.values())
+        return stats.received, stats.finished, stats.selected, retries, stats.throttles, stats.renewals
+
+    def _write(self) -> None:
+        course = Course(
+            samples=self._series.samples,
+            slowest=self._timings.slowest(),
+            prefixes=self._timings.prefixes(),
+            retries=dict(self._stats.retries),
+        )
+        self._ctx.journal.put_course(self._run, course)
+
+
+def _percentile(ordered: list[float], share: float) -> float | None:
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None

@@ -11,28 +11,30 @@ import asyncio
 from collections.abc import Iterator
 
 from s3haul.core.checksums import CRCS, Composite, Data
-from s3haul.core.ranges import BlockMap, BlockStream, RangePlan, costs_kms_call, plan_ranges
+from s3haul.core.ranges import RangePlan, costs_kms_call, plan_ranges
 from s3haul.core.retry import Action, Move
-from s3haul.core.segments import Expected, Wanted, expected
-from s3haul.disk import ObjectPathError
-from s3haul.engine.context import Context
-from s3haul.engine.outcomes import done
-from s3haul.engine.part_layout import stored_parts
-from s3haul.engine.segment_hashing import Hashing
-from s3haul.engine.tasks import most_telling, spawn, together
-from s3haul.engine.verification import (
+from s3haul.core.verification import (
     UNKNOWN_PARTS,
+    Expected,
     Parts,
     Proof,
+    Wanted,
     check_complete,
     check_not_longer,
     check_range,
     demand_checksum,
     demand_encryption,
+    expected,
     mismatched,
     proof_of,
     wanted_checksum,
 )
+from s3haul.disk import ObjectPathError
+from s3haul.engine.blocks import BlockMap, BlockStream, Hashing
+from s3haul.engine.context import Context
+from s3haul.engine.part_layout import stored_parts
+from s3haul.engine.target import done
+from s3haul.engine.tasks import most_telling, spawn, together
 from s3haul.engine.writers import ByteCounter, LargeFile, drop_partial
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.events import Received, Resumed, Retrying

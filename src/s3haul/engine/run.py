@@ -16,17 +16,14 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from s3haul.core.stats import Stats
-from s3haul.core.timings import Timings
+from s3haul.core.stats import Stats, Timings
 from s3haul.disk import Destination
-from s3haul.engine.budget import Budget
 from s3haul.engine.context import Context, ObjectSource, RoleCredentials, read_context
 from s3haul.engine.dispatch import Dispatcher
+from s3haul.engine.interruption import Budget, Interruption
 from s3haul.engine.large_limiter import LargeTransferLimiter
-from s3haul.engine.periodic import follow_limits, warn_of_limitations, watch_disk
+from s3haul.engine.periodic import Recorder, follow_limits, warn_of_limitations, watch_disk
 from s3haul.engine.reconcile import reconcile
-from s3haul.engine.recorder import Recorder
-from s3haul.engine.signals import Interruption
 from s3haul.engine.tasks import most_telling
 from s3haul.errors import InterruptedRunError
 from s3haul.events import Emit, PartialsKept
@@ -184,7 +181,7 @@ async def _work_through(
             if job.credentials is not None:
                 helpers.append(outer.create_task(job.credentials.run()))
             budget = Budget(ctx.options, ctx.clock())
-            await Dispatcher(ctx, budget, recorder).run(interruption)
+            await Dispatcher(ctx, budget, job.timings).run(interruption)
             limit = budget.error()
             if ctx.options.reconcile and limit is None and interruption.number is None:
                 await _reconcile(ctx, interruption)

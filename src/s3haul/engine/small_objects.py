@@ -14,17 +14,17 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from s3haul.core.retry import is_throttling
-from s3haul.engine.context import Context
-from s3haul.engine.decision import Decision, Target
-from s3haul.engine.outcomes import done, not_done
-from s3haul.engine.verification import (
+from s3haul.core.verification import (
     RefusedError,
     check_complete,
-    check_for,
     check_whole,
     demand_encryption,
+    prove,
+    verifier_for,
     wanted_checksum,
 )
+from s3haul.engine.context import Context
+from s3haul.engine.target import Decision, Target, done, not_done
 from s3haul.errors import Fault, StoreError
 from s3haul.events import Received
 from s3haul.models import ObjectMeta, ObjectRef, Outcome
@@ -112,7 +112,7 @@ class SmallObjectFetcher:
         if self._failure is not None:
             raise self._failure
 
-    def ended(self, key: str) -> None:
+    def finished(self, key: str) -> None:
         """The general path has finished an object, which may be one that was handed back."""
         if key in self._handed_back:
             self._handed_back.discard(key)
@@ -250,11 +250,11 @@ class SmallObjectFetcher:
         ref, options = target.ref, self._ctx.options
         check_whole(ref, meta)
         demand_encryption(meta, options)
-        check = check_for(wanted_checksum(meta, ref.size, options), ref.size, None, options)
+        verifier = verifier_for(wanted_checksum(meta, ref.size, options), ref.size, None, options)
         check_complete(ref.size - sum(map(len, body)))
         for chunk in body:
-            check.update(chunk)
-        proof = check.prove()
+            verifier.update(chunk)
+        proof = prove(verifier)
         began = self._ctx.clock()
         self._ctx.destination.write_file(target.path, body, ref.last_modified)
         self._seconds_a_file += (self._ctx.clock() - began - self._seconds_a_file) / 16

@@ -8,23 +8,24 @@ Nothing is buffered, so wrong bytes have been written by the time the checksum s
 from collections.abc import Callable
 
 from s3haul.core.keypath import safe_path
-from s3haul.engine.context import ReadContext
-from s3haul.engine.listing import look_up
-from s3haul.engine.outcomes import done, not_done
-from s3haul.engine.part_layout import stored_parts
-from s3haul.engine.verification import (
-    Check,
+from s3haul.core.verification import (
     Parts,
     PartsNeededError,
     RefusedError,
+    Verifier,
     check_complete,
-    check_for,
     check_not_longer,
     check_range,
     check_whole,
     demand_encryption,
+    prove,
+    verifier_for,
     wanted_checksum,
 )
+from s3haul.engine.context import ReadContext
+from s3haul.engine.listing import look_up
+from s3haul.engine.part_layout import stored_parts
+from s3haul.engine.target import done, not_done
 from s3haul.errors import FaultKind, StoreError
 from s3haul.events import Finished, Listed, ListingEnded, Received, Warned
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, State
@@ -59,7 +60,7 @@ class Stream:
     def __init__(self, ctx: ReadContext, ref: ObjectRef, write: Callable[[Chunk], None]) -> None:
         self._ctx, self._ref, self._write = ctx, ref, write
         self._parts: Parts | None = None
-        self._check: Check | None = None
+        self._verifier: Verifier | None = None
         self._meta: ObjectMeta | None = None
         self.written = 0
 
@@ -72,8 +73,8 @@ class Stream:
             except PartsNeededError as needed:
                 self._parts = await stored_parts(self._ctx, ref, needed.wanted) or Parts()
                 attempts = await self._fetch()
-            assert self._check is not None, "a response without an error has headers"
-            proof = self._check.prove()
+            assert self._verifier is not None, "a response without an error has headers"
+            proof = prove(self._verifier)
         except (GaveUpError, RefusedError) as error:
             return not_done(ref, NAME, error)
         except StoreError as mismatch:
@@ -115,13 +116,15 @@ class Stream:
         else:
             check_whole(ref, meta)
             demand_encryption(meta, options)
-            self._check = check_for(wanted_checksum(meta, ref.size, options), ref.size, self._parts, options)
+            self._verifier = verifier_for(
+                wanted_checksum(meta, ref.size, options), ref.size, self._parts, options
+            )
         self._meta = meta
         return self._on_data
 
     def _on_data(self, chunk: Chunk) -> None:
         check_not_longer(self._ref.size - self.written, chunk)
-        assert self._check is not None, "the headers come first"
-        self._check.update(chunk)
+        assert self._verifier is not None, "the headers come first"
+        self._verifier.update(chunk)
         self._write(chunk)
         self.written += len(chunk)

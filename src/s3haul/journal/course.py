@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from s3haul.core.timings import PrefixTime, Sample, SlowObject
+from s3haul.core.stats import PrefixTime, Sample, SlowObject
 from s3haul.journal.rows import storable
 
 SERIES_TABLES = (

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
+from s3haul.core.stats import Sample
 from s3haul.core.text import human_bytes, human_duration
-from s3haul.core.timings import Sample
 
 WIDTH, HEIGHT = 460, 190
 LEFT, RIGHT, TOP, BOTTOM = 64, 10, 10, 26

@@ -13,8 +13,8 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from s3haul import __version__
+from s3haul.core.stats import EVERY, PrefixTime
 from s3haul.core.text import human_bytes, human_count, human_duration, show
-from s3haul.core.timings import EVERY, PrefixTime
 from s3haul.journal.survey import Listed
 from s3haul.report.charts import bar, brief_seconds, charts_of, drawn, stacked
 from s3haul.report.content import Amount, Report

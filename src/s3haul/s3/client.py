@@ -17,7 +17,7 @@ from http.client import responses
 import pycurl
 
 from s3haul.core.sigv4 import Shape
-from s3haul.core.timings import Timings
+from s3haul.core.stats import Timings
 from s3haul.errors import Fault, FaultKind, S3HaulError, StoreError
 from s3haul.s3 import documents
 from s3haul.s3.documents import interception

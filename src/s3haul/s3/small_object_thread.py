@@ -45,7 +45,7 @@ class _SmallExchange:
             self._owner.failed_one(self.ref, curl_fault(code, message, connected=connected), self.access_key)
         else:
             seconds = 0.0 if handle is None else handle.getinfo(pycurl.TOTAL_TIME)
-            self._owner.ended(self.ref, lines, body, seconds, self.access_key)
+            self._owner.responded(self.ref, lines, body, seconds, self.access_key)
         lines.clear()
         body.clear()
         self._owner.spare.append(self)
@@ -104,14 +104,14 @@ class SmallObjectThread:
         """As `transfers.Feed`."""
         self._work.failed(error)
 
-    def ended(
+    def responded(
         self, ref: ObjectRef, lines: list[bytes], body: list[bytes], seconds: float, access_key: str
     ) -> None:
         """A response to the request of one object came."""
         try:
             status, headers = parse_head(lines)
             if status == 200:
-                self._timings.ended(ref.key, ref.size, seconds)
+                self._timings.add_object(ref.key, ref.size, seconds)
                 self._work.received(ref, object_meta(status, headers, dated=False), body)
                 return
             fault = self._client.refusal(Response(status, headers, b"".join(body)))

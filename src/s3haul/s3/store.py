@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from s3haul.core.sigv4 import Pairs, Shape, encode_path, encode_query
-from s3haul.core.timings import Timings
+from s3haul.core.stats import Timings
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import ListPage, ObjectMeta, PartLayout, VersionPage
 from s3haul.options import SourceOptions, TransferOptions

@@ -16,7 +16,7 @@ from typing import Protocol
 
 import pycurl
 
-from s3haul.core.timings import Timings
+from s3haul.core.stats import Timings
 from s3haul.s3.libcurl import Network, new_handle
 from s3haul.store.protocol import RequestTiming
 

@@ -1,18 +1,30 @@
-"""What to do with one listed object, given what an earlier run wrote and what the disk holds now.
+"""One object on its way through the engine: a `Target`, with the decision what to do with it, becomes an `Outcome`.
 
-Pure decisions over values; `listing` gathers the values and acts on them.
+The decisions are pure: `listing` gathers what an earlier run wrote and what the disk holds now, and acts on them. All
+outcomes end in `finish`.
 """
 
+from collections.abc import Sequence
 from enum import Enum, auto
 from typing import NamedTuple
 
 from s3haul.core.keypath import safe_path
+from s3haul.core.retry import Move
+from s3haul.core.verification import Proof, RefusedError
 from s3haul.diagnose.reasons import DAMAGED
-from s3haul.disk import FileStat
+from s3haul.disk import FileStat, ObjectPathError
+from s3haul.engine.context import Context
+from s3haul.events import Finished
 from s3haul.journal import KnownRow
-from s3haul.models import ObjectRef, Partial, SafePath, State, same_etag
+from s3haul.models import ObjectMeta, ObjectRef, Outcome, Partial, SafePath, State, same_etag
 from s3haul.options import Existing, TransferOptions
 from s3haul.store.protocol import Refusal
+from s3haul.store.retrying import GaveUpError
+
+_UNSTORABLE = frozenset({"name-too-long", "name-refused", "file-too-large"})
+_IN_THE_WAY = frozenset(
+    {"symlink-in-the-way", "file-in-the-way", "directory-in-the-way", "not-a-regular-file", "busy"}
+)
 
 
 class Decision(Enum):
@@ -27,7 +39,7 @@ class Decision(Enum):
 class Target(NamedTuple):
     """One object on its way through the engine; `partial` is the file of an earlier run.
 
-    `refused` is the first attempt, if that was made in a batch and failed.
+    `refused` is the first attempt, if the thread for small objects made it and it failed.
     """
 
     ref: ObjectRef
@@ -88,3 +100,53 @@ def natural_path(ref: ObjectRef, base: str, *, shadowed: bool) -> SafePath:
     if ref.of_all_versions:
         return safe_path(ref.key, base=base, versioned=True)
     return safe_path(ref.key, base=base, shadowed=shadowed, directory=directory)
+
+
+def done(
+    ref: ObjectRef, path: SafePath, meta: ObjectMeta, proof: Proof, *, attempts: int, fetched: int
+) -> Outcome:
+    """For an object whose bytes are on disk under its name."""
+    return Outcome(
+        ref,
+        State.DONE,
+        str(path),
+        reason=proof.reason,
+        detail=proof.detail,
+        verdict=proof.verdict,
+        checksum=proof.checksum,
+        part_sizes=proof.part_sizes,
+        computed=proof.computed,
+        sse=meta.sse,
+        kms_key_id=meta.kms_key_id,
+        version_id=meta.version_id,
+        attempts=attempts,
+        fetched=fetched,
+        content_type=meta.content_type,
+        user_metadata=meta.user_metadata,
+    )
+
+
+def not_done(
+    ref: ObjectRef, path: str | None, error: GaveUpError | RefusedError | ObjectPathError
+) -> Outcome:
+    """For an object that failed or was skipped."""
+    match error:
+        case GaveUpError():
+            state = State.SKIPPED if error.action.move is Move.SKIP else State.FAILED
+            fault = error.fault
+            detail = f"{fault.code}: {fault.message}" if fault.code else fault.message
+            return Outcome(ref, state, path, error.action.reason, detail, attempts=error.attempts)
+        case RefusedError():
+            return Outcome(ref, State.FAILED, path, error.reason, error.detail)
+        case ObjectPathError():
+            if error.reason in _UNSTORABLE:
+                return Outcome(ref, State.SKIPPED, path, "unstorable-name", error.message)
+            reason = "path-in-the-way" if error.reason in _IN_THE_WAY else "file-refused"
+            return Outcome(ref, State.FAILED, path, reason, error.message)
+
+
+def finish(ctx: Context, outcomes: Sequence[Outcome]) -> None:
+    """Record the outcomes and emit them. All objects end here."""
+    ctx.journal.record_all(outcomes)
+    for outcome in outcomes:
+        ctx.emit(Finished(outcome))

@@ -1,0 +1,144 @@
+"""What ends a run before everything is copied: a signal, a limit of its bytes or its time, a disk that hangs.
+
+INT, TERM and HUP end a run in order: the first signal lets work finish, the second exits at once. By default Python ends at once on TERM and HUP, but a run must leave a journal that can be resumed. Work under way gets
+`GRACE` seconds to finish, then it is cancelled; the next run fetches it again. A thread that hangs on a dead disk
+cannot be cancelled, so after `LIMIT` seconds the process exits in any case; for the journal that is like a kill.
+"""
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from s3haul.core.text import human_bytes, human_duration, show
+from s3haul.engine.target import Target
+from s3haul.errors import DestinationError, LimitReachedError
+from s3haul.events import Emit, Warned
+from s3haul.options import TransferOptions
+
+GRACE = 3.0
+LIMIT = 4.7
+HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interruption:
+    """Which signal arrived first, if any, and what happens then: `drain` at once, `cancel` after the grace time."""
+
+    def __init__(self, emit: Emit) -> None:
+        self.number: int | None = None
+        self.drain: Callable[[], None] = lambda: None
+        self.cancel: Callable[[], None] = lambda: None
+        self._emit = emit
+        self._limit: threading.Timer | None = None
+        self._handles = False
+
+    def leave(self, error: DestinationError) -> None:
+        """The disk hangs, and so may the end of the run. Where the process is ours, it ends soon in any case."""
+        if self._handles:
+            self._emit(Warned(f"{error.message}: the run ends", error.id))
+            self._end_soon(error.exit_code)
+
+    @contextmanager
+    def handled(self) -> Iterator[None]:
+        """Handle signals while the block runs."""
+        loop = asyncio.get_running_loop()
+        self._handles = True
+        for number in HANDLED:
+            loop.add_signal_handler(number, self._on_signal, number)
+        try:
+            yield
+        finally:
+            for number in HANDLED:
+                loop.remove_signal_handler(number)
+            if self._limit is not None:
+                self._limit.cancel()
+
+    def _on_signal(self, number: int) -> None:
+        name = signal.Signals(number).name
+        if self.number is not None:
+            try:
+                self._emit(Warned(f"{name} again: ended at once; the same command resumes"))
+            finally:
+                os._exit(128 + number)
+        self.number = number
+        self._emit(
+            Warned(f"{name}: finishing what is under way, {GRACE:.0f} s at most; once more ends it at once")
+        )
+        self._end_soon(128 + number)
+        self.drain()
+        asyncio.get_running_loop().call_later(GRACE, self.cancel)
+
+    def _end_soon(self, code: int) -> None:
+        self._limit = threading.Timer(LIMIT, os._exit, [code])
+        self._limit.daemon = True
+        self._limit.start()
+
+
+class Budget:
+    """What a run that begins `now` (by its clock) may take, of bytes and of time: --max-transfer, --max-duration.
+
+    Objects are begun in the order of their keys as long as their bytes fit, so that a run never fetches more than it may,
+    and the next one goes on behind it. Attempts that are thrown away are not counted.
+    """
+
+    def __init__(self, options: TransferOptions, now: float) -> None:
+        self._bytes = options.max_transfer
+        self._seconds = options.max_duration
+        self._began = now
+        self._spent = 0
+        self._next: Target | None = None  # the first object that did not fit
+        self._late = False
+
+    def fitting(self, targets: Sequence[Target]) -> Sequence[Target]:
+        """Those that may be begun: all up to the first one that does not fit."""
+        if self._bytes is None:
+            return targets
+        for number, target in enumerate(targets):
+            size = target.ref.size - _landed(target)
+            if self._spent + size > self._bytes or self._next is not None:
+                self._next = self._next or target
+                return targets[:number]
+            self._spent += size
+        return targets
+
+    def stop_if_full(self, producer: "asyncio.Task[None]") -> None:
+        """Whoever lists need not go on once no further object may be begun."""
+        if self._next is not None:
+            producer.cancel()
+
+    def is_over(self, now: float) -> bool:
+        """Whether the time is up; true once."""
+        if self._seconds is None or self._late or now - self._began < self._seconds:
+            return False
+        self._late = True
+        return True
+
+    def error(self) -> LimitReachedError | None:
+        """How the run ends that has come to a limit."""
+        if self._late:
+            assert self._seconds is not None, "there is no time to be up"
+            return _reached(f"The time is up: --max-duration {human_duration(self._seconds)}.")
+        if self._next is None:
+            return None
+        assert self._bytes is not None, "there is no limit to be reached"
+        ref = self._next.ref
+        if self._spent:
+            return _reached(
+                f"{human_bytes(self._spent)} are begun, and the next object does not fit into --max-transfer"
+                f" {human_bytes(self._bytes)}."
+            )
+        return LimitReachedError(
+            f"The object {show(ref.key)} alone has {human_bytes(ref.size)}, more than --max-transfer"
+            f" {human_bytes(self._bytes)}.",
+            hint="raise --max-transfer",
+        )
+
+
+def _landed(target: Target) -> int:
+    return sum(block.size for block in target.partial.blocks) if target.partial else 0
+
+
+def _reached(message: str) -> LimitReachedError:
+    return LimitReachedError(message, hint="the same command again goes on")
