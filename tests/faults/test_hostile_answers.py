@@ -33,11 +33,10 @@ from s3haul.engine.target import Decision, Target
 from s3haul.errors import S3HaulError, StoreError
 from s3haul.models import ObjectRef, State, Verdict
 from s3haul.options import LimitOptions, RangeOptions, SourceOptions, TransferOptions
-from s3haul.store.attempts import RetrySettings
 from s3haul.store.limited import LimitedStore
 from s3haul.store.limiter import ConcurrencyLimiter, KmsThrottling
 from s3haul.store.protocol import GetRequest
-from s3haul.store.retrying import RetryingStore
+from s3haul.store.retrying import RetryingStore, RetrySettings
 
 LANES = ("load", "head", "layout", "listing", "whole", "ranges", "batch")
 ANSWERS = int(os.environ.get("S3HAUL_HOSTILE_ANSWERS", "420"))

@@ -19,11 +19,10 @@ from s3haul.engine.large_limiter import LargeTransferLimiter
 from s3haul.events import Emit
 from s3haul.journal import Journal
 from s3haul.options import SourceOptions, TransferOptions
-from s3haul.store.attempts import RenewableCredentials, RetrySettings
 from s3haul.store.limited import LimitedStore, fitting
 from s3haul.store.limiter import ConcurrencyLimiter, KmsThrottling
 from s3haul.store.protocol import ObjectStore
-from s3haul.store.retrying import RetryingStore
+from s3haul.store.retrying import RenewableCredentials, RetryingStore, RetrySettings
 
 
 class ObjectSource(Protocol):

@@ -5,22 +5,64 @@ everybody down, renew the credentials, or give up with a reason. Only the thread
 of its own, within the same limits; what fails there is retried here.
 """
 
+import asyncio
+import random
+import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from s3haul.core.retry import Action, Move, RetryState, decide, of_kms
+from s3haul.core.retry import Action, Move, RetryLimits, RetryState, decide, of_kms
 from s3haul.diagnose.reasons import listing_of, reading_of, run_error, versions_of
-from s3haul.errors import Fault, S3HaulError, StoreError
-from s3haul.events import Retrying
+from s3haul.errors import Fault, FaultKind, S3HaulError, StoreError
+from s3haul.events import Emit, Retrying
 from s3haul.models import ListPage, ObjectMeta, PartLayout, VersionPage
-from s3haul.store.attempts import Attempts, RenewableCredentials, RetrySettings
+from s3haul.store.limiter import ConcurrencyLimiter, KmsThrottling
 from s3haul.store.protocol import Consume, GetRequest, ObjectStore, Refusal, SmallObjects, SmallObjectWork
 
 T = TypeVar("T")
+LONGEST_PAGE_DELAY = 2.0  # seconds; the listing waits for this one page
+_DOUBTFUL = 3  # attempts, after which another object is read to tell a failure of this one from an outage
+_INTEGRITY = frozenset({FaultKind.PROTOCOL, FaultKind.CHECKSUM})
+_PASSING = frozenset({"network", "stalled", "server-error", "throttled"})
 # Refusals of a HEAD, whose response has no body that would name the reason.
 _UNEXPLAINED = frozenset({400, 403})
 _EMPTY_OBJECT = 416  # the status of a GET of the first byte of an empty object
+
+
+class RenewableCredentials(Protocol):
+    """Credentials that can be replaced when S3 refuses them."""
+
+    @property
+    def access_key_id(self) -> str:
+        """Identifies the session in use, so that an expired one is renewed once and not once per worker."""
+        ...
+
+    @property
+    def trusted(self) -> bool:
+        """Whether they are known to be good, so that a refusal is waited out even before any request succeeded."""
+        ...
+
+    async def renew(self, stale_access_key: str, *, in_vain: bool = False) -> None:
+        """Return when credentials other than `stale_access_key` are in use. `in_vain` says that no request has
+        succeeded since the last renewal."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrySettings:
+    """Settings and limiters that all requests share. `url` is for messages. Tests replace clock, sleep and jitter."""
+
+    url: str
+    limits: RetryLimits
+    limiter: ConcurrencyLimiter
+    kms_throttling: KmsThrottling
+    credentials: RenewableCredentials | None
+    emit: Emit
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    jitter: Callable[[], float] = random.random
+    clock: Callable[[], float] = time.monotonic
 
 
 class GaveUpError(Exception):
@@ -75,7 +117,7 @@ class RetryingStore:
 
         Each attempt calls `consume` anew, in a thread, and `complete` once the body has ended. A `StoreError` that
         they raise fails the attempt; any other exception passes through. Where a body fails and `progressed` says
-        that some of it need not be asked for again, that is no failure: the caller asks for the rest. `refused` is how a
+        that some of it need not be requested again, that is no failure: the caller requests the rest. `refused` is how a
         first attempt ended that was made elsewhere.
         """
 
@@ -135,7 +177,7 @@ class RetryingStore:
 
     def throttled(self, refused: Refusal) -> None:
         """A first attempt that was made elsewhere was refused for its rate just now, and `load` will retry it, perhaps
-        much later: tell the limiter at once. KMS has limits of its own, which `load` tells."""
+        much later: report it to the limiter at once. KMS has limits of its own, to which `load` reports."""
         if not of_kms(refused.fault):
             self._settings.limiter.throttled(refused.fault.retry_after, sent=refused.sent)
 
@@ -156,46 +198,10 @@ class RetryingStore:
     ) -> tuple[T, int]:
         """The result of `once` and how many attempts it took, with the one that was `refused`. `key` is "" for the
         listing."""
-        attempts = Attempts(self._settings, key, self._try_readable_object, refused)
-        credentials, limiter = self._settings.credentials, self._settings.limiter
-        fault, signing_key = (None, "") if refused is None else (refused.fault, refused.access_key)
-        try:
-            while True:
-                if fault is None:
-                    signing_key = credentials.access_key_id if credentials else ""
-                    try:
-                        async with attempts.turn():
-                            return await once(), attempts.count
-                    except StoreError as error:
-                        fault = error.fault
-                action = await attempts.failed(fault)
-                match action.move:
-                    case Move.RETRY | Move.WAIT:
-                        await attempts.wait(action, fault)
-                    case Move.RENEW if credentials and (limiter.health.accepted or credentials.trusted):
-                        self._settings.emit(Retrying(key, action.reason, fault.message, attempts.count, 0.0))
-                        await self._renew(credentials, signing_key, fault)
-                        attempts.renewed()
-                    case Move.RENEW | Move.ABORT:
-                        purpose = self.reading if key else self.listing
-                        raise run_error(fault, purpose, waited=attempts.waited) from None
-                    case Move.REFRESH | Move.SKIP | Move.FAIL:
-                        raise GaveUpError(action, fault, attempts.count)
-                fault = None
-        finally:
-            attempts.end()
+        attempts = _Attempts(self, self._settings, key, refused)
+        return await attempts.run(once), attempts.count
 
-    async def _renew(self, credentials: RenewableCredentials, signing_key: str, fault: Fault) -> None:
-        health = self._settings.limiter.health
-        in_vain = health.renewed == health.accepted
-        health.renewed = health.accepted
-        try:
-            await credentials.renew(signing_key, in_vain=in_vain)
-        except S3HaulError as error:
-            error.said = error.said or f"{fault.code}: {fault.message}"
-            raise
-
-    async def _try_readable_object(self, key: str) -> None:
+    async def read_other_object(self, key: str) -> None:
         """Nothing succeeded since the last failure of `key`: read a byte of an object that could be read before.
 
         If only one object is left, this tells a failure of that object from an outage.
@@ -213,3 +219,149 @@ class RetryingStore:
             limiter.succeeded()
         finally:
             limiter.release()
+
+
+class _Attempts:
+    """One request of a key ("" for the listing), repeated until it succeeds or there is no point in it.
+
+    `refused` is a first attempt that was made elsewhere; if it was throttled, `RetryingStore.throttled` has reported it.
+    """
+
+    def __init__(
+        self, store: RetryingStore, settings: RetrySettings, key: str, refused: Refusal | None
+    ) -> None:
+        self._store, self._settings, self._key, self._refused = store, settings, key, refused
+        self._state = RetryState(attempt=1)
+        self._health = settings.limiter.health
+        self._served = self._health.served
+        self._since: float | None = None
+        self._outage = False  # when the last attempt failed
+        self._held_by_kms = False
+        # Of the attempt under way: when it was sent, and what signed it.
+        self._sent, self._signing_key = settings.clock(), ""
+        if refused is not None:
+            self._sent, self._signing_key = refused.sent, refused.access_key
+
+    @property
+    def count(self) -> int:
+        """How many attempts there were, with the one under way."""
+        return self._state.attempt
+
+    async def run(self, once: Callable[[], Awaitable[T]]) -> T:
+        """The result of `once`. Raises `GaveUpError`, or the `S3HaulError` that ends the run."""
+        fault = None if self._refused is None else self._refused.fault
+        try:
+            while True:
+                if fault is None:
+                    try:
+                        return await self._send(once)
+                    except StoreError as error:
+                        fault = error.fault
+                await self._recover(fault)
+                fault = None
+        finally:
+            if self._held_by_kms:
+                self._settings.kms_throttling.leave()
+
+    async def _send(self, once: Callable[[], Awaitable[T]]) -> T:
+        """One attempt, which holds a place of each limiter. Reports its success to them."""
+        settings, held = self._settings, list[ConcurrencyLimiter]()
+        try:
+            if self._held_by_kms:
+                await settings.kms_throttling.limiter.acquire()
+                held.append(settings.kms_throttling.limiter)
+            await settings.limiter.acquire()
+            held.append(settings.limiter)
+            self._sent = settings.clock()
+            self._signing_key = settings.credentials.access_key_id if settings.credentials else ""
+            result = await once()
+        finally:
+            for limiter in reversed(held):
+                limiter.release()
+        for limiter in held:
+            (limiter.succeeded if self._key else limiter.listed)()
+        return result
+
+    async def _recover(self, fault: Fault) -> None:
+        """Return when the next attempt may be made. Raises as `run`."""
+        settings = self._settings
+        action = await self._decide(fault)
+        match action.move:
+            case Move.RETRY | Move.WAIT:
+                await self._wait(action, fault)
+            case Move.RENEW if settings.credentials and (
+                self._health.accepted or settings.credentials.trusted
+            ):
+                settings.emit(Retrying(self._key, action.reason, fault.message, self.count, 0.0))
+                await self._renew(settings.credentials, fault)
+            case Move.RENEW | Move.ABORT:
+                purpose = self._store.reading if self._key else self._store.listing
+                quiet = self._state.quiet  # seconds; 0 unless that is what ends the run
+                waited = quiet if quiet >= settings.limits.budget else 0.0
+                raise run_error(fault, purpose, waited=waited) from None
+            case Move.REFRESH | Move.SKIP | Move.FAIL:
+                raise GaveUpError(action, fault, self.count)
+
+    async def _decide(self, fault: Fault) -> Action:
+        """What to do about a failed attempt. Reports it to the limiters."""
+        settings, state, from_kms = self._settings, self._state, of_kms(fault)
+        self._state = state._replace(
+            integrity_failures=state.integrity_failures + (fault.kind in _INTEGRITY),
+            quiet=self._seconds_without_success(),
+            trusted=bool(self._key and self._health.accepted),
+        )
+        action = decide(fault, self._state, settings.limits, settings.jitter())
+        throttled = action.move is Move.WAIT
+        if throttled and self._key and from_kms and not self._held_by_kms:
+            self._held_by_kms = settings.kms_throttling.enter(self._key)
+        limiter = settings.kms_throttling.limiter if self._held_by_kms and from_kms else settings.limiter
+        reported = self._refused is not None and fault is self._refused.fault and not from_kms
+        if throttled and not reported:
+            limiter.throttled(fault.retry_after, sent=self._sent)
+        if self._key and action.reason in _PASSING:
+            limiter.failed(throttled=throttled)
+            self._outage = limiter.health.outage
+            if action.move is Move.RETRY:
+                await self._compare_with_others()
+        return action
+
+    async def _compare_with_others(self) -> None:
+        """Count the failure against this object if other requests have succeeded since its last failure."""
+        if self.count >= _DOUBTFUL and self._health.served == self._served:
+            await self._store.read_other_object(self._key)
+        strikes = self._state.strikes + (self._health.served != self._served)
+        self._state, self._served = self._state._replace(strikes=strikes), self._health.served
+
+    def _seconds_without_success(self) -> float:
+        """A page has a clock of its own, since objects that can be read say nothing about the listing."""
+        now = self._settings.clock()
+        if self._key:
+            return self._health.seconds(now)
+        self._since = now if self._since is None else self._since
+        return now - self._since
+
+    async def _wait(self, action: Action, fault: Fault) -> None:
+        """Wait before the next attempt. During an outage the limiter sets the pace instead."""
+        settings, state = self._settings, self._state
+        everyone = (action.move is Move.WAIT and not self._held_by_kms) or self._outage
+        delay = action.delay if self._key else min(action.delay, LONGEST_PAGE_DELAY)
+        if self._outage:
+            delay = 0.0
+        settings.emit(Retrying(self._key, action.reason, fault.message, state.attempt, delay, everyone))
+        if delay:
+            await settings.sleep(delay)
+        self._state = state._replace(
+            attempt=state.attempt + 1, spent=state.spent + delay, looks=state.looks + self._outage
+        )
+
+    async def _renew(self, credentials: RenewableCredentials, fault: Fault) -> None:
+        """The next attempt uses new credentials. Raises `S3HaulError` where there are none."""
+        in_vain = self._health.renewed == self._health.accepted
+        self._health.renewed = self._health.accepted
+        try:
+            await credentials.renew(self._signing_key, in_vain=in_vain)
+        except S3HaulError as error:
+            error.said = error.said or f"{fault.code}: {fault.message}"
+            raise
+        state = self._state
+        self._state = state._replace(attempt=state.attempt + 1, renewals=state.renewals + 1)
