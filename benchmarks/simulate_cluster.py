@@ -23,7 +23,7 @@ from s3haul.cluster.driver import HUNG_AFTER, READ_EVERY
 from s3haul.cluster.plan import RECORD, Cutter, ShardSize, encode_shard
 from s3haul.cluster.records import Report, sharers
 from s3haul.cluster.schedule import Attempt, ErrorSummary, Schedule
-from s3haul.core.adaptive import AdaptiveLimit
+from s3haul.core.limits import AdaptiveLimit
 from s3haul.models import ObjectRef
 
 SAMPLE = 300_000

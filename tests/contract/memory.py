@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from contract.stored import StoredObject, answer, digest, meta_of, one_part, refused, stored, text
+from s3haul.concurrency import in_thread
 from s3haul.errors import StoreError
 from s3haul.models import KeyPage, ListPage, ObjectMeta, Part, PartLayout, VersionEntry, VersionPage
 from s3haul.store.protocol import Consume, GetRequest, OnData, SmallObjectWork
-from s3haul.threads import in_thread
 
 __all__ = ["Call", "MemoryStore", "StoredObject", "digest", "refused", "stored", "text"]
 

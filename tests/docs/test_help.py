@@ -18,9 +18,9 @@ from s3haul.core.stats import Stats
 from s3haul.diagnose.reasons import REASONS
 from s3haul.diagnose.table import DIAGNOSES
 from s3haul.engine.dry_run import Estimate
-from s3haul.engine.large_limiter import BYTES_PER_TRANSFER, FIRST
 from s3haul.errors import S3HaulError, UsageError
 from s3haul.options import RangeOptions
+from s3haul.store.limiter import BYTES_PER_TRANSFER, FIRST
 
 SOURCE = Path(s3haul.__file__).parent
 ID = re.compile(r"S3H-[A-Z0-9]+-\d{2}")

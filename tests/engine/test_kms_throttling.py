@@ -4,7 +4,7 @@ import pytest
 
 from contract.memory import MemoryStore, refused, stored
 from engine.harness import DONE, VirtualClock, run_once, states
-from s3haul.core.adaptive import AdaptiveLimit
+from s3haul.core.limits import AdaptiveLimit
 from s3haul.models import ObjectRef, Outcome, State
 from s3haul.store.limiter import MOST, ConcurrencyLimiter, KmsThrottling
 

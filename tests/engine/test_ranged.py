@@ -11,10 +11,10 @@ from contract.suite import noise
 from engine.harness import leftovers, manifest, run_once, states, tree
 from s3haul.disk import Destination
 from s3haul.disk.errors import FreeSpace
-from s3haul.engine.large_limiter import BYTES_PER_TRANSFER
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.events import Resumed, Retrying
 from s3haul.options import RangeOptions
+from s3haul.store.limiter import BYTES_PER_TRANSFER
 
 # Requests are four times as large, since the objects are encrypted with SSE-KMS.
 TINY = RangeOptions(above=2_000, smallest=250, largest=250, block=200)

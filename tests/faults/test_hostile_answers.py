@@ -26,7 +26,6 @@ from s3haul.core.listing_validator import ListingValidator
 from s3haul.core.retry import RetryLimits
 from s3haul.disk import Destination
 from s3haul.engine.context import Context
-from s3haul.engine.large_limiter import LargeTransferLimiter
 from s3haul.engine.object import transfer
 from s3haul.engine.small_objects import SmallObjectFetcher, is_plain
 from s3haul.engine.target import Decision, Target
@@ -34,7 +33,7 @@ from s3haul.errors import S3HaulError, StoreError
 from s3haul.models import ObjectRef, State, Verdict
 from s3haul.options import LimitOptions, RangeOptions, SourceOptions, TransferOptions
 from s3haul.store.limited import LimitedStore
-from s3haul.store.limiter import ConcurrencyLimiter, KmsThrottling
+from s3haul.store.limiter import ConcurrencyLimiter, KmsThrottling, LargeTransferLimiter
 from s3haul.store.protocol import GetRequest
 from s3haul.store.retrying import RetryingStore, RetrySettings
 

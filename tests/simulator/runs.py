@@ -10,13 +10,13 @@ from pathlib import Path
 from unittest.mock import patch
 
 from s3haul.core.stats import Stats
-from s3haul.engine import large_limiter
 from s3haul.engine.run import Job, haul
 from s3haul.errors import S3HaulError
 from s3haul.events import Event
 from s3haul.journal import SourceIdentity
 from s3haul.journal import journal as journal_module
 from s3haul.options import SourceOptions
+from s3haul.store import limiter
 from simulator import promises
 from simulator.disk import SimulatedDestination, SimulatedWriter
 from simulator.loop import VirtualLoop
@@ -72,7 +72,7 @@ def play(seed: int) -> Played:
         home = stack.enter_context(tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None))
         stack.enter_context(patch.object(journal_module, "Writer", SimulatedWriter))
         stack.enter_context(patch.object(SimulatedWriter, "batch_size", scenario.commit_every))
-        stack.enter_context(patch.object(large_limiter, "PROCESSORS", Path(home) / "none"))
+        stack.enter_context(patch.object(limiter, "PROCESSORS", Path(home) / "none"))
         random.seed(seed)  # the jitter of the engine
         try:
             played = _play(seed, scenario, dice, Path(home))

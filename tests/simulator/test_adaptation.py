@@ -9,7 +9,7 @@ import pytest
 
 from contract.memory import MemoryStore
 from contract.stored import stored
-from s3haul.core.adaptive import FIRST_LIMIT
+from s3haul.core.limits import FIRST_LIMIT
 from s3haul.core.stats import Stats
 from s3haul.engine.run import Job, haul
 from s3haul.errors import Fault, FaultKind, StoreError

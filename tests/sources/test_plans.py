@@ -5,7 +5,7 @@ import json
 import pytest
 
 from s3haul.cli.dry_run import prices
-from s3haul.core.costs import Prices, costs
+from s3haul.core.estimates import Prices, costs
 from s3haul.demo.content import Generated
 from s3haul.engine.interruption import Budget
 from s3haul.engine.target import Decision, Target

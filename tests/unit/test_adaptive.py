@@ -4,7 +4,7 @@ import heapq
 
 import pytest
 
-from s3haul.core.adaptive import FIRST_LIMIT, LONGEST_REST, PAUSE, AdaptiveLimit
+from s3haul.core.limits import FIRST_LIMIT, LONGEST_REST, PAUSE, AdaptiveLimit
 
 
 def serve(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from s3haul.core.rate import DecryptRate
+from s3haul.core.limits import DecryptRate
 
 
 def ask(rate: DecryptRate, count: int, dear, now: float = 0.0) -> float:

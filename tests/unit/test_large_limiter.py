@@ -4,10 +4,9 @@ import asyncio
 
 import pytest
 
-from s3haul.core.adaptive import AdaptiveLimit
-from s3haul.engine import large_limiter as limiter_module
-from s3haul.engine.large_limiter import BYTES_PER_TRANSFER, FIRST, LargeTransferLimiter
-from s3haul.store.limiter import ConcurrencyLimiter
+from s3haul.core.limits import AdaptiveLimit
+from s3haul.store import limiter as limiter_module
+from s3haul.store.limiter import BYTES_PER_TRANSFER, FIRST, ConcurrencyLimiter, LargeTransferLimiter
 
 PLENTY = 1 << 40
 

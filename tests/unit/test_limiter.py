@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from engine.harness import VirtualClock
-from s3haul.core.adaptive import AdaptiveLimit
+from s3haul.core.limits import AdaptiveLimit
 from s3haul.core.retry import IN_A_ROW, INTERVAL, REFUSED_FOR
 from s3haul.store.limiter import ConcurrencyLimiter
 

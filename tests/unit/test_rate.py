@@ -2,7 +2,7 @@
 
 import pytest
 
-from s3haul.core.rate import BURST, Rate, parse_rate
+from s3haul.core.limits import BURST, Rate, parse_rate
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Whether the remaining objects fit into the destination."""
 
-from s3haul.core.space import SpaceEstimate
+from s3haul.core.estimates import SpaceEstimate
 
 GIB = 1 << 30
 

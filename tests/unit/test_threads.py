@@ -7,8 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from s3haul.engine.tasks import spawn
-from s3haul.threads import in_thread, shielded
+from s3haul.concurrency import in_thread, shielded, spawn
 
 
 async def test_a_cancelled_task_waits_for_its_thread_and_retrieves_its_error():

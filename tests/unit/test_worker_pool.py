@@ -4,9 +4,8 @@ import asyncio
 
 import pytest
 
-from s3haul.core.adaptive import AdaptiveLimit
-from s3haul.engine.channel import Channel
-from s3haul.engine.dispatch import WorkerPool
+from s3haul.core.limits import AdaptiveLimit
+from s3haul.engine.dispatch import Channel, WorkerPool
 from s3haul.store.limiter import ConcurrencyLimiter
 
 

@@ -17,10 +17,10 @@ from botocore.httpsession import URLLib3Session
 from botocore.parsers import ResponseParserError
 
 from s3haul.aws.endpoints import proxy_for
+from s3haul.concurrency import shielded
 from s3haul.errors import Fault, FaultKind
 from s3haul.s3.documents import interception
 from s3haul.s3.endpoint import CONNECT_TIMEOUT, REDIRECTS
-from s3haul.threads import shielded
 
 READ_TIMEOUT = 30
 LONGEST_DOCUMENT = 1 << 20  # bytes

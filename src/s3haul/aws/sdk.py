@@ -15,6 +15,7 @@ import aiohttp
 
 from s3haul.aws.faults import BOTO_ERRORS, handshake_kind, translate
 from s3haul.aws.http_client import PARSER_ERRORS
+from s3haul.concurrency import in_thread
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import ListPage, ObjectMeta, PartLayout, VersionPage
 from s3haul.options import SourceOptions, TransferOptions
@@ -23,7 +24,6 @@ from s3haul.s3.documents import ATTRIBUTES, PARTS_PER_PAGE, read_layout
 from s3haul.s3.endpoint import CONNECT_TIMEOUT, FetchCredentials
 from s3haul.s3.faults import refuses_a_header
 from s3haul.store.protocol import Consume, GetRequest, OnData, SmallObjectWork
-from s3haul.threads import in_thread
 
 LARGEST_CHUNK = 1024 * 1024
 # What a call may raise for external reasons.

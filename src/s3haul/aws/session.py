@@ -23,13 +23,13 @@ from s3haul.aws.endpoints import authorities
 from s3haul.aws.faults import settings_errors
 from s3haul.aws.source_credentials import SourceCredentials, load_source
 from s3haul.aws.sts import AskMfa, Assume, RoleChain
+from s3haul.concurrency import finish_future
 from s3haul.core.stats import Timings
 from s3haul.errors import CredentialsError
 from s3haul.events import Emit
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
 from s3haul.s3.endpoint import FetchCredentials
 from s3haul.store.protocol import ObjectStore, OnTiming
-from s3haul.threads import settle
 
 _MFA_CODE = re.compile(r"\d{6}", re.ASCII)
 
@@ -95,7 +95,7 @@ async def _prompt(text: str) -> str:
         except Exception as error:  # noqa: BLE001 - for the caller
             failed = error
         with suppress(RuntimeError):  # the loop is closed
-            loop.call_soon_threadsafe(settle, answer, code, failed)
+            loop.call_soon_threadsafe(finish_future, answer, code, failed)
 
     with _terminal_kept():
         threading.Thread(target=read, daemon=True).start()

@@ -14,8 +14,8 @@ from s3haul.bench.result import Run
 from s3haul.bench.sinks import MEMORY, available
 from s3haul.cli import bench_output, streams
 from s3haul.cli.parsing import parse_size
+from s3haul.concurrency import run_loop
 from s3haul.core.text import human_bytes, human_count, human_duration
-from s3haul.engine.tasks import run_loop
 from s3haul.errors import UsageError
 from s3haul.options import AccessOptions, SourceOptions
 

@@ -21,7 +21,8 @@ from s3haul.cli.haul import check_not_empty
 from s3haul.cli.listeners import LogFile, status_line, with_log
 from s3haul.cli.selection import source_warnings
 from s3haul.cli.summary import SUMMARY_SCHEMA
-from s3haul.core.costs import Costs, Prices, costs
+from s3haul.concurrency import run_loop
+from s3haul.core.estimates import Costs, Prices, costs
 from s3haul.core.filters import nothing_selected
 from s3haul.core.stats import Stats
 from s3haul.core.text import human_bytes, human_count, human_duration, show
@@ -30,7 +31,6 @@ from s3haul.engine.context import read_context
 from s3haul.engine.dry_run import Done, Estimate, Fetched, done_of
 from s3haul.engine.dry_run import preview as fetched_objects
 from s3haul.engine.target import natural_path
-from s3haul.engine.tasks import run_loop
 from s3haul.errors import DestinationError
 from s3haul.events import Emit, Warned
 from s3haul.journal import Reader

@@ -17,11 +17,11 @@ from s3haul.cli.errors import machine_limit
 from s3haul.cli.listeners import LogFile, display, exporter, summarise, with_log, with_metrics
 from s3haul.cli.selection import source_warnings
 from s3haul.cli.summary import Summary
+from s3haul.concurrency import run_loop
 from s3haul.core.stats import Stats
 from s3haul.engine.context import read_context
 from s3haul.engine.stream import NAME as STDOUT
 from s3haul.engine.stream import stream_object
-from s3haul.engine.tasks import run_loop
 from s3haul.errors import S3HaulError, SourceError
 from s3haul.events import Event, Noted
 from s3haul.models import Verdict

@@ -12,7 +12,7 @@ from typing import Any
 from s3haul.cli import selection
 from s3haul.cli.flags import LogFormats
 from s3haul.cli.locations import parse_source
-from s3haul.core.rate import parse_rate
+from s3haul.core.limits import parse_rate
 from s3haul.errors import UsageError
 from s3haul.options import AccessOptions, Existing, OutputOptions, RoleOptions, SourceOptions, TransferOptions
 

@@ -15,6 +15,7 @@ from s3haul.aws.session import OpenStore, open_store
 from s3haul.cluster.directory import RunDirectory
 from s3haul.cluster.plan import Cutter, Shard, ShardSize, encode_record
 from s3haul.cluster.records import RunDescription, without_secrets
+from s3haul.concurrency import in_thread
 from s3haul.core.filters import selector
 from s3haul.core.text import key_octets
 from s3haul.disk import Destination
@@ -25,7 +26,6 @@ from s3haul.errors import UsageError
 from s3haul.events import Emit
 from s3haul.models import ObjectRef, UnusableEntry
 from s3haul.options import AccessOptions, DestinationOptions, Existing, SourceOptions, TransferOptions
-from s3haul.threads import in_thread
 
 
 class Page(NamedTuple):

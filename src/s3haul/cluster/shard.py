@@ -24,11 +24,11 @@ from s3haul.cluster.plan import Shard, gzipped
 from s3haul.cluster.records import Marker, Report, RunDescription, decode_sharers, share_of, with_external_id
 from s3haul.cluster.schedule import Attempt
 from s3haul.cluster.workplace import Workplace, remove_finished
+from s3haul.concurrency import in_thread, main_error
 from s3haul.core.stats import Stats
 from s3haul.disk import Destination
 from s3haul.disk.root import sweep
 from s3haul.engine.run import haul
-from s3haul.engine.tasks import most_telling
 from s3haul.errors import CredentialsError, DestinationError, S3HaulError
 from s3haul.events import Event
 from s3haul.journal import manifest_lines
@@ -36,7 +36,6 @@ from s3haul.models import ListPage
 from s3haul.options import LimitOptions, TransferOptions
 from s3haul.store.limited import LimitedStore, fitting
 from s3haul.store.protocol import ObjectStore, WrappedStore
-from s3haul.threads import in_thread
 
 PAGE = 1000
 REPORT_EVERY = 2.0  # seconds
@@ -172,7 +171,7 @@ class _ShardAttempt:
                 await haul(job, self.node.stats, self.node.observe)
                 reporting.cancel()
         except BaseExceptionGroup as errors:
-            raise most_telling(errors) from errors
+            raise main_error(errors) from errors
 
     async def _keep_reporting(self) -> None:
         while True:

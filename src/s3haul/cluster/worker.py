@@ -17,7 +17,7 @@ from s3haul.cluster.directory import RunDirectory
 from s3haul.cluster.records import Marker, Report, RunDescription
 from s3haul.cluster.schedule import Attempt
 from s3haul.cluster.shard import Node, attempt_shard, open_node
-from s3haul.engine.tasks import run_loop
+from s3haul.concurrency import run_loop
 from s3haul.errors import S3HaulError, UsageError
 
 JITTER_EACH, LONGEST_JITTER = 0.02, 60.0  # seconds, for each of the workers that start together

@@ -11,16 +11,15 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Protocol
 
-from s3haul.core.adaptive import AdaptiveLimit
+from s3haul.core.limits import AdaptiveLimit
 from s3haul.core.retry import RetryLimits
 from s3haul.disk import Destination
 from s3haul.engine.batch import Batch
-from s3haul.engine.large_limiter import LargeTransferLimiter
 from s3haul.events import Emit
 from s3haul.journal import Journal
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.store.limited import LimitedStore, fitting
-from s3haul.store.limiter import ConcurrencyLimiter, KmsThrottling
+from s3haul.store.limiter import ConcurrencyLimiter, KmsThrottling, LargeTransferLimiter
 from s3haul.store.protocol import ObjectStore
 from s3haul.store.retrying import RenewableCredentials, RetryingStore, RetrySettings
 

@@ -10,13 +10,15 @@ listing --> queue --> small_objects --> outcomes of a batch --> finish
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
+from typing import Generic, TypeVar
 
+from s3haul.concurrency import in_thread, spawn
 from s3haul.core.retry import Health
 from s3haul.core.stats import Timings
 from s3haul.diagnose.reasons import REFUSED, run_error
-from s3haul.engine.channel import Channel, ChannelClosedError
 from s3haul.engine.context import Context
 from s3haul.engine.interruption import Budget, Interruption
 from s3haul.engine.listing import produce
@@ -25,17 +27,16 @@ from s3haul.engine.object_sources import since_listed
 from s3haul.engine.periodic import tick
 from s3haul.engine.small_objects import SmallObjectFetcher, is_plain
 from s3haul.engine.target import Target, finish
-from s3haul.engine.tasks import spawn
 from s3haul.errors import Fault, FaultKind
 from s3haul.models import Outcome, State
 from s3haul.store.limiter import ConcurrencyLimiter
 from s3haul.store.retrying import GaveUpError
-from s3haul.threads import in_thread
 
 QUEUE = 4096  # targets that wait for a worker
 DENIALS_IN_A_ROW = 100
 _STATUS = {"kms-key-unusable": 400}
 MAX_BACKLOG = 20_000  # outcomes; with more, the workers wait for the disk instead of filling the memory
+T = TypeVar("T")
 
 
 class Dispatcher:
@@ -168,6 +169,84 @@ def _of(outcome: Outcome) -> Fault:
     """The fault behind an outcome, as far as the outcome tells."""
     code, _, message = (outcome.detail or "").partition(": ")
     return Fault(FaultKind.HTTP, message, code=code, status=_STATUS.get(outcome.reason or "", 403))
+
+
+class ChannelClosedError(Exception):
+    """Receive: closed and empty. Send: closed."""
+
+
+class Channel(Generic[T]):
+    """A closable bounded queue between one producer and many workers. `close` lets receivers drain what is left;
+    `discard` throws that away first.
+
+    `asyncio.Queue` cannot be closed before Python 3.13, and workers must learn that the listing has ended without one
+    sentinel per worker. Each waiting task has a future of its own and is woken alone, so hundreds of waiting workers cost
+    nothing.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._items: deque[T] = deque()
+        self._senders: deque[asyncio.Future[None]] = deque()
+        self._receivers: deque[asyncio.Future[None]] = deque()
+        self._closed = False
+
+    async def send(self, item: T) -> None:
+        """Wait for room, then hand over. Raises `ChannelClosedError` when nobody will receive."""
+        while not self._closed and len(self._items) >= self._capacity:
+            await _wait(self._senders)
+        if self._closed:
+            raise ChannelClosedError
+        self._items.append(item)
+        _wake(self._receivers)
+
+    def push(self, item: T) -> None:
+        """Hand over at once, also beyond the capacity: for callers that bound what they push."""
+        self._items.append(item)
+        _wake(self._receivers)
+
+    async def receive(self) -> T:
+        """The next item. Raises `ChannelClosedError` after the last one."""
+        while not self._items:
+            if self._closed:
+                raise ChannelClosedError
+            await _wait(self._receivers)
+        item = self._items.popleft()
+        _wake(self._senders)
+        return item
+
+    def close(self) -> None:
+        """No more sends; everybody who waits is woken. Closing twice is fine."""
+        self._closed = True
+        for waiters in (self._senders, self._receivers):
+            while waiters:
+                _wake(waiters)
+
+    def discard(self) -> None:
+        """Close and drop what nobody received yet."""
+        self._items.clear()
+        self.close()
+
+
+async def _wait(waiters: deque[asyncio.Future[None]]) -> None:
+    waiter = asyncio.get_running_loop().create_future()
+    waiters.append(waiter)
+    try:
+        await waiter
+    except asyncio.CancelledError:
+        if waiter.done() and not waiter.cancelled():
+            _wake(waiters)  # pass the wake-up on
+        elif waiter in waiters:
+            waiters.remove(waiter)
+        raise
+
+
+def _wake(waiters: deque[asyncio.Future[None]]) -> None:
+    while waiters:
+        waiter = waiters.popleft()
+        if not waiter.done():
+            waiter.set_result(None)
+            return
 
 
 class WorkerPool:

@@ -12,10 +12,10 @@ from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from s3haul.core.checksums import MAX_PARTS
+from s3haul.core.estimates import SpaceEstimate
 from s3haul.core.filters import choice, everything_is_chosen, prefixes_to_list
 from s3haul.core.keypath import MARK, perhaps_encoded
 from s3haul.core.ranges import plan_ranges
-from s3haul.core.space import SpaceEstimate
 from s3haul.engine.context import ReadContext
 from s3haul.engine.listing import list_limit, look_up
 from s3haul.engine.parallel_listing import ParallelListing

@@ -7,6 +7,7 @@ for `aws s3 sync`. Otherwise the object is fetched.
 import aiofiles
 from aiofiles.threadpool.binary import AsyncFileIO
 
+from s3haul.concurrency import in_thread, shielded
 from s3haul.core.checksums import Composite, Unverifiable
 from s3haul.core.verification import (
     Parts,
@@ -23,7 +24,6 @@ from s3haul.engine.target import done
 from s3haul.errors import StoreError
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, SafePath, Verdict, same_etag
 from s3haul.store.retrying import GaveUpError
-from s3haul.threads import in_thread, shielded
 
 BLOCK = 4 << 20
 SAME_TIME = 1.0  # seconds; file systems round times differently

@@ -10,11 +10,12 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
 
+from s3haul.concurrency import in_thread
+from s3haul.core.estimates import SpaceEstimate
 from s3haul.core.filters import choice, everything_is_chosen, key_choice, nothing_selected, prefixes_to_list
 from s3haul.core.key_ranges import Interval, ancestors_across, just_after
 from s3haul.core.keypath import safe_path
 from s3haul.core.listing_validator import unusable
-from s3haul.core.space import SpaceEstimate
 from s3haul.diagnose.reasons import run_error
 from s3haul.engine.batch import Batch
 from s3haul.engine.context import Context, ReadContext
@@ -28,7 +29,6 @@ from s3haul.events import AlreadyDone, Listed, ListingEnded, Warned
 from s3haul.journal import KnownRow
 from s3haul.models import ObjectRef, Outcome, Partial, SafePath, State, UnusableEntry
 from s3haul.store.retrying import GaveUpError
-from s3haul.threads import in_thread
 
 Entry = tuple[ObjectRef, KnownRow | None]
 Placed = tuple[Entry, bool]

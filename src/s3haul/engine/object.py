@@ -8,6 +8,7 @@ the sizes are requested and the GET is sent again. An error that concerns this o
 error that ends the run is raised.
 """
 
+from s3haul.concurrency import in_thread
 from s3haul.core.retry import Action, Move
 from s3haul.core.verification import (
     Parts,
@@ -35,7 +36,6 @@ from s3haul.events import Received
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, Partial, SafePath, State
 from s3haul.store.protocol import LARGEST_IN_MEMORY, Chunk, GetRequest, OnData, Refusal
 from s3haul.store.retrying import GaveUpError
-from s3haul.threads import in_thread
 
 MAX_CHANGES = 3
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from s3haul.concurrency import in_thread, together
 from s3haul.core.filters import key_choice
 from s3haul.core.text import human_count
 from s3haul.diagnose.reasons import DENIED, run_error
@@ -19,7 +20,6 @@ from s3haul.engine.batch import Batch, SerialBatches
 from s3haul.engine.context import ReadContext
 from s3haul.engine.stream import read_object
 from s3haul.engine.target import Target, not_done
-from s3haul.engine.tasks import together
 from s3haul.errors import Fault, FaultKind, SourceError
 from s3haul.events import Changed, Noted, Warned
 from s3haul.models import ARCHIVED, ObjectRef, Outcome, State, same_etag
@@ -28,7 +28,6 @@ from s3haul.sources.inventory import CHECKSUM, MANIFEST, DataFile, md5, refused
 from s3haul.sources.rows import PAGE
 from s3haul.store.protocol import Chunk
 from s3haul.store.retrying import GaveUpError
-from s3haul.threads import in_thread
 
 VANISHED = "vanished"
 MANY = 100  # objects

@@ -4,11 +4,11 @@ The second way needs no permission beyond s3:GetObject. Both answers are checked
 number of parts that contradicts the checksum, count as unknown.
 """
 
+from s3haul.concurrency import together
 from s3haul.core.checksums import MAX_PARTS, Composite, Unverifiable
 from s3haul.core.retry import Move
 from s3haul.core.verification import Parts, composite_verifier
 from s3haul.engine.context import ReadContext
-from s3haul.engine.tasks import together
 from s3haul.models import ObjectMeta, ObjectRef
 from s3haul.store.retrying import GaveUpError
 

@@ -7,6 +7,7 @@ it: whoever owns the process must leave it.
 import asyncio
 from collections.abc import Callable
 
+from s3haul.concurrency import in_thread
 from s3haul.core.stats import Sample, Series, Stats, Timings
 from s3haul.core.text import human_bytes
 from s3haul.disk.limits_file import LimitsFile
@@ -17,7 +18,6 @@ from s3haul.events import Noted, Tick, Warned
 from s3haul.journal.course import Course
 from s3haul.options import LimitOptions, TransferOptions
 from s3haul.store.limited import fitting
-from s3haul.threads import in_thread
 
 DISK_HANGS = "S3H-DST-13"
 EVERY = 1.0  # seconds

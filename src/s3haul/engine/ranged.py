@@ -10,6 +10,7 @@ wrong again, the object fails. If the object changes during the download, everyt
 import asyncio
 from collections.abc import Iterator
 
+from s3haul.concurrency import in_thread, main_error, spawn, together
 from s3haul.core.checksums import CRCS, Composite, Data
 from s3haul.core.ranges import RangePlan, costs_kms_call, plan_ranges
 from s3haul.core.retry import Action, Move
@@ -34,14 +35,12 @@ from s3haul.engine.blocks import BlockMap, BlockStream, Hashing
 from s3haul.engine.context import Context
 from s3haul.engine.part_layout import stored_parts
 from s3haul.engine.target import done
-from s3haul.engine.tasks import most_telling, spawn, together
 from s3haul.engine.writers import ByteCounter, LargeFile, drop_partial
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.events import Received, Resumed, Retrying
 from s3haul.models import Block, ObjectMeta, ObjectRef, Outcome, Partial, SafePath, same_etag
 from s3haul.store.protocol import Chunk, GetRequest, OnData
 from s3haul.store.retrying import GaveUpError
-from s3haul.threads import in_thread
 
 # Reasons for which the next run cannot use the partial file.
 _OF_NO_USE = frozenset({"changed", "checksum-mismatch"})
@@ -142,7 +141,7 @@ class RangedFetch:
 
     async def _end(self, *, keep: bool) -> None:
         """Keep or delete the temporary file. After the rename there is none: a run may be cancelled just behind it."""
-        if keep and not self._file.is_settled:
+        if keep and not self._file.is_closed:
             await self._file.set_aside()
         else:
             if self._begun:  # first: a cancellation may skip what follows
@@ -228,7 +227,7 @@ class RangedFetch:
                     # A callback, since a task that is cancelled before it starts would not release its place.
                     group.create_task(self._fetch_span(*span)).add_done_callback(self._leave)
         except BaseExceptionGroup as errors:
-            raise most_telling(errors) from None
+            raise main_error(errors) from None
 
     def _leave(self, _: object) -> None:
         self._ctx.large_limiter.release(self)

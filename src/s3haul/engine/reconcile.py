@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
+from s3haul.concurrency import in_thread
 from s3haul.core.filters import choice, key_choice, prefixes_to_list
 from s3haul.core.key_ranges import Interval, just_after
 from s3haul.core.text import is_text
@@ -18,7 +19,6 @@ from s3haul.engine.parallel_listing import CurrentPages, ParallelListing
 from s3haul.events import Reconciled
 from s3haul.journal import KnownRow
 from s3haul.models import ObjectRef, same_etag
-from s3haul.threads import in_thread
 
 EXAMPLES = 3
 PAGE = 1000

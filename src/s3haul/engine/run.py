@@ -16,22 +16,21 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from s3haul.concurrency import main_error, shielded
 from s3haul.core.stats import Stats, Timings
 from s3haul.disk import Destination
 from s3haul.engine.context import Context, ObjectSource, RoleCredentials, read_context
 from s3haul.engine.dispatch import Dispatcher
 from s3haul.engine.interruption import Budget, Interruption
-from s3haul.engine.large_limiter import LargeTransferLimiter
 from s3haul.engine.periodic import Recorder, follow_limits, warn_of_limitations, watch_disk
 from s3haul.engine.reconcile import reconcile
-from s3haul.engine.tasks import most_telling
 from s3haul.errors import InterruptedRunError
 from s3haul.events import Emit, PartialsKept
 from s3haul.journal import Journal, SourceIdentity
 from s3haul.journal.database import journal_path
 from s3haul.options import SourceOptions, TransferOptions
+from s3haul.store.limiter import LargeTransferLimiter
 from s3haul.store.protocol import ObjectStore
-from s3haul.threads import shielded
 
 FILE_THREADS = 8
 
@@ -188,7 +187,7 @@ async def _work_through(
             for helper in helpers:
                 helper.cancel()
     except BaseExceptionGroup as group:
-        raise most_telling(group) from group
+        raise main_error(group) from group
     if interruption.number is not None:
         raise InterruptedRunError(interruption.number, "Interrupted.", hint="the same command again resumes")
     if limit is not None:

@@ -13,6 +13,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from s3haul.concurrency import finish_future
 from s3haul.core.retry import is_throttling
 from s3haul.core.verification import (
     RefusedError,
@@ -30,7 +31,6 @@ from s3haul.events import Received
 from s3haul.models import ObjectMeta, ObjectRef, Outcome
 from s3haul.store.limiter import CROWDED
 from s3haul.store.protocol import LARGEST_IN_MEMORY, Refusal
-from s3haul.threads import settle
 
 QUEUE = 4096  # targets that wait or are under way
 MOST_HANDED_BACK = 256  # not yet finished by the general path
@@ -146,7 +146,7 @@ class SmallObjectFetcher:
     def _subtract(self, count: int) -> None:
         self._unfinished = max(0, self._unfinished - count)
         if self._progress is not None:
-            settle(self._progress, None, self._failure)
+            finish_future(self._progress, None, self._failure)
 
     def _fail(self, error: BaseException) -> None:
         self._failure = error

@@ -7,12 +7,12 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol, Self
 
+from s3haul.concurrency import in_thread
 from s3haul.core.checksums import Data
 from s3haul.disk import Temporary
 from s3haul.engine.context import Context
 from s3haul.models import Partial, SafePath
 from s3haul.store.protocol import LARGEST_IN_MEMORY, Chunk
-from s3haul.threads import in_thread
 
 BLOCK = 1 << 20  # bytes that are read at a time
 VISIT = 16 << 20
@@ -115,7 +115,7 @@ class LargeFile:
         return bool(self._opened)
 
     @property
-    def is_settled(self) -> bool:
+    def is_closed(self) -> bool:
         """Whether the file has been published, set aside or discarded."""
         return bool(self._opened) and not self.temporary.name
 
@@ -150,7 +150,7 @@ class LargeFile:
 
     async def discard(self) -> None:
         """Remove the file, unless it is settled."""
-        if not self.is_settled:
+        if not self.is_closed:
             for temporary in self._opened:
                 await in_thread(self._ctx.threads, self._disk.discard, temporary)
 

@@ -8,8 +8,8 @@ import resource
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from s3haul.core.estimates import SpaceEstimate
 from s3haul.core.keypath import safe_path
-from s3haul.core.space import SpaceEstimate
 from s3haul.core.text import human_bytes, human_duration
 from s3haul.diagnose.causes import trust_diagnosis_id
 from s3haul.diagnose.evidence import ErrorSummary, Evidence, Step, StepResult

@@ -16,6 +16,7 @@ from http.client import responses
 
 import pycurl
 
+from s3haul.concurrency import finish_future, shielded
 from s3haul.core.sigv4 import Shape
 from s3haul.core.stats import Timings
 from s3haul.errors import Fault, FaultKind, S3HaulError, StoreError
@@ -27,7 +28,6 @@ from s3haul.s3.libcurl import Network, curl_fault
 from s3haul.s3.responses import ViolationError, parse_head
 from s3haul.s3.transfers import TransferThread
 from s3haul.store.protocol import Chunk, OnData
-from s3haul.threads import settle, shielded
 
 BUSY = 4  # transfers; if every thread has at least so many, another thread is started
 LONGEST_ERROR = 64 << 10  # bytes of an error document
@@ -222,7 +222,7 @@ class RequestExchange:
             # alive until then.
             handle.unsetopt(pycurl.HEADERFUNCTION)
             handle.unsetopt(pycurl.WRITEFUNCTION)
-        self._loop.call_soon_threadsafe(settle, self.ended, self._response, self._error)
+        self._loop.call_soon_threadsafe(finish_future, self.ended, self._response, self._error)
 
     def _write(self, chunk: bytes) -> int:
         # No exception may leave a callback: pycurl would print it and lose it. It is kept for the waiting task.

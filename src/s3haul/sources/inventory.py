@@ -16,11 +16,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from s3haul.concurrency import in_thread
 from s3haul.errors import SourceError
 from s3haul.sources import inventory_rows
 from s3haul.sources.reading import Unread, chunked
 from s3haul.sources.rows import ObjectRow
-from s3haul.threads import in_thread
 
 LARGEST_MANIFEST = 64 << 20  # bytes
 LARGEST_FILE = 1 << 40

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO, Protocol
 
+from s3haul.concurrency import in_thread
 from s3haul.errors import SourceError
 from s3haul.options import ListForm, ObjectList
 from s3haul.sources import haul_manifest, key_list
 from s3haul.sources.rows import ObjectRow
-from s3haul.threads import in_thread
 
 CHUNK = 10_000
 

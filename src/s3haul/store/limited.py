@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from s3haul.core.rate import DecryptRate, Rate
+from s3haul.core.limits import DecryptRate, Rate
 from s3haul.models import ListPage, ObjectMeta, ObjectRef, PartLayout, VersionPage
 from s3haul.options import LimitOptions, TransferOptions
 from s3haul.store.protocol import (

@@ -1,15 +1,17 @@
 """Limits the number of concurrent requests: at most `AdaptiveLimit.limit`, none in a pause, two a second in an outage.
 
-The decisions are made in `core.adaptive` and `core.retry.Health`; this module only makes tasks wait for them. Objects
-that KMS throttles get a limiter of their own, so that objects that need no KMS call go on at full speed.
+The decisions are made in `core.limits` and `core.retry.Health`; this module only makes tasks wait for them. Objects that
+KMS throttles get a limiter of their own, so that objects that need no KMS call go on at full speed. Large bodies take a
+place of `LargeTransferLimiter` first, so that a few huge objects cannot use up all requests.
 """
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sized
-from typing import Protocol
+from pathlib import Path
 
+from s3haul.core.limits import AdaptiveLimit
 from s3haul.core.retry import Health
 from s3haul.models import Outcome, State
 
@@ -17,26 +19,11 @@ CROWDED = 0.75  # of the limit; the rest of the places are between two requests
 MOST = 2000  # objects; with more, the whole run slows down
 ENOUGH = 0.05  # of the objects that were served lately
 LATELY = 1000  # objects
-
-
-class LimitController(Protocol):
-    """What decides the limit: `core.adaptive.AdaptiveLimit` has these methods."""
-
-    ceiling: int
-
-    @property
-    def limit(self) -> float: ...
-
-    @property
-    def paused_until(self) -> float: ...
-
-    def throttled(self, now: float, retry_after: float | None = None, *, sent: float = ...) -> None: ...
-
-    def served(self, now: float, count: int, *, crowded: bool) -> None: ...
-
-    def interrupted(self, now: float) -> None: ...
-
-    def allow(self, ceiling: int) -> None: ...
+BYTES_PER_TRANSFER = 1 << 20  # of buffers for one body: a chunk of the SDK; the curl transport needs far less
+FIRST = 16
+LOOK_AFTER = 0.2  # seconds
+BUSY = 0.8  # of the processors' time
+PROCESSORS = Path("/proc/stat")
 
 
 class ConcurrencyLimiter:
@@ -44,7 +31,7 @@ class ConcurrencyLimiter:
 
     def __init__(
         self,
-        adaptive_limit: LimitController,
+        adaptive_limit: AdaptiveLimit,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -234,3 +221,104 @@ class KmsThrottling:
 
     def leave(self) -> None:
         self._count -= 1
+
+
+class LargeTransferLimiter:
+    """Limits how many large bodies are read at a time, fairly between objects.
+
+    A large request is a range, or a whole object above the small size. It takes a place here, then one of `limiter`. While
+    small objects wait too, large requests get at most half of all places. A free place goes to the object that has the
+    fewest. There are few places at first. More are added while somebody waits and the processors have idle time: a busy
+    processor does not read faster with more bodies at once. The memory for buffers, in bytes, is the upper bound.
+
+    An owner stands for one object; it waits in at most one `acquire` at a time.
+    """
+
+    def __init__(self, limiter: ConcurrencyLimiter, memory: int) -> None:
+        self._limiter = limiter
+        self._most = max(1, memory // BYTES_PER_TRANSFER)
+        self._worth = FIRST
+        self._ticks: tuple[int, int] | None = None  # at the last look
+        self._taken = 0
+        self._of: Counter[object] = Counter()
+        self._waiting: dict[object, asyncio.Future[None]] = {}
+
+    def allow(self, memory: int) -> None:
+        """So many bytes from now on."""
+        self._most = max(1, memory // BYTES_PER_TRANSFER)
+        self._give()
+
+    async def acquire(self, owner: object) -> None:
+        """Wait for a place and take it; `release` gives it back."""
+        if not self._waiting and self._taken < self._allowed():
+            self._take(owner)
+            return
+        loop = asyncio.get_running_loop()
+        waiter = self._waiting[owner] = loop.create_future()
+        self._look_later(loop)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                self.release(owner)
+            else:
+                self._waiting.pop(owner, None)
+            raise
+
+    def release(self, owner: object) -> None:
+        """Give a place back."""
+        self._taken -= 1
+        self._of[owner] -= 1
+        if not self._of[owner]:
+            del self._of[owner]
+        self._give()
+
+    def grow(self, busy: float) -> None:
+        """The processors were busy for this share of the time (0 to 1), while somebody waited."""
+        if busy < BUSY and self._worth < self._most:
+            self._worth *= 2
+            self._give()
+
+    def _look_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._ticks is None and self._worth < self._most:
+            self._ticks = _ticks()
+            loop.call_later(LOOK_AFTER, self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        assert self._ticks is not None
+        (busy, every), (busy_now, every_now) = self._ticks, _ticks()
+        self._ticks = None
+        if self._waiting:
+            self.grow((busy_now - busy) / max(1, every_now - every))
+        if self._waiting:
+            self._look_later(loop)
+
+    def _give(self) -> None:
+        while self._waiting and self._taken < self._allowed():
+            poorest = min(self._waiting, key=self._of.__getitem__)
+            waiter = self._waiting.pop(poorest)
+            if not waiter.done():
+                self._take(poorest)
+                waiter.set_result(None)
+
+    def _take(self, owner: object) -> None:
+        self._taken += 1
+        self._of[owner] += 1
+
+    def _allowed(self) -> int:
+        limit = self._limiter.limit
+        small = self._limiter.busy + self._limiter.waiting - self._taken
+        return max(1, min(self._most, self._worth, limit - max(0, min(small, limit // 2))))
+
+
+def _ticks() -> tuple[int, int]:
+    """Clock ticks in which the processors of the machine were busy, and all ticks (proc(5), /proc/stat).
+
+    On systems without /proc/stat the processors count as idle.
+    """
+    try:
+        with PROCESSORS.open() as lines:
+            ticks = [int(word) for word in next(lines).split()[1:9]]
+    except OSError:
+        return 0, 0
+    return sum(ticks) - ticks[3] - ticks[4], sum(ticks)

@@ -22,7 +22,7 @@ from s3haul.aws.config.validation import (
     unused_settings,
 )
 from s3haul.aws.endpoints import check_endpoint, tls_context
-from s3haul.core.rate import parse_rate
+from s3haul.core.limits import parse_rate
 from s3haul.errors import ProfileError, S3HaulError, UsageError
 from s3haul.events import Warned
 from s3haul.options import AccessOptions, RoleOptions

@@ -1,17 +1,62 @@
-"""The event loop of a run, and coroutines that run concurrently and raise one error, not a group of errors."""
+"""Work that runs concurrently, in threads and in tasks: always waited for, and one error, not a group of errors.
+
+A thread cannot be cancelled. A task that is cancelled while a thread works on its file waits for the thread; otherwise a
+descriptor could be closed, or a file removed, during a write.
+"""
 
 import asyncio
+import contextlib
 import gc
 import sys
-from collections.abc import Coroutine, Iterable
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from concurrent.futures import Executor
+from typing import Any, TypeVar, TypeVarTuple
 
 from s3haul.errors import S3HaulError
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 _RANK = {5: 0, 4: 1, 6: 2}  # by exit code
 GARBAGE_THRESHOLD = 50_000  # allocations
 SWITCH_INTERVAL = 5e-4  # seconds
+
+
+async def shielded(work: Awaitable[T], hurry: Callable[[], None] | None = None) -> T:
+    """The result of `work`. If the task is cancelled, the cancellation is raised after `work` has ended; `hurry` is called
+    to make it end soon.
+    """
+    future = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        future.add_done_callback(_retrieve_error)
+        if hurry is not None:
+            hurry()
+        while not future.done():
+            with contextlib.suppress(asyncio.CancelledError):  # already cancelled
+                await asyncio.wait([future])
+        raise
+
+
+def _retrieve_error(future: "asyncio.Future[T]") -> None:
+    """Retrieve the error, which the cancellation replaces; otherwise asyncio would log it."""
+    if not future.cancelled():
+        future.exception()
+
+
+def finish_future(future: "asyncio.Future[T]", result: T, error: BaseException | None) -> None:
+    """Set the result or the error of `future`, unless it was cancelled. Called on its event loop."""
+    if future.done():
+        return
+    if error is None:
+        future.set_result(result)
+    else:
+        future.set_exception(error)
+
+
+async def in_thread(threads: Executor | None, function: Callable[[*Ts], T], *args: *Ts) -> T:
+    """`function(*args)` in a thread, shielded from cancellation; None is the loop's own executor."""
+    return await shielded(asyncio.get_running_loop().run_in_executor(threads, function, *args))
 
 
 async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
@@ -20,11 +65,11 @@ async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one) for one in work]
     except BaseExceptionGroup as errors:
-        raise most_telling(errors) from None
+        raise main_error(errors) from None
     return [task.result() for task in tasks]
 
 
-def most_telling(error: BaseException) -> BaseException:
+def main_error(error: BaseException) -> BaseException:
     """The error of a group that explains the failure best: our own errors before others; among ours, those of the
     destination before those of the source, since a full disk also breaks connections."""
     leaves = list(_leaves(error))
