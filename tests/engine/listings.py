@@ -6,7 +6,7 @@ import random
 from contextlib import aclosing
 
 from s3haul.engine.context import read_context
-from s3haul.engine.parallel_listing import CurrentPages, ParallelListing
+from s3haul.engine.parallel_listing import CurrentLister, ParallelListing
 from s3haul.models import ListPage, ObjectRef
 from s3haul.options import SourceOptions, TransferOptions
 
@@ -59,11 +59,11 @@ def calls(store, prefix="", emit=lambda _event: None, **options):
 async def listed(store, prefixes=("",), *, limit=16, each=None, **more):
     """All keys in the order in which they came, and the listing."""
     ctx = calls(store, more.pop("prefix", prefixes[0]))
-    listing = ParallelListing(ctx, CurrentPages(ctx), prefixes, limit, **more)
+    listing = ParallelListing(ctx, CurrentLister(ctx), prefixes, limit, **more)
     keys = []
-    async with aclosing(listing.batches()) as batches:
-        async for batch in batches:
-            keys += [ref.key for ref in batch.refs]
+    async with aclosing(listing.pages()) as pages:
+        async for page in pages:
+            keys += [ref.key for ref in page.refs]
             if each is not None:
-                await each(batch)
+                await each(page)
     return keys, listing

@@ -27,7 +27,7 @@ from s3haul.engine.run import Job, haul
 from s3haul.journal import SourceIdentity
 from s3haul.options import SourceOptions, TransferOptions
 
-signals.LIMIT = 0.2
+interruption.LIMIT = 0.2
 Destination.write_file = lambda self, *_: self.under_way.__enter__() or time.sleep(3600)
 
 async def main():

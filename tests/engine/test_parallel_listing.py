@@ -9,7 +9,7 @@ from contract.memory import MemoryStore, refused, stored
 from engine.harness import DONE, manifest, run_once, states, tree
 from engine.listings import KeyStore, calls, listed
 from s3haul.disk import Destination
-from s3haul.engine.parallel_listing import CurrentPages, ParallelListing
+from s3haul.engine.parallel_listing import CurrentLister, ParallelListing
 from s3haul.engine.shadowing import LONGEST_KEY, Shadows
 from s3haul.errors import ListingIncompleteError, SourceError
 from s3haul.events import Warned
@@ -164,8 +164,8 @@ async def test_entries_without_a_usable_key_are_told_once_by_the_range_that_they
 
     told = []
 
-    async def each(batch):
-        told.extend(batch.unusable)
+    async def each(page):
+        told.extend(page.unusable)
 
     found, _ = await listed(Odd(MANY), each=each)
     assert sorted(found) == MANY
@@ -180,8 +180,8 @@ async def test_repeated_keys_are_told_once():
 
     events = []
     ctx = calls(Twice(MANY), emit=events.append)
-    listing = ParallelListing(ctx, CurrentPages(ctx), [""], 8)
-    found = [ref.key async for batch in listing.batches() for ref in batch.refs]
+    listing = ParallelListing(ctx, CurrentLister(ctx), [""], 8)
+    found = [ref.key async for page in listing.pages() for ref in page.refs]
     assert sorted(found) == MANY
     assert sum(isinstance(event, Warned) for event in events) == 1
 
@@ -343,7 +343,7 @@ async def test_a_key_of_any_length_is_asked_about(length):
     key = "k" * length
     around = [key, f"{key}-", *(f"{key}.{number:02}" for number in range(30) if length < 1000), f"{key}0"]
     below = [f"{key}/"] if length < LONGEST_KEY else []
-    shadows = Shadows(CurrentPages(calls(Limited([*around, *below, f"{key[:-1]}z"], page_size=3))), key=str)
+    shadows = Shadows(CurrentLister(calls(Limited([*around, *below, f"{key[:-1]}z"], page_size=3))), key=str)
     assert await shadows.has_keys_below(key, "") == bool(below)
     assert not await shadows.has_keys_below(f"{key[:-1]}z", "")
 
@@ -352,7 +352,7 @@ async def test_a_key_of_any_length_is_asked_about(length):
 async def test_a_listing_that_is_given_up_leaves_nothing_running(count):
     store = KeyStore(MANY, turns=20)
     ctx = calls(store)
-    batches = ParallelListing(ctx, CurrentPages(ctx), [""], 16).batches()
+    batches = ParallelListing(ctx, CurrentLister(ctx), [""], 16).pages()
     for _ in range(count):
         await anext(batches)
     await batches.aclose()

@@ -10,7 +10,7 @@ from engine.listings import KeyStore, calls
 from s3haul.core.key_ranges import Coverage, Interval
 from s3haul.engine.parallel_listing import ParallelListing
 from s3haul.engine.shadowing import Shadows
-from s3haul.engine.version_source import PagesAt, PagesOfAllVersions
+from s3haul.engine.version_source import AllVersionsLister, ListerAt
 from s3haul.models import NUL, ObjectRef, VersionEntry, VersionPage
 
 ALPHABETS = ("ab", "0123456789abcdef", "a/-.é", "\x01\u07ff\ud7ff\ue000\uffff\U00010000z")
@@ -74,13 +74,13 @@ async def listed(store, kind, *more, limit, prefix=""):
     """All objects, and whether what is said of intervals holds: every key in one, and nothing else."""
     ctx = calls(store, prefix)
     listing, coverage, found = ParallelListing(ctx, kind(ctx, *more), [prefix], limit), Coverage(), []
-    async with aclosing(listing.batches()) as batches:
-        async for batch in batches:
-            first, end = batch.interval
-            assert all(first <= ref.key and (end is None or ref.key < end) for ref in batch.refs)
-            for interval in (batch.interval, *batch.empty):
+    async with aclosing(listing.pages()) as pages:
+        async for page in pages:
+            first, end = page.interval
+            assert all(first <= ref.key and (end is None or ref.key < end) for ref in page.refs)
+            for interval in (page.interval, *page.empty):
                 coverage.add(Interval(*interval))
-            found += batch.refs
+            found += page.refs
     assert coverage.is_exactly([prefix])
     return found
 
@@ -91,7 +91,7 @@ async def test_every_version_of_any_keyspace_is_listed_once(seed):
     prefix = dice.choice(["", "p/"])
     entries = history(dice, prefix)
     store = VersionKeyStore(entries, page_size=dice.choice([1, 7, 40]), seed=seed, inclusive=seed % 4 == 0)
-    found = await listed(store, PagesOfAllVersions, limit=dice.choice([2, 5, 32]), prefix=prefix)
+    found = await listed(store, AllVersionsLister, limit=dice.choice([2, 5, 32]), prefix=prefix)
     wanted = [f"{each.ref.key}{NUL}{each.ref.version_id}" for each in entries if not each.deleted]
     assert sorted(ref.key for ref in found) == sorted(wanted)
 
@@ -101,7 +101,7 @@ async def test_the_objects_of_a_moment_are_listed_once(seed):
     dice = random.Random(seed)
     entries = history(dice)
     store = VersionKeyStore(entries, page_size=dice.choice([1, 7, 40]), seed=seed)
-    found = await listed(store, PagesAt, MOMENT, limit=dice.choice([2, 5, 32]))
+    found = await listed(store, ListerAt, MOMENT, limit=dice.choice([2, 5, 32]))
     last = {}
     for entry in sorted(entries, key=lambda entry: entry.ref.last_modified):
         if entry.ref.last_modified <= MOMENT:
@@ -119,7 +119,7 @@ async def test_a_long_listing_of_versions_is_read_by_as_many_as_may_and_wastes_f
         for version in range(3)
     ]
     store = VersionKeyStore(entries, page_size=20, turns=60)
-    assert len(await listed(store, PagesOfAllVersions, limit=16)) == 3000
+    assert len(await listed(store, AllVersionsLister, limit=16)) == 3000
     assert store.most == 16
     assert len(store.markers) < 1.4 * 150
 
@@ -137,5 +137,5 @@ async def test_a_key_that_was_deleted_at_the_moment_is_not_below_another():
     entries += [of("b/y", deleted=False), of("c", deleted=False)]
     for page_size in (1, 2, 10):
         store = VersionKeyStore(entries, page_size=page_size)
-        shadows = Shadows(PagesAt(calls(store), MOMENT), key=str)
+        shadows = Shadows(ListerAt(calls(store), MOMENT), key=str)
         assert [await shadows.has_keys_below(key, "") for key in "abc"] == [False, True, False]

@@ -27,8 +27,8 @@ from s3haul.core.retry import RetryLimits
 from s3haul.disk import Destination
 from s3haul.engine.context import Context
 from s3haul.engine.object import transfer
-from s3haul.engine.small_objects import SmallObjectFetcher, is_plain
-from s3haul.engine.target import Decision, Target
+from s3haul.engine.small_objects import SmallObjectFetcher
+from s3haul.engine.target import Decision, Target, is_plain
 from s3haul.errors import S3HaulError, StoreError
 from s3haul.models import ObjectRef, State, Verdict
 from s3haul.options import LimitOptions, RangeOptions, SourceOptions, TransferOptions

@@ -8,7 +8,7 @@ from s3haul.core.listing_validator import MAX_BARREN_PAGES, version_at
 from s3haul.demo import seed
 from s3haul.engine.context import read_context
 from s3haul.engine.parallel_listing import ParallelListing
-from s3haul.engine.version_source import PagesOfAllVersions
+from s3haul.engine.version_source import AllVersionsLister
 from s3haul.errors import ListingIncompleteError
 from s3haul.models import KeyVersions, ObjectRef, UnusableEntry, VersionEntry, VersionPage
 from s3haul.options import SourceOptions, TransferOptions
@@ -161,8 +161,8 @@ class Answers:
 
 async def listed(pages):
     ctx = read_context(Answers(pages), SourceOptions(bucket="b"), TransferOptions(), lambda _event: None)
-    listing = ParallelListing(ctx, PagesOfAllVersions(ctx), [""], 1)
-    return [ref async for batch in listing.batches() for ref in batch.refs]
+    listing = ParallelListing(ctx, AllVersionsLister(ctx), [""], 1)
+    return [ref async for page in listing.pages() for ref in page.refs]
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def names(tmp_path):
 
 
 def settle(names, key, *, shadowed=False):
-    return names.settle(safe_path(key, shadowed=shadowed))
+    return names.path_on_disk(safe_path(key, shadowed=shadowed))
 
 
 def test_names_that_some_file_system_treats_as_equal_fold_to_the_same_text():
@@ -157,7 +157,7 @@ def test_a_case_sensitive_disk_keeps_every_name_and_needs_no_names_file(tmp_path
     with Destination.open(tmp_path) as destination:
         if destination.folds_names:
             pytest.skip("the directory of the tests is on a disk that folds names")
-        assert [str(destination.settle(safe_path(key))) for key in KEYS] == KEYS
+        assert [str(destination.path_on_disk(safe_path(key))) for key in KEYS] == KEYS
     assert not (tmp_path / ".s3haul" / FILE_NAME).exists()
 
 
@@ -168,7 +168,7 @@ def test_every_key_has_a_file_of_its_own_on_a_disk_that_folds_case(folding_disk:
         with Destination.open(root) as destination:
             assert destination.folds_names
             for key in KEYS:
-                path = destination.settle(safe_path(key))
+                path = destination.path_on_disk(safe_path(key))
                 assert placed.setdefault(key, path) == path
                 destination.write_file(path, key.encode(), 0.0)
             destination.sync()

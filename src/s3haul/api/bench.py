@@ -24,7 +24,7 @@ from s3haul.bench.sinks import MEMORY, has_room
 from s3haul.core.text import human_bytes
 from s3haul.engine.context import ReadContext, read_context
 from s3haul.engine.listing import look_up
-from s3haul.engine.parallel_listing import CurrentPages, ParallelListing
+from s3haul.engine.parallel_listing import CurrentLister, ParallelListing
 from s3haul.errors import DestinationError, SourceError
 from s3haul.events import ignore
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
@@ -82,12 +82,10 @@ async def _sample(ctx: ReadContext, options: BenchOptions) -> tuple[Sample, List
     if not ctx.source.recursive:
         sample.add([await look_up(ctx)], options)
         return sample, Listing(pages=0, keys=0, seconds=0.0)
-    async with aclosing(
-        ParallelListing(ctx, CurrentPages(ctx), (ctx.source.prefix,), 1).batches()
-    ) as batches:
-        async for batch in batches:
-            pages, keys = pages + 1, keys + len(batch.refs)
-            sample.add([ref for ref in batch.refs if not ref.key.endswith("/")], options)
+    async with aclosing(ParallelListing(ctx, CurrentLister(ctx), (ctx.source.prefix,), 1).pages()) as pages:
+        async for page in pages:
+            pages, keys = pages + 1, keys + len(page.refs)
+            sample.add([ref for ref in page.refs if not ref.key.endswith("/")], options)
             if sample.full:
                 break
     return sample, Listing(pages=pages, keys=keys, seconds=time.monotonic() - began)

@@ -21,7 +21,7 @@ from s3haul.core.text import key_octets
 from s3haul.disk import Destination
 from s3haul.engine.context import read_context
 from s3haul.engine.listing import look_up
-from s3haul.engine.parallel_listing import CurrentPages, ParallelListing
+from s3haul.engine.parallel_listing import CurrentLister, ParallelListing
 from s3haul.errors import UsageError
 from s3haul.events import Emit
 from s3haul.models import ObjectRef, UnusableEntry
@@ -109,10 +109,10 @@ async def _listed(bucket: OpenStore, source: SourceOptions, on_event: Emit) -> A
         yield Page([await look_up(ctx)])
         return
     # A plan needs the order of the keys.
-    listing = ParallelListing(ctx, CurrentPages(ctx), (source.prefix,), limit=1)
-    async with aclosing(listing.batches()) as batches:
-        async for batch in batches:
-            yield Page(list(batch.refs), tuple(batch.unusable))
+    listing = ParallelListing(ctx, CurrentLister(ctx), (source.prefix,), limit=1)
+    async with aclosing(listing.pages()) as pages:
+        async for page in pages:
+            yield Page(list(page.refs), tuple(page.unusable))
 
 
 async def make_plan(

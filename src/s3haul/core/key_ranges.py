@@ -1,4 +1,4 @@
-"""The ranges of keys that a listing is divided into, while it is read by several at a time. Pure.
+"""The ranges of keys that a listing is divided into, while it is read by several at a time, and its pages. Pure.
 
 A range has an exclusive lower limit, which is what StartAfter is, and an inclusive upper one: of two
 neighbours the left one owns a key that equals the split point. A range is read page by page from its lower
@@ -15,9 +15,11 @@ that these are adjacent and leave nothing out.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from s3haul.core.split_points import Alphabet
+from s3haul.models import ObjectRef, Outcome, UnusableEntry
 
 MOST_NEW = 64  # ranges that one split makes
 WORTH_A_SPLIT = 3.0  # pages that are left in a range
@@ -46,6 +48,25 @@ class KeyRange:
     def end(self) -> str | None:
         """The first key behind the range, None where there can be none."""
         return prefix_end(self.prefix) if self.upto is None else just_after(self.upto)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedPage:
+    """A page of the listing, or of a list that names objects. `refs` are in order. Nothing else is listed in `interval`,
+    and nothing at all in the intervals of `empty`.
+
+    `last`: it is the last page of `range`. `outcomes` are objects of a list that end here without a download; `lookups`
+    counts the HEAD requests that the page took.
+    """
+
+    refs: Sequence[ObjectRef]
+    interval: Interval
+    range: KeyRange
+    last: bool
+    unusable: Sequence[UnusableEntry] = ()
+    empty: tuple[Interval, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    lookups: int = 0
 
 
 class Step(NamedTuple):

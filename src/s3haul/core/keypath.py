@@ -173,7 +173,7 @@ def stored_path(text: str, *, directory: bool = False) -> SafePath:
 
 
 class ShadowFilter(Generic[T]):
-    """Passes items on with the verdict "shadowed?", as soon as the listing has settled it.
+    """Passes items on with the verdict "shadowed?", as soon as the listing shows it.
 
     Keys must come in UTF-8 byte order (which is Python's order of str). A key p stays open only while
     the listing is between p and p + "/"; all keys in that gap begin with p. So what is held back is a
@@ -195,13 +195,13 @@ class ShadowFilter(Generic[T]):
         return len(self._chain)
 
     def push(self, item: T) -> list[tuple[T, bool]]:
-        """Take the next item; return those that it settles. Raises ValueError when it is out of order."""
+        """Take the next item; return those whose verdict it shows. Raises ValueError when it is out of order."""
         return self.push_all((item,))
 
     def push_all(self, items: Sequence[T]) -> list[tuple[T, bool]]:
         """`push` for each of these."""
         keys = list(map(self._key, items))
-        settled = self._push_each(keys[:1], items[:1])
+        decided = self._push_each(keys[:1], items[:1])
         following = keys[1:]
         one_by_one = (
             not following
@@ -210,14 +210,14 @@ class ShadowFilter(Generic[T]):
             or any(map(lt, following, keys))
         )
         if one_by_one:
-            return settled + self._push_each(following, items[1:])
+            return decided + self._push_each(following, items[1:])
         # As in most pages, no key is the beginning of a later one, because then the next one would begin with it too.
-        settled += zip(items[:-1], map(self._known.__contains__, keys), strict=False)
+        decided += zip(items[:-1], map(self._known.__contains__, keys), strict=False)
         self._chain = [(keys[-1], items[-1])]
-        return settled
+        return decided
 
     def _push_each(self, keys: Sequence[str], items: Sequence[T]) -> list[tuple[T, bool]]:
-        settled: list[tuple[T, bool]] = []
+        decided: list[tuple[T, bool]] = []
         chain = self._chain
         for key, item in zip(keys, items, strict=True):
             while chain:
@@ -228,16 +228,16 @@ class ShadowFilter(Generic[T]):
                     below = False
                 elif not (below := key.startswith("/", len(open_key))):
                     break
-                settled.append((open_item, below or open_key in self._known))
+                decided.append((open_item, below or open_key in self._known))
                 chain.pop()
             chain.append((key, item))
-        return settled
+        return decided
 
     def flush(self) -> list[tuple[T, bool]]:
         """End of the listing: nothing that is still held is shadowed by what came here."""
-        settled = [(item, key in self._known) for key, item in reversed(self._chain)]
+        decided = [(item, key in self._known) for key, item in reversed(self._chain)]
         self._chain.clear()
-        return settled
+        return decided
 
 
 def _names(components: list[str], *, shadowed: bool) -> Iterator[str]:

@@ -90,7 +90,7 @@ class Destination(Tree):
         self._fds.append(take_lock(self.root, self._state_fd, shared=self._shared))
 
     def close(self) -> None:
-        """As `Tree.close`. Also commits the names that `settle` chose."""
+        """As `Tree.close`. Also commits the names that `path_on_disk` chose."""
         try:
             if self._names is not None:
                 self._names.close()
@@ -106,14 +106,14 @@ class Destination(Tree):
         """Whether the file system treats names as equal that differ in case or Unicode form, for example."""
         return self._names is not None
 
-    def settle(self, path: SafePath) -> SafePath:
+    def path_on_disk(self, path: SafePath) -> SafePath:
         """The path to use on this file system: `path` itself, or one with other spellings of those components that
         the file system would treat as equal to a component of an earlier call, in this run or a previous one.
 
-        The result depends only on earlier calls, so settle all keys in the order of the listing, or a second run
+        The result depends only on earlier calls, so call it for all keys in the order of the listing, or a second run
         could choose other names. Raises `DestinationError`.
         """
-        return path if self._names is None else self._names.settle(path)
+        return path if self._names is None else self._names.path_on_disk(path)
 
     def clear_temporary(self, prefix: str = "", kept: Collection[str] = ()) -> int:
         """Remove the files in `.s3haul/tmp` that begin with `prefix`, except the names `kept`. Returns how many.
@@ -232,11 +232,11 @@ class Destination(Tree):
         return True
 
     def sync(self) -> None:
-        """When this returns, all files that were published and all names that were settled survive a power loss."""
+        """When this returns, all files that were published and all names that were chosen survive a power loss."""
         # Names first: a file that is durable under a name that is not recorded could get a second name in the next run.
         if self._names is not None:
             self._names.commit()
-        # One sync of the file system covers the data, the renames and the directories of a whole batch of files.
+        # One sync of the file system covers the data, the renames and the directories of many files.
         # An fsync for each file and each directory would cost a disk flush for each.
         try:
             with self.under_way:

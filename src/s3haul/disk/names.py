@@ -47,18 +47,18 @@ class Names:
             self._database.execute(_SCHEMA)
             undo.pop_all()
 
-    def settle(self, path: SafePath) -> SafePath:
+    def path_on_disk(self, path: SafePath) -> SafePath:
         """`path`, with every component encoded whose name would collide with that of another component."""
-        asked = words(path)
+        wanted = words(path)
         with self._lock, self._translated():
             if not self._database.in_transaction:
                 self._database.execute("BEGIN")
-            settled, folded = self._settled_parent(asked[:-1])
-            settled = [*settled, *(self._claim(word, folded)[0] for word in asked[-1:])]
-        return joined(settled, directory=path.directory)
+            chosen, folded = self._chosen_parent(wanted[:-1])
+            chosen = [*chosen, *(self._claim(word, folded)[0] for word in wanted[-1:])]
+        return joined(chosen, directory=path.directory)
 
     def commit(self) -> None:
-        """When this returns, later runs use the names that were settled so far."""
+        """When this returns, later runs use the names that were chosen so far."""
         with self._lock, self._translated():
             self._database.commit()
 
@@ -68,16 +68,16 @@ class Names:
             self._database.commit()
             self._database.close()
 
-    def _settled_parent(self, asked: list[Word]) -> tuple[list[Word], bytes]:
-        """The directory, settled and folded. Cached, since most paths are in the directory of the previous path."""
-        known, settled, folded = self._parent
-        if known != asked:
-            settled, folded = [], b""
-            for word in asked:
+    def _chosen_parent(self, wanted: list[Word]) -> tuple[list[Word], bytes]:
+        """The directory as spelled on the disk, and folded. Cached, since most paths are in the directory of the previous path."""
+        known, chosen, folded = self._parent
+        if known != wanted:
+            chosen, folded = [], b""
+            for word in wanted:
                 spelled, folded = self._claim(word, folded)
-                settled.append(spelled)
-            self._parent = asked, settled, folded
-        return settled, folded
+                chosen.append(spelled)
+            self._parent = wanted, chosen, folded
+        return chosen, folded
 
     def _claim(self, word: Word, parent: bytes) -> tuple[Word, bytes]:
         """The spelling to use for `word` in the directory `parent`, and its folded form."""

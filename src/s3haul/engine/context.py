@@ -11,10 +11,10 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Protocol
 
+from s3haul.core.key_ranges import ListedPage
 from s3haul.core.limits import AdaptiveLimit
 from s3haul.core.retry import RetryLimits
 from s3haul.disk import Destination
-from s3haul.engine.batch import Batch
 from s3haul.events import Emit
 from s3haul.journal import Journal
 from s3haul.options import SourceOptions, TransferOptions
@@ -28,7 +28,7 @@ class ObjectSource(Protocol):
     """Where the objects of a run come from, other than from a listing: from a list, which may be out of date, and need
     not name all of them."""
 
-    def batches(self, ctx: "ReadContext") -> AsyncGenerator[Batch, None]:
+    def pages(self, ctx: "ReadContext") -> AsyncGenerator[ListedPage, None]:
         """The objects in the order of their keys. Close the iterator (`contextlib.aclosing`). Raises what ends the
         run."""
         ...

@@ -1,6 +1,6 @@
 """Where a target goes: small plain objects to the thread for small objects, all others to the workers.
 
-listing --> queue --> small_objects --> outcomes of a batch --> finish
+listing --> queue --> small_objects --> outcomes --> finish
               |             | what is not plain
               v             v
             channel <-------+
@@ -25,8 +25,8 @@ from s3haul.engine.listing import produce
 from s3haul.engine.object import transfer
 from s3haul.engine.object_sources import since_listed
 from s3haul.engine.periodic import tick
-from s3haul.engine.small_objects import SmallObjectFetcher, is_plain
-from s3haul.engine.target import Target, finish
+from s3haul.engine.small_objects import SmallObjectFetcher
+from s3haul.engine.target import Target, finish, is_plain
 from s3haul.errors import Fault, FaultKind
 from s3haul.models import Outcome, State
 from s3haul.store.limiter import ConcurrencyLimiter
@@ -71,16 +71,16 @@ class Dispatcher:
         """Take the targets of one page of the listing; wait while too many are queued."""
         await limit_backlog(self._ctx)
         targets = self._budget.fitting(targets)
-        plain = [target for target in targets if self._small.available and is_plain(target)]
+        plain = [target for target in targets if is_plain(target)] if self._small.available else []
         await self._small.submit(plain)
-        of_batches = {target.ref.key for target in plain}
+        small = {target.ref.key for target in plain}
         for target in targets:
-            if target.ref.key not in of_batches:
+            if target.ref.key not in small:
                 await self._channel.send(target)
         self._budget.stop_if_full(self._producer)
 
     def _record(self, outcomes: Sequence[Outcome]) -> None:
-        """Objects of a batch are done."""
+        """Small objects are done."""
         finish(self._ctx, outcomes)
         for outcome in outcomes:
             self._ctx.kms_throttling.saw(outcome)
@@ -100,14 +100,14 @@ class Dispatcher:
         self._small.finished(target.ref.key)
 
     def _waits_for_kms(self, key: str) -> None:
-        """Others may use the worker of this object, and its place among those that batches handed back."""
+        """Others may use the worker of this object, and its place among those that were handed back."""
         self._small.finished(key)
         self._workers.grow()
         self._small.wake()
 
     async def _close_channel(self, ticker: asyncio.Task[None]) -> None:
-        """Close the channel once no target can arrive any more: after the listing and the batches, which may hand
-        objects back until then."""
+        """Close the channel once no target can arrive any more: after the listing and the small objects, which may be
+        handed back until then."""
         try:
             await asyncio.wait([self._producer])
             await self._small.join()

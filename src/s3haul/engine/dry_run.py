@@ -21,7 +21,7 @@ from s3haul.engine.listing import list_limit, look_up
 from s3haul.engine.parallel_listing import ParallelListing
 from s3haul.engine.shadowing import Shadows
 from s3haul.engine.target import natural_path
-from s3haul.engine.version_source import pages_of
+from s3haul.engine.version_source import lister_of
 from s3haul.journal import Reader
 from s3haul.models import ARCHIVED, ObjectRef, State
 from s3haul.options import RangeOptions
@@ -139,28 +139,28 @@ class Estimate:
 
 
 async def preview(ctx: ReadContext, estimate: Estimate, done: Done) -> AsyncGenerator[Fetched, None]:
-    """The objects that would be fetched, batch by batch; adds up `estimate`. Close the iterator
+    """The objects that would be fetched, page by page; adds up `estimate`. Close the iterator
     (`contextlib.aclosing`)."""
     if not ctx.source.recursive:
         ref = await look_up(ctx)
         estimate.looked_up(1)
         yield _fetched(ctx, estimate, [(ref, False)], done)
         return
-    pages = pages_of(ctx)
-    shadows: Shadows[ObjectRef] = Shadows(pages, key=_KEY)
+    lister = lister_of(ctx)
+    shadows: Shadows[ObjectRef] = Shadows(lister, key=_KEY)
     selected = None if everything_is_chosen(ctx.options) else choice(ctx.options, ctx.source.base)
     prefixes = prefixes_to_list(ctx.options.filters, ctx.source.prefix)
-    listing = ParallelListing(ctx, pages, prefixes, list_limit(ctx))
-    async with aclosing(ctx.objects.batches(ctx) if ctx.objects else listing.batches()) as batches:
-        async for batch in batches:
-            estimate.looked_up(batch.lookups)
-            estimate.unusable += len(batch.unusable)
-            estimate.vanished += sum(outcome.state is State.VANISHED for outcome in batch.outcomes)
-            placed = shadows.push(batch.range, batch.refs, ended=batch.ended) + await shadows.asked()
+    listing = ParallelListing(ctx, lister, prefixes, list_limit(ctx))
+    async with aclosing(ctx.objects.pages(ctx) if ctx.objects else listing.pages()) as pages:
+        async for page in pages:
+            estimate.looked_up(page.lookups)
+            estimate.unusable += len(page.unusable)
+            estimate.vanished += sum(outcome.state is State.VANISHED for outcome in page.outcomes)
+            placed = shadows.push(page.range, page.refs, last=page.last) + await shadows.asked()
             chosen = placed if selected is None else [each for each in placed if selected(each[0])]
             estimate.filtered += len(placed) - len(chosen)
             yield _fetched(ctx, estimate, chosen, done)
-    estimate.list_requests += pages.requests
+    estimate.list_requests += lister.requests
 
 
 def _fetched(ctx: ReadContext, estimate: Estimate, placed: Fetched, done: Done) -> Fetched:

@@ -13,16 +13,15 @@ from functools import partial
 from s3haul.concurrency import in_thread
 from s3haul.core.estimates import SpaceEstimate
 from s3haul.core.filters import choice, everything_is_chosen, key_choice, nothing_selected, prefixes_to_list
-from s3haul.core.key_ranges import Interval, ancestors_across, just_after
+from s3haul.core.key_ranges import Interval, ListedPage, ancestors_across, just_after
 from s3haul.core.keypath import safe_path
 from s3haul.core.listing_validator import unusable
 from s3haul.diagnose.reasons import run_error
-from s3haul.engine.batch import Batch
 from s3haul.engine.context import Context, ReadContext
 from s3haul.engine.parallel_listing import ParallelListing
 from s3haul.engine.shadowing import Shadows, among_neighbours
 from s3haul.engine.target import Decision, Target, decide_target, finish, natural_path, same_version
-from s3haul.engine.version_source import pages_of
+from s3haul.engine.version_source import lister_of
 from s3haul.engine.writers import drop_partial
 from s3haul.errors import S3HaulError, SourceError
 from s3haul.events import AlreadyDone, Listed, ListingEnded, Warned
@@ -36,7 +35,7 @@ Placed = tuple[Entry, bool]
 
 @dataclass(slots=True)
 class PageResult:
-    """One batch compared with the journal and the disk."""
+    """One page of the listing compared with the journal and the disk."""
 
     targets: list[Target] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)  # of objects that are not requested
@@ -110,16 +109,16 @@ async def _no_such_object(ctx: ReadContext) -> SourceError:
 async def _list_all(ctx: Context, queue: Queue, room: SpaceEstimate) -> tuple[int, int]:
     """Queue everything; returns how many objects are selected and how many the filters left out."""
     selected = filtered = 0
-    pages = pages_of(ctx)
-    shadows: Shadows[Entry] = Shadows(pages, key=lambda entry: entry[0].key, known=ctx.shadowed)
+    lister = lister_of(ctx)
+    shadows: Shadows[Entry] = Shadows(lister, key=lambda entry: entry[0].key, known=ctx.shadowed)
     partials = await in_thread(ctx.threads, _partials_here, ctx)
     # A disk that folds names gives them to who comes first: that must not depend on the order of responses.
     limit = 1 if ctx.destination.folds_names else list_limit(ctx)
     prefixes = prefixes_to_list(ctx.options.filters, ctx.source.prefix)
-    listing = ParallelListing(ctx, pages, prefixes, limit, partial(_may_split, ctx, shadows))
-    async with aclosing(ctx.objects.batches(ctx) if ctx.objects else listing.batches()) as batches:
-        async for batch in batches:
-            results = [await in_thread(ctx.threads, _look_at, ctx, shadows, partials, batch)]
+    listing = ParallelListing(ctx, lister, prefixes, limit, partial(_may_split, ctx, shadows))
+    async with aclosing(ctx.objects.pages(ctx) if ctx.objects else listing.pages()) as pages:
+        async for page in pages:
+            results = [await in_thread(ctx.threads, _look_at, ctx, shadows, partials, page)]
             if held := await shadows.asked():
                 results.append(await in_thread(ctx.threads, _decide_and_prepare, ctx, held, partials))
             for result in results:
@@ -156,15 +155,17 @@ def _files_across(ctx: Context, prefix: str, point: str) -> list[str]:
     return found
 
 
-def _look_at(ctx: Context, shadows: Shadows[Entry], partials: dict[str, Partial], batch: Batch) -> PageResult:
+def _look_at(
+    ctx: Context, shadows: Shadows[Entry], partials: dict[str, Partial], page: ListedPage
+) -> PageResult:
     """One page against the journal and the disk. Runs in a thread."""
-    placed = _join(ctx, shadows, batch)
+    placed = _join(ctx, shadows, page)
     if not is_whole(ctx):
         placed = among_neighbours(ctx, placed)
     result = _decide_and_prepare(ctx, placed, partials)
-    result.outcomes = [unusable(entry) for entry in batch.unusable if _is_selected(ctx, entry)]
-    result.filtered += len(batch.unusable) - len(result.outcomes)
-    result.outcomes += batch.outcomes
+    result.outcomes = [unusable(entry) for entry in page.unusable if _is_selected(ctx, entry)]
+    result.filtered += len(page.unusable) - len(result.outcomes)
+    result.outcomes += page.outcomes
     return result
 
 
@@ -195,26 +196,23 @@ def _drop_listed(ctx: Context, partials: dict[str, Partial], prefixes: tuple[str
             drop_partial(ctx, forgotten)
 
 
-def _join(ctx: Context, shadows: Shadows[Entry], batch: Batch) -> list[Placed]:
-    """Join a batch with the journal's rows of the same keys; rows without an entry are gone."""
-    first, end = batch.interval
-    behind = just_after(batch.refs[-1].key) if batch.refs else first
-    whole = is_whole(ctx)
-    if whole:
-        rows = ctx.journal.known(first, behind)
-    else:
-        rows = ctx.journal.known_of([ref.key for ref in batch.refs])
-    entries = [(ref, rows.pop(ref.key, None)) for ref in batch.refs]
-    placed = shadows.push(batch.range, entries, ended=batch.ended)
+def _join(ctx: Context, shadows: Shadows[Entry], page: ListedPage) -> list[Placed]:
+    """Join a page with the journal's rows of the same keys; rows without an entry are gone."""
+    first, end = page.interval
+    behind = just_after(page.refs[-1].key) if page.refs else first
+    whole, journal = is_whole(ctx), ctx.journal
+    rows = journal.known(first, behind) if whole else journal.known_of([ref.key for ref in page.refs])
+    entries = [(ref, rows.pop(ref.key, None)) for ref in page.refs]
+    placed = shadows.push(page.range, entries, last=page.last)
     if not whole:
         return placed
-    for entry in batch.unusable:
+    for entry in page.unusable:
         rows.pop(entry.key, None)
     if rows:
-        ctx.journal.mark_gone(list(rows))
-    for interval in (Interval(behind, end), *batch.empty):
+        journal.mark_gone(list(rows))
+    for interval in (Interval(behind, end), *page.empty):
         if interval.first != interval.end:
-            ctx.journal.mark_gone_between(*interval)
+            journal.mark_gone_between(*interval)
     return placed
 
 
@@ -225,13 +223,14 @@ def _decide_and_prepare(ctx: Context, placed: Sequence[Placed], partials: dict[s
     new file and its commit must not leave a row that vouches for another file.
     """
     result, replaced, absent = PageResult(), list[str](), set[tuple[str, ...]]()
-    selected = None if everything_is_chosen(ctx.options) else choice(ctx.options, ctx.source.base)
+    base = ctx.source.base
+    selected = None if everything_is_chosen(ctx.options) else choice(ctx.options, base)
     for (ref, row), shadowed in placed:
         part = partials.pop(ref.key, None) if partials else None
         if selected is not None and not selected(ref):
             result.filtered += 1
             continue
-        path = _path_moving_files(ctx, ref, row, absent, shadowed=shadowed)
+        path = _path_moving_files(ctx, ref, row, base, absent, shadowed=shadowed)
         on_disk = ctx.destination.stat(path, absent)
         target = decide_target(ref, path, row, on_disk, ctx.options)
         if target.decision is Decision.KEEP:
@@ -258,18 +257,23 @@ def _decide_and_prepare(ctx: Context, placed: Sequence[Placed], partials: dict[s
 
 
 def _path_moving_files(
-    ctx: Context, ref: ObjectRef, row: KnownRow | None, absent: set[tuple[str, ...]], *, shadowed: bool
+    ctx: Context,
+    ref: ObjectRef,
+    row: KnownRow | None,
+    base: str,
+    absent: set[tuple[str, ...]],
+    *,
+    shadowed: bool,
 ) -> SafePath:
     """The object's path on this disk. What landed before the key became another key's directory moves
     aside, which may make a directory that was `absent`; what moved aside stays there when the keys below are
     gone, since their files may still be there."""
     if ctx.file_name is not None:
         return safe_path(ctx.file_name)
-    base = ctx.source.base
-    path = ctx.destination.settle(natural_path(ref, base, shadowed=shadowed))
+    path = ctx.destination.path_on_disk(natural_path(ref, base, shadowed=shadowed))
     if path.directory or row is None or row.path in {None, str(path)} or ref.of_all_versions:
         return path
-    other = ctx.destination.settle(safe_path(ref.key, base=base, shadowed=not shadowed))
+    other = ctx.destination.path_on_disk(safe_path(ref.key, base=base, shadowed=not shadowed))
     if row.path == str(other) and not shadowed:
         return other
     if row.path == str(other) and same_version(row, ref):

@@ -108,8 +108,8 @@ class WholeDownload:
         self.fetched = 0
 
     async def run(self, refused: Refusal | None = None) -> Outcome:
-        """The file has its name when this returns. `refused` is a first attempt, made in a batch. Raises `GaveUpError`, `RefusedError`, `ObjectPathError` or what
-        ends the run."""
+        """The file has its name when this returns. `refused` is a first attempt of the thread for small objects. Raises
+        `GaveUpError`, `RefusedError`, `ObjectPathError` or what ends the run."""
         try:
             async with self._writer:
                 try:

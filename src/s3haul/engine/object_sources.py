@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from s3haul.concurrency import in_thread, together
 from s3haul.core.filters import key_choice
+from s3haul.core.key_ranges import Interval, KeyRange, ListedPage, just_after
 from s3haul.core.text import human_count
 from s3haul.diagnose.reasons import DENIED, run_error
-from s3haul.engine.batch import Batch, SerialBatches
 from s3haul.engine.context import ReadContext
 from s3haul.engine.stream import read_object
 from s3haul.engine.target import Target, not_done
@@ -39,28 +39,29 @@ class ListedObjects:
     def __init__(self, rows: RowSource) -> None:
         self._rows = rows
 
-    async def batches(self, ctx: ReadContext) -> AsyncGenerator[Batch, None]:
-        """As `ParallelListing.batches`; `outcomes` of a batch are of objects that are there no more, or cannot be asked for."""
+    async def pages(self, ctx: ReadContext) -> AsyncGenerator[ListedPage, None]:
+        """As `ParallelListing.pages`; `outcomes` of a page are of objects that are there no more, or cannot be requested."""
         with closing(SortedRows()) as rows:
             ctx.emit(Noted(f"The objects are those of {self._rows.name}"))
             async for chunk in self._rows.chunks():
                 await in_thread(None, rows.extend, chunk)
             for said in _remarks(self._rows, ctx.url):
                 ctx.emit(Warned(said, "S3H-S3-23"))
-            batches, pages = SerialBatches(ctx.source.prefix), rows.pages(PAGE)
+            pages, range_, first = rows.pages(PAGE), KeyRange(ctx.source.prefix), ""
             page = await in_thread(None, _next, pages)
             while page:
                 following = await in_thread(None, _next, pages)
                 _check_versions(page, following[:1], self._rows.name)
-                found = await _looked_up(ctx, page)
-                yield batches.next(
-                    found.refs,
-                    page[-1].key,
-                    final=not following,
+                found, behind = await _looked_up(ctx, page), just_after(page[-1].key)
+                yield ListedPage(
+                    refs=found.refs,
+                    interval=Interval(first, behind if following else None),
+                    range=range_,
+                    last=not following,
                     outcomes=found.outcomes,
                     lookups=found.requests,
                 )
-                page = following
+                page, first = following, behind
 
 
 class _Found(NamedTuple):

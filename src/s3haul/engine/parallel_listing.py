@@ -14,10 +14,9 @@ from functools import partial
 from operator import attrgetter
 from typing import Generic, Protocol
 
-from s3haul.core.key_ranges import Coverage, Interval, KeyRange, OpenRanges
+from s3haul.core.key_ranges import Coverage, Interval, KeyRange, ListedPage, OpenRanges
 from s3haul.core.listing_validator import ListingValidator, incomplete
 from s3haul.core.text import is_text, key_octets
-from s3haul.engine.batch import Batch
 from s3haul.engine.context import ReadContext
 from s3haul.errors import AccessError
 from s3haul.events import Warned
@@ -37,7 +36,7 @@ async def always(_prefix: str, _point: str) -> bool:
     return True
 
 
-class Pages(Protocol[E]):
+class Lister(Protocol[E]):
     """What is listed: pages of entries, one for each key in order; the objects that these stand for, and the interval
     of their keys for an interval of the entries' keys. `requests` counts."""
 
@@ -52,8 +51,8 @@ class Pages(Protocol[E]):
     def interval(self, interval: Interval) -> Interval: ...
 
 
-class CurrentPages:
-    """As `Pages`, of the objects of the bucket."""
+class CurrentLister:
+    """As `Lister`, of the objects of the bucket."""
 
     def __init__(self, ctx: ReadContext) -> None:
         self.requests = 0
@@ -76,18 +75,18 @@ class ParallelListing(Generic[E]):
     def __init__(
         self,
         ctx: ReadContext,
-        pages: Pages[E],
+        lister: Lister[E],
         prefixes: Sequence[str],
         limit: int,
         may_split: MaySplit = always,
     ) -> None:
         self.prefixes = tuple(prefixes)
         self._ctx = ctx
-        self._listed = pages
+        self._lister = lister
         self._limit = limit
         self._may_split = may_split
         self._ranges = OpenRanges(prefixes)
-        self._queue: asyncio.Queue[Batch | Exception | None] = asyncio.Queue(WAITING_PAGES)
+        self._queue: asyncio.Queue[ListedPage | Exception | None] = asyncio.Queue(WAITING_PAGES)
         self._tasks: set[asyncio.Task[None]] = set()
         self._running = 0  # readers
         self._allowed = 1
@@ -96,19 +95,19 @@ class ParallelListing(Generic[E]):
         self._probing = False
         self._repeated = False
 
-    async def batches(self) -> AsyncGenerator[Batch, None]:
+    async def pages(self) -> AsyncGenerator[ListedPage, None]:
         """The listing, in the order in which pages come; in the order of the keys with a limit of 1. To be closed
         (`contextlib.aclosing`). Raises `ListingIncompleteError` or what ends the run."""
         coverage = Coverage()
         try:
             if self.prefixes:
                 await self._begin()
-                while (batch := await self._queue.get()) is not None:
-                    if isinstance(batch, Exception):
-                        raise batch
-                    for interval in (batch.interval, *batch.empty):
+                while (listed := await self._queue.get()) is not None:
+                    if isinstance(listed, Exception):
+                        raise listed
+                    for interval in (listed.interval, *listed.empty):
                         coverage.add(interval)
-                    yield batch
+                    yield listed
             if not coverage.is_exactly(self.prefixes):
                 raise incomplete("ranges of keys are missing or were read twice", after=None)
         finally:
@@ -122,7 +121,7 @@ class ParallelListing(Generic[E]):
         range_ = self._ranges.begin()
         assert range_ is not None
         try:
-            page = await self._listed.list_page(range_.prefix)
+            page = await self._lister.list_page(range_.prefix)
         except AccessError:
             if self.prefixes == (whole,):
                 raise
@@ -130,7 +129,7 @@ class ParallelListing(Generic[E]):
             self._ranges = OpenRanges(self.prefixes)
             range_ = self._ranges.begin()
             assert range_ is not None
-            page = await self._listed.list_page(whole)
+            page = await self._lister.list_page(whole)
         self._start(partial(self._read, range_, page))
 
     def _start(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -154,19 +153,19 @@ class ParallelListing(Generic[E]):
         """All pages of a range; the first one may be here already."""
         validator = ListingValidator(range_.prefix, after=range_.after or None)
         if page is None:
-            page = await self._listed.list_page(range_.prefix, start_after=range_.after)
+            page = await self._lister.list_page(range_.prefix, start_after=range_.after)
         while True:
-            batch = self._accept(range_, validator, page)
+            listed = self._accept(range_, validator, page)
             self._pages += 1
             if self._queue.empty() and self._pages >= SERIAL_PAGES:
                 self._allowed = min(self._limit, self._allowed + 1)
-            await self._queue.put(batch)
+            await self._queue.put(listed)
             if range_.ended:
                 return
             await self._grow()
-            page = await self._listed.list_page(range_.prefix, token=page.token)
+            page = await self._lister.list_page(range_.prefix, token=page.token)
 
-    def _accept(self, range_: KeyRange, validator: ListingValidator, page: KeyPage[E]) -> Batch:
+    def _accept(self, range_: KeyRange, validator: ListingValidator, page: KeyPage[E]) -> ListedPage:
         entries = validator.accept(page)
         if validator.repeated and not self._repeated:
             self._repeated = True
@@ -183,13 +182,13 @@ class ParallelListing(Generic[E]):
             step = self._ranges.advance(range_, keys, more=page.truncated)
         if upto is not None:
             entries = entries[: bisect_right(keys, upto)]
-        return Batch(
-            refs=self._listed.refs(entries),
-            interval=self._listed.interval(step.interval),
+        return ListedPage(
+            refs=self._lister.refs(entries),
+            interval=self._lister.interval(step.interval),
             range=range_,
-            ended=range_.ended,
+            last=range_.ended,
             unusable=unusable,
-            empty=tuple(map(self._listed.interval, step.empty)),
+            empty=tuple(map(self._lister.interval, step.empty)),
         )
 
     async def _grow(self) -> None:
@@ -219,7 +218,7 @@ class ParallelListing(Generic[E]):
         """Ask for the keys after `point`, as the first ones of a new range, and see whether the server understands;
         until then nothing depends on it."""
         try:
-            page = await self._listed.list_page(range_.prefix, start_after=point)
+            page = await self._lister.list_page(range_.prefix, start_after=point)
             first = next(iter(page.entries), None)
             if first is None:
                 return  # nothing is there, or the server is at a loss: ask again elsewhere

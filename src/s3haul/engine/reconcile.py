@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 
 from s3haul.concurrency import in_thread
 from s3haul.core.filters import choice, key_choice, prefixes_to_list
-from s3haul.core.key_ranges import Interval, just_after
+from s3haul.core.key_ranges import Interval, ListedPage, just_after
 from s3haul.core.text import is_text
-from s3haul.engine.batch import Batch
 from s3haul.engine.context import Context
 from s3haul.engine.listing import list_limit
-from s3haul.engine.parallel_listing import CurrentPages, ParallelListing
+from s3haul.engine.parallel_listing import CurrentLister, ParallelListing
 from s3haul.events import Reconciled
 from s3haul.journal import KnownRow
 from s3haul.models import ObjectRef, same_etag
@@ -41,29 +40,27 @@ async def reconcile(ctx: Context) -> None:
     await in_thread(ctx.threads, ctx.journal.flush)
     found = _Differences()
     prefixes = prefixes_to_list(ctx.options.filters, ctx.source.prefix)
-    async with aclosing(
-        ParallelListing(ctx, CurrentPages(ctx), prefixes, list_limit(ctx)).batches()
-    ) as batches:
-        async for batch in batches:
-            await in_thread(ctx.threads, _compare, ctx, batch, found)
+    async with aclosing(ParallelListing(ctx, CurrentLister(ctx), prefixes, list_limit(ctx)).pages()) as pages:
+        async for page in pages:
+            await in_thread(ctx.threads, _compare, ctx, page, found)
     ctx.emit(Reconciled(found.added, found.changed, found.deleted, tuple(found.examples)))
 
 
-def _compare(ctx: Context, batch: Batch, found: _Differences) -> None:
+def _compare(ctx: Context, page: ListedPage, found: _Differences) -> None:
     """One page against the rows of the same keys. Runs in a thread."""
     selected = choice(ctx.options, ctx.source.base)
-    first, end = batch.interval
-    behind = just_after(batch.refs[-1].key) if batch.refs else first
+    first, end = page.interval
+    behind = just_after(page.refs[-1].key) if page.refs else first
     rows = ctx.journal.known(first, behind)
-    for ref in batch.refs:
+    for ref in page.refs:
         row = rows.pop(ref.key, None)
         if selected(ref):
             _compare_one(ref, row, found)
-    for entry in batch.unusable:
+    for entry in page.unusable:
         rows.pop(entry.key, None)
     _gone(ctx, list(rows), found)
-    unusable = {entry.key for entry in batch.unusable}
-    for interval in (Interval(behind, end), *batch.empty):
+    unusable = {entry.key for entry in page.unusable}
+    for interval in (Interval(behind, end), *page.empty):
         for keys in _keys_in(ctx, interval):
             _gone(ctx, [key for key in keys if key not in unusable], found)
 

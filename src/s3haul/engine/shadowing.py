@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from s3haul.core.key_ranges import KeyRange, may_have_keys_below
 from s3haul.core.keypath import ShadowFilter, safe_path
 from s3haul.engine.context import Context
-from s3haul.engine.parallel_listing import Pages
+from s3haul.engine.parallel_listing import Lister
 from s3haul.journal import KnownRow
 from s3haul.models import ObjectRef, State
 
@@ -25,45 +25,45 @@ class Shadows(Generic[T]):
     """Items with the verdict "shadowed?"; `key` tells an item's key. `known` keys are shadowed in any case."""
 
     def __init__(
-        self, pages: Pages[Any], key: Callable[[T], str], known: Collection[str] = frozenset()
+        self, lister: Lister[Any], key: Callable[[T], str], known: Collection[str] = frozenset()
     ) -> None:
-        self._pages = pages
+        self._lister = lister
         self._key = key
         self._known = known
         self._filters: dict[KeyRange, ShadowFilter[T]] = {}
         self._open: list[tuple[T, str]] = []  # items, each with the prefix of its listing
         self._below: dict[str, bool] = {}  # keys that S3 was asked about
 
-    def push(self, range_: KeyRange, items: Sequence[T], *, ended: bool) -> list[tuple[T, bool]]:
-        """The next items of a range, the last ones if it has ended; returns those that are settled now."""
+    def push(self, range_: KeyRange, items: Sequence[T], *, last: bool) -> list[tuple[T, bool]]:
+        """The next items of a range, the last ones if it has ended; returns those with a verdict now."""
         shadows = self._filters.get(range_)
         if shadows is None:
             shadows = self._filters[range_] = ShadowFilter(key=self._key, known=self._known)
-        settled = shadows.push_all(items)
-        if ended:
+        decided = shadows.push_all(items)
+        if last:
             del self._filters[range_]
             for item, known in shadows.flush():
                 if known:
-                    settled.append((item, True))
+                    decided.append((item, True))
                 elif may_have_keys_below(self._key(item), range_.upto):
                     self._open.append((item, range_.prefix))
                 else:
-                    settled.append((item, False))
-        return settled
+                    decided.append((item, False))
+        return decided
 
     async def asked(self) -> list[tuple[T, bool]]:
-        """The items of ranges that have ended that only S3 can settle."""
+        """The items of ranges that have ended that S3 must be asked about."""
         open_, self._open = self._open, []
         return [(item, await self.has_keys_below(self._key(item), prefix)) for item, prefix in open_]
 
     async def has_keys_below(self, key: str, prefix: str) -> bool:
         """Whether keys begin with `key` and "/", by a request for the same prefix as all others."""
         if key not in self._below:
-            self._below[key] = await _has_keys_below(self._pages, key, prefix)
+            self._below[key] = await _has_keys_below(self._lister, key, prefix)
         return self._below[key]
 
 
-async def _has_keys_below(pages: Pages[Any], key: str, prefix: str) -> bool:
+async def _has_keys_below(lister: Lister[Any], key: str, prefix: str) -> bool:
     """No key is the last one before `key` + "/", so that the answer may begin with some that are less."""
     directory, end, token, before = key + "/", key + "0", None, key + ".\U0010ffff"
     if len(directory.encode()) > LONGEST_KEY:
@@ -71,8 +71,8 @@ async def _has_keys_below(pages: Pages[Any], key: str, prefix: str) -> bool:
     if len(before.encode()) > LONGEST_KEY:
         before = key + "."
     while True:
-        page = await pages.list_page(prefix, token=token, start_after=before)
-        found = [ref.key for ref in pages.refs(page.entries)] + [entry.key for entry in page.unusable]
+        page = await lister.list_page(prefix, token=token, start_after=before)
+        found = [ref.key for ref in lister.refs(page.entries)] + [entry.key for entry in page.unusable]
         if any(each.startswith(directory) for each in found):
             return True
         if not page.truncated or any(entry.key >= end for entry in page.entries):
@@ -94,9 +94,9 @@ def _make_way(ctx: Context, keys: Iterable[str]) -> None:
         key = outcome.ref.key
         if outcome.state is not State.DONE or key.endswith("/"):
             continue
-        old = ctx.destination.settle(safe_path(key, base=base))
+        old = ctx.destination.path_on_disk(safe_path(key, base=base))
         if outcome.path == str(old):
-            new = ctx.destination.settle(safe_path(key, base=base, shadowed=True))
+            new = ctx.destination.path_on_disk(safe_path(key, base=base, shadowed=True))
             if ctx.destination.relocate(old, new):
                 ctx.journal.record(outcome._replace(path=str(new)))
 

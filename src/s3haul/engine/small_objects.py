@@ -25,12 +25,12 @@ from s3haul.core.verification import (
     wanted_checksum,
 )
 from s3haul.engine.context import Context
-from s3haul.engine.target import Decision, Target, done, not_done
+from s3haul.engine.target import Target, done, not_done
 from s3haul.errors import Fault, StoreError
 from s3haul.events import Received
 from s3haul.models import ObjectMeta, ObjectRef, Outcome
 from s3haul.store.limiter import CROWDED
-from s3haul.store.protocol import LARGEST_IN_MEMORY, Refusal
+from s3haul.store.protocol import Refusal
 
 QUEUE = 4096  # targets that wait or are under way
 MOST_HANDED_BACK = 256  # not yet finished by the general path
@@ -41,20 +41,6 @@ REPORT_EVERY = 0.05  # seconds
 IDLE = 0.05
 SLOW_FILE = 2e-3  # seconds a file; beyond, the file threads help
 MOST_LANDING = 64  # files that wait for a file thread
-
-
-def is_plain(target: Target) -> bool:
-    """Whether the fast path may try this target."""
-    ref = target.ref
-    return (
-        target.decision is Decision.FETCH
-        and ref.size <= LARGEST_IN_MEMORY
-        and bool(ref.etag)
-        and ref.version_id is None
-        and ref.checksum_type != "COMPOSITE"  # the parts must be asked for
-        and target.partial is None
-        and not target.path.directory
-    )
 
 
 class SmallObjectFetcher:

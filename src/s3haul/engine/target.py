@@ -18,7 +18,7 @@ from s3haul.events import Finished
 from s3haul.journal import KnownRow
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, Partial, SafePath, State, same_etag
 from s3haul.options import Existing, TransferOptions
-from s3haul.store.protocol import Refusal
+from s3haul.store.protocol import LARGEST_IN_MEMORY, Refusal
 from s3haul.store.retrying import GaveUpError
 
 _UNSTORABLE = frozenset({"name-too-long", "name-refused", "file-too-large"})
@@ -100,6 +100,20 @@ def natural_path(ref: ObjectRef, base: str, *, shadowed: bool) -> SafePath:
     if ref.of_all_versions:
         return safe_path(ref.key, base=base, versioned=True)
     return safe_path(ref.key, base=base, shadowed=shadowed, directory=directory)
+
+
+def is_plain(target: Target) -> bool:
+    """Whether the thread for small objects may try this target (`small_objects`)."""
+    ref = target.ref
+    return (
+        target.decision is Decision.FETCH
+        and ref.size <= LARGEST_IN_MEMORY
+        and bool(ref.etag)
+        and ref.version_id is None
+        and ref.checksum_type != "COMPOSITE"  # the parts must be requested
+        and target.partial is None
+        and not target.path.directory
+    )
 
 
 def done(

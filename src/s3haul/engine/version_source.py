@@ -1,4 +1,4 @@
-"""The bucket as it was at a moment, or with all versions: `parallel_listing.Pages` from the listing of all versions.
+"""The bucket as it was at a moment, or with all versions: `parallel_listing.Lister` from the listing of all versions.
 
 Each object is fetched by its version, so that nothing that happens meanwhile changes it. Needs
 s3:ListBucketVersions and s3:GetObjectVersion.
@@ -26,7 +26,7 @@ from s3haul.core.listing_validator import (
 )
 from s3haul.core.text import key_octets
 from s3haul.engine.context import ReadContext
-from s3haul.engine.parallel_listing import CurrentPages, Pages
+from s3haul.engine.parallel_listing import CurrentLister, Lister
 from s3haul.models import (
     NUL,
     KeyPage,
@@ -40,15 +40,15 @@ from s3haul.models import (
 from s3haul.store.protocol import Consume, GetRequest, SmallObjects, SmallObjectWork, WrappedStore
 
 
-def pages_of(ctx: ReadContext) -> Pages[Any]:
+def lister_of(ctx: ReadContext) -> Lister[Any]:
     """What the source names, if not a list."""
     if ctx.source.at is not None:
-        return PagesAt(ctx, ctx.source.at)
-    return PagesOfAllVersions(ctx) if ctx.source.all_versions else CurrentPages(ctx)
+        return ListerAt(ctx, ctx.source.at)
+    return AllVersionsLister(ctx) if ctx.source.all_versions else CurrentLister(ctx)
 
 
-class _VersionPages:
-    """As `Pages`, but for `refs` and `interval`."""
+class _VersionLister:
+    """As `Lister`, but for `refs` and `interval`."""
 
     def __init__(self, ctx: ReadContext) -> None:
         self.requests = 0
@@ -82,7 +82,7 @@ class _VersionPages:
         return KeyPage(tuple(keys), page.truncated, last, None, page.empty_answer, tuple(unusable))
 
 
-class PagesAt(_VersionPages):
+class ListerAt(_VersionLister):
     """Every object that was there at `moment`, epoch seconds."""
 
     def __init__(self, ctx: ReadContext, moment: float) -> None:
@@ -97,7 +97,7 @@ class PagesAt(_VersionPages):
         return interval
 
 
-class PagesOfAllVersions(_VersionPages):
+class AllVersionsLister(_VersionLister):
     """Every version of every key, each under a name of its own."""
 
     def refs(self, entries: Sequence[KeyVersions]) -> list[ObjectRef]:
