@@ -352,8 +352,8 @@ async def test_a_key_of_any_length_is_asked_about(length):
 async def test_a_listing_that_is_given_up_leaves_nothing_running(count):
     store = KeyStore(MANY, turns=20)
     ctx = calls(store)
-    batches = ParallelListing(ctx, CurrentLister(ctx), [""], 16).pages()
+    pages = ParallelListing(ctx, CurrentLister(ctx), [""], 16).pages()
     for _ in range(count):
-        await anext(batches)
-    await batches.aclose()
+        await anext(pages)
+    await pages.aclose()
     assert store.now == 0

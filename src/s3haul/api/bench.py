@@ -82,8 +82,9 @@ async def _sample(ctx: ReadContext, options: BenchOptions) -> tuple[Sample, List
     if not ctx.source.recursive:
         sample.add([await look_up(ctx)], options)
         return sample, Listing(pages=0, keys=0, seconds=0.0)
-    async with aclosing(ParallelListing(ctx, CurrentLister(ctx), (ctx.source.prefix,), 1).pages()) as pages:
-        async for page in pages:
+    listing = ParallelListing(ctx, CurrentLister(ctx), (ctx.source.prefix,), 1)
+    async with aclosing(listing.pages()) as listed:
+        async for page in listed:
             pages, keys = pages + 1, keys + len(page.refs)
             sample.add([ref for ref in page.refs if not ref.key.endswith("/")], options)
             if sample.full:
