@@ -17,14 +17,7 @@ from pathlib import Path
 
 from s3haul.cli.app import run as command
 from s3haul.core.keypath import safe_path
-from s3haul.core.verification import (
-    check_complete,
-    check_whole,
-    demand_encryption,
-    prove,
-    verifier_for,
-    wanted_checksum,
-)
+from s3haul.core.verification import accept_whole, check_complete, prove
 from s3haul.disk import Destination
 from s3haul.errors import Fault
 from s3haul.models import ObjectMeta, ObjectRef
@@ -71,11 +64,7 @@ class Work:
 
     def received(self, ref: ObjectRef, meta: ObjectMeta, body: Sequence[bytes]) -> None:
         if self._stage:
-            check_whole(ref, meta)
-            demand_encryption(meta, self._options)
-            verifier = verifier_for(
-                wanted_checksum(meta, ref.size, self._options), ref.size, None, self._options
-            )
+            verifier = accept_whole(ref, meta, None, self._options)
             check_complete(ref.size - sum(map(len, body)))
             for chunk in body:
                 verifier.update(chunk)

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from s3haul.engine.writers import REPORT_EVERY, ByteCounter
+from s3haul.engine.large_file import REPORT_EVERY, ByteCounter
 
 
 @pytest.mark.parametrize("pause", [0.0, REPORT_EVERY / 3, REPORT_EVERY, 7 * REPORT_EVERY])

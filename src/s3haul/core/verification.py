@@ -248,6 +248,16 @@ class SegmentVerifier:
 Verifier = WholeVerifier | SegmentVerifier
 
 
+def accept_whole(ref: ObjectRef, meta: ObjectMeta, parts: Parts | None, options: TransferOptions) -> Verifier:
+    """Check the response to a plain GET of this version; what takes its body. Raises as `check_whole`, `demand_encryption`,
+    `wanted_checksum` and `verifier_for`."""
+    check_whole(ref, meta)
+    demand_encryption(meta, options)
+    return verifier_for(wanted_checksum(meta, ref.size, options), ref.size, parts, options)
+
+
+
+
 def composite_verifier(
     wanted: Composite, size: int, sizes: Sequence[int], digests: Sequence[str] = ()
 ) -> SegmentVerifier | Unverifiable:

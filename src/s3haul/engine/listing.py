@@ -18,11 +18,11 @@ from s3haul.core.keypath import safe_path
 from s3haul.core.listing_validator import unusable
 from s3haul.diagnose.reasons import run_error
 from s3haul.engine.context import Context, ReadContext
+from s3haul.engine.large_file import drop_partial
 from s3haul.engine.parallel_listing import ParallelListing
 from s3haul.engine.shadowing import Shadows, among_neighbours
 from s3haul.engine.target import Decision, Target, decide_target, finish, natural_path, same_version
 from s3haul.engine.version_source import lister_of
-from s3haul.engine.writers import drop_partial
 from s3haul.errors import S3HaulError, SourceError
 from s3haul.events import AlreadyDone, Listed, ListingEnded, Warned
 from s3haul.journal import KnownRow

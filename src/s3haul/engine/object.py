@@ -16,21 +16,18 @@ from s3haul.core.verification import (
     Proof,
     RefusedError,
     Verifier,
+    accept_whole,
     check_complete,
     check_not_longer,
-    check_whole,
-    demand_encryption,
     prove,
-    verifier_for,
-    wanted_checksum,
 )
 from s3haul.disk import ObjectPathError
 from s3haul.engine.context import Context
 from s3haul.engine.existing import verify_existing
+from s3haul.engine.large_file import ByteCounter, LargeFile, drop_partial
 from s3haul.engine.part_layout import stored_parts
 from s3haul.engine.ranged import fetch_in_ranges
 from s3haul.engine.target import Decision, Target, done, not_done
-from s3haul.engine.writers import ByteCounter, drop_partial, writer_for
 from s3haul.errors import Fault, FaultKind
 from s3haul.events import Received
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, Partial, SafePath, State
@@ -94,11 +91,16 @@ async def _large(ctx: Context, ref: ObjectRef, path: SafePath, partial: Partial 
 
 
 class WholeDownload:
-    """Fetches one version of one object with a plain GET. `fetched` counts body bytes of all attempts."""
+    """Fetches one version of one object with a plain GET. `fetched` counts body bytes of all attempts.
+
+    Until they are verified, the bytes of a small object are in memory, those of others in a temporary file.
+    """
 
     def __init__(self, ctx: Context, ref: ObjectRef, path: SafePath) -> None:
         self._ctx, self._ref, self._path = ctx, ref, path
-        self._writer = writer_for(ctx, path, ref.size, ref.last_modified)
+        self._in_memory = ref.size <= LARGEST_IN_MEMORY
+        self._body: list[bytes] = []
+        self._file = LargeFile(ctx)
         self._counter = ByteCounter(self._count, self._ctx.clock)
         self._parts: Parts | None = None  # of a composite checksum, once they are known
         self._meta: ObjectMeta | None = None
@@ -111,16 +113,17 @@ class WholeDownload:
         """The file has its name when this returns. `refused` is a first attempt of the thread for small objects. Raises
         `GaveUpError`, `RefusedError`, `ObjectPathError` or what ends the run."""
         try:
-            async with self._writer:
-                try:
-                    attempts = await self._load(refused)
-                except PartsNeededError as needed:
-                    self._parts = await stored_parts(self._ctx, self._ref, needed.wanted) or Parts()
-                    attempts = await self._load()
-                await self._writer.publish()
+            try:
+                attempts = await self._load(refused)
+            except PartsNeededError as needed:
+                self._parts = await stored_parts(self._ctx, self._ref, needed.wanted) or Parts()
+                attempts = await self._load()
+            await self._publish()
         except BaseException:
             self._ctx.emit(Received(-self._received))
             raise
+        finally:
+            await self._file.discard()
         assert self._meta is not None, "a response without an error has headers"
         assert self._proof is not None, "a body without an error was compared"
         return done(self._ref, self._path, self._meta, self._proof, attempts=attempts, fetched=self.fetched)
@@ -135,14 +138,9 @@ class WholeDownload:
 
     def _begin(self, meta: ObjectMeta) -> OnData:
         """The headers have arrived. Every attempt starts again at the first byte."""
-        ref, options = self._ref, self._ctx.options
-        check_whole(ref, meta)
-        demand_encryption(meta, options)
+        self._verifier = accept_whole(self._ref, meta, self._parts, self._ctx.options)
         self._meta, self._proof = meta, None
-        self._verifier = verifier_for(
-            wanted_checksum(meta, ref.size, options), ref.size, self._parts, options
-        )
-        self._writer.restart()
+        self._body.clear()
         self._counter.add(-self._received)
         self._received = 0
         return self._on_data
@@ -152,7 +150,12 @@ class WholeDownload:
         assert self._verifier is not None, "the headers come first"
         check_not_longer(self._ref.size - self._received, chunk)
         self._verifier.update(chunk)
-        self._writer.write(chunk)
+        if self._in_memory:
+            self._body.append(bytes(chunk))
+        else:
+            if not self._file.is_open:
+                self._file.create(self._ref.size)
+            self._file.write(chunk, self._received)
         self._received += len(chunk)
         self.fetched += len(chunk)
         self._counter.add(len(chunk))
@@ -162,6 +165,15 @@ class WholeDownload:
         assert self._verifier is not None, "the headers come first"
         check_complete(self._ref.size - self._received)
         self._proof = prove(self._verifier)
+
+    async def _publish(self) -> None:
+        """Give the file its name."""
+        mtime = self._ref.last_modified
+        if self._in_memory:
+            write_file = self._ctx.destination.write_file
+            await in_thread(self._ctx.threads, write_file, self._path, self._body, mtime)
+        else:
+            await self._file.publish(self._path, mtime)
 
     def _count(self, size: int) -> None:
         self._ctx.emit(Received(size))

@@ -33,9 +33,9 @@ from s3haul.core.verification import (
 from s3haul.disk import ObjectPathError
 from s3haul.engine.blocks import BlockMap, BlockStream, Hashing
 from s3haul.engine.context import Context
+from s3haul.engine.large_file import ByteCounter, LargeFile, drop_partial
 from s3haul.engine.part_layout import stored_parts
 from s3haul.engine.target import done
-from s3haul.engine.writers import ByteCounter, LargeFile, drop_partial
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.events import Received, Resumed, Retrying
 from s3haul.models import Block, ObjectMeta, ObjectRef, Outcome, Partial, SafePath, same_etag

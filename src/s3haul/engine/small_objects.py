@@ -15,15 +15,7 @@ from collections.abc import Callable, Sequence
 
 from s3haul.concurrency import finish_future
 from s3haul.core.retry import is_throttling
-from s3haul.core.verification import (
-    RefusedError,
-    check_complete,
-    check_whole,
-    demand_encryption,
-    prove,
-    verifier_for,
-    wanted_checksum,
-)
+from s3haul.core.verification import RefusedError, accept_whole, check_complete, prove
 from s3haul.engine.context import Context
 from s3haul.engine.target import Target, done, not_done
 from s3haul.errors import Fault, StoreError
@@ -233,10 +225,8 @@ class SmallObjectFetcher:
 
     def _verified(self, target: Target, meta: ObjectMeta, body: Sequence[bytes]) -> Outcome:
         """Verify the response and write the file. Any exception means that this is not a plain case."""
-        ref, options = target.ref, self._ctx.options
-        check_whole(ref, meta)
-        demand_encryption(meta, options)
-        verifier = verifier_for(wanted_checksum(meta, ref.size, options), ref.size, None, options)
+        ref = target.ref
+        verifier = accept_whole(ref, meta, None, self._ctx.options)
         check_complete(ref.size - sum(map(len, body)))
         for chunk in body:
             verifier.update(chunk)

@@ -13,14 +13,11 @@ from s3haul.core.verification import (
     PartsNeededError,
     RefusedError,
     Verifier,
+    accept_whole,
     check_complete,
     check_not_longer,
     check_range,
-    check_whole,
-    demand_encryption,
     prove,
-    verifier_for,
-    wanted_checksum,
 )
 from s3haul.engine.context import ReadContext
 from s3haul.engine.listing import look_up
@@ -110,15 +107,11 @@ class Stream:
 
     def _begin(self, meta: ObjectMeta) -> OnData:
         """The headers have arrived, of the whole object or of its rest."""
-        ref, options = self._ref, self._ctx.options
+        ref = self._ref
         if self.written:
             check_range(ref, meta, self.written, ref.size)
         else:
-            check_whole(ref, meta)
-            demand_encryption(meta, options)
-            self._verifier = verifier_for(
-                wanted_checksum(meta, ref.size, options), ref.size, self._parts, options
-            )
+            self._verifier = accept_whole(ref, meta, self._parts, self._ctx.options)
         self._meta = meta
         return self._on_data
 
