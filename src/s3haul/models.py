@@ -92,7 +92,7 @@ class VersionPage(NamedTuple):
 
 
 class KeyVersions(NamedTuple):
-    """All that a listing of versions tells of one key, in its order."""
+    """All that a listing of versions says of one key, in its order."""
 
     key: str
     entries: tuple[VersionEntry, ...]
@@ -241,7 +241,7 @@ class Outcome(NamedTuple):
 
 
 def same_etag(one: str, other: str) -> bool:
-    """Whether both name one version, whatever stands around the value."""
+    """Whether both name one version, whatever surrounds the value."""
     return one == other or _value(one) == _value(other)
 
 

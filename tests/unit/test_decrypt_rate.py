@@ -5,12 +5,12 @@ import pytest
 from s3haul.core.limits import DecryptRate
 
 
-def ask(rate: DecryptRate, count: int, dear, now: float = 0.0) -> float:
+def ask(rate: DecryptRate, count: int, costs, now: float = 0.0) -> float:
     """So many requests one after the other, each answered at once; the time at the end."""
     for number in range(count):
         now += rate.wait(now)
-        rate.asked(now)
-        rate.answered(now, costs_kms=dear(number))
+        rate.requested(now)
+        rate.responded(now, costs_kms=costs(number))
     return now
 
 
@@ -18,7 +18,7 @@ def test_the_first_requests_keep_to_the_rate_too():
     rate, now = DecryptRate(10.0), 0.0
     for _ in range(20):
         now += rate.wait(now)
-        rate.asked(now)  # not answered yet
+        rate.requested(now)  # not answered yet
     assert now == pytest.approx(1.9, abs=0.1)
 
 

@@ -36,8 +36,8 @@ def test_without_file_modes_files_are_written_and_one_warning_is_given(tmp_path,
     monkeypatch.setattr(os, "fchmod", refusing(number))
     with Destination.open(tmp_path) as destination:
         destination.write_file(safe_path("a"), b"x", 0.0)
-        assert destination.untold_limitations() == [MODES]
-        assert destination.untold_limitations() == []
+        assert destination.unreported_limitations() == [MODES]
+        assert destination.unreported_limitations() == []
     assert (tmp_path / "a").read_bytes() == b"x"
 
 
@@ -47,7 +47,7 @@ def test_without_file_times_files_are_written_and_one_warning_is_given(tmp_path,
     with Destination.open(tmp_path) as destination:
         for name in "abc":
             destination.write_file(safe_path(name), b"x", 1.0)
-        assert destination.untold_limitations() == [TIMES]
+        assert destination.unreported_limitations() == [TIMES]
     assert (tmp_path / "c").read_bytes() == b"x"
 
 
@@ -58,7 +58,7 @@ def test_if_one_file_system_cannot_be_synced_all_are_synced(tmp_path, monkeypatc
     monkeypatch.setattr(os, "sync", lambda: synced.append(True))
     with Destination.open(tmp_path) as destination:
         destination.sync()
-        assert (synced, destination.untold_limitations()) == ([True], [SYNC])
+        assert (synced, destination.unreported_limitations()) == ([True], [SYNC])
 
 
 @pytest.mark.parametrize("name", ["utime", "fchmod"])

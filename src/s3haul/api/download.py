@@ -197,11 +197,11 @@ async def _stored_report(
     place = SourceOptions(bucket=bucket, prefix=key, recursive=False, request_payer=source.request_payer)
     plain = replace(transfer, sse=None, sse_kms_key_id=None, require_checksum=False)
 
-    def tell(event: Event) -> None:
+    def report(event: Event) -> None:
         if isinstance(event, _REPORTED):
             emit(event)
 
-    async with open_store(access, place, plain, on_event=tell) as opened:
+    async with open_store(access, place, plain, on_event=report) as opened:
         yield StoredReport(
-            read_context(opened.store, place, opened.transfer, tell, credentials=opened.credentials)
+            read_context(opened.store, place, opened.transfer, report, credentials=opened.credentials)
         )

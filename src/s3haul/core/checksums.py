@@ -30,7 +30,7 @@ MAX_PARTS = 10_000  # of a multipart upload
 
 
 class Hasher(Protocol):
-    """A running digest; `digest` may be asked at any time and does not end it."""
+    """A running digest; `digest` may be called at any time and does not end it."""
 
     def update(self, data: Data, /) -> None: ...
 
@@ -65,7 +65,7 @@ class FullObject(NamedTuple):
 
 
 class Composite(NamedTuple):
-    """Verifiable by the digests of the parts; `parts` is their number, where the value tells it."""
+    """Verifiable by the digests of the parts; `parts` is their number, where the value has it."""
 
     checksum: Checksum
     expected: bytes
@@ -81,7 +81,7 @@ class Unverifiable(NamedTuple):
 
     `reason` is no-checksum, unsupported-algorithm, unknown-type, malformed-checksum or
     unknown-parts. The third and fourth are no property of an honest object: who receives
-    malformed-checksum should ask again, and not take the object as if S3 stored none.
+    malformed-checksum should request it again, and not take the object as if S3 stored none.
     """
 
     reason: str

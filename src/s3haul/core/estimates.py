@@ -2,7 +2,7 @@
 
 Costs follow from requests, bytes and a table of prices: an upper bound for what S3 and KMS charge the payer of the requests
 (the owner, unless the requester pays); discounts, free tiers and Bucket Keys make it less. Whether bytes are charged
-depends on where they go, so they stand apart.
+depends on where they go, so they are separate.
 """
 
 from collections.abc import Mapping
@@ -79,7 +79,7 @@ class SpaceEstimate:
 
     @property
     def fits(self) -> bool:
-        """Whether all of it has room, as far as anybody can tell."""
+        """Whether all of it has room, as far as is known."""
         return self.needed_bytes <= self.free_bytes and self.needed_files <= self.free_files
 
     def warning(self) -> str | None:

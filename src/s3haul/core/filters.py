@@ -98,7 +98,7 @@ def choice(options: TransferOptions, base: str) -> Callable[[ObjectRef], bool]:
 
 
 def key_choice(options: TransferOptions, base: str) -> Callable[[str], bool]:
-    """As `choice`, as far as a key tells."""
+    """As `choice`, as far as the key decides."""
     cut, selected = len(base), selector(options.filters)
     searches = [re.compile(pattern).search for pattern in options.conditions.regex]
     if not searches:

@@ -9,7 +9,7 @@ A range ends where a key behind it is seen, not where its last one is. So of two
 the other, whoever read the first reads the second, and a server with another order is found out as surely as
 by one reader.
 
-What was accounted for is told as intervals from one key, inclusive, to another, exclusive. `Coverage` proves
+What was accounted for is given as intervals from one key, inclusive, to another, exclusive. `Coverage` proves
 that these are adjacent and leave nothing out.
 """
 
@@ -71,7 +71,7 @@ class ListedPage:
 
 class Step(NamedTuple):
     """What one page comes to: how many of its keys are the range's own, what is accounted for now, and ranges
-    that nobody has begun and that the page shows to be empty: nobody will ask for them."""
+    that nobody has begun and that the page shows to be empty: nobody will read them."""
 
     own: int
     interval: Interval

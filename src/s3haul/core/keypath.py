@@ -1,6 +1,6 @@
 """S3 keys to paths that are safe to create, and back: the only maker of `SafePath`. No I/O.
 
-`ShadowFilter` tells, while a listing streams, which keys are shadowed; `safe_path` needs to know.
+`ShadowFilter` finds, while a listing streams, which keys are shadowed; `safe_path` needs to know.
 
 A key (without `base`) is cut at "/". A component that can be a file name everywhere stays exactly as
 it is. Every other one is *encoded*:
@@ -24,7 +24,7 @@ which no directory has. A zero-byte marker `d/` is the directory that the keys b
 and a file named like it would be the shadowed key `d`. The decision looks at the key and at whether
 it is shadowed in the whole key set, never at the order of arrival.
 
-A disk that folds names (see `disk.names`) confuses words that this map tells apart. There, of the
+A disk that folds names (see `disk.names`) confuses words that this map distinguishes. There, of the
 words of one directory that fold to the same text, the first one that a run meets keeps its spelling, for
 ever; `disk.names` remembers which. The others are spelled *apart*:
 
@@ -304,12 +304,12 @@ def _percent(match: re.Match[str]) -> str:
 
 
 def _end(word: tuple[str, ...]) -> str:
-    """The character that tells how the word is encoded; "" for an ordinary name."""
+    """The character that says how the word is encoded; "" for an ordinary name."""
     return word[-1][len(MARK) : len(MARK) + 1] if word[-1].startswith(MARK) else ""
 
 
 def _component(word: tuple[str, ...]) -> str:
-    """What the word stands for. Accepts more than `_names` makes; `key_of` refuses the rest by encoding again."""
+    """The component of the word. Accepts more than `_names` makes; `key_of` refuses the rest by encoding again."""
     end = _end(word)
     if not end:
         return "/".join(word)

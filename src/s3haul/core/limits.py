@@ -26,7 +26,7 @@ FEWEST = 100  # answers
 FINEST = 1.06  # a smaller step towards a limit that was refused is not worth a trial
 BEYOND = 1.1  # times what was refused, to see whether it still is
 PAUSE = 0.5  # seconds between requests where even one at a time is refused
-LONGEST_PAUSE = 20.0  # that a server may ask for
+LONGEST_PAUSE = 20.0  # that a server may demand
 BURST = 0.1  # seconds
 LATELY = 100  # answers
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtKMGT]?)i?([bB]?)(/s)?", re.ASCII)
@@ -44,7 +44,7 @@ class AdaptiveLimit:
     limit: float = 0.0
     paused_until: float = 0.0
     goal: float = 0.0
-    _interrupted: bool = False  # by an outage, whose refusals tell nothing of the limit
+    _interrupted: bool = False  # by an outage, whose refusals say nothing of the limit
     _refused: float = 0.0  # a limit that was too high
     _cut_at: float = float("-inf")  # when the limit was last reduced for refusals
     _answers: int = 0  # since refusals are counted
@@ -108,7 +108,7 @@ class AdaptiveLimit:
             self._served += count
             elapsed = now - self._since
             if self._settling:
-                # Until they are made, the rate tells nothing of how it will go with them.
+                # Until they are made, the rate says nothing of how it will go with them.
                 if elapsed >= SETTLE and self._served >= self.limit:
                     self._since, self._settling = None, False
             elif elapsed >= self._window and self._served >= 2 * self.limit:
@@ -200,7 +200,7 @@ def parse_rate(text: str) -> int | None:
 class DecryptRate:
     """`per_second` calls of kms:Decrypt.
 
-    Only a response tells whether its request cost a KMS call: a request is charged with the share of the latest responses
+    Only a response shows whether its request cost a KMS call: a request is charged with the share of the latest responses
     that did, and its own response corrects that. So a bucket without KMS is not slowed down, and one that needs it for
     every object keeps to the rate from the first request on.
     """
@@ -213,11 +213,11 @@ class DecryptRate:
         """Seconds until a request may be made that may cost a call, 0 if it may now."""
         return self._rate.wait(now)
 
-    def asked(self, now: float) -> None:
+    def requested(self, now: float) -> None:
         """Such a request is made."""
         self._rate.spend(now, self._share)
 
-    def answered(self, now: float, *, costs_kms: bool) -> None:
+    def responded(self, now: float, *, costs_kms: bool) -> None:
         """It has cost a call, or has not."""
         self._rate.spend(now, float(costs_kms) - self._share)
         self._share += (float(costs_kms) - self._share) / LATELY

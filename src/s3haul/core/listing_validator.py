@@ -132,7 +132,7 @@ def incomplete(what: str, *, after: str | None, hint: str = _HINT) -> ListingInc
 
 
 def check_version_frame(page: VersionPage, marker: Marker | None) -> None:
-    """Raises `ListingIncompleteError` if the page does not tell where the listing goes on. `marker` led to it."""
+    """Raises `ListingIncompleteError` if the page does not say where the listing goes on. `marker` led to it."""
     after = marker[0] if marker else None
     if page.truncated and page.next_key is None:
         raise incomplete("the page says that more follows, but not where", after=after)

@@ -1,6 +1,6 @@
 """How far a run is, how fast it goes and what holds it up: one model for bars, lines and JSON.
 
-Pure: it reads the counts of the run and is told the time. No share and no time left are claimed before the
+Pure: counts and time come in. No share and no time left are claimed before the
 listing is complete, since until then nobody knows how much there is.
 """
 
@@ -55,7 +55,7 @@ class Reading:
 
     @property
     def more(self) -> str:
-        """What stands behind a total that will grow."""
+        """What follows a total that will grow."""
         return "" if self.listing_complete else "+"
 
     def notes(self) -> list[str]:

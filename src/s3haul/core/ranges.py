@@ -2,7 +2,7 @@
 
     segment   what has one stored digest: the whole object, or each part of a COMPOSITE one
     block     what is hashed, kept on disk and resumed as one; never crosses the end of a segment
-    request   consecutive blocks that one GET asks for; never the whole object, which S3 answers with a
+    request   consecutive blocks that one GET requests; never the whole object, to which S3 responds with a
               checksum of another form
 
 Each GET of an SSE-KMS object without a Bucket Key is a Decrypt that the owner's quota pays for, so requests

@@ -203,7 +203,7 @@ def _retry_integrity(reason: str, effort: RetryState, jitter: float) -> Action:
 
 
 def _passing(again: Action, effort: RetryState, limits: RetryLimits) -> Action:
-    """`again`, as long as there is patience left."""
+    """`again`, as long as the limits allow it."""
     if limits.attempts is not None and effort.attempt >= limits.attempts:
         return Action(Move.FAIL, again.reason)
     if effort.quiet >= limits.budget:
@@ -214,8 +214,8 @@ def _passing(again: Action, effort: RetryState, limits: RetryLimits) -> Action:
 
 
 def _delay(fault: Fault, effort: RetryState, jitter: float) -> float:
-    asked = min(fault.retry_after or 0.0, MAX_RETRY_AFTER)
-    return max(asked, backoff(max(1, effort.attempt - effort.looks), jitter))
+    demanded = min(fault.retry_after or 0.0, MAX_RETRY_AFTER)
+    return max(demanded, backoff(max(1, effort.attempt - effort.looks), jitter))
 
 
 def backoff(attempt: int, jitter: float) -> float:
@@ -254,7 +254,7 @@ class Health:
         self._since = None
         self.outage = False
 
-    def asked(self, now: float) -> None:
+    def requested(self, now: float) -> None:
         """A request is made, during an outage: the next one has to wait."""
         self.next_request = now + INTERVAL
 

@@ -18,7 +18,7 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 EMPTY_SHA256 = sha256(b"").hexdigest()
 
 _UNRESERVED = "-._~"
-_SLOT = "\0"  # stands for a varying value; no header holds it
+_SLOT = "\0"  # the place of a varying value; no header holds it
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9._~/-]*", re.ASCII)
 
 Pairs = tuple[tuple[str, str], ...]

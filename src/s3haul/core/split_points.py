@@ -11,7 +11,7 @@ from collections.abc import Sequence
 LONGEST = 1000  # bytes of a split point; a key has at most 1,024
 MOST_CHARACTERS = 400  # of an alphabet: more of them only cost time
 SAMPLES = 16  # keys of a page that are looked at
-DEEPER = 8  # positions; a page that varies so far behind the limits of its range tells nothing of the range
+DEEPER = 8  # positions; a page that varies so far behind the limits of its range says nothing of the range
 _DIGITS, _FINE_DIGITS = 8, 12
 _ENOUGH_DIGITS = 3
 _SPARSE = 6  # characters seen between two code points, with fewer of which their middle is the better guess
@@ -62,7 +62,7 @@ class Alphabet:
 
     def pages_between(self, first: str, last: str, low: str, high: str) -> float | None:
         """How many pages lie between two keys, if all are as dense as the one from `first` to `last`; None
-        where that page is too narrow to tell."""
+        where that page is too narrow to say."""
         page, whole = common_length(first, last), common_length(low, high)
         if page - whole >= DEEPER:
             return None
@@ -85,7 +85,7 @@ class Alphabet:
 
     def _number(self, text: str, at: int, digits: int) -> int:
         """The characters from `at` on as a number of so many digits; 0 is the end of the text. One that was not seen
-        stands for the place just before the next one that was: it may be the end of a range whose keys lie below."""
+        is taken for the place just before the next one that was: it may be the end of a range whose keys lie below."""
         alphabet, base, number, count = self._sorted, len(self._sorted) + 1, 0, 0
         for character in text[at : at + digits]:
             place, count = bisect_left(alphabet, character), count + 1

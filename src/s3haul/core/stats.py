@@ -335,7 +335,7 @@ class Series:
 
 
 def join(neighbours: Sequence[Sample]) -> Sample:
-    """Some samples as one. The percentiles of all are not known any more: the greatest stands for them."""
+    """Some samples as one. The percentiles of all are not known any more: the greatest is taken."""
     return Sample(
         start=neighbours[0].start,
         seconds=sum(each.seconds for each in neighbours),

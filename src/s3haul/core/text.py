@@ -20,7 +20,7 @@ _MARK = re.compile(r"^((?:\(dryrun\))? *)(x|!|failed|skipped)(?= )", re.MULTILIN
 _COLOURS = {"x": "31", "failed": "31", "!": "33", "skipped": "33"}
 
 _COPIED = re.compile(r"s3haul [a-z]|[{}]|://|arn:")
-# What a line's words stand behind.
+# What comes before a line's words.
 _BEGIN = re.compile(r" *(?:[a-z!-]+ {2,}|(?:[x!]|Fix:|AWS said:|Seen:) )?")
 _WHOLE_WORDS: dict[str, Any] = {
     "break_long_words": False,
@@ -116,5 +116,5 @@ def key_octets(key: str) -> bytes:
 
 
 def is_text(key: str) -> bool:
-    """Whether the bytes of the key are UTF-8; others stand in it as lone surrogates."""
+    """Whether the bytes of the key are UTF-8; others are lone surrogates in it."""
     return key.isascii() or not any("\ud800" <= character <= "\udfff" for character in key)

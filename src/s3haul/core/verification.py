@@ -256,8 +256,6 @@ def accept_whole(ref: ObjectRef, meta: ObjectMeta, parts: Parts | None, options:
     return verifier_for(wanted_checksum(meta, ref.size, options), ref.size, parts, options)
 
 
-
-
 def composite_verifier(
     wanted: Composite, size: int, sizes: Sequence[int], digests: Sequence[str] = ()
 ) -> SegmentVerifier | Unverifiable:

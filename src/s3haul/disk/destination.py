@@ -97,9 +97,9 @@ class Destination(Tree):
         finally:
             super().close()
 
-    def untold_limitations(self) -> list[str]:
+    def unreported_limitations(self) -> list[str]:
         """What this file system does not support (the run continues): the sentences that no earlier call returned."""
-        return self._limitations.untold()
+        return self._limitations.unreported()
 
     @property
     def folds_names(self) -> bool:

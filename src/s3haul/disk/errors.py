@@ -136,7 +136,7 @@ class Limitations:
             raise error
         self._sentences.setdefault(sentence)
 
-    def untold(self) -> list[str]:
+    def unreported(self) -> list[str]:
         """The sentences that no earlier call returned."""
         new = list(self._sentences)[self._returned :]
         self._returned += len(new)

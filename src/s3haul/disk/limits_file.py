@@ -28,7 +28,7 @@ class LimitsFile:
         self._seen = b""
 
     def clear(self) -> None:
-        """What was asked of an earlier run is forgotten."""
+        """Remove the limits of an earlier run."""
         with contextlib.suppress(OSError):  # where it cannot be removed, it is read and said
             self._path.unlink()
 
@@ -45,7 +45,7 @@ class LimitsFile:
             raise run_error(error, f"write {self._path}") from error
 
     def changed(self, current: LimitOptions) -> LimitOptions | None:
-        """`current` with what the file asks for; None while the file is what it was.
+        """`current` with the limits of the file; None while the file is what it was.
 
         Raises `UsageError` where it is not to be understood, once.
         """

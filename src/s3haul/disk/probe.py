@@ -113,7 +113,9 @@ def try_out(root: Path, *, force: bool = False) -> Trial:
             folds_case = _write_and_rename(Path(directory), root, limitations)
             takes_long_names = _takes(Path(directory, "n" * LONGEST_NAME))
         with Tree.open(place) as tree:
-            return Trial(place, tree.free_space(), folds_case, takes_long_names, tuple(limitations.untold()))
+            return Trial(
+                place, tree.free_space(), folds_case, takes_long_names, tuple(limitations.unreported())
+            )
     except OSError as error:
         raise run_error(error, f"write to {place}") from error
 

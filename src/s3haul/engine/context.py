@@ -1,7 +1,7 @@
 """What every part of one run shares: built once and passed down. No behaviour beyond handing out these parts.
 
 The parts stay the same during a run; what they limit (the rates of `limited`, the limiters) may change.
-In two widths: `ReadContext` asks S3, `Context` also brings objects onto the disk and records what became of them.
+In two widths: `ReadContext` reads from S3, `Context` also brings objects onto the disk and records what became of them.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ class RoleCredentials(RenewableCredentials, Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ReadContext:
-    """What it takes to ask S3: the store with its limits and retries, and what limits requests.
+    """What it takes to read from S3: the store with its limits and retries, and what limits requests.
 
     `limited` is the store below `store`: its rates may be changed during a run.
     """
@@ -90,7 +90,7 @@ def read_context(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> ReadContext:
-    """A context with limiters of its own around `store`. Its options ask for no more than the bandwidth can feed."""
+    """A context with limiters of its own around `store`. Its options allow no more than the bandwidth can feed."""
     fit = fitting(options, options.bandwidth)
     limited = LimitedStore(store, options.limits, clock=clock, sleep=sleep)
 

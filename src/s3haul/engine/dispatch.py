@@ -166,7 +166,7 @@ async def _refusal(ctx: Context, key: str) -> Fault | None:
 
 
 def _of(outcome: Outcome) -> Fault:
-    """The fault behind an outcome, as far as the outcome tells."""
+    """The fault behind an outcome, as far as the outcome shows."""
     code, _, message = (outcome.detail or "").partition(": ")
     return Fault(FaultKind.HTTP, message, code=code, status=_STATUS.get(outcome.reason or "", 403))
 

@@ -39,21 +39,21 @@ _SIZE_AND_KEY = attrgetter("size", "key")
 
 @dataclass(slots=True)
 class Estimate:
-    """What the run would ask of S3, KMS and the disk. Without Bucket Keys every GET and HEAD of it is one Decrypt; with
+    """What the run would request of S3 and KMS, and need of the disk. Without Bucket Keys every GET and HEAD of it is one Decrypt; with
     them, a large object takes up to four times the GETs.
 
     `present` is what the journal calls done; it is part of `objects` and will not be fetched. `vanished` are objects
     that a list names and that are not there; they are not part of it. `classes` are objects and bytes by storage class.
     `encoded`, `largest`, `reads` (GET, HEAD and GetObjectAttributes) and
     `sizes` are of what would be fetched, the last two by storage class. `lookups` are the HEAD requests of a list.
-    `attributes_requests` ask for the parts of composite checksums; `part_heads`, part of `head_requests`, are sent only
+    `attributes_requests` are for the parts of composite checksums; `part_heads`, part of `head_requests`, are sent only
     where the role may not do that.
     """
 
     objects: int = 0
     bytes: int = 0
     filtered: int = 0
-    unusable: int = 0  # entries that name no object which could be asked for; not part of `objects`
+    unusable: int = 0  # entries that name no object which could be requested; not part of `objects`
     archived: int = 0
     archived_bytes: int = 0
     present: int = 0
@@ -86,7 +86,7 @@ class Estimate:
         return self.get_requests + self.head_requests - self.lookups
 
     def looked_up(self, requests: int) -> None:
-        """So many HEAD requests told what a list did not."""
+        """So many HEAD requests found what a list does not say."""
         if requests:
             self.lookups += requests
             self.head_requests += requests
@@ -156,7 +156,7 @@ async def preview(ctx: ReadContext, estimate: Estimate, done: Done) -> AsyncGene
             estimate.looked_up(page.lookups)
             estimate.unusable += len(page.unusable)
             estimate.vanished += sum(outcome.state is State.VANISHED for outcome in page.outcomes)
-            placed = shadows.push(page.range, page.refs, last=page.last) + await shadows.asked()
+            placed = shadows.push(page.range, page.refs, last=page.last) + await shadows.looked_up()
             chosen = placed if selected is None else [each for each in placed if selected(each[0])]
             estimate.filtered += len(placed) - len(chosen)
             yield _fetched(ctx, estimate, chosen, done)

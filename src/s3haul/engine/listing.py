@@ -1,4 +1,4 @@
-"""The producer: reads the listing page by page, or what stands in its place, and sends what is to be done to be fetched.
+"""The producer: reads the listing page by page, or a list instead, and queues what is to be fetched.
 
 Pages come from `parallel_listing`. Each is merged with the journal's rows of the same keys and with the disk,
 and turned into targets. One page is looked at in one hop to a thread. Keys whose path depends on keys still to
@@ -119,7 +119,7 @@ async def _list_all(ctx: Context, queue: Queue, room: SpaceEstimate) -> tuple[in
     async with aclosing(ctx.objects.pages(ctx) if ctx.objects else listing.pages()) as pages:
         async for page in pages:
             results = [await in_thread(ctx.threads, _look_at, ctx, shadows, partials, page)]
-            if held := await shadows.asked():
+            if held := await shadows.looked_up():
                 results.append(await in_thread(ctx.threads, _decide_and_prepare, ctx, held, partials))
             for result in results:
                 await _send(ctx, queue, room, result)
@@ -190,7 +190,7 @@ def _partials_here(ctx: Context) -> dict[str, Partial]:
 
 
 def _drop_listed(ctx: Context, partials: dict[str, Partial], prefixes: tuple[str, ...]) -> None:
-    """Nobody will ask again for objects that are not listed any more."""
+    """Objects that are not listed any more will not be requested again."""
     for key, forgotten in partials.items():
         if key.startswith(prefixes):
             drop_partial(ctx, forgotten)
@@ -217,7 +217,7 @@ def _join(ctx: Context, shadows: Shadows[Entry], page: ListedPage) -> list[Place
 
 
 def _decide_and_prepare(ctx: Context, placed: Sequence[Placed], partials: dict[str, Partial]) -> PageResult:
-    """Decide every entry; the disk is asked about each path. Moves files and deletes partial files as that demands.
+    """Decide every entry; the disk is looked at for each path. Moves files and deletes partial files as that demands.
 
     The journal unlearns versions that will be replaced before they are: a kill between the rename of the
     new file and its commit must not leave a row that vouches for another file.

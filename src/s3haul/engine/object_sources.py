@@ -96,19 +96,19 @@ def _check_versions(page: Sequence[ObjectRow], following: Sequence[ObjectRow], n
 
 
 async def _looked_up(ctx: ReadContext, page: Sequence[ObjectRow]) -> _Found:
-    """What a page of the listing would say of these objects. What the filters leave out is not asked for."""
+    """What a page of the listing would say of these objects. What the filters leave out is not requested."""
     selected = key_choice(ctx.options, ctx.source.base)
     doubtful = [
         row for row in page if (not row.complete or row.storage_class in ARCHIVED) and selected(row.key)
     ]
     answers = await together(_look_up(ctx, row) for row in doubtful)
     _check_rights(ctx, answers)
-    asked = dict(zip((row.key for row in doubtful), answers, strict=True))
-    found = [asked.get(row.key) or _listed(row) for row in page]
+    looked_up = dict(zip((row.key for row in doubtful), answers, strict=True))
+    found = [looked_up.get(row.key) or _listed(row) for row in page]
     return _Found(
         [each for each in found if isinstance(each, ObjectRef)],
         tuple(each for each in found if isinstance(each, Outcome)),
-        len(asked),
+        len(looked_up),
     )
 
 

@@ -2,8 +2,8 @@
 
     first page -> second page -> does StartAfter hold? -> ranges are split as long as pages are waited for
 
-All requests have the prefix that was asked for and no delimiter: only StartAfter differs, so a policy judges
-them alike. Each reader asks for its next page while its last one is processed. A server on which StartAfter
+All requests have the prefix of the source and no delimiter: only StartAfter differs, so a policy judges
+them alike. Each reader requests its next page while its last one is processed. A server on which StartAfter
 does not hold is read by one reader, with tokens alone, as is everything with a limit of 1.
 """
 
@@ -215,13 +215,13 @@ class ParallelListing(Generic[E]):
         return bool(self._ranges.split(range_, points))
 
     async def _probe(self, range_: KeyRange, point: str) -> None:
-        """Ask for the keys after `point`, as the first ones of a new range, and see whether the server understands;
+        """Request the keys after `point`, as the first ones of a new range, and see whether the server understands;
         until then nothing depends on it."""
         try:
             page = await self._lister.list_page(range_.prefix, start_after=point)
             first = next(iter(page.entries), None)
             if first is None:
-                return  # nothing is there, or the server is at a loss: ask again elsewhere
+                return  # nothing is there, or the server is at a loss: try elsewhere
             self._start_after_holds = first.key > point
         finally:
             self._probing = False

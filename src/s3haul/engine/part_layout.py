@@ -16,13 +16,13 @@ AT_ONCE = 32  # requests; the limiter may allow fewer
 
 
 async def stored_parts(ctx: ReadContext, ref: ObjectRef, wanted: Composite) -> Parts | None:
-    """The parts that `wanted` was computed over, or None if the server does not tell."""
+    """The parts that `wanted` was computed over, or None if the server does not say."""
     if wanted.parts == 1:
         return Parts((ref.size,))
     layout = await ctx.store.part_layout(ref.key, version_id=ref.version_id)
     if layout is not None:
-        told = tuple(part.digest for part in layout.parts) if layout.algorithm == wanted.algorithm else ()
-        parts = Parts(tuple(part.size for part in layout.parts), told)
+        digests = tuple(part.digest for part in layout.parts) if layout.algorithm == wanted.algorithm else ()
+        parts = Parts(tuple(part.size for part in layout.parts), digests)
         if _fits(parts, wanted, ref.size):
             return parts
     try:
@@ -55,8 +55,8 @@ async def _ask(ctx: ReadContext, ref: ObjectRef, number: int) -> ObjectMeta:
 
 def _digest(meta: ObjectMeta, wanted: Composite) -> str:
     """The checksum of a part. Some servers send that of the whole object with every part: it is ignored."""
-    told = (one.value for one in meta.checksums if one.algorithm == wanted.algorithm)
-    return next((value for value in told if value != wanted.checksum.value), "")
+    values = (one.value for one in meta.checksums if one.algorithm == wanted.algorithm)
+    return next((value for value in values if value != wanted.checksum.value), "")
 
 
 def _fits(parts: Parts, wanted: Composite, size: int) -> bool:

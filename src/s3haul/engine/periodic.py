@@ -25,7 +25,7 @@ WRITE = 30.0  # seconds, which a run that is killed loses of its course
 
 
 async def tick(ctx: Context, wake: Callable[[], None], budget: Budget, interruption: Interruption) -> None:
-    """Tell the display the time, call `wake`, and end the run when its time is over."""
+    """Emit the tick, call `wake`, and end the run when its time is over."""
     while True:
         warn_of_limitations(ctx)
         await asyncio.sleep(EVERY)
@@ -38,7 +38,7 @@ async def tick(ctx: Context, wake: Callable[[], None], budget: Budget, interrupt
 
 def warn_of_limitations(ctx: Context) -> None:
     """Warn about operations that the file system of the destination does not support."""
-    for sentence in ctx.destination.untold_limitations():
+    for sentence in ctx.destination.unreported_limitations():
         ctx.emit(Warned(sentence, "S3H-DST-12"))
 
 
@@ -61,18 +61,18 @@ async def watch_disk(ctx: Context, leave: Callable[[DestinationError], None]) ->
 
 
 async def follow_limits(ctx: Context, options: TransferOptions) -> None:
-    """Until cancelled: apply what the limits file asks for. `options` are those of the command line."""
+    """Until cancelled: apply what the limits file says. `options` are those of the command line."""
     file = LimitsFile(ctx.destination.root)
     await in_thread(ctx.threads, file.clear)
     while True:
         await asyncio.sleep(EVERY)
         try:
-            asked = await in_thread(ctx.threads, file.changed, ctx.limited.limits)
+            changed = await in_thread(ctx.threads, file.changed, ctx.limited.limits)
         except UsageError as error:
             ctx.emit(Warned(error.message, error.id))
             continue
-        if asked is not None:
-            apply(ctx, options, asked)
+        if changed is not None:
+            apply(ctx, options, changed)
 
 
 def apply(ctx: Context, options: TransferOptions, limits: LimitOptions) -> None:

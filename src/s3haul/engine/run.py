@@ -16,7 +16,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from s3haul.concurrency import main_error, shielded
+from s3haul.concurrency import finish_future, main_error, shielded
 from s3haul.core.stats import Stats, Timings
 from s3haul.disk import Destination
 from s3haul.engine.context import Context, ObjectSource, RoleCredentials, read_context
@@ -120,12 +120,8 @@ def _end_run(journal: Journal, number: int, stats: Stats) -> None:
 def _open_journal(job: Job, failure: asyncio.Future[BaseException]) -> Journal:
     loop = asyncio.get_running_loop()
 
-    def tell(error: BaseException) -> None:
-        if not failure.done():
-            failure.set_result(error)
-
     def on_error(error: BaseException) -> None:
-        loop.call_soon_threadsafe(tell, error)
+        loop.call_soon_threadsafe(finish_future, failure, error, None)
 
     def sync() -> None:
         job.destination.check_alive()
@@ -147,15 +143,7 @@ def _context(job: Job, journal: Journal, threads: ThreadPoolExecutor, emit: Emit
         clock=job.clock,
     )
     return Context(
-        store=reading.store,
-        limited=reading.limited,
-        source=reading.source,
-        options=reading.options,
-        limiter=reading.limiter,
-        kms_throttling=reading.kms_throttling,
-        emit=emit,
-        objects=reading.objects,
-        clock=job.clock,
+        **vars(reading),
         large_limiter=LargeTransferLimiter(reading.limiter, reading.options.ranges.memory),
         destination=job.destination,
         journal=journal,

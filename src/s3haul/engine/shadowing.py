@@ -1,8 +1,8 @@
 """Which keys are directories of other keys ("a" beside "a/b"), in a listing whose ranges come in any order.
 
-Within a range `ShadowFilter` tells. Where a range ends between a key and the keys that may lie below it, S3 is
+Within a range `ShadowFilter` finds them. Where a range ends between a key and the keys that may lie below it, S3 is
 asked whether there are any: for a handful of keys in a whole listing, mostly none. A list does not name every key of
-the bucket: for those, the journal tells which keys earlier runs copied (`among_neighbours`, in a thread).
+the bucket: for those, the journal knows which keys earlier runs copied (`among_neighbours`, in a thread).
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -22,7 +22,7 @@ Placed = tuple[tuple[ObjectRef, KnownRow | None], bool]
 
 
 class Shadows(Generic[T]):
-    """Items with the verdict "shadowed?"; `key` tells an item's key. `known` keys are shadowed in any case."""
+    """Items with the verdict "shadowed?"; `key` returns an item's key. `known` keys are shadowed in any case."""
 
     def __init__(
         self, lister: Lister[Any], key: Callable[[T], str], known: Collection[str] = frozenset()
@@ -51,8 +51,8 @@ class Shadows(Generic[T]):
                     decided.append((item, False))
         return decided
 
-    async def asked(self) -> list[tuple[T, bool]]:
-        """The items of ranges that have ended that S3 must be asked about."""
+    async def looked_up(self) -> list[tuple[T, bool]]:
+        """The items of ranges that have ended for which S3 must be asked, with the verdict."""
         open_, self._open = self._open, []
         return [(item, await self.has_keys_below(self._key(item), prefix)) for item, prefix in open_]
 

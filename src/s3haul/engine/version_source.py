@@ -4,8 +4,8 @@ Each object is fetched by its version, so that nothing that happens meanwhile ch
 s3:ListBucketVersions and s3:GetObjectVersion.
 
 A page has all versions of each of its keys. So it begins after a key, as ListObjectsV2 does with StartAfter: KeyMarker
-without VersionIdMarker stands for the place behind all versions of that key (what ceph/s3-tests demands; older versions of
-Ceph begin with the key itself, which is left out here). The versions of the last key of a page are asked for again.
+without VersionIdMarker is the place behind all versions of that key (what ceph/s3-tests demands; older versions of
+Ceph begin with the key itself, which is left out here). The versions of the last key of a page are requested again.
 
 Where a run takes all versions, what the engine calls a key is key + NUL + version, so that each version is an object of
 its own, and `VersionStore` translates. No version has a NUL in it, and NUL sorts before everything else: versions of one
@@ -144,7 +144,7 @@ class VersionStore(WrappedStore):
         key, version = _apart(key)
         return await self._store.part_layout(key, version_id=version)
 
-    def small_objects(self, work: SmallObjectWork) -> SmallObjects | None:  # noqa: ARG002 - it asks by plain keys
+    def small_objects(self, work: SmallObjectWork) -> SmallObjects | None:  # noqa: ARG002 - it requests by plain keys
         return None
 
 

@@ -176,8 +176,8 @@ class Journal:
     def mark_gone(self, keys: Iterable[str]) -> None:
         """These keys are no longer listed, or are about to be replaced: their rows stay, but out of the manifest.
 
-        What this run has recorded is listed: it may be an entry that is not UTF-8, which a page tells that does not
-        cover its place among the keys.
+        What this run has recorded is listed: it may be an entry that is not UTF-8, on a page that does not cover
+        its place among the keys.
         """
         for key in map(key_bytes, keys):
             self._writer.submit(GONE if isinstance(key, str) else GONE_RAW, (self._run, key))

@@ -159,7 +159,7 @@ def storable(text: str) -> str:
 
 
 def end_of_keys(end: str | None) -> str | bytes:
-    """The exclusive end of a range of keys, as a parameter that stands in CAST(? AS TEXT)."""
+    """The exclusive end of a range of keys, as a parameter of CAST(? AS TEXT)."""
     return _BEYOND_ALL_KEYS if end is None else key_bytes(end)
 
 
@@ -241,7 +241,7 @@ def is_sound(row: Row, kind: NumberedKind) -> bool:
 
 
 def path_of(key: str, path: str, base: str) -> str | None:
-    """The path that a row tells, relative to the destination."""
+    """The path that a row names, relative to the destination."""
     if path == _OWN_PATH:
         return key[len(base) :]
     return {_NO_PATH: None, _ROOT: ""}.get(path, path)
@@ -298,8 +298,8 @@ def _seal(content: Sequence[Any], kind: NumberedKind, metadata: str) -> int:
 
 
 def key_bytes(key: str) -> str | bytes:
-    """A key as a parameter that stands in CAST(? AS TEXT): one whose bytes are no UTF-8 (lone surrogates) as
-    those very bytes, any other as it is. Raises ValueError for what no bytes stand behind."""
+    """A key as a parameter of CAST(? AS TEXT): one whose bytes are no UTF-8 (lone surrogates) as
+    those very bytes, any other as it is. Raises ValueError for a text that is the form of no bytes."""
     if key.isascii():
         return key
     raw = key.encode("utf-8", "surrogateescape")

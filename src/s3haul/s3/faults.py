@@ -142,13 +142,13 @@ def _any_date(text: str) -> float | None:
 
 def _retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """The longer of `Retry-After` (seconds or a date) and `x-amz-retry-after` (milliseconds)."""
-    asked: list[float] = []
+    delays: list[float] = []
     plain = headers.get("retry-after", "").strip()
     if plain.isdecimal():
-        asked.append(float(plain))
+        delays.append(float(plain))
     elif (until := http_date(plain)) is not None:
-        asked.append(max(0.0, until - now))
+        delays.append(max(0.0, until - now))
     amazon = headers.get("x-amz-retry-after", "").strip()
     if amazon.isdecimal():
-        asked.append(float(amazon) / 1000)
-    return max(asked, default=None)
+        delays.append(float(amazon) / 1000)
+    return max(delays, default=None)

@@ -24,7 +24,7 @@ _PROXY = 97  # CURLE_PROXY
 _UNRECOVERABLE_POLL = 99  # CURLE_UNRECOVERABLE_POLL
 _CLIENT_CERTIFICATE = 98  # CURLE_SSL_CLIENTCERT
 _NO_THREAD = "S3H-DST-11"  # the row of the diagnosis table
-# libcurl resolves names in threads. One that cannot be started is told as a name that does not resolve, in these words.
+# libcurl resolves names in threads. One that cannot be started is reported as a name that does not resolve, in these words.
 _NO_RESOLVER = "thread failed to start"
 _RESOLVE = frozenset({pycurl.E_COULDNT_RESOLVE_PROXY, pycurl.E_COULDNT_RESOLVE_HOST})
 KINDS: dict[int, FaultKind] = {
@@ -127,7 +127,7 @@ def new_handle(network: Network) -> pycurl.Curl:
 
 
 def curl_fault(code: int, message: str, *, connected: bool) -> Fault:
-    """The fault of a transfer that libcurl ended with `code`. `connected` tells whether the connection was ready."""
+    """The fault of a transfer that libcurl ended with `code`. `connected` says whether the connection was ready."""
     text = message or f"libcurl error {code}"
     # libcurl has one code for a connection that cannot be opened in time and for a body that stalls.
     if code == pycurl.E_OPERATION_TIMEDOUT:

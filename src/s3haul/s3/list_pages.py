@@ -6,7 +6,7 @@ server may be hostile; the caller limits the size.
 
 The parser is strict where an error could lose a key or change its bytes; an invalid date only loses the date. An entry
 without a usable key or size is returned separately, so that it is still counted and reported. Versions and delete
-markers stand in one order, that of S3: by key, of each key the newest first.
+markers are in one order, that of S3: by key, of each key the newest first.
 """
 
 import codecs
@@ -33,7 +33,7 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 _MOST_DIGITS = 12  # of epoch seconds
 _OPEN, _CLOSE = "<Contents>", "</Contents>"
 
-# Everything between two elements, which `_entries_of` checks for a whole page at once. What stands behind the size is
+# Everything between two elements, which `_columns` checks for a whole page at once. What follows the size is
 # the same for most entries, so `_TAIL` reads each different one once.
 _ENTRY = re.compile(
     "<Contents><Key>([^<]*)</Key><LastModified>([^<]*)</LastModified><ETag>([^<]*)</ETag>"

@@ -53,9 +53,12 @@ class CurlStore:
         self._checked_head = Shape("HEAD", (_CHECKSUMS, *common))
         self._plain_list = Shape("GET", common)
         self._list = Shape("GET", (("x-amz-optional-object-attributes", "RestoreStatus"), *common))
-        asked = (("x-amz-max-parts", str(PARTS_PER_PAGE)), ("x-amz-object-attributes", ",".join(ATTRIBUTES)))
-        self._attributes = Shape("GET", (*asked, *common))
-        self._further_attributes = Shape("GET", (*asked, *common), ("x-amz-part-number-marker",))
+        attributes = (
+            ("x-amz-max-parts", str(PARTS_PER_PAGE)),
+            ("x-amz-object-attributes", ",".join(ATTRIBUTES)),
+        )
+        self._attributes = Shape("GET", (*attributes, *common))
+        self._further_attributes = Shape("GET", (*attributes, *common), ("x-amz-part-number-marker",))
 
     async def list_page(self, prefix: str, *, token: str | None = None, start_after: str = "") -> ListPage:
         query = [("list-type", "2"), ("encoding-type", "url"), ("max-keys", str(self._page_size))]

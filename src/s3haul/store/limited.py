@@ -76,7 +76,7 @@ class LimitedStore:
     async def load(self, request: GetRequest, consume: Consume) -> ObjectMeta:
         await self._turn(decrypts=True)
         meta = await self._store.load(request, lambda meta: self._held(consume(meta)))
-        self.answered(meta.sse, bucket_key=meta.bucket_key)
+        self.responded(meta.sse, bucket_key=meta.bucket_key)
         return meta
 
     async def head(
@@ -92,7 +92,7 @@ class LimitedStore:
             key, checksums=checksums, part_number=part_number, version_id=version_id
         )
         if checksums:
-            self.answered(meta.sse, bucket_key=meta.bucket_key)
+            self.responded(meta.sse, bucket_key=meta.bucket_key)
         return meta
 
     async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:
@@ -123,16 +123,16 @@ class LimitedStore:
                 if requests:
                     requests.spend(now)
                 if kms:
-                    kms.asked(now)
+                    kms.requested(now)
             return wait
 
-    def answered(self, sse: str, *, bucket_key: bool) -> None:
+    def responded(self, sse: str, *, bucket_key: bool) -> None:
         """A response says how its object is encrypted."""
         if self._decrypts is not None:
             with self._lock:
                 costs_kms = sse.startswith("aws:kms") and not bucket_key
                 if self._decrypts is not None:
-                    self._decrypts.answered(self._clock(), costs_kms=costs_kms)
+                    self._decrypts.responded(self._clock(), costs_kms=costs_kms)
 
     def received(self, size: int) -> None:
         """Count bytes, and sleep while they are too many. Called in a thread."""
@@ -185,7 +185,7 @@ class _HeldWork:
     def received(self, ref: ObjectRef, meta: ObjectMeta, body: Sequence[bytes]) -> None:
         self._work.received(ref, meta, body)
         if not self._limits.unlimited:
-            self._limits.answered(meta.sse, bucket_key=meta.bucket_key)
+            self._limits.responded(meta.sse, bucket_key=meta.bucket_key)
             self._limits.received(sum(map(len, body)))
 
     def _wake(self) -> None:

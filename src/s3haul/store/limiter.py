@@ -57,7 +57,7 @@ class ConcurrencyLimiter:
             if (pause := self.paused_until - now) > 0:
                 await self._sleep(pause)
             elif self.health.outage and self._busy < self._adaptive_limit.ceiling:
-                self.health.asked(now)
+                self.health.requested(now)
                 self._enter()
                 return
             elif self._busy + len(self._others) < max(1, int(self._adaptive_limit.limit)):

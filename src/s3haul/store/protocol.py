@@ -22,10 +22,10 @@ Consume = Callable[[ObjectMeta], OnData]
 
 
 class RequestTiming(NamedTuple):
-    """How long one request that was answered took, in seconds, and with which status it was.
+    """How long one request with a response took, in seconds, and the status of the response.
 
-    `connect` is what a new connection cost, TLS included, None on one that was there already; `first_byte` is from
-    the request on its way to the first byte of the answer, `total` all of it.
+    `connect` is what a new connection cost, TLS included, None on an existing one; `first_byte` is from
+    the request on its way to the first byte of the response, `total` all of it.
     """
 
     connect: float | None
@@ -34,15 +34,15 @@ class RequestTiming(NamedTuple):
     status: int = 200
 
 
-# Is told of each request that was answered, in a thread of the transport; it must return at once and not raise.
+# Called for each request with a response, in a thread of the transport; it must return at once and not raise.
 OnTiming = Callable[[RequestTiming], None]
 
 
 class GetRequest(NamedTuple):
     """One GetObject. At most one of `byte_range` (first, last, both inclusive) and `part_number`.
 
-    `if_match` is the ETag with its quotes. The checksum headers are always asked for, and a header
-    that names an encryption is never sent: S3 answers 400 to it on a GET.
+    `if_match` is the ETag with its quotes. The checksum headers are always requested, and a header
+    that names an encryption is never sent: S3 responds to it with 400 on a GET.
     """
 
     key: str
@@ -74,7 +74,7 @@ class SmallObjectWork(Protocol):
 
     def refused(self, ref: ObjectRef, fault: Fault | None, access_key: str = "") -> None:
         """The request that `access_key` signed failed with `fault`. None: it was not sent, or the failure concerns the whole
-        run: ask again."""
+        run: request it again."""
         ...
 
     def pause(self) -> None:
