@@ -26,7 +26,7 @@ def main(directory: Path, count: int, batch: int) -> None:
 
     source = SourceIdentity("bucket", "base/", "https://s3.example")
     journal = Journal.open(directory / "journal.sqlite3", source, sync=sync, batch=batch, interval=0.001)
-    landed = len(journal.known("", "9"))
+    landed = len(journal.committed.known("", "9"))
     os.write(log, f"start {landed}\n".encode())
     number = journal.begin_run()
     for n in range(landed, landed + count):

@@ -55,7 +55,7 @@ class Killed:
     def check(self, promised):
         """The journal opens, holds what was promised, and nothing that was not landed and synced."""
         with closing(open_journal(self.path)) as journal:
-            known = journal.known("", LAST)
+            known = journal.committed.known("", LAST)
         assert list(known) == [f"{n:08d}" for n in range(len(known))]
         assert promised <= len(known) <= self.synced()
         for key, row in known.items():
@@ -173,7 +173,7 @@ def read(path):
     """The keys that a new run knows, or None where it is refused. Nothing that is known may be untrue."""
     try:
         with closing(open_journal(path)) as journal:
-            known = journal.known("", LAST)
+            known = journal.committed.known("", LAST)
     except JournalError as error:
         return None if error.hint else pytest.fail("a refusal without a hint")
     for key, row in known.items():
@@ -384,7 +384,7 @@ def fill_until_full(journal):
     except DestinationFullError as error:
         full = error
     assert "free some space" in full.hint
-    assert journal.failed is full
+    assert journal._writer.failure is full
     with pytest.raises(DestinationFullError):
         journal.close()
     return committed
@@ -402,7 +402,7 @@ def test_a_full_disk_under_the_journal_is_said_at_once_and_loses_nothing(small_d
         assert sum(1 for _ in reader.outcomes()) >= committed
     subprocess.run(["mount", "-o", "remount,size=10m", str(small_disk)], check=True)
     with closing(open_journal(path)) as journal:
-        assert len(journal.known("", LAST)) >= committed
+        assert len(journal.committed.known("", LAST)) >= committed
         journal.record(done("z"))
         journal.flush()
 
@@ -425,7 +425,7 @@ def test_a_database_that_may_not_grow_is_a_full_disk(tmp_path):
     committed = fill_until_full(journal)
     assert committed
     with closing(open_journal(path)) as journal:
-        assert len(journal.known("", LAST)) == committed
+        assert len(journal.committed.known("", LAST)) == committed
 
 
 @pytest.fixture

@@ -88,10 +88,10 @@ def test_an_old_journal_is_read_without_changing_it(path):
 def test_a_run_converts_it_and_nothing_is_lost(path):
     before, lines = version(path), list(manifest_lines(path))
     with closing(open_journal(path)) as journal:
-        assert list(journal.known("", LAST)) == [outcome.ref.key for outcome in TRUTH]
+        assert list(journal.committed.known("", LAST)) == [outcome.ref.key for outcome in TRUTH]
         partials = [Partial("base/large", '"etag"', 3 << 20, "t-1", "CRC64NVME")] if before > 1 else []
-        assert journal.partials() == partials
-        assert journal.blocks("t-1") == ((Block(0, 1 << 20, 2**64 - 1),) if partials else ())
+        assert journal.committed.partials() == partials
+        assert journal.committed.blocks("t-1") == ((Block(0, 1 << 20, 2**64 - 1),) if partials else ())
     assert version(path) == VERSION
     assert list(manifest_lines(path)) == lines
     with Reader(path) as reader:

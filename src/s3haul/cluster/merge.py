@@ -197,7 +197,7 @@ class MergedJournal:
         end = max([self._first, *map(just_after, keys)])
         if entries:
             if self._whole:
-                known = self._journal.known(self._first, end).keys()
+                known = self._journal.committed.known(self._first, end).keys()
                 self._journal.mark_gone(sorted(known - {entry["key"] for entry in entries}))
             self._journal.record_all([outcome_of(entry) for entry in entries])
         self._first = end

@@ -70,7 +70,7 @@ async def produce(ctx: Context, queue: Queue) -> None:
 async def _look_up(ctx: Context, queue: Queue, room: SpaceEstimate) -> tuple[int, int]:
     """As `_list_all`, for the one object."""
     ref = await look_up(ctx)
-    row = (await in_thread(ctx.threads, ctx.journal.known_of, [ref.key])).get(ref.key)
+    row = (await in_thread(ctx.threads, ctx.journal.committed.known_of, [ref.key])).get(ref.key)
     partials = await in_thread(ctx.threads, _partials_here, ctx)
     result = await in_thread(ctx.threads, _decide_and_prepare, ctx, [((ref, row), False)], partials)
     await _send(ctx, queue, room, result)
@@ -149,7 +149,7 @@ def _files_across(ctx: Context, prefix: str, point: str) -> list[str]:
     for key in ancestors_across(point):
         if not key.startswith(prefix):
             continue
-        row = ctx.journal.known(key, just_after(key)).get(key)
+        row = ctx.journal.committed.known(key, just_after(key)).get(key)
         if row is not None and row.path != str(safe_path(key, base=ctx.source.base, shadowed=True)):
             found.append(key)
     return found
@@ -181,7 +181,7 @@ def _is_selected(ctx: Context, entry: UnusableEntry) -> bool:
 def _partials_here(ctx: Context) -> dict[str, Partial]:
     """What earlier runs left here in part, by key: a handful, those that were under way when a run ended."""
     partials: dict[str, Partial] = {}
-    for found in ctx.journal.partials():
+    for found in ctx.journal.committed.partials():
         if found.key in partials:
             drop_partial(ctx, found)
         else:
@@ -201,7 +201,11 @@ def _join(ctx: Context, shadows: Shadows[Entry], page: ListedPage) -> list[Place
     first, end = page.interval
     behind = just_after(page.refs[-1].key) if page.refs else first
     whole, journal = is_whole(ctx), ctx.journal
-    rows = journal.known(first, behind) if whole else journal.known_of([ref.key for ref in page.refs])
+    rows = (
+        journal.committed.known(first, behind)
+        if whole
+        else journal.committed.known_of([ref.key for ref in page.refs])
+    )
     entries = [(ref, rows.pop(ref.key, None)) for ref in page.refs]
     placed = shadows.push(page.range, entries, last=page.last)
     if not whole:
@@ -245,7 +249,7 @@ def _decide_and_prepare(ctx: Context, placed: Sequence[Placed], partials: dict[s
                 result.space += ref.size - (on_disk.size if on_disk and on_disk.is_regular else 0)
             if part:
                 result.space -= ctx.destination.temporary_space(part.temporary)
-                blocks = ctx.journal.blocks(part.temporary)
+                blocks = ctx.journal.committed.blocks(part.temporary)
                 target = target._replace(partial=part._replace(blocks=blocks))
             result.targets.append(target)
             if row is not None and row.state is State.DONE:

@@ -51,7 +51,7 @@ def _compare(ctx: Context, page: ListedPage, found: _Differences) -> None:
     selected = choice(ctx.options, ctx.source.base)
     first, end = page.interval
     behind = just_after(page.refs[-1].key) if page.refs else first
-    rows = ctx.journal.known(first, behind)
+    rows = ctx.journal.committed.known(first, behind)
     for ref in page.refs:
         row = rows.pop(ref.key, None)
         if selected(ref):
@@ -68,7 +68,7 @@ def _compare(ctx: Context, page: ListedPage, found: _Differences) -> None:
 def _keys_in(ctx: Context, interval: Interval) -> Iterator[list[str]]:
     """The listed keys of the journal in an interval, a page at a time."""
     first, end = interval
-    while keys := ctx.journal.keys_between(first, end, PAGE):
+    while keys := ctx.journal.committed.keys_between(first, end, PAGE):
         yield keys
         first = just_after(keys[-1])
 

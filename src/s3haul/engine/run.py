@@ -97,13 +97,13 @@ async def _close(journal: Journal) -> None:
 
 def _clear_temporary(job: Job, journal: Journal) -> None:
     """Remove temporary files, except those that the journal can resume."""
-    job.destination.clear_temporary(kept={partial.temporary for partial in journal.partials()})
+    job.destination.clear_temporary(kept={partial.temporary for partial in journal.committed.partials()})
 
 
 def _report_partials(journal: Journal, emit: Emit) -> None:
     """Report what the next run can resume."""
-    if partials := journal.partials():
-        blocks = (block for partial in partials for block in journal.blocks(partial.temporary))
+    if partials := journal.committed.partials():
+        blocks = (block for partial in partials for block in journal.committed.blocks(partial.temporary))
         emit(PartialsKept(len(partials), sum(block.size for block in blocks)))
 
 

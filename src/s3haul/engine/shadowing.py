@@ -84,13 +84,13 @@ def among_neighbours(ctx: Context, placed: list[Placed]) -> list[Placed]:
     """Move files aside that are in the way of the directories of these objects of a list; returns the objects, with
     what the journal knows of keys below them."""
     _make_way(ctx, (ref.key for (ref, _), _ in placed))
-    return [(entry, shadowed or ctx.journal.has_below(entry[0].key)) for entry, shadowed in placed]
+    return [(entry, shadowed or ctx.journal.committed.has_below(entry[0].key)) for entry, shadowed in placed]
 
 
 def _make_way(ctx: Context, keys: Iterable[str]) -> None:
     base = ctx.source.base
     above = sorted({each for key in keys for each in _above(key, len(base))})
-    for outcome in ctx.journal.outcomes_of(above):
+    for outcome in ctx.journal.committed.outcomes_of(above):
         key = outcome.ref.key
         if outcome.state is not State.DONE or key.endswith("/"):
             continue

@@ -7,7 +7,7 @@ committed when a run dies are lost; the next run fetches or verifies those objec
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Self
 
@@ -15,7 +15,7 @@ from s3haul.errors import DestinationError
 from s3haul.journal.course import Course, statements
 from s3haul.journal.database import SourceIdentity, open_for_writing
 from s3haul.journal.errors import translated
-from s3haul.journal.reader import KnownRow, Reader
+from s3haul.journal.reader import Reader
 from s3haul.journal.rows import (
     DROP_BLOCKS,
     DROP_PARTIAL,
@@ -42,7 +42,8 @@ _END = "UPDATE runs SET ended = ?, complete = ?, exit_code = ?, listed = ?, list
 
 
 class Journal:
-    """Create it with `open`; end it with `close`. All methods may be called from any thread.
+    """Create it with `open`; end it with `close`. `committed` reads what this run and earlier ones have committed. All
+    methods may be called from any thread.
 
     `record*`, `mark_gone*`, `begin`, `block_stored` and `forget` only queue and never block; the others may access the disk.
     After an error in the writer's thread, all methods raise that error.
@@ -55,16 +56,13 @@ class Journal:
         kinds: KindNumbers,
         base: str,
         clock: Callable[[], float],
-        *,
-        empty: bool,
     ) -> None:
         self._writer = writer
-        self._reader = reader
+        self.committed = reader
         self._base = base
         self._clock = clock
         self._kinds = kinds
         self._run = 0
-        self._empty = empty  # no row of an earlier run, and none recorded yet
 
     @classmethod
     def open(
@@ -89,7 +87,7 @@ class Journal:
             reader = undo.enter_context(Reader(path))
             with translated(path):
                 identity = path.stat()
-            latest, empty = reader.latest_kinds(), reader.is_empty
+            latest = reader.latest_kinds()
             undo.pop_all()
 
         def sync_and_check() -> None:
@@ -105,11 +103,11 @@ class Journal:
             interval=interval,
         )
         kinds = KindNumbers(source.base, lambda row: writer.submit(PUT_KIND, row), latest)
-        return cls(writer, reader, kinds, source.base, clock, empty=empty)
+        return cls(writer, reader, kinds, source.base, clock)
 
     def begin_run(self) -> int:
         """Record the start of a run. Returns its number; the first run is 1."""
-        self._run = 1 + max((run.number for run in self._reader.runs()), default=0)
+        self._run = 1 + max((run.number for run in self.committed.runs()), default=0)
         self._writer.submit(_BEGIN, (self._run, self._clock()))
         self._writer.flush()
         return self._run
@@ -125,32 +123,8 @@ class Journal:
         """
         kind_of, base, run, now = self._kinds.of, self._base, self._run, self._clock()
         rows = [to_row(outcome, kind_of(outcome), base, run, now) for outcome in outcomes]
-        self._empty = False
         self._writer.submit(PUT, *[row for row in rows if type(row[0]) is str])
         self._writer.submit(PUT_RAW, *[row for row in rows if type(row[0]) is bytes])
-
-    def known(self, first: str, end: str | None) -> dict[str, KnownRow]:
-        """The committed rows with first <= key < end (None: without end), without keys that are marked gone.
-
-        So a key that is listed again after it was gone is unknown, and its file is verified first.
-        """
-        return {} if self._empty else self._reader.known(first, end)
-
-    def known_of(self, keys: Sequence[str]) -> dict[str, KnownRow]:
-        """As `known`, of just these keys."""
-        return {} if self._empty else self._reader.known_of(keys)
-
-    def outcomes_of(self, keys: Sequence[str]) -> list[Outcome]:
-        """The committed outcomes of those of these keys that are listed."""
-        return [] if self._empty else self._reader.outcomes_of(keys)
-
-    def has_below(self, key: str) -> bool:
-        """Whether a listed and committed key begins with this one and a slash."""
-        return not self._empty and self._reader.has_below(key)
-
-    def keys_between(self, first: str, end: str | None, count: int) -> list[str]:
-        """The committed and listed keys with first <= key < end (None: without end), at most so many."""
-        return self._reader.keys_between(first, end, count)
 
     def begin(self, partial: Partial) -> None:
         """Queue an object that is written block by block to its own temporary file."""
@@ -164,14 +138,6 @@ class Journal:
         """Queue the removal of a temporary file and its blocks: it is finished or discarded."""
         self._writer.submit(DROP_BLOCKS, (temporary,))
         self._writer.submit(DROP_PARTIAL, (temporary,))
-
-    def partials(self) -> list[Partial]:
-        """The partial objects of earlier runs, without their blocks."""
-        return self._reader.partials()
-
-    def blocks(self, temporary: str) -> tuple[Block, ...]:
-        """The committed blocks of one partial object."""
-        return self._reader.blocks(temporary)
 
     def mark_gone(self, keys: Iterable[str]) -> None:
         """These keys are no longer listed, or are about to be replaced: their rows stay, but out of the manifest.
@@ -210,13 +176,8 @@ class Journal:
 
     def close(self) -> None:
         """Commit what is queued and close the file, also after an error; then raise the error, if there was one."""
-        self._reader.close()
+        self.committed.close()
         self._writer.close()
-
-    @property
-    def failed(self) -> Exception | None:
-        """The error that ended the writer's thread, or None."""
-        return self._writer.failure
 
     @property
     def backlog(self) -> int:

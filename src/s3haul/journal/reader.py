@@ -49,7 +49,7 @@ _AFTER = "SELECT * FROM objects WHERE key > CAST(? AS TEXT) ORDER BY key LIMIT ?
 _COUNTS = """SELECT state, reason, verdict, count(*), sum(size), sum(fetched)
     FROM objects LEFT JOIN kinds ON kind = number WHERE listed = 1
     GROUP BY state, reason, verdict ORDER BY state, reason, verdict"""
-RUNS = "SELECT number, started, ended, exit_code, complete, listed, listed_bytes FROM runs ORDER BY number"
+_RUNS = "SELECT number, started, ended, exit_code, complete, listed, listed_bytes FROM runs ORDER BY number"
 
 
 class Count(NamedTuple):
@@ -121,7 +121,7 @@ class Reader:
 
     def known(self, first: str, end: str | None) -> dict[str, KnownRow]:
         """What is known of the listed keys with first <= key < end (None: without end). Only of a journal that is
-        up to date."""
+        up to date. A key that is listed again after it was gone is unknown, so that its file is verified first."""
         return self._known(self._query(_LISTED_BETWEEN, (key_bytes(first), end_of_keys(end))))
 
     def known_of(self, keys: Sequence[str]) -> dict[str, KnownRow]:
@@ -183,7 +183,7 @@ class Reader:
 
     def runs(self) -> list[Run]:
         """All runs, the oldest first."""
-        return [Run._make(found) for found in self._query(RUNS)]
+        return [Run._make(found) for found in self._query(_RUNS)]
 
     def course(self, run: int) -> Course:
         """How a run went, as far as it was written down; earlier versions did not."""

@@ -4,16 +4,14 @@ Everything is seen as of one moment, also during a run. SQLite counts; a million
 memory. The rows are not held against their CRCs here: the manifest and `verify` do that.
 """
 
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from s3haul.core.keypath import MARK
-from s3haul.journal.course import Course, read_course
-from s3haul.journal.database import SourceIdentity, open_for_reading, source_of, version_of
+from s3haul.journal.database import version_of
 from s3haul.journal.errors import translated
-from s3haul.journal.reader import RUNS, Run
+from s3haul.journal.reader import Reader
 from s3haul.journal.rows import path_of
 
 # The first size beyond each class but the last: powers of four from 1 KiB on.
@@ -73,26 +71,17 @@ class Listed(NamedTuple):
     detail: str
 
 
-class Survey:
+class Survey(Reader):
     """One journal at one moment. All methods raise `S3HaulError`."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        super().__init__(path)
         with ExitStack() as undo:
-            self._connection = undo.enter_context(closing(open_for_reading(path)))
+            undo.callback(self.close)
             with translated(path):
                 self._connection.execute("BEGIN")
                 self._version = version_of(self._connection)
-                self.source: SourceIdentity = source_of(self._connection, path)
             undo.pop_all()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._connection.close()
 
     def groups(self) -> list[Group]:
         """All listed objects, in groups."""
@@ -100,22 +89,13 @@ class Survey:
 
     def ended_so(self, state: str, reason: str | None, limit: int) -> list[Listed]:
         """The first objects that ended so, in key order."""
-        return self._listed(_ENDED_SO, (state, reason, limit))
+        return self._first(_ENDED_SO, (state, reason, limit))
 
     def encoded(self, limit: int) -> list[Listed]:
         """The first objects whose key cannot be a path as it is."""
-        return self._listed(_ENCODED, (limit,))
+        return self._first(_ENCODED, (limit,))
 
-    def runs(self) -> list[Run]:
-        """All runs, the oldest first."""
-        return [Run._make(row) for row in self._query(RUNS)]
-
-    def course(self, run: int) -> Course:
-        """How a run went, as far as it was written down."""
-        with translated(self._path):
-            return read_course(self._connection, run) if self._version > 3 else Course()
-
-    def _listed(self, condition: str, parameters: tuple[Any, ...]) -> list[Listed]:
+    def _first(self, condition: str, parameters: tuple[Any, ...]) -> list[Listed]:
         rows = self._query(f"{_ROWS if self._version > 2 else _OLD_ROWS} {condition}", parameters)
         base = self.source.base
         found = (
@@ -124,7 +104,3 @@ class Survey:
         if self._version <= 2:
             return list(found)
         return [each._replace(path=path_of(each.key, each.path or "", base)) for each in found]
-
-    def _query(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
-        with translated(self._path):
-            return self._connection.execute(sql, parameters).fetchall()
