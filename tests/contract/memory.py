@@ -14,7 +14,7 @@ from contract.stored import StoredObject, answer, digest, meta_of, one_part, ref
 from s3haul.concurrency import in_thread
 from s3haul.errors import StoreError
 from s3haul.models import KeyPage, ListPage, ObjectMeta, Part, PartLayout, VersionEntry, VersionPage
-from s3haul.store.protocol import Consume, GetRequest, OnData, SmallObjectWork
+from s3haul.store.protocol import Consume, GetRequest, HeadRequest, OnData, SmallObjectWork
 
 __all__ = ["Call", "MemoryStore", "StoredObject", "digest", "refused", "stored", "text"]
 
@@ -125,22 +125,17 @@ class MemoryStore:
     def small_objects(self, work: SmallObjectWork) -> None:
         return None
 
-    async def head(
-        self,
-        key: str,
-        *,
-        checksums: bool = False,
-        part_number: int | None = None,
-        version_id: str | None = None,
-    ) -> ObjectMeta:
+    async def head(self, request: HeadRequest) -> ObjectMeta:
         try:
-            found = self._find(key, version_id)
+            found = self._find(request.key, request.version_id)
             meta = meta_of(found)
-            if part_number is not None:
-                meta, _ = one_part(found, part_number, meta)
+            if request.part_number is not None:
+                meta, _ = one_part(found, request.part_number, meta)
         except StoreError as error:
             raise refused(error.fault.status, str(error.fault.status), "") from None
-        call = await self._called("head", key, meta if checksums else meta._replace(checksums=()))
+        call = await self._called(
+            "head", request.key, meta if request.checksums else meta._replace(checksums=())
+        )
         assert isinstance(call.answer, ObjectMeta)
         return call.answer
 

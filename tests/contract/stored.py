@@ -119,8 +119,6 @@ def answer(found: StoredObject, request: GetRequest) -> tuple[ObjectMeta, bytes]
         )
     if found.storage_class in ARCHIVED and not found.restored:
         raise refused(403, "InvalidObjectState", "The operation is not valid for the object's storage class")
-    if request.part_number is not None:
-        return one_part(found, request.part_number, meta_of(found))
     if request.byte_range is not None:
         return one_range(found, *request.byte_range, meta_of(found))
     return meta_of(found), found.body

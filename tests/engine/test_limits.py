@@ -9,7 +9,7 @@ from engine.harness import DONE, VirtualClock, run_once, states
 from s3haul.models import ObjectMeta, ObjectRef
 from s3haul.options import LimitOptions, TransferOptions
 from s3haul.store.limited import LimitedStore, fitting
-from s3haul.store.protocol import GetRequest
+from s3haul.store.protocol import GetRequest, HeadRequest
 
 
 async def test_the_request_rate_is_limited(tmp_path):
@@ -120,7 +120,7 @@ async def test_requests_that_decrypt_nothing_are_not_counted_as_kms_calls():
         MemoryStore({"k": stored(b"x")}), LimitOptions(max_kms_rps=0.01), clock=clock, sleep=clock.sleep
     )
     for _ in range(10):
-        await store.head("k")
+        await store.head(HeadRequest("k"))
         await store.list_page("")
     assert clock.now == 1000.0
 
@@ -132,5 +132,5 @@ async def test_limits_hold_from_the_moment_they_are_changed():
         store.limit(limits)
         began = clock.now
         for _ in range(100):
-            await store.head("k")
+            await store.head(HeadRequest("k"))
         assert clock.now - began == pytest.approx(seconds, abs=0.3)

@@ -8,6 +8,7 @@ from faults.hosts import hosted
 from faults.stores import QUICK, read
 from s3haul.aws.session import open_store
 from s3haul.options import AccessOptions, SourceOptions
+from s3haul.store.protocol import HeadRequest
 
 ON_OUTPOST = "arn:aws:s3-outposts:us-east-1:111111111111:outpost/op-01ac5d28a6a232904/accesspoint/door"
 OUTPOST = "door-111111111111.op-01ac5d28a6a232904.s3-outposts.us-east-1.amazonaws.com"
@@ -58,7 +59,7 @@ async def test_what_is_no_bucket_is_read_through_its_access_point(
                 (entry,) = (await opened.store.list_page("")).entries
                 assert (entry.key, entry.size, entry.storage_class) == ("a", 4, "FSX_ONTAP")
                 assert await read(opened.store, "a", if_match=entry.etag) == b"data"
-                assert (await opened.store.head("a")).sse == "aws:fsx"
+                assert (await opened.store.head(HeadRequest("a"))).sse == "aws:fsx"
                 assert await opened.store.part_layout("a") is None
     assert set(proxy.tunnels) == {f"{host}:443"}
     for head in server.requests:

@@ -34,7 +34,7 @@ from s3haul.models import ObjectRef, State, Verdict
 from s3haul.options import LimitOptions, RangeOptions, SourceOptions, TransferOptions
 from s3haul.store.limited import LimitedStore
 from s3haul.store.limiter import ConcurrencyLimiter, KmsThrottling, LargeTransferLimiter
-from s3haul.store.protocol import GetRequest
+from s3haul.store.protocol import GetRequest, HeadRequest
 from s3haul.store.retrying import RetryingStore, RetrySettings
 
 LANES = ("load", "head", "layout", "listing", "whole", "ranges", "batch")
@@ -121,7 +121,7 @@ class Bench:
         assert not framed or told in {None, len(came.body)} or told >= 1 << 63
 
     async def head(self, name: str) -> None:
-        await self.store.head(name, checksums=True)
+        await self.store.head(HeadRequest(name, checksums=True))
 
     async def layout(self, name: str) -> None:
         layout = await self.store.part_layout(name)

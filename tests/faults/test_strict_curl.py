@@ -14,7 +14,7 @@ from faults.curl import curl_on
 from faults.stores import fault_of, read
 from s3haul.aws.endpoints import authorities, tls_context
 from s3haul.errors import FaultKind, StoreError
-from s3haul.store.protocol import GetRequest
+from s3haul.store.protocol import GetRequest, HeadRequest
 
 BODY = b"the object"
 OBJECT = answer("200 OK", BODY, ETag='"e"', Last_Modified="Mon, 01 Jan 2024 00:00:00 GMT")
@@ -95,7 +95,7 @@ async def test_a_redirect_is_refused_and_the_second_server_is_not_contacted(stat
             fault = await fault_of(read(store, "k"))
             assert (fault.kind, fault.region) == (FaultKind.REDIRECT, "eu-west-1")
             assert fault.status == int(status[:3])
-            for other in (store.list_page(""), store.head("k"), store.part_layout("k")):
+            for other in (store.list_page(""), store.head(HeadRequest("k")), store.part_layout("k")):
                 assert (await fault_of(other)).kind is FaultKind.REDIRECT
             assert TOKEN in first.requests[0]
         assert (second.connections, second.requests) == (0, [])
@@ -238,7 +238,7 @@ async def test_an_answer_that_ends_early_is_a_broken_one(sent):
 async def test_an_answer_to_a_head_has_no_body_whatever_length_it_announces():
     async with canned(lambda _: OBJECT) as server, curl_on(f"http://127.0.0.1:{server.port}") as store:
         for _ in range(3):
-            assert (await store.head("k")).length == len(BODY)
+            assert (await store.head(HeadRequest("k"))).length == len(BODY)
         assert await read(store, "k") == BODY
         assert server.connections == 1
 
@@ -253,7 +253,7 @@ async def test_a_head_that_is_answered_with_a_body_costs_the_connection():
 
     async with listening(serve) as port, curl_on(f"http://127.0.0.1:{port}") as store, asyncio.timeout(10):
         for _ in range(3):
-            assert (await store.head("k")).length == len(BODY)
+            assert (await store.head(HeadRequest("k"))).length == len(BODY)
         assert len(connections) == 3
 
 
@@ -318,5 +318,5 @@ async def test_a_handle_that_is_idle_keeps_nothing_of_its_last_object():
 async def test_a_date_in_no_zone_of_this_world_is_no_date(zone):
     odd = OBJECT.replace(b"GMT", zone.encode())
     async with canned(lambda _: odd) as server, curl_on(f"http://127.0.0.1:{server.port}") as store:
-        assert (await store.head("k")).last_modified is None
+        assert (await store.head(HeadRequest("k"))).last_modified is None
         assert await read(store, "k") == BODY

@@ -11,7 +11,7 @@ from s3haul.demo import seed
 from s3haul.demo.server import DemoServer
 from s3haul.errors import FaultKind
 from s3haul.options import AccessOptions, SourceOptions
-from s3haul.store.protocol import GetRequest
+from s3haul.store.protocol import GetRequest, HeadRequest
 
 BODY = bytes(range(256)) * 4096
 MAY_SEE_PARTS = {
@@ -113,8 +113,8 @@ async def test_a_get_asks_for_checksums_and_names_no_encryption(transport):
     async with canned(lambda _: object_) as server, store_on(server.port, transport) as store:
         async with loaded(store, GetRequest("k", if_match='"e"', version_id="v", byte_range=(0, 0))):
             pass
-        await store.head("k")
-        await store.head("k", checksums=True)
+        await store.head(HeadRequest("k"))
+        await store.head(HeadRequest("k", checksums=True))
     get, head, checked = (request.decode().lower() for request in server.requests[-3:])
     assert "x-amz-checksum-mode: enabled" in get
     assert 'if-match: "e"' in get
@@ -144,7 +144,7 @@ async def test_the_requester_pays_and_the_owner_is_checked_on_every_call(transpo
     source = SourceOptions(bucket="b", request_payer="requester", expected_bucket_owner="111111111111")
     async with canned(lambda _: listing) as server, store_on(server.port, transport, source) as store:
         await store.list_page("")
-        await store.head("k")
+        await store.head(HeadRequest("k"))
         await store.part_layout("k")
         async with loaded(store, GetRequest("k")):
             pass
@@ -220,7 +220,7 @@ async def test_an_archived_entry_tells_whether_it_is_restored(store, server):
     assert [entry.restored for entry in (await store.list_page("")).entries] == [False]
     server.cloud.put(seed.BUCKET, "a", b"x", storage_class="GLACIER", restore=server.cloud.clock() + 1000)
     assert [entry.restored for entry in (await store.list_page("")).entries] == [True]
-    assert (await store.head("a")).restored
+    assert (await store.head(HeadRequest("a"))).restored
 
 
 async def test_a_version_can_be_fetched_by_its_id(store, server):

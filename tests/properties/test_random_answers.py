@@ -17,7 +17,7 @@ from s3haul.cli.errors import error_lines
 from s3haul.diagnose.reasons import listing_of, run_error
 from s3haul.errors import S3HaulError, StoreError
 from s3haul.options import AccessOptions, RoleOptions, SourceOptions, TransferOptions
-from s3haul.store.protocol import GetRequest
+from s3haul.store.protocol import GetRequest, HeadRequest
 
 ACCOUNT = "111111111111"
 SESSION = (
@@ -139,7 +139,7 @@ async def refusal(access: AccessOptions) -> S3HaulError | None:
                 lambda: store.list_page(""),
                 lambda: load(store, GetRequest("k")),
                 lambda: load(store, GetRequest("k", byte_range=(0, 3), if_match='"e"')),
-                lambda: store.head("k", checksums=True),
+                lambda: store.head(HeadRequest("k", checksums=True)),
                 lambda: store.part_layout("k"),
             )
             for call in calls:

@@ -12,7 +12,7 @@ from s3haul.aws.sdk import SdkStore
 from s3haul.errors import CredentialsError, FaultKind, StoreError
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.s3.endpoint import Credentials
-from s3haul.store.protocol import GetRequest
+from s3haul.store.protocol import GetRequest, HeadRequest
 
 
 async def test_headers_that_arrive_byte_by_byte_without_end_are_a_stall(monkeypatch):
@@ -28,7 +28,7 @@ async def test_headers_that_arrive_byte_by_byte_without_end_are_a_stall(monkeypa
             await asyncio.sleep(0.05)
 
     async with listening(drip) as port, store_on(port, "sdk") as store:
-        assert (await fault_of(store.head("k"))).kind is FaultKind.STALL
+        assert (await fault_of(store.head(HeadRequest("k")))).kind is FaultKind.STALL
 
 
 class Client:
@@ -49,7 +49,7 @@ async def test_waiting_for_credentials_is_not_a_stall(monkeypatch):
         return Credentials("AK", "SK")
 
     store = SdkStore(Client(), SourceOptions(bucket="b"), TransferOptions(stall_timeout=0.0), slow)
-    assert (await store.head("k")).length == 3
+    assert (await store.head(HeadRequest("k"))).length == 3
 
 
 async def test_credentials_that_cannot_be_fetched_are_a_fault_with_the_id_of_its_cause():
@@ -58,7 +58,7 @@ async def test_credentials_that_cannot_be_fetched_are_a_fault_with_the_id_of_its
 
     store = SdkStore(Client(), SourceOptions(bucket="b"), TransferOptions(), gone)
     with pytest.raises(StoreError) as caught:
-        await store.head("k")
+        await store.head(HeadRequest("k"))
     assert (caught.value.fault.kind, caught.value.fault.code) == (FaultKind.CREDENTIALS, "S3H-STS-02")
     assert isinstance(caught.value.__cause__, CredentialsError)
 

@@ -23,7 +23,7 @@ from s3haul.errors import (
 )
 from s3haul.events import CredentialsRenewed
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
-from s3haul.store.protocol import GetRequest
+from s3haul.store.protocol import GetRequest, HeadRequest
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ async def test_a_bucket_that_does_not_exist_is_named(entry):
 
 async def test_the_expected_owner_is_sent_with_every_call(entry, server):
     async with entry.open(owner="333333333333") as opened:
-        for attempt in (opened.store.list_page(""), read(opened), opened.store.head("a")):
+        for attempt in (opened.store.list_page(""), read(opened), opened.store.head(HeadRequest("a"))):
             with pytest.raises(StoreError) as caught:
                 await attempt
             assert caught.value.fault.status == 403

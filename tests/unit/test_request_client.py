@@ -13,6 +13,7 @@ from s3haul.demo.server import DemoServer
 from s3haul.errors import CredentialsError, Fault, FaultKind, StoreError
 from s3haul.options import SourceOptions
 from s3haul.s3.endpoint import Credentials, ServerClock
+from s3haul.store.protocol import HeadRequest
 
 OBJECT = answer("200 OK", b"the object", ETag='"e"')
 OWNER = Credentials(seed.OWNER_KEY_ID, seed.OWNER_SECRET)
@@ -31,7 +32,7 @@ async def test_a_wrong_clock_is_corrected_once(hours):
         source = SourceOptions(bucket=seed.BUCKET)
         url = server.endpoint_url
         async with curl_on(url, ca=server.ca_path, source=source, fetch=owner, bucket=seed.BUCKET) as store:
-            assert (await store.head("k")).length == 4  # the response to a HEAD has no reason
+            assert (await store.head(HeadRequest("k"))).length == 4  # the response to a HEAD has no reason
             assert await read(store, "k") == b"data"
             assert len((await store.list_page("")).entries) > 0
             assert store.statistics()["requests-repeated"] == 1
@@ -123,7 +124,7 @@ async def test_credentials_that_cannot_be_fetched_are_a_fault_with_the_id_of_its
 
     async with curl_on("http://127.0.0.1:1", fetch=gone) as store:
         with pytest.raises(StoreError) as caught:
-            await store.head("k")
+            await store.head(HeadRequest("k"))
     assert (caught.value.fault.kind, caught.value.fault.code) == (FaultKind.CREDENTIALS, "S3H-STS-02")
     assert isinstance(caught.value.__cause__, CredentialsError)
 

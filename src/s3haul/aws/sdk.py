@@ -23,7 +23,7 @@ from s3haul.s3 import responses
 from s3haul.s3.documents import ATTRIBUTES, PARTS_PER_PAGE, read_layout
 from s3haul.s3.endpoint import CONNECT_TIMEOUT, FetchCredentials
 from s3haul.s3.faults import refuses_a_header
-from s3haul.store.protocol import Consume, GetRequest, OnData, SmallObjectWork
+from s3haul.store.protocol import Consume, GetRequest, HeadRequest, OnData, SmallObjectWork
 
 LARGEST_CHUNK = 1024 * 1024
 # What a call may raise for external reasons.
@@ -102,7 +102,6 @@ class SdkStore:
             IfMatch=request.if_match,
             VersionId=request.version_id,
             Range=None if first_last is None else f"bytes={first_last[0]}-{first_last[1]}",
-            PartNumber=request.part_number,
         )
         stream = answer["Body"]
         try:
@@ -140,20 +139,15 @@ class SdkStore:
             slow = f"{received} bytes in {waited:.1f} s are less than {self._transfer.minimum_rate} bytes/s"
             raise StoreError(Fault(FaultKind.STALL, slow))
 
-    async def head(
-        self,
-        key: str,
-        *,
-        checksums: bool = False,
-        part_number: int | None = None,
-        version_id: str | None = None,
-    ) -> ObjectMeta:
-        mode = "ENABLED" if checksums else None
-        return _meta(
-            await self._call(
-                "head_object", Key=key, ChecksumMode=mode, PartNumber=part_number, VersionId=version_id
-            )
+    async def head(self, request: HeadRequest) -> ObjectMeta:
+        answer = await self._call(
+            "head_object",
+            Key=request.key,
+            ChecksumMode="ENABLED" if request.checksums else None,
+            PartNumber=request.part_number,
+            VersionId=request.version_id,
         )
+        return _meta(answer)
 
     async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:
         async def page(marker: int | None) -> Mapping[str, Any]:

@@ -24,7 +24,7 @@ from s3haul.errors import SourceError, StoreError
 from s3haul.journal import SourceIdentity
 from s3haul.models import ListPage, ObjectMeta, ObjectRef, PartLayout
 from s3haul.options import SourceOptions
-from s3haul.store.protocol import Consume, GetRequest, ObjectStore, RequestTiming, WrappedStore
+from s3haul.store.protocol import Consume, GetRequest, HeadRequest, ObjectStore, RequestTiming, WrappedStore
 
 PAGE = 1000
 
@@ -185,17 +185,8 @@ class SampleStore(WrappedStore):
     async def load(self, request: GetRequest, consume: Consume) -> ObjectMeta:
         return await self._counted(super().load(request, consume))
 
-    async def head(
-        self,
-        key: str,
-        *,
-        checksums: bool = False,
-        part_number: int | None = None,
-        version_id: str | None = None,
-    ) -> ObjectMeta:
-        return await self._counted(
-            super().head(key, checksums=checksums, part_number=part_number, version_id=version_id)
-        )
+    async def head(self, request: HeadRequest) -> ObjectMeta:
+        return await self._counted(super().head(request))
 
     async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:
         return await self._counted(super().part_layout(key, version_id=version_id))

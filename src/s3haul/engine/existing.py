@@ -23,6 +23,7 @@ from s3haul.engine.part_layout import stored_parts
 from s3haul.engine.target import done
 from s3haul.errors import StoreError
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, SafePath, Verdict, same_etag
+from s3haul.store.protocol import HeadRequest
 from s3haul.store.retrying import GaveUpError
 
 BLOCK = 4 << 20
@@ -33,7 +34,7 @@ async def verify_existing(ctx: Context, ref: ObjectRef, path: SafePath) -> Outco
     """The Outcome if the file is the object; None if the object must be fetched. Raises
     `RefusedError`, and what ends the run."""
     try:
-        meta = await ctx.store.head(ref.key, checksums=True, version_id=ref.version_id)
+        meta = await ctx.store.head(HeadRequest(ref.key, checksums=True, version_id=ref.version_id))
         if not same_etag(meta.etag, ref.etag):
             return None
         demand_encryption(meta, ctx.options)

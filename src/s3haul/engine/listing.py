@@ -27,6 +27,7 @@ from s3haul.errors import S3HaulError, SourceError
 from s3haul.events import AlreadyDone, Listed, ListingEnded, Warned
 from s3haul.journal import KnownRow
 from s3haul.models import ObjectRef, Outcome, Partial, SafePath, State, UnusableEntry
+from s3haul.store.protocol import HeadRequest
 from s3haul.store.retrying import GaveUpError
 
 Entry = tuple[ObjectRef, KnownRow | None]
@@ -81,7 +82,7 @@ async def look_up(ctx: ReadContext) -> ObjectRef:
     """The entry of the one object that the source names. Raises `SourceError` where there is none."""
     key = ctx.source.prefix
     try:
-        meta = await ctx.store.head(key, version_id=ctx.source.version_id)
+        meta = await ctx.store.head(HeadRequest(key, version_id=ctx.source.version_id))
     except GaveUpError as gave_up:
         if gave_up.action.reason == "not-found":
             raise await _no_such_object(ctx) from None

@@ -31,7 +31,7 @@ from s3haul.engine.target import Decision, Target, done, not_done
 from s3haul.errors import Fault, FaultKind
 from s3haul.events import Received
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, Partial, SafePath, State
-from s3haul.store.protocol import LARGEST_IN_MEMORY, Chunk, GetRequest, OnData, Refusal
+from s3haul.store.protocol import LARGEST_IN_MEMORY, Chunk, GetRequest, HeadRequest, OnData, Refusal
 from s3haul.store.retrying import GaveUpError
 
 MAX_CHANGES = 3
@@ -71,7 +71,7 @@ async def _versions(ctx: Context, target: Target) -> Outcome:
         if partial is not None:
             await in_thread(ctx.threads, drop_partial, ctx, partial)
             partial = None
-        current = await ctx.store.head(ref.key, version_id=ref.version_id)
+        current = await ctx.store.head(HeadRequest(ref.key, version_id=ref.version_id))
         ref = current.ref(ref.key)._replace(version_id=ref.version_id)
     fault = Fault(FaultKind.HTTP, f"it changed {MAX_CHANGES} times while it was fetched", status=412)
     raise GaveUpError(Action(Move.FAIL, "changed"), fault, MAX_CHANGES)

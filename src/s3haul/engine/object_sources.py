@@ -26,7 +26,7 @@ from s3haul.models import ARCHIVED, ObjectRef, Outcome, State, same_etag
 from s3haul.sources import ObjectRow, RowSource, SortedRows
 from s3haul.sources.inventory import CHECKSUM, MANIFEST, DataFile, md5, refused
 from s3haul.sources.rows import PAGE
-from s3haul.store.protocol import Chunk
+from s3haul.store.protocol import Chunk, HeadRequest
 from s3haul.store.retrying import GaveUpError
 
 VANISHED = "vanished"
@@ -128,7 +128,7 @@ def _listed(row: ObjectRow) -> ObjectRef:
 async def _look_up(ctx: ReadContext, row: ObjectRow) -> ObjectRef | Outcome:
     version = row.version_id or None
     try:
-        meta = await ctx.store.head(row.key, version_id=version)
+        meta = await ctx.store.head(HeadRequest(row.key, version_id=version))
     except GaveUpError as gave_up:
         return as_vanished(not_done(_listed(row), None, gave_up))
     return meta.ref(row.key)._replace(version_id=version)

@@ -10,6 +10,7 @@ from s3haul.core.retry import Move
 from s3haul.core.verification import Parts, composite_verifier
 from s3haul.engine.context import ReadContext
 from s3haul.models import ObjectMeta, ObjectRef
+from s3haul.store.protocol import HeadRequest
 from s3haul.store.retrying import GaveUpError
 
 AT_ONCE = 32  # requests; the limiter may allow fewer
@@ -50,7 +51,9 @@ async def _ask_every_part(ctx: ReadContext, ref: ObjectRef, wanted: Composite) -
 
 
 async def _ask(ctx: ReadContext, ref: ObjectRef, number: int) -> ObjectMeta:
-    return await ctx.store.head(ref.key, checksums=True, part_number=number, version_id=ref.version_id)
+    return await ctx.store.head(
+        HeadRequest(ref.key, checksums=True, part_number=number, version_id=ref.version_id)
+    )
 
 
 def _digest(meta: ObjectMeta, wanted: Composite) -> str:

@@ -39,7 +39,7 @@ from s3haul.engine.target import done
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.events import Received, Resumed, Retrying
 from s3haul.models import Block, ObjectMeta, ObjectRef, Outcome, Partial, SafePath, same_etag
-from s3haul.store.protocol import Chunk, GetRequest, OnData
+from s3haul.store.protocol import Chunk, GetRequest, HeadRequest, OnData
 from s3haul.store.retrying import GaveUpError
 
 # Reasons for which the next run cannot use the partial file.
@@ -85,7 +85,9 @@ async def _look(ctx: Context, ref: ObjectRef) -> tuple[ObjectMeta, Wanted] | Non
         wanted_checksum(meta, ref.size, ctx.options)
 
     try:
-        meta = await ctx.store.head(ref.key, checksums=True, version_id=ref.version_id, validate=validate)
+        meta = await ctx.store.head(
+            HeadRequest(ref.key, checksums=True, version_id=ref.version_id), validate=validate
+        )
     except GaveUpError as gave_up:
         fault = gave_up.fault
         is_refusal = fault.kind is FaultKind.PROTOCOL or 400 <= fault.status < 500

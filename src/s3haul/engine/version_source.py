@@ -37,7 +37,14 @@ from s3haul.models import (
     UnusableEntry,
     VersionEntry,
 )
-from s3haul.store.protocol import Consume, GetRequest, SmallObjects, SmallObjectWork, WrappedStore
+from s3haul.store.protocol import (
+    Consume,
+    GetRequest,
+    HeadRequest,
+    SmallObjects,
+    SmallObjectWork,
+    WrappedStore,
+)
 
 
 def lister_of(ctx: ReadContext) -> Lister[Any]:
@@ -129,16 +136,9 @@ class VersionStore(WrappedStore):
         key, version = _apart(request.key)
         return await self._store.load(request._replace(key=key, version_id=version), consume)
 
-    async def head(
-        self,
-        key: str,
-        *,
-        checksums: bool = False,
-        part_number: int | None = None,
-        version_id: str | None = None,  # noqa: ARG002 - the key names it
-    ) -> ObjectMeta:
-        key, version = _apart(key)
-        return await self._store.head(key, checksums=checksums, part_number=part_number, version_id=version)
+    async def head(self, request: HeadRequest) -> ObjectMeta:
+        key, version = _apart(request.key)
+        return await self._store.head(request._replace(key=key, version_id=version))
 
     async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:  # noqa: ARG002
         key, version = _apart(key)

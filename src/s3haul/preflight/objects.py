@@ -16,7 +16,7 @@ from s3haul.errors import Fault, SourceError, StoreError
 from s3haul.models import ListPage, ObjectMeta, ObjectRef
 from s3haul.preflight.state import CheckState, ProbeRetry
 from s3haul.probes import Probes
-from s3haul.store.protocol import GetRequest, ObjectStore, OnData
+from s3haul.store.protocol import GetRequest, HeadRequest, ObjectStore, OnData
 
 PAGES = 16
 AT_A_TIME = 16
@@ -70,7 +70,9 @@ async def _head(
 ) -> ObjectMeta | None:
     """The headers, or None if the request is refused."""
     try:
-        return await state.retry.call(RequestKind.OBJECT, lambda: store.head(key, checksums=checksums))
+        return await state.retry.call(
+            RequestKind.OBJECT, lambda: store.head(HeadRequest(key, checksums=checksums))
+        )
     except StoreError:
         return None
 
@@ -78,7 +80,7 @@ async def _head(
 async def first_object(retry: ProbeRetry, store: ObjectStore, key: str) -> ListPage:
     """The single object that the source names, as a page of a listing. A refusal is reported later, when it is read."""
     try:
-        meta = await retry.call(RequestKind.OBJECT, lambda: store.head(key))
+        meta = await retry.call(RequestKind.OBJECT, lambda: store.head(HeadRequest(key)))
     except StoreError:
         entry = ObjectRef(key, 1, "", 0.0)
     else:
@@ -141,7 +143,7 @@ async def _read_sample(retry: ProbeRetry, store: ObjectStore, ref: ObjectRef) ->
     head: Fault | None = None
     if meta is None:
         try:
-            meta = await retry.call(RequestKind.OBJECT, lambda: store.head(ref.key))
+            meta = await retry.call(RequestKind.OBJECT, lambda: store.head(HeadRequest(ref.key)))
         except StoreError as error:
             head = error.fault
     return Sample(

@@ -22,7 +22,7 @@ from s3haul.options import DestinationOptions, RoleOptions
 from s3haul.preflight.objects import first_object, read_objects
 from s3haul.preflight.state import CheckState
 from s3haul.probes import Identity
-from s3haul.store.protocol import ObjectStore
+from s3haul.store.protocol import HeadRequest, ObjectStore
 
 CHAINED_SESSION = 3600  # seconds; AWS allows no longer session if the caller is a role
 _CAUSE_UNKNOWN = "S3H-STS-03"
@@ -216,7 +216,11 @@ async def _offer_to_pay(state: CheckState, region: str, fault: Fault) -> None:
     async with state.probes.open_store(region, requester_pays=True) as reached:
         paying = reached.store
         try:
-            await (paying.list_page(source.prefix) if source.recursive else paying.head(source.prefix))
+            await (
+                paying.list_page(source.prefix)
+                if source.recursive
+                else paying.head(HeadRequest(source.prefix))
+            )
         except StoreError:
             return
     state.evidence = replace(state.evidence, requester_pays=True)

@@ -6,7 +6,7 @@ does not retry error responses and does not verify content.
 
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -23,7 +23,7 @@ from s3haul.s3.faults import refuses_a_header, service_fault
 from s3haul.s3.libcurl import Network
 from s3haul.s3.list_pages import version_page
 from s3haul.s3.small_object_thread import SmallObjectThread
-from s3haul.store.protocol import Chunk, Consume, GetRequest, OnData, SmallObjectWork
+from s3haul.store.protocol import Chunk, Consume, GetRequest, HeadRequest, OnData, SmallObjectWork
 
 MOST_THREADS = 4  # transfer threads; they share the GIL, so more do not help
 LONGEST_PAGE = 16 * 1024 * 1024  # bytes of XML; a page of 1,000 keys of maximum length is 4 MB
@@ -120,22 +120,15 @@ class CurlStore:
             values = (f"bytes={first_last[0]}-{first_last[1]}",)
         if if_match is not None:
             values = (if_match, *values)
-        query = _query(_selection(request))
+        query = _selection(request.version_id)
         return Request(shape=shape, path=self._path(request.key), query=query, values=values)
 
-    async def head(
-        self,
-        key: str,
-        *,
-        checksums: bool = False,
-        part_number: int | None = None,
-        version_id: str | None = None,
-    ) -> ObjectMeta:
+    async def head(self, request: HeadRequest) -> ObjectMeta:
         self._calls["head_object"] += 1
-        shape = self._checked_head if checksums else self._head
-        query = _query(_selection(GetRequest(key, version_id=version_id, part_number=part_number)))
-        request = Request(shape=shape, path=self._path(key), query=query)
-        response = await self._client.send(request, _no_body)
+        shape = self._checked_head if request.checksums else self._head
+        query = _selection(request.version_id, request.part_number)
+        sent = Request(shape=shape, path=self._path(request.key), query=query)
+        response = await self._client.send(sent, _no_body)
         return responses.object_meta(response.status, response.headers)
 
     async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:
@@ -247,11 +240,12 @@ def _common(source: SourceOptions) -> Pairs:
     return tuple((name, value) for name, value in headers if value is not None)
 
 
-def _selection(request: GetRequest) -> Iterator[tuple[str, str]]:
-    if request.part_number is not None:
-        yield "partNumber", str(request.part_number)
-    if request.version_id is not None:
-        yield "versionId", request.version_id
+def _selection(version_id: str | None, part_number: int | None = None) -> str:
+    """The query that selects a version or a part; "" for the whole current version."""
+    pairs = [] if part_number is None else [("partNumber", str(part_number))]
+    if version_id is not None:
+        pairs.append(("versionId", version_id))
+    return _query(pairs) if pairs else ""
 
 
 def _query(pairs: Iterable[tuple[str, str]]) -> str:

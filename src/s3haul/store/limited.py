@@ -16,10 +16,12 @@ from s3haul.store.protocol import (
     Chunk,
     Consume,
     GetRequest,
+    HeadRequest,
     ObjectStore,
     OnData,
     SmallObjects,
     SmallObjectWork,
+    WrappedStore,
 )
 
 LONGEST_BREAK = 2.0  # seconds that a thread sleeps at a time: an interruption waits for it
@@ -38,7 +40,7 @@ def fitting(options: TransferOptions, bandwidth: float | None) -> TransferOption
     return replace(options, concurrency=concurrency, ranges=replace(options.ranges, memory=memory))
 
 
-class LimitedStore:
+class LimitedStore(WrappedStore):
     """As `ObjectStore`. Create it on an event loop. `limit` changes `limits` at any time, from any thread."""
 
     def __init__(
@@ -50,7 +52,7 @@ class LimitedStore:
         sleep: Sleep = asyncio.sleep,
         block: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._store = store
+        super().__init__(store)
         self._clock, self._sleep, self._block = clock, sleep, block
         self._lock = threading.Lock()
         self.limit(limits)
@@ -79,19 +81,10 @@ class LimitedStore:
         self.responded(meta.sse, bucket_key=meta.bucket_key)
         return meta
 
-    async def head(
-        self,
-        key: str,
-        *,
-        checksums: bool = False,
-        part_number: int | None = None,
-        version_id: str | None = None,
-    ) -> ObjectMeta:
-        await self._turn(decrypts=checksums)
-        meta = await self._store.head(
-            key, checksums=checksums, part_number=part_number, version_id=version_id
-        )
-        if checksums:
+    async def head(self, request: HeadRequest) -> ObjectMeta:
+        await self._turn(decrypts=request.checksums)
+        meta = await self._store.head(request)
+        if request.checksums:
             self.responded(meta.sse, bucket_key=meta.bucket_key)
         return meta
 
@@ -103,9 +96,6 @@ class LimitedStore:
     def unlimited(self) -> bool:
         """Whether responses need not be counted."""
         return self._bytes is None and self._decrypts is None
-
-    def statistics(self) -> dict[str, int]:
-        return self._store.statistics()
 
     def small_objects(self, work: SmallObjectWork) -> SmallObjects | None:
         held = _HeldWork(work, self)

@@ -39,7 +39,7 @@ OnTiming = Callable[[RequestTiming], None]
 
 
 class GetRequest(NamedTuple):
-    """One GetObject. At most one of `byte_range` (first, last, both inclusive) and `part_number`.
+    """One GetObject, of a whole object or of a `byte_range` (first, last, both inclusive).
 
     `if_match` is the ETag with its quotes. The checksum headers are always requested, and a header
     that names an encryption is never sent: S3 responds to it with 400 on a GET.
@@ -49,7 +49,16 @@ class GetRequest(NamedTuple):
     if_match: str | None = None
     version_id: str | None = None
     byte_range: tuple[int, int] | None = None
+
+
+class HeadRequest(NamedTuple):
+    """One HeadObject: of the current version, or another, or of one of its parts. With `checksums` this needs
+    kms:Decrypt too."""
+
+    key: str
+    checksums: bool = False
     part_number: int | None = None
+    version_id: str | None = None
 
 
 class Refusal(NamedTuple):
@@ -124,16 +133,8 @@ class ObjectStore(Protocol):
         """
         ...
 
-    async def head(
-        self,
-        key: str,
-        *,
-        checksums: bool = False,
-        part_number: int | None = None,
-        version_id: str | None = None,
-    ) -> ObjectMeta:
-        """What the headers say of the current version, or another, or of one of its parts; with `checksums` this
-        needs kms:Decrypt too."""
+    async def head(self, request: HeadRequest) -> ObjectMeta:
+        """What the headers of the response say."""
         ...
 
     async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:
@@ -166,17 +167,8 @@ class WrappedStore:
     async def load(self, request: GetRequest, consume: Consume) -> ObjectMeta:
         return await self._store.load(request, consume)
 
-    async def head(
-        self,
-        key: str,
-        *,
-        checksums: bool = False,
-        part_number: int | None = None,
-        version_id: str | None = None,
-    ) -> ObjectMeta:
-        return await self._store.head(
-            key, checksums=checksums, part_number=part_number, version_id=version_id
-        )
+    async def head(self, request: HeadRequest) -> ObjectMeta:
+        return await self._store.head(request)
 
     async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:
         return await self._store.part_layout(key, version_id=version_id)

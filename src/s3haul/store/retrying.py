@@ -10,7 +10,6 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Protocol, TypeVar
 
 from s3haul.core.retry import Action, Move, RetryLimits, RetryState, decide, of_kms
@@ -19,7 +18,15 @@ from s3haul.errors import Fault, FaultKind, S3HaulError, StoreError
 from s3haul.events import Emit, Retrying
 from s3haul.models import ListPage, ObjectMeta, PartLayout, VersionPage
 from s3haul.store.limiter import ConcurrencyLimiter, KmsThrottling
-from s3haul.store.protocol import Consume, GetRequest, ObjectStore, Refusal, SmallObjects, SmallObjectWork
+from s3haul.store.protocol import (
+    Consume,
+    GetRequest,
+    HeadRequest,
+    ObjectStore,
+    Refusal,
+    SmallObjects,
+    SmallObjectWork,
+)
 
 T = TypeVar("T")
 LONGEST_PAGE_DELAY = 2.0  # seconds; the listing waits for this one page
@@ -135,35 +142,24 @@ class RetryingStore:
         return attempts
 
     async def head(
-        self,
-        key: str,
-        *,
-        checksums: bool = False,
-        part_number: int | None = None,
-        version_id: str | None = None,
-        validate: Callable[[ObjectMeta], None] = lambda _meta: None,
+        self, request: HeadRequest, *, validate: Callable[[ObjectMeta], None] = lambda _meta: None
     ) -> ObjectMeta:
         """The headers of an object or of a part of it. `validate` may raise `StoreError` to fail an attempt."""
 
         async def attempt() -> ObjectMeta:
-            head = partial(
-                self._store.head,
-                key,
-                checksums=checksums,
-                part_number=part_number,
-                version_id=version_id,
-            )
             try:
-                meta = await head()
+                meta = await self._store.head(request)
             except StoreError as error:
                 if error.fault.status not in _UNEXPLAINED:
                     raise
-                await self._read_byte(key, version_id)  # raises the reason, if there still is one
-                meta = await head()
+                await self._read_byte(
+                    request.key, request.version_id
+                )  # raises the reason, if there still is one
+                meta = await self._store.head(request)
             validate(meta)
             return meta
 
-        meta, _ = await self._retry(key, attempt)
+        meta, _ = await self._retry(request.key, attempt)
         return meta
 
     async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:
