@@ -20,8 +20,8 @@ from s3haul.journal import Journal
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.store.limited import LimitedStore, fitting
 from s3haul.store.limiter import ConcurrencyLimiter, KmsThrottling, LargeTransferLimiter
-from s3haul.store.protocol import ObjectStore
-from s3haul.store.retrying import RenewableCredentials, RetryingStore, RetrySettings
+from s3haul.store.protocol import ObjectStore, RenewableCredentials
+from s3haul.store.retrying import RetryingStore, RetrySettings
 
 
 class ObjectSource(Protocol):

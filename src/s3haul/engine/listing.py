@@ -60,16 +60,16 @@ async def produce(ctx: Context, queue: Queue) -> None:
     """List everything, and queue what is to be fetched."""
     room = SpaceEstimate(*ctx.destination.free_space())
     if ctx.source.recursive:
-        selected, filtered = await _list_all(ctx, queue, room)
+        selected, filtered = await _queue_all(ctx, queue, room)
     else:
-        selected, filtered = await _look_up(ctx, queue, room)
+        selected, filtered = await _queue_one(ctx, queue, room)
     if not selected:
         ctx.emit(Warned(nothing_selected(ctx.options.filters, filtered), "S3H-S3-19"))
     ctx.emit(ListingEnded())
 
 
-async def _look_up(ctx: Context, queue: Queue, room: SpaceEstimate) -> tuple[int, int]:
-    """As `_list_all`, for the one object."""
+async def _queue_one(ctx: Context, queue: Queue, room: SpaceEstimate) -> tuple[int, int]:
+    """As `_queue_all`, for the one object."""
     ref = await look_up(ctx)
     row = (await in_thread(ctx.threads, ctx.journal.committed.known_of, [ref.key])).get(ref.key)
     partials = await in_thread(ctx.threads, _partials_here, ctx)
@@ -107,7 +107,7 @@ async def _no_such_object(ctx: ReadContext) -> SourceError:
     return SourceError(f"There is no object {ctx.url}.", hint=hint, id="S3H-S3-16")
 
 
-async def _list_all(ctx: Context, queue: Queue, room: SpaceEstimate) -> tuple[int, int]:
+async def _queue_all(ctx: Context, queue: Queue, room: SpaceEstimate) -> tuple[int, int]:
     """Queue everything; returns how many objects are selected and how many the filters left out."""
     selected = filtered = 0
     lister = lister_of(ctx)
@@ -119,7 +119,7 @@ async def _list_all(ctx: Context, queue: Queue, room: SpaceEstimate) -> tuple[in
     listing = ParallelListing(ctx, lister, prefixes, limit, partial(_may_split, ctx, shadows))
     async with aclosing(ctx.objects.pages(ctx) if ctx.objects else listing.pages()) as pages:
         async for page in pages:
-            results = [await in_thread(ctx.threads, _look_at, ctx, shadows, partials, page)]
+            results = [await in_thread(ctx.threads, _compare, ctx, shadows, partials, page)]
             if held := await shadows.looked_up():
                 results.append(await in_thread(ctx.threads, _decide_and_prepare, ctx, held, partials))
             for result in results:
@@ -156,7 +156,7 @@ def _files_across(ctx: Context, prefix: str, point: str) -> list[str]:
     return found
 
 
-def _look_at(
+def _compare(
     ctx: Context, shadows: Shadows[Entry], partials: dict[str, Partial], page: ListedPage
 ) -> PageResult:
     """One page against the journal and the disk. Runs in a thread."""

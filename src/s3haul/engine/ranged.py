@@ -52,7 +52,7 @@ async def fetch_in_ranges(
 ) -> Outcome | None:
     """The Outcome, or None if the object must be fetched with one plain GET. Raises
     `GaveUpError`, `RefusedError`, `ObjectPathError` or what ends the run."""
-    found = await _look(ctx, ref) if ref.size > ctx.options.ranges.above else None
+    found = await _head_listed(ctx, ref) if ref.size > ctx.options.ranges.above else None
     fetch = None
     if found is not None:
         meta, wanted = found
@@ -75,7 +75,7 @@ async def fetch_in_ranges(
     return done(ref, path, meta, proof, attempts=fetch.attempts, fetched=fetch.fetched)
 
 
-async def _look(ctx: Context, ref: ObjectRef) -> tuple[ObjectMeta, Wanted] | None:
+async def _head_listed(ctx: Context, ref: ObjectRef) -> tuple[ObjectMeta, Wanted] | None:
     """The headers of the listed version and its checksum. None if HEAD is refused: a GET will report the reason."""
 
     def validate(meta: ObjectMeta) -> None:

@@ -70,6 +70,25 @@ class Refusal(NamedTuple):
     access_key: str = ""
 
 
+class RenewableCredentials(Protocol):
+    """Credentials that can be replaced when S3 refuses them."""
+
+    @property
+    def access_key_id(self) -> str:
+        """Identifies the session in use, so that an expired one is renewed once and not once per worker."""
+        ...
+
+    @property
+    def trusted(self) -> bool:
+        """Whether they are known to be good, so that a refusal is waited out even before any request succeeded."""
+        ...
+
+    async def renew(self, stale_access_key: str, *, in_vain: bool = False) -> None:
+        """Return when credentials other than `stale_access_key` are in use. `in_vain` says that no request has
+        succeeded since the last renewal."""
+        ...
+
+
 class SmallObjectWork(Protocol):
     """Which small objects to fetch, and what to do with the responses. All methods are called in one thread."""
 

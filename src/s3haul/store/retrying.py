@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from s3haul.core.retry import Action, Move, RetryLimits, RetryState, decide, of_kms
 from s3haul.diagnose.reasons import listing_of, reading_of, run_error, versions_of
@@ -24,6 +24,7 @@ from s3haul.store.protocol import (
     HeadRequest,
     ObjectStore,
     Refusal,
+    RenewableCredentials,
     SmallObjects,
     SmallObjectWork,
 )
@@ -36,25 +37,6 @@ _PASSING = frozenset({"network", "stalled", "server-error", "throttled"})
 # Refusals of a HEAD, whose response has no body that would name the reason.
 _UNEXPLAINED = frozenset({400, 403})
 _EMPTY_OBJECT = 416  # the status of a GET of the first byte of an empty object
-
-
-class RenewableCredentials(Protocol):
-    """Credentials that can be replaced when S3 refuses them."""
-
-    @property
-    def access_key_id(self) -> str:
-        """Identifies the session in use, so that an expired one is renewed once and not once per worker."""
-        ...
-
-    @property
-    def trusted(self) -> bool:
-        """Whether they are known to be good, so that a refusal is waited out even before any request succeeded."""
-        ...
-
-    async def renew(self, stale_access_key: str, *, in_vain: bool = False) -> None:
-        """Return when credentials other than `stale_access_key` are in use. `in_vain` says that no request has
-        succeeded since the last renewal."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
