@@ -15,7 +15,7 @@ from random import Random
 from s3haul.core.keypath import STATE_DIRECTORY
 from s3haul.disk import Destination
 from s3haul.journal.errors import translated
-from s3haul.journal.writer import Writer
+from s3haul.journal.journal import Writer
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.EROFS)
 
@@ -72,7 +72,7 @@ class SimulatedDestination(Destination):
 
 
 class SimulatedWriter(Writer):
-    """As `journal.writer.Writer`, without a thread: it commits on the loop, when a batch is due."""
+    """As `journal.journal.Writer`, without a thread: it commits on the loop, when a batch is due."""
 
     batch_size = 1000
 

@@ -96,7 +96,7 @@ class Budget:
         if self._bytes is None:
             return targets
         for number, target in enumerate(targets):
-            size = target.ref.size - _landed(target)
+            size = target.ref.size - _resumable_bytes(target)
             if self._spent + size > self._bytes or self._next is not None:
                 self._next = self._next or target
                 return targets[:number]
@@ -136,7 +136,7 @@ class Budget:
         )
 
 
-def _landed(target: Target) -> int:
+def _resumable_bytes(target: Target) -> int:
     return sum(block.size for block in target.partial.blocks) if target.partial else 0
 
 
