@@ -3,6 +3,8 @@
 import fcntl
 import os
 import stat
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from functools import partial
@@ -195,6 +197,23 @@ def test_an_attempt_takes_over_what_a_dead_one_left_and_leaves_a_living_one_alon
     other.remove()
     other.close()
     assert not (local / "run").exists()
+
+
+CHECKS = """
+import sys
+from pathlib import Path
+from s3haul.cluster.checks import disk_error
+errors = [error.message for _ in range(300) if (error := disk_error(Path(sys.argv[1])))]
+sys.exit(errors[0] if errors else 0)
+"""
+
+
+def test_processes_that_check_one_disk_at_a_time_do_not_disturb_each_other(tmp_path):
+    command = [sys.executable, "-c", CHECKS, str(tmp_path / "local")]
+    checks = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    said = [check.communicate()[1] for check in checks]
+    assert [check.returncode for check in checks] == [0, 0, 0], said
+    assert list((tmp_path / "local").iterdir()) == []
 
 
 def test_a_journal_directory_that_somebody_prepared_is_refused(tmp_path):

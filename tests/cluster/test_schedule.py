@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3haul.cluster.records import decode_sharers, encode_sharers, share_of, sharers
-from s3haul.cluster.schedule import LONGEST_PAUSE, Attempt, ErrorSummary, Schedule
+from s3haul.cluster.schedule import AVOIDED_FOR, LONGEST_PAUSE, Attempt, ErrorSummary, Schedule
 from s3haul.options import LimitOptions, TransferOptions
 from simulate_cluster import Simulation, plan, share_quota
 
@@ -130,3 +130,49 @@ def test_workers_that_adapt_one_by_one_share_a_quota_of_the_service_with_few_ref
     shared = share_quota(16, random.Random(3))
     assert shared.used > 0.9
     assert shared.refused < 0.03
+
+
+def test_a_node_on_which_one_shard_after_another_fails_is_avoided_for_a_while():
+    schedule = Schedule.of(range(9), {})
+    refused = ErrorSummary("refused", "S3H-STS-03")
+    schedule.failed(start(schedule, 0.0), refused, 0.0, "bad")
+    assert (schedule.refusing(0.0), schedule.avoided(0, 0.0)) == (frozenset(), {"bad"}), "by that shard alone"
+    assert schedule.avoided(5, 0.0) == frozenset()
+    schedule.failed(start(schedule, 1.0), refused, 1.0, "bad")
+    assert (schedule.refusing(1.0), schedule.avoided(5, 1.0)) == ({"bad"}, {"bad"})
+    schedule.finished(start(schedule, 2.0), "good")
+    schedule.failed(start(schedule, 2.0), LOST, 2.0, "good")
+    schedule.failed(start(schedule, 2.0), LOST, 2.0, "good")
+    assert schedule.refusing(3.0) == {"bad"}, "what is lost for a reason that nobody knows is no refusal"
+    assert schedule.refusing(AVOIDED_FOR) == frozenset(), "it may have been mended"
+
+
+def test_a_node_that_finishes_a_shard_is_not_avoided():
+    schedule = Schedule.of(range(9), {})
+    refused = ErrorSummary("refused", "S3H-NET-05")
+    for _ in range(4):
+        attempt = start(schedule, 0.0)
+        schedule.failed(attempt, refused, 0.0, "node")
+        assert schedule.avoided(attempt.shard, 0.0) == {"node"}
+        schedule.finished(start(schedule, 0.0), "node")
+        assert schedule.avoided(attempt.shard, 0.0) == frozenset()
+
+
+def test_a_node_that_always_fails_at_once_costs_few_attempts_and_the_others_do_everything():
+    schedule, now, attempts = Schedule.of(range(20), {}), 0.0, {"bad": 0, "good": 0}
+    while not schedule.ended:
+        for node, seconds in (("bad", 0.1), ("good", 60.0)):
+            attempt = schedule.next(now)
+            if attempt is None or node in schedule.avoided(attempt.shard, now):
+                continue
+            schedule.started(attempt)
+            attempts[node] += 1
+            now += seconds
+            if node == "good":
+                schedule.finished(attempt, node)
+            else:
+                schedule.failed(attempt, ErrorSummary("read-only", "S3H-DST-02"), now, node)
+        assert not schedule.hopeless(2)
+        now += 0.1
+    assert (schedule.done, schedule.poisoned) == (20, {})
+    assert attempts["bad"] <= 2 * (1 + now // AVOIDED_FOR)

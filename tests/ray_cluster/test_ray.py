@@ -1,5 +1,5 @@
-"""Shards on a Ray cluster with TLS, whose workers have no credentials: a worker is killed, a node is removed without grace,
-the driver is killed: all of it is here."""
+"""Shards on a Ray cluster with TLS, whose workers have no credentials: one node always refuses, a worker is killed, a node is
+removed without grace, the driver is killed: all of it is here."""
 
 import gzip
 import json
@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,13 @@ from ray.cluster_utils import Cluster
 
 from s3haul.api.verify import verify
 from s3haul.cli.help_topics import topic_text
+from s3haul.cluster.schedule import REFUSED_SHARDS
 from surroundings import aws_variables
 
 LOOPBACK = "127.0.0.1"
 OBJECTS = 20_000
 PER_SHARD = 1_000
+SLOTS = 3
 MEMORY = 100 << 20  # bytes of Ray's object store, of which nothing is used
 CONFIG = """\
 [profile user-b]
@@ -63,8 +66,8 @@ def bucket(tmp_path):
 
 
 @pytest.fixture
-def nodes(bucket):
-    """The cluster, and its two nodes."""
+def ray_cluster(bucket):
+    """A cluster of a head, which runs no tasks."""
     before = ours()
     head = {
         "node_ip_address": LOOPBACK,
@@ -73,12 +76,15 @@ def nodes(bucket):
         "object_store_memory": MEMORY,
     }
     cluster = Cluster(initialize_head=True, head_node_args=head)
-    nodes = [
-        cluster.add_node(node_ip_address=LOOPBACK, num_cpus=1, object_store_memory=MEMORY) for _ in range(2)
-    ]
-    yield cluster, nodes
+    yield cluster
     cluster.shutdown()
     wait_for(lambda: not ours() - before, "the end of every process of Ray")
+
+
+def add_node(cluster, **environment):
+    """A node with a CPU for tasks, and its own variables."""
+    node = {"node_ip_address": LOOPBACK, "num_cpus": 1, "object_store_memory": MEMORY}
+    return cluster.add_node(**node, env_vars=environment)
 
 
 def wait_for(ready, what, seconds=120.0):
@@ -127,8 +133,8 @@ def done(root: Path) -> int:
 
 
 @pytest.mark.timeout(300)
-def test_twenty_thousand_objects_are_here_exactly_once_whatever_dies(bucket, nodes, tmp_path):
-    cluster, workers = nodes
+def test_twenty_thousand_objects_are_here_exactly_once_whatever_dies(bucket, ray_cluster, tmp_path):
+    cluster = ray_cluster
     root, dest = tmp_path / "run", tmp_path / "dest"
     planned = run("plan", f"s3://{bucket}", str(dest), "--run", str(root), "--profile", "export",
                   "--shard-objects", str(PER_SHARD))  # fmt: skip
@@ -147,9 +153,17 @@ def test_twenty_thousand_objects_are_here_exactly_once_whatever_dies(bucket, nod
         "text": True,
         "env": os.environ | {"AWS_CONFIG_FILE": str(tmp_path / "driver")},
     }
+    assert_check_names_what_is_wrong_with_the_cluster(cluster, root, ray)
+    workers = [add_node(cluster), add_node(cluster)]
     checked = run("check", str(root), *ray)
     assert checked[0] == 0, checked
     assert len(json.loads(checked[1])["nodes"]) == 2, checked
+
+    (tmp_path / "other").write_text("[profile other]\n")
+    add_node(cluster, AWS_CONFIG_FILE=str(tmp_path / "other"))
+    checked = run("check", str(root), *ray)
+    assert checked[0] == 4, checked
+    assert sorted(node["exit_code"] for node in json.loads(checked[1])["nodes"]) == [0, 0, 4], checked
 
     lines = (tmp_path / "config").read_text().splitlines()
     (tmp_path / "config").write_text("\n".join(line for line in lines if not line.startswith("aws_")))
@@ -172,8 +186,13 @@ def test_twenty_thousand_objects_are_here_exactly_once_whatever_dies(bucket, nod
     summary = json.loads(out)
     assert summary["objects"]["done"] == OBJECTS
     assert summary["problems"] == {}
-    attempts = json.loads(run("report", str(root), "--json")[1])["attempts"]
-    assert sum(latest - 1 for latest in attempts.values()) >= 2, "what was tried again is told"
+    report = json.loads(run("report", str(root), "--json")[1])
+    assert sum(latest - 1 for latest in report["attempts"].values()) >= 2, "what was tried again is told"
+    refused = Counter(event["event"] for event in report["events"] if event["id"] == "S3H-CFG-01")
+    assert refused["avoided"] == 2, "once for each driver"
+    # Attempts that were on their way to the node when it was found out fail, too.
+    assert refused["retry"] <= 2 * (REFUSED_SHARDS + SLOTS), refused
+    assert "refuses" in said
 
     manifest = gzip.decompress((root / "manifest.jsonl.gz").read_bytes()).splitlines()
     keys = [json.loads(line)["key"] for line in manifest]
@@ -181,6 +200,23 @@ def test_twenty_thousand_objects_are_here_exactly_once_whatever_dies(bucket, nod
     counts = verify(dest)
     assert (counts.verified, counts.damaged) == (OBJECTS, 0)
     assert not (dest / ".s3haul" / "shards").exists()
+
+
+def assert_check_names_what_is_wrong_with_the_cluster(cluster, root, ray):
+    nobody = run("check", str(root), "--executor", "ray", "--ray-address", f"{LOOPBACK}:1")
+    assert (nobody[0], nobody[1], "There is no Ray cluster at" in nobody[2]) == (2, "", True), nobody
+    head_only = run("check", str(root), *ray)
+    assert (head_only[0], head_only[1], "no node with a CPU" in head_only[2]) == (2, "", True), head_only
+    version = root.parent / "version"
+    (version / "s3haul").mkdir(parents=True)
+    (version / "s3haul" / "__init__.py").touch()
+    other = add_node(cluster, PYTHONPATH=str(version))
+    checked = run("check", str(root), *ray)
+    assert checked[0] == 6, checked
+    ((problem,),) = (node["problems"] for node in json.loads(checked[1])["nodes"])
+    assert problem["id"] == "S3H-RUN-06", checked
+    assert "s3haul.cluster" in problem["message"], checked
+    cluster.remove_node(other)
 
 
 def test_the_cluster_that_the_help_describes_is_one_that_ray_up_takes():

@@ -4,7 +4,7 @@ disk for the journal, and whether the destination is the same directory as on th
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from s3haul.errors import DestinationError, S3HaulError, UsageError
 from s3haul.options import DestinationOptions
 
 _PROBE = "check"  # in place of a run's id in the worker's journal directory
+_MOST_PROBES = 1 << 31
 
 
 @dataclass(slots=True)
@@ -63,8 +64,11 @@ async def check_node(root: Path, local: Path, mark: str) -> NodeCheck:
     except S3HaulError as error:
         found.add(error)
         return found
-    for node_error in _node_errors(run, local, mark):
-        found.add(node_error)
+    if mark and not _sees(Path(run.destination) / STATE_DIRECTORY / mark):
+        message = f"{run.destination} is not the same directory here as where the check was started."
+        found.add(DestinationError(message, hint="mount the same file system there on every node"))
+    if disk := disk_error(local):
+        found.add(disk)
     where = DestinationOptions(root=Path(run.destination), force=run.force)
     seen = await check(run.source, where, access=access, transfer=run.transfer)
     found.findings = [asdict(finding) for finding in seen.findings]
@@ -72,19 +76,23 @@ async def check_node(root: Path, local: Path, mark: str) -> NodeCheck:
     return found
 
 
-def _node_errors(run: RunDescription, local: Path, mark: str) -> Iterator[S3HaulError]:
-    if mark and not (Path(run.destination) / STATE_DIRECTORY / mark).exists():
-        yield DestinationError(
-            f"{run.destination} is not the same directory here as where the check was started.",
-            hint="mount the same file system there on every node",
-        )
+def _sees(path: Path) -> bool:
+    with suppress(OSError):  # it may not enter one of the directories
+        return path.exists()
+    return False
+
+
+def disk_error(local: Path) -> S3HaulError | None:
+    """Why no journal can be kept in `local`, if so."""
     try:
         if not local.is_absolute():
             raise UsageError(
                 f"{local} is not an absolute path.", hint="give --local as a path that begins with /"
             )
-        workplace = Workplace.take(local, _PROBE, Attempt(0, 1))
+        # Another check may run here at the same time: of another Ray node on this machine, or of another run.
+        workplace = Workplace.take(local, _PROBE, Attempt(0, secrets.randbelow(_MOST_PROBES)))
         workplace.remove()
         workplace.close()
     except S3HaulError as error:
-        yield error
+        return error
+    return None

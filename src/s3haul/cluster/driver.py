@@ -13,7 +13,7 @@ from s3haul.cluster.directory import RunDirectory
 from s3haul.cluster.executor import Ended, Executor
 from s3haul.cluster.plan import ShardRecord, ShardSize
 from s3haul.cluster.records import RunDescription, encode_sharers, sharers
-from s3haul.cluster.schedule import MOST_ATTEMPTS, Attempt, ErrorSummary, Schedule
+from s3haul.cluster.schedule import AVOIDED_FOR, MOST_ATTEMPTS, Attempt, ErrorSummary, Schedule
 from s3haul.diagnose.reasons import error_of
 from s3haul.errors import S3HaulError
 
@@ -82,14 +82,15 @@ class Driver:
     def drive(self) -> Progress:
         """Run until every shard is done or given up. Raises `S3HaulError` if no attempt can succeed."""
         while not self.schedule.ended:
-            self._share()
-            self._start()
+            slots = self._executor.slots(self.schedule.refusing(self._clock()))
+            self._share(slots)
+            self._start(slots)
             for ended in self._executor.ended(WAIT):
                 self._settle(ended)
             if self._clock() >= self._read_at:
                 self._read_at = self._clock() + READ_EVERY
                 self._read_reports()
-            if self.schedule.hopeless(self._executor.slots):
+            if self.schedule.hopeless(self._executor.slots()):
                 raise self._hopeless()
         self._progress(self.state())
         return self.state()
@@ -106,9 +107,10 @@ class Driver:
             bytes=sum(record.bytes for record in self._ended) + sum(each.bytes for each in running),
         )
 
-    def _start(self) -> None:
-        while len(self._running) < self._executor.slots:
-            attempt = self.schedule.next(self._clock())
+    def _start(self, slots: int) -> None:
+        while len(self._running) < slots:
+            now = self._clock()
+            attempt = self.schedule.next(now)
             if attempt is None:
                 return
             if self._directory.is_done(attempt.shard):  # by a worker of an earlier driver
@@ -117,45 +119,54 @@ class Driver:
                 continue
             attempt = self._directory.claim_next(attempt)
             self.schedule.started(attempt)
-            self._running[attempt] = _Running(self._clock())
-            self._executor.start(attempt)
+            self._running[attempt] = _Running(now)
+            self._executor.start(attempt, self.schedule.avoided(attempt.shard, now))
 
-    def _share(self) -> None:
+    def _share(self, slots: int) -> None:
         """Write for the workers how many share the rate limits."""
-        count = sharers(slots=self._executor.slots, open_shards=self.schedule.open)
+        count = sharers(slots=slots, open_shards=self.schedule.open)
         if count != self._sharers:
             self._sharers = count
             self._directory.set_limits(encode_sharers(count))
 
     def _settle(self, ended: Ended) -> None:
-        attempt, finished, how = ended
+        attempt, finished, how, node = ended
         if self._running.pop(attempt, None) is None:
             return
         if finished or self._directory.is_done(attempt.shard):
-            self.schedule.finished(attempt)
+            self.schedule.finished(attempt, node if finished else "")
             self._ended.append(self._records[attempt.shard])
             return
         report = self._directory.last_report(attempt)
         known = report is not None and report.ended
         error = ErrorSummary(report.error, report.error_id) if report and known else ErrorSummary(how)
-        self._failed(attempt, error, report.node if report else "")
+        self._failed(attempt, error, report.node if report else "", node)
 
-    def _failed(self, attempt: Attempt, error: ErrorSummary, node: str) -> None:
-        again = self.schedule.failed(attempt, error, self._clock())
+    def _failed(self, attempt: Attempt, error: ErrorSummary, host: str, node: str = "") -> None:
+        """An attempt failed on a host; `node` is the name that the executor has for it."""
+        now = self._clock()
+        before = self.schedule.refusing(now)
+        again = self.schedule.failed(attempt, error, now, node)
         self._retried += again
         what = (
             "is tried again"
             if again
             else f"is given up after {self.schedule.failures[attempt.shard]} attempts"
         )
-        self._log("retry" if again else "poisoned", attempt, error, node)
-        place = f" on {node}" if node else ""
+        self._log("retry" if again else "poisoned", attempt, error, host)
+        place = f" on {host}" if host else ""
         reason = f"{error.what}{f' [{error.id}]' if error.id else ''}"
         self._tell(f"Shard {attempt.shard} {what}: attempt {attempt.number}{place} failed ({reason})")
+        if self.schedule.refusing(now) - before:
+            self._log("avoided", attempt, error, host)
+            self._tell(
+                f"Node {host} refuses: one shard after another failed there ({reason}). While there are others, it gets"
+                f" no shards for {AVOIDED_FOR / 60:.0f} minutes"
+            )
 
-    def _log(self, event: str, attempt: Attempt, error: ErrorSummary, node: str) -> None:
+    def _log(self, event: str, attempt: Attempt, error: ErrorSummary, host: str) -> None:
         fields = {"time": round(time.time(), 3), "event": event, **attempt._asdict(), **error._asdict()}
-        self._directory.log(json.dumps(fields | {"node": node}))
+        self._directory.log(json.dumps(fields | {"node": host}))
 
     def _read_reports(self) -> None:
         """Read the reports; kill attempts that have stopped reporting."""

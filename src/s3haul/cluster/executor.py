@@ -13,24 +13,25 @@ from pathlib import Path
 from signal import Signals
 from typing import NamedTuple, Protocol
 
-from s3haul.cluster.schedule import Attempt
+from s3haul.cluster.schedule import NO_NODES, Attempt
 
 
 class Ended(NamedTuple):
     """An attempt has ended. `finished` if it has succeeded, so that the shard has its marker; else `how` says what is
-    known ("killed by signal 9")."""
+    known ("killed by signal 9"). `node` is the name that the executor has for its node, if it has several."""
 
     attempt: Attempt
     finished: bool
     how: str = ""
+    node: str = ""
 
 
 class Executor(Protocol):
     """Starts attempts in other processes. Used by one thread."""
 
-    @property
-    def slots(self) -> int:
-        """How many attempts it can run at the same time. May change."""
+    def slots(self, avoided: frozenset[str] = NO_NODES) -> int:
+        """How many attempts it can run at the same time without these nodes, or with them if there are no others. May
+        change."""
         ...
 
     @property
@@ -38,8 +39,8 @@ class Executor(Protocol):
         """Whether an attempt runs as soon as it is started, and does not wait in a queue."""
         ...
 
-    def start(self, attempt: Attempt) -> None:
-        """Start it in one of the processes."""
+    def start(self, attempt: Attempt, avoided: frozenset[str] = NO_NODES) -> None:
+        """Start it in one of the processes, and not on these nodes while there are others."""
         ...
 
     def kill(self, attempt: Attempt) -> None:
@@ -87,7 +88,7 @@ class LocalExecutor:
     starts_at_once = True
 
     def __init__(self, root: Path, local: Path, slots: int, broker: str = "") -> None:
-        self.slots = slots
+        self._slots = slots
         arguments = (str(root), str(local), str(slots), broker)
         self._command = [sys.executable, "-m", "s3haul.cluster.worker", *arguments]
         self._log = root / "log" / f"{os.uname().nodename}.log"
@@ -99,7 +100,10 @@ class LocalExecutor:
         """The processes that run attempts."""
         return {each.attempt: each.process.pid for each in self._workers.values() if each.attempt is not None}
 
-    def start(self, attempt: Attempt) -> None:
+    def slots(self, avoided: frozenset[str] = NO_NODES) -> int:  # noqa: ARG002 - there is one node
+        return self._slots
+
+    def start(self, attempt: Attempt, avoided: frozenset[str] = NO_NODES) -> None:  # noqa: ARG002 - same
         for worker in [each for each in self._workers.values() if each.attempt is None]:
             if worker.give(attempt):
                 return

@@ -3,10 +3,14 @@
 Ray must not retry a task by itself: the retry would have the same attempt number as the first one, which may still run
 on a node that Ray cannot reach. Only a few numbers and paths pass through Ray's object store, and no secret: each task
 gets its credentials on its node.
+
+A task avoids nodes by Ray's label of a node's id (https://docs.ray.io/en/latest/ray-core/scheduling/labels.html), and
+waits for the others. A `fallback_strategy` would not do: Ray 2.60 takes it as soon as the others are busy.
 """
 
 import asyncio
 import random
+import socket
 import threading
 import time
 from collections.abc import Sequence
@@ -14,17 +18,20 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from s3haul.cluster.checks import NodeCheck, check_node
 from s3haul.cluster.directory import RunDirectory
 from s3haul.cluster.executor import Ended
-from s3haul.cluster.schedule import Attempt
+from s3haul.cluster.schedule import NO_NODES, Attempt
 from s3haul.cluster.shard import Node, attempt_shard, open_node
 from s3haul.cluster.worker import report_failure, start_jitter
-from s3haul.errors import S3HaulError, UsageError
+from s3haul.errors import S3HaulError, SourceError, UsageError
 
-_OPTIONS: dict[str, Any] = {"num_cpus": 1, "max_retries": 0, "retry_exceptions": False}
+_OPTIONS: dict[str, Any] = {"max_retries": 0, "retry_exceptions": False}
+CONNECT_SECONDS = 10.0
+CHECK_SECONDS = 300.0  # for the nodes to answer: the check itself waits for S3 and STS, with repetitions
+NO_ANSWER = "S3H-RUN-06"
 
 
 def node_address(address: str) -> str:
@@ -40,8 +47,9 @@ def _connected(address: str) -> Any:
         raise UsageError("The Ray executor needs its extra.", hint="pip install 's3haul[ray]'") from None
     if not ray.is_initialized():
         try:
+            _connect_once(address)
             ray.init(address=address, log_to_driver=False, configure_logging=False)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
             raise UsageError(
                 f"There is no Ray cluster at {address}: {error}",
                 hint="ray start --head makes one; --ray-address HOST:PORT names it",
@@ -49,8 +57,23 @@ def _connected(address: str) -> Any:
     return ray
 
 
+def _connect_once(address: str) -> None:
+    """Ray itself tries a quarter of an hour. Raises `OSError`."""
+    host, _, port = address.rpartition(":")
+    if port.isdecimal() and "/" not in host:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+
+
+class _Task(NamedTuple):
+    """What a task does, and the nodes on which it must not run."""
+
+    attempt: Attempt
+    avoided: frozenset[str]
+
+
 class RayExecutor:
-    """An `Executor`. `slots` is the current number of CPUs of the cluster, unless it is given."""
+    """An `Executor`. It has as many slots as the cluster has CPUs now, unless their number is given. Nodes are named by
+    Ray's ids."""
 
     starts_at_once = False
 
@@ -58,18 +81,29 @@ class RayExecutor:
         self._ray = _connected(address)
         self._given = slots
         self._arguments = (str(root), str(local), broker)
-        self._task = self._ray.remote(**_OPTIONS, scheduling_strategy="SPREAD")(run_attempt)
-        self._tasks: dict[Any, Attempt] = {}
+        self._task = self._ray.remote(**_OPTIONS, num_cpus=1, scheduling_strategy="SPREAD")(_attempt_here)
+        self._tasks: dict[Any, _Task] = {}
 
-    @property
-    def slots(self) -> int:
-        return self._given or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+    def slots(self, avoided: frozenset[str] = NO_NODES) -> int:
+        if self._given:
+            return self._given
+        cpus = self._cpus()
+        return sum(cpus[node] for node in cpus.keys() - avoided) or max(1, sum(cpus.values()))
 
-    def start(self, attempt: Attempt) -> None:
-        self._tasks[self._task.remote(*self._arguments, attempt, self.slots)] = attempt
+    def _cpus(self) -> dict[str, int]:
+        """Of the nodes that can run tasks now."""
+        return {node["NodeID"]: int(node["Resources"]["CPU"]) for node in _working_nodes(self._ray)}
+
+    def start(self, attempt: Attempt, avoided: frozenset[str] = NO_NODES) -> None:
+        arguments = (*self._arguments, attempt, self.slots())
+        if not self._cpus().keys() - avoided:
+            avoided = NO_NODES
+        others = {"ray.io/node-id": f"!in({', '.join(sorted(avoided))})"} if avoided else None
+        task = self._task.options(label_selector=others).remote(*arguments)
+        self._tasks[task] = _Task(attempt, avoided)
 
     def kill(self, attempt: Attempt) -> None:
-        for task in [task for task, other in self._tasks.items() if other == attempt]:
+        for task in [task for task, what in self._tasks.items() if what.attempt == attempt]:
             del self._tasks[task]
             self._ray.cancel(task, force=True)
 
@@ -78,21 +112,48 @@ class RayExecutor:
             time.sleep(timeout)
             return []
         ready, _ = self._ray.wait(list(self._tasks), num_returns=1, timeout=timeout)
-        return [self._how_it_ended(task) for task in ready]
+        return [self._how_it_ended(task) for task in ready] or self._without_a_node()
+
+    def _without_a_node(self) -> list[Ended]:
+        """Cancels tasks that wait in vain: every node that is left is one that they avoid."""
+        nodes = self._cpus().keys()
+        lost = [attempt for attempt, avoided in self._tasks.values() if nodes and nodes <= avoided]
+        for attempt in lost:
+            self.kill(attempt)
+        return [Ended(attempt, finished=False, how="only nodes that refuse are left") for attempt in lost]
 
     def close(self) -> None:
-        for attempt in list(self._tasks.values()):
+        for attempt, _ in list(self._tasks.values()):
             self.kill(attempt)
         self._ray.shutdown()
 
     def _how_it_ended(self, task: Any) -> Ended:
-        attempt = self._tasks.pop(task)
+        attempt, _ = self._tasks.pop(task)
         try:
-            finished = bool(self._ray.get(task))
+            finished, node = self._ray.get(task)
         except self._ray.exceptions.RayError as error:
-            said = str(error).strip().partition("\n")[0]
-            return Ended(attempt, finished=False, how=f"{type(error).__name__}: {said}")
-        return Ended(attempt, finished)
+            return Ended(attempt, finished=False, how=_said(error))
+        return Ended(attempt, finished, node=node)
+
+
+def _said(error: Any) -> str:
+    """An error of Ray in one line: of the exception of a task the last one, after the traceback; else the first one."""
+    lines = str(error).strip().splitlines() or [""]
+    failed_itself = getattr(error, "cause", None) is not None
+    return lines[-1] if failed_itself else f"{type(error).__name__}: {lines[0]}"
+
+
+def _working_nodes(ray: Any) -> list[dict[str, Any]]:
+    """The nodes that live and have a CPU for tasks."""
+    return [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
+
+
+def _attempt_here(root: str, local: str, broker: str, attempt: Attempt, workers: int) -> tuple[bool, str]:
+    """The task: whether the shard is finished, and the node on which it ran."""
+    import ray  # noqa: PLC0415 - an extra
+
+    node: str = ray.get_runtime_context().get_node_id()
+    return run_attempt(root, local, broker, attempt, workers), node
 
 
 def run_attempt(root: str, local: str, broker: str, attempt: Attempt, workers: int) -> bool:
@@ -146,21 +207,43 @@ def _node_of_this_process() -> _WarmNode:
 
 
 def check_nodes(address: str, root: Path, local: Path, mark: str) -> Sequence[NodeCheck]:
-    """The check on every node that has a CPU for tasks."""
+    """The check on every node that has a CPU for tasks. It does not wait for a CPU, which may haul a shard. A node without
+    an answer has a problem that says so. Raises `UsageError` if there is no such node."""
     ray = _connected(address)
-    strategies = ray.util.scheduling_strategies
-    task = ray.remote(**_OPTIONS)(_check_here)
-    asked = [
-        task.options(
-            scheduling_strategy=strategies.NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        ).remote(str(root), str(local), mark)
-        for node in ray.nodes()
-        if node["Alive"] and node["Resources"].get("CPU")
-    ]
     try:
-        return [NodeCheck(**found) for found in ray.get(asked)]
+        nodes = _working_nodes(ray)
+        if not nodes:
+            raise UsageError(
+                f"The Ray cluster at {address} has no node with a CPU for tasks.",
+                hint="ray start --address=HOST:PORT adds one; ray status shows those that there are",
+            )
+        task = ray.remote(**_OPTIONS, num_cpus=0)(_check_here)
+        affinity = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
+        asked = {
+            task.options(scheduling_strategy=affinity(node["NodeID"], soft=False)).remote(
+                str(root), str(local), mark
+            ): str(node["NodeManagerHostname"])
+            for node in nodes
+        }
+        ray.wait(list(asked), num_returns=len(asked), timeout=CHECK_SECONDS)
+        return [_answer(ray, task, node) for task, node in asked.items()]
     finally:
         ray.shutdown()
+
+
+def _answer(ray: Any, task: Any, node: str) -> NodeCheck:
+    try:
+        return NodeCheck(**ray.get(task, timeout=0))
+    except ray.exceptions.GetTimeoutError:
+        seen = f"it has not answered for {CHECK_SECONDS:.0f} s"
+    except ray.exceptions.RayError as error:
+        seen = _said(error)
+    hint = (
+        "has it the same versions of Python, Ray and s3haul, and memory? /tmp/ray/session_latest/logs there"
+    )
+    found = NodeCheck(node, 0)
+    found.add(SourceError(f"The check did not run on this node: {seen}", hint=hint, id=NO_ANSWER))
+    return found
 
 
 def _check_here(root: str, local: str, mark: str) -> dict[str, Any]:

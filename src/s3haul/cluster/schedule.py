@@ -3,6 +3,10 @@
 Every attempt at a shard has a higher number than those before it, also after a restart of the driver. If a worker dies,
 hangs or fails, the shard is tried again, after the others. A shard that fails too often is given up ("poisoned"), and
 the run continues without it.
+
+If several nodes run attempts, a shard is tried again on another node than the one that reported an error, and a node on
+which one shard after another fails (its disk is read-only, it cannot assume the role) is avoided for a while. Otherwise
+such a node, which fails at once and so is always idle, would use up the attempts of all shards.
 """
 
 from collections import deque
@@ -12,6 +16,9 @@ from typing import NamedTuple
 
 MOST_ATTEMPTS = 5  # by one driver
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds before a shard is tried again
+REFUSED_SHARDS = 2  # so many different ones, none finished meanwhile: the node is avoided
+AVOIDED_FOR = 600.0  # seconds
+NO_NODES: frozenset[str] = frozenset()
 
 
 class Attempt(NamedTuple):
@@ -40,7 +47,8 @@ class Retry(NamedTuple):
 
 @dataclass(slots=True)
 class Schedule:
-    """`waiting` are shards in the order in which they start; `latest` are the highest attempt numbers."""
+    """`waiting` are shards in the order in which they start; `latest` are the highest attempt numbers. `failed_on` has for
+    each node the shards that failed there with an error id since the last one that it finished, and when."""
 
     waiting: deque[int]
     latest: dict[int, int]
@@ -49,6 +57,7 @@ class Schedule:
     retries: list[Retry] = field(default_factory=list)
     failures: dict[int, int] = field(default_factory=dict)
     poisoned: dict[int, ErrorSummary] = field(default_factory=dict)
+    failed_on: dict[str, dict[int, float]] = field(default_factory=dict)
     done: int = 0
     in_a_row: int = 0  # consecutive attempts that failed with the id of `last`; a finished shard resets it
     last: ErrorSummary = _NO_ERROR
@@ -92,15 +101,18 @@ class Schedule:
         self.waiting.remove(shard)
         self.done += 1
 
-    def finished(self, attempt: Attempt) -> None:
-        """The shard has its marker."""
+    def finished(self, attempt: Attempt, node: str = "") -> None:
+        """The shard has its marker. `node` ran the attempt; it is "" if that is not known."""
         self.running.discard(attempt)
+        self.failed_on.pop(node, None)
         self.done += 1
         self.in_a_row, self.last = 0, _NO_ERROR
 
-    def failed(self, attempt: Attempt, error: ErrorSummary, now: float) -> bool:
-        """It ended without a marker. Returns whether the shard will be tried again."""
+    def failed(self, attempt: Attempt, error: ErrorSummary, now: float, node: str = "") -> bool:
+        """It ended without a marker. Returns whether the shard will be tried again. `node` as for `finished`."""
         self.running.discard(attempt)
+        if node and error.id:
+            self.failed_on.setdefault(node, {})[attempt.shard] = now
         count = self.failures[attempt.shard] = self.failures.get(attempt.shard, 0) + 1
         same = bool(error.id) and error.id == self.last.id
         self.in_a_row, self.last = self.in_a_row + 1 if same else int(bool(error.id)), error
@@ -111,6 +123,19 @@ class Schedule:
         self.retries.append(Retry(now + pause, attempt.shard))
         return True
 
+    def refusing(self, now: float) -> frozenset[str]:
+        """The nodes that no attempt should run on."""
+        return frozenset(
+            node
+            for node, failed in self.failed_on.items()
+            if sum(now - at < AVOIDED_FOR for at in failed.values()) >= REFUSED_SHARDS
+        )
+
+    def avoided(self, shard: int, now: float) -> frozenset[str]:
+        """The nodes that the next attempt at this shard should not run on."""
+        return self.refusing(now) | {node for node, failed in self.failed_on.items() if shard in failed}
+
     def hopeless(self, slots: int) -> bool:
-        """Whether all attempts fail for the same reason, for example a role that was deleted."""
+        """Whether all attempts fail for the same reason, for example a role that was deleted. `slots` are those of all
+        nodes."""
         return self.in_a_row >= max(3, 2 * slots)

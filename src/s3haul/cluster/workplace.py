@@ -3,6 +3,8 @@
 An attempt uses the directory of an earlier attempt at the same shard on this node, unless that still runs: a lock shows
 it, which the kernel releases with its process. So a shard that is tried again on the same node resumes, large objects
 included; on another node it verifies the files that exist, and fetches the rest.
+
+Processes of one node create and remove these directories one at a time, under a lock of `local`.
 """
 
 import contextlib
@@ -10,13 +12,14 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from s3haul.cluster.directory import attempt_name
 from s3haul.cluster.schedule import Attempt
 from s3haul.disk.errors import Limitations, run_error
 from s3haul.disk.root import open_private, open_root
+from s3haul.errors import DestinationError
 
 
 def local_directory() -> Path:
@@ -38,27 +41,30 @@ class Workplace:
 
     @classmethod
     def take(cls, local: Path, run_id: str, attempt: Attempt) -> "Workplace":
-        """The latest one of this shard that no attempt uses, or a new one. Raises `DestinationError`."""
+        """The latest one of this shard that no attempt uses, or a new one. No two processes may use the same number of
+        an attempt. Raises `DestinationError`."""
         runs = local / run_id
-        _make_private(runs)
-        try:
-            left = sorted(path for path in runs.iterdir() if path.name.startswith(f"{attempt.shard:06d}-"))
-            for path in reversed(left):
-                if (lock := _try_lock(path)) is not None:
-                    return cls(path, lock)
-            path = runs / attempt_name(attempt)
-            path.mkdir(mode=0o700, exist_ok=True)
-            lock = _try_lock(path)
-        except OSError as error:
-            raise run_error(error, f"keep a journal in {runs}") from error
+        with _alone(local) as fd:
+            os.close(open_private(local, fd, run_id, Limitations(), force=False))
+            try:
+                left = sorted(
+                    path for path in runs.iterdir() if path.name.startswith(f"{attempt.shard:06d}-")
+                )
+                for path in reversed(left):
+                    if (lock := _try_lock(path)) is not None:
+                        return cls(path, lock)
+                path = runs / attempt_name(attempt)
+                path.mkdir(mode=0o700, exist_ok=True)
+                lock = _try_lock(path)
+            except OSError as error:
+                raise run_error(error, f"keep a journal in {runs}") from error
         assert lock is not None, "each attempt number is used once"
         return cls(path, lock)
 
     def remove(self) -> None:
         """Delete it: the shard is finished."""
-        shutil.rmtree(self.path, ignore_errors=True)
-        with contextlib.suppress(OSError):  # it has those of other attempts
-            self.path.parent.rmdir()
+        with contextlib.suppress(DestinationError), _alone(self.path.parent.parent):
+            _delete(self.path)
 
     def close(self) -> None:
         """Unlock it, so that the next attempt can use it."""
@@ -67,25 +73,38 @@ class Workplace:
 
 def remove_finished(local: Path, run_id: str, finished: Callable[[int], bool]) -> None:
     """Remove those of attempts on this node whose shards were finished on other nodes."""
-    with contextlib.suppress(FileNotFoundError):
-        for path in list((local / run_id).iterdir()):
+    runs = local / run_id
+    if not runs.is_dir():
+        return
+    with _alone(local), contextlib.suppress(FileNotFoundError):
+        for path in list(runs.iterdir()):
             if finished(int(path.name.partition("-")[0])) and (lock := _try_lock(path)) is not None:
-                workplace = Workplace(path, lock)
-                workplace.remove()
-                workplace.close()
+                _delete(path)
+                os.close(lock)
 
 
-def _make_private(path: Path) -> None:
-    """Create a directory that only this user can access, even below /tmp."""
-    limitations = Limitations()
-    parent, fd = open_root(path.parent.parent, force=True)
-    for name in path.parts[-2:]:
+@contextlib.contextmanager
+def _alone(local: Path) -> Iterator[int]:
+    """Create `local`, which only this user can access, even below /tmp; lock it, and yield its descriptor."""
+    parent, parent_fd = open_root(local.parent, force=True)
+    try:
+        fd = open_private(parent, parent_fd, local.name, Limitations(), force=False)
+    finally:
+        os.close(parent_fd)
+    try:
         try:
-            inner = open_private(parent, fd, name, limitations, force=False)
-        finally:
-            os.close(fd)
-        parent, fd = parent / name, inner
-    os.close(fd)
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        except OSError as error:
+            raise run_error(error, f"lock {local}") from error
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _delete(path: Path) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+    with contextlib.suppress(OSError):  # it has those of other attempts
+        path.parent.rmdir()
 
 
 def _try_lock(path: Path) -> int | None:

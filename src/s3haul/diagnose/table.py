@@ -272,6 +272,12 @@ RUN: dict[str, Diagnosis] = {
         YOU,
         "s3haul cluster report RUN shows the errors: correct the cause, then s3haul cluster resume RUN.",
     ),
+    "S3H-RUN-06": Diagnosis(
+        "A node of the Ray cluster could not run the check, or did not answer.",
+        YOU,
+        "Install the same versions of Python, Ray and s3haul on all nodes. ray status shows which nodes live; their logs"
+        " are in /tmp/ray/session_latest/logs.",
+    ),
     "S3H-RUN-02": Diagnosis(
         "The run has reached the limit of --max-transfer or --max-duration.",
         YOU,
