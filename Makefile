@@ -18,7 +18,7 @@ test-browser: $(STAMP)    ## the report in Chromium (apt-get install chromium); 
 
 simulate: $(STAMP)        ## simulated runs: SEED=7 plays one seed again, COUNT=1000 so many from it on
 	PYTHONPATH=tests $(BIN)/python -m simulator $(or $(SEED),0) --count $(or $(COUNT),1)
-test-ray: $(STAMP)        ## runs of many processes on a Ray cluster of two nodes, on loopback
+test-ray: $(STAMP)        ## runs of many processes on a Ray cluster, on loopback
 	$(BIN)/python -m pip install --quiet --editable '.[demo,ray]'
 	S3HAUL_TEST_RAY=1 $(BIN)/python -m pytest tests/ray_cluster
 

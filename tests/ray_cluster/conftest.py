@@ -1,4 +1,4 @@
-"""A Ray cluster of two nodes with one CPU each, on loopback, with TLS; collected only where `make test-ray` asks for it."""
+"""A Ray cluster of a few nodes with one CPU each, on loopback, with TLS; collected only where `make test-ray` asks for it."""
 
 import os
 import tempfile

@@ -10,16 +10,20 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+import ray
 import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
 from ray.cluster_utils import Cluster
 
 from s3haul.api.verify import verify
 from s3haul.cli.help_topics import topic_text
-from s3haul.cluster.schedule import REFUSED_SHARDS
+from s3haul.cluster.executor import Ended
+from s3haul.cluster.ray import RayExecutor
+from s3haul.cluster.schedule import REFUSED_SHARDS, Attempt
 from surroundings import aws_variables
 
 LOOPBACK = "127.0.0.1"
@@ -68,7 +72,6 @@ def bucket(tmp_path):
 @pytest.fixture
 def ray_cluster(bucket):
     """A cluster of a head, which runs no tasks."""
-    before = ours()
     head = {
         "node_ip_address": LOOPBACK,
         "num_cpus": 0,
@@ -76,9 +79,11 @@ def ray_cluster(bucket):
         "object_store_memory": MEMORY,
     }
     cluster = Cluster(initialize_head=True, head_node_args=head)
+    session = cluster.head_node.get_session_dir_path()
+    assert processes_of(session)
     yield cluster
     cluster.shutdown()
-    wait_for(lambda: not ours() - before, "the end of every process of Ray")
+    wait_for(lambda: not processes_of(session), "the end of every process of Ray")
 
 
 def add_node(cluster, **environment):
@@ -94,17 +99,14 @@ def wait_for(ready, what, seconds=120.0):
         time.sleep(0.05)
 
 
-def ours() -> set[int]:
-    """The processes of Ray that this machine runs now."""
+def processes_of(session: str) -> set[int]:
+    """The other processes that have a file of this session of Ray open; each of Ray's has its log."""
     found = set()
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            text = path.read_bytes()
-        except OSError:
-            continue
-        if b"raylet" in text or text.startswith(b"ray::") or b"gcs_server" in text:
-            found.add(int(path.parent.name))
-    return found
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if any(str(each.readlink()).startswith(session) for each in (path / "fd").iterdir()):
+                found.add(int(path.name))
+    return found - {os.getpid()}
 
 
 def command(*arguments: str) -> list[str]:
@@ -132,14 +134,14 @@ def done(root: Path) -> int:
     return len([path for path in (root / "done").iterdir() if path.name[0] != "."])
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_twenty_thousand_objects_are_here_exactly_once_whatever_dies(bucket, ray_cluster, tmp_path):
     cluster = ray_cluster
     root, dest = tmp_path / "run", tmp_path / "dest"
     planned = run("plan", f"s3://{bucket}", str(dest), "--run", str(root), "--profile", "export",
                   "--shard-objects", str(PER_SHARD))  # fmt: skip
     assert planned[0] == 0, planned
-    ray = (
+    on_ray = (
         "--executor",
         "ray",
         "--ray-address",
@@ -153,28 +155,24 @@ def test_twenty_thousand_objects_are_here_exactly_once_whatever_dies(bucket, ray
         "text": True,
         "env": os.environ | {"AWS_CONFIG_FILE": str(tmp_path / "driver")},
     }
-    assert_check_names_what_is_wrong_with_the_cluster(cluster, root, ray)
+    assert_check_names_what_is_wrong_with_the_cluster(cluster, root, on_ray)
     workers = [add_node(cluster), add_node(cluster)]
-    checked = run("check", str(root), *ray)
-    assert checked[0] == 0, checked
-    assert len(json.loads(checked[1])["nodes"]) == 2, checked
-
     (tmp_path / "other").write_text("[profile other]\n")
     add_node(cluster, AWS_CONFIG_FILE=str(tmp_path / "other"))
-    checked = run("check", str(root), *ray)
+    checked = run("check", str(root), *on_ray)
     assert checked[0] == 4, checked
     assert sorted(node["exit_code"] for node in json.loads(checked[1])["nodes"]) == [0, 0, 4], checked
 
     lines = (tmp_path / "config").read_text().splitlines()
     (tmp_path / "config").write_text("\n".join(line for line in lines if not line.startswith("aws_")))
-    with subprocess.Popen(command("run", str(root), *ray, "--broker"), **driven) as driver:
+    with subprocess.Popen(command("run", str(root), *on_ray, "--broker"), **driven) as driver:
         wait_for(lambda: done(root) >= 2 or driver.poll() is not None, "two shards done")
         assert driver.poll() is None, driver.communicate()
         driver.kill()
         driver.communicate()
     before = done(root)
     with subprocess.Popen(
-        command("run", str(root), *ray, "--broker"), stdout=subprocess.PIPE, **driven
+        command("run", str(root), *on_ray, "--broker"), stdout=subprocess.PIPE, **driven
     ) as driver:
         wait_for(lambda: done(root) > before and at_work(root), "a worker at work")
         os.kill(at_work(root)[0]["pid"], signal.SIGKILL)
@@ -200,23 +198,55 @@ def test_twenty_thousand_objects_are_here_exactly_once_whatever_dies(bucket, ray
     counts = verify(dest)
     assert (counts.verified, counts.damaged) == (OBJECTS, 0)
     assert not (dest / ".s3haul" / "shards").exists()
+    assert_attempts_run_elsewhere_while_there_is_an_elsewhere(cluster, workers.pop(), root, on_ray)
 
 
-def assert_check_names_what_is_wrong_with_the_cluster(cluster, root, ray):
+def assert_check_names_what_is_wrong_with_the_cluster(cluster, root, on_ray):
     nobody = run("check", str(root), "--executor", "ray", "--ray-address", f"{LOOPBACK}:1")
     assert (nobody[0], nobody[1], "There is no Ray cluster at" in nobody[2]) == (2, "", True), nobody
-    head_only = run("check", str(root), *ray)
+    head_only = run("check", str(root), *on_ray)
     assert (head_only[0], head_only[1], "no node with a CPU" in head_only[2]) == (2, "", True), head_only
     version = root.parent / "version"
     (version / "s3haul").mkdir(parents=True)
     (version / "s3haul" / "__init__.py").touch()
     other = add_node(cluster, PYTHONPATH=str(version))
-    checked = run("check", str(root), *ray)
+    checked = run("check", str(root), *on_ray)
     assert checked[0] == 6, checked
     ((problem,),) = (node["problems"] for node in json.loads(checked[1])["nodes"])
     assert problem["id"] == "S3H-RUN-06", checked
     assert "s3haul.cluster" in problem["message"], checked
     cluster.remove_node(other)
+
+
+def assert_attempts_run_elsewhere_while_there_is_an_elsewhere(cluster, node, root, on_ray):
+    with closing(RayExecutor(root, root.parent / "local", None, cluster.address, "")) as executor:
+        (good,) = {node.node_id}
+        (bad,) = {each["NodeID"] for each in ray.nodes() if each["Alive"] and "CPU" in each["Resources"]} - {
+            good
+        }
+        assert [executor.slots(frozenset(avoided)) for avoided in ((), {bad}, {good, bad})] == [2, 1, 2]
+        for number, avoided in ((101, {bad}), (102, {good}), (103, {bad})):
+            executor.start(Attempt(0, number), frozenset(avoided))
+            assert ended(executor).node == ({good, bad} - avoided).pop()
+
+        busy = ray.remote(num_cpus=1, label_selector={"ray.io/node-id": good})(lambda: time.sleep(600))
+        held = busy.remote()
+        wait_for(lambda: ray.available_resources().get("CPU") == 1, "a node that is busy")
+        executor.start(Attempt(0, 104), frozenset({bad}))
+        checked = run("check", str(root), *on_ray)
+        assert len(json.loads(checked[1])["nodes"]) == 2, "a check does not wait for a CPU"
+        cluster.remove_node(node, allow_graceful=False)
+        assert ended(executor).how == "only nodes that refuse are left"
+        executor.start(Attempt(0, 105), frozenset({bad}))
+        assert ended(executor).node == bad
+        with pytest.raises(ray.exceptions.RayError):
+            ray.get(held)
+
+
+def ended(executor: RayExecutor) -> Ended:
+    found: list[Ended] = []
+    wait_for(lambda: found.extend(executor.ended(1.0)) or found, "the end of an attempt")
+    return found[0]
 
 
 def test_the_cluster_that_the_help_describes_is_one_that_ray_up_takes():
