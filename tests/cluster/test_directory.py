@@ -203,16 +203,16 @@ CHECKS = """
 import sys
 from pathlib import Path
 from s3haul.cluster.checks import disk_error
-errors = [error.message for _ in range(300) if (error := disk_error(Path(sys.argv[1])))]
+errors = [error.message for _ in range(100) if (error := disk_error(Path(sys.argv[1])))]
 sys.exit(errors[0] if errors else 0)
 """
 
 
 def test_processes_that_check_one_disk_at_a_time_do_not_disturb_each_other(tmp_path):
     command = [sys.executable, "-c", CHECKS, str(tmp_path / "local")]
-    checks = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    checks = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     said = [check.communicate()[1] for check in checks]
-    assert [check.returncode for check in checks] == [0, 0, 0], said
+    assert [check.returncode for check in checks] == [0, 0], said
     assert list((tmp_path / "local").iterdir()) == []
 
 

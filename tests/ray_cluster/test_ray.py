@@ -22,7 +22,7 @@ from ray.cluster_utils import Cluster
 from s3haul.api.verify import verify
 from s3haul.cli.help_topics import topic_text
 from s3haul.cluster.executor import Ended
-from s3haul.cluster.ray import RayExecutor
+from s3haul.cluster.ray import RayExecutor, check_nodes
 from s3haul.cluster.schedule import REFUSED_SHARDS, Attempt
 from surroundings import aws_variables
 
@@ -214,7 +214,11 @@ def assert_check_names_what_is_wrong_with_the_cluster(cluster, root, on_ray):
     assert checked[0] == 6, checked
     ((problem,),) = (node["problems"] for node in json.loads(checked[1])["nodes"])
     assert problem["id"] == "S3H-RUN-06", checked
-    assert "s3haul.cluster" in problem["message"], checked
+    assert "No module named 's3haul.cluster'" in problem["message"], checked
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("s3haul.cluster.ray.CHECK_SECONDS", 0.0)
+        (silent,) = check_nodes(cluster.address, root, root, "")
+    assert "not answered" in silent.problems[0]["message"]
     cluster.remove_node(other)
 
 

@@ -20,7 +20,6 @@ from s3haul.errors import DestinationError, S3HaulError, UsageError
 from s3haul.options import DestinationOptions
 
 _PROBE = "check"  # in place of a run's id in the worker's journal directory
-_MOST_PROBES = 1 << 31
 
 
 @dataclass(slots=True)
@@ -90,7 +89,7 @@ def disk_error(local: Path) -> S3HaulError | None:
                 f"{local} is not an absolute path.", hint="give --local as a path that begins with /"
             )
         # Another check may run here at the same time: of another Ray node on this machine, or of another run.
-        workplace = Workplace.take(local, _PROBE, Attempt(0, secrets.randbelow(_MOST_PROBES)))
+        workplace = Workplace.take(local, _PROBE, Attempt(0, secrets.randbelow(1 << 31)))
         workplace.remove()
         workplace.close()
     except S3HaulError as error:

@@ -32,6 +32,9 @@ _OPTIONS: dict[str, Any] = {"max_retries": 0, "retry_exceptions": False}
 CONNECT_SECONDS = 10.0
 CHECK_SECONDS = 300.0  # for the nodes to answer: the check itself waits for S3 and STS, with repetitions
 NO_ANSWER = "S3H-RUN-06"
+_SAME_VERSIONS = (
+    "install the same Python, Ray and s3haul everywhere; its logs are in /tmp/ray/session_latest/logs"
+)
 
 
 def node_address(address: str) -> str:
@@ -225,24 +228,21 @@ def check_nodes(address: str, root: Path, local: Path, mark: str) -> Sequence[No
             ): str(node["NodeManagerHostname"])
             for node in nodes
         }
-        ray.wait(list(asked), num_returns=len(asked), timeout=CHECK_SECONDS)
-        return [_answer(ray, task, node) for task, node in asked.items()]
+        ready, _ = ray.wait(list(asked), num_returns=len(asked), timeout=CHECK_SECONDS)
+        return [_answer(ray, task, node, ready=task in ready) for task, node in asked.items()]
     finally:
         ray.shutdown()
 
 
-def _answer(ray: Any, task: Any, node: str) -> NodeCheck:
-    try:
-        return NodeCheck(**ray.get(task, timeout=0))
-    except ray.exceptions.GetTimeoutError:
-        seen = f"it has not answered for {CHECK_SECONDS:.0f} s"
-    except ray.exceptions.RayError as error:
-        seen = _said(error)
-    hint = (
-        "has it the same versions of Python, Ray and s3haul, and memory? /tmp/ray/session_latest/logs there"
-    )
+def _answer(ray: Any, task: Any, node: str, *, ready: bool) -> NodeCheck:
+    why = f"it has not answered for {CHECK_SECONDS:.0f} s"
+    if ready:
+        try:
+            return NodeCheck(**ray.get(task))
+        except ray.exceptions.RayError as error:
+            why = _said(error)
     found = NodeCheck(node, 0)
-    found.add(SourceError(f"The check did not run on this node: {seen}", hint=hint, id=NO_ANSWER))
+    found.add(SourceError(f"The check did not run on this node: {why}", hint=_SAME_VERSIONS, id=NO_ANSWER))
     return found
 
 
