@@ -229,7 +229,7 @@ def assert_attempts_run_elsewhere_while_there_is_an_elsewhere(cluster, node, roo
             good
         }
         assert [executor.slots(frozenset(avoided)) for avoided in ((), {bad}, {good, bad})] == [2, 1, 2]
-        for number, avoided in ((101, {bad}), (102, {good}), (103, {bad})):
+        for number, avoided in ((101, {bad}), (102, {good}), (103, {"0" * len(bad), bad})):
             executor.start(Attempt(0, number), frozenset(avoided))
             assert ended(executor).node == ({good, bad} - avoided).pop()
 

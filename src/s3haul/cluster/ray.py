@@ -101,7 +101,8 @@ class RayExecutor:
         arguments = (*self._arguments, attempt, self.slots())
         if not self._cpus().keys() - avoided:
             avoided = NO_NODES
-        others = {"ray.io/node-id": f"!in({', '.join(sorted(avoided))})"} if avoided else None
+        # Without spaces: Ray takes them as a part of the id.
+        others = {"ray.io/node-id": f"!in({','.join(sorted(avoided))})"} if avoided else None
         task = self._task.options(label_selector=others).remote(*arguments)
         self._tasks[task] = _Task(attempt, avoided)
 
