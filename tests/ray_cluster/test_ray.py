@@ -93,10 +93,12 @@ def add_node(cluster, **environment):
 
 
 def wait_for(ready, what, seconds=120.0):
+    """What `ready` returns, as soon as that is something."""
     deadline = time.monotonic() + seconds
-    while not ready():
+    while not (found := ready()):
         assert time.monotonic() < deadline, f"waited in vain: {what}"
         time.sleep(0.05)
+    return found
 
 
 def processes_of(session: str) -> set[int]:
@@ -158,7 +160,7 @@ def test_twenty_thousand_objects_are_here_exactly_once_whatever_dies(bucket, ray
     assert_check_names_what_is_wrong_with_the_cluster(cluster, root, on_ray)
     workers = [add_node(cluster), add_node(cluster)]
     (tmp_path / "other").write_text("[profile other]\n")
-    add_node(cluster, AWS_CONFIG_FILE=str(tmp_path / "other"))
+    refusing = add_node(cluster, AWS_CONFIG_FILE=str(tmp_path / "other"))
     checked = run("check", str(root), *on_ray)
     assert checked[0] == 4, checked
     assert sorted(node["exit_code"] for node in json.loads(checked[1])["nodes"]) == [0, 0, 4], checked
@@ -174,8 +176,8 @@ def test_twenty_thousand_objects_are_here_exactly_once_whatever_dies(bucket, ray
     with subprocess.Popen(
         command("run", str(root), *on_ray, "--broker"), stdout=subprocess.PIPE, **driven
     ) as driver:
-        wait_for(lambda: done(root) > before and at_work(root), "a worker at work")
-        os.kill(at_work(root)[0]["pid"], signal.SIGKILL)
+        worker, *_ = wait_for(lambda: done(root) > before and at_work(root), "a worker at work")
+        os.kill(worker["pid"], signal.SIGKILL)
         killed = done(root)
         wait_for(lambda: done(root) > killed, "another shard done")
         cluster.remove_node(workers.pop(), allow_graceful=False)
@@ -187,7 +189,7 @@ def test_twenty_thousand_objects_are_here_exactly_once_whatever_dies(bucket, ray
     report = json.loads(run("report", str(root), "--json")[1])
     assert sum(latest - 1 for latest in report["attempts"].values()) >= 2, "what was tried again is told"
     refused = Counter(event["event"] for event in report["events"] if event["id"] == "S3H-CFG-01")
-    assert refused["avoided"] == 2, "once for each driver"
+    assert refused["avoided"] in {1, 2}, "once for each driver, if the first one lived long enough"
     # Attempts that were on their way to the node when it was found out fail, too.
     assert refused["retry"] <= 2 * (REFUSED_SHARDS + SLOTS), refused
     assert "refuses" in said
@@ -198,7 +200,7 @@ def test_twenty_thousand_objects_are_here_exactly_once_whatever_dies(bucket, ray
     counts = verify(dest)
     assert (counts.verified, counts.damaged) == (OBJECTS, 0)
     assert not (dest / ".s3haul" / "shards").exists()
-    assert_attempts_run_elsewhere_while_there_is_an_elsewhere(cluster, workers.pop(), root, on_ray)
+    assert_attempts_run_elsewhere_while_there_is_an_elsewhere(cluster, workers.pop(), refusing, on_ray, root)
 
 
 def assert_check_names_what_is_wrong_with_the_cluster(cluster, root, on_ray):
@@ -222,12 +224,9 @@ def assert_check_names_what_is_wrong_with_the_cluster(cluster, root, on_ray):
     cluster.remove_node(other)
 
 
-def assert_attempts_run_elsewhere_while_there_is_an_elsewhere(cluster, node, root, on_ray):
+def assert_attempts_run_elsewhere_while_there_is_an_elsewhere(cluster, node, refusing, on_ray, root):
     with closing(RayExecutor(root, root.parent / "local", None, cluster.address, "")) as executor:
-        (good,) = {node.node_id}
-        (bad,) = {each["NodeID"] for each in ray.nodes() if each["Alive"] and "CPU" in each["Resources"]} - {
-            good
-        }
+        good, bad = node.node_id, refusing.node_id
         assert [executor.slots(frozenset(avoided)) for avoided in ((), {bad}, {good, bad})] == [2, 1, 2]
         for number, avoided in ((101, {bad}), (102, {good}), (103, {"0" * len(bad), bad})):
             executor.start(Attempt(0, number), frozenset(avoided))
@@ -248,9 +247,8 @@ def assert_attempts_run_elsewhere_while_there_is_an_elsewhere(cluster, node, roo
 
 
 def ended(executor: RayExecutor) -> Ended:
-    found: list[Ended] = []
-    wait_for(lambda: found.extend(executor.ended(1.0)) or found, "the end of an attempt")
-    return found[0]
+    (one,) = wait_for(lambda: executor.ended(1.0), "the end of an attempt")
+    return one
 
 
 def test_the_cluster_that_the_help_describes_is_one_that_ray_up_takes():
