@@ -232,6 +232,12 @@ def assert_attempts_run_elsewhere_while_there_is_an_elsewhere(cluster, node, ref
             executor.start(Attempt(0, number), frozenset(avoided))
             assert ended(executor).node == ({good, bad} - avoided).pop()
 
+        without_run = RayExecutor(root.parent / "not mounted", root.parent, None, cluster.address, "")
+        without_run.start(Attempt(0, 1), frozenset({bad}))
+        assert ended(without_run)[3:] == (good, "S3H-DST-01"), (
+            "what cannot be reported in RUN is known all the same"
+        )
+
         busy = ray.remote(num_cpus=1, label_selector={"ray.io/node-id": good})(lambda: time.sleep(600))
         held = busy.remote()
         wait_for(lambda: ray.available_resources().get("CPU") == 1, "a node that is busy")

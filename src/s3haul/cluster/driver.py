@@ -130,7 +130,7 @@ class Driver:
             self._directory.set_limits(encode_sharers(count))
 
     def _settle(self, ended: Ended) -> None:
-        attempt, finished, how, node = ended
+        attempt, finished, how, node, error_id = ended
         if self._running.pop(attempt, None) is None:
             return
         if finished or self._directory.is_done(attempt.shard):
@@ -139,8 +139,10 @@ class Driver:
             return
         report = self._directory.last_report(attempt)
         known = report is not None and report.ended
-        error = ErrorSummary(report.error, report.error_id) if report and known else ErrorSummary(how)
-        self._failed(attempt, error, report.node if report else "", node)
+        error = (
+            ErrorSummary(report.error, report.error_id) if report and known else ErrorSummary(how, error_id)
+        )
+        self._failed(attempt, error, report.node if report else node, node)
 
     def _failed(self, attempt: Attempt, error: ErrorSummary, host: str, node: str = "") -> None:
         """An attempt failed on a host; `node` is the name that the executor has for it."""

@@ -18,12 +18,14 @@ from s3haul.cluster.schedule import NO_NODES, Attempt
 
 class Ended(NamedTuple):
     """An attempt has ended. `finished` if it has succeeded, so that the shard has its marker; else `how` says what is
-    known ("killed by signal 9"). `node` is the name that the executor has for its node, if it has several."""
+    known ("killed by signal 9"), with the id of the error if the attempt could not report it in RUN. `node` is the name
+    that the executor has for its node, if it has several."""
 
     attempt: Attempt
     finished: bool
     how: str = ""
     node: str = ""
+    error_id: str = ""
 
 
 class Executor(Protocol):

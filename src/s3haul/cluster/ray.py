@@ -134,10 +134,9 @@ class RayExecutor:
     def _how_it_ended(self, task: Any) -> Ended:
         attempt, _ = self._tasks.pop(task)
         try:
-            finished, node = self._ray.get(task)
+            return Ended(attempt, *self._ray.get(task))
         except self._ray.exceptions.RayError as error:
             return Ended(attempt, finished=False, how=_said(error))
-        return Ended(attempt, finished, node=node)
 
 
 def _said(error: Any) -> str:
@@ -152,16 +151,20 @@ def _working_nodes(ray: Any) -> list[dict[str, Any]]:
     return [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
 
 
-def _attempt_here(root: str, local: str, broker: str, attempt: Attempt, workers: int) -> tuple[bool, str]:
-    """The task: whether the shard is finished, and the node on which it ran."""
+def _attempt_here(root: str, local: str, broker: str, attempt: Attempt, workers: int) -> tuple[Any, ...]:
+    """The task. Returns the other fields of its `Ended`."""
     import ray  # noqa: PLC0415 - an extra
 
-    node: str = ray.get_runtime_context().get_node_id()
-    return run_attempt(root, local, broker, attempt, workers), node
+    node = ray.get_runtime_context().get_node_id()
+    try:
+        return run_attempt(root, local, broker, attempt, workers), "", node
+    except S3HaulError as error:
+        return False, error.message, node, error.id
 
 
 def run_attempt(root: str, local: str, broker: str, attempt: Attempt, workers: int) -> bool:
-    """One attempt, in a Ray worker. Returns whether the shard is finished; an error is in the last report."""
+    """One attempt, in a Ray worker. Returns whether the shard is finished; an error is in the last report. Raises
+    `S3HaulError` if RUN cannot be used here, not even for that report."""
     directory = RunDirectory(Path(root))
     try:
         _node_of_this_process().attempt(directory, Path(local), attempt, workers, broker)
