@@ -1,4 +1,4 @@
-# Every target makes what it needs from python3 and pip alone.
+# Every target needs only python3 and pip.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -6,23 +6,24 @@ STAMP  := $(VENV)/.installed
 
 .PHONY: demo test test-ray test-browser simulate torture torture-disk fuzz check format bench readme plots man dist test-wheel constraints clean
 
-demo: $(STAMP)            ## the whole job against an embedded S3 + STS + KMS, no AWS account
+demo: $(STAMP)            ## a complete run with an embedded S3 + STS + KMS, no AWS account
 	$(BIN)/s3haul demo
 
-test: $(STAMP)            ## every test, the foreign servers included, on up to four cores
+test: $(STAMP)            ## all tests, other S3 servers included, on up to four cores
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-browser: $(STAMP)    ## the report in Chromium (apt-get install chromium); S3HAUL_SCREENSHOTS=DIR keeps pictures of it
 	$(BIN)/python -m pip install --quiet --group browser
 	$(BIN)/python -m pytest tests/browser
 
-simulate: $(STAMP)        ## simulated runs: SEED=7 plays one seed again, COUNT=1000 so many from it on
+simulate: $(STAMP)        ## simulated runs: SEED=7 repeats one seed, COUNT=1000 runs so many from it on
 	PYTHONPATH=tests $(BIN)/python -m simulator $(or $(SEED),0) --count $(or $(COUNT),1)
+
 test-ray: $(STAMP)        ## runs of many processes on a Ray cluster, on loopback
 	$(BIN)/python -m pip install --quiet --editable '.[demo,ray]'
 	S3HAUL_TEST_RAY=1 $(BIN)/python -m pytest tests/ray_cluster
 
-torture: $(STAMP)         ## more than three hours: hostile answers, simulated runs, kills, outages, storms, short sessions, a soak
+torture: $(STAMP)         ## more than three hours: hostile responses, simulated runs, kills, outages, 503s, short sessions, a long run
 	S3HAUL_HOSTILE_ANSWERS=$${S3HAUL_HOSTILE_ANSWERS:-10000} $(BIN)/python -m pytest tests/faults/test_hostile_answers.py
 	S3HAUL_SEEDS=$${S3HAUL_SEEDS:-20000} $(BIN)/python -m pytest tests/simulator
 	S3HAUL_KILL_ROUNDS=$${S3HAUL_KILL_ROUNDS:-200} $(BIN)/python -m pytest tests/e2e/test_kill.py
@@ -32,11 +33,11 @@ torture: $(STAMP)         ## more than three hours: hostile answers, simulated r
 torture-disk: $(STAMP)    ## a kill at every system call (needs strace), and power losses on ext4 (needs root)
 	$(BIN)/python -m pytest -s tests/torture/torture_syscalls.py tests/torture/torture_power.py
 
-fuzz: $(STAMP)            ## 10,000 random configurations, 10,000 sets of random answers, 1,000 whole runs with both
+fuzz: $(STAMP)            ## 10,000 random configurations, 10,000 sets of random responses, 1,000 whole runs with both
 	S3HAUL_FUZZ=$${S3HAUL_FUZZ:-10000} $(BIN)/python -m pytest --timeout 7200 tests/properties/test_random_settings.py \
 	  tests/properties/test_random_answers.py tests/properties/test_random_runs.py
 
-check: $(STAMP)           ## lint, types, import contract
+check: $(STAMP)           ## lint, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -49,12 +50,12 @@ format: $(STAMP)
 bench: $(STAMP)           ## the baseline figures in benchmarks/
 	$(BIN)/python benchmarks/baseline.py
 
-dist: $(STAMP)            ## wheel and sdist of the commit, built twice: they must be the same bytes
+dist: $(STAMP)            ## wheel and sdist of the commit, built twice: the bytes must be the same
 	$(BIN)/python -m pip install --quiet --group release
 	$(BIN)/python tools/distribution.py
 
-# The tests that what is installed must pass, each in an environment of its own: the wheel with the newest
-# dependencies, with the oldest that pyproject.toml allows, and with those that it was tested with.
+# The tests of the installed wheel, in three environments: with the newest dependencies, with the oldest that
+# pyproject.toml allows, and with the tested ones.
 SMOKE := tests/unit/test_imports.py tests/unit/test_checksums.py tests/unit/test_metrics.py tests/contract \
   tests/docs/test_help.py tests/docs/test_man_page.py tests/bench tests/e2e/test_recipe.py tests/e2e/test_metrics.py
 
@@ -70,7 +71,7 @@ test-wheel-%: dist        ## the wheel, installed: newest, oldest, tested
 	.venvs/$*/bin/python -m pytest -q $(SMOKE)
 	.venvs/$*/bin/s3haul demo > /dev/null
 
-constraints: $(STAMP)     ## what is tested here, as a constraints file for those who install
+constraints: $(STAMP)     ## the tested versions, as a constraints file for users
 	$(BIN)/python tools/constraints.py
 
 readme: $(STAMP) plots man ## what is generated: transcript, tables, pictures, man page
@@ -79,7 +80,7 @@ readme: $(STAMP) plots man ## what is generated: transcript, tables, pictures, m
 man: $(STAMP)             ## the man page, from the command line
 	$(BIN)/python tools/man_page.py
 
-plots: $(STAMP)           ## tables and pictures of the recorded figures, made anew
+plots: $(STAMP)           ## tables and pictures of the recorded figures
 	$(BIN)/python benchmarks/baseline.py --tables
 
 $(STAMP): pyproject.toml

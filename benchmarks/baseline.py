@@ -20,15 +20,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import canned
 import tables
 from contender import Contender, Task, base_environment, installed, version
-from corpus import differences
 from measure import Finished, machine_cpu_seconds, measure, warm
 from plot import HERO, plot
 from rivals import CONTENDERS, OURS, of_revision, with_flags
-from scenarios import SCENARIOS, Scenario, part, quick
-from server import Server, memory_directory
+from scenarios import SCENARIOS, Scenario, differences, part, quick
+from server import CIPHER, Server, memory_directory
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -134,7 +132,7 @@ def machine() -> dict[str, Any]:
 
 
 def git(*words: str) -> str:
-    """What git says about this checkout, in one word."""
+    """The name of this revision, by git."""
     return subprocess.run(
         ["git", "-C", str(HERE), *words], capture_output=True, text=True, check=True
     ).stdout.strip()
@@ -180,7 +178,7 @@ def contest(arguments: argparse.Namespace) -> dict[str, Any]:
     for scenario in scenarios:
         buckets = list(dict.fromkeys((scenario, part(scenario))))
         with Server(*buckets, workers=workers) as server:
-            results["server"] = {"version": server.version, "workers": workers, "cipher": canned.CIPHER}
+            results["server"] = {"version": server.version, "workers": workers, "cipher": CIPHER}
             for heat in heats(arguments.rounds, scenario, arguments.schemes, contenders):
                 record = run(heat, server, programs[heat.contender.name], arguments.copies)
                 results["runs"].append(record)
@@ -189,7 +187,7 @@ def contest(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def publish() -> None:
-    """The tables and plots of all recorded results, made anew."""
+    """Writes the tables and plots of all recorded results."""
     recorded = recorded_results()
     for scheme, results in recorded.items():
         (RESULTS / f"{scheme}.md").write_text(tables.details(results, scheme))
@@ -230,7 +228,7 @@ def _arguments(line: Sequence[str]) -> argparse.Namespace:
         "--copies", type=Path, default=memory_directory(), help="where copies go, if not into memory"
     )
     parser.add_argument("--output", type=Path, default=None, help="a JSON file instead of the recorded ones")
-    parser.add_argument("--tables", action="store_true", help="run nothing: make the tables and plots anew")
+    parser.add_argument("--tables", action="store_true", help="run nothing: only write the tables and plots")
     arguments = parser.parse_args(line)
     arguments.rounds = arguments.rounds or (1 if arguments.quick else 3)
     some = not (set(names) <= set(arguments.only) and set(usual) <= set(arguments.scenarios))

@@ -32,9 +32,9 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contender:
-    """`packages` empty: it is here already. `checks`, `settings` and `source` are told in the results.
+    """`packages` empty: it is here already. `checks`, `settings` and `source` are shown in the results.
 
-    `source`: who says that the settings are good ones. `ours`: a build of s3haul, whose summary is checked.
+    `source`: who recommends the settings. `ours`: a build of s3haul, whose summary is checked.
     `slow`: Python work on every object makes it need a minute where others need seconds, so it runs the first
     round only, and of scenarios that count objects a part (`scenarios.part`). `only`: the scenarios it is for.
     """
@@ -87,7 +87,7 @@ def installed(contender: Contender) -> Path:
 
 
 def version(contender: Contender, programs: Path) -> str:
-    """The first two words of what the contender says of itself; the call also warms its files."""
+    """The first two words of its version output; the call also loads its files into the cache."""
     path = f"{programs}:{os.environ.get('PATH', '')}"
     said = subprocess.run(
         contender.version, capture_output=True, text=True, check=True, timeout=60, env={"PATH": path}

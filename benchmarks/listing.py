@@ -20,11 +20,9 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-import listing_tables
 from baseline import git, machine
 from contender import installed, version
-from key_server import ETAG
-from keyspaces import KEYSPACES, keys_of
+from key_server import ETAG, KEYSPACES, keys_of
 from measure import Finished, machine_cpu_seconds, measure
 from rivals import CLIENTS, CONTENDERS, OURS
 from s3haul.journal import Journal, SourceIdentity
@@ -32,6 +30,9 @@ from s3haul.journal.database import journal_path
 from s3haul.models import Checksum, ObjectRef, Outcome, State, Verdict
 from server import memory_directory
 
+BEGIN = "<!-- listing: begin (generated from results/listing.json by listing.py) -->"
+END = "<!-- listing: end -->"
+PAGE = 1000
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "listing.json"
 README = HERE / "README.md"
@@ -77,7 +78,7 @@ def server(delay: float) -> Iterator[str]:
 
 
 def counts(endpoint: str) -> dict[str, int]:
-    """What the server was asked for since the last call."""
+    """The requests and keys that the server counted since the last call."""
     with urlopen(f"{endpoint}/?counts") as answer:
         return {"requests": 0, "keys": 0, "empty": 0, **json.load(answer)}
 
@@ -234,7 +235,82 @@ def records(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
             yield from again(endpoint, arguments.again)
 
 
-def main(line: Sequence[str]) -> int:
+def dump(results: dict[str, Any]) -> str:
+    """One line a run, so that a diff can be read."""
+    runs = ",\n".join(f"    {json.dumps(_rounded(run))}" for run in results["runs"])
+    rest = json.dumps({**results, "runs": []}, indent=2)
+    return rest.replace('"runs": []', f'"runs": [\n{runs}\n  ]') + "\n"
+
+
+def run_line(run: dict[str, Any]) -> str:
+    """One run, while it happens."""
+    what = f"{run['scenario']:<10}{run['keyspace']:<11}{run['keys']:>11,}  {run['client']:<22}"
+    return f"{what}{run['wall']:8.1f} s {_cpu(run):6.1f} us a key, load {run['load']:.1f}{'' if run['exact'] else ' ! not exact'}"
+
+
+def into(readme: str, results: dict[str, Any]) -> str:
+    """The text with everything between the markers made again. Raises `ValueError` without markers."""
+    before, begin, rest = readme.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError("the markers of the tables are missing")
+    return f"{before}{BEGIN}\n\n" + "\n".join(_tables(results)) + f"\n{END}{after}"
+
+
+def _tables(results: dict[str, Any]) -> Iterator[str]:
+    machine, runs = results["machine"], results["runs"]
+    loads = [run["load"] for run in runs]
+    yield (
+        f"Revision {results['revision']}, recorded {results['recorded']} on {machine['processor']}, "
+        f"{machine['cores']} cores, Python {machine['python']}; a page after {results['delay_ms']} ms; load"
+        f" average {min(loads):.1f} to {max(loads):.1f}. s3haul with several requests at a time: the middle one of three rounds."
+    )
+    yield ""
+    yield "| keyspace | keys | client | s | times as fast | requests (least) | keys read twice | µs CPU/key | peak MB |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    serial = {
+        (run["keyspace"], run["keys"]): run["wall"] for run in runs if run["client"].endswith("one at a time")
+    }
+    for run in runs:
+        if run["scenario"] == "keyspaces" and run["exact"]:
+            yield _row(run, serial.get((run["keyspace"], run["keys"])))
+    yield ""
+    yield "| keys, sequential, no delay | s | µs CPU/key | peak MB |"
+    yield "|---|---|---|---|"
+    for run in runs:
+        if run["scenario"] == "memory":
+            yield f"| {run['keys']:,} | {run['wall']:.1f} | {_cpu(run):.1f} | {run['peak_memory'] / 1e6:.0f} |"
+    yield ""
+    yield "| a run that finds everything done, no delay | objects | s | µs CPU/object | peak MB | journal, bytes/object |"
+    yield "|---|---|---|---|---|---|"
+    for run in runs:
+        if run["scenario"] == "again":
+            yield (
+                f"| {run['keyspace']} | {run['keys']:,} | {run['wall']:.1f} | {_cpu(run):.1f} "
+                f"| {run['peak_memory'] / 1e6:.0f} | {run['journal_bytes']:.0f} |"
+            )
+    yield ""
+
+
+def _row(run: dict[str, Any], serial: float | None) -> str:
+    least, read = -(-run["keys"] // PAGE), run["read"]
+    times = f"{serial / run['wall']:.1f}" if serial else ""
+    twice = f"{read['keys'] / run['keys'] - 1:.1%}"
+    return (
+        f"| {run['keyspace']} | {run['keys']:,} | {run['client']} | {run['wall']:.1f} | {times} "
+        f"| {read['requests']:,} ({least:,}) | {twice} | {_cpu(run):.1f} | {run['peak_memory'] / 1e6:.0f} |"
+    )
+
+
+def _cpu(run: dict[str, Any]) -> float:
+    return float((run["user"] + run["system"]) / run["keys"] * 1e6)
+
+
+def _rounded(run: dict[str, Any]) -> dict[str, Any]:
+    return {name: round(value, 3) if isinstance(value, float) else value for name, value in run.items()}
+
+
+def main(argv: Sequence[str]) -> int:
     """Exit code 1 if a listing was not exact."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=COUNT)
@@ -244,8 +320,8 @@ def main(line: Sequence[str]) -> int:
     parser.add_argument("--sizes", nargs="*", type=int, default=SIZES, help="of the memory curve")
     parser.add_argument("--again", type=int, default=COUNT, help="objects that are done; 0: leave it out")
     parser.add_argument("--output", type=Path, default=RESULTS)
-    parser.add_argument("--tables", action="store_true", help="run nothing: make the tables anew")
-    arguments = parser.parse_args(line)
+    parser.add_argument("--tables", action="store_true", help="run nothing: only write the tables")
+    arguments = parser.parse_args(argv)
     if not arguments.tables:
         results: dict[str, Any] = {
             "recorded": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -257,11 +333,11 @@ def main(line: Sequence[str]) -> int:
         began = time.monotonic()
         for record in records(arguments):
             results["runs"].append(record)
-            print(listing_tables.line(record), flush=True)
-            arguments.output.write_text(listing_tables.dump(results))
+            print(run_line(record), flush=True)
+            arguments.output.write_text(dump(results))
         print(f"{time.monotonic() - began:.0f} s in all.")
     if arguments.output == RESULTS:
-        README.write_text(listing_tables.into(README.read_text(), json.loads(RESULTS.read_text())))
+        README.write_text(into(README.read_text(), json.loads(RESULTS.read_text())))
     return 0 if all(run["exact"] for run in json.loads(arguments.output.read_text())["runs"]) else 1
 
 

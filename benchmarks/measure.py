@@ -1,4 +1,4 @@
-"""One command in a process of its own: seconds, CPU and peak memory of its whole tree, what it said.
+"""One command in a process of its own: seconds, CPU and peak memory of its whole tree, and its output.
 
 Bounded: a command that takes too long is ended with everything that it started.
 """
@@ -76,7 +76,7 @@ def measure(
 
 
 def warm(directory: Path, size: int) -> None:
-    """Lets the kernel have `size` bytes of memory that was used a moment ago: for the copy that follows.
+    """Gives the kernel `size` bytes of memory that was just in use: for the copy that follows.
 
     A virtual machine whose host takes free memory back pays for the first touch of each page, three times what
     a warm page costs (3.2 s instead of 0.7 s for 2 GiB here), and the client that comes first would pay it.

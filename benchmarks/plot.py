@@ -1,6 +1,6 @@
 """One picture of the results as SVG text: speed and CPU, a panel for each scenario, a bar for each client.
 
-It says by itself what it shows: who checks the content (a bar that is filled), the spread (a line over the bar), date,
+It explains itself: who checks the content (a bar that is filled), the spread (a line over the bar), date,
 revision and machine.
 
 Pure: results in, text out. Own text and not a plotting library's, since it is bars only, has to be the same
@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any, NamedTuple
 from xml.sax.saxutils import escape
 
-from figures import Measure, Results, Run, described, good_runs, short
+from tables import Measure, Results, Run, described, good_runs, short
 
 WIDTH, NAMES, BARS, GAP = 860, 150, 260, 90
 ROW, BAR, HEAD, TITLE = 18, 12, 44, 76

@@ -1,7 +1,7 @@
 """The contenders as data: s3haul and its rivals, each at the best settings its own makers write down.
 
-A contender is a command line, an environment, what it says it checks. Adding one is adding a record. Where
-their advice leaves a choice (how many at once), the value that was fastest here is taken, and said.
+A contender is a command line, an environment, and what it checks. If the advice leaves a value open (the number of
+parallel requests), the fastest one here is used, and shown.
 """
 
 from collections.abc import Callable

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from figures import Measure, Results, Run, baseline_of, cpu, described, good_runs, short, span, spread
-
 BEGIN = "<!-- tables: begin (generated from results/*.json by tables.py) -->"
 END = "<!-- tables: end -->"
 BRIEF_BEGIN = "<!-- speed: begin (generated from benchmarks/results/https.json by benchmarks/tables.py) -->"
@@ -18,6 +16,78 @@ BRIEF_END = "<!-- speed: end -->"
 BRIEF = ("small", "latency", "mid", "large")
 OVER = {"https": "over TLS", "http": "over plain http"}
 HEADS = {"https": "Over TLS", "http": "Over plain http"}
+Run = Mapping[str, Any]
+Results = Mapping[str, Any]
+
+
+class Measure:
+    """The units of one scenario: objects and microseconds, or bytes and seconds."""
+
+    def __init__(self, scenario: Mapping[str, Any]) -> None:
+        self._objects = scenario["by"] == "objects"
+        self.rate_unit, self.cost_unit = ("objects/s", "µs/object") if self._objects else ("MB/s", "s/GB")
+
+    def rate(self, run: Run) -> float:
+        amount = run["objects"] if self._objects else run["bytes"] / 1e6
+        return float(amount / run["wall"])
+
+    def cpu(self, run: Run) -> float:
+        return self.per_amount(run, cpu(run))
+
+    def server_cpu(self, run: Run) -> float:
+        return self.per_amount(run, run["server_cpu"])
+
+    def per_amount(self, run: Run, seconds: float) -> float:
+        return float(seconds * 1e6 / run["objects"] if self._objects else seconds * 1e9 / run["bytes"])
+
+
+def cpu(run: Run) -> float:
+    """The client's, in seconds."""
+    return float(run["user"] + run["system"])
+
+
+def good_runs(results: Results, scenario: str, contender: str) -> list[Run]:
+    """Those that ended well and left the right tree; only they count."""
+    return [
+        run
+        for run in results["runs"]
+        if (run["scenario"], run["contender"]) == (scenario, contender) and not run["problems"]
+    ]
+
+
+def baseline_of(results: Results) -> str:
+    """The contender that all are compared with: the first build of s3haul, else the first of all."""
+    names = [each["name"] for each in results["contenders"] if each["ours"]]
+    return str((names or [each["name"] for each in results["contenders"]])[0])
+
+
+def described(scenario: Mapping[str, Any]) -> str:
+    """What is copied, and how the server paces it."""
+    words = " + ".join(f"{number:,} x {size_of(size)}" for number, size in scenario["groups"])
+    if scenario.get("first_byte"):
+        words += f", first byte after {scenario['first_byte'] * 1e3:.0f} ms"
+    if scenario.get("cap"):
+        words += f", {scenario['cap'] / 1e6:.0f} MB/s a connection"
+    return words
+
+
+def spread(values: Sequence[float]) -> str:
+    """Median and, where there are several, the smallest and the largest."""
+    return f"{short(median(values))} ({span(values)})" if len(values) > 1 else short(values[0])
+
+
+def span(values: Sequence[float]) -> str:
+    return f"{short(min(values))} to {short(max(values))}"
+
+
+def short(value: float) -> str:
+    """Three significant digits at least, no exponent."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def size_of(size: int) -> str:
+    power = (size.bit_length() - 1) // 10
+    return f"{size / (1 << 10 * power):g} {('bytes', 'KiB', 'MiB', 'GiB')[power]}"
 
 
 def dump(results: Results) -> str:
@@ -37,7 +107,7 @@ def line(run: Run) -> str:
 
 
 def into(readme: str, recorded: Mapping[str, Results]) -> str:
-    """The text with everything between the two markers made anew. Raises `ValueError` without markers."""
+    """The text with everything between the two markers made again. Raises `ValueError` without markers."""
     return _between(readme, BEGIN, END, lambda: "\n".join(_overviews(recorded)) + "\n")
 
 
@@ -141,8 +211,8 @@ def _overview_cell(runs: Sequence[Run], unit: Measure, best: float) -> str:
     if not runs:
         return ""
     rate, cost = median(map(unit.rate, runs)), median(map(unit.cpu, runs))
-    told = f"**{short(rate)}**" if rate == best else short(rate)
-    return f"{told} ({short(cost)})"
+    shown = f"**{short(rate)}**" if rate == best else short(rate)
+    return f"{shown} ({short(cost)})"
 
 
 def _taken_on(results: Results) -> str:
@@ -161,7 +231,7 @@ def _details(results: Results, scheme: str) -> Iterator[str]:
     yield _taken_on(results)
     yield (
         f"Ratios are those to {baseline_of(results)}, round by round: above 1, it is the better one. *Server busy* is"
-        " the share of the server's cores that it used, *machine busy* that of all cores, by whomever."
+        " the share of the server's cores that it used, *machine busy* that of all cores, used by any program."
     )
     for scenario in results["scenarios"]:
         yield from _table(scenario, results)
@@ -214,7 +284,7 @@ def _problems(runs: Sequence[Run]) -> Iterator[str]:
     bad = [run for run in runs if run["problems"]]
     if bad:
         yield ""
-        yield "Runs that ended badly or left a wrong tree, and are in no table:"
+        yield "Runs that failed or left wrong files, and are not in the tables:"
         yield ""
     for run in bad:
         where = f"{run['contender']}, {run['scenario']}, {run['scheme']}, round {run['round'] + 1}"

@@ -13,7 +13,7 @@ from s3haul.cli.commands import COMMANDS, load
 from s3haul.cli.help_topics import TOPICS, topic_text
 
 PAGE = Path(__file__).parents[1] / "man" / "s3haul.1"
-NAMES = "haul an SSE-KMS bucket out of another account onto local disk, verified and resumable"
+SUMMARY = "copy an SSE-KMS bucket of another account to local disk, verified and resumable"
 
 
 def page() -> str:
@@ -23,11 +23,11 @@ def page() -> str:
 
 def _lines() -> Iterator[str]:
     yield f'.TH S3HAUL 1 "" "s3haul {__version__}" "User Commands"'
-    yield from _section("NAME", f"s3haul \\- {NAMES}")
+    yield from _section("NAME", f"s3haul \\- {SUMMARY}")
     yield from _section("SYNOPSIS", ".B s3haul\n\\fICOMMAND\\fR [\\fIOPTIONS\\fR] ...")
     yield ".SH COMMANDS"
-    for name, listed in COMMANDS.items():
-        yield from (".TP", f".B s3haul {name}", escaped(listed.summary))
+    for name, summary in COMMANDS.items():
+        yield from (".TP", f".B s3haul {name}", escaped(summary))
     for name in COMMANDS:
         yield from _command(name, load(name))
     yield from _section("EXIT STATUS", _verbatim(topic_text("exit-codes").partition("\n\n")[2]))

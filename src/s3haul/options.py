@@ -36,7 +36,7 @@ class AccessOptions:
     ca_bundle: str | None = None
     allow_plain_http: bool = False  # http:// to other hosts than loopback
     transport: str = "auto"  # auto, curl or sdk
-    credential_patience: float = 900.0  # seconds that requests wait for a valid session
+    credential_timeout: float = 900.0  # seconds that requests wait for a valid session
     no_sign_request: bool = False  # without credentials: a public bucket
     owner_profile: str | None = None  # of the data owner's account, to explain why a role was refused
 

@@ -30,7 +30,7 @@ def no_memory(monkeypatch):
     monkeypatch.setattr(sinks, "SPARE", 1 << 60)
 
 
-async def test_a_sink_without_room_is_left_out_and_that_is_told(server, tmp_path, no_memory):
+async def test_a_sink_without_space_is_left_out_with_a_message(server, tmp_path, no_memory):
     plans, runs = [], []
     options = BenchOptions(concurrency=(4,), repetitions=1)
     report = await bench(SOURCE, tmp_path, options, access=ACCESS, on_plan=plans.append, on_run=runs.append)
@@ -45,13 +45,13 @@ async def test_a_sample_that_fits_nowhere_is_an_error(server, tmp_path, no_memor
         await bench(SOURCE, tmp_path, BenchOptions(sinks=(SinkKind.MEMORY,)), access=ACCESS)
 
 
-async def test_a_directory_that_is_none_is_told_before_anything_is_asked(server, tmp_path):
+async def test_a_directory_that_is_not_one_is_refused_before_any_request(server, tmp_path):
     with pytest.raises(DestinationError, match="not a directory"):
         await bench(SOURCE, tmp_path / "none", access=ACCESS)
     assert not server.calls
 
 
-async def test_time_that_is_over_leaves_one_measured_run_at_least(server, tmp_path):
+async def test_after_the_time_limit_there_is_at_least_one_measured_run(server, tmp_path):
     options = BenchOptions(sinks=(SinkKind.NULL, SinkKind.DISK), concurrency=(2, 4), max_seconds=0.0)
     report = await bench(SOURCE, tmp_path, options, access=ACCESS)
     assert (report.made, len(report.rows)) == (2, 1)

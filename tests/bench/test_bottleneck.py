@@ -36,14 +36,14 @@ SOUND = [row("null", 1000), row("memory", 980), row("disk", 950)]
         (Limit.NETWORK, {"rows": [row("null", 1000, cores=1.0)], "mean_size": 1e8}),
     ],
 )
-def test_the_limit_is_what_the_figures_say(limit, arguments):
+def test_the_bottleneck_follows_from_the_figures(limit, arguments):
     found = checked(**arguments)
     assert found.limit is limit
     assert any(letter.isdigit() for letter in found.why)
     assert found.advice
 
 
-def test_throttling_is_named_before_all_that_it_causes():
+def test_throttling_is_named_before_its_consequences():
     rows = [row("null", 1000, throttled_s3=50), row("disk", 100)]
     assert checked(rows, listing=Listing(pages=1, keys=1, seconds=1.0)).limit is Limit.S3_THROTTLING
 

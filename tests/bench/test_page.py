@@ -41,7 +41,7 @@ def pages() -> list[str]:
 
 
 @pytest.mark.parametrize("text", pages(), ids=["report", "comparison"])
-def test_nothing_on_the_page_acts_or_leads_elsewhere(text):
+def test_the_page_has_no_script_of_others_and_no_link_to_elsewhere(text):
     page = Page(text)
     assert not {"script", "img", "link", "a", "iframe", "form", "object"} & set(page.tags)
     assert not [name for name, _ in page.attributes if name.startswith("on") or name in {"src", "href"}]

@@ -53,7 +53,7 @@ def test_what_is_archived_or_larger_than_a_run_is_left_out_and_counted():
     assert (sample.too_large, sample.archived, sample.full) == (1, 1, False)
 
 
-def test_a_bucket_full_of_what_is_no_use_is_not_listed_to_its_end():
+def test_a_bucket_of_unusable_objects_is_not_listed_to_its_end():
     sample, options = Sample(), replace(DISK_ONLY, max_objects=2)
     sample.add(refs(*[5000] * 20), options)
     assert sample.full
@@ -80,7 +80,7 @@ def test_a_part_size_makes_ranges_of_just_that_size(size):
     assert found.start(end) - found.start(first) == size
 
 
-def test_a_setting_changes_nothing_else_of_a_haul():
+def test_a_setting_changes_nothing_else_of_a_run():
     transfer = TransferOptions(require_checksum=True)
     applied = Setting(SinkKind.NULL, 7).applied(transfer)
     assert applied == replace(transfer, concurrency=7)

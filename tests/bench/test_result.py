@@ -55,7 +55,7 @@ def test_a_row_holds_the_medians_and_extremes_of_its_runs_and_the_quantiles_of_a
     assert found.requests == 101
 
 
-def test_requests_that_were_refused_count_and_do_not_make_the_others_look_quick():
+def test_refused_requests_are_counted_but_not_in_the_times():
     timings = [RequestTiming(None, 0.5, 0.6), RequestTiming(None, 0.001, 0.001, 503)]
     found = Row.of(
         Setting(SinkKind.NULL, 8), [Run(seconds=1.0, cpu_seconds=0.1, objects=1, bytes=1, timings=timings)]
@@ -94,7 +94,7 @@ def test_a_change_counts_only_beyond_the_spread(after, verdict, ratio):
     assert change.before == spread(100)
 
 
-def test_a_comparison_tells_what_else_differs():
+def test_a_comparison_shows_what_else_differs():
     assert list(differences(report(), report())) == []
     assert list(differences(report(), report(source="s3://c/"))) == ["source: s3://b/, then s3://c/"]
 
@@ -174,6 +174,6 @@ def test_results_that_measured_different_settings_are_refused(results, tmp_path,
         (["s3://bucket", "--compare", "a", "b"], "no source"),
     ],
 )
-def test_a_command_line_that_cannot_be_meant_is_refused(capsys, arguments, said):
+def test_a_contradictory_command_line_is_refused(capsys, arguments, said):
     assert s3haul(["bench", *arguments]) == 2
     assert said in capsys.readouterr().err

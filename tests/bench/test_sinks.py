@@ -59,7 +59,7 @@ def test_memory_has_room_for_what_fits_into_it():
     assert has_room(SinkKind.DISK, 1 << 60)  # a haul says so itself
 
 
-def test_a_directory_that_cannot_be_made_is_told_with_what_to_do(tmp_path):
+def test_a_directory_that_cannot_be_created_is_an_error_with_a_hint(tmp_path):
     sink = opened_sink(SinkKind.DISK, tmp_path / "none")
     with pytest.raises(DestinationError, match="Cannot make a directory") as told, sink:
         pass

@@ -66,7 +66,7 @@ def visible_rows(view):
     return view.locator("#rows tbody tr:visible").count()
 
 
-def test_words_and_causes_choose_among_the_objects(view):
+def test_search_and_causes_filter_the_objects(view):
     total = visible_rows(view)
     assert total == 30 + len(HOSTILE) + 3
     view.fill("#search", "SECRET 01")

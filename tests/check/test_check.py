@@ -47,7 +47,7 @@ def test_the_steps_end_where_the_chain_breaks(world):
     assert {call.operation for call in world.server.calls} == {"GetCallerIdentity", "AssumeRole"}
 
 
-def test_the_report_for_people_says_what_is_wrong_in_aws_words_who_fixes_it_and_how(world):
+def test_the_report_for_people_shows_the_message_of_aws_who_fixes_it_and_how(world):
     second_key(world)
     ran = world.run("check", world.url, *world.flags)
     assert ran.code == 4
@@ -72,7 +72,7 @@ def test_a_key_that_would_drive_the_terminal_is_shown_harmless(world):
     assert "data/\\u001b[2J\\n.bin" in ran.out
 
 
-def test_quiet_says_nothing_of_what_is_fine(world):
+def test_quiet_prints_nothing_if_all_is_well(world):
     assert world.run("check", world.url, *world.flags, "--quiet").out == ""
     no_decrypt_right(world)
     ran = world.run("check", world.url, *world.flags, "--quiet")
@@ -103,7 +103,7 @@ def test_without_a_role_the_caller_reads_and_a_server_without_sts_is_fine(world)
     assert (steps(report)["caller"], steps(report)["role"]) == (None, None)
 
 
-def test_nobody_at_the_endpoint_is_said_as_by_cp(world):
+def test_a_refused_connection_to_the_endpoint_is_reported_as_by_cp(world):
     with DemoServer(new_cloud()) as gone:
         nowhere = gone.endpoint_url
     world.flags += ["--endpoint-url", nowhere]
@@ -116,13 +116,16 @@ def test_nobody_at_the_endpoint_is_said_as_by_cp(world):
 def test_the_filters_of_the_run_decide_which_objects_count(world):
     world.cloud.put(seed.BUCKET, "data/foreign", b"x", owner="333333333333")
     assert world.check()[0] == 4
-    code, report = world.check("--exclude", "*/foreign")
-    assert (code, report["findings"]) == (0, [])
+    patterns = world.home / "unwanted.txt"
+    patterns.write_text("*/foreign\n")
+    for flags in (("--exclude", "*/foreign"), ("--exclude-from", str(patterns))):
+        code, report = world.check(*flags)
+        assert (code, report["findings"]) == (0, [])
     code, report = world.check("--exclude", "*")
     assert (code, steps(report)["read"]) == (0, None)
 
 
-def test_a_page_of_the_listing_that_is_refused_later_is_told(world):
+def test_a_listing_page_that_is_refused_later_is_reported(world):
     for number in range(1200):
         world.cloud.put(seed.BUCKET, f"many/{number:05}", b"x")
     denied = {"status": 403, "code": "AccessDenied", "message": "Access Denied"}
@@ -148,7 +151,7 @@ def test_a_large_bucket_is_sampled_in_every_corner_with_few_requests(world):
 # The destination.
 
 
-def test_the_destination_is_tried_out_and_nothing_is_left_there(world):
+def test_the_destination_is_tested_and_nothing_is_left_there(world):
     dest = world.home / "new" / "data"
     code, _ = world.check(str(dest))
     assert code == 0
@@ -164,7 +167,7 @@ def test_a_destination_that_is_too_small_is_exit_code_5_with_both_figures(world,
     assert "92 B in 8 files are still to come, 64 B and 1,000 inodes are free" in finding["title"]
 
 
-def test_what_stands_there_already_needs_no_room(world, monkeypatch):
+def test_existing_files_need_no_further_space(world, monkeypatch):
     assert world.copy().code == 0
     world.cloud.put(seed.BUCKET, "data/new.bin", b"new")
     monkeypatch.setattr("s3haul.disk.probe.Tree.free_space", lambda _tree: FreeSpace(64, 1))
@@ -223,7 +226,7 @@ def test_a_healthy_run_makes_no_request_before_the_first_get_beyond_its_own(worl
     assert len(operations) == 11
 
 
-def test_a_run_that_loses_its_rights_says_which_one_from_a_fresh_role(world):
+def test_a_run_that_loses_a_permission_names_it_with_a_new_session(world):
     for number in range(400):
         world.cloud.put(seed.BUCKET, f"more/{number:04}", b"x")
     role, seen = world.role, []
@@ -268,7 +271,7 @@ def test_a_refusal_of_a_role_with_mfa_asks_for_no_second_code(world, monkeypatch
     assert "S3H-KMS-01" in ran.shown
 
 
-def test_flags_that_cannot_be_meant_are_exit_code_2_as_for_cp(world):
+def test_contradictory_flags_are_exit_code_2_as_for_cp(world):
     for command in ("check", "cp"):
         ran = world.run(command, world.url, str(world.home / "data"), "--role-arn", "arn:aws:iam::1:role/x")
         assert (ran.code, ran.shown) == (2, {"S3H-STS-07"})

@@ -60,7 +60,7 @@ def without(document: Document, sid: str) -> None:
 
 
 @pytest.mark.parametrize(("part", "sid"), STATEMENTS)
-def test_without_one_statement_check_names_it_and_says_how_it_must_be(world, part, sid):
+def test_without_one_statement_check_names_and_prints_it(world, part, sid):
     whole = made()
     cut = copy.deepcopy(whole)
     without(cut[part], sid)
@@ -79,7 +79,7 @@ def test_without_one_statement_check_names_it_and_says_how_it_must_be(world, par
         assert not found(world.check()[1]) & rows
 
 
-def test_without_the_statement_in_the_key_of_a_third_account_its_owner_is_told(world):
+def test_without_the_statement_in_the_key_of_a_third_account_its_owner_is_named(world):
     put_in_force(world.cloud, made())
     world.cloud.kms_keys[THIRD_KEY.arn].policy = {"Version": "2012-10-17", "Statement": []}
     code, report = world.check()

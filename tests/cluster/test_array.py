@@ -41,7 +41,7 @@ def test_every_shard_belongs_to_one_task_and_a_wrong_one_is_refused():
             array_shards(run, wrong)
 
 
-def test_objects_that_fail_are_told_by_every_step_and_tried_again_by_a_plain_copy(cluster, server):
+def test_objects_that_fail_are_reported_by_every_step_and_tried_again_by_cp(cluster, server):
     denied = {"status": 403, "code": "AccessDenied", "message": "no"}
     server.faults.add("error", operation="GetObject", key="data/1/object-0001.bin", **denied)
     cluster.plan("--shard-objects", "40")
@@ -57,6 +57,16 @@ def test_objects_that_fail_are_told_by_every_step_and_tried_again_by_a_plain_cop
     assert (again.code, again.summary["done"]["objects"]) == (0, 1)
 
 
+def test_a_plan_selects_and_lists_with_the_flags_of_cp(cluster, server, tmp_path):
+    (tmp_path / "unwanted.txt").write_text("data/0/*\n")
+    flags = ("--exclude-from", str(tmp_path / "unwanted.txt"), "--list-concurrency", "1", "--page-size", "5")
+    planned = cluster.plan(*flags, "--json")
+    assert planned.code == 0, planned.text
+    keys = server.cloud.buckets[seed.BUCKET].objects
+    assert planned.summary["objects"] == sum(not key.startswith("data/0/") for key in keys)
+    assert server.count("ListObjectsV2") >= len(keys) / 5
+
+
 def test_an_external_id_that_was_given_to_the_plan_must_be_given_to_the_workers(cluster):
     cluster.machine.configure(without="external_id")
     planned = cluster.plan("--shard-objects", "40", S3HAUL_EXTERNAL_ID=seed.EXTERNAL_ID)
@@ -68,7 +78,7 @@ def test_an_external_id_that_was_given_to_the_plan_must_be_given_to_the_workers(
     cluster.assert_exact()
 
 
-def test_a_check_looks_with_the_eyes_of_a_worker(cluster, tmp_path):
+def test_a_check_finds_what_a_worker_would_find(cluster, tmp_path):
     cluster.plan("--shard-objects", "40")
     fine = cluster.do("check", "--json")
     assert fine.code == 0, fine.text
@@ -91,7 +101,7 @@ def test_a_check_looks_with_the_eyes_of_a_worker(cluster, tmp_path):
         (("plan", "s3://bucket", "d", "--run", "r", "--existing", "skip"), "s3haul cp --existing skip"),
     ],
 )
-def test_what_is_wrong_with_a_command_line_is_said(capsys, tmp_path, monkeypatch, arguments, said):
+def test_an_invalid_command_line_is_explained(capsys, tmp_path, monkeypatch, arguments, said):
     monkeypatch.chdir(tmp_path)
     assert run(["cluster", *arguments]) == 2
     assert said in capsys.readouterr().err

@@ -46,7 +46,7 @@ def totals_of(shard: Shard, entries) -> Totals:
 
 
 @given(KEYS)
-def test_a_whole_shard_is_clean_and_counted(keys):
+def test_a_complete_shard_passes_the_audit_and_is_counted(keys):
     shard = shard_of(keys)
     shard.unusable.append(UnusableEntry("z\udcff", "no UTF-8"))
     totals = totals_of(shard, whole(shard))
@@ -84,7 +84,7 @@ def test_keys_out_of_order_are_found(keys):
     assert set(totals.problems) == {Kind.ORDER}
 
 
-def test_an_object_that_changed_since_the_plan_is_told_and_is_no_problem():
+def test_an_object_that_changed_since_the_plan_is_reported_and_is_not_a_problem():
     shard = shard_of("ab")
     entries = whole(shard)
     entries[1] |= {"etag": '"new"', "size": 9}
@@ -92,7 +92,7 @@ def test_an_object_that_changed_since_the_plan_is_told_and_is_no_problem():
     assert (totals.clean, totals.newer, totals.bytes) == (True, 1, 10)
 
 
-def test_an_audit_that_is_not_the_one_of_the_marker_is_not_believed():
+def test_an_audit_that_does_not_match_the_marker_is_refused():
     data = gzip.compress(b'{"key": "a"}\n')
     sha256 = hashlib.sha256(data).hexdigest()
     assert read_audit(data, sha256) == [{"key": "a"}]

@@ -87,7 +87,7 @@ async def test_a_worker_without_credentials_of_its_own_works_with_sessions_of_th
             pass
 
 
-async def test_a_session_that_is_no_longer_wanted_is_replaced_once_for_all_who_had_it(home, server):
+async def test_a_session_that_one_worker_replaces_is_replaced_for_all(home, server):
     with broker() as address:
         one, other = BrokeredSessions(address), BrokeredSessions(address)
         first = await one()
@@ -131,7 +131,7 @@ async def test_only_the_driver_is_asked_for_mfa_codes_once_for_each_session(home
     assert asked == [user.mfa_serial] * 3, "at the start, and for each renewal"
 
 
-async def test_who_has_no_certificate_of_the_cluster_gets_no_session(home, certificates, capfd):
+async def test_a_client_without_a_certificate_of_the_cluster_gets_no_session(home, certificates, capfd):
     with broker(LOOPBACK) as address:
         port = int(address.rpartition(":")[2])
         context = ssl.create_default_context()

@@ -88,7 +88,7 @@ def test_no_shard_is_larger_than_it_may_be_unless_it_holds_one_object_alone(size
         assert filled > 1.0 - 1e-9, "a shard was cut before it was full"
 
 
-def test_a_key_that_a_later_shard_shadows_is_told_late():
+def test_a_key_that_a_later_shard_shadows_is_reported_late():
     keys = ["d", *(f"d-{number}" for number in range(9)), "d/x"]
     shards, late = cut(keys)
     assert len(shards) == 4

@@ -141,7 +141,7 @@ def together(work, count=8):
     return found
 
 
-def test_of_many_claims_and_markers_at_once_one_counts(directory):
+def test_of_many_simultaneous_claims_and_markers_only_one_counts(directory):
     assert together(lambda _: directory.claim(Attempt(3, 1))).count(True) == 1
     published = together(lambda number: directory.publish(marker(0, number + 1), b"%d" % number))
     assert published.count(True) == 1
@@ -153,7 +153,7 @@ def test_of_many_claims_and_markers_at_once_one_counts(directory):
     assert directory.done() == {0}
 
 
-def test_of_several_attempts_the_last_one_is_known(directory):
+def test_of_several_attempts_the_last_one_is_shown(directory):
     for shard, number in ((0, 1), (1, 1), (1, 2), (2, 1)):
         directory.claim(Attempt(shard, number))
     directory.publish(marker(2, 1), b"")
@@ -161,7 +161,7 @@ def test_of_several_attempts_the_last_one_is_known(directory):
     assert directory.latest_attempts() == {0: 1, 1: 2, 2: 1}
 
 
-def test_reports_and_markers_that_cannot_be_read_are_no_accident(directory):
+def test_an_unreadable_report_is_no_report_and_an_unreadable_marker_an_error(directory):
     report = Report(shard=1, attempt=2, node="n", pid=3, sequence=4)
     directory.report(report)
     assert directory.last_report(Attempt(1, 2)) == report
@@ -172,7 +172,7 @@ def test_reports_and_markers_that_cannot_be_read_are_no_accident(directory):
         decode_marker(b"{}")
 
 
-def test_an_attempt_takes_over_what_a_dead_one_left_and_leaves_a_living_one_alone(tmp_path):
+def test_an_attempt_reuses_the_files_of_a_dead_one_and_does_not_touch_those_of_a_living_one(tmp_path):
     local = tmp_path / "local"
     first = Workplace.take(local, "run", Attempt(1, 1))
     first.journal.write_text("rows")

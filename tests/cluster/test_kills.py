@@ -57,7 +57,7 @@ def finish(cluster: Cluster, *arguments: str):
     return ran
 
 
-def test_a_worker_that_is_killed_costs_time_only_and_is_told(cluster, slow):
+def test_a_killed_worker_costs_only_time_and_is_reported(cluster, slow):
     cluster.plan("--concurrency", "4")
     with driving(cluster) as process:
         killed = cluster.kill_a_worker()
@@ -69,7 +69,7 @@ def test_a_worker_that_is_killed_costs_time_only_and_is_told(cluster, slow):
     assert attempts == {str(killed["shard"]): 2}
 
 
-def test_a_driver_that_is_killed_takes_its_workers_along_and_the_next_one_goes_on(cluster, slow, server):
+def test_workers_end_with_a_killed_driver_and_the_next_driver_continues(cluster, slow, server):
     cluster.plan("--concurrency", "4")
     with driving(cluster) as process:
         wait_until(lambda: len(cluster.done()) >= 1, "a shard done")
@@ -82,7 +82,7 @@ def test_a_driver_that_is_killed_takes_its_workers_along_and_the_next_one_goes_o
     assert done_twice <= 2 * 4, "what a worker had landed is not fetched again"
 
 
-def test_a_worker_that_hangs_is_given_up_and_does_no_harm_when_it_wakes(cluster, slow):
+def test_a_worker_that_hangs_is_replaced_and_stops_when_it_continues(cluster, slow):
     cluster.plan("--concurrency", "2")
     with driving(cluster, "--hung-after", "2") as process:
         stopped = cluster.kill_a_worker(signal.SIGSTOP)
@@ -103,7 +103,7 @@ def test_an_attempt_that_was_superseded_stops_by_itself(cluster, slow):
     assert cluster.done() == set()
 
 
-def test_a_shard_that_always_fails_is_given_up_while_the_others_go_on(cluster):
+def test_a_shard_that_always_fails_is_given_up_while_the_others_continue(cluster):
     cluster.plan()
     plan = cluster.run / "plan" / "000003.jsonl.gz"
     plan.write_bytes(plan.read_bytes()[:-9])
@@ -122,7 +122,7 @@ def test_a_refusal_that_every_worker_meets_ends_the_run_with_its_exit_code(clust
     assert "S3H-STS-03" in ran.err
 
 
-def test_one_driver_at_a_time_and_no_merge_under_a_worker(cluster, server):
+def test_only_one_driver_at_a_time_and_no_merge_while_a_worker_runs(cluster, server):
     server.faults.add("delay", operation="GetObject", seconds=2.0)
     cluster.plan("--concurrency", "1")
     with driving(cluster) as process:
@@ -138,7 +138,7 @@ def test_one_driver_at_a_time_and_no_merge_under_a_worker(cluster, server):
 
 
 @pytest.mark.timeout(60 + 10 * KILLS)
-def test_after_any_kills_everything_is_here_exactly_once(cluster, slow):
+def test_after_any_number_of_kills_every_object_is_copied_exactly_once(cluster, slow):
     dice, cloud = random.Random(SEED), slow.cloud
     more = small_cloud(30 * KILLS)
     cloud.buckets[seed.BUCKET] = more.buckets[seed.BUCKET]

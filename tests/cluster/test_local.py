@@ -7,7 +7,7 @@ import pytest
 from s3haul.demo import seed
 
 
-def test_a_plan_is_hauled_by_two_workers_and_merged_into_what_one_run_leaves(cluster, server, tmp_path):
+def test_two_workers_copy_a_plan_and_the_merge_is_like_the_result_of_one_run(cluster, server, tmp_path):
     planned = cluster.plan("--json")
     assert planned.code == 0, planned.text
     assert planned.summary["objects"] == len(server.cloud.buckets[seed.BUCKET].objects)

@@ -23,7 +23,7 @@ def catalogue(directory) -> dict[str, str]:
     return {entry["key"]: entry["node"] for entry in entries}
 
 
-async def test_the_manifest_tells_which_node_has_an_object_and_a_lost_node_is_replaced(home):
+async def test_the_manifest_names_the_node_of_an_object_and_a_lost_node_is_replaced(home):
     directory = await planned(home, node_local=True)
     run = directory.describe()
     async with (

@@ -25,7 +25,7 @@ def start(schedule: Schedule, now: float) -> Attempt:
     st.dictionaries(st.integers(0, 5), st.integers(1, 9)),
     st.lists(st.booleans(), max_size=60),
 )
-def test_whatever_dies_every_shard_ends_once_and_no_attempt_number_comes_twice(count, latest, fates):
+def test_whatever_is_killed_every_shard_ends_once_and_every_attempt_number_is_unique(count, latest, fates):
     schedule, now, seen = Schedule.of(range(count), latest), 0.0, set()
     fates = iter(fates)
     while not schedule.ended:
@@ -56,7 +56,7 @@ def test_a_shard_that_failed_waits_and_lets_others_go_first():
     assert start(schedule, LONGEST_PAUSE) == Attempt(0, 2)
 
 
-def test_a_shard_that_always_fails_is_given_up_and_the_others_go_on():
+def test_a_shard_that_always_fails_is_given_up_and_the_others_continue():
     schedule, now = Schedule.of([0, 1], {0: 7}, most_attempts=3), 0.0
     again = []
     for _ in range(3):
@@ -72,7 +72,7 @@ def test_a_shard_that_always_fails_is_given_up_and_the_others_go_on():
     assert (schedule.done, schedule.ended) == (1, True)
 
 
-def test_only_one_and_the_same_error_over_and_over_makes_a_run_hopeless():
+def test_only_the_same_error_many_times_ends_a_run():
     refused = ErrorSummary("refused", "S3H-STS-03")
     for troubles, expected in (([refused] * 4, True), ([refused, LOST] * 4, False), ([LOST] * 8, False)):
         schedule = Schedule.of(range(20), {})

@@ -20,8 +20,8 @@ def impatient(cluster: Cluster) -> None:
     """Workers of this plan do not wait for a session."""
     path = cluster.run / "run.json"
     text = path.read_text()
-    assert '"credential_patience": 900.0' in text
-    path.write_text(text.replace('"credential_patience": 900.0', '"credential_patience": 0.1'))
+    assert '"credential_timeout": 900.0' in text
+    path.write_text(text.replace('"credential_timeout": 900.0', '"credential_timeout": 0.1'))
 
 
 @pytest.mark.parametrize("announced", [True, False], ids=["announced", "unannounced"])
@@ -49,9 +49,7 @@ def test_a_worker_whose_first_session_is_refused_once_costs_one_attempt(cluster,
     assert [event["id"] for event in report["events"]] == ["S3H-STS-03"]
 
 
-def test_a_role_that_is_withdrawn_in_mid_run_ends_the_run_with_the_refusal_and_resume_goes_on(
-    cluster, server
-):
+def test_a_role_that_is_withdrawn_ends_the_run_with_the_refusal_and_resume_continues(cluster, server):
     cluster.plan("--concurrency", "2")
     impatient(cluster)
     server.faults.add("delay", operation="GetObject", seconds=0.2)
@@ -72,7 +70,7 @@ def test_a_role_that_is_withdrawn_in_mid_run_ends_the_run_with_the_refusal_and_r
     assert server.count("GetObject", status=200) <= len(server.cloud.buckets[seed.BUCKET].objects) + 4
 
 
-def test_a_worker_that_never_gets_credentials_beside_one_that_works_ends_the_run_early_and_resume_goes_on(
+def test_a_worker_that_never_gets_credentials_beside_one_that_works_ends_the_run_early_and_resume_continues(
     cluster, server, tmp_path
 ):
     """The source gives keys to the plan and to the first worker, and keys that nobody knows to the others."""
@@ -102,7 +100,9 @@ def test_a_worker_that_never_gets_credentials_beside_one_that_works_ends_the_run
     cluster.assert_exact()
 
 
-def test_a_machine_that_may_not_assume_the_role_says_so_and_harms_no_other(cluster, tmp_path, server):
+def test_a_machine_that_may_not_assume_the_role_reports_it_and_does_not_affect_others(
+    cluster, tmp_path, server
+):
     cluster.plan("--shard-objects", "12")
     (tmp_path / "other").mkdir()
     other = Machine(server, tmp_path / "other")
@@ -117,7 +117,7 @@ def test_a_machine_that_may_not_assume_the_role_says_so_and_harms_no_other(clust
     cluster.assert_exact()
 
 
-def test_a_worker_that_is_a_role_itself_has_sessions_of_an_hour_and_says_so(cluster, server):
+def test_a_worker_that_runs_with_a_role_has_sessions_of_an_hour_and_a_warning(cluster, server):
     """The base identity of a machine in a cloud is an assumed role: STS allows sessions of one hour from there."""
     machine_role = f"arn:aws:iam::{seed.ACCOUNT_B}:role/machine"
     may_assume = small_cloud().users[seed.USER_B_KEY_ID].policies[0]

@@ -137,7 +137,7 @@ class ObjectStoreContract:
         assert [entry.key for entry in below.entries] == ["p/1", "p/2", "p/3"]
         assert [entry.key for entry in both.entries] == ["p/3"]
 
-    async def test_nothing_to_list_is_an_answer_and_not_an_empty_one(self, bucket):
+    async def test_an_empty_listing_is_a_valid_response(self, bucket):
         async with bucket({"a": Upload(b"x")}) as store:
             page = await store.list_page("nothing/")
         assert (page.entries, page.truncated, page.key_count, page.empty_answer) == ((), False, 0, False)
@@ -314,7 +314,7 @@ class ObjectStoreContract:
         ]
         assert [part.digest for part in layout.parts] == [text(one) for one in raw]
 
-    async def test_looking_at_a_part_tells_where_it_is_and_its_checksum(self, bucket):
+    async def test_a_head_of_a_part_returns_its_place_and_its_checksum(self, bucket):
         data = noise(30)
         contents = {"a": Upload(data, "SHA256", part_sizes=(10, 12, 8), composite=True)}
         async with bucket(contents, needs={"SHA256", "composite", "parts", "small-parts"}) as store:
@@ -358,7 +358,7 @@ class ObjectStoreContract:
             bodies = await asyncio.gather(*(read(store, key) for key in contents))
         assert bodies == [upload.body for upload in contents.values()]
 
-    async def test_the_statistics_count_what_was_asked(self, bucket):
+    async def test_the_statistics_count_the_requests(self, bucket):
         async with bucket({"a": Upload(b"x")}) as store:
             before = sum(store.statistics().values())
             await read(store, "a")

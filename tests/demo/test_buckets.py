@@ -36,7 +36,7 @@ def test_an_expected_owner_that_is_not_the_owner_is_a_403(clients: Clients) -> N
         assert clients.raw("HEAD", f"/{seed.BUCKET}", headers=headers).status == status
 
 
-def test_a_wrong_region_in_the_scope_is_told_in_the_error(clients: Clients) -> None:
+def test_a_wrong_region_in_the_scope_is_named_in_the_error(clients: Clients) -> None:
     answer = clients.raw("GET", KEY, region="eu-west-1")
     refused(answer, 400, "AuthorizationHeaderMalformed")
     assert answer.message == (
@@ -64,7 +64,7 @@ def test_a_bucket_that_lives_elsewhere_is_a_301_until_the_right_region_signs(
     assert clients.raw("GET", "/elsewhere/k", region="eu-west-1").body == BODY
 
 
-def test_head_bucket_tells_the_region(clients: Clients) -> None:
+def test_head_bucket_returns_the_region(clients: Clients) -> None:
     answer = clients.raw("HEAD", f"/{seed.BUCKET}")
     assert (answer.status, answer.headers["x-amz-bucket-region"]) == (200, "us-east-1")
 

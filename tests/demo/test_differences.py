@@ -54,7 +54,7 @@ def refusal(call: Callable, **arguments) -> tuple[int, str]:
     return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]
 
 
-@difference("operations", here="those of a haul, and uploads; others: 501", aws="all of S3")
+@difference("operations", here="those of a run, and uploads; others: 501", aws="all of S3")
 def operations(clients, server):
     s3 = clients.s3(OWNER_A)
     where = {"Bucket": BUCKET, "Key": "a"}
@@ -87,14 +87,14 @@ def signatures(clients, server):
     assert (answer.status, answer.code) == (403, "AccessDenied")
 
 
-@difference("encryption", here="headers, key policies and key states alone", aws="the bytes, too, at rest")
+@difference("encryption", here="headers, key policies and key states", aws="the bytes at rest, too")
 def encryption(clients, server):
     assert clients.s3().get_object(Bucket=BUCKET, Key="a")["ServerSideEncryption"] == "aws:kms"
     stored = server.cloud.buckets[BUCKET].objects["a"][-1]
     assert stored.content.read(0, stored.size) == b"data"
 
 
-@difference("changes", here="a changed policy acts on the next request", aws="within seconds, or minutes")
+@difference("changes", here="a changed policy applies at once", aws="within seconds or minutes")
 def changes(clients, server):
     s3 = clients.s3()
     assert s3.get_object(Bucket=BUCKET, Key="a")["ContentLength"] == 4
@@ -102,7 +102,7 @@ def changes(clients, server):
     assert refusal(s3.get_object, Bucket=BUCKET, Key="a") == (403, "AccessDenied")
 
 
-@difference("conditions", here="the usual operators; others end as an error", aws="all operators")
+@difference("conditions", here="the usual operators; others are an error", aws="all operators")
 def conditions(clients, server):
     (policy, *_) = server.cloud.roles[seed.ROLE_ARN].policies
     policy["Statement"][0]["Condition"] = {"ForAnyValue:StringEquals": {"aws:TagKeys": ["x"]}}
@@ -118,7 +118,7 @@ def rates(clients, server):
     assert statuses == {200}
 
 
-@difference("connections", here="stay open", aws="are closed now and then")
+@difference("connections", here="stay open", aws="are sometimes closed")
 def connections(clients, server):
     connection, headers = clients.connection(), clients.signed("GET", f"/{BUCKET}/a")
     for _ in range(150):
@@ -128,7 +128,7 @@ def connections(clients, server):
         assert answer.headers.get("Connection") is None
 
 
-@difference("certificate", here="of an authority of its own: ca_bundle", aws="of a public authority")
+@difference("certificate", here="of its own authority: ca_bundle", aws="of a public authority")
 def certificate(clients, server):
     connection = http.client.HTTPSConnection(clients.netloc, context=ssl.create_default_context())
     with pytest.raises(ssl.SSLCertVerificationError):

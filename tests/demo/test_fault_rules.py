@@ -86,7 +86,7 @@ def control(clients: Clients, method: str, name: str, body: bytes = b"") -> dict
     return got
 
 
-def test_every_effect_is_tried_in_a_test() -> None:
+def test_every_effect_has_a_test() -> None:
     here = Path(__file__).parent
     text = "".join((here / f"test_{name}.py").read_text() for name in ("faults", "faulty_listings"))
     assert [effect for effect in EFFECTS if f'"{effect}"' not in text] == []

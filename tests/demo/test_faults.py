@@ -137,7 +137,9 @@ def test_extra_bytes_follow_the_object(server: DemoServer, clients: Clients) -> 
     assert (answer.body[:-5], len(answer.body)) == (BODY, len(BODY) + 5)
 
 
-def test_an_early_end_without_a_length_is_not_to_be_noticed(server: DemoServer, clients: Clients) -> None:
+def test_an_early_end_of_a_body_without_a_length_cannot_be_detected(
+    server: DemoServer, clients: Clients
+) -> None:
     server.faults.add("no-content-length")
     server.faults.add("short", after=77)
     assert clients.raw("GET", KEY).body == BODY[:77]

@@ -117,7 +117,7 @@ def test_a_grant_lets_a_role_decrypt_that_the_key_policy_does_not_know(
     assert clients.raw("GET", KEY).status == 403
 
 
-def test_a_user_that_was_made_again_is_not_the_one_whom_the_trust_policy_named(
+def test_a_user_that_was_deleted_and_created_again_is_not_the_principal_of_the_trust_policy(
     cloud: Cloud, clients: Clients
 ) -> None:
     user = cloud.users[seed.USER_B_KEY_ID]

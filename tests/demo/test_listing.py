@@ -121,7 +121,7 @@ def test_a_bad_token_and_a_bad_number_are_invalid_arguments(s3: Any) -> None:
         assert caught.value.response["Error"]["Code"] == "InvalidArgument"
 
 
-def test_url_encoding_carries_what_xml_cannot(cloud: Cloud, clients: Clients) -> None:
+def test_url_encoding_transports_characters_that_xml_cannot(cloud: Cloud, clients: Clients) -> None:
     key = "c\x01 +%2F/\u00e9~*(1)"
     cloud.put(seed.BUCKET, key, b"")
     encoded = clients.raw("GET", f"/{seed.BUCKET}?list-type=2&encoding-type=url").text

@@ -181,7 +181,7 @@ def test_an_explicit_deny_names_the_policy_that_denies(
     assert denied(clients.raw("GET", KEY)).endswith("with an explicit deny in an identity-based policy")
 
 
-def test_across_accounts_both_sides_must_allow_and_the_reason_is_not_told(
+def test_across_accounts_both_sides_must_allow_and_no_reason_is_given(
     statements: list[dict[str, Any]], cloud: Cloud, clients: Clients
 ) -> None:
     assert statements

@@ -112,7 +112,7 @@ def test_another_path_query_or_method_than_the_signed_one_is_refused(cloud: Clou
     assert clients.send("GET", f"/{seed.BUCKET}/%6b", signed).code == "SignatureDoesNotMatch"
 
 
-def test_a_wrong_secret_and_an_unknown_key_are_told_apart(clients: Clients) -> None:
+def test_a_wrong_secret_and_an_unknown_key_are_distinguished(clients: Clients) -> None:
     target = f"/{seed.BUCKET}/k"
     wrong = clients.raw("GET", target, credentials=Credentials(USER_B.access_key, "wrong"))
     assert (wrong.status, wrong.code) == (403, "SignatureDoesNotMatch")

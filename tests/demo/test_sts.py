@@ -232,7 +232,7 @@ def test_secrets_are_not_in_the_repr_of_users_and_sessions(cloud: Cloud) -> None
     assert "the-secret" not in shown
 
 
-def test_a_policy_that_cannot_be_judged_is_a_500_and_not_a_yes(
+def test_a_policy_that_cannot_be_evaluated_is_a_500_and_allows_nothing(
     cloud: Cloud, clients: Clients, capfd: pytest.CaptureFixture[str]
 ) -> None:
     trust = cloud.roles[seed.ROLE_ARN].trust["Statement"][0]

@@ -15,12 +15,9 @@ import pytest
 from awscrt import checksums as crt
 
 import baseline
-import canned
-import corpus
-import figures
 import listing
-import listing_tables
 import plot
+import scenarios
 import server
 import tables
 from contender import Task, base_environment
@@ -34,7 +31,7 @@ TINY = Scenario(name="small", groups=((3, 5000),), by="objects")
 
 @pytest.fixture
 def tree(tmp_path):
-    stored = corpus.make(TINY, tmp_path / "tree")
+    stored = scenarios.make(TINY, tmp_path / "tree")
     return stored, tmp_path / "tree"
 
 
@@ -93,7 +90,7 @@ def test_the_tables_and_plots_of_the_benchmarks_are_those_of_the_recorded_runs()
 
 
 @pytest.mark.parametrize("results", baseline.recorded_results().values(), ids=baseline.recorded_results())
-def test_the_recorded_runs_are_whole_scenarios_in_which_s3haul_left_the_right_files(results):
+def test_the_recorded_runs_are_complete_scenarios_in_which_s3haul_wrote_the_right_files(results):
     known = [json.loads(json.dumps(baseline.asdict(each))) for each in SCENARIOS]
     assert all(each in known for each in results["scenarios"])
     done = {(run["scenario"], run["round"]) for run in results["runs"] if run["contender"] == S3HAUL}
@@ -119,7 +116,7 @@ def test_rates_are_medians_and_ratios_are_taken_round_by_round():
     assert "| other | **1,000** (2,000) |" in overview
 
 
-def test_a_client_that_copied_a_part_is_judged_by_what_it_copied_and_that_is_told():
+def test_a_client_that_copied_a_part_is_measured_by_that_part_and_the_table_says_so():
     fewer = {**run_of("other", 0, 1.0, 1.0), "objects": 125, "bytes": 512_000}
     results = results_of([run_of(S3HAUL, 0, 1.0, 1.0), fewer])
     text = tables.details(results, "https")
@@ -181,10 +178,10 @@ def test_the_picture_of_the_readme_shows_some_scenarios_of_the_recorded_runs():
 
 def test_a_scenario_is_described_with_its_pace():
     capped = {"groups": [[2, 1 << 30]], "by": "bytes", "cap": 80_000_000, "first_byte": 0.03}
-    assert figures.described(capped) == "2 x 1 GiB, first byte after 30 ms, 80 MB/s a connection"
+    assert tables.described(capped) == "2 x 1 GiB, first byte after 30 ms, 80 MB/s a connection"
 
 
-def test_a_run_with_a_wrong_tree_is_told_and_counts_in_no_table():
+def test_a_run_with_wrong_files_is_reported_and_is_in_no_table():
     runs = [run_of(S3HAUL, 0, 2.0, 1.0), run_of("other", 0, 1.0, 0.5, problems=["a: missing"])]
     text = tables.details(results_of(runs), "https")
     assert "- other, small, https, round 1: a: missing" in text
@@ -197,9 +194,9 @@ def test_a_text_without_the_markers_is_refused():
 
 
 def test_canned_pages_list_every_key_once_in_order_and_point_to_each_other():
-    objects = {f"{index:04d}": corpus.Stored(1, "x", 0) for index in range(2500)}
-    pages = dict(canned.list_pages("bench-small", objects))
-    token, keys = canned.FIRST_PAGE, []
+    objects = {f"{index:04d}": scenarios.Stored(1, "x", 0) for index in range(2500)}
+    pages = dict(server.list_pages("bench-small", objects))
+    token, keys = server.FIRST_PAGE, []
     while token:
         root = ET.fromstring(pages[token])
         keys += [key.text for key in root.findall("s3:Contents/s3:Key", NAMESPACE)]
@@ -211,14 +208,14 @@ def test_canned_pages_list_every_key_once_in_order_and_point_to_each_other():
 
 @pytest.mark.parametrize(("count", "pages"), [(0, 1), (1000, 1), (1001, 2)])
 def test_a_full_page_is_followed_by_another_only_if_keys_are_left(count, pages):
-    objects = {f"{index:04d}": corpus.Stored(1, "x", 0) for index in range(count)}
-    assert len(list(canned.list_pages("bench-small", objects))) == pages
+    objects = {f"{index:04d}": scenarios.Stored(1, "x", 0) for index in range(count)}
+    assert len(list(server.list_pages("bench-small", objects))) == pages
 
 
 def test_keys_and_etags_are_escaped_in_a_listing():
     key = "a&b<c>'\".bin"
-    stored = corpus.Stored(0x1000, "x", 0x65000000)
-    [(_, page)] = canned.list_pages("bench-small", {key: stored})
+    stored = scenarios.Stored(0x1000, "x", 0x65000000)
+    [(_, page)] = server.list_pages("bench-small", {key: stored})
     entry = ET.fromstring(page).find("s3:Contents", NAMESPACE)
     assert entry.findtext("s3:Key", namespaces=NAMESPACE) == key
     assert entry.findtext("s3:ETag", namespaces=NAMESPACE) == '"65000000-1000"'
@@ -226,14 +223,14 @@ def test_keys_and_etags_are_escaped_in_a_listing():
 
 
 def test_the_server_listens_on_loopback_only(tmp_path):
-    text = canned.configuration(tmp_path, tls_port=5001, plain_port=5002, workers=1, user=None)
+    text = server.configuration(tmp_path, tls_port=5001, plain_port=5002, workers=1, user=None)
     assert re.findall(r"listen (\S+?)[ ;]", text) == ["127.0.0.1:5002", "127.0.0.1:5001"]
 
 
 def test_only_a_slow_server_waits_and_then_before_listings_and_objects_alike(tmp_path):
     ports = {"tls_port": 5001, "plain_port": 5002, "workers": 1, "user": None}
-    assert "echo" not in canned.configuration(tmp_path, **ports)
-    slow = canned.configuration(tmp_path, **ports, first_byte=0.03, echo=tmp_path / "echo.so")
+    assert "echo" not in server.configuration(tmp_path, **ports)
+    slow = server.configuration(tmp_path, **ports, first_byte=0.03, echo=tmp_path / "echo.so")
     assert slow.startswith(f"load_module {tmp_path}/echo.so;")
     assert re.findall(r"echo_sleep 0.030; echo_exec (\S+);", slow) == ["@lists", "@objects"]
 
@@ -255,14 +252,14 @@ def test_where_nginx_cannot_be_had_one_line_says_what_to_install(tmp_path, monke
 def test_the_checksum_is_the_crc64nvme_of_the_file_as_s3_writes_it(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"123456789")
-    assert corpus.crc64nvme(path) == "rosUhgp5mIg="  # ae8b14860a799888, the check value of the algorithm
+    assert scenarios.crc64nvme(path) == "rosUhgp5mIg="  # ae8b14860a799888, the check value of the algorithm
     assert crt.crc64nvme(b"123456789") == 0xAE8B14860A799888
 
 
 def test_every_object_and_every_block_of_it_has_its_own_content(tmp_path):
-    stored = corpus.make(Scenario(name="mid", groups=((2, 3 << 20),), by="bytes"), tmp_path)
+    stored = scenarios.make(Scenario(name="mid", groups=((2, 3 << 20),), by="bytes"), tmp_path)
     blocks = [
-        (tmp_path / key).read_bytes()[start : start + corpus.BLOCK]
+        (tmp_path / key).read_bytes()[start : start + scenarios.BLOCK]
         for key in stored
         for start in (0, 1 << 20)
     ]
@@ -273,7 +270,7 @@ def test_the_tree_that_was_served_is_right_and_a_journal_beside_it_does_not_coun
     stored, root = tree
     (root / ".s3haul").mkdir()
     (root / ".s3haul" / "journal").touch()
-    assert corpus.differences(stored, root) == []
+    assert scenarios.differences(stored, root) == []
 
 
 def _change_a_byte(path):
@@ -293,14 +290,14 @@ def _put_a_link(path):
         (_change_a_byte, "other bytes"),
         (lambda path: path.write_bytes(path.read_bytes()[:-1]), "4999 bytes instead of 5000"),
         (lambda path: path.unlink(), "missing"),
-        (lambda path: path.with_name("more").touch(), "nobody asked for"),
+        (lambda path: path.with_name("more").touch(), "unexpected file"),
         (_put_a_link, "instead of 5000"),
     ],
 )
 def test_a_wrong_tree_is_found(tree, spoil, told):
     stored, root = tree
     spoil(root / "01" / "0000001.bin")
-    [problem] = corpus.differences(stored, root)
+    [problem] = scenarios.differences(stored, root)
     assert told in problem
 
 
@@ -382,7 +379,7 @@ def test_every_contender_makes_a_command_for_every_scenario_it_is_for(tmp_path):
             assert any("https://127.0.0.1:1" in word for word in [*words, *environment.values()])
 
 
-def test_a_command_is_measured_with_its_children_and_its_ending(tmp_path):
+def test_a_command_is_measured_with_its_children_and_its_exit_status(tmp_path):
     burn = "sum(range(5_000_000))"
     code = (
         f"import subprocess, sys; subprocess.run([sys.executable, '-c', '{burn}']); print('out'); sys.exit(7)"
@@ -406,7 +403,7 @@ def test_children_that_nobody_waited_for_count_and_memory_is_that_of_all_togethe
     assert done.cost.peak_memory > 120 << 20
 
 
-def test_the_cpu_of_the_machine_goes_on_as_somebody_works():
+def test_the_cpu_time_of_the_machine_grows_while_a_process_works():
     before = machine_cpu_seconds()
     sum(range(5_000_000))
     assert machine_cpu_seconds() >= before
@@ -426,7 +423,7 @@ def test_a_command_that_takes_too_long_is_ended_with_its_children(tmp_path):
 
 def test_the_figures_of_listings_are_the_recorded_ones():
     readme, recorded = listing.README.read_text(), json.loads(listing.RESULTS.read_text())
-    assert readme == listing_tables.into(readme, recorded)
+    assert readme == listing.into(readme, recorded)
     assert all(run["exact"] for run in recorded["runs"])
 
 
@@ -444,8 +441,6 @@ def test_a_small_benchmark_of_listings_works(tmp_path, capsys):
         "again",
     ]
     assert all(run["exact"] for run in runs)
-    table = listing_tables.into(
-        f"{listing_tables.BEGIN}\n{listing_tables.END}", json.loads(output.read_text())
-    )
+    table = listing.into(f"{listing.BEGIN}\n{listing.END}", json.loads(output.read_text()))
     assert "| hex | 3,000 | s3haul, one at a time |" in table
     assert capsys.readouterr().out.count("hex") == 3

@@ -1,4 +1,4 @@
-"""`s3haul help compatibility` says nothing that no test holds it to."""
+"""Each row of `s3haul help compatibility` has a test."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from s3haul.cli.help_topics import topic_text
 
-OTHER_TABLES = "Stores of others"  # the tables from here on are written by tests of their own
+OTHER_TABLES = "Other stores"  # the tables from here on are written by other tests
 TESTS = Path(__file__).parent.parent
 ROW = re.compile(r"^  (?P<what>\S.{35})(?P<does>\S.*)$", re.MULTILINE)
 
@@ -43,57 +43,57 @@ HELD = {
     "bucket, access point alias": "unit/test_aws_settings.py::test_bucket_names_of_other_stores_and_valid_arns_are_accepted",
     "access point ARN": "unit/test_flags.py::test_a_typo_in_a_bucket_or_access_point_is_refused_before_any_request",
     "multi-region access point ARN": "faults/test_multi_region.py::"
-    "test_the_bucket_and_its_objects_are_asked_for_with_version_4a",
+    "test_requests_for_the_bucket_and_its_objects_are_signed_with_version_4a",
     **dict.fromkeys(
         ("access point of an Outpost", "access point of FSx or AWS Backup"),
-        "faults/test_access_points.py::test_what_is_no_bucket_is_read_through_its_access_point",
+        "faults/test_access_points.py::test_objects_outside_of_buckets_are_read_through_an_access_point",
     ),
     **dict.fromkeys(
         ("Object Lambda access point", "directory bucket (--x-s3, --xa-s3)", "table bucket, vector bucket"),
-        "unit/test_access_points.py::test_what_holds_no_objects_to_haul_is_refused_with_a_way_on",
+        "unit/test_access_points.py::test_a_bucket_type_without_readable_objects_is_refused_with_an_alternative",
     ),
     "- as DEST": "e2e/test_stdout.py::test_what_cannot_go_to_standard_output_is_refused",
-    "a web page in place of an answer": "faults/test_transports.py::"
-    "test_a_page_of_a_proxy_is_no_refusal_of_the_owner",
+    "a web page instead of a response": "faults/test_transports.py::"
+    "test_a_web_page_of_a_proxy_is_a_network_error_and_not_a_refusal",
     "307 with a Location": "faults/test_transports.py::"
-    "test_the_region_is_taken_from_where_a_new_bucket_sends_us_though_nobody_follows",
+    "test_the_region_is_taken_from_the_redirect_of_a_new_bucket_which_is_not_followed",
     "StartAfter has no effect": "engine/test_parallel_listing.py::"
-    "test_where_start_after_does_not_hold_one_reader_lists_all",
-    "IsTruncated spelled otherwise": "faults/test_transports.py::"
+    "test_if_start_after_has_no_effect_one_reader_lists_all",
+    "IsTruncated in another spelling": "faults/test_transports.py::"
     "test_a_token_is_followed_and_keys_that_are_no_utf8_stay_apart",
     "ETag without quotes, or weak": "unit/test_etags.py::test_quotes_and_the_weak_mark_do_not_count",
     "a range in chunks": "unit/test_etags.py::test_a_range_in_chunks_has_the_length_that_content_range_gives",
     "keys that are not UTF-8": "unit/test_list_pages.py::"
     "test_keys_that_are_not_utf8_stay_different_and_show_their_bytes",
-    "LastModified in other forms": "unit/test_list_pages.py::"
-    "test_a_time_in_another_form_is_parsed_or_only_the_time_is_lost",
+    "LastModified in another format": "unit/test_list_pages.py::"
+    "test_a_time_in_another_format_is_parsed_or_only_the_time_is_lost",
     "quotes, comments in a value": "unit/test_aws_slips.py::test_quotes_and_comments_in_a_value_are_named",
     "blanks, line ends, BOM in the XML": "e2e/test_odd_stores.py::"
-    "test_a_store_that_differs_where_it_does_not_matter_is_hauled",
+    "test_a_store_that_differs_in_harmless_details_works",
     "an entry without a usable size": "e2e/test_odd_stores.py::"
-    "test_an_entry_that_names_no_object_costs_that_entry_and_is_accounted_for",
+    "test_an_entry_that_names_no_object_fails_alone_and_is_counted",
     "a listing of version 1": "e2e/test_odd_stores.py::"
-    "test_a_store_that_cannot_be_hauled_is_told_so_in_words_that_lead_on",
+    "test_a_store_that_cannot_be_read_is_refused_with_an_explanation",
     "a header that a server refuses": "e2e/test_odd_stores.py::"
-    "test_a_header_that_a_server_does_not_know_is_left_out_from_then_on",
-    "no TLS where https:// is asked for": "unit/test_aws_refusals.py::"
-    "test_a_server_without_tls_is_not_told_to_have_a_bad_certificate",
+    "test_a_header_that_a_server_does_not_support_is_left_out_from_then_on",
+    "https:// to a server without TLS": "unit/test_aws_refusals.py::"
+    "test_a_server_without_tls_is_not_reported_as_a_bad_certificate",
     "has no modes or times, no syncfs": "unit/test_disk_limitations.py::test_a_check_tests_all_limitations",
     "has no locks": "unit/test_disk_limitations.py::test_a_disk_without_locks_is_refused_with_the_cause",
     "does not rename or remove": "unit/test_disk_limitations.py::"
     "test_a_disk_on_which_nothing_can_be_renamed_or_removed_is_refused_before_anything_is_fetched",
-    "counts nothing (statvfs)": "unit/test_disk_limitations.py::test_a_disk_that_does_not_count_has_no_limit",
-    "syncs no directories": "unit/test_disk_limitations.py::"
+    "reports no free space (statvfs)": "unit/test_disk_limitations.py::test_a_disk_that_reports_no_free_space_has_no_limit",
+    "cannot sync directories": "unit/test_disk_limitations.py::"
     "test_a_directory_that_cannot_be_synced_holds_a_journal",
-    "folds names (A and a)": "unit/test_disk_names.py::test_the_first_name_is_kept_and_the_others_are_encoded",
+    "A and a are the same name": "unit/test_disk_names.py::test_the_first_name_is_kept_and_the_others_are_encoded",
     "names the policy that refuses": "unit/test_denial.py::test_the_arn_of_the_policy_is_parsed_and_changes_nothing_else",
     **dict.fromkeys(
-        ("Block Public Access", "an SSE-C object", "an access point that is not there"),
+        ("Block Public Access", "an SSE-C object", "an access point that does not exist"),
         "unit/test_symptoms.py::test_each_refusal_has_its_row",
     ),
     "an account or bucket that is closed": "e2e/test_odd_stores.py::"
-    "test_a_store_that_cannot_be_hauled_is_told_so_in_words_that_lead_on",
-    "any random answer": "properties/test_random_answers.py::test_any_answers_end_in_results_or_in_one_error",
+    "test_a_store_that_cannot_be_read_is_refused_with_an_explanation",
+    "any random response": "properties/test_random_answers.py::test_any_answers_end_in_results_or_in_one_error",
 }
 
 
@@ -103,7 +103,7 @@ def rows() -> dict[str, str]:
     return {what: does for what, does in found.items() if does != "what happens"}
 
 
-def test_every_row_is_held_to_a_test_and_every_test_has_a_row():
+def test_every_row_has_a_test_and_every_test_has_a_row():
     assert set(rows()) == set(HELD)
 
 

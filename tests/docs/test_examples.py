@@ -53,7 +53,7 @@ def test_every_example_is_understood(line):
     assert not command.make_context(name, words).args
 
 
-def test_without_a_word_the_program_shows_its_help(capsys):
+def test_without_arguments_the_program_shows_its_help(capsys):
     assert run([]) == 0
     shown = capsys.readouterr()
     assert shown.out.startswith("Usage: s3haul")

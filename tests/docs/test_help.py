@@ -54,7 +54,7 @@ def test_every_topic_has_a_text(topic):
 
 
 @pytest.mark.parametrize("path", [("cluster", "plan"), ("configure", "show"), ("policy", "lint")])
-def test_help_on_a_subcommand_is_what_its_own_flag_shows(path, capsys):
+def test_help_on_a_subcommand_is_the_output_of_its_help_flag(path, capsys):
     assert run(["help", *path]) == 0
     by_topic = capsys.readouterr().out
     assert run([*path, "--help"]) == 0
@@ -62,7 +62,7 @@ def test_help_on_a_subcommand_is_what_its_own_flag_shows(path, capsys):
     assert run(["help", "names", "plan"]) == 2
 
 
-def test_help_alone_tells_what_can_be_asked_for_a_line_each(capsys):
+def test_help_alone_lists_every_topic_on_one_line(capsys):
     assert run(["help"]) == 0
     lines = capsys.readouterr().out.splitlines()
     for topic in TOPICS:
@@ -139,7 +139,7 @@ def test_the_text_on_json_names_every_field_of_the_summary_and_every_event():
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_on_a_command_is_its_own_help_or_a_text_that_leads_there(capsys, command):
+def test_help_on_a_command_is_its_own_help_or_a_topic_about_it(capsys, command):
     assert run(["help", command]) == 0
     asked = capsys.readouterr().out
     assert run([command, "--help"]) == 0
@@ -147,7 +147,7 @@ def test_help_on_a_command_is_its_own_help_or_a_text_that_leads_there(capsys, co
     assert asked == own or re.search(rf"s3haul {command} (DEST|[a-z]+ )", asked)
 
 
-def test_the_flags_of_a_haul_are_shown_in_groups(capsys):
+def test_the_flags_of_cp_are_shown_in_groups(capsys):
     run(["cp", "-h"])
     lines = capsys.readouterr().out.splitlines()
     headings = [line for line in lines if re.fullmatch(r"[A-Z]\w+:", line)]

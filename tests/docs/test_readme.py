@@ -67,7 +67,7 @@ def test_the_python_example_of_the_readme_runs_as_it_stands(cloud, home):
     assert len(list((home / "python-data").glob("*.log"))) == 30
 
 
-def test_the_transcript_is_what_the_commands_say(cloud, tmp_path):
+def test_the_transcript_is_the_output_of_the_commands(cloud, tmp_path):
     """Where this fails because the output was changed on purpose: make readme."""
     make_home(tmp_path, cloud)
     (shown,) = TRANSCRIPT.findall(README)
@@ -94,7 +94,7 @@ def test_every_help_topic_that_readme_names_exists():
     assert named <= set(TOPICS)
 
 
-def test_the_first_two_commands_make_the_documents_and_the_profile_that_readme_shows(cloud, home):
+def test_the_first_two_commands_create_the_documents_and_the_profile_that_readme_shows(cloud, home):
     policy, configure = tutorial()[:2]
     printed = json.loads(run(policy, home, cloud).stdout)
     for name in ("trust", "permissions", "caller"):

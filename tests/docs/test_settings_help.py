@@ -9,10 +9,10 @@ from s3haul.aws.config.sdk_settings import SDK_SETTINGS
 from s3haul.cli.help_topics import topic_text
 
 TESTS = Path(__file__).parent.parent / "unit"
-HOSTS = "test_aws_setting_effects.py::test_the_settings_of_endpoints_lead_to_hosts_of_their_own"
-METADATA = "test_aws_setting_effects.py::test_the_settings_of_instance_metadata_are_obeyed"
-NOT_USED = "test_aws_setting_effects.py::test_what_is_not_used_is_told_once_with_the_reason"
-NO_NEWS = "test_aws_setting_effects.py::test_what_is_obeyed_is_no_news"
+HOSTS = "test_aws_setting_effects.py::test_the_settings_of_endpoints_select_the_host"
+METADATA = "test_aws_setting_effects.py::test_the_settings_of_instance_metadata_are_used"
+NOT_USED = "test_aws_setting_effects.py::test_a_setting_that_is_not_used_causes_one_warning_with_the_reason"
+NO_NEWS = "test_aws_setting_effects.py::test_a_setting_that_is_used_causes_no_warning"
 OF_POINTS = "test_aws_setting_effects.py::test_an_access_point_of_another_region_is_refused_where_its_region_may_not_be_used"
 OBEYED = {
     "region": "test_aws_profile.py::test_flags_override_the_environment_which_overrides_the_profile",
@@ -40,12 +40,12 @@ OBEYED = {
     "s3.max_bandwidth": "test_aws_profile.py::test_the_bandwidth_of_the_profile_is_read_as_the_aws_cli_reads_it",
     "tcp_keepalive": "test_aws_setting_effects.py::test_idle_connections_are_kept_alive",
     "response_checksum_validation": "test_aws_setting_effects.py::"
-    "test_stored_checksums_are_asked_for_whatever_the_sdk_is_told",
+    "test_stored_checksums_are_requested_whatever_the_sdk_is_configured_to_do",
     "sdk_ua_app_id": "test_aws_setting_effects.py::test_the_identifier_of_an_application_goes_to_sts",
     "defaults_mode": "test_aws_setting_effects.py::"
-    "test_the_mode_auto_asks_no_instance_metadata_for_the_region",
+    "test_the_mode_auto_does_not_read_the_region_from_instance_metadata",
     "sigv4a_signing_region_set": "../faults/test_multi_region.py::"
-    "test_the_bucket_and_its_objects_are_asked_for_with_version_4a",
+    "test_requests_for_the_bucket_and_its_objects_are_signed_with_version_4a",
 }
 
 
@@ -64,7 +64,7 @@ def test_the_test_of_a_row_exists(effect):
     assert re.search(rf"^(async )?def {name}\(", (TESTS / file).read_text(), re.MULTILINE)
 
 
-def test_what_is_said_to_be_obeyed_has_a_test_of_its_own():
+def test_every_setting_that_is_documented_as_used_has_its_own_test():
     obeyed = {one.key for one in SDK_SETTINGS if one.does.startswith("obeyed")}
     # The same reading of instance metadata, with values that only time or the machine's network would show.
     assert obeyed - OBEYED.keys() == {

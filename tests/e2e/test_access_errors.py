@@ -96,7 +96,7 @@ def test_every_broken_link_of_the_chain_is_exit_code_4_with_cause_fix_and_id(ser
     assert "some-other-id" not in ran.text
 
 
-def test_who_has_forgotten_the_role_is_told_so(machine, dest):
+def test_a_forgotten_role_is_named_in_the_error(machine, dest):
     endpoint = {name: machine.values[name] for name in ("endpoint_url", "ca_bundle")}
     variables = {"AWS_ENDPOINT_URL": endpoint["endpoint_url"], "AWS_CA_BUNDLE": endpoint["ca_bundle"]}
     ran = machine.run("cp", SOURCE, str(dest), "--profile", "user-b", **variables)
@@ -107,7 +107,7 @@ def test_who_has_forgotten_the_role_is_told_so(machine, dest):
     assert "Who fixes it: you or the data owner" in ran.err
 
 
-def test_rights_that_are_lost_in_mid_run_end_it_with_exit_code_4_before_every_key_has_failed(
+def test_permissions_that_are_lost_during_the_run_end_it_with_exit_code_4_before_every_key_has_failed(
     server, machine, dest
 ):
     for number in range(600):
@@ -127,7 +127,7 @@ def test_rights_that_are_lost_in_mid_run_end_it_with_exit_code_4_before_every_ke
     assert tree(dest) == expected(server)
 
 
-def test_one_key_that_is_denied_is_one_failure_and_everything_else_lands(server, machine, dest):
+def test_one_key_that_is_denied_fails_alone_and_all_others_are_stored(server, machine, dest):
     key = "data/3/object-0010.bin"
     for operation in ("GetObject", "HeadObject"):
         server.faults.add(
@@ -164,7 +164,7 @@ def test_an_unknown_profile_is_exit_code_4_and_the_known_ones_are_named(server, 
     ],
     ids=["arn", "external-id", "duration", "no-duration", "duration-without-role"],
 )
-def test_role_flags_that_sts_cannot_take_are_exit_code_2_and_nobody_is_called(
+def test_role_flags_that_sts_cannot_accept_are_exit_code_2_without_any_request(
     server, machine, dest, flags, error_id, words
 ):
     ran = machine.run("cp", SOURCE, str(dest), "--profile", "export", *flags)
@@ -183,7 +183,7 @@ def test_role_flags_that_sts_cannot_take_are_exit_code_2_and_nobody_is_called(
     ],
     ids=["external-id", "signature"],
 )
-def test_a_profile_that_cannot_work_is_exit_code_4_and_nobody_is_called(
+def test_a_profile_that_cannot_work_is_exit_code_4_without_any_request(
     server, machine, dest, changes, error_id, words
 ):
     machine.configure(**changes)

@@ -60,7 +60,7 @@ def test_every_sink_is_measured_with_all_objects_and_nothing_is_left(machine, se
     assert not left_behind(machine)
 
 
-def test_the_cost_is_said_before_any_object_is_asked_for(machine, server):
+def test_the_cost_is_printed_before_any_object_is_requested(machine, server):
     variables = {"S3HAUL_PROFILE": "export", "S3HAUL_CONCURRENCY": "7"}  # the second is that of cp
     ran = machine.run("bench", SOURCE, *QUICK, "--dryrun", **variables)
     assert (ran.code, ran.out) == (0, "")
@@ -82,7 +82,7 @@ def test_the_table_and_the_markdown_fit_and_name_the_bottleneck(machine):
     assert "**Bottleneck: " in ran.out
 
 
-def test_a_bucket_without_an_object_that_fits_is_told_what_to_do(machine):
+def test_a_bucket_without_an_object_that_fits_is_an_error_with_a_hint(machine):
     ran = bench(machine, "--max-bytes", "100")
     assert ran.code == 6
     assert "--max-bytes" in ran.err

@@ -66,7 +66,7 @@ def test_wrong_bodies_fail_with_their_reason_and_leave_no_file(wide, machine, de
     assert tree(dest) == expected(wide)
 
 
-def test_what_is_wrong_once_is_tried_again_and_lands(wide, machine, dest):
+def test_an_object_that_fails_once_is_tried_again_and_stored(wide, machine, dest):
     rules = {}
     for key, (effect, parameters) in ONCE.items():
         # Of an object in parts the first answer is only looked at, the second is the first part.

@@ -17,7 +17,7 @@ def test_the_report_is_one_json_object_and_the_exit_code_stands_in_it(server, ma
     assert len(reads) == sum(call.sent for call in reads) == 61  # one byte each, and of one object twice
 
 
-def test_a_refusal_names_row_words_fixer_and_statement_and_keeps_the_external_id_to_itself(server, machine):
+def test_a_refusal_shows_cause_message_fixer_and_statement_but_not_the_external_id(server, machine):
     server.cloud.roles[seed.ROLE_ARN].policies[0]["Statement"].pop()
     ran = machine.run("check", SOURCE, "--profile", "export")
     assert ran.code == 4

@@ -56,7 +56,7 @@ def test_a_dry_run_foresees_the_requests_that_the_run_sends(server, machine, des
     )
 
 
-def test_a_dry_run_after_a_haul_has_nothing_to_fetch(server, machine, dest):
+def test_a_dry_run_after_a_run_has_nothing_to_fetch(server, machine, dest):
     assert machine.haul(dest).code == 0
     server.cloud.put(seed.BUCKET, "large.bin", Generated(7, 200 << 20), sse="AES256")
     counted = json.loads(copy(machine, SOURCE, dest, "--dryrun", "--json").out)
@@ -97,7 +97,7 @@ def test_the_manifest_lists_some_states_only_and_comes_as_csv(server, machine, d
     assert not any(set(line) - set(table[0]) - {"checksum", "part_sizes"} for line in lines)
 
 
-def test_the_manifest_is_a_table_with_what_is_known_of_every_object(server, machine, dest, tmp_path):
+def test_the_manifest_is_a_table_with_every_field_of_every_object(server, machine, dest, tmp_path):
     owner = (("owner", "team-é"), ("stage", "raw"))
     server.cloud.put(
         seed.BUCKET, "a.csv", b"1", content_type="text/csv", metadata=owner, storage_class="STANDARD_IA"
@@ -160,7 +160,7 @@ def test_one_object_goes_to_a_file_name_or_into_a_directory(server, machine, tmp
     assert machine.run("verify", str(there)).code == 0
 
 
-def test_a_command_line_that_cannot_be_meant_is_exit_code_2(machine, server, dest):
+def test_a_contradictory_command_line_is_exit_code_2(machine, server, dest):
     for arguments in (
         ("cp", "http://bucket", str(dest)),
         ("cp", SOURCE, "s3://other"),
@@ -221,7 +221,7 @@ def test_an_include_that_leaves_nothing_out_is_a_warning(machine, dest, form):
         ("*", "/ DEST --exclude '*' --include '*'"),
     ],
 )
-def test_a_source_that_looks_like_a_pattern_is_taken_as_it_stands_with_a_warning(machine, dest, key, instead):
+def test_a_source_that_looks_like_a_pattern_is_used_literally_with_a_warning(machine, dest, key, instead):
     ran = copy(machine, f"{SOURCE}/{key}", dest)
     assert ran.code == 6
     assert (
@@ -230,13 +230,13 @@ def test_a_source_that_looks_like_a_pattern_is_taken_as_it_stands_with_a_warning
     )
 
 
-def test_a_key_with_a_star_is_hauled(server, machine, dest):
+def test_a_key_with_a_star_is_copied(server, machine, dest):
     server.cloud.put(seed.BUCKET, "a*", b"star")
     assert copy(machine, f"{SOURCE}/a*", f"{dest}/").code == 0
     assert tree(dest) == {"a*": b"star"}
 
 
-def test_a_haul_takes_its_flags_from_the_environment(server, machine, dest):
+def test_a_run_takes_its_flags_from_the_environment(server, machine, dest):
     variables = {"S3HAUL_PROFILE": "export", "S3HAUL_JSON": "1", "S3HAUL_EXCLUDE": "data/0/* data/1/*"}
     ran = machine.run("cp", SOURCE, str(dest), **variables)
     assert ran.code == 0, ran.text

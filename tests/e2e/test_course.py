@@ -30,7 +30,7 @@ def test_what_a_run_received_ended_and_repeated_is_in_its_samples(server, machin
     assert any(each.first_byte for each in course.samples)
 
 
-def test_a_run_that_is_interrupted_leaves_its_course_too(server, machine, dest):
+def test_an_interrupted_run_keeps_its_samples(server, machine, dest):
     server.faults.add("delay", operation="GetObject", seconds=0.5, since=10)
     with machine.start("cp", SOURCE, str(dest), "--profile", "export", "--concurrency", "4") as process:
         wait_until(lambda: server.count("GetObject") > 10, "the first objects")

@@ -50,6 +50,6 @@ def typed(command: str, cwd: Path, environment: dict[str, str]) -> int:
     return done.returncode
 
 
-def test_serving_and_keeping_what_is_hauled_contradict_each_other(machine, tmp_path):
+def test_serve_and_keep_contradict_each_other(machine, tmp_path):
     ran = machine.run("demo", "--serve", "--keep", str(tmp_path / "new"))
     assert (ran.code, "copies nothing" in ran.err) == (2, True)

@@ -48,7 +48,7 @@ cp -a "$DEST/." "$OUT"
     ["size=1m", "size=64m,nr_inodes=40"],
     ids=["bytes", "inodes"],
 )
-def test_a_full_disk_is_exit_code_5_and_the_same_command_goes_on_when_there_is_space(
+def test_a_full_disk_is_exit_code_5_and_the_same_command_resumes_when_there_is_space(
     server, machine, mounted, tmp_path, limit
 ):
     for number in range(5):
@@ -157,7 +157,7 @@ def test_a_mistyped_source_does_not_claim_the_destination(machine, dest, mode):
         assert machine.run("cp", f"{SOURCE}/data/2/", str(dest), "--profile", "export").code == 5
 
 
-def test_a_destination_that_is_moved_away_in_mid_run_ends_the_run_and_is_not_made_anew(server, machine, dest):
+def test_a_destination_that_is_moved_during_the_run_ends_it_and_is_not_created_again(server, machine, dest):
     server.faults.add("delay", operation="GetObject", seconds=0.3)
     with machine.start("cp", SOURCE, str(dest), "--profile", "export", "--concurrency", "4") as process:
         wait_until(lambda: server.count("GetObject") > 8, "the first objects")
@@ -174,7 +174,7 @@ def test_a_destination_that_is_moved_away_in_mid_run_ends_the_run_and_is_not_mad
     assert leftovers(dest) == []
 
 
-def test_what_stands_in_the_way_of_one_object_is_that_objects_failure(server, machine, dest):
+def test_what_is_in_the_path_of_an_object_fails_only_that_object(server, machine, dest):
     (dest / "data/1/object-0001.bin").mkdir(parents=True)
     (dest / "data/2").mkdir(parents=True)
     os.mkfifo(dest / "data/2/object-0002.bin")
@@ -187,7 +187,7 @@ def test_what_stands_in_the_way_of_one_object_is_that_objects_failure(server, ma
     assert ran.summary["balanced"]
 
 
-def test_an_empty_destination_is_refused_and_not_taken_for_this_directory(server, machine):
+def test_an_empty_destination_is_refused_and_is_not_the_current_directory(server, machine):
     ran = copy(machine, "")
     assert ran.code == 2, ran.text
     assert "DEST is empty" in ran.err
@@ -214,7 +214,7 @@ def test_a_path_that_the_system_refuses_is_no_bug(machine, tmp_path, words, code
     assert machine.run(*words, dest, *profile).code == code
 
 
-def test_a_mistyped_profile_leaves_nothing_behind(machine, dest):
+def test_a_mistyped_profile_writes_nothing(machine, dest):
     ran = machine.run("cp", SOURCE, str(dest), "--profile", "exprot")
     assert (ran.code, "'exprot' does not exist" in ran.err) == (4, True)
     assert not dest.exists()

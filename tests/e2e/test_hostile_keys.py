@@ -54,7 +54,7 @@ def snapshot(around: Path, dest: Path) -> dict[str, tuple[int, int, bytes]]:
     return found
 
 
-def test_no_key_leaves_the_destination_and_every_key_lands(hostile, machine, sandbox, tmp_path):
+def test_no_key_leaves_the_destination_and_every_key_is_stored(hostile, machine, sandbox, tmp_path):
     dest = sandbox / "dest"
     before = snapshot(tmp_path / "sandbox", dest)
     ran = machine.haul(dest)
@@ -123,7 +123,9 @@ def test_keys_are_escaped_where_they_are_only_listed_or_verified(server, machine
     assert not RAW.search(ran.text)
 
 
-def test_keys_that_the_disk_takes_for_one_all_land_and_stay_in_place(server, machine, folding_disk):
+def test_keys_that_are_the_same_name_for_the_disk_are_all_stored_and_keep_their_names(
+    server, machine, folding_disk
+):
     for key in ("k/A.bin", "k/a.bin", "K/a.bin", "k/A.bin/below", "k/caf\u00e9", "k/cafe\u0301"):
         server.cloud.put(seed.BUCKET, key, key.encode())
     dest, total = folding_disk / "dest", len(paths(server))

@@ -54,7 +54,7 @@ def server():
 
 
 @pytest.mark.timeout(60 + 10 * ROUNDS)
-def test_after_every_kill_what_is_there_is_right_and_the_same_command_finishes(server, machine, tmp_path):
+def test_after_every_kill_the_files_are_correct_and_the_same_command_finishes(server, machine, tmp_path):
     dest = tmp_path / "dest"
     dest.mkdir()
     oracle, dice, committed = expected(server), random.Random(SEED), 0

@@ -9,7 +9,7 @@ def command(dest, *flags):
     return ("cp", SOURCE, str(dest), "--profile", "export", "--concurrency", "4", *flags)
 
 
-def test_after_a_kill_the_same_command_goes_on_with_the_list(server, machine, dest, tmp_path):
+def test_after_a_kill_the_same_command_continues_with_the_list(server, machine, dest, tmp_path):
     keys = sorted(expected(server))[::2]
     (tmp_path / "list").write_text("\n".join(keys))
     words = command(dest, "--files-from", str(tmp_path / "list"))

@@ -26,7 +26,7 @@ def run(machine, tmp_path):
     return run
 
 
-def test_the_log_holds_the_command_what_is_said_and_the_summary_with_times(server, run, dest, tmp_path):
+def test_the_log_contains_the_command_the_messages_and_the_summary_with_times(server, run, dest, tmp_path):
     key = "data/0/object-0007.bin"
     server.faults.add("error", operation="GetObject", key=key, status=403, code="AccessDenied", message="no")
     ran, lines = run(SOURCE, str(dest), "--include", "x", "--external-id", seed.EXTERNAL_ID)
@@ -85,7 +85,7 @@ def test_a_dry_run_logs_its_estimate(run, dest):
     assert any("60 objects" in line for line in lines)
 
 
-def test_a_log_file_that_cannot_be_opened_is_refused_before_anything_is_asked(server, machine, dest):
+def test_a_log_file_that_cannot_be_opened_is_an_error_before_any_request(server, machine, dest):
     ran = machine.run("cp", SOURCE, str(dest), "--profile", "export", "--log-file", "/nowhere/log")
     assert (ran.code, "/nowhere/log cannot be opened" in ran.err) == (2, True)
     assert not server.calls

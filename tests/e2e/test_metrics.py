@@ -46,14 +46,14 @@ def test_a_run_can_be_watched_until_it_ends(machine, server):
         scrape(url)
 
 
-def test_a_port_that_is_taken_is_said_before_anything_is_asked(machine, server):
+def test_a_port_in_use_is_an_error_before_any_request(machine, server):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ran = machine.run(*CP, "--metrics-port", str(taken.getsockname()[1]))
     assert (ran.code, server.calls) == (2, [])
     assert "another --metrics-port" in ran.err
 
 
-def test_without_the_extra_the_command_that_installs_it_is_said(machine):
+def test_without_the_extra_the_command_that_installs_it_is_printed(machine):
     code = (
         "import sys\nsys.modules['prometheus_client'] = None\nfrom s3haul.cli.app import run\n"
         f"sys.exit(run({[*CP, '--metrics-port', '0']!r}))"
@@ -72,11 +72,11 @@ def test_without_the_extra_the_command_that_installs_it_is_said(machine):
 
 
 @pytest.mark.parametrize("arguments", [("--dryrun",), ()])
-def test_only_a_haul_into_files_has_metrics(machine, arguments):
+def test_only_a_run_into_files_has_metrics(machine, arguments):
     dest = "data" if arguments else "-"
     source = SOURCE if arguments else f"{SOURCE}/data/0/object-0007.bin"
     ran = machine.run("cp", source, dest, "--metrics-port", "0", *arguments)
-    assert (ran.code, "into files" in ran.err) == (2, True)
+    assert (ran.code, "that writes files" in ran.err) == (2, True)
     by_variable = machine.run("cp", source, dest, *arguments, "--profile", "export", S3HAUL_METRICS_PORT="0")
     assert by_variable.code == 0
     assert "Metrics" not in by_variable.err

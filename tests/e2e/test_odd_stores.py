@@ -76,14 +76,14 @@ TOLERATED = {
 
 
 @pytest.mark.parametrize("name", TOLERATED)
-def test_a_store_that_differs_where_it_does_not_matter_is_hauled(haul, tmp_path, name):
+def test_a_store_that_differs_in_harmless_details_works(haul, tmp_path, name):
     _, code, said = haul(TOLERATED[name])
     assert code == 0, said
     assert tree(tmp_path / "data") == OBJECTS
 
 
 @pytest.mark.parametrize("transport", ["curl", "sdk"])
-def test_a_header_that_a_server_does_not_know_is_left_out_from_then_on(haul, transport):
+def test_a_header_that_a_server_does_not_support_is_left_out_from_then_on(haul, transport):
     change = TOLERATED["no-optional-attributes-501"]
     store, code, said = haul(change, "--transport", transport)
     assert code == 0, said
@@ -126,7 +126,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_store_that_cannot_be_hauled_is_told_so_in_words_that_lead_on(haul, name):
+def test_a_store_that_cannot_be_read_is_refused_with_an_explanation(haul, name):
     change, expected, row, words = REFUSED[name]
     _, code, said = haul(change)
     assert (code, row in said) == (expected, True), said
@@ -142,9 +142,7 @@ def test_a_store_that_cannot_be_hauled_is_told_so_in_words_that_lead_on(haul, na
         ("<Key>k3</Key>", "<Key>k3%FF</Key>", "not valid UTF-8"),
     ],
 )
-def test_an_entry_that_names_no_object_costs_that_entry_and_is_accounted_for(
-    haul, tmp_path, capsys, pattern, by, words
-):
+def test_an_entry_that_names_no_object_fails_alone_and_is_counted(haul, tmp_path, capsys, pattern, by, words):
     _, code, said = haul(replaced(pattern, by))
     assert code == 1, said
     assert "S3H-INT-04" in said
@@ -156,7 +154,7 @@ def test_an_entry_that_names_no_object_costs_that_entry_and_is_accounted_for(
 
 
 @pytest.mark.parametrize("flags", [(), ("--dryrun",)])
-def test_a_store_that_does_not_heed_the_prefix_is_no_traceback(haul, tmp_path, flags):
+def test_a_store_that_ignores_the_prefix_is_no_traceback(haul, tmp_path, flags):
     objects = {"a": b"1", "p/b": b"2"}
     _, code, said = haul(lambda _, reply: reply, *flags, objects=objects, source="p/")
     assert code == 6, said
@@ -164,13 +162,13 @@ def test_a_store_that_does_not_heed_the_prefix_is_no_traceback(haul, tmp_path, f
     assert not list(tmp_path.glob("data/[!.]*"))
 
 
-def test_a_dry_run_tells_the_entries_that_name_no_object(haul):
+def test_a_dry_run_counts_the_entries_that_name_no_object(haul):
     _, code, said = haul(replaced("<Key>k3</Key>", "<Key>k3%FF</Key>"), "--dryrun")
     assert code == 0, said
     assert "1 of the listing's entries name no object" in said
 
 
-def test_a_listing_of_nothing_usable_is_not_called_empty(haul):
+def test_a_listing_with_only_unusable_entries_is_not_reported_as_empty(haul):
     _, code, said = haul(replaced("<Size>.*?</Size>", "<Size>x</Size>"))
     assert code == 1
     assert "Nothing is there" not in said
@@ -188,7 +186,7 @@ def test_a_listing_of_nothing_usable_is_not_called_empty(haul):
     ],
     ids=["no-etag", "another-etag", "a-part", "a-page"],
 )
-def test_what_could_be_other_bytes_is_never_taken(haul, tmp_path, change):
+def test_a_response_that_could_have_other_bytes_is_never_stored(haul, tmp_path, change):
     _, code, said = haul(change)
     assert code == 1, said
     assert tree(tmp_path / "data") == {}

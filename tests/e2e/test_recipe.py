@@ -127,9 +127,7 @@ def test_changed_objects_are_fetched_again_and_no_others(server, machine, dest):
     assert tree(dest) == expected(server)
 
 
-def test_damage_is_found_by_verify_and_files_that_no_journal_knows_are_verified_and_not_fetched(
-    server, machine, dest
-):
+def test_verify_finds_damage_and_files_without_a_journal_are_verified_and_not_fetched(server, machine, dest):
     machine.haul(dest)
     (dest / "data" / "2" / "object-0002.bin").write_bytes(b"!" * (500 + 97 * 2))
     ran = machine.run("verify", str(dest))
@@ -145,9 +143,7 @@ def test_damage_is_found_by_verify_and_files_that_no_journal_knows_are_verified_
 
 
 @pytest.mark.parametrize("existing", ["verify", "skip", "overwrite"])
-def test_what_verify_finds_damaged_is_fetched_by_the_next_run_and_by_that_alone(
-    server, machine, dest, existing
-):
+def test_files_that_verify_finds_damaged_are_fetched_once_by_the_next_run(server, machine, dest, existing):
     machine.haul(dest)
     rotten, key = dest / "data" / "2" / "object-0002.bin", "data/2/object-0002.bin"
     times = rotten.stat().st_atime_ns, rotten.stat().st_mtime_ns

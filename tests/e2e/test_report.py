@@ -11,7 +11,7 @@ def report(machine, dest, *arguments):
     return machine.run("report", str(dest), *arguments)
 
 
-def test_the_page_of_a_haul_is_a_file_for_its_owner_only(server, machine, dest):
+def test_the_page_of_a_run_is_a_file_for_its_owner_only(server, machine, dest):
     key = "data/0/object-0007.bin"
     server.faults.add("error", operation="GetObject", key=key, status=403, code="AccessDenied", message="no")
     assert machine.haul(dest).code == 1
@@ -51,7 +51,7 @@ def test_the_secrets_of_the_run_are_not_in_it(server, machine, dest):
         ]
 
 
-def test_a_run_that_goes_on_can_be_reported_on(server, machine, dest):
+def test_a_report_can_be_written_during_a_run(server, machine, dest):
     server.faults.add("delay", operation="GetObject", seconds=0.4, since=20)
 
     def some_are_done():

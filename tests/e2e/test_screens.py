@@ -82,7 +82,7 @@ def test_ctrl_c_where_an_mfa_code_is_asked_for_ends_the_command_and_leaves_the_e
     assert terminal.end() == 130
 
 
-def test_a_listing_that_takes_its_time_claims_nothing(server, machine):
+def test_a_slow_listing_shows_no_percentage(server, machine):
     server.faults.add("delay", operation="ListObjectsV2", seconds=2.5)
     terminal = OnTerminal(machine, *CP, "--page-size", "20")
     terminal.until(terminal.shows("listing  nothing found yet"))

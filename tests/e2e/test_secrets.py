@@ -24,7 +24,7 @@ def assert_clean(server, text: bytes, where: str) -> None:
         assert secret not in text, f"{name} in {where}"
 
 
-def test_a_run_in_which_much_goes_wrong_tells_no_secret(server, machine, dest):
+def test_a_run_with_many_errors_shows_no_secret(server, machine, dest):
     server.faults.add("expire-sessions", operation="GetObject", exactly=5)
     server.faults.add("error", operation="GetObject", exactly=8)
     server.faults.add("flip", operation="GetObject", key="data/3/object-0003.bin")
@@ -62,7 +62,7 @@ def children(pid: int) -> list[Path]:
 
 
 @pytest.mark.parametrize("operation", ["AssumeRole", "ListObjectsV2"])
-def test_a_run_that_is_refused_tells_no_secret_even_where_the_service_repeats_it(
+def test_a_run_that_is_refused_shows_no_secret_even_if_the_service_repeats_it(
     server, machine, dest, operation
 ):
     said = f"not authorized with the External ID {seed.EXTERNAL_ID}"

@@ -37,7 +37,7 @@ def test_a_run_that_outlives_its_sessions_renews_them_once_each_and_loses_nothin
         assert refused > 0
 
 
-def test_a_role_that_is_withdrawn_in_mid_run_ends_it_when_the_session_does(server, machine, dest):
+def test_a_role_that_is_withdrawn_ends_the_run_when_the_session_ends(server, machine, dest):
     """The trust policy changes while objects are under way: the old session is used up, then it is said."""
     server.faults.add("delay", operation="GetObject", seconds=0.3)
     server.faults.add("expire-sessions", operation="GetObject", exactly=20)

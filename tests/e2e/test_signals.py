@@ -23,9 +23,7 @@ def command(dest, *arguments):
     [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
     ids=["int", "term", "hup"],
 )
-def test_a_signal_ends_the_run_in_order_and_the_command_it_names_finishes_it(
-    server, machine, dest, number, code
-):
+def test_a_signal_ends_the_run_and_the_printed_command_finishes_it(server, machine, dest, number, code):
     server.faults.add("delay", operation="GetObject", seconds=0.3)
     with machine.start(*command(dest, "--external-id", seed.EXTERNAL_ID)) as process:
         wait_until(lambda: server.count("GetObject") > 6, "the first objects")
@@ -84,7 +82,7 @@ def test_a_second_interrupt_exits_at_once(server, machine, dest):
     assert tree(dest) == expected(server)
 
 
-def test_a_stopped_and_continued_run_goes_on(server, machine, dest):
+def test_a_run_that_is_stopped_and_continued_finishes(server, machine, dest):
     server.faults.add("delay", operation="GetObject", seconds=0.1)
     with machine.start(*command(dest, "--json")) as process:
         wait_until(lambda: server.count("GetObject") > 6, "the first objects")

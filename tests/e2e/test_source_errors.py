@@ -42,7 +42,7 @@ def test_an_empty_bucket_is_exit_code_0_with_a_warning(machine, server, dest):
     assert "Nothing is there" in ran.err
 
 
-def test_a_bucket_in_another_region_than_configured_just_works(server, machine, dest):
+def test_a_bucket_in_another_region_than_configured_works(server, machine, dest):
     cloud = server.cloud
     arn = f"arn:aws:kms:{ELSEWHERE}:{seed.ACCOUNT_A}:key/elsewhere"
     policy = cloud.kms_keys[seed.KMS_KEY_ARN].policy
@@ -90,7 +90,7 @@ def test_kms_objects_over_plain_http_show_what_s3_says_to_that(tmp_path, dest):
         assert tree(dest) == {}
 
 
-def test_nobody_at_the_endpoint_is_exit_code_6(server, machine, dest):
+def test_a_refused_connection_to_the_endpoint_is_exit_code_6(server, machine, dest):
     with DemoServer(small_cloud(0)) as gone:
         nowhere = gone.endpoint_url
     machine.configure(endpoint_url=nowhere)
@@ -114,7 +114,7 @@ def test_a_listing_that_cannot_be_complete_is_exit_code_6(server, machine, dest,
     assert_refused(ran, 6, "S3H-S3-15", "listing")
 
 
-def test_listing_pages_that_fail_once_are_asked_for_again(server, machine, dest):
+def test_listing_pages_that_fail_once_are_requested_again(server, machine, dest):
     server.faults.add("error", operation="ListObjectsV2", exactly=2)
     server.faults.add("truncated-xml", operation="ListObjectsV2", exactly=4)
     server.faults.add("reset", operation="ListObjectsV2", exactly=6, after=100)
@@ -125,7 +125,7 @@ def test_listing_pages_that_fail_once_are_asked_for_again(server, machine, dest)
     assert ran.summary["retries"]
 
 
-def test_keys_that_are_listed_twice_are_hauled_once(server, machine, dest):
+def test_keys_that_are_listed_twice_are_copied_once(server, machine, dest):
     server.faults.add("duplicate-key", operation="ListObjectsV2", exactly=1)
     server.faults.add("duplicate-key-across-pages", operation="ListObjectsV2", exactly=2)
     ran = machine.haul(dest, "--page-size", "20")
@@ -144,7 +144,7 @@ def test_archived_objects_are_skipped_with_exit_code_3_and_without_a_request(ser
     assert server.count("GetObject", "cold.bin") == 0
 
 
-def test_objects_deleted_or_overwritten_after_they_were_listed_are_told_apart(server, machine, dest):
+def test_objects_deleted_or_overwritten_after_they_were_listed_are_distinguished(server, machine, dest):
     server.faults.add("delete", operation="GetObject", key="data/5/object-0005.bin")
     server.faults.add("change", operation="GetObject", key="data/6/object-0006.bin", first=1)
     ran = machine.haul(dest)

@@ -41,7 +41,7 @@ def test_a_haul_over_libcurl_loads_neither_boto3_nor_bars_nor_a_second_command_l
     assert not packages & SPARED
 
 
-def test_a_haul_loads_nothing_of_other_commands(machine, dest):
+def test_a_run_imports_nothing_of_other_commands(machine, dest):
     modules = loaded(machine, dest)
-    assert "s3haul.cli.haul" in modules
+    assert "s3haul.cli.cp_run" in modules
     assert not [name for name in modules if name.startswith(OTHER_COMMANDS)]

@@ -26,7 +26,7 @@ def told(machine, dest) -> str:
     return ran.out
 
 
-def test_a_run_is_seen_from_outside_is_not_disturbed_and_its_end_is_told(server, machine, dest):
+def test_status_shows_a_run_and_its_end_without_disturbing_it(server, machine, dest):
     key = "data/0/object-0007.bin"
     server.faults.add("error", operation="GetObject", key=key, status=403, code="AccessDenied", message="no")
     server.faults.add("delay", operation="GetObject", glob="data/[1-9]/*", seconds=0.4)
@@ -62,7 +62,7 @@ def test_failures_are_counted_by_their_reason(server, machine, dest):
     assert "skipped   1 object, 4 B (archived: 1)" in said
 
 
-def test_a_run_that_was_killed_is_told_from_one_that_goes_on(server, machine, dest):
+def test_a_killed_run_is_distinguished_from_a_running_one(server, machine, dest):
     server.faults.add("delay", operation="GetObject", seconds=5.0, since=10)
     with machine.start("cp", SOURCE, str(dest), "--profile", "export", "--concurrency", "4") as process:
         wait_until(lambda: server.count("GetObject") > 10, "the first objects")
@@ -74,7 +74,7 @@ def test_a_run_that_was_killed_is_told_from_one_that_goes_on(server, machine, de
     assert tree(dest) == expected(server)
 
 
-def test_a_run_that_has_no_journal_yet_is_told_to_begin(machine, dest):
+def test_a_run_without_a_journal_yet_is_shown_as_starting(machine, dest):
     (dest / ".s3haul").mkdir(parents=True)
     with (dest / ".s3haul/lock").open("w+") as lock:
         lock.write("process 7 on host")
@@ -86,7 +86,7 @@ def test_a_run_that_has_no_journal_yet_is_told_to_begin(machine, dest):
     assert machine.run("status", str(dest)).code == 5
 
 
-def test_nothing_is_made_where_nothing_was_hauled(machine, dest):
+def test_nothing_is_written_where_nothing_was_copied(machine, dest):
     dest.mkdir()
     ran = machine.run("status", str(dest))
     assert (ran.code, "[S3H-DST-04]" in ran.err) == (5, True)

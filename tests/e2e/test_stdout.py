@@ -39,7 +39,7 @@ def fetched(run, tmp_path):
     [{"checksum": "CRC64NVME"}, {"checksum": "SHA256"}, {"checksum": "CRC32C", "part_sizes": PARTS}],
     ids=["crc64nvme", "sha256", "composite"],
 )
-def test_the_bytes_of_one_object_come_out_verified_and_nothing_else_is_said_or_left(
+def test_the_bytes_of_one_object_are_verified_and_nothing_else_is_printed_or_left(
     server, machine, fetched, stored
 ):
     server.cloud.put(seed.BUCKET, "one.bin", BODY, **stored)
@@ -56,7 +56,7 @@ def test_an_empty_object_is_no_bytes(server, fetched):
     assert (ran.code, ran.err, body) == (0, "", b"")
 
 
-def test_an_object_without_a_checksum_comes_out_and_is_said_to_be_size_only(server, fetched):
+def test_an_object_without_a_checksum_is_written_and_reported_as_size_only(server, fetched):
     server.cloud.put(seed.BUCKET, "old", b"old", checksum=None)
     ran, body = fetched("old")
     assert (ran.code, body) == (0, b"old")
@@ -67,7 +67,7 @@ def test_an_object_without_a_checksum_comes_out_and_is_said_to_be_size_only(serv
 
 
 @pytest.mark.parametrize("effect", ["reset", "short"])
-def test_a_connection_that_breaks_off_is_gone_on_with_where_it_broke(server, fetched, effect):
+def test_after_a_broken_connection_the_download_continues_where_it_stopped(server, fetched, effect):
     server.cloud.put(seed.BUCKET, "one.bin", BODY, checksum="CRC64NVME")
     server.faults.add(effect, operation="GetObject", exactly=1, after=300_000)
     ran, body = fetched("one.bin")
@@ -125,7 +125,7 @@ def test_what_cannot_go_to_standard_output_is_refused(server, machine, run, argu
     assert not (machine.home / ".s3haul").exists()
 
 
-def test_an_object_that_is_not_there_or_may_not_be_read_ends_as_in_a_haul(server, run):
+def test_for_an_object_that_is_missing_or_refused_the_error_is_that_of_a_run(server, run):
     ran = run(f"{SOURCE}/none", "-")
     assert (ran.code, ran.out) == (6, "")
     assert "[S3H-S3-16]" in ran.err
@@ -135,7 +135,7 @@ def test_an_object_that_is_not_there_or_may_not_be_read_ends_as_in_a_haul(server
     assert "[S3H-S3-" in ran.err
 
 
-def test_a_reader_that_goes_away_ends_it_without_a_word(server, machine):
+def test_a_reader_that_leaves_ends_the_command_without_a_message(server, machine):
     server.cloud.put(seed.BUCKET, "large.bin", Generated(6, 20_000_000))
     with machine.start("cp", f"{SOURCE}/large.bin", "-", "--profile", "export") as process:
         head = subprocess.run(["head", "-c", "10"], stdin=process.stdout, capture_output=True, check=True)

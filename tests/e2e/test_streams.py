@@ -120,7 +120,7 @@ def test_quiet_says_nothing_and_no_progress_shows_no_bars(server, machine, dest,
         assert json.loads(out)["exit_code"] == 0
 
 
-def test_a_terminal_that_is_closed_in_mid_run_does_not_end_the_haul(server, machine, dest):
+def test_a_terminal_that_is_closed_during_the_run_does_not_end_it(server, machine, dest):
     server.faults.add("delay", operation="GetObject", seconds=0.4)
     arguments = ("cp", SOURCE, str(dest), "--profile", "export", "--concurrency", "8")
     # It is not the controlling terminal, so no SIGHUP comes: only writes fail.
@@ -134,7 +134,7 @@ def test_a_terminal_that_is_closed_in_mid_run_does_not_end_the_haul(server, mach
     assert tree(dest) == expected(server)
 
 
-def test_streams_that_are_closed_from_the_start_are_no_trouble(server, machine, dest):
+def test_streams_that_are_closed_from_the_start_do_not_affect_a_run(server, machine, dest):
     ran = copy(machine, dest, wrapper=["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"])
     assert (ran.code, ran.text) == (0, "")
     assert tree(dest) == expected(server)
@@ -144,6 +144,19 @@ def test_an_object_for_a_stdout_that_is_closed_is_an_error(machine):
     closed = ["sh", "-c", 'exec "$@" >&-', "sh"]
     ran = machine.run("cp", f"{SOURCE}/data/0/object-0007.bin", "-", "--profile", "export", wrapper=closed)
     assert (ran.code, "Standard output is closed" in ran.err) == (5, True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--help",), ("--version",), ("cp", "--help"), ("help", "names"), ("cluster",), ("manifest",)],
+)
+def test_output_that_cannot_be_written_is_exit_code_5_for_every_command(machine, dest, arguments):
+    if arguments == ("manifest",):
+        assert copy(machine, dest).code == 0
+        arguments = ("manifest", str(dest))
+    for redirection, message in ((">/dev/full", "No space left on device"), (">&-", "output is closed")):
+        ran = machine.run(*arguments, wrapper=["sh", "-c", f'exec "$@" {redirection}', "sh"])
+        assert (ran.code, message in ran.err) == (5, True), ran.text
 
 
 def test_a_reader_of_progress_that_leaves_does_not_end_the_haul(server, machine, dest):
@@ -157,7 +170,9 @@ def test_a_reader_of_progress_that_leaves_does_not_end_the_haul(server, machine,
     assert tree(dest) == expected(server)
 
 
-def test_a_full_disk_behind_the_output_is_said_and_the_files_are_there(server, machine, dest):
+def test_if_standard_output_is_on_a_full_disk_the_run_reports_it_and_the_files_are_complete(
+    server, machine, dest
+):
     with Path("/dev/full").open("w") as full:
         ran = copy(machine, dest, stdout=full)
     assert ran.code == 5, ran.text

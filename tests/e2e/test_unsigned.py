@@ -42,7 +42,7 @@ def copy(server, stranger):
 
 
 @pytest.mark.parametrize("transport", ["curl", "sdk"])
-def test_a_public_bucket_is_hauled_and_verified_without_credentials(server, copy, dest, transport):
+def test_a_public_bucket_is_copied_and_verified_without_credentials(server, copy, dest, transport):
     ran = copy(PUBLIC, dest, "--no-sign-request", "--json", "--transport", transport)
     assert ran.code == 0, ran.text
     assert "no credentials (requests are not signed)" in ran.err
@@ -59,13 +59,13 @@ def test_credentials_that_are_there_are_not_used(server, copy, stranger, dest):
     assert server.count("AssumeRole") == 0
 
 
-def test_a_bucket_that_is_not_public_refuses_nobody_as_it_refuses_others(copy, dest):
+def test_a_bucket_that_is_not_public_refuses_unsigned_requests(copy, dest):
     ran = copy(SOURCE, dest, "--no-sign-request")
     assert ran.code == 4, ran.text
     assert "[S3H-S3-" in ran.err
 
 
-def test_a_role_and_nobody_contradict_each_other(server, copy, dest):
+def test_a_role_and_no_sign_request_contradict_each_other(server, copy, dest):
     ran = copy(PUBLIC, dest, "--no-sign-request", "--role-arn", seed.ROLE_ARN)
     assert (ran.code, "contradict each other" in ran.err) == (2, True)
     assert not server.calls

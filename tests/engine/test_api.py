@@ -51,7 +51,7 @@ async def test_a_download_returns_its_counts_and_leaves_signals_alone(server, tm
     assert capfd.readouterr() == ("", "")
 
 
-async def test_what_cannot_be_hauled_is_refused_as_by_the_command(server, tmp_path):
+async def test_the_api_refuses_the_same_sources_as_the_command(server, tmp_path):
     source = s3haul.SourceOptions(bucket="door-x1y2z3--ol-s3")
     with pytest.raises(UsageError, match="Object Lambda"):
         await s3haul.download(source, to(tmp_path / "data"), access=ACCESS)

@@ -42,7 +42,7 @@ asyncio.run(main())
 """
 
 
-async def test_p9_a_disk_that_hangs_is_said_and_ends_the_run(tmp_path, monkeypatch):
+async def test_p9_a_disk_that_hangs_is_reported_and_ends_the_run(tmp_path, monkeypatch):
     released, write_file = threading.Event(), Destination.write_file
 
     def hang(self, path, body, mtime):
@@ -67,7 +67,7 @@ async def test_p9_a_disk_that_hangs_is_said_and_ends_the_run(tmp_path, monkeypat
     assert any("the run waits" in event.message for event in events if isinstance(event, Warned))
 
 
-def test_p9_a_process_of_our_own_ends_although_its_threads_hang(tmp_path):
+def test_p9_the_process_ends_although_its_threads_hang(tmp_path):
     ran = subprocess.run(
         [sys.executable, "-c", HANGING, str(tmp_path / "dest")],
         check=False,
@@ -79,7 +79,7 @@ def test_p9_a_process_of_our_own_ends_although_its_threads_hang(tmp_path):
     assert (ran.returncode, "the run ends" in ran.stdout) == (5, True), ran.stderr
 
 
-def test_the_oldest_operation_counts():
+def test_the_oldest_operation_is_the_longest():
     now = [0.0]
     under_way = UnderWay(lambda: now[0])
     with under_way:

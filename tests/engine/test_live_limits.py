@@ -55,7 +55,7 @@ async def told(root, text: bytes, kind):
     return heard
 
 
-async def test_a_run_keeps_to_limits_that_it_is_told_in_mid_run(tmp_path):
+async def test_limits_that_are_changed_during_a_run_apply(tmp_path):
     heard = await told(tmp_path, b'{"max_rps": 500, "max_kms_rps": 400, "bandwidth": 1048576}', Noted)
     assert heard == ["limits of this run from now on: 500 requests/s, 400 KMS calls/s, 1.0 MiB/s"]
 
@@ -72,13 +72,13 @@ async def test_a_run_keeps_to_limits_that_it_is_told_in_mid_run(tmp_path):
         b"[" * 3000,
     ],
 )
-async def test_a_file_that_makes_no_sense_is_said_and_changes_nothing(tmp_path, text):
+async def test_an_invalid_limits_file_causes_a_warning_and_changes_nothing(tmp_path, text):
     heard = await told(tmp_path, text, Warned)
     assert len(heard) == 1
     assert "holds no limits" in heard[0]
 
 
-async def test_what_an_earlier_run_was_told_does_not_hold_for_the_next_one(tmp_path):
+async def test_changed_limits_do_not_apply_to_the_next_run(tmp_path):
     await run_once(MemoryStore({"k": stored(b"x")}), tmp_path)
     LimitsFile(tmp_path).add({"max_rps": 0.01})
     done = await run_once(MemoryStore({f"k{n}": stored(b"x") for n in range(9)}), tmp_path)
@@ -86,7 +86,7 @@ async def test_what_an_earlier_run_was_told_does_not_hold_for_the_next_one(tmp_p
     assert not (tmp_path / ".s3haul" / NAME).exists()
 
 
-def test_limits_add_up_and_none_lifts_one(tmp_path):
+def test_limits_are_combined_and_none_removes_one(tmp_path):
     (tmp_path / ".s3haul").mkdir()
     file, reader = LimitsFile(tmp_path), LimitsFile(tmp_path)
     file.add({"max_rps": 5.0})
@@ -107,7 +107,7 @@ def command(*arguments):
     )
 
 
-async def test_the_command_tells_the_run_that_is_under_way(tmp_path):
+async def test_limit_changes_the_limits_of_the_run(tmp_path):
     store = Held()
     running = asyncio.create_task(run_once(store, tmp_path))
     await store.reached.wait()

@@ -53,7 +53,7 @@ async def test_in_an_outage_of_ten_minutes_nothing_fails_and_two_requests_a_seco
 
 
 @pytest.mark.parametrize("kind", OUTAGES)
-async def test_work_goes_on_within_seconds_after_an_outage(tmp_path, kind):
+async def test_work_continues_within_seconds_after_an_outage(tmp_path, kind):
     service = Service(OUTAGES[kind], 120.0)
     await run_once(service.store, tmp_path, clock=service.clock, max_attempts=None)
     assert service.served[0] <= 121.0

@@ -104,14 +104,14 @@ class AtALoss(KeyStore):
 
 
 @pytest.mark.parametrize("kind", [Ignores, AtALoss])
-async def test_where_start_after_does_not_hold_one_reader_lists_all(kind):
+async def test_if_start_after_has_no_effect_one_reader_lists_all(kind):
     store = kind(MANY)
     found, _ = await listed(store)
     assert found == MANY
     assert store.most <= 2
 
 
-async def test_an_order_that_is_none_ends_the_listing_however_late_it_shows():
+async def test_keys_out_of_order_end_the_listing_also_on_a_late_page():
     class Shuffled(KeyStore):
         def page(self, prefix, token, start_after):
             page = super().page(prefix, token, start_after)
@@ -135,7 +135,7 @@ async def test_an_error_ends_all_readers():
     assert store.now == 0
 
 
-async def test_a_passing_error_is_met_by_asking_again():
+async def test_a_temporary_error_is_retried():
     class Fails(KeyStore):
         def page(self, prefix, token, start_after):
             if len(self.asked) % 7 == 3 and self.asked[-1] not in self.asked[:-1]:
@@ -146,7 +146,7 @@ async def test_a_passing_error_is_met_by_asking_again():
     assert sorted(found) == MANY
 
 
-async def test_entries_without_a_usable_key_are_told_once_by_the_range_that_they_are_in():
+async def test_entries_without_a_usable_key_are_reported_once_by_their_range():
     odd = [UnusableEntry(f"k{number:05}\udcff", "why") for number in range(0, 3000, 7)]
 
     class Odd(KeyStore):
@@ -172,7 +172,7 @@ async def test_entries_without_a_usable_key_are_told_once_by_the_range_that_they
     assert sorted(told) == sorted(odd)
 
 
-async def test_repeated_keys_are_told_once():
+async def test_repeated_keys_are_reported_once():
     class Twice(KeyStore):
         def page(self, prefix, token, start_after):
             page = super().page(prefix, token, start_after)
@@ -197,7 +197,7 @@ async def test_several_prefixes_are_listed_and_nothing_else():
     assert {prefix for prefix, _, _ in store.asked} == {"a", "k001", "y"}
 
 
-async def test_who_may_list_the_whole_prefix_only_has_it_listed():
+async def test_if_only_the_whole_prefix_may_be_listed_it_is_listed():
     class Strict(KeyStore):
         async def list_page(self, prefix, *, token=None, start_after=""):
             if prefix != "k":
@@ -287,7 +287,7 @@ async def test_keys_that_are_gone_leave_the_manifest_in_every_range(tmp_path):
     assert states(tmp_path) == {}
 
 
-async def test_keys_that_are_gone_leave_the_manifest_where_nobody_had_to_ask(tmp_path):
+async def test_keys_that_are_gone_leave_the_manifest_without_a_request(tmp_path):
     staying = [f"k{number:03}" for number in range(200)]
     store = FarStore(objects(*staying, "~", "é", "日", "😀"), page_size=10)
     await run_once(store, tmp_path)
@@ -298,7 +298,7 @@ async def test_keys_that_are_gone_leave_the_manifest_where_nobody_had_to_ask(tmp
     assert store.count("list") - before < 40
 
 
-async def test_filters_ask_for_what_can_match_and_leave_the_rest_as_it_is(tmp_path):
+async def test_filters_list_only_prefixes_that_can_match(tmp_path):
     store = MemoryStore(objects("a", "x1", "x1/y", "x2.tmp", "z"))
     await run_once(store, tmp_path)
     del store.objects["x1"], store.objects["z"]
@@ -319,7 +319,7 @@ async def test_where_the_disk_folds_names_keys_come_in_order(tmp_path, monkeypat
 
 
 @pytest.mark.parametrize("at", [1, 2, 3, 5, 8, 13, 21])
-async def test_a_run_that_ends_at_any_page_is_taken_up_exactly(tmp_path, at):
+async def test_a_run_that_ends_at_any_page_is_resumed_exactly(tmp_path, at):
     keys = [f"k{number:04}" for number in range(300)]
 
     store = FarStore(objects(*keys), page_size=10)

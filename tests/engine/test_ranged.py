@@ -142,12 +142,12 @@ async def test_an_object_that_changed_meanwhile_starts_over(tmp_path):
     assert (bytes_requested(store), done.stats.resumed) == (10_000, 0)
 
 
-async def test_what_is_left_of_an_object_that_has_become_small_is_removed(tmp_path):
+async def test_the_partial_file_of_an_object_that_has_become_small_is_removed(tmp_path):
     await broken_off(tmp_path)
     await again(tmp_path, MemoryStore({"k": stored(b"small now")}))
 
 
-async def test_what_is_left_of_an_object_that_is_gone_is_removed(tmp_path):
+async def test_the_partial_file_of_an_object_that_is_gone_is_removed(tmp_path):
     await broken_off(tmp_path)
     await run_once(MemoryStore({"other": stored(b"x")}), tmp_path, ranges=TINY)
     assert (leftovers(tmp_path), rows(tmp_path)) == ([], (0, 0))
@@ -194,7 +194,7 @@ async def test_versions_of_a_changing_object_are_never_mixed(tmp_path):
     assert done.stats.received == len(new)
 
 
-async def test_broken_connections_cost_no_attempt_while_blocks_arrive(tmp_path):
+async def test_broken_connections_do_not_count_as_attempts_while_blocks_arrive(tmp_path):
     def fault(call):
         if call.operation == "get":
             call.chunks = [b"".join(call.chunks)[:450], CUT]

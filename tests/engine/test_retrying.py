@@ -140,7 +140,7 @@ class Unproven(OneRole):
     trusted = False
 
 
-async def test_keys_that_were_good_are_asked_for_again_when_they_are_refused(tmp_path):
+async def test_credentials_that_were_valid_are_renewed_when_they_are_refused(tmp_path):
     keys = Unproven()
 
     def refuse(call):
@@ -151,7 +151,7 @@ async def test_keys_that_were_good_are_asked_for_again_when_they_are_refused(tmp
     assert set(states(tmp_path).values()) == {DONE}
 
 
-async def test_keys_that_were_never_good_end_the_run_at_once(tmp_path):
+async def test_credentials_that_were_never_valid_end_the_run_at_once(tmp_path):
     keys = Unproven()
 
     def refuse(call):

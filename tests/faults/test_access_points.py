@@ -42,7 +42,7 @@ def volume(head: bytes) -> bytes:
         (ALIAS, f"{ALIAS}.s3.us-east-1.amazonaws.com", "curl", "s3"),
     ],
 )
-async def test_what_is_no_bucket_is_read_through_its_access_point(
+async def test_objects_outside_of_buckets_are_read_through_an_access_point(
     tmp_path, monkeypatch, bucket, host, transport, service
 ):
     keys = {"AWS_ACCESS_KEY_ID": "AK", "AWS_SECRET_ACCESS_KEY": "SK"}

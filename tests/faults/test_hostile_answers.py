@@ -252,7 +252,7 @@ def memory() -> int:
 
 @pytest.mark.timeout(60 + ANSWERS // 10)
 @pytest.mark.parametrize("lane", LANES)
-async def test_a_hostile_answer_ends_in_an_error_of_our_own_or_in_a_correct_object(lane, tmp_path, capfd):
+async def test_a_hostile_response_ends_in_a_documented_error_or_in_a_correct_object(lane, tmp_path, capfd):
     unheard: list[str] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: unheard.append(str(context)))
     numbers = range(SEED, SEED + -(-ANSWERS // len(LANES)))

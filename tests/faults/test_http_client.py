@@ -88,7 +88,7 @@ async def test_a_redirect_is_refused_and_the_token_stays_with_the_first_server(s
     assert translate(caught.value).region == "eu-west-1"
 
 
-async def test_a_name_that_does_not_resolve_is_told_apart(ca_file):
+async def test_a_name_that_does_not_resolve_has_its_own_error(ca_file):
     with pytest.raises(TransientNoResponse) as caught:
         await ask(CurlHttpClient(ca_file), "https://nothing.invalid/")
     fault = translate(caught.value)
@@ -120,7 +120,7 @@ async def test_a_cancelled_call_breaks_off_its_request(ca_file):
     assert threading.active_count() <= threads + 1
 
 
-async def test_a_page_of_a_proxy_is_no_answer_of_sts(client):
+async def test_a_web_page_of_a_proxy_is_not_a_response_of_sts(client):
     async with canned(lambda _: answer("403 Forbidden", b"<html>blocked</html>")) as server:
         with pytest.raises(NoResponse) as caught:
             await call(lambda: request_handler(client)(request(f"http://127.0.0.1:{server.port}/")))

@@ -99,7 +99,7 @@ def at_call(tmp_path, syscall, n, effect):
 @needs_strace
 @pytest.mark.parametrize("fresh", [True, False])
 @pytest.mark.parametrize("syscall", ["pwrite64", "fdatasync", "ftruncate", "unlink"])
-def test_a_kill_at_any_write_of_the_journal_loses_no_promise(tmp_path, syscall, fresh):
+def test_a_kill_at_any_write_of_the_journal_breaks_no_promise(tmp_path, syscall, fresh):
     for n in range(1, 100):
         killed = Killed(tmp_path / f"{n}")
         if not fresh:
@@ -249,13 +249,13 @@ def test_a_flipped_byte_in_the_log_gives_the_commits_before_it(damage):
     assert found >= {160, 180, 200, 220}
 
 
-def test_without_its_log_the_file_holds_what_was_folded_back(damage):
+def test_without_its_log_the_journal_has_what_was_checkpointed(damage):
     path = damage.write()
     Path(f"{path}-wal").unlink()
     assert read(path) == KEYS[:160]
 
 
-def test_a_file_that_is_cut_anywhere_is_refused_or_knows_nothing_untrue(damage):
+def test_a_truncated_journal_is_refused_or_contains_only_true_rows(damage):
     content = damage.contents[""]
     dice = random.Random(SEED)
     refused = 0
@@ -270,7 +270,7 @@ def test_a_file_that_is_cut_anywhere_is_refused_or_knows_nothing_untrue(damage):
     assert refused > 50
 
 
-def test_a_flipped_byte_in_the_file_never_makes_an_untrue_row(damage):
+def test_a_flipped_byte_in_the_journal_never_makes_a_wrong_row(damage):
     content = damage.contents[""]
     dice = random.Random(SEED)
     refused = 0
@@ -315,7 +315,7 @@ def changed(damage, statement, *parameters):
         "DELETE FROM kinds",
     ],
 )
-def test_what_only_the_content_tells_is_noticed_by_the_rows_crc(damage, statement):
+def test_a_change_of_the_content_is_detected_by_the_crc_of_the_row(damage, statement):
     path = changed(damage, statement)
     assert read(path) is None
     assert len(read_manifest(path)) <= 1
@@ -336,7 +336,7 @@ def test_a_row_moved_to_another_key_is_not_believed(damage):
     assert read(changed(damage, statement, KEYS[1])) is None
 
 
-def test_the_way_out_of_damage_is_the_way_that_the_hint_names(damage):
+def test_after_damage_the_steps_of_the_hint_work(damage):
     path = damage.write(**{"": damage.contents[""][:5000]})
     with pytest.raises(JournalError) as caught:
         open_journal(path)
@@ -390,7 +390,7 @@ def fill_until_full(journal):
     return committed
 
 
-def test_a_full_disk_under_the_journal_is_said_at_once_and_loses_nothing(small_disk):
+def test_a_full_disk_under_the_journal_is_reported_at_once_and_loses_nothing(small_disk):
     path = small_disk / "journal.sqlite3"
     told = []
     journal = open_journal(path, on_error=told.append)
@@ -452,7 +452,7 @@ def test_a_read_only_directory_takes_no_run_and_gives_its_manifest(freezable):
     assert len(list(manifest_lines(path))) == 2
 
 
-def test_in_a_read_only_directory_a_log_left_over_is_refused_rather_than_left_out(freezable, pristine):
+def test_in_a_read_only_directory_a_journal_with_a_log_is_refused(freezable, pristine):
     directory, freeze = freezable
     for suffix in ("", "-wal"):
         shutil.copy(f"{pristine}{suffix}", directory / f"journal.sqlite3{suffix}")

@@ -14,7 +14,7 @@ HOST = "mfzwi23gnjvgw.mrap.accesspoint.s3-global.amazonaws.com"
 
 
 @pytest.mark.parametrize("regions", ["*", "us-east-1,eu-west-1"])
-async def test_the_bucket_and_its_objects_are_asked_for_with_version_4a(tmp_path, regions):
+async def test_requests_for_the_bucket_and_its_objects_are_signed_with_version_4a(tmp_path, regions):
     data = answer("200 OK", b"data", etag='"e"')
     async with hosted(HOST, lambda _: data, tmp_path / "ca.pem") as (server, proxy, url):
         keys = {"AWS_ACCESS_KEY_ID": "AK", "AWS_SECRET_ACCESS_KEY": "SK", "AWS_SESSION_TOKEN": "TOKEN"}

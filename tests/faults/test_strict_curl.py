@@ -66,7 +66,7 @@ def test_names_are_verified_and_old_versions_of_tls_are_not_spoken():
     assert context.cert_store_stats()["x509_ca"] > 50
 
 
-async def test_a_server_that_speaks_no_tls_and_a_refused_connection_are_told_apart(ca_file):
+async def test_a_server_without_tls_and_a_refused_connection_are_distinguished(ca_file):
     async with (
         canned(lambda _: OBJECT) as server,
         curl_on(f"https://localhost:{server.port}", ca=ca_file) as store,
@@ -123,7 +123,7 @@ SOUND = {
 
 
 @pytest.mark.parametrize("sent", SOUND.values(), ids=SOUND)
-async def test_a_sound_answer_is_taken_as_it_is(sent):
+async def test_a_valid_response_is_accepted_unchanged(sent):
     async with canned(lambda _: sent) as server, curl_on(f"http://127.0.0.1:{server.port}") as store:
         async with loaded(store, GetRequest("k")) as body:
             assert body.body == BODY
@@ -198,7 +198,7 @@ FAULTS = {FaultKind.PROTOCOL, FaultKind.BROKEN, FaultKind.CONNECT, FaultKind.STA
 
 
 @pytest.mark.parametrize("case", UNSOUND)
-async def test_an_unsound_answer_is_refused_and_the_next_one_is_read_from_its_start(case):
+async def test_an_invalid_response_is_refused_and_the_next_one_is_read_from_its_start(case):
     answers = [UNSOUND[case], OBJECT]
     async with (
         canned(lambda _: answers.pop(0) if len(answers) > 1 else OBJECT) as server,
@@ -272,14 +272,14 @@ ERROR = b"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>no</Mess
         (answer("499 x"), "499", ""),
     ],
 )
-async def test_an_error_is_read_as_far_as_it_can_be_trusted(sent, code, message):
+async def test_an_error_document_is_read_as_far_as_it_is_valid(sent, code, message):
     async with canned(lambda _: sent) as server, curl_on(f"http://127.0.0.1:{server.port}") as store:
         fault = await fault_of(read(store, "k"))
     assert (fault.kind, fault.status) == (FaultKind.HTTP, int(sent[9:12]))
     assert (fault.code, fault.message) == (code, message)
 
 
-async def test_a_web_page_in_place_of_an_error_is_somebody_elses():
+async def test_a_web_page_instead_of_an_error_is_not_from_the_service():
     page = answer("403 Forbidden", b"<html><title>Proxy</title>go away</html>")
     async with canned(lambda _: page) as server, curl_on(f"http://127.0.0.1:{server.port}") as store:
         fault = await fault_of(read(store, "k"))

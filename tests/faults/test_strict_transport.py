@@ -162,7 +162,7 @@ def test_the_private_methods_that_are_overridden_still_exist_upstream(method, pa
     assert upstream.__qualname__ != getattr(StrictSession, method).__qualname__
 
 
-def test_the_upstream_send_still_asks_for_its_session_and_its_context_the_way_we_wrap_them():
+def test_the_upstream_send_still_calls_the_methods_that_we_wrap():
     assert "await self._get_session(proxy_url)" in inspect.getsource(AIOHTTPSession.send)
     assert "await session.request(" in inspect.getsource(AIOHTTPSession.send)
     connector = inspect.getsource(AIOHTTPSession._create_connector)

@@ -59,7 +59,7 @@ async def store(server, tmp_path, transport):
         ("error", {"status": 500}, FaultKind.HTTP),
     ],
 )
-async def test_each_trouble_of_one_get_is_named_and_the_next_get_works(
+async def test_each_fault_of_one_get_is_named_and_the_next_get_works(
     store, transport, server, effect, parameters, kind
 ):
     server.faults.add(effect, operation="GetObject", **parameters)
@@ -72,7 +72,7 @@ async def test_each_trouble_of_one_get_is_named_and_the_next_get_works(
     assert await read(store) == BODY
 
 
-async def test_a_throttled_answer_says_how_long_to_wait_and_is_not_retried(store, server):
+async def test_a_throttled_response_says_how_long_to_wait_and_is_not_retried(store, server):
     headers = {"Retry-After": "7", "x-amz-retry-after": "2000"}
     server.faults.add(
         "error", operation="GetObject", status=503, code="SlowDown", message="KMS.", headers=headers
@@ -127,7 +127,7 @@ async def test_a_get_asks_for_checksums_and_names_no_encryption(transport):
     assert "authorization: aws4-hmac-sha256" in get
 
 
-async def test_checksums_are_asked_for_whatever_the_configuration_says(transport):
+async def test_checksums_are_requested_whatever_the_configuration_says(transport):
     object_ = answer("200 OK", b"x", ETag='"e"')
     configured = {"AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required"}
     async with (
@@ -190,7 +190,7 @@ async def test_a_listing_that_breaks_off_is_a_fault_and_not_a_short_page(store, 
     ("row", "entries", "unusable"),
     [("<Size>1</Size><LastModified>yesterday</LastModified>", 1, 0), ("<Size>many</Size>", 0, 1)],
 )
-async def test_a_field_that_does_not_parse_costs_one_entry_at_most_and_never_goes_unseen(
+async def test_a_field_that_does_not_parse_fails_at_most_one_entry_and_is_reported(
     row, entries, unusable, transport
 ):
     body = f"<ListBucketResult><Contents><Key>k</Key>{row}</Contents></ListBucketResult>".encode()
@@ -215,7 +215,7 @@ async def test_a_token_is_followed_and_keys_that_are_no_utf8_stay_apart(transpor
         assert [entry.key for entry in page.unusable] == ["z\udcfe", "z\udcff"]
 
 
-async def test_an_archived_entry_tells_whether_it_is_restored(store, server):
+async def test_an_archived_entry_says_whether_it_is_restored(store, server):
     server.cloud.put(seed.BUCKET, "a", b"x", storage_class="GLACIER")
     assert [entry.restored for entry in (await store.list_page("")).entries] == [False]
     server.cloud.put(seed.BUCKET, "a", b"x", storage_class="GLACIER", restore=server.cloud.clock() + 1000)
@@ -253,7 +253,7 @@ async def test_a_server_that_knows_no_attributes_has_no_layout(store, server, st
 @pytest.mark.parametrize(
     ("status", "code"), [(400, "ExpiredToken"), (503, "SlowDown"), (403, "RequestTimeTooSkewed")]
 )
-async def test_a_passing_trouble_is_not_taken_for_a_missing_layout(store, server, status, code):
+async def test_a_temporary_error_is_not_taken_for_a_missing_layout(store, server, status, code):
     server.faults.add("error", operation="GetObjectAttributes", status=status, code=code)
     assert (await fault_of(store.part_layout("a"))).code == code
 
@@ -270,7 +270,7 @@ async def test_a_layout_of_many_parts_is_read_page_by_page(store, server):
     assert server.count("GetObjectAttributes") == 2
 
 
-async def test_a_page_of_a_proxy_is_no_refusal_of_the_owner(transport):
+async def test_a_web_page_of_a_proxy_is_a_network_error_and_not_a_refusal(transport):
     page = answer("403 Forbidden", b"<html><h1>Web page blocked</h1></html>", content_type="text/html")
     async with canned_store(page, transport) as store:
         for asked in (store.list_page(""), read(store)):
@@ -279,7 +279,7 @@ async def test_a_page_of_a_proxy_is_no_refusal_of_the_owner(transport):
             assert "Web page blocked" in fault.message
 
 
-async def test_the_region_is_taken_from_where_a_new_bucket_sends_us_though_nobody_follows(transport):
+async def test_the_region_is_taken_from_the_redirect_of_a_new_bucket_which_is_not_followed(transport):
     elsewhere = "https://b.s3.eu-west-1.amazonaws.com/"
     answers = {
         b"HEAD": answer("307 Temporary Redirect", location=elsewhere),

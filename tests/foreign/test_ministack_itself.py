@@ -63,7 +63,7 @@ def test_the_caller_cannot_read_the_bucket_without_the_role(ministack):
     assert refusal(direct.list_objects_v2, Bucket=ministack.bucket) == (403, "AccessDenied")
 
 
-def test_ended_sessions_are_refused_as_expired_and_a_new_one_goes_on(ministack):
+def test_expired_sessions_are_refused_and_a_new_one_continues(ministack):
     ministack.seed({"expiry": b"body"})
     old = ministack.client("s3", ministack.assume())
     assert body_of(old, ministack.bucket, "expiry") == b"body"

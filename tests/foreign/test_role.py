@@ -33,7 +33,7 @@ async def test_the_right_external_id_opens_the_other_accounts_bucket(ministack, 
 
 
 @pytest.mark.parametrize("external_id", ["wrong-id", None], ids=["wrong", "missing"])
-async def test_a_wrong_or_missing_external_id_is_said_in_words(ministack, tmp_path, external_id):
+async def test_a_wrong_or_missing_external_id_is_explained(ministack, tmp_path, external_id):
     access = AccessOptions(
         source_profile="user-b",
         role=RoleOptions(role_arn=ministack.role_arn, external_id=external_id),

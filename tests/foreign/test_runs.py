@@ -49,7 +49,7 @@ def contents(root, lines):
     return {key: (root / line["path"]).read_bytes() for key, line in lines.items() if line["path"]}
 
 
-def test_the_recipe_verbatim_hauls_the_other_accounts_bucket(ministack, tmp_path):
+def test_the_recipe_verbatim_copies_the_bucket_of_the_other_account(ministack, tmp_path):
     bucket = ministack.fresh_bucket()
     objects = {f"data/{n:03}": os.urandom(n * 50) for n in range(60)} | {key: key.encode() for key in HOSTILE}
     ministack.seed(objects, bucket=bucket)
@@ -68,7 +68,7 @@ def test_the_recipe_verbatim_hauls_the_other_accounts_bucket(ministack, tmp_path
     assert (again[0], verified[0]) == (0, 0)
 
 
-def test_a_server_that_closes_each_connection_and_keeps_one_account_is_hauled(moto, tmp_path):
+def test_a_server_that_closes_each_connection_works(moto, tmp_path):
     bucket = moto.fresh_bucket()
     printable = [key for key in HOSTILE if key.isprintable()]
     objects = {f"data/{n:03}": os.urandom(n * 50) for n in range(40)} | {k: k.encode() for k in printable}

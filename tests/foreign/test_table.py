@@ -10,7 +10,7 @@ from foreign.servers import MINISTACK, MOTO, SEAWEEDFS
 from foreign.test_contract import MINISTACK_LACKS, MOTO_LACKS, SEAWEEDFS_LACKS
 from s3haul.cli.help_topics import topic_text
 
-BEGINNING = "Stores of others that are hauled from in every test run, and what they lack of S3:\n"
+BEGINNING = "Other stores that every test run copies from, and how they differ from S3:\n"
 FOLLOWING = "The embedded AWS of"
 STORES = {MINISTACK: MINISTACK_LACKS, SEAWEEDFS: SEAWEEDFS_LACKS, MOTO: MOTO_LACKS}
 

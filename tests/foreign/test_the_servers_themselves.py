@@ -51,7 +51,7 @@ def test_an_object_says_that_it_is_encrypted_with_kms(server):
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_every_kind_of_checksum_is_checked_kept_and_given_when_asked_for(strict_server, algorithm):
+def test_every_kind_of_checksum_is_checked_stored_and_returned_on_request(strict_server, algorithm):
     bucket = strict_server.bucket
     key = f"checksums/{algorithm}"
     strict_server.seed_checksummed(key, b"body", algorithm)

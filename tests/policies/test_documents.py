@@ -52,7 +52,7 @@ GRANTS = {
 
 
 @pytest.mark.parametrize(("grant", "path"), GRANTS.values(), ids=GRANTS)
-def test_a_haul_passes_under_the_documents_alone(server, tmp_path, grant, path):
+def test_a_run_works_with_these_documents_alone(server, tmp_path, grant, path):
     check_grant(grant)
     put_in_force(server.cloud, documents(grant))
     assert haul(server, tmp_path, f"s3://{seed.BUCKET}{path}") == 0

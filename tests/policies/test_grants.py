@@ -103,7 +103,7 @@ def test_the_session_policy_allows_nothing_that_the_role_may_not(grant):
         ({"prefix": "x" * 900}, "AWS allows 2048"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_with_its_reason(changes, said):
+def test_contradictory_arguments_are_refused_with_the_reason(changes, said):
     with pytest.raises(UsageError) as caught:
         check_grant(demo_grant(**changes))
     assert said in caught.value.message

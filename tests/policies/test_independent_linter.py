@@ -62,6 +62,6 @@ def test_our_documents_pass_an_independent_linter(parliament):
         ("ListObjectsV2 as a right", "UNKNOWN_ACTION"),
     ],
 )
-def test_the_independent_linter_would_notice(parliament, mistake, issue):
+def test_the_independent_linter_finds_a_mistake(parliament, mistake, issue):
     (findings,) = parliament(REFUSED[mistake].document)
     assert issue in {finding[0] for finding in findings}

@@ -49,7 +49,7 @@ def filled(made: dict, account: str = seed.ACCOUNT_B) -> dict:
 
 
 @pytest.mark.parametrize("mistake", EVERY.values(), ids=EVERY)
-def test_a_rule_finds_its_mistake_and_no_other_rule_does(mistake):
+def test_each_mistake_is_found_by_exactly_one_rule(mistake):
     assert {finding.rule for finding in lint(mistake.document)} == {mistake.rule}
 
 
@@ -158,7 +158,7 @@ def test_callers_of_the_role_s_own_account_need_no_external_id():
     assert lint(made, account="222222222222") == []
 
 
-def test_a_key_policy_is_held_to_the_region_that_is_told():
+def test_a_key_policy_is_checked_against_the_given_region():
     made = right(Part.KEY)
     assert lint(made, region=seed.REGION) == []
     assert [finding.rule for finding in lint(made, region="eu-west-1")] == ["wrong-via-service"]

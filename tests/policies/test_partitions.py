@@ -32,13 +32,13 @@ def test_every_partition_and_region_of_botocore_is_known():
         ("eu-west-99", "aws"),
     ],
 )
-def test_a_region_to_come_lies_in_the_partition_of_its_form(region, partition):
+def test_an_unknown_region_belongs_to_the_partition_of_its_name(region, partition):
     assert partition_of_region(region).name == partition
     check_key_arn(f"arn:{partition}:kms:{region}:111111111111:key/k")
     check_role_arn(f"arn:{partition}:iam::111111111111:role/r")
 
 
-def test_what_is_no_partition_is_refused_with_those_that_are():
+def test_an_unknown_partition_is_refused_with_the_known_ones():
     with pytest.raises(UsageError, match="aws-eusc"):
         check_role_arn("arn:aws-mars:iam::111111111111:role/r")
     with pytest.raises(UsageError, match="partition"):

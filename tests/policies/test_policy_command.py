@@ -134,13 +134,13 @@ def test_the_script_ends_with_the_caller_s_own_steps(s3haul):
         ((*GIVEN, "--key-arn", "alias/x"), "is an alias"),
     ],
 )
-def test_what_cannot_be_meant_is_a_usage_error(s3haul, arguments, said):
+def test_contradictory_arguments_are_a_usage_error(s3haul, arguments, said):
     ran = s3haul(*arguments)
     assert (ran.code, ran.out) == (2, "")
     assert said in ran.err
 
 
-def test_lint_tells_everything_about_a_finding(s3haul, tmp_path):
+def test_lint_prints_everything_about_a_finding(s3haul, tmp_path):
     (tmp_path / "wrong.json").write_text(json.dumps(REFUSED["ListBucket on BUCKET/*"].document))
     (tmp_path / "right.json").write_text(json.dumps(right(Part.TRUST)))
     ran = s3haul("lint", str(tmp_path / "wrong.json"), str(tmp_path / "right.json"))

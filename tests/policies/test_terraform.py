@@ -94,7 +94,7 @@ def test_one_document_alone_refers_to_no_other(part, name):
     assert "aws_iam_role.export.name" not in json.dumps(parsed)
 
 
-def test_what_opens_a_template_in_terraform_is_taken_literally():
+def test_template_markers_of_terraform_are_escaped():
     grant = demo_grant(prefix="a${b}%{c}/")
     text = terraform(grant, {Part.PERMISSIONS: documents(grant)[Part.PERMISSIONS]})
     assert "a$${b}%%{c}/*" in text

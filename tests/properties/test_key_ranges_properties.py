@@ -108,7 +108,7 @@ def test_several_prefixes_give_the_keys_below_them_and_no_other(seed):
 
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 2**32))
-def test_of_a_bucket_that_changes_meanwhile_every_key_that_stays_is_listed_once(seed):
+def test_if_the_bucket_changes_every_key_that_stays_is_listed_once(seed):
     dice = random.Random(seed)
     prefix, keys = keyspace(dice)
     staying = set(dice.sample(keys, len(keys) // 2))
@@ -139,7 +139,7 @@ def test_two_keys_that_follow_each_other_are_read_by_one_reader(seed):
     assert read == set(pairwise(keys))
 
 
-def test_many_listers_waste_few_requests():
+def test_many_parallel_list_requests_waste_few_requests():
     for name in ("{:012}", "{:032x}", "a/{:06}/x"):
         keys = sorted(name.format(number * (1 << 90 if "x}" in name else 1)) for number in range(20_000))
         bucket = Bucket(keys, 100)
@@ -174,7 +174,7 @@ def test_nothing_lies_between_a_key_and_what_is_just_after_it(key, other):
 
 
 @given(st.lists(texts, min_size=2, max_size=20, unique=True), st.text("ab/.", max_size=6))
-def test_a_middle_lies_between_and_can_be_asked_for(keys, tail):
+def test_a_middle_key_lies_between_and_can_be_encoded(keys, tail):
     alphabet = Alphabet()
     alphabet.learn(sorted(keys))
     low, high = sorted(keys)[:2]

@@ -187,7 +187,7 @@ def test_the_shadow_filter_agrees_with_looking_at_all_keys(chosen):
     st.sets(st.text("ab/", max_size=3)),
     st.integers(1, 9),
 )
-def test_the_shadow_filter_settles_a_page_at_once_as_it_does_key_by_key(chosen, known, page):
+def test_the_shadow_filter_decides_a_page_as_it_does_key_by_key(chosen, known, page):
     keys = sorted(chosen, key=str.encode)
     by_key, by_page = ShadowFilter(key=str, known=known), ShadowFilter(key=str, known=known)
     for start in range(0, len(keys), page):
@@ -227,7 +227,7 @@ def walk(fd, above=()):
         os.close(child)
 
 
-def test_thousands_of_hostile_keys_land_on_a_real_disk_and_nowhere_else(tmp_path):
+def test_thousands_of_hostile_keys_are_stored_on_a_real_disk_and_nowhere_else(tmp_path):
     dice = random.Random(SEED)
     sizes = {key: size for _ in range(25) for key, size in nasty_set(dice).items()}
     paths = place(sizes)

@@ -163,7 +163,7 @@ def one_run(server: Server) -> None:
             argv = [command, f"s3://{bucket}", dest if dest == "-" else f"{folder}/{dest}"]
             argv += ["--endpoint-url", url, "--sts-endpoint-url", url]
             if command == "cp":
-                argv += ["--credential-patience", "0", *switches, *(word for flag in flags for word in flag)]
+                argv += ["--credential-timeout", "0", *switches, *(word for flag in flags for word in flag)]
             named = {"AWS_CONFIG_FILE": f"{folder}/config", "AWS_SHARED_CREDENTIALS_FILE": f"{folder}/none"}
             with only_this_aws(**variables | KEYS | named):
                 code, said = said_by(argv)

@@ -16,8 +16,8 @@ from s3haul.aws.config.settings import effective
 from s3haul.aws.faults import settings_errors
 from s3haul.aws.session import checked_settings
 from s3haul.cli.errors import error_lines
-from s3haul.cli.locations import parse_source
-from s3haul.cli.parsing import parse_role
+from s3haul.cli.flags import AccessFlags
+from s3haul.cli.parsing import parse_source, role_options
 from s3haul.errors import S3HaulError
 from s3haul.options import AccessOptions
 from s3haul.s3.endpoint import Credentials
@@ -212,8 +212,8 @@ def refusal(flags, role, bucket) -> S3HaulError | None:
 def settle(flags, role, bucket) -> None:
     """All that a run does with its settings before anything is sent."""
     source = parse_source(f"s3://{bucket}", recursive=False)
-    role_options = parse_role(role[0], role[1], None, None, None) if role else None
-    access = AccessOptions(role=role_options, external_id=role[1] if role else None, **flags)
+    given_role = role_options(AccessFlags(role_arn=role[0], external_id=role[1])) if role else None
+    access = AccessOptions(role=given_role, external_id=role[1] if role else None, **flags)
     found = checked_settings(access)
     assert SECRET not in repr(found)
     assert all(isinstance(row.name, str) for row in effective(access))

@@ -137,7 +137,7 @@ def done(root: Path) -> int:
 
 
 @pytest.mark.timeout(600)
-def test_twenty_thousand_objects_are_here_exactly_once_whatever_dies(bucket, ray_cluster, tmp_path):
+def test_twenty_thousand_objects_are_copied_exactly_once_whatever_is_killed(bucket, ray_cluster, tmp_path):
     cluster = ray_cluster
     root, dest = tmp_path / "run", tmp_path / "dest"
     planned = run("plan", f"s3://{bucket}", str(dest), "--run", str(root), "--profile", "export",

@@ -111,12 +111,12 @@ def test_the_course_is_that_of_the_run_that_received_most(tmp_path):
         ([], {}, False, "Empty"),
     ],
 )
-def test_the_headline_claims_what_the_journal_knows(tmp_path, outcomes, options, under_way, badge):
+def test_the_headline_says_only_what_the_journal_contains(tmp_path, outcomes, options, under_way, badge):
     report = gather(destination(tmp_path, outcomes, **options), under_way=under_way)
     assert headline(report).badge == badge
 
 
-def test_objects_that_were_checked_by_size_alone_are_told_in_the_headline(tmp_path):
+def test_objects_that_were_checked_only_by_size_are_in_the_headline(tmp_path):
     done = [each for each in mixed() if each.state is State.DONE]
     sentence = headline(gather(destination(tmp_path, done), under_way=False)).sentence
     assert f"The bytes of {len(done) - 1} match" in sentence
@@ -140,6 +140,6 @@ def test_journals_of_earlier_versions_are_reported_on(tmp_path, version):
     assert (report.course_run, report.course) == (None, Course())
 
 
-def test_where_nothing_was_hauled_there_is_no_report(tmp_path):
+def test_where_nothing_was_copied_there_is_no_report(tmp_path):
     with pytest.raises(JournalError):
         gather(tmp_path, under_way=False)

@@ -137,7 +137,7 @@ def test_where_answers_take_30_ms_a_short_run_loses_little_to_the_search(tmp_pat
 
 
 @pytest.mark.parametrize("batches", [False, True])
-def test_while_kms_throttles_plain_objects_go_on_at_90_percent_of_their_speed_or_more(tmp_path, batches):
+def test_while_kms_throttles_objects_without_kms_keep_90_percent_of_their_speed(tmp_path, batches):
     store = KmsStorm(12_000, batches=batches, since=3.0)
     run(store, tmp_path)
     before, during = between(store.plain, 2.0, 3.0), between(store.plain, 3.0, 4.0)
@@ -145,7 +145,7 @@ def test_while_kms_throttles_plain_objects_go_on_at_90_percent_of_their_speed_or
     assert during >= 0.9 * before
 
 
-def test_a_thread_that_has_no_time_to_wait_gets_no_more_requests(tmp_path, monkeypatch):
+def test_a_busy_transfer_thread_gets_no_more_requests(tmp_path, monkeypatch):
     monkeypatch.setattr(Batches, "waited", 0.0)
     store = Capped(2_000, 0.03, batches=True, cap=FIRST_LIMIT)
     run(store, tmp_path)

@@ -13,7 +13,7 @@ BLOCK = 25
 
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("first", range(FIRST, FIRST + SEEDS, BLOCK))
-def test_p1_to_p4_and_p6_hold_whatever_befalls_a_run_and_wherever_it_is_ended(first):
+def test_p1_to_p4_and_p6_hold_for_all_faults_and_at_every_end_of_a_run(first):
     for seed in range(first, first + BLOCK):
         play(seed)
 

@@ -46,7 +46,7 @@ def test_every_version_is_a_file(history, transport, size):
     assert history.run("verify", str(history.dest)).code == 0
 
 
-def test_the_manifest_tells_key_and_version(history):
+def test_the_manifest_contains_key_and_version(history):
     assert history.cp("--all-versions").code == 0
     lines = history.run("manifest", str(history.dest), "--format", "csv").out.splitlines()
     assert sum(line.startswith("a.csv,") for line in lines) == 3
@@ -58,7 +58,7 @@ def test_the_manifest_tells_key_and_version(history):
     assert path.endswith(":a.csv")
 
 
-def test_a_version_more_is_all_that_the_next_run_fetches(history):
+def test_the_next_run_fetches_only_the_new_version(history):
     assert history.cp("--all-versions").code == 0
     history.put("a.csv", b"four")
     removed = history.bucket.objects["dir/"].pop(0)
@@ -87,7 +87,7 @@ def test_a_version_that_is_archived_or_large_is_treated_as_any_object(history):
     assert history.run("restore", str(history.dest)).out.strip() == f"{seed.BUCKET},cold,{cold.version_id}"
 
 
-def test_a_dry_run_tells_key_and_name(history):
+def test_a_dry_run_shows_key_and_name(history):
     shown = history.run(
         "cp", SOURCE, str(history.dest), "--profile", "export", "--all-versions", "--dryrun"
     ).out
@@ -105,7 +105,7 @@ def test_a_dry_run_tells_key_and_name(history):
         (("--all-versions", "--dryrun", "--save-plan", "plan"), SOURCE),
     ],
 )
-def test_what_all_versions_cannot_go_with_is_refused(world, words, source):
+def test_all_versions_refuses_flags_that_contradict_it(world, words, source):
     assert world.cp(*words, source=source).code == 2
 
 
@@ -114,7 +114,7 @@ VERSIONS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=N
 
 
 @given(TEXTS, VERSIONS)
-def test_the_name_of_a_version_tells_its_key_and_the_version(key, version):
+def test_the_name_of_a_version_contains_its_key_and_its_id(key, version):
     whole = f"{key}{NUL}{version}"
     path = safe_path(whole, versioned=True)
     assert key_of(path) == whole

@@ -38,7 +38,7 @@ def test_archived_objects_are_skipped_without_a_request_and_restored_ones_are_fe
     assert f"s3haul restore {cold.dest} > restore.csv" in shown.out
 
 
-def test_a_list_does_not_tell_whether_an_object_is_restored_so_s3_is_asked(cold):
+def test_a_list_does_not_say_whether_an_object_is_restored_so_a_head_is_sent(cold):
     report = inventory.deliver(cold.server.cloud, seed.BUCKET, seed.BUCKET)
     ran = cold.cp("--inventory", f"{SOURCE}/{report}")
     assert ran.code == 3, ran.text
@@ -74,7 +74,7 @@ def test_a_plan_for_the_shell_survives_any_key(cold):
     assert request == {"Days": 3, "GlacierJobParameters": {"Tier": "Standard"}}
 
 
-def test_what_a_batch_job_restored_comes_by_the_report_of_the_job(cold):
+def test_the_report_of_a_batch_job_selects_the_objects_that_it_restored(cold):
     assert cold.cp().code == 3
     plan = cold.run("restore", str(cold.dest)).out.splitlines()
     for key in (ODD, "cold/deep"):
@@ -86,7 +86,7 @@ def test_what_a_batch_job_restored_comes_by_the_report_of_the_job(cold):
     assert len(tree(cold.dest)) == 4
 
 
-def test_nothing_to_restore_is_said(world):
+def test_without_archived_objects_restore_says_so(world):
     assert world.cp().code == 0
     ran = world.run("restore", str(world.dest))
     assert (ran.code, ran.out) == (0, "")

@@ -78,7 +78,7 @@ def test_patterns_come_from_files_in_the_place_where_they_are_named(world):
         ("--include-from", "/nowhere"),
     ],
 )
-def test_a_condition_that_cannot_be_meant_is_refused_before_anything_is_asked(world, words):
+def test_an_impossible_condition_is_refused_before_any_request(world, words):
     ran = world.cp(*words)
     assert ran.code == 2, ran.text
     assert not world.server.calls

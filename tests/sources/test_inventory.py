@@ -131,7 +131,7 @@ def test_a_report_in_s3_is_fetched_and_checked_and_names_the_objects(world):
     assert below.summary["warnings"] == [], "an inventory is of the whole bucket, whatever the source"
 
 
-def test_what_became_of_the_objects_since_the_report_is_said(world):
+def test_changes_of_the_objects_since_the_report_are_reported(world):
     manifest = inventory.deliver(world.server.cloud, seed.BUCKET, seed.BUCKET)
     world.put("data/0/00.bin", b"another")
     world.bucket.delete("data/1/01.bin")

@@ -11,7 +11,7 @@ from sources.world import SOURCE, tree
 SOME = ["data/0/00.bin", "data/1/04.bin", "data/2/11.bin"]
 
 
-def test_just_the_keys_of_a_list_are_hauled_and_nothing_is_listed(world):
+def test_only_the_keys_of_a_list_are_copied_and_nothing_is_listed(world):
     ran = world.cp("--files-from", world.file([*reversed(SOME), "", SOME[0]]))
     assert ran.code == 0, ran.text
     assert tree(world.dest) == world.bodies(SOME)
@@ -40,7 +40,7 @@ def test_what_has_vanished_is_a_state_of_its_own(world):
     assert list(world.manifest("--state", "vanished")) == ["data/0/gone.bin"]
 
 
-def test_a_manifest_of_an_earlier_run_tells_what_has_changed_and_what_is_gone(world):
+def test_with_a_manifest_of_an_earlier_run_changed_and_deleted_objects_are_reported(world):
     assert world.cp().code == 0
     lines = world.run("manifest", str(world.dest)).out.splitlines()
     world.put(SOME[0], b"another")
@@ -55,7 +55,7 @@ def test_a_manifest_of_an_earlier_run_tells_what_has_changed_and_what_is_gone(wo
     assert world.server.count("HeadObject") == before + 1, "of the object that changed"
 
 
-def test_a_list_leaves_alone_what_other_runs_brought(world):
+def test_a_list_keeps_the_objects_of_other_runs_in_the_manifest(world):
     assert world.cp().code == 0
     assert world.cp("--files-from", world.file(SOME)).code == 0
     assert len(world.manifest()) == len(world.bucket.objects)
@@ -84,7 +84,7 @@ def test_a_batch_report_names_the_objects_whose_task_succeeded(world):
     assert any("1 task" in said for said in ran.summary["warnings"])
 
 
-def test_keys_elsewhere_are_left_out_and_said(world):
+def test_keys_outside_the_source_are_left_out_with_a_message(world):
     below = f"{SOURCE}/data/0/"
     ran = world.cp("--files-from", world.file(SOME), "--exclude", "*.txt", source=below)
     assert ran.code == 0, ran.text
@@ -108,7 +108,7 @@ def test_keys_elsewhere_are_left_out_and_said(world):
         (["a,b"], "batch-report", "not a line of a report"),
     ],
 )
-def test_a_list_that_cannot_be_meant_is_refused_with_its_line(world, rows, form, said):
+def test_an_invalid_list_is_refused_with_its_line(world, rows, form, said):
     ran = world.cp("--files-from", world.file(rows), "--files-format", form)
     assert ran.code == 6, ran.text
     assert said in ran.err
@@ -148,7 +148,7 @@ def test_an_entry_that_names_no_usable_object_is_a_failure_and_no_bug(world, mon
 
 
 @pytest.mark.parametrize("order", [["d", "d/e", "d/e/f"], ["d/e/f", "d/e", "d"], ["d/e", "d/e/f", "d"]])
-def test_keys_of_several_lists_that_are_file_and_directory_of_each_other_all_land(world, order):
+def test_keys_of_several_lists_that_are_file_and_directory_of_each_other_are_all_stored(world, order):
     for key in order:
         world.put(key, key.encode())
     for key in order:

@@ -28,7 +28,7 @@ def test_costs_follow_from_requests_bytes_and_prices():
     assert found.within == pytest.approx(0.01 + 3.0 + 0.5 + 2.0)
 
 
-def test_the_prices_that_come_along_are_dated_and_whole():
+def test_the_prices_in_the_package_are_dated_and_complete():
     table = prices()
     assert table.as_of >= "2026"
     assert {"STANDARD", "STANDARD_IA", "GLACIER_IR"} <= set(table.read_per_1000)
@@ -67,7 +67,7 @@ def test_a_dry_run_foresees_objects_requests_names_and_money(world):
         assert f"{said}" in text
 
 
-def test_a_plan_is_executed_as_it_stands(world):
+def test_a_plan_is_executed_without_changes(world):
     world.put("cold", b"x", storage_class="GLACIER")
     plan = world.place / "plan.jsonl"
     assert world.cp("--dryrun", "--save-plan", str(plan), "--exclude", "data/0/*").code == 0
@@ -129,7 +129,7 @@ def test_a_plan_that_cannot_be_written_leaves_nothing_behind(world):
     assert not (world.place / "plan").exists()
 
 
-def test_a_run_ends_in_order_at_its_limit_of_bytes_and_the_next_ones_go_on(world):
+def test_a_run_ends_at_its_limit_of_bytes_and_the_next_ones_continue(world):
     sizes, codes = [], []
     for _ in range(4):
         ran = world.cp("--max-transfer", "450")
@@ -185,5 +185,5 @@ def test_time_is_up_once():
 @pytest.mark.parametrize(
     "words", [("--max-transfer", "much"), ("--max-duration", "0s"), ("--max-duration", "soon")]
 )
-def test_a_limit_that_cannot_be_meant_is_refused(world, words):
+def test_an_impossible_limit_is_refused(world, words):
     assert world.cp(*words).code == 2

@@ -17,7 +17,7 @@ def meanwhile(world):
 
 
 @pytest.mark.parametrize("size", ["1", "1000"])
-def test_a_run_from_a_report_tells_how_the_bucket_differs_from_it_by_now(world, size):
+def test_a_run_from_a_report_reports_how_the_bucket_has_changed_since(world, size):
     report = inventory.deliver(world.server.cloud, seed.BUCKET, seed.BUCKET)
     meanwhile(world)
     flags = (
@@ -49,7 +49,7 @@ def test_keys_behind_the_end_of_the_bucket_are_deleted_ones(world):
     assert ran.summary["reconciled"]["deleted"] == 11
 
 
-def test_a_bucket_that_stands_still_has_nothing_to_tell(world):
+def test_a_bucket_without_changes_has_nothing_to_report(world):
     ran = world.cp("--reconcile")
     assert ran.code == 0, ran.text
     assert ran.summary["reconciled"] == {"added": 0, "changed": 0, "deleted": 0, "examples": []}
@@ -57,7 +57,7 @@ def test_a_bucket_that_stands_still_has_nothing_to_tell(world):
     assert world.cp().summary["reconciled"] is None
 
 
-def test_an_object_that_changes_after_it_was_fetched_is_told(world):
+def test_an_object_that_changes_after_it_was_fetched_is_reported(world):
     world.server.faults.add(operation="ListObjectsV2", effect="change", exactly=2)
     changed = world.bucket.current("data/1/01.bin")
     original, seen = world.server.cloud.change, []
@@ -73,5 +73,5 @@ def test_an_object_that_changes_after_it_was_fetched_is_told(world):
 
 
 @pytest.mark.parametrize("words", [("--files-from", "x"), ("--plan", "x"), ("--at", "1h")])
-def test_a_choice_cannot_be_reconciled(world, words):
+def test_a_selection_cannot_be_reconciled(world, words):
     assert world.cp("--reconcile", *words).code == 2

@@ -66,7 +66,7 @@ def test_another_moment_into_the_same_destination_brings_just_the_difference(his
     assert history.cp("--at", iso(history, 6)).summary["selected"]["objects"] == 0
 
 
-def test_a_dry_run_of_a_moment_asks_for_versions_only(history):
+def test_a_dry_run_of_a_time_lists_only_versions(history):
     ran = history.cp("--at", "2h", "--dryrun")
     assert (ran.code, ran.summary["objects"]) == (0, 4)
     assert history.server.count("HeadObject") == history.server.count("GetObject") == 0
@@ -97,7 +97,7 @@ def test_a_version_without_the_right_to_read_it_names_that_right_and_the_stateme
 
 
 @BOTH
-def test_one_version_of_an_object_is_hauled(history, transport):
+def test_one_version_of_an_object_is_copied(history, transport):
     old, _, newest = history.bucket.objects["data/é\n.txt"]
     where = {"source": f"{SOURCE}/data/é\n.txt", "dest": history.place / "x"}
     ran = history.cp("--version-id", old.version_id, "--transport", transport, **where)
@@ -135,7 +135,7 @@ def test_the_parts_of_a_version_are_verified_and_not_those_of_the_newest(history
         (("--at", "2h", "--files-from", "-"), SOURCE),
     ],
 )
-def test_versions_that_cannot_be_meant_are_refused(world, words, source):
+def test_contradictory_version_flags_are_refused(world, words, source):
     assert world.cp(*words, source=source).code == 2
     assert not world.server.calls
 
@@ -177,12 +177,12 @@ async def listed(pages):
         ([page(following=("a", str(n))) for n in range(MAX_BARREN_PAGES + 1)], "brought nothing new"),
     ],
 )
-async def test_a_listing_of_versions_that_lacks_something_is_not_believed(pages, said):
+async def test_an_incomplete_listing_of_versions_is_refused(pages, said):
     with pytest.raises(ListingIncompleteError, match=said):
         await listed(pages)
 
 
-async def test_a_version_that_is_named_again_counts_once():
+async def test_a_version_that_is_listed_again_counts_once():
     pages = [
         page(entry("a", "1"), entry("a", "2"), following=("a", "2")),
         page(entry("a", "2"), entry("a", "3")),
@@ -204,7 +204,7 @@ def test_the_version_of_a_moment_is_the_newest_that_was_there(moment, version):
     assert (found and found.version_id) == version
 
 
-def test_a_page_keeps_the_order_of_versions_and_delete_markers_and_tells_what_is_unusable():
+def test_a_page_keeps_the_order_of_versions_and_delete_markers_and_reports_unusable_entries():
     body = b"""<ListVersionsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><EncodingType>url</EncodingType>
       <IsTruncated>true</IsTruncated><NextKeyMarker>a+b%2Fc</NextKeyMarker><NextVersionIdMarker>9</NextVersionIdMarker>
       <DeleteMarker><Key>a</Key><VersionId>2</VersionId><IsLatest>true</IsLatest></DeleteMarker>

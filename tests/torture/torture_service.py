@@ -90,7 +90,9 @@ def test_p2_an_outage_fails_no_object_and_costs_few_requests(server, machine, tm
 
 
 @pytest.mark.timeout(3600)
-def test_p2_a_storm_of_503_fails_no_object_and_is_looked_at_twice_a_second(server, machine, tmp_path):
+def test_p2_a_long_series_of_503_fails_no_object_and_causes_two_requests_per_second(
+    server, machine, tmp_path
+):
     code, summary, after = outage(server, machine, tmp_path / "dest", "503", STORM)
     requests = server.count("GetObject")
     print(f"503 for {STORM:.0f} s: exit {code}, {requests} requests, done {after:.1f} s after it")

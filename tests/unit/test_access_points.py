@@ -2,7 +2,7 @@
 
 import pytest
 
-from s3haul.cli.locations import parse_source
+from s3haul.cli.parsing import parse_source
 from s3haul.errors import UsageError
 
 ACCOUNT = "111111111111"
@@ -34,7 +34,7 @@ ACCOUNT = "111111111111"
         ("arn:aws:s3:::plain", "without its ARN", "s3://plain"),
     ],
 )
-def test_what_holds_no_objects_to_haul_is_refused_with_a_way_on(bucket, what, hint):
+def test_a_bucket_type_without_readable_objects_is_refused_with_an_alternative(bucket, what, hint):
     with pytest.raises(UsageError, match=what) as caught:
         parse_source(f"s3://{bucket}", recursive=False)
     assert hint in caught.value.hint
@@ -50,7 +50,7 @@ def test_what_holds_no_objects_to_haul_is_refused_with_a_way_on(bucket, what, hi
         ("arn:aws:s3-outposts:us-east-1:1:outpost/op-1/accesspoint/door", "12 digits"),
     ],
 )
-def test_a_typo_in_the_access_point_of_an_outpost_is_told_at_once(bucket, words):
+def test_a_typo_in_the_access_point_of_an_outpost_is_refused_at_once(bucket, words):
     with pytest.raises(UsageError, match=words):
         parse_source(f"s3://{bucket}", recursive=False)
 
@@ -66,6 +66,6 @@ def test_a_typo_in_the_access_point_of_an_outpost_is_told_at_once(bucket, words)
         f"account-regional-{ACCOUNT}-us-east-1-an",
     ],
 )
-def test_the_key_begins_behind_whatever_stands_for_the_bucket(bucket):
+def test_the_key_begins_after_the_bucket_in_every_form(bucket):
     source = parse_source(f"s3://{bucket}/a/accesspoint/key", recursive=False)
     assert (source.bucket, source.prefix) == (bucket, "a/accesspoint/key")

@@ -69,7 +69,7 @@ def test_where_answers_take_30_ms_it_is_at_full_speed_within_half_a_second():
     assert adaptive_limit.limit == 256
 
 
-def test_a_start_that_new_connections_slow_down_is_no_verdict():
+def test_slow_first_requests_of_new_connections_do_not_stop_the_growth():
     adaptive_limit = AdaptiveLimit(ceiling=256)
     busy_until = 0.0
 
@@ -119,7 +119,7 @@ def test_a_few_refusals_in_a_hundred_cost_nothing():
     assert adaptive_limit.limit == 256
 
 
-def test_where_even_one_at_a_time_is_refused_requests_are_made_now_and_then():
+def test_if_even_a_limit_of_one_is_throttled_requests_pause():
     adaptive_limit = AdaptiveLimit(ceiling=32)
     for second in range(100):
         for _ in range(3):
@@ -205,7 +205,7 @@ def test_a_cap_from_the_start_is_met_as_well(first_byte):
     assert (rate >= 0.9 * 50 / first_byte, refused < 0.03) == (True, True)
 
 
-def test_what_was_refused_once_is_tried_again_when_the_service_may_have_grown():
+def test_a_limit_that_was_refused_is_tried_again_later():
     service = Service(AdaptiveLimit(ceiling=256), 0.03, lambda now: 50 if now < 20.0 else 1000)
     service.run(20.0)
     service.run(LONGEST_REST + 3.0)

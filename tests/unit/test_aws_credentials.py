@@ -297,7 +297,7 @@ async def test_the_wait_for_sts_is_measured_without_the_wall_clock():
     await ended(task)
 
 
-async def test_no_record_of_the_credentials_shows_a_secret():
+async def test_no_repr_of_the_credentials_contains_a_secret():
     rig = Rig()
     session = await rig.credentials.start()
     shown = repr(rig.credentials) + repr(session) + repr(session.keys) + repr(rig.events)

@@ -113,7 +113,7 @@ async def test_sts_that_stays_down_is_a_source_error(entry, server):
 @pytest.mark.parametrize(
     ("status", "code"), [(404, "NoSuchBucket"), (405, "MethodNotAllowed"), (501, "NotImplemented")]
 )
-async def test_a_store_without_sts_is_no_wrong_role(entry, server, status, code):
+async def test_a_store_without_sts_is_not_reported_as_a_wrong_role(entry, server, status, code):
     server.faults.add("error", operation="AssumeRole", status=status, code=code)
     error = await entry.refused()
     assert (error.exit_code, error.id, error.said) == (4, "S3H-STS-15", None)
@@ -121,7 +121,7 @@ async def test_a_store_without_sts_is_no_wrong_role(entry, server, status, code)
     assert str(status) in error.seen
 
 
-async def test_a_server_without_tls_is_not_told_to_have_a_bad_certificate(entry):
+async def test_a_server_without_tls_is_not_reported_as_a_bad_certificate(entry):
     with DemoServer(tls=False) as plain:
         url = plain.endpoint_url.replace("http://", "https://")
         error = await entry.refused(endpoint=url)
@@ -130,7 +130,7 @@ async def test_a_server_without_tls_is_not_told_to_have_a_bad_certificate(entry)
     assert "--ca-bundle" not in error.hint
 
 
-async def test_a_short_trouble_of_sts_is_overcome(entry, server):
+async def test_a_short_outage_of_sts_is_overcome(entry, server):
     server.faults.add("error", operation="AssumeRole", first=1, status=500)
     async with entry.open() as opened:
         assert await read(opened) == b"data"

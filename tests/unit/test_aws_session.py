@@ -237,7 +237,7 @@ async def test_at_debug_nothing_secret_reaches_a_log_a_record_or_a_traceback(ent
     assert [secret for secret in secrets if secret in text] == []
 
 
-async def test_a_body_that_outlasts_its_session_goes_on_and_the_next_request_has_new_keys(entry, server):
+async def test_a_body_that_outlasts_its_session_continues_and_the_next_request_has_new_keys(entry, server):
     server.faults.add("trickle", operation="GetObject", rate=1000)
     async with entry.open() as opened:
         body = []

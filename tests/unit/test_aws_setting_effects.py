@@ -63,7 +63,7 @@ def warnings() -> str:
 
 
 @pytest.mark.parametrize("effect", SAID, ids=lambda one: one.key)
-def test_what_is_not_used_is_told_once_with_the_reason(profile, effect):
+def test_a_setting_that_is_not_used_causes_one_warning_with_the_reason(profile, effect):
     told = f"{effect.key} ({effect.unused})"
     with profile(line(effect.key, value_of(effect))):
         assert warnings() == f"not used from profile 'default': {told}"
@@ -73,7 +73,7 @@ def test_what_is_not_used_is_told_once_with_the_reason(profile, effect):
 
 
 @pytest.mark.parametrize("effect", [one for one in SAID if one.variable], ids=lambda one: one.variable)
-def test_what_is_not_used_of_the_environment_is_told_too(profile, effect):
+def test_a_variable_that_is_not_used_causes_a_warning_too(profile, effect):
     with profile(**{effect.variable: value_of(effect)}):
         assert warnings() == f"not used from the environment: {effect.variable} ({effect.unused})"
 
@@ -90,12 +90,12 @@ LEGAL = {
 
 
 @pytest.mark.parametrize("effect", QUIET, ids=lambda one: one.key)
-def test_what_is_obeyed_is_no_news(profile, effect):
+def test_a_setting_that_is_used_causes_no_warning(profile, effect):
     with profile(line(effect.key, LEGAL.get(effect.key, value_of(effect)))):
         assert warnings() == ""
 
 
-def test_every_setting_of_the_sdk_has_its_effect_told():
+def test_every_setting_of_the_sdk_has_a_documented_effect():
     keys = {one.key for one in SDK_SETTINGS} | {one.variable for one in SDK_SETTINGS}
     named = {names for key, *names, _ in BOTOCORE_DEFAUT_SESSION_VARIABLES.values() for names in [key]}
     nested = {f"s3.{name}" for name in DEFAULT_S3_CONFIG_VARS}
@@ -148,7 +148,7 @@ def host(service: str, bucket: str = "plain", region: str | None = None) -> str:
         ),
     ],
 )
-def test_the_settings_of_endpoints_lead_to_hosts_of_their_own(profile, lines, s3, sts):
+def test_the_settings_of_endpoints_select_the_host(profile, lines, s3, sts):
     with profile(lines):
         assert (host("s3"), host("sts")) == (s3, sts)
 
@@ -198,7 +198,7 @@ async def test_an_access_point_of_another_region_is_refused_where_its_region_may
     assert "USE_ARN_REGION" in caught.value.hint.upper()
 
 
-async def test_the_mode_auto_asks_no_instance_metadata_for_the_region(profile):
+async def test_the_mode_auto_does_not_read_the_region_from_instance_metadata(profile):
     async with canned(lambda _: answer("404 Not Found")) as metadata:
         with profile("defaults_mode = auto"):
             del os.environ["AWS_EC2_METADATA_DISABLED"]
@@ -218,7 +218,7 @@ def instance(head: bytes) -> bytes:
     return answer("200 OK", keys.encode())
 
 
-async def test_the_settings_of_instance_metadata_are_obeyed(profile):
+async def test_the_settings_of_instance_metadata_are_used(profile):
     async with canned(instance) as metadata:
         lines = f"ec2_metadata_service_endpoint = http://127.0.0.1:{metadata.port}\nmetadata_service_num_attempts = 1"
         with profile(lines):
@@ -256,7 +256,7 @@ def test_idle_connections_are_kept_alive():
 
 
 @pytest.mark.parametrize("transport", ["curl", "sdk"])
-async def test_stored_checksums_are_asked_for_whatever_the_sdk_is_told(tmp_path, transport):
+async def test_stored_checksums_are_requested_whatever_the_sdk_is_configured_to_do(tmp_path, transport):
     with DemoServer() as server:
         server.cloud.put(seed.BUCKET, "a", b"data")
         more = "s3 =\n  signature_version = s3v4\nresponse_checksum_validation = when_required"

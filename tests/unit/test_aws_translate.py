@@ -86,7 +86,7 @@ def test_exhaustion_hidden_in_a_connection_error_is_local(number, outer):
     assert translate(wrapped(outer(endpoint_url=URL), inner)).kind is FaultKind.LOCAL
 
 
-def test_exhaustion_is_found_in_what_botocore_keeps_as_an_argument():
+def test_exhaustion_inside_an_exception_of_botocore_is_detected():
     error = boto.HTTPClientError(error=OSError(errno.EMFILE, "Too many open files"))
     assert translate(error).kind is FaultKind.LOCAL
 

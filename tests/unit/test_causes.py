@@ -144,7 +144,7 @@ def test_archived_objects_alone_are_a_warning():
     assert ending(found) == 3
 
 
-def test_notes_change_no_exit_code():
+def test_remarks_change_no_exit_code():
     evidence = Evidence(
         needless_external_id=True,
         chained=True,

@@ -64,7 +64,7 @@ def test_the_other_xxhashes_have_their_size_and_notice_a_changed_byte(algorithm,
 
 
 @pytest.mark.parametrize("algorithm", KNOWN)
-def test_asking_for_the_digest_does_not_end_it(algorithm):
+def test_reading_the_digest_does_not_end_the_hash(algorithm):
     hasher = new_hasher(algorithm)
     hasher.update(CHECK[:4])
     assert hasher.digest() == digest_of(algorithm, CHECK[:4])
@@ -248,7 +248,7 @@ def test_missing_and_surplus_bytes_are_found(body):
     assert verify(body) is not None
 
 
-def test_a_verdict_can_be_asked_for_twice():
+def test_a_verdict_can_be_read_twice():
     wanted = decide((composite("CRC32", PARTS),), len(BODY))
     verifier = composite_verifier(wanted, len(BODY), SIZES, DIGESTS)
     verifier.update(BODY)

@@ -142,7 +142,7 @@ def test_the_credentials_file_and_the_default_profile_are_distinguished(s3haul, 
     )
 
 
-def test_the_text_form_says_the_same_and_no_secret(s3haul, tmp_path):
+def test_the_text_form_has_the_same_content_and_no_secret(s3haul, tmp_path):
     s3haul(*GIVEN)
     ran = s3haul("show", "--profile", "export")
     assert ran.code == 0

@@ -56,6 +56,6 @@ def test_a_resolver_thread_that_cannot_be_started_is_a_limit_of_this_machine():
     assert (fault.kind, error.exit_code, error.id) == (FaultKind.LOCAL, 5, "S3H-DST-11")
 
 
-def test_the_table_names_no_code_twice_and_none_that_our_own_callbacks_cause():
+def test_the_table_has_no_code_twice_and_none_that_our_callbacks_cause():
     assert pycurl.E_WRITE_ERROR not in KINDS
     assert pycurl.E_OPERATION_TIMEDOUT not in KINDS

@@ -139,7 +139,7 @@ def test_a_planted_state_directory_is_refused(root, tmp_path):
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-def test_a_second_process_is_refused_and_told_who_holds_the_lock(root, destination):
+def test_a_second_process_is_refused_with_the_holder_of_the_lock(root, destination):
     destination.lock()
     code = "import sys; from pathlib import Path; from s3haul.disk import Destination\n"
     code += "with Destination.open(Path(sys.argv[1])) as d: d.lock()"
@@ -222,13 +222,13 @@ def test_modes_come_from_the_umask_alone(root, mask):
         (4_102_444_800.0, 4_102_444_800),
     ],
 )
-def test_a_time_out_of_range_does_no_harm(root, destination, mtime, stored):
+def test_a_time_out_of_range_is_ignored(root, destination, mtime, stored):
     destination.write_file(safe_path("x"), b"x", mtime)
     assert (root / "x").stat().st_mtime == stored
 
 
 @pytest.mark.parametrize("mtime", [1e11, 1e20, 1e300, float("inf")])
-def test_a_time_that_no_calendar_knows_does_no_harm(root, destination, mtime):
+def test_an_impossible_date_is_ignored(root, destination, mtime):
     destination.write_file(safe_path("x"), b"x", mtime)
     assert (root / "x").stat().st_mtime > WHEN
 
@@ -314,7 +314,7 @@ def test_creating_a_directory_twice_is_allowed(root, destination):
     assert (root / "a/b").is_dir()
 
 
-def test_stat_tells_what_stands_there_without_following_links(root, destination):
+def test_stat_returns_what_is_at_a_path_without_following_links(root, destination):
     destination.write_file(safe_path("d/file"), b"12345", WHEN)
     (root / "link").symlink_to("d")
     assert destination.stat(safe_path("d/file")) == (5, WHEN, True, False)
@@ -419,7 +419,7 @@ def test_a_path_longer_than_any_path_name_may_be_is_stored(root, destination):
     root.joinpath(".s3haul/tmp").mkdir(parents=True)
 
 
-def test_few_directories_stay_open_however_many_there_are(destination):
+def test_few_directories_stay_open_even_if_there_are_many(destination):
     before = open_files()
     for number in range(3 * LIMIT):
         destination.write_file(safe_path(f"d{number}/x"), b"", WHEN)

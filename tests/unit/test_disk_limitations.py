@@ -113,7 +113,7 @@ def test_the_probe_of_renames_leaves_nothing_behind(tmp_path):
 
 
 @pytest.mark.parametrize("number", [errno.ENOSYS, errno.EOPNOTSUPP])
-def test_a_disk_that_does_not_count_has_no_limit(tmp_path, monkeypatch, number):
+def test_a_disk_that_reports_no_free_space_has_no_limit(tmp_path, monkeypatch, number):
     monkeypatch.setattr(os, "statvfs", refusing(number))
     with Destination.open(tmp_path) as destination:
         assert destination.free_space() == (sys.maxsize, sys.maxsize)

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from s3haul.cli.locations import parse_destination, parse_source
+from s3haul.cli.parsing import parse_destination, parse_source
 from s3haul.errors import UsageError
 
 ONE = parse_source("s3://b/k", recursive=False)

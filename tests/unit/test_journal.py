@@ -387,7 +387,7 @@ def test_a_range_is_gone_without_its_neighbours(path, journal):
     assert keys_on_disk(path) == ["a", "c", "d"]
 
 
-def test_a_key_that_comes_back_is_recorded_anew(path, journal):
+def test_a_key_that_comes_back_is_recorded_again(path, journal):
     journal.record(done("a"))
     journal.mark_gone(["a"])
     journal.record(done("a"))
@@ -587,7 +587,7 @@ def test_commits_wait_for_the_disk(path, monkeypatch):
     assert "PRAGMA fullfsync=ON" in traced
 
 
-def test_a_journal_of_a_run_that_was_killed_as_it_began_holds_nothing_and_is_gone_on_with(path):
+def test_the_journal_of_a_run_that_was_killed_at_its_start_is_empty_and_is_used_again(path):
     path.touch(mode=0o600)
     with pytest.raises(JournalError, match="holds nothing yet"):
         Reader(path)
@@ -595,7 +595,7 @@ def test_a_journal_of_a_run_that_was_killed_as_it_began_holds_nothing_and_is_gon
         assert journal.committed.partials() == []
 
 
-def test_what_this_run_has_recorded_is_not_gone(journal):
+def test_rows_of_this_run_are_not_marked_as_gone(journal):
     number = journal.begin_run()
     for key in ("a", "b"):
         journal.record(done(key))

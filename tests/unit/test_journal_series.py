@@ -28,7 +28,7 @@ def path(tmp_path):
     return tmp_path / "journal.sqlite3"
 
 
-def test_the_course_of_a_run_is_read_back_and_the_last_word_stands(path):
+def test_the_samples_of_a_run_are_read_back_and_the_last_ones_count(path):
     with closing(open_journal(path)) as journal:
         number = journal.begin_run()
         journal.put_course(number, Course(samples=COURSE.samples[:1], retries={"stalled": 1}))

@@ -149,7 +149,7 @@ def test_keys_that_are_not_utf8_stay_different_and_show_their_bytes():
 
 
 @pytest.mark.parametrize("form", ["Tue, 14 Nov 2023 22:13:20 GMT", "1700000000", "", "yesterday"])
-def test_a_time_in_another_form_is_parsed_or_only_the_time_is_lost(form):
+def test_a_time_in_another_format_is_parsed_or_only_the_time_is_lost(form):
     page = page_of(listing(entry(modified=form)))
     assert [ref.key for ref in page.entries] == ["k"]
     assert page.unusable == ()

@@ -35,7 +35,7 @@ def test_utf8_order_is_the_order_of_code_points():
     ]
 
 
-def test_a_key_named_again_counts_once_also_over_two_pages():
+def test_a_key_that_is_listed_again_counts_once_also_on_the_next_page():
     validator = ListingValidator()
     assert keys_of(validator.accept(page("a", "a", "b", "a", "c", token="1"))) == ["a", "b", "c"]
     assert validator.repeated == 2
@@ -114,7 +114,7 @@ def test_endless_pages_without_a_new_key_are_refused():
 @pytest.mark.parametrize(
     "given", [page("a", "p/1"), page("p/1", "q"), page("p/1", unusable=("q\udcff",)), page("p")], ids=str
 )
-def test_a_key_outside_the_prefix_means_that_the_prefix_was_not_heeded(given):
+def test_a_key_outside_the_prefix_means_that_the_prefix_was_ignored(given):
     with pytest.raises(ListingIncompleteError, match="does not begin with the prefix"):
         ListingValidator("p/").accept(given)
 

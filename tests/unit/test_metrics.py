@@ -64,7 +64,7 @@ def samples():
     }
 
 
-def test_a_scrape_tells_the_counts_of_the_run(samples):
+def test_a_scrape_returns_the_counts_of_the_run(samples):
     wanted = {
         ("s3haul_listing_complete",): 1,
         ("s3haul_selected_objects",): 6,

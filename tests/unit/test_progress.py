@@ -134,7 +134,7 @@ def test_if_nothing_was_listed_no_bars_are_left(columns):
     assert (run.stream.rows, clean(run.stream)) == ([], True)
 
 
-def test_bars_are_drawn_a_few_times_a_second_whatever_happens(columns):
+def test_bars_are_drawn_a_few_times_per_second_at_most(columns):
     run = bars(columns)
     run.feed(Listed(100, 1000, 0))
     before = len(run.stream.getvalue())
@@ -171,7 +171,7 @@ def test_a_line_is_printed_also_without_events_and_shows_the_stall():
 
 
 @pytest.mark.parametrize("make", [Lines, Quiet, Bars])
-def test_messages_are_escaped_everywhere_and_coloured_only_if_asked(make):
+def test_messages_are_escaped_everywhere_and_coloured_only_on_request(make):
     for colour, mark in ((False, "! "), (True, "\x1b[33m!\x1b[0m ")):
         run = Run(make, io.StringIO(), colour=colour)
         run.feed(Warned(EVIL, "S3H-DST-02"))

@@ -44,7 +44,7 @@ def test_a_run_again_says_that_there_is_nothing_new():
     assert found["unchanged"] == {"objects": 20_000, "bytes": 20_000 * MIB}
 
 
-def test_a_run_that_selects_nothing_boasts_of_no_rate():
+def test_a_run_that_selects_nothing_shows_no_rate():
     lines, _ = summary(Listed(0, 0, 20))
     assert lines[:2] == ["  done      nothing: no object is selected", "  filtered  20 objects"]
 

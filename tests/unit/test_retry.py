@@ -78,7 +78,7 @@ TIME_ALONE = RetryLimits(attempts=None, budget=60.0)
 
 
 @pytest.mark.parametrize("fault", PASSING)
-def test_temporary_faults_are_retried_for_a_time_with_any_number_of_attempts(fault):
+def test_temporary_faults_are_retried_for_a_limited_time_with_any_number_of_attempts(fault):
     patient = RetryState(attempt=400, quiet=59.0)
     assert decide(fault, patient, TIME_ALONE, 0.5).move in {Move.RETRY, Move.WAIT}
     assert decide(fault, patient._replace(quiet=60.0), TIME_ALONE, 0.5).move is Move.ABORT
@@ -114,7 +114,7 @@ def test_credentials_that_stay_bad_end_the_run():
     )
 
 
-def test_the_server_may_ask_for_a_longer_wait_but_not_for_ever():
+def test_the_server_may_request_a_longer_wait_up_to_a_limit():
     polite = Fault(FaultKind.HTTP, "", code="SlowDown", status=503, retry_after=5.0)
     rude = Fault(FaultKind.HTTP, "", code="SlowDown", status=503, retry_after=86400.0)
     assert decide(polite, FIRST, LIMITS, 0.0).delay == 5.0

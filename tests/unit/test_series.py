@@ -43,7 +43,7 @@ def test_a_run_shorter_than_a_sample_has_one():
     assert [(each.seconds, each.bytes) for each in series.samples] == [(0.5, 15)]
 
 
-def test_of_joined_samples_the_highest_limit_and_first_byte_time_stand():
+def test_of_combined_samples_the_highest_limit_and_first_byte_time_are_kept():
     first = sample(0, limit=64, first_byte=0.25)
     second = sample(1, first_byte=0.5, first_byte_high=2.0)
     joined = join([first, second, sample(2)])

@@ -32,7 +32,7 @@ class Source:
         return made
 
 
-async def test_newer_keys_of_the_source_are_gone_on_with_at_once():
+async def test_newer_source_credentials_are_used_at_once():
     source = Source()
     credentials = await source.started()
     source.key = "AKIA2"
@@ -70,7 +70,7 @@ async def test_the_time_begins_anew_once_something_was_served():
         await credentials.renew("AKIA1", in_vain=False)
 
 
-async def test_whoever_reports_keys_that_are_replaced_already_asks_nobody():
+async def test_a_report_about_keys_that_are_already_replaced_causes_no_request():
     source = Source()
     credentials = await source.started()
     await credentials.renew("AKIA0")

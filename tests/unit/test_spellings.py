@@ -3,7 +3,7 @@
 import pytest
 
 from s3haul.cli.app import run
-from s3haul.cli.locations import suggestion
+from s3haul.cli.parsing import suggestion
 
 
 @pytest.mark.parametrize(

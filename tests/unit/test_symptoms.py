@@ -179,7 +179,7 @@ def test_each_refusal_has_its_row(asked, fault, row):
     assert diagnosis_id(fault, asked) == row
 
 
-def test_every_kind_of_fault_has_a_row_with_a_page_whatever_was_asked():
+def test_every_kind_of_fault_of_every_request_has_a_row_with_a_page():
     for kind in FaultKind:
         for asked in RequestKind:
             for status in (0, 200, 301, 400, 403, 404, 412, 416, 429, 500, 503):

@@ -58,7 +58,7 @@ async def test_a_task_that_is_cancelled_again_and_again_still_waits_for_its_thre
     assert ended == [True]
 
 
-async def test_on_cancellation_the_work_is_told_to_hurry():
+async def test_on_cancellation_the_work_is_asked_to_hurry():
     hurried = asyncio.Event()
 
     async def work():

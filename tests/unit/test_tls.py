@@ -8,7 +8,7 @@ import trustme
 from s3haul.aws.endpoints import tls_context
 
 
-def test_all_share_the_context_of_a_file_until_the_file_changes(tmp_path):
+def test_the_tls_context_of_a_file_is_shared_until_the_file_changes(tmp_path):
     path = tmp_path / "ca.pem"
     trustme.CA().cert_pem.write_to_path(str(path))
     first = tls_context(str(path))

@@ -9,7 +9,7 @@ from s3haul.engine.dispatch import Channel, WorkerPool
 from s3haul.store.limiter import ConcurrencyLimiter
 
 
-async def test_an_object_that_is_parked_while_the_run_ends_hides_no_error():
+async def test_an_object_that_waits_while_the_run_ends_hides_no_error():
     channel, parked = Channel(4), []
     channel.push("target")
 

@@ -138,7 +138,7 @@ async def open_store(
     transfer = _configured(transfer, settings)
     for warning in settings.warnings:
         on_event(warning)
-    credentials, fetch = await _credentials(settings, on_event, ask_mfa, access.credential_patience, assume)
+    credentials, fetch = await _credentials(settings, on_event, ask_mfa, access.credential_timeout, assume)
     region, asked = await bucket_region(settings, fetch, source)
     opening = open_bucket(
         settings,

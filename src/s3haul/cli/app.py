@@ -32,7 +32,7 @@ Examples:
 app = typer.Typer(
     name="s3haul",
     cls=Commands,
-    help="Haul an SSE-KMS bucket out of another account: role assumed, every byte verified, resumable.",
+    help="Copy an SSE-KMS bucket of another account to local disk: every byte verified, resumable.",
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=EPILOG,
     pretty_exceptions_enable=False,
@@ -42,7 +42,7 @@ app = typer.Typer(
 
 def _version(value: bool) -> None:  # noqa: FBT001 - typer calls it with the flag's value
     if value:
-        typer.echo(f"s3haul {__version__}")
+        streams.print_line(f"s3haul {__version__}")
         raise typer.Exit
 
 
@@ -57,8 +57,7 @@ def _options(
 
 def main() -> None:
     """The console script."""
-    streams.replace_closed()
-    streams.escape_unencodable()
+    streams.prepare()
     sys.exit(run(sys.argv[1:]))
 
 

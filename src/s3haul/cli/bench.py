@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from s3haul.cli import flags, selection_flags
+from s3haul.cli import flags
 from s3haul.cli.commands import Grouped, quick_imports
 from s3haul.cli.flags import Transports
 from s3haul.cli.parsing import access_options, source_options
@@ -72,7 +72,7 @@ def register(app: typer.Typer) -> None:
     app.command("bench", cls=Grouped, epilog=EPILOG, context_settings=flags.SETTINGS)(bench)
 
 
-@flags.with_access_flags()
+@flags.with_flags(without=("owner_profile", "credential_timeout"))
 def bench(
     source: Source = None,
     *,
@@ -85,11 +85,8 @@ def bench(
     max_objects: MaxObjects = 5000,
     max_bytes: MaxBytes = "4GiB",
     max_time: MaxTime = 120.0,
-    access: flags.Access,
-    no_sign_request: flags.NoSignRequest = False,
-    recursive: selection_flags.Recursive = False,
-    request_payer: selection_flags.RequestPayer = None,
-    expected_bucket_owner: selection_flags.BucketOwner = None,
+    access: flags.AccessFlags,
+    part: flags.SourceFlags,
     transport: flags.Transport = Transports.AUTO,
     dryrun: Dryrun = False,
     quiet: flags.Quiet = False,
@@ -98,7 +95,6 @@ def bench(
     html: Html = False,
 ) -> int:
     """Measure how fast a bucket can be copied to this machine, and find the bottleneck."""
-    given = locals() | access
     forms = [name for name, asked in (("json", json), ("markdown", markdown), ("html", html)) if asked]
     if len(forms) > 1:
         raise UsageError(f"--{forms[0]} and --{forms[1]} are two forms of one result.", hint="leave one out")
@@ -112,8 +108,8 @@ def bench(
         return 0
     if source is None:
         raise UsageError("bench needs a source.", hint="s3haul bench s3://BUCKET/PREFIX --profile PROFILE")
-    what = source_options(given)
-    who = access_options(given)
+    what = source_options(source, part, flags.SelectionFlags())
+    who = access_options(access, transport)
     with quick_imports():
         from s3haul.cli import bench_run  # noqa: PLC0415 - help and usage errors stay fast
 

@@ -13,7 +13,7 @@ from s3haul.bench.report import Report
 from s3haul.bench.result import Run
 from s3haul.bench.sinks import MEMORY, available
 from s3haul.cli import bench_output, streams
-from s3haul.cli.parsing import parse_size
+from s3haul.cli.selection import parse_size
 from s3haul.concurrency import run_loop
 from s3haul.core.text import human_bytes, human_count, human_duration
 from s3haul.errors import UsageError
@@ -41,7 +41,7 @@ def options_of(
         part_sizes=sizes or (None,),
         repetitions=repetitions,
         max_objects=max_objects,
-        max_bytes=parse_size(max_bytes, "--max-bytes"),
+        max_bytes=parse_size("--max-bytes", max_bytes, least=1),
         max_seconds=max_time,
     )
 
@@ -160,7 +160,7 @@ def _requests(word: str) -> int:
 
 
 def _part_size(word: str) -> int:
-    size = parse_size(word, "--part-size")
+    size = parse_size("--part-size", word)
     if size < MIN_PART_SIZE:
         raise UsageError(f"--part-size {word} is too small.", hint="1MiB is the least")
     return size

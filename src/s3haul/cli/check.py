@@ -5,11 +5,16 @@ Only single bytes of objects are downloaded, and nothing is left at the destinat
 
 import typer
 
-from s3haul.cli import flags, selection_flags
+from s3haul.cli import flags
 from s3haul.cli.commands import Grouped, quick_imports
 from s3haul.cli.flags import Transports
-from s3haul.cli.locations import parse_destination, refuse_swapped
-from s3haul.cli.parsing import access_options, source_options, transfer_options
+from s3haul.cli.parsing import (
+    access_options,
+    parse_destination,
+    refuse_swapped,
+    source_options,
+    transfer_options,
+)
 from s3haul.options import OutputOptions
 
 EPILOG = """\b
@@ -27,19 +32,15 @@ def register(app: typer.Typer) -> None:
     app.command("check", cls=Grouped, epilog=EPILOG, context_settings=flags.SETTINGS)(check)
 
 
-@flags.with_access_flags()
+@flags.with_flags(without=("no_sign_request", "credential_timeout"))
 def check(
     ctx: typer.Context,
     source: flags.Source,
     dest: flags.OptionalDest = None,
     *,
-    access: flags.Access,
-    owner_profile: flags.OwnerProfile = None,
-    recursive: selection_flags.Recursive = False,
-    include: selection_flags.Include = None,
-    exclude: selection_flags.Exclude = None,
-    request_payer: selection_flags.RequestPayer = None,
-    expected_bucket_owner: selection_flags.BucketOwner = None,
+    access: flags.AccessFlags,
+    part: flags.SourceFlags,
+    patterns: flags.PatternFlags,
     transport: flags.Transport = Transports.AUTO,
     force: flags.Force = False,
     quiet: flags.Quiet = False,
@@ -49,10 +50,11 @@ def check(
 
     Every step is tested. For an error it prints the cause, who can fix it, and how. Only single bytes are downloaded.
     """
-    given = locals() | access
     refuse_swapped(source, dest or "")
-    what = source_options(given)
-    who, transfer = access_options(given), transfer_options(given, ctx.obj, what)
+    selection = flags.SelectionFlags()
+    what = source_options(source, part, selection)
+    who = access_options(access, transport)
+    transfer = transfer_options(ctx.obj, what, patterns, selection, flags.TransferFlags())
     where = parse_destination(dest, what, force=force) if dest not in {None, "-"} else None
     with quick_imports():
         from s3haul.cli.check_run import run  # noqa: PLC0415 - help and usage errors stay fast

@@ -1,4 +1,4 @@
-"""`s3haul cluster`: one haul by many processes: on this machine, on a Ray cluster, or as an array of batch jobs.
+"""`s3haul cluster`: one copy by many processes: on this machine, on a Ray cluster, or as an array of batch jobs.
 
 Converts flags to options and makes one call each; `cluster_run` does the work, `cluster_output` shows the state of a run.
 """
@@ -9,13 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from s3haul.cli import flags, selection_flags, streams
+from s3haul.cli import flags, streams
 from s3haul.cli.commands import Grouped, quick_imports
 from s3haul.cli.flags import Transports
-from s3haul.cli.locations import parse_destination
-from s3haul.cli.parsing import access_options, parse_size, source_options, transfer_options
+from s3haul.cli.parsing import access_options, parse_destination, source_options, transfer_options
+from s3haul.cli.selection import parse_size
 from s3haul.core.text import show
-from s3haul.options import Existing
 
 EXAMPLES = {
     "": """
@@ -137,16 +136,16 @@ def _examples(command: str) -> dict[str, Any]:
 
 
 def cluster(context: typer.Context) -> None:
-    """Haul with many processes: on this machine, on a Ray cluster, or as an array of batch jobs.
+    """Copy with many processes: on this machine, on a Ray cluster, or as an array of batch jobs.
 
-    plan lists the source once and cuts the listing into shards, run hauls the shards with workers, and merge checks the
+    plan lists the source once and cuts the listing into shards, run copies the shards with workers, and merge checks the
     result of every key. RUN and DEST are on a file system of all workers. s3haul help cluster has recipes.
     """
     if context.invoked_subcommand is None:
         streams.print_line(context.get_help())
 
 
-@flags.with_access_flags(without=("mfa_serial",))
+@flags.with_flags(without=("mfa_serial", "owner_profile", "credential_timeout", "recursive"))
 def plan(
     ctx: typer.Context,
     source: Source,
@@ -156,22 +155,10 @@ def plan(
     shard_objects: ShardObjects = 10_000,
     shard_bytes: ShardBytes = "4G",
     node_local: NodeLocal = False,
-    access: flags.Access,
-    no_sign_request: flags.NoSignRequest = False,
-    include: selection_flags.Include = None,
-    exclude: selection_flags.Exclude = None,
-    request_payer: selection_flags.RequestPayer = None,
-    expected_bucket_owner: selection_flags.BucketOwner = None,
-    page_size: selection_flags.PageSize = 1000,
-    sse: flags.Sse = None,
-    sse_kms_key_id: flags.SseKey = None,
-    require_checksum: flags.RequireChecksum = False,
-    existing: flags.ExistingFiles = Existing.VERIFY,
-    force_glacier_transfer: selection_flags.ForceGlacier = False,
-    concurrency: flags.Concurrency = 256,
-    max_rps: selection_flags.MaxRps = None,
-    max_kms_rps: selection_flags.MaxKmsRps = None,
-    bwlimit: selection_flags.BwLimit = None,
+    access: flags.AccessFlags,
+    part: flags.SourceFlags,
+    patterns: flags.PatternFlags,
+    transfer: flags.TransferFlags,
     transport: flags.Transport = Transports.AUTO,
     force: flags.Force = False,
     json: flags.Json = False,
@@ -181,11 +168,12 @@ def plan(
     The plan contains the name, ETag and size of every object; rate limits are for all workers together. It contains no
     secret: an External ID that is given here must be in S3HAUL_EXTERNAL_ID of every worker.
     """
-    given = locals() | access | {"recursive": False}
-    what = source_options(given)
-    who, transfer = access_options(given), transfer_options(given, ctx.obj, what)
+    selection = flags.SelectionFlags()
+    what = source_options(source, part, selection)
+    who = access_options(access, transport)
+    how = transfer_options(ctx.obj, what, patterns, selection, transfer)
     where = parse_destination(dest and f"{dest}/", what, force=force)  # a directory, also for one object
-    size = parse_size(shard_bytes, "--shard-bytes")
+    size = parse_size("--shard-bytes", shard_bytes, least=1)
     with quick_imports():
         from s3haul.cli import cluster_run  # noqa: PLC0415 - help and usage errors stay fast
 
@@ -194,7 +182,7 @@ def plan(
         what,
         where,
         access=who,
-        transfer=transfer,
+        transfer=how,
         size=(shard_objects, size),
         node_local=node_local,
         json=json,
@@ -213,7 +201,7 @@ def run(
     broker: Broker = False,
     json: flags.Json = False,
 ) -> int:
-    """Haul all shards that are not done with workers, then merge. After a crash, the same command resumes.
+    """Copy all shards that are not done with workers, then merge. After a crash, the same command resumes.
 
     If a worker dies or hangs, only time is lost. A shard that always fails is given up, and the others continue. Exit
     codes are those of s3haul cp; 1 also if a shard was given up.
@@ -226,7 +214,7 @@ def run(
 
 
 def shard(directory: Run, shards: Shards, *, workers: Tasks = None, local: Local = None) -> int:
-    """Haul one shard, or every M-th one, in this process: for array jobs, which need no driver.
+    """Copy one shard, or every M-th one, in this process: for array jobs, which need no driver.
 
     The command can be repeated: a shard that is done is skipped. Rate limits are divided by the number of tasks:
     --workers, else M, else the number of shards.
@@ -264,7 +252,7 @@ def check(
 def merge(directory: Run, *, here: Here = False, json: flags.Json = False) -> int:
     """Check the result of every planned key, and write one manifest and the journal of DEST.
 
-    After that s3haul verify, manifest, status and cp work on DEST as if one process had hauled it.
+    After that s3haul verify, manifest, status and cp work on DEST as after one s3haul cp.
     """
     with quick_imports():
         from s3haul.cli import cluster_run  # noqa: PLC0415 - help and usage errors stay fast
@@ -273,14 +261,14 @@ def merge(directory: Run, *, here: Here = False, json: flags.Json = False) -> in
 
 
 def forget(directory: Run, *, node: LostNode) -> int:
-    """With --node-local: the disk of a node is lost, so resume must haul its shards again."""
+    """With --node-local: the disk of a node is lost, so resume must copy its shards again."""
     from s3haul.cluster.directory import RunDirectory  # noqa: PLC0415 - help stays fast
     from s3haul.cluster.worker import forget_node  # noqa: PLC0415 - same
 
     found = RunDirectory(directory)
     count = forget_node(found, found.describe(), node)
     streams.print_line(
-        f"{count} shards of {show(node)} are to be hauled again: s3haul cluster resume {show(str(directory))}"
+        f"{count} shards of {show(node)} will be copied again: s3haul cluster resume {show(str(directory))}"
     )
     return 0
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from s3haul.aws.session import ask_mfa
 from s3haul.cli import cluster_output, streams
-from s3haul.cli.haul import what_ended
+from s3haul.cli.cp_run import what_ended
 from s3haul.cli.listeners import StatusLine, status_line
 from s3haul.cluster import merge as merging
 from s3haul.cluster.audit import Totals

@@ -1,4 +1,5 @@
-"""The commands by name. The module of a command is imported when the command is called.
+"""The commands by name, with the first line of their help. The module of a command (in this package, with `register`) is
+imported when the command is called.
 
 Imports take most of the start-up time, so listing the commands, or running one, imports none of the others.
 """
@@ -7,58 +8,28 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-
-class CommandEntry(NamedTuple):
-    """The module of a command (in this package, with `register`), and the first line of its help."""
-
-    module: str
-    summary: str
-
-
 COMMANDS = {
-    "cp": CommandEntry("cp", "Copy objects to local disk, verified and resumable."),
-    "check": CommandEntry("check", "Test access and destination, and find the cause of errors."),
-    "policy": CommandEntry("policy", "Print the policies that both accounts need, or check them (lint)."),
-    "configure": CommandEntry(
-        "configure",
-        "Write a profile for the role, or show the effective settings.",
-    ),
-    "status": CommandEntry("status", "Show the progress of a run, or how the last run ended."),
-    "limit": CommandEntry(
-        "limit", "Change the limits of the run that works on DEST; they apply within two seconds."
-    ),
-    "manifest": CommandEntry(
-        "manifest", "Print the result of every listed key, as JSON lines, CSV or Parquet on stdout."
-    ),
-    "restore": CommandEntry(
-        "restore", "Print a plan that restores the archived objects which a run on DEST skipped."
-    ),
-    "verify": CommandEntry(
-        "verify",
-        "Compare every downloaded file with its checksum, without network.",
-    ),
-    "bench": CommandEntry(
-        "bench", "Measure how fast a bucket can be copied to this machine, and find the bottleneck."
-    ),
-    "report": CommandEntry(
-        "report",
-        "Write a page about DEST: which objects are here, how they were verified, what is missing and why, and all runs.",
-    ),
-    "cluster": CommandEntry(
-        "cluster",
-        "Haul with many processes: on this machine, on a Ray cluster, or as an array of batch jobs.",
-    ),
-    "demo": CommandEntry("demo", "Try s3haul with an embedded AWS, without an AWS account."),
-    "help": CommandEntry(
-        "help_topics",
-        "Show the help on a topic, a command, or an error id.",
-    ),
+    "cp": "Copy objects to local disk, verified and resumable.",
+    "check": "Test access and destination, and find the cause of errors.",
+    "policy": "Print the policies that both accounts need, or check them (lint).",
+    "configure": "Write a profile for the role, or show the effective settings.",
+    "status": "Show the progress of a run, or how the last run ended.",
+    "limit": "Change the limits of the run that works on DEST; they apply within two seconds.",
+    "manifest": "Print the result of every listed key, as JSON lines, CSV or Parquet on stdout.",
+    "restore": "Print a plan that restores the archived objects which a run on DEST skipped.",
+    "verify": "Compare every downloaded file with its checksum, without network.",
+    "bench": "Measure how fast a bucket can be copied to this machine, and find the bottleneck.",
+    "report": "Write a page about DEST: which objects are here, how they were verified, what is missing and why, and all runs.",
+    "cluster": "Copy with many processes: on this machine, on a Ray cluster, or as an array of batch jobs.",
+    "demo": "Try s3haul with an embedded AWS, without an AWS account.",
+    "help": "Show the help on a topic, a command, or an error id.",
 }
+_OTHER_MODULES = {"help": "help_topics", "limit": "status"}
 
 
 class Grouped(TyperCommand):
@@ -86,7 +57,7 @@ class Commands(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        self.commands = {name: TyperCommand(name, help=listed.summary) for name, listed in COMMANDS.items()}
+        self.commands = {name: TyperCommand(name, help=summary) for name, summary in COMMANDS.items()}
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as in the base class
         """The whole summaries, over several lines if they are long."""
@@ -101,7 +72,7 @@ class Commands(TyperGroup):
 def load(name: str) -> Any:
     """The command of this name, with its flags."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    import_module(f"s3haul.cli.{COMMANDS[name].module}").register(app)
+    import_module(f"s3haul.cli.{_OTHER_MODULES.get(name, name)}").register(app)
     return typer.main.get_group(app).commands[name]
 
 

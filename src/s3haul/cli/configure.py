@@ -33,7 +33,10 @@ Examples:
   s3haul configure show --source-profile user-b --role-arn arn:aws:iam::111111111111:role/export-role --json
 """
 
-ProfileName = Annotated[str, typer.Option(help="The profile to add or change.")]
+# Flags of the access that are not settings of a profile.
+_ONLY_FOR_A_RUN = (
+    *("sts_endpoint_url", "allow_plain_http", "no_sign_request", "owner_profile", "credential_timeout"),
+)
 CredentialSource = Annotated[
     str | None,
     typer.Option(metavar="Ec2InstanceMetadata|EcsContainer|Environment", help="Instead of --source-profile."),
@@ -49,45 +52,31 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="configure")
 
 
+@flags.with_flags(without=_ONLY_FOR_A_RUN)
 def configure(
     context: typer.Context,
     *,
-    profile: ProfileName = "export",
-    role_arn: flags.RoleArn = None,
-    external_id: flags.ExternalId = None,
-    source_profile: flags.SourceProfile = None,
+    settings: flags.AccessFlags,
     credential_source: CredentialSource = None,
-    role_session_name: flags.SessionName = None,
-    duration_seconds: flags.Duration = None,
-    mfa_serial: flags.MfaSerial = None,
-    region: flags.Region = None,
-    endpoint_url: flags.EndpointUrl = None,
-    ca_bundle: flags.CaBundle = None,
     dryrun: Dryrun = False,
 ) -> int:
     """Write a profile for the role, or show the effective settings.
 
-    The profile is written to the AWS configuration file. Everything else in the file stays unchanged, also options of
-    an existing profile that are not given.
+    The profile (export, if --profile is not given) is written to the AWS configuration file. Everything else in the
+    file stays unchanged, also options of an existing profile that are not given.
     """
     if context.invoked_subcommand is not None:
         return 0
     with quick_imports():
         from s3haul.aws.config import config_edit  # noqa: PLC0415 - start-up stays fast
 
-    wanted = {
-        "role_arn": role_arn,
-        "source_profile": source_profile,
-        "credential_source": credential_source,
-        "external_id": external_id,
-        "role_session_name": role_session_name,
-        "duration_seconds": None if duration_seconds is None else str(duration_seconds),
-        "mfa_serial": mfa_serial,
-        "region": region,
-        "endpoint_url": endpoint_url,
-        "ca_bundle": ca_bundle,
+    profile = settings.profile or "export"
+    wanted = asdict(settings) | {"credential_source": credential_source}
+    given = {
+        name: str(value)
+        for name, value in wanted.items()
+        if value is not None and name not in ("profile", *_ONLY_FOR_A_RUN)
     }
-    given = {name: value for name, value in wanted.items() if value is not None}
     edit, warnings = config_edit.plan_role_profile(profile, given)
     for warning in warnings:
         streams.print_message(f"! {shown(warning)}")
@@ -103,11 +92,11 @@ def configure(
     return 0
 
 
-@flags.with_access_flags(without=("sts_endpoint_url", "allow_plain_http"))
+@flags.with_flags(without=_ONLY_FOR_A_RUN)
 def show(
     context: typer.Context,
     *,
-    access: flags.Access,
+    access: flags.AccessFlags,
     json: flags.Json = False,
 ) -> int:
     """Print every effective setting and where it comes from: a flag, a variable, or a section of a file.

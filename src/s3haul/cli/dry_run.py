@@ -6,8 +6,8 @@ Nothing is written to DEST, and no object is read.
 import json
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack, aclosing, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import asdict
 from functools import lru_cache, partial
 from importlib import resources
@@ -17,8 +17,8 @@ from typing import Any
 from s3haul.api.download import object_source
 from s3haul.aws.session import open_store
 from s3haul.cli import streams
-from s3haul.cli.haul import check_not_empty
-from s3haul.cli.listeners import LogFile, status_line, with_log
+from s3haul.cli.cp_run import check_not_empty
+from s3haul.cli.listeners import LogFile, status_line, together
 from s3haul.cli.selection import source_warnings
 from s3haul.cli.summary import SUMMARY_SCHEMA
 from s3haul.concurrency import run_loop
@@ -59,8 +59,8 @@ def run(
     space = free_space_for(where.root)
     estimate = Estimate(free_bytes=space.bytes, free_files=space.inodes)
     stats = Stats()
-    listener = with_log(Quiet(stats, sys.stderr, colour=streams.colour_allowed(sys.stderr)), log, stats)
-    journal = journal_path(where.root)
+    shown = Quiet(stats, sys.stderr, colour=streams.colour_allowed(sys.stderr))
+    listener = together(log and log.begin(stats), shown)
 
     def listed(_seconds: float) -> str:
         return f"listed {human_count(estimate.objects, 'object')}, {human_bytes(estimate.bytes)}"
@@ -75,16 +75,11 @@ def run(
 
     # No status line if the objects themselves are printed on the same terminal.
     status_shown = output.progress and not output.quiet and not (sys.stdout.isatty() and not output.json)
-    past_rate, done = None, _nothing_is_done
-    with ExitStack() as stack:
-        status = stack.enter_context(status_line(shown=status_shown))
-        add = stack.enter_context(opened_plan(output.plan, source))
-        if is_there(journal):
-            reader = stack.enter_context(Reader(journal))
-            if not reader.is_empty:
-                refuse_other_source(reader.source, source.bucket, source.base, journal)
-            past_rate = _past_rate(reader)
-            done = partial(done_of, reader)
+    with (
+        status_line(shown=status_shown) as status,
+        opened_plan(output.plan, source) as add,
+        _earlier_runs(where.root, source) as (done, past_rate),
+    ):
         run_loop(
             _estimate(
                 access,
@@ -107,15 +102,23 @@ def run(
     return 0
 
 
+@contextmanager
+def _earlier_runs(root: Path, source: SourceOptions) -> Iterator[tuple[Done, float | None]]:
+    """What the journal knows: which objects are done, and the bytes per second of earlier runs, if any."""
+    journal = journal_path(root)
+    if not is_there(journal):
+        yield lambda _refs: (), None
+        return
+    with Reader(journal) as reader:
+        if not reader.is_empty:
+            refuse_other_source(reader.source, source.bucket, source.base, journal)
+        yield partial(done_of, reader), _past_rate(reader)
+
+
 def _print_objects(fetched: Fetched, source: SourceOptions, where: DestinationOptions) -> None:
     for ref, shadowed in fetched:
         name = f"{where.root}/{where.name or natural_path(ref, source.base, shadowed=shadowed)}"
         streams.print_line(f"(dryrun) download: s3://{source.bucket}/{show(ref.plain_key)} to {show(name)}")
-
-
-def _nothing_is_done(_refs: Sequence[ObjectRef]) -> Collection[tuple[str, str, int]]:
-    """For a destination without a journal."""
-    return ()
 
 
 async def _estimate(

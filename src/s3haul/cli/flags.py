@@ -1,14 +1,16 @@
-"""The command-line flags, as annotated types that the commands share. `parsing` converts their values to options.
+"""The command-line flags: one class for each group of flags that commands share, and types of single flags.
 
-Flags of the AWS CLI keep their names and meaning. Every flag of `cp` can also be set by an environment variable,
-`S3HAUL_<FLAG>`; the command line has precedence.
+A command takes a class as one parameter, and `with_flags` gives it the flags of the class. `parsing` converts their values
+to options. Flags of the AWS CLI keep their names and meaning. Every flag of `cp` can also be set by an environment
+variable, `S3HAUL_<FLAG>`; the command line has precedence.
 """
 
 import os
 import re
 from collections.abc import Callable, Collection
+from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
-from functools import wraps
+from functools import partial, wraps
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +23,13 @@ PREFIX = "S3HAUL"
 SETTINGS = {"auto_envvar_prefix": PREFIX}
 _AWS_FILES = (("AWS_CONFIG_FILE", "~/.aws/config"), ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
 _AWS_SECTION = re.compile(r"^\[\s*(?:profile\s+)?[\"']?([^\]\"'\s]+)[\"']?\s*\]", re.MULTILINE)
+
+# A flag in a group of the help.
+_access = partial(typer.Option, rich_help_panel="Access")
+_selection = partial(typer.Option, rich_help_panel="Selection")
+_transfer = partial(typer.Option, rich_help_panel="Transfer")
+_output = partial(typer.Option, rich_help_panel="Output")
+_hidden = partial(typer.Option, hidden=True, allow_from_autoenv=False)
 
 
 class LogFormats(StrEnum):
@@ -38,6 +47,22 @@ class Transports(StrEnum):
     SDK = "sdk"
 
 
+class ListFormats(StrEnum):
+    """The formats of `--files-from`."""
+
+    KEYS = "keys"
+    CSV = "csv"
+    MANIFEST = "manifest"
+    BATCH_REPORT = "batch-report"
+
+
+class Encodings(StrEnum):
+    """The encodings of keys in a list."""
+
+    RAW = "raw"
+    URL = "url"
+
+
 def profiles(incomplete: str) -> list[str]:
     """For completion by a shell: the AWS profiles that begin with `incomplete`.
 
@@ -53,10 +78,6 @@ def profiles(incomplete: str) -> list[str]:
     return sorted(name for name in found if name.startswith(incomplete))
 
 
-_ACCESS = "Access"
-_HOW = "Transfer"
-_OUT = "Output"
-
 Source = Annotated[str, typer.Argument(metavar="s3://BUCKET[/PREFIX]", help="Bucket, prefix or object.")]
 Dest = Annotated[
     str,
@@ -64,219 +85,275 @@ Dest = Annotated[
 ]
 OptionalDest = Annotated[str | None, typer.Argument(metavar="[DEST]", help="Local directory to test, too.")]
 State = Annotated[Path, typer.Argument(metavar="DEST", help="A directory that s3haul copied to.")]
-
-Profile = Annotated[
-    str | None,
-    typer.Option(help="Profile of the AWS configuration.", autocompletion=profiles, rich_help_panel=_ACCESS),
-]
-RoleArn = Annotated[str | None, typer.Option(help="Role to assume.", rich_help_panel=_ACCESS)]
 ExternalId = Annotated[
     str | None,
-    typer.Option(
+    _access(
         envvar="S3HAUL_EXTERNAL_ID",
         show_envvar=True,
         help="External ID that the role's trust policy requires.",
-        rich_help_panel=_ACCESS,
     ),
 ]
-SourceProfile = Annotated[
-    str | None,
-    typer.Option(
-        help="Profile whose credentials assume --role-arn.",
-        autocompletion=profiles,
-        rich_help_panel=_ACCESS,
-    ),
+RequestPayer = Annotated[str | None, _selection(metavar="requester", help="Pay for the requests.")]
+Transport = Annotated[
+    Transports, _transfer(help="curl is faster, sdk supports special endpoints; auto chooses.")
 ]
-SessionName = Annotated[
-    str | None,
-    typer.Option(
-        "--role-session-name", help="Session name, visible in the owner's logs.", rich_help_panel=_ACCESS
-    ),
+Force = Annotated[bool, _transfer("--force", help="Allow / or the home directory as DEST.")]
+Quiet = Annotated[
+    bool, _output("--quiet", "-q", "--only-show-errors", help="Print only warnings and errors.")
 ]
-Duration = Annotated[
-    int | None,
-    typer.Option(
-        "--duration-seconds", help="Length of one session in seconds, 900 to 43200.", rich_help_panel=_ACCESS
-    ),
-]
-MfaSerial = Annotated[str | None, typer.Option(help="MFA device of the caller.", rich_help_panel=_ACCESS)]
-Region = Annotated[
-    str | None,
-    typer.Option(help="AWS region; the region of the bucket is detected.", rich_help_panel=_ACCESS),
-]
-EndpointUrl = Annotated[
-    str | None, typer.Option(help="S3 endpoint other than AWS; not used for STS.", rich_help_panel=_ACCESS)
-]
-StsEndpointUrl = Annotated[
-    str | None, typer.Option(help="STS endpoint other than AWS.", rich_help_panel=_ACCESS)
-]
-CaBundle = Annotated[str | None, typer.Option(help="PEM file of the CAs to trust.", rich_help_panel=_ACCESS)]
-PlainHttp = Annotated[
-    bool,
-    typer.Option("--allow-plain-http", help="Allow http:// to other machines.", rich_help_panel=_ACCESS),
-]
-
-# The access flags that most commands have, with their defaults.
-_SHARED: dict[str, tuple[Any, Any]] = {
-    "profile": (Profile, None),
-    "role_arn": (RoleArn, None),
-    "external_id": (ExternalId, None),
-    "source_profile": (SourceProfile, None),
-    "role_session_name": (SessionName, None),
-    "duration_seconds": (Duration, None),
-    "mfa_serial": (MfaSerial, None),
-    "region": (Region, None),
-    "endpoint_url": (EndpointUrl, None),
-    "sts_endpoint_url": (StsEndpointUrl, None),
-    "ca_bundle": (CaBundle, None),
-    "allow_plain_http": (PlainHttp, False),
-}
-Access = dict[str, Any]
+Json = Annotated[bool, _output("--json", help="Print the result as one JSON object on stdout.")]
 
 
-def with_access_flags(*, without: Collection[str] = ()) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Gives a command the shared access flags in place of its parameter `access`, which gets their values by name."""
-    flags = [
-        Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-        for name, (annotation, default) in _SHARED.items()
-        if name not in without
-    ]
+@dataclass(frozen=True, kw_only=True)
+class AccessFlags:
+    """Credentials and endpoints."""
+
+    profile: Annotated[
+        str | None, _access(help="Profile of the AWS configuration.", autocompletion=profiles)
+    ] = None
+    role_arn: Annotated[str | None, _access(help="Role to assume.")] = None
+    source_profile: Annotated[
+        str | None, _access(help="Profile whose credentials assume --role-arn.", autocompletion=profiles)
+    ] = None
+    external_id: ExternalId = None
+    role_session_name: Annotated[str | None, _access(help="Session name, visible in the owner's logs.")] = (
+        None
+    )
+    duration_seconds: Annotated[
+        int | None, _access(help="Length of one session in seconds, 900 to 43200.")
+    ] = None
+    mfa_serial: Annotated[str | None, _access(help="MFA device of the caller.")] = None
+    region: Annotated[str | None, _access(help="AWS region; the region of the bucket is detected.")] = None
+    endpoint_url: Annotated[str | None, _access(help="S3 endpoint other than AWS; not used for STS.")] = None
+    sts_endpoint_url: Annotated[str | None, _access(help="STS endpoint other than AWS.")] = None
+    ca_bundle: Annotated[str | None, _access(help="PEM file of the CAs to trust.")] = None
+    allow_plain_http: Annotated[
+        bool, _access("--allow-plain-http", help="Allow http:// to other machines.")
+    ] = False
+    no_sign_request: Annotated[
+        bool, _access("--no-sign-request", help="Read a public bucket without credentials.")
+    ] = False
+    owner_profile: Annotated[
+        str | None,
+        _access(
+            envvar="S3HAUL_OWNER_PROFILE",
+            autocompletion=profiles,
+            help="Profile of the data owner (needs iam:GetRole), to find out why STS refused the role.",
+        ),
+    ] = None
+    credential_timeout: Annotated[
+        float,
+        _access(min=0, metavar="SECONDS", help="How long requests wait for a valid session of the role."),
+    ] = 900.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFlags:
+    """Which part of the bucket, and how it is listed."""
+
+    recursive: Annotated[
+        bool, _selection("--recursive", "-r", "-R", help="SOURCE is a prefix: copy everything below it.")
+    ] = False
+    request_payer: RequestPayer = None
+    expected_bucket_owner: Annotated[str | None, _selection(help="Account that must own the bucket.")] = None
+    page_size: Annotated[int, _selection(min=1, max=1000, help="Keys per listing page.")] = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatternFlags:
+    """Patterns of keys. Their order is only in the command line."""
+
+    include: Annotated[
+        list[str] | None, _selection(metavar="PATTERN", help="Copy these; the last match decides.")
+    ] = None
+    exclude: Annotated[
+        list[str] | None, _selection(metavar="PATTERN", help="Do not copy these; the last match decides.")
+    ] = None
+    include_from: Annotated[
+        list[str] | None,
+        _selection(metavar="FILE", help="Like --include, with one pattern per line of this file."),
+    ] = None
+    exclude_from: Annotated[
+        list[str] | None,
+        _selection(metavar="FILE", help="Like --exclude, with one pattern per line of this file."),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelectionFlags:
+    """Conditions, versions and lists of objects, and the limits of a run."""
+
+    min_size: Annotated[
+        str | None, _selection(metavar="SIZE", help="Objects of this size or larger: 1, 10MB.")
+    ] = None
+    max_size: Annotated[str | None, _selection(metavar="SIZE", help="Objects of this size or smaller.")] = (
+        None
+    )
+    newer_than: Annotated[
+        str | None, _selection(metavar="TIME", help="Objects modified since: 7d, 36h, 2026-01-31.")
+    ] = None
+    older_than: Annotated[str | None, _selection(metavar="TIME", help="Objects modified before.")] = None
+    storage_class: Annotated[
+        list[str] | None,
+        _selection(metavar="CLASS", help="Objects in this storage class: STANDARD, GLACIER, ..."),
+    ] = None
+    regex: Annotated[
+        list[str] | None,
+        _selection(metavar="PATTERN", help="Keys in which this regular expression matches."),
+    ] = None
+    files_from: Annotated[
+        str | None, _selection(metavar="FILE", help="Only the objects in this list; - reads it from stdin.")
+    ] = None
+    files_format: Annotated[
+        ListFormats, _selection(help="Format of --files-from; see s3haul help sources.")
+    ] = ListFormats.KEYS
+    files_encoding: Annotated[
+        Encodings | None, _selection(help="Encoding of its keys: raw, or url (default for CSV).")
+    ] = None
+    inventory: Annotated[
+        str | None,
+        _selection(
+            metavar="MANIFEST", help="Objects of an S3 Inventory report: its manifest.json, local or s3://."
+        ),
+    ] = None
+    plan: Annotated[str | None, _selection(metavar="FILE", help="Objects of this plan (--save-plan).")] = None
+    version_id: Annotated[str | None, _selection(metavar="ID", help="This version of the one object.")] = None
+    at: Annotated[
+        str | None, _selection(metavar="TIME", help="The versions of this time: 36h, 7d, 2026-01-31T12:00Z.")
+    ] = None
+    all_versions: Annotated[
+        bool, _selection("--all-versions", help="Every version of every key, each in its own file.")
+    ] = False
+    reconcile: Annotated[
+        bool, _selection("--reconcile", help="List again at the end: what was added, changed, deleted?")
+    ] = False
+    fail_if_empty: Annotated[bool, _selection("--fail-if-empty", help="Exit 6 if no object is selected.")] = (
+        False
+    )
+    max_transfer: Annotated[
+        str | None, _transfer(metavar="SIZE", help="Stop before more than this is downloaded.")
+    ] = None
+    max_duration: Annotated[str | None, _transfer(metavar="TIME", help="Stop after 30m, 8h, ...")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferFlags:
+    """How objects are fetched and checked."""
+
+    sse: Annotated[
+        str | None,
+        _transfer(metavar="aws:kms|aws:kms:dsse|AES256", help="Objects must have this encryption."),
+    ] = None
+    sse_kms_key_id: Annotated[str | None, _transfer(help="Objects must be encrypted with this key.")] = None
+    require_checksum: Annotated[
+        bool, _transfer("--require-checksum", help="Objects without a checksum fail.")
+    ] = False
+    existing: Annotated[Existing, _transfer(help="What to do with files that no earlier run wrote.")] = (
+        Existing.VERIFY
+    )
+    no_overwrite: Annotated[bool, _hidden("--no-overwrite")] = False
+    force_glacier_transfer: Annotated[
+        bool, _transfer("--force-glacier-transfer", help="Try archived objects too.")
+    ] = False
+    concurrency: Annotated[int, _transfer(min=1, max=1024, help="Maximum number of parallel requests.")] = 256
+    list_concurrency: Annotated[
+        int,
+        _transfer(
+            min=1, max=1024, help="Maximum number of parallel list requests; 1 keeps the order of keys."
+        ),
+    ] = 32
+    max_rps: Annotated[
+        float | None, _transfer(min=0.01, metavar="N", help="Maximum requests per second.")
+    ] = None
+    max_kms_rps: Annotated[
+        float | None,
+        _transfer(min=0.01, metavar="N", help="Maximum requests per second that cost a KMS call."),
+    ] = None
+    bwlimit: Annotated[
+        str | None, _transfer(metavar="RATE", help="Maximum bytes per second: 500K, 10MB/s, 80Mb/s.")
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputFlags:
+    """What is printed and written, besides the files."""
+
+    dryrun: Annotated[
+        bool,
+        _output("--dryrun", "--dry-run", help="Show what would be copied, and how many requests it needs."),
+    ] = False
+    save_plan: Annotated[
+        Path | None, _output(metavar="FILE", help="Write the plan of --dryrun, for --plan.")
+    ] = None
+    quiet: Quiet = False
+    no_progress: Annotated[bool, _output("--no-progress", help="No progress bars or lines.")] = False
+    verbose: Annotated[bool, _output("--verbose", "-v", "--debug", help="Print more details.")] = False
+    json: Json = False
+    log_format: Annotated[LogFormats, _output(help="Events on stderr as text or JSON lines.")] = (
+        LogFormats.TEXT
+    )
+    log_file: Annotated[Path | None, _output(help="Append all messages to this file, with times.")] = None
+    metrics_port: Annotated[
+        int | None, _output(min=0, max=65535, help="Serve Prometheus metrics of the run on this port.")
+    ] = None
+    metrics_address: Annotated[
+        str, _output(help="Address of the metrics; everybody who can connect to it can read them.")
+    ] = "127.0.0.1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class IgnoredFlags:
+    """Flags of `aws s3 cp` and `aws` that are accepted and change nothing."""
+
+    ignored: Annotated[
+        bool,
+        _hidden("--ignore-glacier-warnings", "--follow-symlinks", "--no-follow-symlinks", "--no-cli-pager"),
+    ] = False
+    ignored_value: Annotated[
+        list[str] | None,
+        _hidden(
+            *("--checksum-mode", "--source-region", "--cli-read-timeout", "--cli-connect-timeout", "--color")
+        ),
+    ] = None
+
+
+def with_flags(*, without: Collection[str] = ()) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Gives a command, in place of each parameter whose type is a class of flags, the flags themselves.
+
+    A flag that is named in `without` is left out: its field has the default.
+    """
 
     def decorate(command: Callable[..., int]) -> Callable[..., int]:
-        @wraps(command)
-        def with_access(**values: Any) -> int:
-            return command(access={flag.name: values.pop(flag.name) for flag in flags}, **values)
-
         own = signature(command)
+        groups = {
+            name: {
+                flag.name: Parameter(
+                    flag.name, Parameter.KEYWORD_ONLY, default=flag.default, annotation=flag.type
+                )
+                for flag in fields(each.annotation)
+                if flag.name not in without
+            }
+            for name, each in own.parameters.items()
+            if is_dataclass(each.annotation)
+        }
+
+        @wraps(command)
+        def flat(**values: Any) -> int:
+            for name, flags in groups.items():
+                given = {flag: values.pop(flag) for flag in flags}
+                values[name] = own.parameters[name].annotation(**given)
+            return command(**values)
+
         parameters = [
-            each for one in own.parameters.values() for each in (flags if one.name == "access" else [one])
+            one
+            for name, each in own.parameters.items()
+            for one in (groups[name].values() if name in groups else [each])
         ]
-        vars(with_access)["__signature__"] = own.replace(parameters=parameters)
-        return with_access
+        # typer reads the parameters from here.
+        vars(flat)["__signature__"] = own.replace(parameters=parameters)
+        return flat
 
     return decorate
-
-
-NoSignRequest = Annotated[
-    bool,
-    typer.Option(
-        "--no-sign-request", help="Read a public bucket without credentials.", rich_help_panel=_ACCESS
-    ),
-]
-OwnerProfile = Annotated[
-    str | None,
-    typer.Option(
-        envvar="S3HAUL_OWNER_PROFILE",
-        autocompletion=profiles,
-        help="Profile of the data owner (needs iam:GetRole), to find out why STS refused the role.",
-        rich_help_panel=_ACCESS,
-    ),
-]
-
-CredentialPatience = Annotated[
-    float,
-    typer.Option(
-        min=0,
-        metavar="SECONDS",
-        help="How long requests wait for a valid session of the role.",
-        rich_help_panel=_ACCESS,
-    ),
-]
-
-
-Sse = Annotated[
-    str | None,
-    typer.Option(
-        metavar="aws:kms|aws:kms:dsse|AES256", help="Objects must have this encryption.", rich_help_panel=_HOW
-    ),
-]
-SseKey = Annotated[
-    str | None,
-    typer.Option("--sse-kms-key-id", help="Objects must be encrypted with this key.", rich_help_panel=_HOW),
-]
-RequireChecksum = Annotated[
-    bool,
-    typer.Option("--require-checksum", help="Objects without a checksum fail.", rich_help_panel=_HOW),
-]
-ExistingFiles = Annotated[
-    Existing, typer.Option(help="What to do with files that no earlier run wrote.", rich_help_panel=_HOW)
-]
-
-Concurrency = Annotated[
-    int, typer.Option(min=1, max=1024, help="Maximum number of parallel requests.", rich_help_panel=_HOW)
-]
-Transport = Annotated[
-    Transports,
-    typer.Option(help="curl is faster, sdk supports special endpoints; auto chooses.", rich_help_panel=_HOW),
-]
-Force = Annotated[
-    bool, typer.Option("--force", help="Allow / or the home directory as DEST.", rich_help_panel=_HOW)
-]
-
-Dryrun = Annotated[
-    bool,
-    typer.Option(
-        "--dryrun",
-        "--dry-run",
-        help="Show what would be copied, and how many requests it needs.",
-        rich_help_panel=_OUT,
-    ),
-]
-Quiet = Annotated[
-    bool,
-    typer.Option(
-        "--quiet", "-q", "--only-show-errors", help="Print only warnings and errors.", rich_help_panel=_OUT
-    ),
-]
-NoProgress = Annotated[
-    bool, typer.Option("--no-progress", help="No progress bars or lines.", rich_help_panel=_OUT)
-]
-Json = Annotated[
-    bool, typer.Option("--json", help="Print the result as one JSON object on stdout.", rich_help_panel=_OUT)
-]
-Verbose = Annotated[
-    bool, typer.Option("--verbose", "-v", "--debug", help="Print more details.", rich_help_panel=_OUT)
-]
-LogFormat = Annotated[
-    LogFormats, typer.Option(help="Events on stderr as text or JSON lines.", rich_help_panel=_OUT)
-]
-
-LogFile = Annotated[
-    Path | None,
-    typer.Option(help="Append all messages to this file, with times.", rich_help_panel=_OUT),
-]
-
-MetricsPort = Annotated[
-    int | None,
-    typer.Option(
-        min=0, max=65535, help="Serve Prometheus metrics of the run on this port.", rich_help_panel=_OUT
-    ),
-]
-MetricsAddress = Annotated[
-    str,
-    typer.Option(
-        help="Address of the metrics; everybody who can connect to it can read them.", rich_help_panel=_OUT
-    ),
-]
-
-# Flags of `aws s3 cp` and `aws` that are accepted and change nothing.
-Ignored = Annotated[
-    bool,
-    typer.Option(
-        *("--ignore-glacier-warnings", "--follow-symlinks", "--no-follow-symlinks", "--no-cli-pager"),
-        hidden=True,
-        allow_from_autoenv=False,
-    ),
-]
-IgnoredValue = Annotated[
-    list[str] | None,
-    typer.Option(
-        *("--checksum-mode", "--source-region", "--cli-read-timeout", "--cli-connect-timeout", "--color"),
-        hidden=True,
-        allow_from_autoenv=False,
-    ),
-]
-NoOverwrite = Annotated[bool, typer.Option("--no-overwrite", hidden=True, allow_from_autoenv=False)]
 
 
 def variable_of(flag: str) -> str:

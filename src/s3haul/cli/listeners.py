@@ -12,9 +12,9 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TextIO
+from typing import Any, Self, TextIO
 
 from s3haul import __version__
 from s3haul.cli import streams
@@ -38,9 +38,6 @@ from s3haul.progress import (
     Screen,
     write_line,
 )
-
-if TYPE_CHECKING:  # the extra may not be installed
-    from s3haul.metrics import Endpoint, RequestMetrics, RunCollector
 
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 
@@ -112,21 +109,26 @@ def status_line(*, shown: bool = True) -> StatusLine:
     return StatusLine(sys.stderr, terminal=streams.is_terminal(sys.stderr), shown=shown)
 
 
-class _Both:
-    """Passes events to two listeners, and closes the second one first."""
+class _All:
+    """Passes events to all listeners in their order, and closes the last one first."""
 
-    def __init__(self, first: Listener, second: Listener) -> None:
-        self._first, self._second = first, second
+    def __init__(self, listeners: Sequence[Listener]) -> None:
+        self._listeners = listeners
 
     def observe(self, event: Event) -> None:
-        self._first.observe(event)
-        self._second.observe(event)
+        for each in self._listeners:
+            each.observe(event)
 
     def close(self) -> None:
-        try:
-            self._second.close()
-        finally:
-            self._first.close()
+        with ExitStack() as stack:
+            for each in self._listeners:
+                stack.callback(each.close)
+
+
+def together(*listeners: Listener | None) -> Listener:
+    """One listener for all that are not None."""
+    present = [each for each in listeners if each is not None]
+    return present[0] if len(present) == 1 else _All(present)
 
 
 class LogFile:
@@ -139,16 +141,17 @@ class LogFile:
             raise UsageError(
                 f"The log file {path} cannot be opened: {error.strerror}.", hint="give another --log-file"
             ) from None
-        kind = _Plain if as_json else _Stamped
+        kind = io.TextIOWrapper if as_json else _Stamped  # JSON lines contain their time
         self._stream = kind(raw, encoding="utf-8", errors="backslashreplace", newline="\n")
         self._path = path
         self._json = as_json
         self._listener: Listener | None = None
         self._broken = False
 
-    def begin(self, stats: Stats) -> None:
-        """Prepare for the events of a run; `stats` counts them."""
+    def begin(self, stats: Stats) -> Self:
+        """Prepare for the events of a run; `stats` counts them. Returns itself, as a listener."""
         self._listener = JsonLines(stats, self._stream) if self._json else Lines(stats, self._stream)
+        return self
 
     def observe(self, event: Event) -> None:
         if self._listener is not None:
@@ -187,10 +190,6 @@ class LogFile:
                 self._stream.close()
 
 
-class _Plain(io.TextIOWrapper):
-    """JSON lines, which contain their time."""
-
-
 class _Stamped(io.TextIOWrapper):
     """Text lines: writes the time before each line. Each line must be written with one call."""
 
@@ -226,20 +225,31 @@ def summarise(log: LogFile | None, summary: Summary) -> None:
         log.record("summary", summary.as_object(), summary.lines())
 
 
-def with_log(listener: Listener, log: LogFile | None, stats: Stats) -> Listener:
-    """The listener, combined with the log if there is one."""
-    if log is None:
-        return listener
-    log.begin(stats)
-    return _Both(log, listener)
-
-
 class Exporter:
-    """Serves the metrics of a run. A listener; `requests` gets the time of each request from the transport."""
+    """Serves the metrics of a run (`--metrics-port`) until it is closed. A listener.
 
-    def __init__(self, collector: "RunCollector", requests: "RequestMetrics", endpoint: "Endpoint") -> None:
-        self._collector, self._endpoint = collector, endpoint
-        self.requests = requests
+    `requests` gets the time of each request from the transport. Raises `UsageError` if the extra is not installed, or the
+    address cannot be used.
+    """
+
+    def __init__(self, stats: Stats, source: SourceOptions, address: str, port: int) -> None:
+        try:
+            from s3haul import metrics  # noqa: PLC0415 - an extra, and 100 ms
+        except ImportError:
+            raise UsageError(
+                "--metrics-port needs the Prometheus client library, which is not installed.",
+                hint="pip install 's3haul[metrics]'",
+            ) from None
+        self._collector = metrics.RunCollector(stats, source)
+        registry = metrics.registry_of(self._collector)
+        self.requests = metrics.RequestMetrics(registry)
+        try:
+            self._endpoint = metrics.Endpoint(registry, address, port)
+        except OSError as error:
+            raise UsageError(
+                f"The metrics cannot be served at {address} port {port}: {error.strerror or error}.",
+                hint="another --metrics-port, 0 for any free one; --metrics-address names an address of this machine",
+            ) from None
 
     @property
     def note(self) -> Noted:
@@ -250,36 +260,3 @@ class Exporter:
 
     def close(self) -> None:
         self._endpoint.close()
-
-
-def with_metrics(listener: Listener, exporter: Exporter | None) -> Listener:
-    """The listener, combined with the metrics if there are any."""
-    if exporter is None:
-        return listener
-    listener.observe(exporter.note)
-    return _Both(exporter, listener)
-
-
-def exporter(stats: Stats, source: SourceOptions, output: OutputOptions) -> Exporter | None:
-    """Serves the metrics from now on; None without --metrics-port. Raises `UsageError`."""
-    if output.metrics_port is None:
-        return None
-    try:
-        from s3haul import metrics  # noqa: PLC0415 - an extra, and 100 ms
-    except ImportError:
-        raise UsageError(
-            "--metrics-port needs the Prometheus client library, which is not installed.",
-            hint="pip install 's3haul[metrics]'",
-        ) from None
-    collector = metrics.RunCollector(stats, source)
-    registry = metrics.registry_of(collector)
-    requests = metrics.RequestMetrics(registry)
-    where = f"{output.metrics_address} port {output.metrics_port}"
-    try:
-        endpoint = metrics.Endpoint(registry, output.metrics_address, output.metrics_port)
-    except OSError as error:
-        raise UsageError(
-            f"The metrics cannot be served at {where}: {error.strerror or error}.",
-            hint="another --metrics-port, 0 for any free one; --metrics-address names an address of this machine",
-        ) from None
-    return Exporter(collector, requests, endpoint)

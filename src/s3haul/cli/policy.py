@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from s3haul.cli import flags, selection_flags, streams
+from s3haul.cli import flags, streams
 from s3haul.errors import UsageError
 from s3haul.policies.documents import Document, Grant, Part, check_grant, compact, documents
 from s3haul.policies.names import Arn, caller_arn, role_arn
@@ -123,7 +123,7 @@ def policy(
     key_arn: Keys = None,
     versions: Versions = False,
     attributes: Attributes = False,
-    request_payer: selection_flags.RequestPayer = None,
+    request_payer: flags.RequestPayer = None,
     only: Only = None,
     form: Format = Formats.JSON,
 ) -> int:

@@ -9,19 +9,21 @@ import re
 import shutil
 import stat
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO, TypeVar
 
-from s3haul.cli.selection_flags import Encodings, ListFormats
+from s3haul.cli.flags import Encodings, ListFormats, PatternFlags, SelectionFlags
 from s3haul.core.filters import Filters, idle
 from s3haul.errors import SourceError, UsageError
 from s3haul.events import Warned
 from s3haul.options import Conditions, ListForm, ObjectList, SourceOptions, TransferOptions
 
+Number = TypeVar("Number", int, float)
 STDIN = "-"
 LARGEST_FILE = 16 << 20  # bytes of patterns
 _INCLUDES = frozenset({"--include", "--include-from"})
@@ -34,11 +36,12 @@ _PIECE = re.compile(r"([\d.]+)([smhdw])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
-def filters_in_order(argv: Sequence[str], given: Mapping[str, Sequence[str]]) -> Filters:
-    """The patterns of the flags in `given`, in the order of the command line; the parsed lists do not have it.
+def filters_in_order(argv: Sequence[str], patterns: PatternFlags) -> Filters:
+    """The patterns in the order of the command line, which the parsed lists do not have.
 
     Patterns of a variable (used if the flag is not given) come first. Raises `UsageError` for an unreadable file.
     """
+    given = {f"--{name.replace('_', '-')}": values or () for name, values in asdict(patterns).items()}
     found: list[tuple[str, str]] = []
     words = iter(argv)
     for word in words:
@@ -48,7 +51,7 @@ def filters_in_order(argv: Sequence[str], given: Mapping[str, Sequence[str]]) ->
         if flag in given:
             found.append((flag, value if equals else next(words, "")))
     typed = {flag for flag, _ in found}
-    variables = [(flag, value) for flag in _ORDER if flag not in typed for value in given.get(flag, ())]
+    variables = [(flag, value) for flag in _ORDER if flag not in typed for value in given[flag]]
     return tuple(
         (flag in _INCLUDES, pattern)
         for flag, value in (*variables, *found)
@@ -74,15 +77,16 @@ def _lines(flag: str, name: str) -> Iterator[str]:
             yield pattern
 
 
-def conditions(given: Mapping[str, Any], now: float) -> Conditions:
+def conditions(flags: SelectionFlags, now: float) -> Conditions:
     """Sizes, ages, classes and regular expressions. Raises `UsageError` also if no object can match."""
+    moment = partial(parse_moment, now=now)
     found = Conditions(
-        min_size=size("--min-size", given.get("min_size")),
-        max_size=size("--max-size", given.get("max_size")),
-        newer_than=moment("--newer-than", given.get("newer_than"), now),
-        older_than=moment("--older-than", given.get("older_than"), now),
-        storage_classes=frozenset(map(_storage_class, given.get("storage_class") or ())),
-        regex=tuple(map(_regex, given.get("regex") or ())),
+        min_size=if_given(parse_size, "--min-size", flags.min_size),
+        max_size=if_given(parse_size, "--max-size", flags.max_size),
+        newer_than=if_given(moment, "--newer-than", flags.newer_than),
+        older_than=if_given(moment, "--older-than", flags.older_than),
+        storage_classes=frozenset(map(_storage_class, flags.storage_class or ())),
+        regex=tuple(map(_regex, flags.regex or ())),
     )
     if found.min_size is not None and found.max_size is not None and found.min_size > found.max_size:
         raise UsageError("No object is larger than --min-size and smaller than --max-size.")
@@ -94,37 +98,36 @@ def conditions(given: Mapping[str, Any], now: float) -> Conditions:
     return found
 
 
-def with_versions(
-    source: SourceOptions, *, version_id: str | None, at: str | None, all_versions: bool, now: float
-) -> SourceOptions:
+def with_versions(source: SourceOptions, flags: SelectionFlags, now: float) -> SourceOptions:
     """The source with the versions to take, if not the current ones. Raises `UsageError`."""
-    if version_id is not None and source.recursive:
+    if flags.version_id is not None and source.recursive:
         raise UsageError(
             "--version-id needs one object as source.", hint="--at TIME selects the versions of a time"
         )
-    if version_id == "":
+    if flags.version_id == "":
         raise UsageError("--version-id is empty.")
-    if at is not None and not source.recursive:
+    if flags.at is not None and not source.recursive:
         raise UsageError(
             "--at needs a bucket or a prefix.", hint="for one object, name its version: --version-id"
         )
-    if all_versions and (at is not None or not source.recursive):
+    if flags.all_versions and (flags.at is not None or not source.recursive):
         raise UsageError("--all-versions needs a bucket or a prefix, and cannot be used with --at.")
-    then = moment("--at", at, now)
-    if then is not None and then > now:
-        raise UsageError(f"--at {at!r} is in the future.")
-    return replace(source, version_id=version_id, at=then, all_versions=all_versions)
+    at = if_given(partial(parse_moment, now=now), "--at", flags.at)
+    if at is not None and at > now:
+        raise UsageError(f"--at {flags.at!r} is in the future.")
+    return replace(source, version_id=flags.version_id, at=at, all_versions=flags.all_versions)
 
 
-def reconcile(source: SourceOptions, a_list: str | None, *, wanted: bool) -> bool:
+def is_reconciled(source: SourceOptions, flags: SelectionFlags) -> bool:
     """Whether the bucket is listed again at the end. Raises `UsageError` if there is nothing to compare that with."""
+    a_list = flags.files_from is not None or flags.plan is not None
     other_versions = source.at is not None or source.all_versions
-    if wanted and (a_list is not None or other_versions or not source.recursive):
+    if flags.reconcile and (a_list or other_versions or not source.recursive):
         raise UsageError(
             "--reconcile compares two listings of the bucket: it cannot be used with --files-from or --plan, with one"
             " object, with --at or with --all-versions."
         )
-    return wanted
+    return flags.reconcile
 
 
 def is_narrowed(transfer: TransferOptions) -> bool:
@@ -149,31 +152,25 @@ def source_warnings(source: SourceOptions, filters: Filters) -> Iterator[Warned]
 
 
 @contextmanager
-def opened_list(
-    source: SourceOptions,
-    files_from: str | None,
-    form: ListFormats,
-    encoding: Encodings | None,
-    *,
-    inventory: str | None = None,
-    plan: str | None = None,
-) -> Iterator[SourceOptions]:
+def opened_list(source: SourceOptions, flags: SelectionFlags) -> Iterator[SourceOptions]:
     """The source with the list of objects that the flags name, if there is one. Raises `UsageError` and `SourceError`."""
-    given = {"--files-from": files_from, "--inventory": inventory, "--plan": plan}
-    flags = [flag for flag, value in given.items() if value is not None]
-    if len(flags) > 1:
-        raise UsageError(f"{' and '.join(flags)} name the objects: give one of them.")
-    if files_from is None and (encoding is not None or form is not ListFormats.KEYS):
+    given = {"--files-from": flags.files_from, "--inventory": flags.inventory, "--plan": flags.plan}
+    names = [flag for flag, value in given.items() if value is not None]
+    if len(names) > 1:
+        raise UsageError(f"{' and '.join(names)} name the objects: give one of them.")
+    if flags.files_from is None and (
+        flags.files_encoding is not None or flags.files_format is not ListFormats.KEYS
+    ):
         raise UsageError("--files-format and --files-encoding need --files-from.")
-    for flag in flags:
+    for flag in names:
         _demand_prefix(source, flag)
-    if inventory is not None:
-        yield replace(source, objects=ObjectList(location=inventory, form=ListForm.INVENTORY))
-    elif plan is not None:
-        with _as_file(ObjectList(location=plan, form=ListForm.PLAN)) as objects:
+    if flags.inventory is not None:
+        yield replace(source, objects=ObjectList(location=flags.inventory, form=ListForm.INVENTORY))
+    elif flags.plan is not None:
+        with _as_file(ObjectList(location=flags.plan, form=ListForm.PLAN)) as objects:
             yield replace(source, objects=objects)
-    elif files_from is not None:
-        with _as_file(_of_files(files_from, form, encoding)) as objects:
+    elif flags.files_from is not None:
+        with _as_file(_of_files(flags.files_from, flags.files_format, flags.files_encoding)) as objects:
             yield replace(source, objects=objects)
     else:
         yield source
@@ -219,31 +216,51 @@ def _as_file(objects: ObjectList) -> Iterator[ObjectList]:
             yield replace(objects, location=copy.name, name=name)
 
 
-def moment(flag: str, text: str | None, now: float) -> float | None:
-    """Epoch seconds."""
-    found = None if text is None else parse_moment(text, now)
-    if text is not None and found is None:
+def if_given(parse: Callable[[str, str], Number], flag: str, text: str | None) -> Number | None:
+    """`parse(flag, text)`; None without a text."""
+    return None if text is None else parse(flag, text)
+
+
+def parse_size(flag: str, text: str, *, least: int = 0) -> int:
+    """Bytes: "0", "10MB", "1.5GiB", "500K"; a K is 1,024. Raises `UsageError`."""
+    match = _SIZE.fullmatch(text.strip())
+    size = -1 if match is None else int(float(match[1]) * 1024 ** _POWERS[match[2].lower()])
+    if size < least:
+        raise UsageError(f"{flag} {text!r} is not a size.", hint="write 500K, 10MB or 1.5G; a K is 1,024")
+    return size
+
+
+def parse_span(flag: str, text: str) -> float:
+    """Seconds, more than 0: "90s", "30m", "36h", "7d", "2w", "1h30m". Raises `UsageError`."""
+    seconds = _seconds(text)
+    if not seconds:
+        raise UsageError(f"{flag} {text!r} is not a duration.", hint="write 90s, 30m, 8h or 2d")
+    return seconds
+
+
+def parse_moment(flag: str, text: str, *, now: float) -> float:
+    """Epoch seconds: a span before `now`, or a date or time in ISO 8601, of UTC unless it names another zone.
+
+    Raises `UsageError`.
+    """
+    span = _seconds(text)
+    if span is not None:
+        return now - span
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
         raise UsageError(
             f"{flag} {text!r} is not a time.",
             hint="write 36h, 7d or 2w (before now), or 2026-01-31 or 2026-01-31T12:00:00Z (UTC)",
-        )
-    return found
+        ) from None
 
 
-def size(flag: str, text: str | None) -> int | None:
-    """Bytes."""
-    found = None if text is None else parse_size(text)
-    if text is not None and found is None:
-        raise UsageError(f"{flag} {text!r} is not a size.", hint="write 0, 500K, 10MB or 1.5G; a K is 1,024")
-    return found
-
-
-def span(flag: str, text: str | None) -> float | None:
-    """Seconds, more than 0."""
-    found = None if text is None else parse_span(text)
-    if text is not None and not found:
-        raise UsageError(f"{flag} {text!r} is not a duration.", hint="write 90s, 30m, 8h or 2d")
-    return found
+def _seconds(text: str) -> float | None:
+    text = text.strip().lower()
+    if not _SPAN.fullmatch(text):
+        return None
+    return sum(float(number) * _SECONDS[unit] for number, unit in _PIECE.findall(text))
 
 
 def _storage_class(text: str) -> str:
@@ -262,29 +279,3 @@ def _regex(text: str) -> str:
     except re.error as error:
         raise UsageError(f"--regex {text!r} is not a regular expression: {error}.") from None
     return text
-
-
-def parse_size(text: str) -> int | None:
-    """Bytes: "0", "10MB", "1.5GiB", "500K"; a K is 1,024."""
-    match = _SIZE.fullmatch(text.strip())
-    return None if match is None else int(float(match[1]) * 1024 ** _POWERS[match[2].lower()])
-
-
-def parse_span(text: str) -> float | None:
-    """Seconds: "90s", "30m", "36h", "7d", "2w", "1h30m"."""
-    text = text.strip().lower()
-    if not _SPAN.fullmatch(text):
-        return None
-    return sum(float(number) * _SECONDS[unit] for number, unit in _PIECE.findall(text))
-
-
-def parse_moment(text: str, now: float) -> float | None:
-    """Epoch seconds: a span before `now`, or a date or time in ISO 8601, of UTC unless it names another zone."""
-    span = parse_span(text)
-    if span is not None:
-        return now - span
-    try:
-        moment = datetime.fromisoformat(text.strip())
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return None

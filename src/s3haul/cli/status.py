@@ -1,35 +1,54 @@
-"""`s3haul status`: shows the progress of a run from another terminal, or how the last run ended.
+"""A run, seen from another terminal: `s3haul status` shows its progress, or how the last run ended; `s3haul limit` changes
+its limits.
 
-It reads the journal, which is a few seconds behind the run. It does not disturb the run.
+`status` reads the journal, which is a few seconds behind the run. It does not disturb the run.
 """
 
 import json as jsonlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from s3haul.cli import flags, streams
+from s3haul.cli.parsing import parse_bwlimit
 from s3haul.core.text import human_bytes, human_count, human_duration, show
-from s3haul.errors import JournalError
+from s3haul.errors import JournalError, UsageError
 
 if TYPE_CHECKING:  # help stays fast
     from s3haul.journal import Reader
     from s3haul.journal.reader import Count, Run
 
+OFF = "off"  # removes a limit
 STATES = ("done", "skipped", "failed", "vanished")
 EPILOG = """\b
 Examples:
   s3haul status ./data
   watch s3haul status ./data
 """
+LIMIT_EPILOG = """\b
+Examples:
+  s3haul limit ./data --bwlimit 20MB/s
+  s3haul limit ./data --max-rps 200 --max-kms-rps 50
+  s3haul limit ./data --bwlimit off
+"""
+
+Rps = Annotated[str | None, typer.Option("--max-rps", metavar="N|off", help="Maximum requests per second.")]
+KmsRps = Annotated[
+    str | None,
+    typer.Option("--max-kms-rps", metavar="N|off", help="Maximum requests per second that cost a KMS call."),
+]
+Bandwidth = Annotated[
+    str | None, typer.Option("--bwlimit", metavar="RATE|off", help="Maximum bytes per second: 500K, 10MB/s.")
+]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
+    """Add both commands to the application."""
     app.command("status", epilog=EPILOG)(status)
+    app.command("limit", epilog=LIMIT_EPILOG)(limit)
 
 
 def status(dest: flags.State, *, json: flags.Json = False) -> int:
@@ -142,3 +161,39 @@ def look(reader: "Reader", holder: str | None) -> Progress:
         len(partials),
         landed,
     )
+
+
+def limit(
+    dest: flags.State, *, max_rps: Rps = None, max_kms_rps: KmsRps = None, bwlimit: Bandwidth = None
+) -> int:
+    """Change the limits of the run that works on DEST; they apply within two seconds."""
+    from s3haul.disk.limits_file import LimitsFile  # noqa: PLC0415 - same
+    from s3haul.disk.root import holder_of  # noqa: PLC0415 - help stays fast
+
+    limits: dict[str, float | None] = {}
+    if max_rps is not None:
+        limits["max_rps"] = _rate("--max-rps", max_rps)
+    if max_kms_rps is not None:
+        limits["max_kms_rps"] = _rate("--max-kms-rps", max_kms_rps)
+    if bwlimit is not None:
+        limits["bandwidth"] = None if bwlimit == OFF else parse_bwlimit(bwlimit)
+    if not limits:
+        raise UsageError("No limit is given.", hint="s3haul limit DEST --bwlimit 20MB/s; off removes a limit")
+    holder = holder_of(dest)
+    if holder is None:
+        raise UsageError(f"No run works on {dest}.", hint="give the flags to s3haul cp instead")
+    LimitsFile(dest).add(limits)
+    streams.print_line(f"new limits sent to {show(holder) or 'the run'}")
+    return 0
+
+
+def _rate(flag: str, text: str) -> float | None:
+    if text == OFF:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.01 <= value < float("inf"):
+        raise UsageError(f"{flag} {text!r} is not a rate.", hint=f"{flag} 50, or {flag} off")
+    return value

@@ -5,40 +5,69 @@ gets folded lines and coloured marks.
 """
 
 import contextlib
+import errno
 import io
 import os
 import sys
 from collections.abc import Iterator
 from shutil import get_terminal_size
-from typing import TextIO
+from typing import Any, TextIO
 
 from s3haul.core.text import colour_mark, folded
 from s3haul.errors import DestinationError
 
-STDOUT = 1  # the descriptor, and the name of the stream that `replace_closed` opens on it
+STDOUT = 1  # the descriptor, and the name of the stream that `prepare` opens on it if it is closed
 
 
 class ReaderGoneError(Exception):
     """The reader of stdout has ended, as with `| head`. Not an OSError, because typer would exit with code 1."""
 
 
-def replace_closed() -> None:
-    """Open /dev/null in place of a standard stream that the caller closed.
+class _Stdout(io.BufferedWriter):
+    """Standard output whose errors are `ReaderGoneError` and `DestinationError`, also for what typer prints."""
 
-    Otherwise the next file that is opened would get its descriptor, and messages would be written into that file.
+    def write(self, data: Any, /) -> int:
+        with _translated():
+            return super().write(data)
+
+    def flush(self) -> None:
+        with _translated():
+            super().flush()
+
+
+def prepare() -> None:
+    """Replace standard streams that the caller closed, and `sys.stdout`, so that its errors are plain ones.
+
+    If a closed stream is not replaced, the next file that is opened gets its descriptor, and messages are written into
+    that file. Characters that stdout cannot encode are escaped: otherwise a key could end a run in a C locale.
     """
-    for number, name, mode in ((0, "stdin", "r"), (STDOUT, "stdout", "w"), (2, "stderr", "w")):
+    # Read-only for stdout: a write is an error then (EBADF), as if it were still closed.
+    for number, name, mode, flag in (
+        (0, "stdin", "r", os.O_RDONLY),
+        (STDOUT, "stdout", "w", os.O_RDONLY),
+        (2, "stderr", "w", os.O_WRONLY),
+    ):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
+            os.open(os.devnull, flag)  # gets the lowest free number, which is this one
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+    if isinstance(stdout := sys.stdout, io.TextIOWrapper):
+        encoding, lines = stdout.encoding, stdout.line_buffering or stdout.write_through
+        raw = stdout.detach()
+        sys.stdout = io.TextIOWrapper(
+            _Stdout(
+                raw.detach() if isinstance(raw, io.BufferedWriter) else raw
+            ),  # PYTHONUNBUFFERED has no buffer
+            encoding=encoding,
+            errors="backslashreplace",
+            line_buffering=lines,
+        )
 
 
-def escape_unencodable() -> None:
-    """Escape characters that stdout cannot encode: otherwise a key could end a run in a C locale."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+def is_closed() -> bool:
+    """Whether the caller closed stdout."""
+    return getattr(sys.stdout, "name", "") == STDOUT
 
 
 def is_terminal(stream: TextIO) -> bool:
@@ -69,15 +98,11 @@ def ignoring_errors(stream: TextIO) -> Iterator[None]:
 
 def print_line(text: str) -> None:
     """Write `text` and a line end to stdout. Raises `ReaderGoneError`, or `DestinationError` for a full disk."""
-    with _translated():
-        sys.stdout.write(text + "\n")
+    sys.stdout.write(text + "\n")
 
 
 def write_bytes(data: bytes | memoryview) -> None:
-    """Write all of `data` to stdout without buffering. Raises as `print_line`, and `DestinationError` if the caller closed
-    stdout; may be called in any thread."""
-    if getattr(sys.stdout, "name", "") == STDOUT:
-        raise DestinationError("Standard output is closed.", hint="send it to a file or a program")
+    """Write all of `data` to stdout without buffering. Raises as `print_line`; may be called in any thread."""
     rest = memoryview(data)
     with _translated():
         while rest:
@@ -97,8 +122,7 @@ def _for_terminal(text: str, stream: TextIO) -> str:
 
 def flush() -> None:
     """Write everything that is still buffered for stdout. Raises as `print_line`."""
-    with _translated():
-        sys.stdout.flush()
+    sys.stdout.flush()
 
 
 def redirect_to_null(stream: TextIO) -> None:
@@ -117,6 +141,10 @@ def _translated() -> Iterator[None]:
         raise ReaderGoneError from None
     except OSError as error:
         redirect_to_null(sys.stdout)
+        if error.errno == errno.EBADF:
+            raise DestinationError(
+                "Standard output is closed.", hint="send it to a file or a program"
+            ) from None
         raise DestinationError(
             f"Cannot write to standard output: {error.strerror}.",
             hint="files and journal are complete; check where standard output is written to",

@@ -14,7 +14,7 @@ from s3haul.api.download import download
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.cli import streams
 from s3haul.cli.errors import machine_limit
-from s3haul.cli.listeners import LogFile, display, exporter, summarise, with_log, with_metrics
+from s3haul.cli.listeners import Exporter, LogFile, display, summarise, together
 from s3haul.cli.selection import source_warnings
 from s3haul.cli.summary import Summary
 from s3haul.concurrency import run_loop
@@ -43,16 +43,18 @@ def run(
 ) -> int:
     """Copy, print the summary to stdout, and return the exit code. Raises the error that ended the run early."""
     stats, started = Stats(), time.monotonic()
-    exported = exporter(stats, source, output)
-    listener = with_metrics(with_log(display(stats, output), log, stats), exported)
-
-    tell = _until_refused(listener.observe)
+    port, address = output.metrics_port, output.metrics_address
+    exported = None if port is None else Exporter(stats, source, address, port)
+    listener = together(exported, log and log.begin(stats), display(stats, output))
+    if exported is not None:
+        listener.observe(exported.note)
+    emit = _until_stderr_is_closed(listener.observe)
 
     def opened(store: OpenStore) -> None:
-        tell(Noted(_access_note(store, verbose=output.verbose)))
+        emit(Noted(_access_note(store, verbose=output.verbose)))
         for remark in source_warnings(source, transfer.filters):
             stats.observe(remark)
-            tell(remark)
+            emit(remark)
 
     async def main() -> None:
         await download(
@@ -60,7 +62,7 @@ def run(
             where,
             access=access,
             transfer=transfer,
-            on_event=tell,
+            on_event=emit,
             on_open=opened,
             on_timing=exported.requests.observe if exported else None,
             stats=stats,
@@ -92,16 +94,16 @@ def run(
     return summary.exit_code
 
 
-def _until_refused(observe: Callable[[Event], None]) -> Callable[[Event], None]:
+def _until_stderr_is_closed(observe: Callable[[Event], None]) -> Callable[[Event], None]:
     """`observe`, until stderr is closed. It is called for every object: a context manager would cost more than it does."""
 
-    def tell(event: Event) -> None:
+    def emit(event: Event) -> None:
         try:
             observe(event)
         except OSError:
             streams.redirect_to_null(sys.stderr)
 
-    return tell
+    return emit
 
 
 def what_ended(main: Coroutine[None, None, None]) -> S3HaulError | None:
@@ -144,7 +146,8 @@ def write_to_stdout(
     # Python would raise KeyboardInterrupt and print a traceback; the default action ends the process silently.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     stats, started = Stats(), time.monotonic()
-    listener = with_log(Quiet(stats, sys.stderr, colour=streams.colour_allowed(sys.stderr)), log, stats)
+    shown = Quiet(stats, sys.stderr, colour=streams.colour_allowed(sys.stderr))
+    listener = together(log and log.begin(stats), shown)
 
     def emit(event: Event) -> None:
         stats.observe(event)
@@ -179,6 +182,9 @@ def _access_note(opened: OpenStore, *, verbose: bool) -> str:
 
 
 def _print(summary: Summary, output: OutputOptions) -> None:
+    """A run for whose summary there is no reader succeeds like any other."""
+    if streams.is_closed():
+        return
     if output.json:
         streams.print_line(json.dumps(summary.as_object()))
     elif not output.quiet and summary.is_worth_printing:
