@@ -216,6 +216,18 @@ def test_processes_that_check_one_disk_at_a_time_do_not_disturb_each_other(tmp_p
     assert list((tmp_path / "local").iterdir()) == []
 
 
+def test_a_process_that_is_stopped_while_it_has_the_lock_does_not_stop_the_others(tmp_path, monkeypatch):
+    monkeypatch.setattr("s3haul.cluster.workplace.LONGEST_WAIT", 0.01)
+    (tmp_path / "local").mkdir(mode=0o700)
+    fd = os.open(tmp_path / "local", os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    workplace = Workplace.take(tmp_path / "local", "run", Attempt(0, 1))
+    workplace.remove()
+    workplace.close()
+    os.close(fd)
+    assert list((tmp_path / "local").iterdir()) == []
+
+
 def test_a_journal_directory_that_somebody_prepared_is_refused(tmp_path):
     trap = tmp_path / "elsewhere"
     trap.mkdir()

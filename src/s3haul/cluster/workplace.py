@@ -12,6 +12,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from s3haul.cluster.schedule import Attempt
 from s3haul.disk.errors import Limitations, run_error
 from s3haul.disk.root import open_private, open_root
 from s3haul.errors import DestinationError
+
+LONGEST_WAIT = 10.0  # seconds for the lock
 
 
 def local_directory() -> Path:
@@ -93,12 +96,22 @@ def _alone(local: Path) -> Iterator[int]:
         os.close(parent_fd)
     try:
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
+            _wait_for_lock(fd)
         except OSError as error:
             raise run_error(error, f"lock {local}") from error
         yield fd
     finally:
         os.close(fd)
+
+
+def _wait_for_lock(fd: int) -> None:
+    """A process that was stopped while it has the lock must not stop the others: after a while they do without."""
+    deadline = time.monotonic() + LONGEST_WAIT
+    while time.monotonic() < deadline:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        time.sleep(0.005)
 
 
 def _delete(path: Path) -> None:
