@@ -186,7 +186,9 @@ def test_twenty_thousand_objects_are_copied_exactly_once_whatever_is_killed(buck
     summary = json.loads(out)
     assert summary["objects"]["done"] == OBJECTS
     assert summary["problems"] == {}
-    report = json.loads(run("report", str(root), "--json")[1])
+    reported = run("report", str(root), "--json")
+    assert reported[0] == 0, reported
+    report = json.loads(reported[1])
     assert sum(latest - 1 for latest in report["attempts"].values()) >= 2, "what was tried again is told"
     refused = Counter(event["event"] for event in report["events"] if event["id"] == "S3H-CFG-01")
     assert refused["avoided"] in {1, 2}, "once for each driver, if the first one lived long enough"
