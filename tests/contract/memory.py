@@ -151,10 +151,6 @@ class MemoryStore:
         assert call.answer is None or isinstance(call.answer, PartLayout)
         return call.answer
 
-    def statistics(self) -> dict[str, int]:
-        counted = Counter(operation for operation, _ in self._counts.elements())
-        return {**counted, "open": self.open_bodies}
-
     def count(self, operation: str, key: str = "") -> int:
         """How often `operation` was called, for one key if one is given."""
         return sum(n for (what, name), n in self._counts.items() if what == operation and key in ("", name))

@@ -6,7 +6,6 @@ checksum validation of the SDK is switched off: it does not support most checksu
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -51,7 +50,6 @@ class SdkStore:
         self._fetch = fetch
         self._source = source
         self._transfer = transfer
-        self._calls: Counter[str] = Counter()
         self._common = {
             "Bucket": source.bucket,
             "ExpectedBucketOwner": source.expected_bucket_owner,
@@ -165,13 +163,9 @@ class SdkStore:
     def small_objects(self, work: SmallObjectWork) -> None:  # noqa: ARG002 - not supported here
         return None
 
-    def statistics(self) -> dict[str, int]:
-        return dict(self._calls)
-
     async def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         """Send one request. Raises `StoreError`. The timeout limits the time for all headers, since a server may send
         them byte by byte without end."""
-        self._calls[operation] += 1
         request = {name: value for name, value in (self._common | arguments).items() if value is not None}
         try:
             await self._fetch()

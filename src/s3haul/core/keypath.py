@@ -189,11 +189,6 @@ class ShadowFilter(Generic[T]):
         self._known = known
         self._chain: list[tuple[str, T]] = []
 
-    @property
-    def held(self) -> int:
-        """How many items wait for their verdict."""
-        return len(self._chain)
-
     def push(self, item: T) -> list[tuple[T, bool]]:
         """Take the next item; return those whose verdict it shows. Raises ValueError when it is out of order."""
         return self.push_all((item,))

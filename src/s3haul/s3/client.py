@@ -83,7 +83,6 @@ class RequestClient:
         self._most_threads = threads
         self._threads: list[TransferThread] = []
         self._buffers: deque[bytearray] = deque()
-        self.repeated = 0
         self.timings = Timings()
 
     async def send(self, request: Request, on_head: OnHead) -> Response:
@@ -97,7 +96,6 @@ class RequestClient:
             fault = self.refusal(response)
             if last or not self.clock.learn(fault, offset):
                 break
-            self.repeated += 1
         raise StoreError(fault)
 
     async def renew(self) -> None:

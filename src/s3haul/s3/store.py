@@ -5,7 +5,6 @@ does not retry error responses and does not verify content.
 """
 
 import os
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -43,7 +42,6 @@ class CurlStore:
         self._client = client
         self._base = client.endpoint.base
         self._page_size = source.page_size
-        self._calls: Counter[str] = Counter()
         common = _common(source)
         self._plain_get = Shape("GET", (_CHECKSUMS, *common))
         self._matching_get = Shape("GET", (_CHECKSUMS, *common), ("if-match",))
@@ -67,7 +65,6 @@ class CurlStore:
             query.append(("continuation-token", token))
         elif start_after:
             query.append(("start-after", start_after))
-        self._calls["list_objects_v2"] += 1
         path = self._base or "/"
         try:
             body, response = await self._body(self._list, path, query)
@@ -91,14 +88,12 @@ class CurlStore:
             key, version = marker
             query.append(("key-marker", key))
             query += [("version-id-marker", version)] if version else []
-        self._calls["list_object_versions"] += 1
         document = await self._document(self._list, self._base or "/", query)
         if document is None:
             return _NO_VERSIONS
         return _parsed(version_page, document)
 
     async def load(self, request: GetRequest, consume: Consume) -> ObjectMeta:
-        self._calls["get_object"] += 1
         meta: ObjectMeta | None = None
 
         def on_head(status: int, headers: dict[str, str]) -> OnData:
@@ -124,7 +119,6 @@ class CurlStore:
         return Request(shape=shape, path=self._path(request.key), query=query, values=values)
 
     async def head(self, request: HeadRequest) -> ObjectMeta:
-        self._calls["head_object"] += 1
         shape = self._checked_head if request.checksums else self._head
         query = _selection(request.version_id, request.part_number)
         sent = Request(shape=shape, path=self._path(request.key), query=query)
@@ -135,7 +129,6 @@ class CurlStore:
         selection = [] if version_id is None else [("versionId", version_id)]
 
         async def page(marker: int | None) -> Mapping[str, Any]:
-            self._calls["get_object_attributes"] += 1
             query = [("attributes", ""), *selection]
             if marker is None:
                 document = await self._document(self._attributes, self._path(key), query)
@@ -153,9 +146,6 @@ class CurlStore:
     def timings(self) -> Timings:
         """How long its requests and small objects take."""
         return self._client.timings
-
-    def statistics(self) -> dict[str, int]:
-        return {**self._calls, "requests-repeated": self._client.repeated}
 
     def _path(self, key: str) -> str:
         try:

@@ -160,10 +160,6 @@ class ObjectStore(Protocol):
         """The stored parts (GetObjectAttributes), or None where S3 keeps none or the right is missing."""
         ...
 
-    def statistics(self) -> dict[str, int]:
-        """Counters such as requests by operation, for tests and debugging."""
-        ...
-
     def small_objects(self, work: SmallObjectWork) -> SmallObjects | None:
         """Start a thread that fetches many small objects at a time; None if this transport has none."""
         ...
@@ -191,9 +187,6 @@ class WrappedStore:
 
     async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:
         return await self._store.part_layout(key, version_id=version_id)
-
-    def statistics(self) -> dict[str, int]:
-        return self._store.statistics()
 
     def small_objects(self, work: SmallObjectWork) -> SmallObjects | None:
         return self._store.small_objects(work)
