@@ -113,7 +113,7 @@ def configuration(
     first_byte: float = 0.0,
     echo: Path | None = None,
 ) -> str:
-    """nginx.conf. Below `root` it expects data/, lists/, temporary/, checksums.map, pem.
+    """nginx.conf. Below `root` it expects data/, lists/, temporary/, checksums.map, server.pem.
 
     The checksum goes out as S3 sends it: when asked for, and not with a range. One cipher for every
     client, else each picks its own and the comparison is one of ciphers. `echo` is the module that waits
@@ -153,7 +153,7 @@ http {{
   server {{
     listen 127.0.0.1:{plain_port};
     listen 127.0.0.1:{tls_port} ssl;
-    ssl_certificate {root}/pem; ssl_certificate_key {root}/pem;
+    ssl_certificate {root}/server.pem; ssl_certificate_key {root}/server.pem;
     ssl_protocols TLSv1.3; ssl_conf_command Ciphersuites {CIPHER};
     location ~ ^/(?<bucket>bench-[a-z-]+)/?$ {lists}
     location / {objects}
