@@ -38,7 +38,7 @@ def no_credentials(world: World) -> None:
     world.environment = {"AWS_ENDPOINT_URL": world.server.endpoint_url, "AWS_CA_BUNDLE": world.server.ca_path}
 
 
-def exported_keys_win(world: World) -> None:
+def exported_keys_override_profile(world: World) -> None:
     world.flags = []
     world.environment = {
         "AWS_PROFILE": "export",
@@ -372,7 +372,7 @@ ROWS: dict[Setup, Row] = {
     nobody_assumes_the_role: Row("S3H-CFG-03", 4, 4),
     two_sources: Row("S3H-CFG-04", 4, 4),
     no_credentials: Row("S3H-CFG-05", 4, 4),
-    exported_keys_win: Row("S3H-CFG-06", 4, 4),
+    exported_keys_override_profile: Row("S3H-CFG-06", 4, 4),
     unknown_access_key: Row("S3H-STS-01", 4, 4),
     temporary_key_without_its_token: Row("S3H-STS-01", 4, 4),
     expired_login: Row("S3H-STS-02", 4, 4),

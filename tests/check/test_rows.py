@@ -1,10 +1,13 @@
 """Each mistake alone: `check` names its row and no other, and so does `cp`."""
 
+import re
+
 import pytest
 
 from check.rows import ROWS
 from check.world import found
 
+PLACEHOLDER = re.compile(r"\b(BUCKET|ROLE-ARN|KEY-ARN|CALLER-ARN|REGION|PREFIX|DEST)\b")
 # The rows of AWS's refusals; objects, disks and networks have further ids.
 TABLE = {
     f"S3H-{family}-{number:02}"
@@ -26,6 +29,8 @@ def test_check_names_the_row_and_no_other(world, mistake):
     assert found(report, "error", "warning", "note") == {row.id}, report
     assert found(report, row.level) == {row.id}
     assert code == row.check == report["exit_code"], report
+    for finding in report["findings"]:
+        assert not PLACEHOLDER.search(finding["fix"]), finding
 
 
 @pytest.mark.parametrize("mistake", ROWS, ids=lambda mistake: mistake.__name__)
@@ -35,3 +40,4 @@ def test_cp_ends_with_the_row(world, mistake):
     ran = world.copy()
     assert ran.code == row.cp, ran.text
     assert ran.shown == ({row.id} if row.cp_names else set()), ran.text
+    assert not PLACEHOLDER.search(ran.text), ran.text

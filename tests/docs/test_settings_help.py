@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from s3haul.aws.config.sdk_settings import SDK_SETTINGS
+from s3haul.aws.sdk_settings import SDK_SETTINGS
 from s3haul.cli.help_topics import topic_text
 
 TESTS = Path(__file__).parent.parent / "unit"

@@ -45,3 +45,15 @@ def test_a_run_imports_nothing_of_other_commands(machine, dest):
     modules = loaded(machine, dest)
     assert "s3haul.cli.cp_run" in modules
     assert not [name for name in modules if name.startswith(OTHER_COMMANDS)]
+
+
+@pytest.mark.parametrize("transport", ["auto", "curl"])
+def test_without_a_pycurl_that_loads_the_sdk_copies_and_a_demand_for_curl_is_refused(
+    machine, dest, tmp_path, transport
+):
+    (tmp_path / "pycurl.py").write_text("raise ImportError('libcurl link-time ssl backends do not match')")
+    arguments = ("cp", SOURCE, str(dest), "--profile", "export", "-v", "--transport", transport)
+    ran = machine.run(*arguments, PYTHONPATH=str(tmp_path))
+    assert "pycurl cannot be loaded: libcurl link-time ssl backends do not match" in ran.err
+    assert (ran.code, dest.exists()) == ((0, True) if transport == "auto" else (2, False))
+    assert ("transport sdk" in ran.err) == (transport == "auto")

@@ -1,4 +1,4 @@
-"""What carries the calls of STS and HeadBucket: over libcurl, and over botocore's own client where there is none."""
+"""Requests of STS and HeadBucket: over libcurl, and over botocore's own client if pycurl cannot be loaded."""
 
 import asyncio
 import threading

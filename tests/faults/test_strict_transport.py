@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError, SSLError
 
 from faults.canned import answer, canned, connect_proxy, server_context
 from s3haul.aws.faults import translate
-from s3haul.aws.sdk_client import RedirectRefused, StrictConfig, StrictSession
+from s3haul.aws.sdk import RedirectRefused, StrictConfig, StrictSession
 from s3haul.errors import FaultKind
 
 TOKEN = "the-session-token"

@@ -28,7 +28,7 @@ async def opened(server, profile, *, access=RECIPE, on_event=lambda _: None):
 async def test_the_right_external_id_opens_the_other_accounts_bucket(ministack, tmp_path):
     async with opened(ministack, role_profile(ministack, tmp_path)) as store:
         assert await read(store) == b"data"
-        identity = store.effective.identity
+        identity = store.identity
     assert identity.startswith(f"arn:aws:sts::{ministack.account_a}:assumed-role/exporter/")
 
 

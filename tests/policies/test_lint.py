@@ -102,6 +102,7 @@ def test_a_run_meets_the_mistake_and_passes_with_the_correction(server, tmp_path
     told = "".join(capfd.readouterr())
     missing = finding.said.partition("to perform: ")[2].split(" ")[0]
     assert missing in told
+    assert "BUCKET" not in finding.said
     account = seed.ACCOUNT_B if mistake.part is Part.TRUST else seed.ACCOUNT_A
     made = filled(corrected(mistake), account)
     if mistake.rule == "session-as-principal":

@@ -17,7 +17,7 @@ from contract.demo_access import only_this_aws
 from fuzzing import EXAMPLES
 from properties.test_random_answers import PAGE, SESSION, answers, plain
 from properties.test_random_settings import ROLE, SECRET, files, junk
-from s3haul.aws.config.sdk_settings import SDK_SETTINGS
+from s3haul.aws.sdk_settings import SDK_SETTINGS
 from s3haul.cli.app import run
 
 SOUND = b"[default]\nregion = eu-west-1\n"

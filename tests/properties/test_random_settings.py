@@ -11,10 +11,10 @@ from contract.demo_access import only_this_aws
 from fuzzing import EXAMPLES
 from s3haul.aws.bucket_location import choose
 from s3haul.aws.clients import s3_client, sts_client
-from s3haul.aws.config.sdk_settings import SDK_SETTINGS
-from s3haul.aws.config.settings import effective
 from s3haul.aws.faults import settings_errors
+from s3haul.aws.sdk_settings import SDK_SETTINGS
 from s3haul.aws.session import checked_settings
+from s3haul.aws.settings import effective
 from s3haul.cli.errors import error_lines
 from s3haul.cli.flags import AccessFlags
 from s3haul.cli.parsing import parse_source, role_options

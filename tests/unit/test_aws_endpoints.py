@@ -6,8 +6,8 @@ import pytest
 
 from contract.demo_access import only_this_aws
 from s3haul.aws.clients import quiet_loggers, s3_client, sts_client
-from s3haul.aws.config.settings import resolve
 from s3haul.aws.endpoints import check_endpoint
+from s3haul.aws.settings import resolve
 from s3haul.errors import UsageError
 from s3haul.options import AccessOptions
 from s3haul.s3.endpoint import Credentials

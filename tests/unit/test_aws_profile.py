@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from s3haul.aws.config.chain import Base, BaseKind
-from s3haul.aws.config.settings import Origin, Setting, Settings, resolve
+from s3haul.aws.chain import Base, BaseKind
+from s3haul.aws.settings import Origin, Setting, Settings, resolve
 from s3haul.errors import ProfileError, UsageError
 from s3haul.options import AccessOptions, RoleOptions
 from surroundings import aws_variables

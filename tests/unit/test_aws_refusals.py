@@ -163,7 +163,7 @@ async def test_a_chain_of_roles_falls_back_to_one_hour_with_a_warning(entry, ser
     access = AccessOptions(source_profile="export", role=role, **endpoints(server))
     async with entry.open(access) as opened:
         assert await read(opened) == b"data"
-        assert "assumed-role/last/" in opened.effective.identity
+        assert "assumed-role/last/" in opened.identity
         asked = server.count("AssumeRole")
         await opened.credentials.renew(opened.credentials.session.keys.access_key)
         assert server.count("AssumeRole") == asked + 2

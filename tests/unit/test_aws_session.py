@@ -41,12 +41,8 @@ def entry(server, tmp_path):
 async def test_the_usual_profile_opens_the_bucket_and_shows_the_effective_settings(entry, server):
     async with entry.open() as opened:
         assert await read(opened) == b"data"
-        effective = opened.effective
-    assert effective.identity.startswith(
-        f"arn:aws:sts::{seed.ACCOUNT_A}:assumed-role/{seed.ROLE_NAME}/s3haul-"
-    )
-    assert (effective.role_arn, effective.region) == (seed.ROLE_ARN, seed.REGION)
-    assert (effective.endpoint, effective.sts_endpoint) == (server.endpoint_url, server.endpoint_url)
+    assert opened.identity.startswith(f"arn:aws:sts::{seed.ACCOUNT_A}:assumed-role/{seed.ROLE_NAME}/s3haul-")
+    assert (opened.endpoint, opened.region) == (server.endpoint_url, seed.REGION)
     assert server.count("AssumeRole") == 1
     assert [type(event) for event in entry.events] == [CredentialsRenewed]
 
@@ -87,7 +83,7 @@ async def test_without_a_role_the_profiles_own_keys_are_used(entry):
     async with entry.open(access, **keys) as opened:
         assert await read(opened) == b"data"
         assert opened.credentials.access_key_id == seed.OWNER_KEY_ID
-        assert opened.effective.identity == "profile user-b"
+        assert opened.identity == "profile user-b"
     assert entry.server.count("AssumeRole") == 0
 
 
@@ -114,14 +110,14 @@ async def test_the_region_of_the_bucket_is_found_first(entry, server, asked, ref
     server.cloud.put("elsewhere", "a", b"far")
     async with entry.open(bucket="elsewhere") as opened:
         assert server.count("HeadBucket", status=refusal) == 1
-        assert opened.effective.region == "eu-west-1"
+        assert opened.region == "eu-west-1"
         assert await read(opened) == b"far"
 
 
 async def test_a_refused_head_bucket_still_returns_the_region(entry, server):
     server.cloud.roles[seed.ROLE_ARN].policies[0]["Statement"].pop(0)
     async with entry.open() as opened:
-        assert opened.effective.region == seed.REGION
+        assert opened.region == seed.REGION
         assert await read(opened) == b"data"
 
 
@@ -222,7 +218,7 @@ async def test_at_debug_nothing_secret_reaches_a_log_a_record_or_a_traceback(ent
                 await read(opened, "missing")
             await opened.credentials.renew((await opened.credentials.current()).access_key)
             written.write("".join(traceback.format_exception(caught.value)))
-            written.write(repr((opened, opened.effective, opened.credentials, opened.store, entry.events)))
+            written.write(repr((opened, opened.credentials, opened.store, entry.events)))
         refusal = await entry.refused(external_id=seed.EXTERNAL_ID + "-wrong")
         written.write("".join(traceback.format_exception(refusal)) + repr(vars(refusal)))
         logging.getLogger("s3haul.test").debug("the log is on")

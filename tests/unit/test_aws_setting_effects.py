@@ -13,8 +13,8 @@ from contract.loading import loaded
 from faults.canned import answer, canned
 from s3haul.aws.bucket_location import choose
 from s3haul.aws.clients import s3_client, sts_client
-from s3haul.aws.config.sdk_settings import SDK_SETTINGS
 from s3haul.aws.faults import settings_errors
+from s3haul.aws.sdk_settings import SDK_SETTINGS
 from s3haul.aws.session import checked_settings, open_store
 from s3haul.aws.source_credentials import load_source
 from s3haul.demo import seed

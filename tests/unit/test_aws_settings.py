@@ -5,10 +5,10 @@ import pytest
 from contract.demo_access import only_this_aws
 from s3haul.aws.bucket_location import choose
 from s3haul.aws.clients import s3_client
-from s3haul.aws.config.settings import Origin, Setting
 from s3haul.aws.endpoints import proxy_for
 from s3haul.aws.faults import settings_errors
 from s3haul.aws.session import checked_settings
+from s3haul.aws.settings import Origin, Setting
 from s3haul.errors import ProfileError, UsageError
 from s3haul.options import AccessOptions, RoleOptions
 from s3haul.policies.buckets import check_bucket

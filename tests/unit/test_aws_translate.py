@@ -14,7 +14,7 @@ from botocore import exceptions as boto
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
-from s3haul.aws.faults import translate
+from s3haul.aws.faults import translate, unreachable
 from s3haul.aws.http_client import RedirectRefused
 from s3haul.aws.sdk import SDK_ERRORS, sdk_fault
 from s3haul.errors import CredentialsError, Fault, FaultKind, StoreError
@@ -167,3 +167,17 @@ def test_the_region_hint_is_kept(error):
 async def test_cancellation_is_not_among_the_exceptions_that_are_translated():
     assert not issubclass(asyncio.CancelledError, SDK_ERRORS)
     assert not issubclass(KeyboardInterrupt, SDK_ERRORS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "id_", "code"),
+    [
+        (FaultKind.LOCAL, "S3H-DST-08", 5),
+        (FaultKind.CREDENTIALS, "S3H-CFG-05", 4),
+        (FaultKind.TLS, "S3H-NET-06", 6),
+        (FaultKind.STALL, "S3H-NET-05", 6),
+    ],
+)
+def test_a_service_without_a_response_has_the_id_and_the_exit_code_of_the_cause(kind, id_, code):
+    error = unreachable("S3", Fault(kind, "x"), OSError())
+    assert (error.id, error.exit_code, error.seen) == (id_, code, "x")

@@ -2,10 +2,12 @@
 
 import pytest
 
-from s3haul.diagnose.causes import Level, ending, find_causes, finding_of_error
+from s3haul.diagnose.causes import Level, exit_code_of, find_causes, finding_of_error
 from s3haul.diagnose.evidence import ErrorSummary, Evidence, Sample
 from s3haul.errors import Fault, FaultKind
+from s3haul.options import SourceOptions
 
+SOURCE = SourceOptions(bucket="b")
 ROLE = "arn:aws:iam::111111111111:role/r"
 WHO = "User: x is not authorized to perform:"
 NO_DECRYPT = (
@@ -31,18 +33,18 @@ def samples(*groups):
 
 
 def rows(evidence, level=Level.ERROR):
-    return [one.id for one in find_causes(evidence, "b") if one.level is level]
+    return [one.id for one in find_causes(evidence, SOURCE) if one.level is level]
 
 
 def test_without_errors_there_are_no_findings():
-    assert find_causes(Evidence(samples=samples((3, {}))), "b") == ()
-    assert ending(()) == 0
+    assert find_causes(Evidence(samples=samples((3, {}))), SOURCE) == ()
+    assert exit_code_of(()) == 0
 
 
 def test_only_the_first_step_that_fails_is_a_finding():
     refused = ErrorSummary("S3H-STS-04", "STS refused", "said", "a hint")
     evidence = Evidence(refused=refused, listing=denied(), samples=samples((1, {"read": denied()})))
-    (finding,) = find_causes(evidence, "b")
+    (finding,) = find_causes(evidence, SOURCE)
     assert (finding.id, finding.said, finding.fix) == ("S3H-STS-04", "said", "a hint")
     assert rows(Evidence(listing=denied(), samples=samples((1, {"read": denied()})))) == ["S3H-S3-02"]
 
@@ -67,8 +69,8 @@ def test_another_prefix_or_requester_pays_that_succeeds_shows_the_cause():
 
 
 def test_exported_keys_that_override_the_profile_are_the_cause_of_every_refusal():
-    assert rows(Evidence(keys_win=True, listing=denied())) == ["S3H-CFG-06"]
-    assert rows(Evidence(keys_win=True)) == []
+    assert rows(Evidence(keys_override_profile=True, listing=denied())) == ["S3H-CFG-06"]
+    assert rows(Evidence(keys_override_profile=True)) == []
 
 
 def test_a_refusal_by_the_key_policy_is_a_finding_about_that_key():
@@ -89,7 +91,7 @@ def test_a_refusal_by_the_key_policy_is_a_finding_about_that_key():
 )
 def test_a_refused_decryption_is_compared_with_those_that_succeed(fine, refused, row):
     seen = samples((3, fine), (2, {**refused, "read": denied(NO_DECRYPT)}))
-    (finding,) = find_causes(Evidence(samples=seen, complete=True, role_arn=ROLE), "b")
+    (finding,) = find_causes(Evidence(samples=seen, complete=True, role_arn=ROLE), SOURCE)
     assert finding.id == row
     assert (finding.affected, finding.sampled, finding.complete) == (2, 5, True)
     assert [(group.objects, group.kms_key) for group in finding.groups] == [(2, refused.get("kms_key", "k1"))]
@@ -129,31 +131,31 @@ def test_a_refusal_of_all_objects_is_not_about_ownership():
 def test_two_causes_are_two_findings_and_the_exit_code_is_that_of_the_errors():
     gone = Fault(FaultKind.HTTP, "disabled", code="KMS.DisabledException", status=400)
     seen = samples((1, {}), (1, {"read": gone}), (1, {"archived": True}), (1, {"read": denied(NO_READ)}))
-    found = find_causes(Evidence(samples=seen), "b")
+    found = find_causes(Evidence(samples=seen), SOURCE)
     assert {(one.id, one.level) for one in found} == {
         ("S3H-KMS-07", Level.ERROR),
         ("S3H-S3-10", Level.WARNING),
         ("S3H-S3-04", Level.ERROR),
     }
-    assert ending(found) == 4
+    assert exit_code_of(found) == 4
 
 
 def test_archived_objects_alone_are_a_warning():
-    found = find_causes(Evidence(samples=samples((2, {}), (1, {"archived": True}))), "b")
+    found = find_causes(Evidence(samples=samples((2, {}), (1, {"archived": True}))), SOURCE)
     assert [one.id for one in found] == ["S3H-S3-10"]
-    assert ending(found) == 3
+    assert exit_code_of(found) == 3
 
 
 def test_remarks_change_no_exit_code():
     evidence = Evidence(
         needless_external_id=True,
         chained=True,
-        slowed=frozenset({"S3H-S3-11"}),
+        throttled=frozenset({"S3H-S3-11"}),
         samples=samples((1, {"size": 0})),
     )
-    found = find_causes(evidence, "b")
+    found = find_causes(evidence, SOURCE)
     assert [one.id for one in found] == ["S3H-STS-13", "S3H-STS-11", "S3H-S3-11", "S3H-S3-14"]
-    assert ending(found) == 0
+    assert exit_code_of(found) == 0
 
 
 @pytest.mark.parametrize(
@@ -170,15 +172,15 @@ def test_remarks_change_no_exit_code():
 def test_a_guardrail_is_fixed_by_its_owner(kind, who):
     name = kind if kind == "permissions boundary" else f"{kind} policy"
     fault = denied(f'{WHO} s3:GetObject on resource: "r" with an explicit deny in a {name}')
-    (finding,) = find_causes(Evidence(role_arn=ROLE, samples=samples((1, {"read": fault}))), "b")
+    (finding,) = find_causes(Evidence(role_arn=ROLE, samples=samples((1, {"read": fault}))), SOURCE)
     assert (finding.id, finding.who) == ("S3H-S3-08", who)
     assert kind in finding.title
 
 
 def test_access_comes_before_the_destination_in_the_exit_code():
     full = finding_of_error(ErrorSummary("S3H-DST-02", "too small"))
-    assert ending((full,)) == 5
-    assert ending((*find_causes(Evidence(listing=denied()), "b"), full)) == 4
+    assert exit_code_of((full,)) == 5
+    assert exit_code_of((*find_causes(Evidence(listing=denied()), SOURCE), full)) == 4
 
 
 def test_the_policy_that_aws_names_is_printed():
@@ -186,5 +188,5 @@ def test_the_policy_that_aws_names_is_printed():
     fault = denied(
         f'{WHO} s3:GetObject on resource: "r" with an explicit deny in a service control policy: {arn} (x)'
     )
-    (finding,) = find_causes(Evidence(role_arn=ROLE, samples=samples((1, {"read": fault}))), "b")
+    (finding,) = find_causes(Evidence(role_arn=ROLE, samples=samples((1, {"read": fault}))), SOURCE)
     assert finding.fix.endswith(f"The policy is {arn} (x).")

@@ -10,9 +10,9 @@ from botocore.exceptions import ConfigParseError
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from s3haul.aws.config import config_edit
-from s3haul.aws.config.config_edit import SUFFIX, diff, plan, save
-from s3haul.aws.config.config_text import edited
+from s3haul.aws import config_edit
+from s3haul.aws.config_edit import SUFFIX, diff, plan, save
+from s3haul.aws.config_text import edited
 from s3haul.errors import DestinationError, ProfileError, UsageError
 
 ROLE = "arn:aws:iam::111111111111:role/export-role"
@@ -288,8 +288,8 @@ def test_the_profile_needs_a_role_and_a_source(file):
 
 
 def test_another_source_replaces_the_first(file):
-    save(config_edit.plan_role_profile("export", WANTED).edit)
-    save(config_edit.plan_role_profile("export", {"credential_source": "Ec2InstanceMetadata"}).edit)
+    save(config_edit.plan_role_profile("export", WANTED))
+    save(config_edit.plan_role_profile("export", {"credential_source": "Ec2InstanceMetadata"}))
     mine = profiles(file)["export"]
     assert mine["credential_source"] == "Ec2InstanceMetadata"
     assert "source_profile" not in mine
@@ -297,12 +297,12 @@ def test_another_source_replaces_the_first(file):
 
 
 def test_a_source_that_does_not_exist_yet_causes_a_warning(file):
-    assert "does not exist yet" in config_edit.plan_role_profile("export", WANTED).warnings[0]
+    assert "does not exist yet" in config_edit.plan_role_profile("export", WANTED).warning
     file.write_text("[profile user-b]\nregion = x\n")
-    assert config_edit.plan_role_profile("export", WANTED).warnings == ()
+    assert config_edit.plan_role_profile("export", WANTED).warning == ""
 
 
 def test_variables_in_the_file_s_name_are_filled_in_as_botocore_does(file, monkeypatch):
     monkeypatch.setenv("CONFIGURATION", str(file.parent))
     monkeypatch.setenv("AWS_CONFIG_FILE", "$CONFIGURATION/other")
-    assert config_edit.plan_role_profile("export", WANTED).edit.path == file.with_name("other")
+    assert config_edit.plan_role_profile("export", WANTED).path == file.with_name("other")

@@ -5,7 +5,7 @@ import pytest
 from contract.demo_access import Entry, only_this_aws
 from s3haul.aws.bucket_location import Choice, choose
 from s3haul.aws.clients import s3_client
-from s3haul.aws.config.settings import resolve
+from s3haul.aws.settings import resolve
 from s3haul.demo.server import DemoServer
 from s3haul.errors import UsageError
 from s3haul.options import AccessOptions

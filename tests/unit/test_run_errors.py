@@ -2,7 +2,7 @@
 
 import pytest
 
-from s3haul.diagnose.reasons import listing_of, reading_of, run_error
+from s3haul.diagnose.reasons import REASONS, listing_of, reading_of, run_error
 from s3haul.errors import (
     AccessError,
     CredentialsError,
@@ -76,3 +76,32 @@ def test_the_policy_that_aws_names_is_in_the_hint():
 
 def test_the_kind_of_request_decides_and_not_the_bucket_name():
     assert run_error(http(403, "AccessDenied"), reading_of("s3://list/list")).id == "S3H-S3-04"
+
+
+def test_the_hint_names_the_bucket_the_principal_and_the_key_instead_of_placeholders():
+    session = "arn:aws:sts::111111111111:assumed-role/export/me"
+    key = "arn:aws:kms:us-east-1:111111111111:key/k"
+    said = f"User: {session} is not authorized to perform: kms:Decrypt on resource: {key} because no identity-based policy allows the kms:Decrypt action"
+    assert run_error(http(403, "AccessDenied", said), reading_of("s3://data/x/")).hint.startswith(
+        f"Allow kms:Decrypt on {key},"
+    )
+    public = f"User: {session} is not authorized to perform: s3:GetObject because public access is blocked"
+    assert (
+        "arn:aws:iam::111111111111:role/export"
+        in run_error(http(403, "AccessDenied", public), reading_of("s3://data/x/")).hint
+    )
+    assert "arn:aws:s3:::data," in run_error(http(403, "AccessDenied"), listing_of("s3://data/x/")).hint
+
+
+def test_the_hint_names_the_arn_of_an_access_point_and_that_of_its_objects():
+    point = "arn:aws:s3:eu-west-1:111111111111:accesspoint/p"
+    assert f"{point}/object/*" in run_error(http(403, "AccessDenied"), reading_of(f"s3://{point}/x/")).hint
+    assert (
+        f"bucket, {point}, not" in run_error(http(403, "AccessDenied"), listing_of(f"s3://{point}/x/")).hint
+    )
+
+
+def test_the_fix_of_a_reason_names_bucket_and_key():
+    assert "arn:aws:s3:::data/*" in REASONS["access-denied"].fix_for("s3://data/x/", "")
+    key = "arn:aws:kms:us-east-1:111111111111:key/k"
+    assert f"Enable {key} " in REASONS["kms-key-unusable"].fix_for("s3://data/", f"{key} is disabled.")

@@ -2,9 +2,8 @@
 
 import pytest
 
-from s3haul.diagnose.diagnosis import exit_code, fill_placeholders
 from s3haul.diagnose.symptoms import RequestKind, diagnosis_id
-from s3haul.diagnose.table import DIAGNOSES
+from s3haul.diagnose.table import DIAGNOSES, fill_placeholders
 from s3haul.errors import Fault, FaultKind
 
 WHO = "User: x is not authorized to perform:"
@@ -191,7 +190,7 @@ def test_every_kind_of_fault_of_every_request_has_a_row_with_a_page():
     [("S3H-STS-03", 4), ("S3H-S3-02", 4), ("S3H-S3-01", 6), ("S3H-NET-02", 6), ("S3H-DST-02", 5)],
 )
 def test_a_row_knows_the_exit_code_of_the_run_that_it_ends(row, code):
-    assert exit_code(row) == code
+    assert DIAGNOSES[row].error.exit_code == code
 
 
 def test_placeholders_are_replaced_if_the_value_is_known():

@@ -2,8 +2,8 @@
 
 import pytest
 
-from s3haul.diagnose.causes import trust_diagnosis_id
 from s3haul.options import RoleOptions
+from s3haul.policies.lint_trust import trust_diagnosis_id
 from s3haul.policies.names import principal_of
 
 USER = "arn:aws:iam::222222222222:user/b"

@@ -128,8 +128,8 @@ def _report(series: Series, listing: Listing) -> Report:
     )
     return Report(
         source=source.url,
-        endpoint=opened.effective.endpoint,
-        region=opened.effective.region,
+        endpoint=opened.endpoint,
+        region=opened.region,
         transport=opened.transport,
         version=__version__,
         time=time.time(),

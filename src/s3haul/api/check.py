@@ -3,17 +3,16 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from s3haul.aws.probes import AwsProbes
+from s3haul.aws.probes import Probes
 from s3haul.aws.session import ask_mfa
 from s3haul.aws.sts import AskMfa
 from s3haul.core.filters import literal_prefixes, prefixes_to_list, selector
-from s3haul.diagnose.causes import Finding, ending, find_causes, finding_of_error
+from s3haul.diagnose.causes import Finding, exit_code_of, find_causes, finding_of_error
 from s3haul.diagnose.evidence import Evidence, StepResult
 from s3haul.events import ignore
 from s3haul.options import AccessOptions, DestinationOptions, SourceOptions, TransferOptions
 from s3haul.policies.buckets import check_bucket
 from s3haul.preflight.state import SAMPLES, CheckState, Report
-from s3haul.preflight.statements import with_statements
 from s3haul.preflight.steps import check_destination, take_steps
 
 _DEFAULT_ACCESS = AccessOptions()
@@ -29,7 +28,7 @@ class CheckReport(NamedTuple):
 
     @property
     def exit_code(self) -> int:
-        return ending(self.findings)
+        return exit_code_of(self.findings)
 
 
 def _narrowed(source: SourceOptions, transfer: TransferOptions) -> str | None:
@@ -60,7 +59,7 @@ async def check(
         report(step)
 
     state = CheckState(
-        AwsProbes(access, source, transfer, on_event=ignore, ask_mfa=ask_mfa),
+        Probes(access, source, transfer, ask_mfa),
         source,
         on_step,
         selected=selector(transfer.filters),
@@ -70,11 +69,11 @@ async def check(
         sample_size=samples,
     )
     await take_steps(state)
-    found = with_statements(find_causes(state.evidence, source.bucket), state.evidence, source)
+    found = find_causes(state.evidence, source)
     if destination is not None:
-        place = check_destination(
+        step, problems = check_destination(
             destination, state.listed, base=source.base, complete=state.evidence.complete
         )
-        on_step(place.step)
-        found = (*found, *map(finding_of_error, place.problems))
+        on_step(step)
+        found = (*found, *map(finding_of_error, problems))
     return CheckReport(tuple(steps), found, state.evidence)

@@ -93,7 +93,7 @@ def job_on(bucket: OpenStore, source: SourceOptions, destination: Destination) -
         credentials=bucket.credentials,
         destination=destination,
         source=source,
-        identity=SourceIdentity(source.bucket, source.base, bucket.effective.endpoint),
+        identity=SourceIdentity(source.bucket, source.base, bucket.endpoint),
         options=bucket.transfer,
         timings=bucket.timings,
         handle_signals=False,

@@ -4,18 +4,16 @@ Host, path style and signing region come from botocore's endpoint rules, so that
 to the same server. HeadBucket, to find the region, is the only request that is sent here.
 """
 
-import importlib.util
 import re
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
-from s3haul.aws import refusals
 from s3haul.aws.clients import s3_client
-from s3haul.aws.config.settings import Settings
-from s3haul.aws.config.validation import UNUSABLE
 from s3haul.aws.endpoints import proxy_for
-from s3haul.aws.faults import BOTO_ERRORS, translate
+from s3haul.aws.faults import BOTO_ERRORS, translate, unreachable
 from s3haul.aws.http_client import call
+from s3haul.aws.sdk_settings import INVALID
+from s3haul.aws.settings import Settings
 from s3haul.errors import FaultKind, SourceError, UsageError
 from s3haul.options import SourceOptions
 from s3haul.policies.names import Arn
@@ -41,12 +39,12 @@ async def bucket_region(
         raise UsageError(
             f"the access point is in {arn.region}, not in {configured}, and use_arn_region is false",
             hint=f"name its region, or change one of these: {', '.join(settings.given)}",
-            id=UNUSABLE,
+            id=INVALID,
         )
-    asked = expected_region(settings, source.bucket)
-    found, client = await _ask_region(settings, fetch, source, asked)
-    region = found if arn is None and _REGION.fullmatch(found) else asked
-    return region, client if region == asked else None
+    expected = expected_region(settings, source.bucket)
+    found, client = await _head_bucket(settings, fetch, source, expected)
+    region = found if arn is None and _REGION.fullmatch(found) else expected
+    return region, client if region == expected else None
 
 
 def expected_region(settings: Settings, bucket: str) -> str:
@@ -55,7 +53,7 @@ def expected_region(settings: Settings, bucket: str) -> str:
     return (arn.region if arn else "") or settings.region.value or ""
 
 
-async def _ask_region(
+async def _head_bucket(
     settings: Settings, fetch: FetchCredentials, source: SourceOptions, region: str
 ) -> tuple[str, Any]:
     request: dict[str, Any] = {"Bucket": source.bucket}
@@ -78,7 +76,7 @@ def _region_of_refusal(error: Exception, bucket: str, settings: Settings) -> str
     if fault.region or fault.code == "PermanentRedirect":
         return fault.region
     if fault.kind is not FaultKind.HTTP:
-        raise refusals.unreachable("S3", fault, error, settings.given) from None
+        raise unreachable("S3", fault, error, settings.given) from None
     if fault.status == 404 and not _is_html(error):
         hint = "check the name; --endpoint-url and the profile's endpoint decide where it is looked for"
         what = "access point" if bucket.startswith("arn:") else "bucket"
@@ -94,12 +92,6 @@ def _is_html(error: Exception) -> bool:
     return str(metadata.get("HTTPHeaders", {}).get("content-type", "")).startswith("text/html")
 
 
-class Unsupported(NamedTuple):
-    """The curl transport does not support this bucket. `reason` completes "because ..."."""
-
-    reason: str
-
-
 @dataclass(frozen=True, slots=True)
 class Choice:
     """The transport of a run, and why. `endpoint` is for the curl transport; None for the SDK."""
@@ -110,51 +102,46 @@ class Choice:
     proxy: str = field(default="", repr=False)  # URL, for the curl transport
 
 
-def choose(client: Any, bucket: str, asked: str) -> Choice:
-    """The transport for `bucket`; `asked` is "auto", "curl" or "sdk".
+def choose(client: Any, bucket: str, wanted: str) -> Choice:
+    """The transport for `bucket`; `wanted` is "auto", "curl" or "sdk".
 
-    Raises `UsageError` for another word or an invalid proxy, or if `asked` is "curl" and curl does not support the
+    Raises `UsageError` for another word or an invalid proxy, or if `wanted` is "curl" and curl does not support the
     bucket.
     """
-    if asked not in TRANSPORTS:
-        raise UsageError(f"no such transport: {asked!r}", hint=f"one of {', '.join(TRANSPORTS)}")
+    if wanted not in TRANSPORTS:
+        raise UsageError(f"no such transport: {wanted!r}", hint=f"one of {', '.join(TRANSPORTS)}")
     found = locate(client, bucket)  # for the SDK too: the rules refuse invalid bucket names
     proxy = proxy_for(client.meta.endpoint_url)
-    if proxy.startswith("socks") and (asked == "sdk" or not isinstance(found, Endpoint)):
+    if proxy.startswith("socks") and (wanted == "sdk" or not isinstance(found, Endpoint)):
         raise UsageError("the sdk transport cannot go through a SOCKS proxy", hint="use an HTTP proxy")
-    if asked == "sdk":
+    if wanted == "sdk":
         return Choice("sdk", "it was requested")
     if isinstance(found, Endpoint):
-        reason = "it supports this bucket" if asked == "auto" else "it was requested"
+        reason = "it supports this bucket" if wanted == "auto" else "it was requested"
         return Choice("curl", reason, found, proxy_for(found.origin))
-    if asked == "curl":
+    if wanted == "curl":
         hint = "leave out --transport, or use --transport sdk"
-        raise UsageError(f"the curl transport does not support this bucket: {found.reason}", hint=hint)
-    return Choice("sdk", found.reason)
+        raise UsageError(f"the curl transport does not support this bucket: {found}", hint=hint)
+    return Choice("sdk", found)
 
 
-def locate(client: Any, bucket: str) -> Endpoint | Unsupported:
-    """The address of `bucket` for a client of botocore. Raises what botocore raises for invalid bucket names."""
+def locate(client: Any, bucket: str) -> Endpoint | str:
+    """The address of `bucket` for a client of botocore, or why the curl transport does not support it.
+
+    Raises what botocore raises for invalid bucket names.
+    """
     model = client.meta.service_model.operation_model("ListObjectsV2")
     # Private, so it depends on the pinned release. The client itself calls it for every request.
     resolve = client._resolve_endpoint_ruleset  # noqa: SLF001
     url, _, properties = resolve(model, {"Bucket": bucket}, {})
-    schemes = properties.get("authSchemes") or [{"name": "sigv4", "signingName": "s3"}]
-    unsupported = _signature(schemes[0]) or _missing_library()
-    if unsupported:
-        return Unsupported(unsupported)
-    region = schemes[0].get("signingRegion") or client.meta.region_name
-    return parse(url, region)
-
-
-def _signature(scheme: dict[str, Any]) -> str:
+    scheme = (properties.get("authSchemes") or [{"name": "sigv4", "signingName": "s3"}])[0]
     name, service = scheme.get("name"), scheme.get("signingName", "s3")
     if name == "sigv4a":
         return "a multi-region access point needs Signature Version 4A"
     if name != "sigv4" or service != "s3":
         return f"requests are signed as {name} for {service}"
-    return ""
-
-
-def _missing_library() -> str:
-    return "" if importlib.util.find_spec("pycurl") else "pycurl is not installed"
+    try:
+        import pycurl  # noqa: F401, PLC0415 - there are machines for which it cannot be built
+    except ImportError as error:
+        return f"pycurl cannot be loaded: {error}"
+    return parse(url, scheme.get("signingRegion") or client.meta.region_name)

@@ -24,12 +24,12 @@ from botocore.loaders import JSONFileLoader, Loader
 from botocore.session import Session
 
 from s3haul import __version__
-from s3haul.aws.config.chain import BaseKind
-from s3haul.aws.config.config_file import nest_s3_section
-from s3haul.aws.config.settings import Settings
+from s3haul.aws.chain import BaseKind
+from s3haul.aws.config_file import nest_s3_section
 from s3haul.aws.endpoints import authorities
 from s3haul.aws.faults import settings_errors
 from s3haul.aws.http_client import http_client, request_handler
+from s3haul.aws.settings import Settings
 from s3haul.policies.buckets import is_multi_region
 from s3haul.s3.endpoint import CONNECT_TIMEOUT, Credentials
 

@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 from botocore.httpsession import ProxyConfiguration, get_cert_path
 from botocore.utils import get_environ_proxies
 
-from s3haul.aws.config.validation import UNUSABLE
+from s3haul.aws.sdk_settings import INVALID
 from s3haul.errors import UsageError
 from s3haul.policies.names import format_advice
 
@@ -63,7 +63,7 @@ def check_proxy(url: str, where: str) -> None:
         valid = False
     if not valid or _NOT_IN_A_URL.search(url):
         hint = "write http://HOST:PORT, https://… or socks5h://…; list hosts that need no proxy in NO_PROXY"
-        raise UsageError(f"the value of {where} is not a proxy URL", hint=hint, id=UNUSABLE)
+        raise UsageError(f"the value of {where} is not a proxy URL", hint=hint, id=INVALID)
 
 
 def _parts(url: str) -> SplitResult | None:

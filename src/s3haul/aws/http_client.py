@@ -1,7 +1,7 @@
 """The HTTP client of botocore's clients, over libcurl: for STS, IAM, HeadBucket and credential providers.
 
 botocore builds and signs the requests and parses the responses; its event `before-send` calls this module to send them.
-If pycurl is not installed, botocore's own HTTP client sends them. In both cases certificates are verified and redirects
+If pycurl cannot be loaded, botocore's own HTTP client sends them. In both cases certificates are verified and redirects
 are refused. Objects and listings are not requested here.
 """
 
@@ -21,6 +21,7 @@ from s3haul.concurrency import shielded
 from s3haul.errors import Fault, FaultKind
 from s3haul.s3.documents import interception
 from s3haul.s3.endpoint import CONNECT_TIMEOUT, REDIRECTS
+from s3haul.s3.responses import ViolationError, parse_head
 
 READ_TIMEOUT = 30
 LONGEST_DOCUMENT = 1 << 20  # bytes
@@ -69,7 +70,7 @@ class CurlHttpClient:
     """Uses one handle, so that requests to the same server share a connection. Thread-safe, one request at a time."""
 
     def __init__(self, authorities: str) -> None:
-        from s3haul.s3.libcurl import Network, new_handle  # noqa: PLC0415 - pycurl may not be installed
+        from s3haul.s3.libcurl import Network, new_handle  # noqa: PLC0415 - pycurl may be missing
 
         self._lock = threading.Lock()
         self._handle = new_handle(Network(authorities=authorities, stall_timeout=READ_TIMEOUT))
@@ -83,7 +84,6 @@ class CurlHttpClient:
         import pycurl  # noqa: PLC0415 - as above
 
         from s3haul.s3.libcurl import curl_fault  # noqa: PLC0415
-        from s3haul.s3.responses import ViolationError, parse_head  # noqa: PLC0415
 
         handle, lines, body = self._handle, list[bytes](), bytearray()
 
@@ -147,7 +147,7 @@ class _Body:
 
 
 class BotocoreHttpClient:
-    """Uses botocore's own HTTP client, if pycurl is not installed."""
+    """Uses botocore's own HTTP client, if pycurl cannot be loaded."""
 
     def __init__(self, authorities: str) -> None:
         self._authorities = authorities

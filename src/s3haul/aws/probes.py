@@ -1,52 +1,64 @@
-"""The requests that only `check` sends: `probes.Probes` with the same settings, credentials and clients as a run.
+"""The requests that only `check` sends, with the same settings, credentials and clients as a run.
 
-Each method sends one request and returns the result. `preflight` decides the order, and what to do after an error.
+`preflight` decides their order, and what to do after an error. All other requests of a check use the store of a run.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
 from typing import Any
 
-from s3haul.aws import refusals
 from s3haul.aws.bucket_location import expected_region
+from s3haul.aws.chain import SHORTEST_SESSION
 from s3haul.aws.clients import iam_client, s3_client, sts_client
-from s3haul.aws.config.settings import Settings, effective
-from s3haul.aws.config.validation import SHORTEST_SESSION
-from s3haul.aws.faults import BOTO_ERRORS, settings_errors, translate
+from s3haul.aws.faults import BOTO_ERRORS, settings_errors, sts_error, translate, unreachable
 from s3haul.aws.http_client import call
-from s3haul.aws.session import ask_mfa, checked_settings, open_bucket
+from s3haul.aws.session import OpenBucket, checked_settings, open_bucket
+from s3haul.aws.settings import Settings, effective
 from s3haul.aws.source_credentials import constant, load_source
 from s3haul.aws.sts import AskMfa, RoleChain
 from s3haul.errors import AccessError, CredentialsError, FaultKind, S3HaulError, StoreError
-from s3haul.events import Emit
-from s3haul.options import AccessOptions, SourceOptions, TransferOptions
-from s3haul.probes import Configuration, Identity, Reached, TrustView
+from s3haul.events import ignore
+from s3haul.options import AccessOptions, RoleOptions, SourceOptions, TransferOptions
 from s3haul.s3.endpoint import FetchCredentials
 
 
-class AwsProbes:
-    """`Probes` for one set of access options and one bucket. Later calls need results of earlier ones: call them in the
-    order of `preflight.steps`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """The effective settings, to be shown: (name, value, origin). `role` is the last one of the chain."""
+
+    settings: tuple[tuple[str, str, str], ...]
+    role: RoleOptions | None
+    keys_override_profile: bool  # AWS_ACCESS_KEY_ID is set and overrides AWS_PROFILE
+
+
+@dataclass(frozen=True, slots=True)
+class TrustView:
+    """The role, read with the owner's profile. `arn` is "" if the account has no role with that name."""
+
+    arn: str
+    policy: Mapping[str, Any]
+
+
+class Probes:
+    """The requests for one set of access options and one bucket. Later calls need results of earlier ones: call them in
+    the order of their definition.
+
+    An `S3HaulError` has a diagnosis id; a `StoreError` is one failed request.
+    """
 
     def __init__(
-        self,
-        access: AccessOptions,
-        source: SourceOptions,
-        transfer: TransferOptions,
-        *,
-        on_event: Emit,
-        ask_mfa: AskMfa = ask_mfa,
+        self, access: AccessOptions, source: SourceOptions, transfer: TransferOptions, ask_mfa: AskMfa
     ) -> None:
         self._access = access
         self._source = source
         self._transfer = transfer
-        self._on_event = on_event
         self._ask_mfa = ask_mfa
         self._settings: Settings | None = None
         self._fetch: FetchCredentials | None = None
 
     def configuration(self) -> Configuration:
+        """Read profile, environment and flags. Raises `ProfileError` or `UsageError`."""
         settings = self._settings = checked_settings(self._access)
         with settings_errors():
             rows = effective(self._access)
@@ -56,10 +68,11 @@ class AwsProbes:
         return Configuration(
             settings=shown,
             role=settings.role,
-            keys_win=any(one.id == "S3H-CFG-06" for one in settings.warnings),
+            keys_override_profile=any(one.id == "S3H-CFG-06" for one in settings.warnings),
         )
 
-    async def caller(self) -> Identity | None:
+    async def caller(self) -> str | None:
+        """The ARN of the source credentials; None if there is no STS. Raises `S3HaulError`."""
         settings = self._configured
         self._fetch = await load_source(settings)
         try:
@@ -70,24 +83,24 @@ class AwsProbes:
                 raise
             return None
 
-    async def assume(self) -> Identity | None:
+    async def assume(self) -> str | None:
+        """Assume the roles, and return the ARN of the session; None without a role. Raises `S3HaulError`."""
         settings = self._configured
         if not settings.roles:
             return None
-        chain = RoleChain(settings, ask_mfa=self._ask_mfa, on_event=self._on_event)
-        self._fetch = constant((await chain()).keys)
+        self._fetch = await self._assumed(settings)
         return await _identity(settings, self._fetch)
 
     async def assumes_without_external_id(self) -> bool | None:
+        """Whether the last role can be assumed without External ID; None if that cannot be tested."""
         settings = self._configured
         role = settings.role
         if role is None or role.external_id is None or any(step.role.mfa_serial for step in settings.roles):
             return None
         bare = replace(role, external_id=None, duration_seconds=SHORTEST_SESSION)
         steps = (*settings.roles[:-1], replace(settings.roles[-1], role=bare))
-        chain = RoleChain(replace(settings, roles=steps), ask_mfa=self._ask_mfa, on_event=_unheard)
         try:
-            await chain()
+            await self._assumed(replace(settings, roles=steps))
         except AccessError:
             return False
         except S3HaulError:
@@ -95,13 +108,14 @@ class AwsProbes:
         return True
 
     async def trust(self) -> TrustView | None:
+        """The role's trust policy; None without --owner-profile. Raises `S3HaulError`."""
         role, profile = self._configured.role, self._access.owner_profile
         if role is None or profile is None:
             return None
         owner = checked_settings(
             replace(self._access, profile=profile, role=None, source_profile=None, external_id=None)
         )
-        fetch = await self._owner_keys(owner)
+        fetch = await (self._assumed(owner) if owner.roles else load_source(owner))
         try:
             keys, name = await fetch(), role.role_arn.rpartition("/")[2]
             found = (await call(lambda: iam_client(owner, keys).get_role(RoleName=name))).get("Role", {})
@@ -109,11 +123,15 @@ class AwsProbes:
             fault = translate(error)
             if fault.code == "NoSuchEntity":
                 return TrustView("", {})
-            raise refusals.explain(fault, error, None, owner) from None
+            raise sts_error(fault, error, None, owner) from None
         document = found.get("AssumeRolePolicyDocument")
         return TrustView(str(found.get("Arn", "")), document if isinstance(document, dict) else {})
 
     async def head_bucket(self, *, owner: bool = True) -> str:
+        """The bucket's region, "" if unknown. With `owner`, the request contains the expected bucket owner.
+
+        Raises `StoreError`, or `SourceError` if there is no response.
+        """
         request: dict[str, Any] = {"Bucket": self._source.bucket}
         if owner and self._source.expected_bucket_owner:
             request["ExpectedBucketOwner"] = self._source.expected_bucket_owner
@@ -122,19 +140,16 @@ class AwsProbes:
 
     def open_store(
         self, region: str, *, requester_pays: bool = False
-    ) -> AbstractAsyncContextManager[Reached]:
+    ) -> AbstractAsyncContextManager[OpenBucket]:
+        """Open the store as a run does, in the region that `head_bucket` returned ("" for the configured one)."""
         source = replace(self._source, request_payer="requester") if requester_pays else self._source
-        return self._open_store(region or self._configured.region.value or "", source)
-
-    @asynccontextmanager
-    async def _open_store(self, region: str, source: SourceOptions) -> AsyncIterator[Reached]:
-        opening = open_bucket(
+        region = region or self._configured.region.value or ""
+        return open_bucket(
             self._configured, self._keys, region, source, self._transfer, transport=self._access.transport
         )
-        async with opening as bucket:
-            yield Reached(bucket.store, bucket.choice.transport, bucket.choice.reason)
 
     async def owner_of(self, key: str) -> str:
+        """The canonical id of an object's owner, "" if unknown. Raises as `head_bucket`."""
         request = {"Bucket": self._source.bucket, "Prefix": key, "MaxKeys": 1, "FetchOwner": True}
         found = (await self._s3("list_objects_v2", request)).get("Contents", [])
         same = found and found[0].get("Key") == key
@@ -153,14 +168,12 @@ class AwsProbes:
             fault = translate(error)
             if fault.kind is FaultKind.HTTP or fault.code == "PermanentRedirect":
                 raise StoreError(fault) from error
-            raise refusals.unreachable("S3", fault, error, self._configured.given) from None
+            raise unreachable("S3", fault, error, self._configured.given) from None
         return answer
 
-    async def _owner_keys(self, owner: Settings) -> FetchCredentials:
-        if not owner.roles:
-            return await load_source(owner)
-        chain = RoleChain(owner, ask_mfa=self._ask_mfa, on_event=_unheard)
-        return constant((await chain()).keys)
+    async def _assumed(self, settings: Settings) -> FetchCredentials:
+        """A session of the last role. Its warnings are not shown, because it exists only for the check."""
+        return constant((await RoleChain(settings, ask_mfa=self._ask_mfa, on_event=ignore)()).keys)
 
     @property
     def _configured(self) -> Settings:
@@ -173,14 +186,11 @@ class AwsProbes:
         return self._fetch
 
 
-async def _identity(settings: Settings, fetch: FetchCredentials) -> Identity:
+async def _identity(settings: Settings, fetch: FetchCredentials) -> str:
+    """The ARN of the caller, according to STS."""
     try:
         keys = await fetch()
         answer = await call(lambda: sts_client(settings, keys).get_caller_identity())
     except BOTO_ERRORS as error:
-        raise refusals.explain(translate(error), error, None, settings) from None
-    return Identity(str(answer.get("Arn", "")), str(answer.get("Account", "")))
-
-
-def _unheard(_event: object) -> None:
-    """Warnings of sessions that exist only for a probe are not shown."""
+        raise sts_error(translate(error), error, None, settings) from None
+    return str(answer.get("Arn", ""))

@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 
 from s3haul.aws.bucket_location import Choice, bucket_region, choose
 from s3haul.aws.clients import quiet_loggers, s3_client
-from s3haul.aws.config.settings import Settings, resolve
 from s3haul.aws.credentials import RoleCredentials
 from s3haul.aws.endpoints import authorities
 from s3haul.aws.faults import settings_errors
+from s3haul.aws.settings import Settings, resolve
 from s3haul.aws.source_credentials import SourceCredentials, load_source
 from s3haul.aws.sts import AskMfa, Assume, RoleChain
 from s3haul.concurrency import finish_future
@@ -34,32 +34,22 @@ from s3haul.store.protocol import ObjectStore, OnTiming
 _MFA_CODE = re.compile(r"\d{6}", re.ASCII)
 
 
-class Effective(NamedTuple):
-    """The values that a run really uses, for display. `identity` is the ARN of the role session, or the source."""
-
-    profile: str | None
-    endpoint: str
-    sts_endpoint: str | None
-    region: str
-    identity: str
-    role_arn: str | None
-    settings: Settings
-
-
 class OpenStore(NamedTuple):
     """The engine runs `credentials.run()` in its outer task group; None for anonymous requests.
 
     `transfer` are the options, completed from the AWS configuration. `transport` is "curl" or "sdk";
-    `transport_reason` says why.
+    `transport_reason` says why. The others are for display; `identity` is the ARN of the role session, or the source.
     """
 
     store: ObjectStore
-    effective: Effective
     credentials: RoleCredentials | SourceCredentials | None
     transfer: TransferOptions
     timings: Timings
-    transport: str = "sdk"
-    transport_reason: str = ""
+    transport: str
+    transport_reason: str
+    identity: str
+    endpoint: str
+    region: str
 
 
 def checked_settings(access: AccessOptions) -> Settings:
@@ -139,7 +129,7 @@ async def open_store(
     for warning in settings.warnings:
         on_event(warning)
     credentials, fetch = await _credentials(settings, on_event, ask_mfa, access.credential_timeout, assume)
-    region, asked = await bucket_region(settings, fetch, source)
+    region, client = await bucket_region(settings, fetch, source)
     opening = open_bucket(
         settings,
         fetch,
@@ -147,20 +137,21 @@ async def open_store(
         source,
         transfer,
         transport=access.transport,
-        asked=asked,
+        client=client,
         on_timing=on_timing,
     )
     async with opening as bucket:
-        effective = _effective(settings, credentials, bucket.client)
-        choice = bucket.choice
+        role = credentials if isinstance(credentials, RoleCredentials) else None
         yield OpenStore(
-            bucket.store,
-            effective,
-            credentials,
-            transfer,
-            bucket.timings,
-            choice.transport,
-            choice.reason,
+            store=bucket.store,
+            credentials=credentials,
+            transfer=transfer,
+            timings=bucket.timings,
+            transport=bucket.choice.transport,
+            transport_reason=bucket.choice.reason,
+            identity=role.session.arn if role else str(settings.base),
+            endpoint=bucket.client.meta.endpoint_url,
+            region=bucket.client.meta.region_name,
         )
 
 
@@ -188,31 +179,30 @@ async def open_bucket(
     transfer: TransferOptions,
     *,
     transport: str,
-    asked: Any = None,
+    client: Any = None,
     on_timing: OnTiming | None = None,
 ) -> AsyncIterator[OpenBucket]:
     """Open the bucket with the right transport. Credentials and region are known.
 
-    `asked` is an existing client of this region, if there is one.
+    `client` is an existing client of this region, if there is one.
     """
     async with AsyncExitStack() as stack:
-        client = asked
         if client is None:
             client = s3_client(settings, await fetch(), bucket=source.bucket, region=region)
         with settings_errors(settings.given):
             choice = choose(client, source.bucket, transport)
         if choice.endpoint is None:
-            from s3haul.aws.sdk import SdkStore  # noqa: PLC0415 - importing aioboto3 is slow
-            from s3haul.aws.sdk_client import sdk_client  # noqa: PLC0415 - same
+            from s3haul.aws.sdk import SdkStore, sdk_client  # noqa: PLC0415 - importing aioboto3 is slow
 
-            made = sdk_client(settings, fetch, source.bucket, region, transfer)
             with settings_errors(settings.given):
-                sdk = await stack.enter_async_context(made)
+                sdk = await stack.enter_async_context(
+                    sdk_client(settings, fetch, source.bucket, region, transfer)
+                )
             store: ObjectStore = SdkStore(sdk, source, transfer, fetch)
             timings = Timings()
         else:
-            from s3haul.s3.libcurl import Network  # noqa: PLC0415 - pycurl may not be installed
-            from s3haul.s3.store import open_curl_store  # noqa: PLC0415
+            from s3haul.s3.libcurl import Network  # noqa: PLC0415 - pycurl may be missing
+            from s3haul.s3.store import open_curl_store  # noqa: PLC0415 - same
 
             network = Network(
                 authorities=authorities(settings.ca_bundle.value),
@@ -229,26 +219,14 @@ async def open_bucket(
 
 
 async def _credentials(
-    settings: Settings, on_event: Emit, ask_mfa: AskMfa, patience: float, assume: Assume | None
+    settings: Settings, on_event: Emit, ask_mfa: AskMfa, hold: float, assume: Assume | None
 ) -> tuple[RoleCredentials | SourceCredentials | None, FetchCredentials]:
     if assume is None and not settings.roles:
-        source = SourceCredentials(lambda: load_source(settings), on_event=on_event, hold=patience)
+        source = SourceCredentials(lambda: load_source(settings), on_event=on_event, hold=hold)
         await source.start()
         return (source if source.access_key_id else None), source.current
     chain = RoleChain(settings, ask_mfa=ask_mfa, on_event=on_event)
     renewable = assume is not None or not chain.needs_mfa
-    credentials = RoleCredentials(assume or chain, on_event=on_event, renewable=renewable, hold=patience)
+    credentials = RoleCredentials(assume or chain, on_event=on_event, renewable=renewable, hold=hold)
     await credentials.start()
     return credentials, credentials.current
-
-
-def _effective(settings: Settings, credentials: object, client: Any) -> Effective:
-    return Effective(
-        profile=settings.profile.value,
-        endpoint=client.meta.endpoint_url,
-        sts_endpoint=settings.sts_endpoint_url.value,
-        region=client.meta.region_name,
-        identity=credentials.session.arn if isinstance(credentials, RoleCredentials) else str(settings.base),
-        role_arn=settings.role.role_arn if settings.role else None,
-        settings=settings,
-    )

@@ -1,27 +1,28 @@
 """The source credentials: those at the start of the chain of roles, fetched by botocore's credential providers.
 
 The providers run in a thread, with a session whose clients use our HTTP client. Their exceptions become
-`CredentialsError`, with texts from `refusals`. No role is assumed here; `sts` does that. Without any role, requests are
-signed with these credentials: `SourceCredentials` loads them again when S3 refuses them.
+`CredentialsError`; of a credential_process only the name of the program is shown, because its arguments may be secret.
+No role is assumed here; `sts` does that. Without any role, requests are signed with these credentials:
+`SourceCredentials` loads them again when S3 refuses them.
 """
 
 import asyncio
 import os
 import random
 import re
-from collections.abc import Awaitable, Callable, Iterable
+import shlex
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from botocore.credentials import ProfileProviderBuilder, RefreshableCredentials, create_credential_resolver
 from botocore.exceptions import ClientError, InvalidConfigError
 
-from s3haul.aws import refusals
+from s3haul.aws.chain import Base, BaseKind
 from s3haul.aws.clients import core_session
-from s3haul.aws.config.chain import Base, BaseKind
-from s3haul.aws.config.config_file import read
-from s3haul.aws.config.settings import Settings
+from s3haul.aws.config_file import read
 from s3haul.aws.faults import settings_errors, translate
 from s3haul.aws.http_client import call
+from s3haul.aws.settings import Settings
 from s3haul.errors import NO_THREAD, CredentialsError, FaultKind, S3HaulError
 from s3haul.events import Emit, Warned
 from s3haul.s3.endpoint import Credentials, FetchCredentials
@@ -32,6 +33,15 @@ LONGEST_DELAY = 15.0
 
 _NO_RESPONSE = frozenset({FaultKind.CONNECT, FaultKind.TLS, FaultKind.STALL, FaultKind.BROKEN})
 _LONGEST_QUOTE = 300  # characters; a credential_process may print pages
+_DOCUMENT = 'one JSON document and nothing else: {"Version": 1, "AccessKeyId": …, "SecretAccessKey": …}'
+_EXPORT = "credential_process = aws configure export-credentials --profile {} --format process"
+_ELSEWHERE = {
+    "Ec2InstanceMetadata": "this machine needs an instance profile; in a container, IMDSv2 needs a hop limit of 2;"
+    " AWS_EC2_METADATA_DISABLED must not be true",
+    "EcsContainer": "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or …_FULL_URI is set only in containers of ECS and EKS;"
+    " the task needs a task role, the pod a Pod Identity association",
+    "Environment": "export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN for temporary keys",
+}
 _HEADER_TEXT = re.compile(r"(?![\"'])[!-~]+", re.ASCII)
 
 
@@ -54,12 +64,10 @@ async def load_source(settings: Settings) -> FetchCredentials:
         source, providers = _providers(settings)
     credentials = await _first(source, providers)
     if credentials is None:
-        base = settings.base
-        named = base.name if base.kind is BaseKind.SOURCE else None
         raise CredentialsError(
-            f"no AWS credentials found in {base}",
-            hint=refusals.no_source_hint(named, source.profile, source.keys),
-            id="S3H-CFG-02" if base.kind is BaseKind.PROFILE else "S3H-CFG-05",
+            f"no AWS credentials found in {source.base}",
+            hint=_no_source_hint(source),
+            id="S3H-CFG-02" if source.base.kind is BaseKind.PROFILE else "S3H-CFG-05",
         )
 
     async def fetch() -> Credentials:
@@ -133,7 +141,7 @@ async def _guarded(source: _Source, method: str, fetching: Callable[[], Any]) ->
 
 
 def _failed(source: _Source, method: str, error: Exception) -> CredentialsError:
-    what, hint = refusals.source_advice(method, source.profile, source.keys, os.environ)
+    what, hint = _explained(source, method)
     if isinstance(error, InvalidConfigError):
         hint = "correct the profile: the message above says what is wrong with it"
     elif translate(error).kind in _NO_RESPONSE and getattr(error, "filename", None) is None:
@@ -153,7 +161,7 @@ def _checked(source: _Source, method: str, frozen: Any) -> Credentials:
     needed, token = (frozen.access_key, frozen.secret_key), frozen.token or None
     if all(isinstance(one, str) and _HEADER_TEXT.fullmatch(one) for one in (*needed, token or "none")):
         return Credentials(frozen.access_key, frozen.secret_key, token)
-    what, hint = refusals.source_advice(method, source.profile, source.keys, os.environ)
+    what, hint = _explained(source, method)
     if any(str(one)[:1] in {'"', "'"} for one in needed):
         hint = "write values without quotes in AWS's files"
     raise CredentialsError(
@@ -164,7 +172,7 @@ def _checked(source: _Source, method: str, frozen: Any) -> Credentials:
 
 
 class SourceCredentials:
-    """As `engine.context.RoleCredentials`, but without a role: what `load` returns gives the current credentials.
+    """As `credentials.RoleCredentials`, but without a role: what `load` returns gives the current credentials.
 
     Call `start` once. If S3 refuses the credentials, the source is loaded again. It may have new ones, for example from
     a login in another terminal. If it has the same ones, requests wait and try again for a limited time, because S3 may
@@ -260,3 +268,60 @@ def advisory_window(duration: float) -> float:
 def mandatory_window(duration: float) -> float:
     """How many seconds before its end a renewal that fails is retried more often."""
     return min(600.0, duration / 8)
+
+
+def _explained(source: _Source, method: str) -> tuple[str, str]:
+    """For a source that is configured but failed: its name, for a message, and what to do."""
+    profile, keys = source.profile, source.keys
+    match method:
+        case "sso":
+            named = keys.get("sso_session") or keys.get("sso_start_url") or ""
+            hint = f"run: aws sso login --profile {shlex.quote(profile)}, then the same command"
+            return f"the SSO session {named} of profile {profile!r}", hint
+        case "custom-process":
+            program = _program(str(keys.get("credential_process", "")))
+            hint = f"run its credential_process yourself: it must end with exit code 0 and print {_DOCUMENT}"
+            return f"the credential_process {program} of profile {profile!r}", hint
+        case "assume-role-with-web-identity":
+            path = keys.get("web_identity_token_file") or os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE", "")
+            hint = "the token must exist and be valid, and the role's trust policy must allow its issuer and subject"
+            return f"the role for the web identity token {path}", hint
+        case "container-role":
+            return "the container's credentials", _ELSEWHERE["EcsContainer"]
+        case "iam-role":
+            return "the instance's credentials", _ELSEWHERE["Ec2InstanceMetadata"]
+        case "boto-config":
+            hint = "complete or remove the section [Credentials] of ~/.boto or /etc/boto.cfg"
+            return "the credentials of boto's old file", hint
+        case "env":
+            return "the credentials of the environment", _ELSEWHERE["Environment"]
+    hint = "the profile needs both aws_access_key_id and aws_secret_access_key"
+    return f"the credentials of profile {profile!r}", hint
+
+
+def _no_source_hint(source: _Source) -> str:
+    """What to do if no provider has credentials."""
+    if source.base.kind is BaseKind.SOURCE:
+        return _ELSEWHERE.get(source.base.name or "", "")
+    if missing := _missing_of_sso(source.keys):
+        return f"the profile's SSO login needs {' and '.join(missing)}, too"
+    if "login_session" in source.keys:
+        way = _EXPORT.format(shlex.quote(source.profile))
+        return f"sessions of `aws login` are not supported: create another profile with {way}"
+    return "log in, or choose a --profile that has credentials"
+
+
+def _missing_of_sso(keys: Mapping[str, Any]) -> list[str]:
+    """What a profile lacks that names an SSO session."""
+    if not {"sso_session", "sso_start_url"} & keys.keys():
+        return []
+    needed = ["sso_account_id", "sso_role_name", *([] if "sso_session" in keys else ["sso_region"])]
+    return [name for name in needed if name not in keys]
+
+
+def _program(command: str) -> str:
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return "(its quotes do not match)"
+    return words[0] if words else "(it is empty)"

@@ -1,6 +1,6 @@
 """AssumeRole: our own call, always with the External ID.
 
-It assumes all roles of the chain, from the source credentials to the last role. `refusals` explains errors.
+It assumes all roles of the chain, from the source credentials to the last role. `faults` explains errors.
 `credentials` decides when to call it, and what to do after an error.
 """
 
@@ -12,12 +12,11 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from s3haul.aws import refusals
+from s3haul.aws.chain import RoleStep
 from s3haul.aws.clients import sts_client
-from s3haul.aws.config.chain import RoleStep
-from s3haul.aws.config.settings import Settings
-from s3haul.aws.faults import BOTO_ERRORS, translate
+from s3haul.aws.faults import BOTO_ERRORS, is_chaining_limit, sts_error, translate
 from s3haul.aws.http_client import call
+from s3haul.aws.settings import Settings
 from s3haul.aws.source_credentials import constant, load_source
 from s3haul.core.text import human_duration
 from s3haul.errors import AssumeRoleError
@@ -27,7 +26,7 @@ from s3haul.policies.names import account_of
 from s3haul.s3.endpoint import Credentials, FetchCredentials, ServerClock
 from s3haul.s3.faults import clock_skew
 
-CHAINED_DURATION = 3600
+CHAINED_DURATION = 3600  # seconds; AWS allows no longer session if the caller is a role
 _NOTABLE_SKEW = 5.0
 
 AskMfa = Callable[[str], Awaitable[str]]
@@ -84,17 +83,17 @@ class RoleChain:
             }
         try:
             try:
-                answer = await self._ask(fetch, request)
+                answer = await self._call(fetch, request)
             except ClientError as error:
-                if not refusals.is_chaining_limit(error) or request["DurationSeconds"] <= CHAINED_DURATION:
+                if not is_chaining_limit(error) or request["DurationSeconds"] <= CHAINED_DURATION:
                     raise
                 self._clamp(index, request)
-                answer = await self._ask(fetch, request)
+                answer = await self._call(fetch, request)
         except BOTO_ERRORS as error:
-            raise refusals.explain(translate(error), error, step, self._settings) from None
+            raise sts_error(translate(error), error, step, self._settings) from None
         return _session(answer, step.role, self._clock.ours())
 
-    async def _ask(self, fetch: FetchCredentials, request: dict[str, Any]) -> dict[str, Any]:
+    async def _call(self, fetch: FetchCredentials, request: dict[str, Any]) -> dict[str, Any]:
         """Call AssumeRole. If STS refuses because of our clock, correct the clock and retry once."""
         keys = await fetch()
         for last in (False, True):

@@ -137,7 +137,7 @@ async def measure(
             credentials=opened.credentials,
             destination=destination,
             source=source,
-            identity=SourceIdentity(source.bucket, source.base, opened.effective.endpoint),
+            identity=SourceIdentity(source.bucket, source.base, opened.endpoint),
             options=setting.applied(opened.transfer),
             handle_signals=False,
         )

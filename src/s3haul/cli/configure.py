@@ -1,6 +1,6 @@
 """`s3haul configure` writes a profile to the AWS configuration file; `configure show` prints the effective settings.
 
-It converts flags to changes of one profile; `s3haul.aws.config` edits and saves the file.
+It converts flags to changes of one profile; `s3haul.aws.config_edit` edits and saves the file.
 """
 
 import json as jsonlib
@@ -68,7 +68,7 @@ def configure(
     if context.invoked_subcommand is not None:
         return 0
     with quick_imports():
-        from s3haul.aws.config import config_edit  # noqa: PLC0415 - start-up stays fast
+        from s3haul.aws import config_edit  # noqa: PLC0415 - start-up stays fast
 
     profile = settings.profile or "export"
     wanted = asdict(settings) | {"credential_source": credential_source}
@@ -77,9 +77,9 @@ def configure(
         for name, value in wanted.items()
         if value is not None and name not in ("profile", *_ONLY_FOR_A_RUN)
     }
-    edit, warnings = config_edit.plan_role_profile(profile, given)
-    for warning in warnings:
-        streams.print_message(f"! {shown(warning)}")
+    edit = config_edit.plan_role_profile(profile, given)
+    if edit.warning:
+        streams.print_message(f"! {shown(edit.warning)}")
     where = f"profile {shown(profile)} in {shown(str(edit.path))}"
     if not edit.changes:
         streams.print_message(f"{where} has these settings already: nothing to change")
@@ -105,8 +105,8 @@ def show(
     the External ID is shown.
     """
     with quick_imports():
-        from s3haul.aws.config.config_file import Origin  # noqa: PLC0415 - start-up stays fast
-        from s3haul.aws.config.settings import Row, effective  # noqa: PLC0415 - same
+        from s3haul.aws.config_file import Origin  # noqa: PLC0415 - start-up stays fast
+        from s3haul.aws.settings import Row, effective  # noqa: PLC0415 - same
 
     params = load("cp").params
     rows = effective(access_options(access))

@@ -130,7 +130,7 @@ def explained(
     """The error and findings with their cause, which a check finds if access was refused."""
     if error is None and not stats.failed:
         return None, ()
-    from s3haul.cli.check_run import explain_run  # noqa: PLC0415 - only needed after an access error
+    from s3haul.cli.check import explain_run  # noqa: PLC0415 - only needed after an access error
 
     return explain_run(access, source, transfer, stats, error)
 
@@ -176,9 +176,8 @@ def write_to_stdout(
 
 def _access_note(opened: OpenStore, *, verbose: bool) -> str:
     """Identity and endpoint. Always printed, because an endpoint from the environment decides where data comes from."""
-    effective = opened.effective
     why = f", transport {opened.transport}: {opened.transport_reason}" if verbose else ""
-    return f"{effective.identity} at {effective.endpoint} ({effective.region}){why}"
+    return f"{opened.identity} at {opened.endpoint} ({opened.region}){why}"
 
 
 def _print(summary: Summary, output: OutputOptions) -> None:

@@ -8,8 +8,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from s3haul.core.text import show
-from s3haul.diagnose.diagnosis import YOU
-from s3haul.diagnose.table import DIAGNOSES
+from s3haul.diagnose.table import DIAGNOSES, YOU
 from s3haul.errors import NO_THREAD, DestinationError, InterruptedRunError, S3HaulError
 
 

@@ -12,13 +12,13 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from s3haul.aws.config.sdk_settings import SDK_SETTINGS
+from s3haul.aws.sdk_settings import SDK_SETTINGS
 from s3haul.cli import streams
 from s3haul.cli.commands import COMMANDS, load
+from s3haul.diagnose.causes import EXAMPLE, statement_of
 from s3haul.diagnose.reasons import REASONS
 from s3haul.diagnose.table import DIAGNOSES
 from s3haul.errors import UsageError
-from s3haul.preflight.statements import EXAMPLE, statement_of
 
 _FILES = resources.files("s3haul.cli")
 _TEXTS = {text.name.partition(".")[0]: text for text in (_FILES / "topics").iterdir()}

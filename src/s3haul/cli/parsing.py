@@ -44,10 +44,8 @@ from s3haul.options import (
     SourceOptions,
     TransferOptions,
 )
-from s3haul.policies.buckets import check_bucket
+from s3haul.policies.buckets import BUCKET_URL, check_bucket
 
-_POINT = r"arn:[^/]+(?:(?<=outpost)/[^/]+)?[:/]accesspoint[:/][^/]+"
-_URL = re.compile(rf"s3://(?P<bucket>{_POINT}|[^/]+)(?:/(?P<key>.*))?", re.DOTALL)
 _NAME = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 _BARE = re.compile(rf"{_NAME}(?:/.*)?", re.DOTALL)
 _ARN = re.compile(rf"arn:aws[a-z-]*:s3:::({_NAME}(?:/.*)?)", re.DOTALL)
@@ -151,7 +149,7 @@ def parse_source(
     page_size: int = 1000,
 ) -> SourceOptions:
     """Parse `s3://BUCKET[/PREFIX]`. A bucket, or a prefix that ends with "/", implies --recursive."""
-    match = _URL.fullmatch(url)
+    match = BUCKET_URL.fullmatch(url)
     if match is None:
         raise _not_a_source(url)
     if request_payer not in {None, "requester"}:

@@ -1,21 +1,27 @@
 """`s3haul policy` prints the policies of both accounts; `s3haul policy lint` checks existing policies.
 
-Converts flags to a grant, and prints the documents that `s3haul.policies` builds.
+Converts flags to a grant, and prints the documents that `s3haul.policies` builds; reads the files of `lint`, and prints
+what its rules find.
 """
 
 import json as jsonlib
 import secrets
 import shlex
+import sys
 from collections.abc import Collection, Iterable
+from dataclasses import asdict
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from s3haul.cli import flags, streams
+from s3haul.core.text import show
 from s3haul.errors import UsageError
 from s3haul.policies.documents import Document, Grant, Part, check_grant, compact, documents
-from s3haul.policies.names import Arn, caller_arn, role_arn
+from s3haul.policies.names import Arn, caller_arn, check_account, check_region, role_arn
+from s3haul.policies.statements import Finding
 
 EPILOG = """\b
 Examples:
@@ -34,6 +40,8 @@ Examples:
   aws iam get-role --role-name export-role | s3haul policy lint -
   aws kms get-key-policy --key-id KEY-ID --policy-name default | s3haul policy lint - --region us-east-1
 """
+
+LARGEST = 1 << 20  # bytes of a file to check; IAM's largest policy has 10,240 characters
 
 
 class Formats(StrEnum):
@@ -178,9 +186,28 @@ def lint(
     Takes policy documents, the output of s3haul policy, and that of aws iam get-role, aws iam get-role-policy and
     aws kms get-key-policy. Exit code 0: no mistakes found. 1: findings. 2: a file cannot be read.
     """
-    from s3haul.cli.policy_lint import lint_files  # noqa: PLC0415 - start-up stays fast
+    from s3haul.policies.lint import documents_in, lint  # noqa: PLC0415 - start-up stays fast
 
-    return lint_files(files, account=account, region=region, json=json)
+    if account is not None:
+        check_account(account, "--account")
+    if region is not None:
+        check_region(region)
+    found = [
+        (f"{shown} ({name})" if name else shown, finding)
+        for shown, value in [("stdin" if file == "-" else file, _read(file)) for file in files]
+        for name, document in documents_in(value)
+        for finding in lint(document, account=account, region=region)
+    ]
+    if json:
+        objects = [{"file": name, **asdict(finding)} for name, finding in found]
+        streams.print_line(jsonlib.dumps({"schema": 1, "clean": not found, "findings": objects}))
+    else:
+        for name, finding in found:
+            streams.print_line("\n".join(_finding_lines(name, finding)))
+        streams.print_message(
+            f"{len(found) or 'no'} finding{'' if len(found) == 1 else 's'} in {len(files)} file(s)"
+        )
+    return 1 if found else 0
 
 
 def _parts(only: Part | None, form: Formats, key_arns: list[str] | None) -> tuple[Part, ...]:
@@ -243,3 +270,36 @@ def _next_steps(grant: Grant, request_payer: str | None) -> str:
         f"#   s3haul configure --profile export --role-arn {grant.role_arn} --source-profile PROFILE\n"
         f"#   s3haul cp {shlex.quote(f's3://{grant.bucket}/{grant.prefix}')} ./data --profile export --recursive{payer}\n"
     )
+
+
+def _read(file: str) -> Any:
+    try:
+        with sys.stdin.buffer if file == "-" else Path(file).open("rb") as stream:
+            content = stream.read(LARGEST + 1)
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}.") from error
+    if len(content) > LARGEST:
+        raise UsageError(f"{file} is too large for a policy.")
+    try:
+        return jsonlib.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{file} is not JSON: {error}.") from error
+
+
+def _finding_lines(name: str, finding: Finding) -> list[str]:
+    ids = f"{finding.rule}, {finding.diagnosis}" if finding.diagnosis else finding.rule
+    where = f"statement {show(finding.statement)}: " if finding.statement else ""
+    lines = [
+        f"x {show(name)}: {where}{show(finding.text)}   [{ids}]",
+        f"  AWS will say: {finding.said}",
+        f"  Who fixes it: {finding.who.upper()}",
+    ]
+    for statement in finding.corrected:
+        text = jsonlib.dumps(statement, indent=2).replace("\n", "\n    ")
+        lines += [
+            "  Fix: replace it by this" if statement is finding.corrected[0] else "  and",
+            f"    {text}",
+        ]
+    if finding.diagnosis:
+        lines.append(f"  More: s3haul help {finding.diagnosis}")
+    return lines

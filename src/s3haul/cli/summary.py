@@ -54,7 +54,7 @@ class Summary:
         yield from _verdict_lines(stats)
         if stats.encoded:
             yield f"  encoded   {human_count(stats.encoded, 'name')} that cannot be a file name; see s3haul help names"
-        yield from _since_lines(stats)
+        yield from _since_lines(self)
         if stats.filtered:
             yield f"  filtered  {human_count(stats.filtered, 'object')}"
         yield from self._not_done_lines("skipped", stats.skipped)
@@ -70,7 +70,7 @@ class Summary:
 
     def _not_done_lines(self, state: str, causes: dict[str, Cause]) -> Iterator[str]:
         for reason, cause in sorted(causes.items(), key=lambda item: -item[1].count):
-            yield from _cause_lines(state, reason, cause, self.findings)
+            yield from _cause_lines(self, state, reason, cause)
 
     def _closing_lines(self) -> Iterator[str]:
         stats = self.stats
@@ -119,8 +119,8 @@ class Summary:
             "resumed_bytes": stats.resumed,
             "verdicts": {verdict.value: stats.verdicts[verdict] for verdict in Verdict},
             "algorithms": dict(stats.algorithms),
-            "skipped": _causes(stats.skipped),
-            "failed": _causes(stats.failed),
+            "skipped": _causes(self, stats.skipped),
+            "failed": _causes(self, stats.failed),
             "vanished": {"objects": stats.vanished.count, "examples": stats.vanished.keys},
             "changed": stats.changed,
             "reconciled": stats.reconciled._asdict() if stats.reconciled else None,
@@ -132,12 +132,13 @@ class Summary:
         }
 
 
-def _since_lines(stats: Stats) -> Iterator[str]:
+def _since_lines(summary: Summary) -> Iterator[str]:
     """What changed: objects since their list was written, and the bucket since it was listed."""
+    stats = summary.stats
     if stats.changed:
         yield f"  changed   {human_count(stats.changed, 'object')}: fetched as they are now, not as the list says"
     if stats.vanished.count:
-        yield from _cause_lines("vanished", "vanished", stats.vanished, ())
+        yield from _cause_lines(summary, "vanished", "vanished", stats.vanished)
     found = stats.reconciled
     if found is None:
         return
@@ -193,31 +194,31 @@ def _verdict_lines(stats: Stats) -> Iterator[str]:
         yield f"  size-only {objects}: S3 stores no checksum that s3haul can compute"
 
 
-def _cause_lines(state: str, reason: str, cause: Cause, findings: "tuple[Finding, ...]") -> Iterator[str]:
+def _cause_lines(summary: Summary, state: str, reason: str, cause: Cause) -> Iterator[str]:
     """One cause. If a check has found why access was refused, its findings say who can fix it and how."""
     known = REASONS[reason]
-    diagnosed = findings and reason in UNEXPLAINED
+    diagnosed = summary.findings and reason in UNEXPLAINED
     yield f"  {state:<9} {cause.count:,}: {known.sentence}{'' if diagnosed else f'   [{known.id}]'}"
     yield f"            for example {', '.join(show(key) for key in cause.keys)}"
     if cause.detail:
         yield f"            {quote(cause.detail)}"
     if diagnosed:
-        from s3haul.cli.check_run import finding_lines  # noqa: PLC0415 - as above
+        from s3haul.cli.check import finding_lines  # noqa: PLC0415 - as above
 
-        yield from (f"  {line}" for finding in findings for line in finding_lines(finding))
+        yield from (f"  {line}" for finding in summary.findings for line in finding_lines(finding))
     else:
-        yield f"            {known.who}: {known.fix}"
+        yield f"            {known.who}: {show(known.fix_for(summary.url, cause.detail))}"
 
 
 def _diagnosis(findings: "tuple[Finding, ...]") -> list[dict[str, Any]]:
     if not findings:
         return []
-    from s3haul.cli.check_run import finding_object  # noqa: PLC0415 - as above
+    from s3haul.cli.check import finding_object  # noqa: PLC0415 - as above
 
     return [finding_object(finding) for finding in findings]
 
 
-def _causes(causes: dict[str, Cause]) -> list[dict[str, Any]]:
+def _causes(summary: Summary, causes: dict[str, Cause]) -> list[dict[str, Any]]:
     return [
         {
             "reason": reason,
@@ -225,7 +226,7 @@ def _causes(causes: dict[str, Cause]) -> list[dict[str, Any]]:
             "objects": cause.count,
             "bytes": cause.bytes,
             "who": REASONS[reason].who,
-            "fix": REASONS[reason].fix,
+            "fix": REASONS[reason].fix_for(summary.url, cause.detail),
             "detail": cause.detail,
             "examples": cause.keys,
         }

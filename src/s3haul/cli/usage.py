@@ -16,6 +16,7 @@ from s3haul.cli.commands import COMMANDS
 from s3haul.cli.errors import error_lines, pasteable
 from s3haul.cli.flags import variable_of
 from s3haul.core.text import show
+from s3haul.diagnose.table import fill_placeholders
 from s3haul.errors import UsageError
 
 EXAMPLES = 2
@@ -148,7 +149,8 @@ def _instead_of(argv: Sequence[str]) -> str:
         near = get_close_matches(word, COMMANDS)
         return f"did you mean: {', '.join(near)}" if near else f"commands: {', '.join(COMMANDS)}"
     if isinstance(answer, str):
-        return answer
+        url = next((shlex.quote(each) for each in rest if each.startswith("s3://")), "")
+        return fill_placeholders(answer, {"s3://BUCKET/KEY": url, "s3://BUCKET": url})
     if word == "s3":
         rest = rest[1:]
     if not rest or rest[-1].startswith("s3://"):

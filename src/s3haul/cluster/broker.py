@@ -23,7 +23,7 @@ from typing import Any
 
 from s3haul.aws.session import checked_settings
 from s3haul.aws.sts import AskMfa, Assume, RoleChain, RoleSession
-from s3haul.diagnose.reasons import error_of
+from s3haul.diagnose.table import DIAGNOSES
 from s3haul.errors import CredentialsError, S3HaulError, UsageError
 from s3haul.events import Emit
 from s3haul.options import AccessOptions
@@ -136,7 +136,7 @@ class BrokeredSessions:
                 id=UNREACHABLE,
             ) from None
         if "error" in answer:
-            raise error_of(answer["id"])(answer["error"], hint=answer["hint"], id=answer["id"])
+            raise DIAGNOSES[answer["id"]].error(answer["error"], hint=answer["hint"], id=answer["id"])
         expires_at = time.time() + answer["left"]
         self._stale = answer["keys"]["access_key"]
         return RoleSession(

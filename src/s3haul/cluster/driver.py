@@ -14,7 +14,7 @@ from s3haul.cluster.executor import Ended, Executor
 from s3haul.cluster.plan import ShardRecord, ShardSize
 from s3haul.cluster.records import RunDescription, encode_sharers, sharers
 from s3haul.cluster.schedule import AVOIDED_FOR, MOST_ATTEMPTS, Attempt, ErrorSummary, Schedule
-from s3haul.diagnose.reasons import error_of
+from s3haul.diagnose.table import DIAGNOSES
 from s3haul.errors import S3HaulError
 
 WAIT = 0.2  # seconds, for an attempt to end
@@ -188,7 +188,7 @@ class Driver:
 
     def _hopeless(self) -> S3HaulError:
         last = self.schedule.last
-        return error_of(last.id)(
+        return DIAGNOSES[last.id].error(
             f"{self.schedule.in_a_row} attempts in a row failed for the same reason: {last.what}",
             hint=f"s3haul cluster check {self._directory.root} looks at it in a worker's place",
             id=last.id,

@@ -87,7 +87,7 @@ async def plan_listing(
             access,
             transfer,
             size,
-            bucket.effective.endpoint,
+            bucket.endpoint,
             node_local,
         )
         return await make_plan(directory, request, _listed(bucket, source, on_event), progress=progress)

@@ -7,18 +7,24 @@ for the same reason. `symptoms` examines one error response; this module combine
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from fnmatch import fnmatchcase
-from typing import Any
 
-from s3haul.diagnose.diagnosis import BOTH, OWNER, exit_code, fill_placeholders
 from s3haul.diagnose.evidence import ErrorSummary, Evidence, Group, Sample, grouped
-from s3haul.diagnose.symptoms import RequestKind, diagnosis_id, parse_denial, which_policy
-from s3haul.diagnose.table import DIAGNOSES
-from s3haul.diagnose.table_service import GUARDS
+from s3haul.diagnose.symptoms import RequestKind, diagnosis_id, names_in, parse_denial, which_policy
+from s3haul.diagnose.table import BOTH, DIAGNOSES, GUARDS, OWNER, fill_placeholders
 from s3haul.errors import Fault, FaultKind
-from s3haul.options import RoleOptions
+from s3haul.options import SourceOptions
+from s3haul.policies.documents import (
+    CALLER_SID,
+    DECRYPT_SID,
+    KEY_SID,
+    LIST_SID,
+    READ_SID,
+    TRUST_SID,
+    Grant,
+    Statement,
+    documents,
+)
 from s3haul.policies.names import Arn, account_of, principal_of
-from s3haul.policies.statements import Clause, clauses, listed, principals
 
 EXAMPLES = 3
 
@@ -42,7 +48,7 @@ class Finding:
     seen: str = ""  # the message of a library, or of an intermediary
     who: str = ""
     fix: str = ""
-    statement: Mapping[str, Any] | None = None  # the policy statement that is missing, if that is the cause
+    statement: Statement | None = None  # the policy statement that is missing, if that is the cause
     affected: int = 0
     sampled: int = 0
     complete: bool = False
@@ -52,16 +58,16 @@ class Finding:
     @property
     def exit_code(self) -> int:
         if self.level is Level.ERROR:
-            return exit_code(self.id)
+            return DIAGNOSES[self.id].error.exit_code
         return 3 if self.level is Level.WARNING else 0
 
 
 _LEVELS = {
-    "S3H-DST-12": Level.NOTE,
     "S3H-S3-10": Level.WARNING,
     "S3H-S3-12": Level.WARNING,
     "S3H-S3-14": Level.NOTE,
     "S3H-DST-10": Level.WARNING,
+    "S3H-DST-12": Level.NOTE,
 }
 _KMS_DENIED = frozenset({"S3H-KMS-01", "S3H-KMS-02", "S3H-KMS-03"})
 # Rows of what the caller may not do. Without a role, mostly because it should have been assumed.
@@ -71,20 +77,46 @@ _NO_ROLE = (
     " it with --role-arn, or choose a --profile that has it. Otherwise: "
 )
 _CANNOT_TELL = frozenset({400, 403})  # of a HEAD, which has no body
+# Placeholders, for `s3haul help ID`.
+EXAMPLE = Grant(
+    role_arn="arn:aws:iam::111111111111:role/EXPORT-ROLE",
+    callers=("arn:aws:iam::222222222222:user/USER-B",),
+    external_id="EXTERNAL-ID",
+    bucket="BUCKET",
+    key_arns=("arn:aws:kms:REGION:111111111111:key/KEY-ID",),
+)
+# The Sid of the statement, for each row.
+_SIDS = {
+    "S3H-STS-03": TRUST_SID,
+    "S3H-STS-04": CALLER_SID,
+    "S3H-STS-05": TRUST_SID,
+    "S3H-STS-06": TRUST_SID,
+    "S3H-STS-13": TRUST_SID,
+    "S3H-S3-02": LIST_SID,
+    "S3H-S3-03": LIST_SID,
+    "S3H-S3-04": READ_SID,
+    "S3H-S3-05": LIST_SID,
+    "S3H-KMS-01": DECRYPT_SID,
+    "S3H-KMS-02": KEY_SID,
+    "S3H-KMS-03": KEY_SID,
+    "S3H-KMS-05": DECRYPT_SID,
+    "S3H-KMS-06": DECRYPT_SID,
+}
 
 
-def find_causes(evidence: Evidence, bucket: str) -> tuple[Finding, ...]:
+def find_causes(evidence: Evidence, source: SourceOptions) -> tuple[Finding, ...]:
     """The findings, the cause first and notes last; empty if everything is fine."""
-    found = tuple(_broken(evidence, bucket))
-    if evidence.keys_win and any(one.level is Level.ERROR for one in found):
+    values = _values(evidence, source.bucket)
+    found = tuple(_broken(evidence, values))
+    if evidence.keys_override_profile and any(one.level is Level.ERROR for one in found):
         message = found[0].said or found[0].title
         found = (_finding("S3H-CFG-06", {}, said=message),)
     elif not evidence.role_arn:
         found = tuple(_without_role(one, evidence) if one.id in _MAY_NOT else one for one in found)
-    return (*found, *_notes(evidence, bucket))
+    return tuple(_with_statements((*found, *_notes(evidence, values)), evidence, source))
 
 
-def ending(findings: Iterable[Finding]) -> int:
+def exit_code_of(findings: Iterable[Finding]) -> int:
     """The exit code of a check: that of the worst finding. An access error (4) has precedence."""
     codes = [finding.exit_code for finding in findings]
     return min((code for code in codes if code > 3), default=max(codes, default=0))
@@ -104,8 +136,7 @@ def finding_of_error(error: ErrorSummary) -> Finding:
     )
 
 
-def _broken(evidence: Evidence, bucket: str) -> Iterator[Finding]:
-    values = _values(evidence, bucket)
+def _broken(evidence: Evidence, values: Mapping[str, str]) -> Iterator[Finding]:
     if evidence.refused is not None:
         yield _refused(evidence, evidence.refused, values)
     elif evidence.bucket is not None and (row := _bucket_row(evidence, evidence.bucket)):
@@ -193,26 +224,25 @@ def _others_own(sample: Sample, fine: Iterable[Sample]) -> bool:
     return bool(owners) and (not sample.owner or sample.owner not in owners)
 
 
-def _notes(evidence: Evidence, bucket: str) -> Iterator[Finding]:
-    values = _values(evidence, bucket)
+def _notes(evidence: Evidence, values: Mapping[str, str]) -> Iterator[Finding]:
     if evidence.needless_external_id:
         yield _finding("S3H-STS-13", values, level=Level.NOTE)
     if evidence.chained:
         yield _finding("S3H-STS-11", values, level=Level.NOTE)
-    for row in sorted(evidence.slowed):
+    for row in sorted(evidence.throttled):
         yield _finding(row, values, level=Level.NOTE)
-    asked = [one for one in evidence.samples if not one.archived]
-    if asked and not any(one.size for one in asked):
-        yield _with_extent(_finding("S3H-S3-14", values), asked, evidence)
+    read = [one for one in evidence.samples if not one.archived]
+    if read and not any(one.size for one in read):
+        yield _with_extent(_finding("S3H-S3-14", values), read, evidence)
 
 
 def _values(evidence: Evidence, bucket: str) -> dict[str, str]:
+    """The values of placeholders; "" if unknown."""
     return {
         "BUCKET": bucket,
         "ROLE-ARN": evidence.role_arn,
         "CALLER-ARN": principal_of(evidence.caller_arn),
-        "REGION": evidence.region,
-        "PREFIX": evidence.listable or "",
+        "PREFIX": evidence.listable or ("" if evidence.listable is None else "the root of the bucket"),
     }
 
 
@@ -228,11 +258,13 @@ def _finding(
     denial = parse_denial(fault.message) if fault else None
     guard = denial.policy if denial is not None and row == "S3H-S3-08" else ""
     who, fix = GUARDS.get(guard, (page.who, page.fix))
-    seen = ""
-    if fault is not None and fault.kind is FaultKind.HTTP:
-        said = f"{fault.code or fault.status}: {fault.message}"
-    elif fault is not None:
-        seen = fault.message
+    fix, seen = fill_placeholders(fix, values), ""
+    if fault is not None:
+        fix = fill_placeholders(fix, names_in(fault.message, fault.region)) + which_policy(denial)
+        if fault.kind is FaultKind.HTTP:
+            said = f"{fault.code or fault.status}: {fault.message}"
+        else:
+            seen = fault.message
     return Finding(
         id=row,
         level=level or _LEVELS.get(row, Level.ERROR),
@@ -240,7 +272,7 @@ def _finding(
         said=said,
         seen=seen,
         who=_with_account(who, values.get("ROLE-ARN", "")),
-        fix=fill_placeholders(fix, values) + which_policy(denial),
+        fix=fix,
     )
 
 
@@ -260,40 +292,27 @@ def _with_extent(finding: Finding, samples: list[Sample], evidence: Evidence) ->
     )
 
 
-_UNIQUE_IDS = ("AIDA", "AROA")
-_MFA_KEYS = frozenset({"aws:multifactorauthpresent", "aws:multifactorauthage"})
+def statement_of(row: str, grant: Grant) -> Statement | None:
+    """The statement that is missing; None for rows that a statement cannot fix."""
+    statements = (one for made in documents(grant).values() for one in made["Statement"])
+    return next((one for one in statements if one["Sid"] == _SIDS.get(row)), None)
 
 
-def trust_diagnosis_id(policy: Mapping[str, Any], caller_arn: str, role: RoleOptions) -> str:
-    """The row for a caller that STS refused, because STS does not say why; S3H-STS-03 if the policy shows no reason.
-
-    It looks for the common mistakes in one trust policy for one caller; it is not a policy evaluator.
-    """
-    allows = [one for one in listed(policy.get("Statement", [])) if one.get("Effect") == "Allow"]
-    names = set(_matching_principals(caller_arn))
-    matching = [one for one in allows if names & {*principals(one)}]
-    if not matching:
-        orphans = any(str(name).startswith(_UNIQUE_IDS) for one in allows for name in principals(one))
-        return "S3H-STS-06" if orphans else "S3H-STS-05"
-    if not any(_external_id_fits(one, role.external_id) for one in matching):
-        return "S3H-STS-03"
-    mfa = all(_MFA_KEYS & {clause.key for clause in clauses(one)} for one in matching)
-    return "S3H-STS-08" if mfa and role.mfa_serial is None else "S3H-STS-03"
-
-
-def _matching_principals(caller_arn: str) -> Iterator[str]:
-    """All principals of a trust policy that match the caller."""
-    yield from ("*", caller_arn)
-    if arn := Arn.parse(caller_arn):
-        yield from (arn.account, f"arn:{arn.partition}:iam::{arn.account}:root", principal_of(caller_arn))
-
-
-def _external_id_fits(statement: dict[str, Any], given: str | None) -> bool:
-    tests = [clause for clause in clauses(statement) if clause.key == "sts:externalid"]
-    return not tests or (given is not None and all(_matches(clause, given) for clause in tests))
-
-
-def _matches(clause: Clause, given: str) -> bool:
-    if clause.operator.startswith("StringLike"):
-        return any(fnmatchcase(given, value) for value in clause.values)
-    return given in clause.values
+def _with_statements(
+    found: Iterable[Finding], evidence: Evidence, source: SourceOptions
+) -> Iterator[Finding]:
+    """The findings with the statement that is missing, with the real ARNs. They are known for a role and a bucket."""
+    if not evidence.role_arn or source.bucket.startswith("arn:"):
+        yield from found
+        return
+    keys = {one.kms_key for one in evidence.samples if Arn.parse(one.kms_key)}  # other stores have other ids
+    grant = replace(
+        EXAMPLE,
+        role_arn=evidence.role_arn,
+        callers=(principal_of(evidence.caller_arn),) if evidence.caller_arn else EXAMPLE.callers,
+        bucket=source.bucket,
+        prefix=source.prefix if source.recursive else "",
+        key_arns=tuple(sorted(keys)),
+        versions=source.at is not None or source.all_versions or source.version_id is not None,
+    )
+    yield from (replace(one, statement=statement_of(one.id, grant)) for one in found)

@@ -100,8 +100,7 @@ class Evidence:
 
     role_arn: str = ""
     caller_arn: str = ""
-    region: str = ""
-    keys_win: bool = False
+    keys_override_profile: bool = False
     refused: ErrorSummary | None = None  # an error before the bucket was reached: profile, credentials, role
     trust_row: str = ""  # the cause of that error, from the trust policy, if it could be read
     needless_external_id: bool = False
@@ -113,4 +112,4 @@ class Evidence:
     listable: str | None = None  # another prefix that may be listed
     samples: tuple[Sample, ...] = ()
     complete: bool = False
-    slowed: frozenset[str] = field(default_factory=frozenset)  # ids of throttling that ended after retries
+    throttled: frozenset[str] = field(default_factory=frozenset)  # ids of throttling that ended after retries

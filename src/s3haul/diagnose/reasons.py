@@ -1,29 +1,17 @@
 """Why an object was not copied, and why a run ended: both name an entry of the diagnosis table. Pure.
 
-Reasons are stable slugs, each with a sentence. Journal and manifest contain the slug; summaries print the sentence. A
-test ensures that every reason in use is in this table. `run_error` makes of a fault the error that ends a run; the
-class of the error has the exit code of the entry.
+Reasons are stable slugs, each with a sentence. Journal and manifest contain the slug; summaries print the sentence.
+`run_error` makes of a fault the error that ends a run.
 """
 
 import string
 from typing import NamedTuple
 
 from s3haul.core.text import human_duration
-from s3haul.diagnose.diagnosis import exit_code
-from s3haul.diagnose.symptoms import RequestKind, diagnosis_id, parse_denial, which_policy
-from s3haul.diagnose.table import DIAGNOSES
-from s3haul.errors import (
-    AccessError,
-    CredentialsError,
-    DestinationError,
-    Fault,
-    FaultKind,
-    RedirectRefusedError,
-    S3HaulError,
-    SourceError,
-    TlsError,
-    UsageError,
-)
+from s3haul.diagnose.symptoms import RequestKind, diagnosis_id, names_in, parse_denial, which_policy
+from s3haul.diagnose.table import DIAGNOSES, fill_placeholders
+from s3haul.errors import Fault, FaultKind, S3HaulError
+from s3haul.policies.buckets import bucket_of
 
 TOLERABLE_SKEW = 60.0  # seconds; S3 takes 15 minutes, so a refusal with less has another cause
 
@@ -38,9 +26,10 @@ class Reason(NamedTuple):
     def who(self) -> str:
         return DIAGNOSES[self.id].who
 
-    @property
-    def fix(self) -> str:
-        return DIAGNOSES[self.id].fix
+    def fix_for(self, url: str, detail: str) -> str:
+        """What to do about objects of `url` (s3://...); `detail` is the message about one of them."""
+        values = {"BUCKET": bucket_of(url), **names_in(detail)}
+        return fill_placeholders(DIAGNOSES[self.id].fix, values)
 
 
 DAMAGED = "damaged"
@@ -98,21 +87,6 @@ REASONS: dict[str, Reason] = {
 }
 
 
-_CLASSES: dict[str, type[S3HaulError]] = {
-    "S3H-STS-01": CredentialsError,
-    "S3H-STS-02": CredentialsError,
-    "S3H-CFG-05": CredentialsError,
-    "S3H-NET-06": TlsError,
-    "S3H-NET-07": RedirectRefusedError,
-}
-_BY_EXIT_CODE: dict[int, type[S3HaulError]] = {
-    2: UsageError,
-    4: AccessError,
-    5: DestinationError,
-    6: SourceError,
-}
-
-
 class Purpose(NamedTuple):
     """The purpose of a request: a verb and a URL for messages, and the kind of request."""
 
@@ -136,24 +110,21 @@ def reading_of(url: str) -> Purpose:
 def run_error(fault: Fault, purpose: Purpose, *, waited: float = 0.0) -> S3HaulError:
     """The error for a fault that is not retried, or that retries within `waited` seconds did not solve."""
     row = diagnosis_id(fault, purpose.request)
+    page = DIAGNOSES[row]
     answered = fault.kind is FaultKind.HTTP
-    title = _within_a_sentence(DIAGNOSES[row].title.removesuffix("."))
-    elsewhere = row in {"S3H-NET-02", "S3H-NET-07"}
-    hint = f"Use --region {fault.region}." if fault.region and elsewhere else DIAGNOSES[row].fix
+    title = _within_a_sentence(page.title.removesuffix("."))
+    hint = fill_placeholders(
+        page.fix, {"BUCKET": bucket_of(purpose.url), **names_in(fault.message, fault.region)}
+    )
     if waited:
         hint += f" No request succeeded for {human_duration(waited)}; the same command resumes."
-    return error_of(row)(
+    return page.error(
         f"Cannot {purpose.verb} {purpose.url}: {title}{_detail(fault)}.",
         hint=hint + which_policy(parse_denial(fault.message)),
         said=f"{fault.code or fault.status}: {fault.message}" if answered else None,
         seen=None if answered else fault.message,
         id=row,
     )
-
-
-def error_of(row: str) -> type[S3HaulError]:
-    """The class of errors with the exit code of this row."""
-    return _CLASSES.get(row) or _BY_EXIT_CODE[exit_code(row)]
 
 
 def _within_a_sentence(title: str) -> str:

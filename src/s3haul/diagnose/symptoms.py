@@ -14,8 +14,9 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
 
-from s3haul.core.retry import TRANSIENT, about_kms, is_throttling
+from s3haul.core.retry import TRANSIENT, about_kms, is_throttling, of_kms
 from s3haul.errors import Fault, FaultKind
+from s3haul.policies.names import principal_of
 
 # Kinds of policy that limit what the policies of the role and of the resource allow.
 GUARDRAILS = frozenset(
@@ -30,6 +31,9 @@ _SENTENCE = re.compile(
     r"(?::? (?P<arn>arn:[\w-]+:[\w-]+:[^\s()]*?)(?: \((?P<name>[^()]*)\))?)?\.?\s*$",
     re.ASCII,
 )
+
+_USER = re.compile(r"User: (arn:[\w:/+=,.@-]+) is not authorized", re.ASCII)
+_KEY = re.compile(r"arn:[\w-]+:kms:[\w-]+:\d+:key/[\w-]+", re.ASCII)
 
 
 class Denial(NamedTuple):
@@ -71,6 +75,16 @@ def parse_denial(message: str) -> Denial | None:
     )
 
 
+def names_in(message: str, region: str = "") -> dict[str, str]:
+    """Values for placeholders, as far as the message names them: the refused principal, the KMS key."""
+    principal, key = _USER.search(message), _KEY.search(message)
+    return {
+        "REGION": region or "the bucket's region",
+        "ROLE-ARN": principal_of(principal[1]) if principal else "",
+        "KEY-ARN": key[0] if key else "",
+    }
+
+
 class RequestKind(StrEnum):
     """What was requested: the same response has different meanings."""
 
@@ -96,43 +110,108 @@ _KINDS = {
     FaultKind.CHECKSUM: "S3H-INT-01",
 }
 _CODES = {
-    **dict.fromkeys(("ExpiredToken", "ExpiredTokenException", "RequestExpired"), "S3H-STS-02"),
-    **dict.fromkeys(
-        (
-            "InvalidClientTokenId",
-            "UnrecognizedClientException",
-            "InvalidAccessKeyId",
-            "InvalidToken",
+    code: row
+    for row, codes in {
+        "S3H-STS-01": (
+            *("InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "InvalidToken"),
             "TokenRefreshRequired",
         ),
-        "S3H-STS-01",
-    ),
-    **dict.fromkeys(
-        ("SignatureDoesNotMatch", "RequestTimeTooSkewed", "InvalidSignatureException"), "S3H-NET-01"
-    ),
-    "RegionDisabledException": "S3H-STS-12",
-    **dict.fromkeys(
-        (
+        "S3H-STS-02": ("ExpiredToken", "ExpiredTokenException", "RequestExpired"),
+        "S3H-STS-12": ("RegionDisabledException",),
+        "S3H-NET-01": ("SignatureDoesNotMatch", "RequestTimeTooSkewed", "InvalidSignatureException"),
+        "S3H-NET-02": (
+            "PermanentRedirect",
+            "AuthorizationHeaderMalformed",
+            "IllegalLocationConstraintException",
+        ),
+        "S3H-S3-01": (
             *("NoSuchBucket", "NoSuchAccessPoint", "NoSuchMultiRegionAccessPoint"),
             "InvalidAccessPointAliasError",
         ),
-        "S3H-S3-01",
-    ),
-    **dict.fromkeys(
-        ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
-        "S3H-NET-02",
-    ),
-    "InvalidObjectState": "S3H-S3-10",
-    **dict.fromkeys(
-        ("AllAccessDisabled", "AccountProblem", "NotSignedUp", "OptInRequired", "InvalidPayer"), "S3H-S3-21"
-    ),
-    "PreconditionFailed": "S3H-S3-12",
-    "InvalidRange": "S3H-S3-14",
+        "S3H-S3-10": ("InvalidObjectState",),
+        "S3H-S3-12": ("PreconditionFailed",),
+        "S3H-S3-14": ("InvalidRange",),
+        "S3H-S3-21": ("AllAccessDisabled", "AccountProblem", "NotSignedUp", "OptInRequired", "InvalidPayer"),
+    }.items()
+    for code in codes
 }
 _UNSHARED = re.compile(r"ciphertext refers to|no resource-based policies allow access", re.ASCII)
 _NOT_PUBLIC = re.compile(r"because public access is (?:prevented|blocked|denied)", re.ASCII)
 
-Matcher = Callable[[Fault, RequestKind, Denial | None], bool]
+
+class _Response(NamedTuple):
+    """One error response. `denial` is empty if the message does not follow the grammar."""
+
+    fault: Fault
+    request: RequestKind
+    denial: Denial
+
+    @property
+    def of_role(self) -> bool:
+        return self.request is RequestKind.ROLE
+
+    @property
+    def is_busy(self) -> bool:
+        return is_throttling(self.fault) or self.fault.code in TRANSIENT or self.fault.status >= 500
+
+    @property
+    def is_unknown_request(self) -> bool:
+        """Whether the server does not know such requests. A 405 for an object is that of a delete marker."""
+        if self.of_role and self.fault.status == 404:
+            return True  # STS has only one path
+        if self.fault.status == 405 or self.fault.code == "MethodNotAllowed":
+            return self.request is not RequestKind.OBJECT
+        return self.fault.status in {501, 505} or self.fault.code == "NotImplemented"
+
+    @property
+    def kms_policy(self) -> str:
+        """The kind of policy that does not allow use of the key, if AWS names it."""
+        return self.denial.policy if about_kms(self.fault.message) else ""
+
+    def says(self, *words: str) -> bool:
+        return any(each in self.fault.message for each in words)
+
+    def refuses(self, *requests: RequestKind) -> bool:
+        """A 403 whose code does not say more."""
+        return self.fault.status == 403 and self.request in requests and self.fault.code not in _CODES
+
+
+# In this order; `_CODES` is used if no row matches.
+_ROWS: tuple[tuple[str, Callable[[_Response], object]], ...] = (
+    ("S3H-STS-11", lambda it: it.of_role and it.says("role chaining")),
+    ("S3H-STS-10", lambda it: it.of_role and it.says("MaxSessionDuration", "'durationSeconds'")),
+    ("S3H-STS-09", lambda it: it.of_role and it.says("'externalId'")),
+    ("S3H-STS-08", lambda it: it.of_role and it.says("MultiFactorAuthentication")),
+    ("S3H-KMS-08", lambda it: is_throttling(it.fault) and of_kms(it.fault)),
+    ("S3H-STS-15", lambda it: it.of_role and it.is_unknown_request),
+    ("S3H-NET-05", lambda it: it.of_role and it.is_busy),
+    ("S3H-S3-11", lambda it: is_throttling(it.fault)),
+    ("S3H-S3-20", lambda it: it.is_unknown_request),
+    ("S3H-S3-17", lambda it: it.is_busy),
+    ("S3H-KMS-07", lambda it: it.fault.code.startswith("KMS.")),
+    ("S3H-NET-03", lambda it: it.says("secure connection", "Signature Version 4")),
+    ("S3H-S3-06", lambda it: it.says("x-amz-server-side-encryption")),
+    ("S3H-KMS-10", lambda it: it.says("stored using a form of Server Side Encryption")),
+    ("S3H-S3-22", lambda it: _NOT_PUBLIC.search(it.fault.message)),
+    ("S3H-KMS-03", lambda it: _UNSHARED.search(it.fault.message)),
+    ("S3H-KMS-04", lambda it: it.denial.explicit and it.kms_policy == "resource-based"),
+    ("S3H-S3-08", lambda it: it.denial.guarded),
+    ("S3H-KMS-02", lambda it: it.kms_policy == "resource-based"),
+    ("S3H-KMS-01", lambda it: it.fault.status == 403 and about_kms(it.fault.message)),
+    ("S3H-STS-04", lambda it: it.of_role and it.denial.policy == "identity-based"),
+    ("S3H-STS-03", lambda it: it.refuses(RequestKind.ROLE)),
+    ("S3H-STS-07", lambda it: it.of_role and it.fault.code not in _CODES),
+    ("S3H-S3-05", lambda it: it.request is RequestKind.OBJECT and it.denial.action == "s3:ListBucket"),
+    ("S3H-S3-04", lambda it: it.refuses(RequestKind.OBJECT)),
+    ("S3H-S3-02", lambda it: it.refuses(RequestKind.LISTING, RequestKind.BUCKET)),
+    ("S3H-S3-25", lambda it: it.refuses(RequestKind.VERSIONS)),
+    ("S3H-S3-12", lambda it: it.fault.status == 412),
+    ("S3H-S3-14", lambda it: it.fault.status == 416),
+    ("S3H-NET-02", lambda it: 300 <= it.fault.status < 400),
+    ("S3H-S3-01", lambda it: it.fault.code == "NoSuchBucket"),
+    ("S3H-S3-01", lambda it: it.fault.status == 404 and it.request is RequestKind.BUCKET),
+    ("S3H-S3-16", lambda it: it.fault.status == 404 and it.request is RequestKind.OBJECT),
+)
 
 
 def diagnosis_id(fault: Fault, request: RequestKind) -> str:
@@ -142,88 +221,6 @@ def diagnosis_id(fault: Fault, request: RequestKind) -> str:
     if fault.kind is not FaultKind.HTTP:
         # If fetching credentials failed, the code of the fault is already an id.
         return fault.code if fault.code.startswith("S3H-") else _KINDS[fault.kind]
-    denial = parse_denial(fault.message)
-    for row, matches in _ROWS:
-        if matches(fault, request, denial):
-            return row
-    return _CODES.get(fault.code, UNKNOWN)
-
-
-def _says(words: str, *, request: RequestKind | None = None) -> Matcher:
-    return lambda fault, what, _denial: words in fault.message and request in {None, what}
-
-
-def _refused(request: RequestKind) -> Matcher:
-    return lambda fault, what, _denial: fault.status == 403 and what is request and fault.code not in _CODES
-
-
-def _kms(test: Callable[[Denial], bool]) -> Matcher:
-    return lambda fault, _request, denial: about_kms(fault.message) and denial is not None and test(denial)
-
-
-def _busy(fault: Fault) -> bool:
-    return is_throttling(fault) or fault.code in TRANSIENT or fault.status >= 500
-
-
-def _is_unknown(fault: Fault, request: RequestKind) -> bool:
-    """Whether the server does not know such requests. A 405 for an object is that of a delete marker."""
-    if request is RequestKind.ROLE and fault.status == 404:
-        return True  # STS has only one path
-    if fault.status == 405 or fault.code == "MethodNotAllowed":
-        return request is not RequestKind.OBJECT
-    return fault.status in {501, 505} or fault.code == "NotImplemented"
-
-
-# In this order; `_CODES` is used if no row matches.
-_ROWS: tuple[tuple[str, Matcher], ...] = (
-    ("S3H-STS-11", _says("role chaining", request=RequestKind.ROLE)),
-    ("S3H-STS-10", _says("MaxSessionDuration", request=RequestKind.ROLE)),
-    ("S3H-STS-10", _says("'durationSeconds'", request=RequestKind.ROLE)),
-    ("S3H-STS-09", _says("'externalId'", request=RequestKind.ROLE)),
-    ("S3H-STS-08", _says("MultiFactorAuthentication", request=RequestKind.ROLE)),
-    ("S3H-KMS-08", lambda fault, _request, _denial: is_throttling(fault) and about_kms(fault.message)),
-    ("S3H-KMS-08", lambda fault, _request, _denial: is_throttling(fault) and fault.code.startswith("KMS.")),
-    (
-        "S3H-STS-15",
-        lambda fault, request, _denial: request is RequestKind.ROLE and _is_unknown(fault, request),
-    ),
-    ("S3H-NET-05", lambda fault, request, _denial: request is RequestKind.ROLE and _busy(fault)),
-    ("S3H-S3-11", lambda fault, _request, _denial: is_throttling(fault)),
-    ("S3H-S3-20", lambda fault, request, _denial: _is_unknown(fault, request)),
-    ("S3H-S3-17", lambda fault, _request, _denial: _busy(fault)),
-    ("S3H-KMS-07", lambda fault, _request, _denial: fault.code.startswith("KMS.")),
-    ("S3H-NET-03", _says("secure connection")),
-    ("S3H-NET-03", _says("Signature Version 4")),
-    ("S3H-S3-06", _says("x-amz-server-side-encryption")),
-    ("S3H-KMS-10", _says("stored using a form of Server Side Encryption")),
-    ("S3H-S3-22", lambda fault, _request, _denial: _NOT_PUBLIC.search(fault.message) is not None),
-    ("S3H-KMS-03", lambda fault, _request, _denial: _UNSHARED.search(fault.message) is not None),
-    ("S3H-KMS-04", _kms(lambda denial: denial.explicit and denial.policy == "resource-based")),
-    ("S3H-S3-08", lambda _fault, _request, denial: denial is not None and denial.guarded),
-    ("S3H-KMS-02", _kms(lambda denial: denial.policy == "resource-based")),
-    ("S3H-KMS-01", lambda fault, _request, _denial: fault.status == 403 and about_kms(fault.message)),
-    (
-        "S3H-STS-04",
-        lambda _fault, request, denial: (
-            request is RequestKind.ROLE and denial is not None and denial.policy == "identity-based"
-        ),
-    ),
-    ("S3H-STS-03", _refused(RequestKind.ROLE)),
-    ("S3H-STS-07", lambda fault, request, _denial: request is RequestKind.ROLE and fault.code not in _CODES),
-    (
-        "S3H-S3-05",
-        lambda _fault, request, denial: (
-            request is RequestKind.OBJECT and denial is not None and denial.action == "s3:ListBucket"
-        ),
-    ),
-    ("S3H-S3-04", _refused(RequestKind.OBJECT)),
-    ("S3H-S3-02", _refused(RequestKind.LISTING)),
-    ("S3H-S3-02", _refused(RequestKind.BUCKET)),
-    ("S3H-S3-25", _refused(RequestKind.VERSIONS)),
-    ("S3H-S3-12", lambda fault, _request, _denial: fault.status == 412),
-    ("S3H-S3-14", lambda fault, _request, _denial: fault.status == 416),
-    ("S3H-NET-02", lambda fault, _request, _denial: 300 <= fault.status < 400),
-    ("S3H-S3-01", lambda fault, _request, _denial: fault.code == "NoSuchBucket"),
-    ("S3H-S3-01", lambda fault, request, _denial: fault.status == 404 and request is RequestKind.BUCKET),
-    ("S3H-S3-16", lambda fault, request, _denial: fault.status == 404 and request is RequestKind.OBJECT),
-)
+    response = _Response(fault, request, parse_denial(fault.message) or Denial(""))
+    row = next((row for row, matches in _ROWS if matches(response)), None)
+    return row or _CODES.get(fault.code, UNKNOWN)

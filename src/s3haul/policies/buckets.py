@@ -9,9 +9,13 @@ import re
 from typing import NamedTuple
 
 from s3haul.errors import UsageError
-from s3haul.policies.names import ACCOUNT, Arn
-from s3haul.policies.partitions import partition_of_region, partitions
+from s3haul.policies.names import ACCOUNT, Arn, partition_of_region, partitions
 
+# s3://BUCKET or s3://BUCKET/KEY; the ARN of an access point may contain a slash.
+BUCKET_URL = re.compile(
+    r"s3://(?P<bucket>arn:[^/]+(?:(?<=outpost)/[^/]+)?[:/]accesspoint[:/][^/]+|[^/]+)(?:/(?P<key>.*))?",
+    re.DOTALL,
+)
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,255}", re.ASCII)
 _POINT = re.compile(r"accesspoint[:/](?P<name>[A-Za-z0-9.-]{1,63})", re.ASCII)
 _MULTI_REGION = re.compile(r"[a-z0-9]{1,50}\.mrap", re.ASCII)
@@ -81,6 +85,12 @@ def check_bucket(bucket: str) -> None:
     defect = _defect(arn)
     if defect:
         raise UsageError(f"{bucket!r} is not the ARN of an access point: {defect}", hint=f"write {_FORM}")
+
+
+def bucket_of(url: str) -> str:
+    """The bucket in s3://...; "" if the text is no such URL."""
+    match = BUCKET_URL.fullmatch(url)
+    return match["bucket"] if match else ""
 
 
 def _refuse(refused: _Refused | None) -> None:

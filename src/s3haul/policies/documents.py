@@ -82,7 +82,7 @@ def check_grant(grant: Grant, parts: Collection[Part] = tuple(Part)) -> None:
         problem = names.external_id_problem(grant.external_id)
         if problem is not None:
             raise UsageError(f"--external-id {problem}.", id="S3H-STS-09")
-    names.check_bucket(grant.bucket)
+    names.check_bucket_name(grant.bucket)
     names.check_prefix(grant.prefix)
     for key in grant.key_arns:
         names.check_key_arn(key)

@@ -10,13 +10,13 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from s3haul.policies import lint_kms, lint_s3, lint_trust
+from s3haul.policies import lint_permissions, lint_trust
 from s3haul.policies.documents import VERSION, Statement
 from s3haul.policies.statements import Finding, Scope, label, listed, statements
 
 SHAPE = "unknown-shape"
 DEEPEST = 4  # levels of JSON objects around a policy; the output of the AWS CLI has two
-RULES = (*lint_s3.RULES, *lint_kms.RULES, *lint_trust.RULES)
+RULES = (*lint_permissions.RULES, *lint_trust.RULES)
 
 
 def lint(document: Any, *, account: str | None = None, region: str | None = None) -> list[Finding]:

@@ -5,9 +5,13 @@ run time; then `said` states that.
 """
 
 import re
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
 
+from s3haul.options import RoleOptions
 from s3haul.policies.documents import Statement, shortest
-from s3haul.policies.names import ACCOUNT, account_of, external_id_problem, principal_of
+from s3haul.policies.names import ACCOUNT, Arn, account_of, external_id_problem, principal_of
 from s3haul.policies.statements import (
     OWNER,
     YOU,
@@ -19,6 +23,7 @@ from s3haul.policies.statements import (
     allows,
     clauses,
     covers,
+    listed,
     principals,
     resources,
     with_clauses,
@@ -37,12 +42,14 @@ _NARROWING = frozenset(
     }
 )
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::[\w*?-]+:role/.+|\*", re.ASCII)
+_UNIQUE_IDS = ("AIDA", "AROA")
+_MFA_KEYS = frozenset({"aws:multifactorauthpresent", "aws:multifactorauthage"})
 _ORPHAN = re.compile(r"A(ID|RO)A[A-Z0-9]{12,}")
 
 
 def no_external_id(statement: Statement, scope: Scope) -> Problem | None:
     """A role for another account without an External ID: anyone who knows the ARN can make that account use it."""
-    if not (allows(statement) and covers(statement, ASSUME) and _strangers(statement, scope)):
+    if not (allows(statement) and covers(statement, ASSUME) and _other_accounts(statement, scope)):
         return None
     if any(
         clause.base in {"StringEquals", "StringLike"} and "*" not in clause.values
@@ -146,7 +153,7 @@ def _external_id(statement: Statement) -> list[Clause]:
     return [clause for clause in clauses(statement) if clause.key == "sts:externalid"]
 
 
-def _strangers(statement: Statement, scope: Scope) -> list[str]:
+def _other_accounts(statement: Statement, scope: Scope) -> list[str]:
     """AWS principals of other accounts; all of them if the role's account is unknown."""
     return [
         each for each in principals(statement) if scope.account is None or _account(each) != scope.account
@@ -163,3 +170,38 @@ def _mainly_sts(statement: Statement) -> bool:
 
 def _placeholder(text: str) -> str:
     return f"arn:aws:iam::{_account(text) or 'ACCOUNT-ID'}:role/ROLE"
+
+
+def trust_diagnosis_id(policy: Mapping[str, Any], caller_arn: str, role: RoleOptions) -> str:
+    """The row for a caller that STS refused, because STS does not say why; S3H-STS-03 if the policy shows no reason.
+
+    It looks for the common mistakes in one trust policy for one caller; it is not a policy evaluator.
+    """
+    allows = [one for one in listed(policy.get("Statement", [])) if one.get("Effect") == "Allow"]
+    names = set(_matching_principals(caller_arn))
+    matching = [one for one in allows if names & {*principals(one)}]
+    if not matching:
+        orphans = any(str(name).startswith(_UNIQUE_IDS) for one in allows for name in principals(one))
+        return "S3H-STS-06" if orphans else "S3H-STS-05"
+    if not any(_external_id_fits(one, role.external_id) for one in matching):
+        return "S3H-STS-03"
+    mfa = all(_MFA_KEYS & {clause.key for clause in clauses(one)} for one in matching)
+    return "S3H-STS-08" if mfa and role.mfa_serial is None else "S3H-STS-03"
+
+
+def _matching_principals(caller_arn: str) -> Iterator[str]:
+    """All principals of a trust policy that match the caller."""
+    yield from ("*", caller_arn)
+    if arn := Arn.parse(caller_arn):
+        yield from (arn.account, f"arn:{arn.partition}:iam::{arn.account}:root", principal_of(caller_arn))
+
+
+def _external_id_fits(statement: dict[str, Any], given: str | None) -> bool:
+    tests = [clause for clause in clauses(statement) if clause.key == "sts:externalid"]
+    return not tests or (given is not None and all(_matches(clause, given) for clause in tests))
+
+
+def _matches(clause: Clause, given: str) -> bool:
+    if clause.operator.startswith("StringLike"):
+        return any(fnmatchcase(given, value) for value in clause.values)
+    return given in clause.values

@@ -1,13 +1,21 @@
-"""Checks of names in policies: accounts, partitions, ARNs, buckets, regions, External IDs. Pure.
+"""Names of AWS, and their checks: partitions, regions, accounts, ARNs, buckets, External IDs.
 
-Limits and patterns are those of the IAM, STS and KMS service models and of S3's bucket naming rules.
+Limits and patterns are those of the IAM, STS and KMS service models and of S3's bucket naming rules. The partitions and
+their regions are read from a data file in botocore, once, at first use; the SDK is not imported. New ones need a newer
+botocore.
 """
 
+import functools
+import gzip
+import importlib.util
+import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from s3haul.errors import UsageError
-from s3haul.policies.partitions import partition_of_region, partitions
 
 ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
@@ -23,6 +31,7 @@ _REGION = re.compile(r"[a-z]{2,8}(-[a-z]+)+-\d+", re.ASCII)
 # IAM accepts tab, line ends and U+0020 to U+00FF in documents. `_SPECIAL` are wildcards and variables in policies.
 _POLICY_TEXT = re.compile(r"[ -~\xa0-\xff]*")
 _SPECIAL = frozenset("*?$")
+_SHORTER = "grant a shorter prefix, and limit the run with --include"
 _COMMENT = re.compile(r"\s[#;]")
 
 
@@ -166,7 +175,7 @@ def check_region(text: str) -> None:
         raise UsageError(f"{text!r} is not a region.", hint="a region is a name such as us-east-1")
 
 
-def check_bucket(text: str) -> None:
+def check_bucket_name(text: str) -> None:
     """Raise `UsageError` unless `text` follows the rules for names of general purpose buckets."""
     hint = "3 to 63 characters of a-z 0-9 . - with a letter or digit at both ends, no two dots in a row, no IP address"
     as_address = re.fullmatch(r"\d+\.\d+\.\d+\.\d+", text, re.ASCII)
@@ -203,9 +212,6 @@ def external_id_problem(text: str) -> str | None:
     return None
 
 
-_SHORTER = "grant a shorter prefix, and limit the run with --include"
-
-
 def _check_partition(text: str) -> None:
     if parsed(text).partition not in partitions():
         raise UsageError(f"The partition in {text!r} is not one of AWS: {', '.join(partitions())}.")
@@ -220,3 +226,76 @@ def _session_hint(arn: Arn) -> str:
     kind, _, rest = arn.resource.partition("/")
     name = rest.partition("/")[0] if kind == "assumed-role" else "NAME"
     return f"give the role itself: arn:{arn.partition}:iam::{arn.account}:role/{name} (with its path, if any)"
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """`home` is the region of global services; `regions` are the regions in the data file."""
+
+    name: str
+    home: str
+    suffix: str  # of host names: amazonaws.com
+    pattern: re.Pattern[str]  # of its regions; matches future regions too
+    regions: frozenset[str]
+
+    def holds(self, region: str) -> bool:
+        return region in self.regions or self.pattern.fullmatch(region) is not None
+
+
+@functools.cache
+def partitions() -> Mapping[str, Partition]:
+    """All partitions by name, "aws" first."""
+    return {one.name: one for one in map(_partition, _data()["partitions"])}
+
+
+def partition_of_region(region: str) -> Partition | None:
+    """The partition of a region; None if no partition matches."""
+    return next((one for one in partitions().values() if one.holds(region)), None)
+
+
+def region_of_title(title: str) -> str:
+    """The region with this title in the AWS console, such as "US East (N. Virginia)"; or ""."""
+    found = (
+        name
+        for one in _data()["partitions"]
+        for name, entry in one["regions"].items()
+        if entry.get("description", "").lower() == title.strip().lower()
+    )
+    return next(found, "")
+
+
+def region_in_host(host: str) -> str:
+    """The region in the host name of an AWS S3 endpoint, or ""."""
+    for one in partitions().values():
+        found = re.fullmatch(
+            rf"(?:.+\.)?s3(?:-fips)?(?:[.-]dualstack)?[.-]([a-z0-9-]+)\.{re.escape(one.suffix)}",
+            host.lower(),
+            re.ASCII,
+        )
+        if found and one.holds(found[1]):
+            return found[1]
+    return ""
+
+
+def _partition(entry: Mapping[str, Any]) -> Partition:
+    outputs = entry["outputs"]
+    return Partition(
+        name=entry["id"],
+        home=outputs["implicitGlobalRegion"],
+        suffix=outputs["dnsSuffix"],
+        pattern=re.compile(entry["regionRegex"], re.ASCII),
+        regions=frozenset(name for name in entry["regions"] if not name.endswith("-global")),
+    )
+
+
+def _data() -> Mapping[str, Any]:
+    package = importlib.util.find_spec("botocore")
+    assert package is not None, "botocore is a dependency"
+    for folder in package.submodule_search_locations or ():
+        for name, opened in (("partitions.json", open), ("partitions.json.gz", gzip.open)):
+            path = Path(folder, "data", name)
+            if path.is_file():
+                with opened(path, "rb") as file:
+                    found: Mapping[str, Any] = json.load(file)
+                return found
+    raise FileNotFoundError("botocore's data/partitions.json")

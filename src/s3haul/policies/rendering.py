@@ -15,8 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from s3haul.policies.documents import Document, Grant, Part, compact
-from s3haul.policies.names import Arn, parsed
-from s3haul.policies.partitions import partitions
+from s3haul.policies.names import Arn, parsed, partitions
 
 POLICY_NAME = "s3haul-export"
 

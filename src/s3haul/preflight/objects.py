@@ -6,16 +6,17 @@ the whole range of keys, with few pages of the listing.
 
 import asyncio
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
+from s3haul.aws.probes import Probes
 from s3haul.core.text import human_bytes
 from s3haul.diagnose.evidence import Sample, Step, grouped
 from s3haul.diagnose.symptoms import RequestKind
 from s3haul.errors import Fault, SourceError, StoreError
 from s3haul.models import ListPage, ObjectMeta, ObjectRef
-from s3haul.preflight.state import CheckState, ProbeRetry
-from s3haul.probes import Probes
+from s3haul.preflight.state import CheckState
 from s3haul.store.protocol import GetRequest, HeadRequest, ObjectStore, OnData
 
 PAGES = 16
@@ -28,15 +29,15 @@ DEEPEST = 4  # directories below the prefix
 
 async def read_objects(state: CheckState, store: ObjectStore, page: ListPage) -> None:
     """Test one object in detail, then a sample of all."""
-    seen, complete = await spread_keys(state.retry, store, state.prefix, page)
+    seen, complete = await _spread_keys(state, store, page)
     base = state.source.base
     state.listed = listed = tuple(ref for ref in seen if state.selected(ref.key[len(base) :]))
     if not listed:
         state.say(Step.READ, None, "the filters exclude all objects in the part of the listing that was read")
         return
     await _read_one(state, store, listed)
-    chosen = choose_sample(listed, state.suspects, state.sample_size)
-    samples = await read_samples(state.retry, store, state.probes, chosen)
+    chosen = _sample(listed, state.suspects, state.sample_size)
+    samples = await _read_samples(state, store, chosen)
     state.evidence = replace(
         state.evidence, samples=samples, complete=complete and len(samples) == len(listed)
     )
@@ -57,7 +58,7 @@ async def _read_one(state: CheckState, store: ObjectStore, listed: Sequence[Obje
         state.say(Step.CHECKSUM, True, f"S3 returns its checksum{proof}")
     else:
         state.say(Step.CHECKSUM, False, f"HEAD of {ref.key} for its checksum is refused")
-    fault, _ = await first_byte(state.retry, store, ref)
+    fault, _ = await _first_byte(state, store, ref)
     what = "its first byte" if ref.size else "the empty object"
     if fault is None:
         state.say(Step.READ, True, f"{what} was received, so S3 and KMS both allow access ({ref.key})")
@@ -70,28 +71,25 @@ async def _head(
 ) -> ObjectMeta | None:
     """The headers, or None if the request is refused."""
     try:
-        return await state.retry.call(
+        return await state.retried(
             RequestKind.OBJECT, lambda: store.head(HeadRequest(key, checksums=checksums))
         )
     except StoreError:
         return None
 
 
-async def first_object(retry: ProbeRetry, store: ObjectStore, key: str) -> ListPage:
+async def first_object(state: CheckState, store: ObjectStore, key: str) -> ListPage:
     """The single object that the source names, as a page of a listing. A refusal is reported later, when it is read."""
-    try:
-        meta = await retry.call(RequestKind.OBJECT, lambda: store.head(HeadRequest(key)))
-    except StoreError:
-        entry = ObjectRef(key, 1, "", 0.0)
-    else:
-        entry = meta.ref(key)
+    meta = await _head(state, store, key)
+    entry = meta.ref(key) if meta else ObjectRef(key, 1, "", 0.0)
     return ListPage((entry,), truncated=False, token=None, key_count=1)
 
 
-async def spread_keys(
-    retry: ProbeRetry, store: ObjectStore, prefix: str, page: ListPage
+async def _spread_keys(
+    state: CheckState, store: ObjectStore, page: ListPage
 ) -> tuple[tuple[ObjectRef, ...], bool]:
     """Objects from the whole range of the listing, with at most `PAGES` pages, and whether these are all."""
+    prefix = state.prefix
     if not page.truncated:
         return page.entries, True
     found = {ref.key: ref for ref in page.entries}
@@ -100,7 +98,7 @@ async def spread_keys(
         if not ahead:
             break
         after = ahead.pop(0)
-        following = await retry.call(
+        following = await state.retried(
             RequestKind.LISTING,
             lambda after=after: store.list_page(prefix, start_after=after),  # type: ignore[misc]
         )
@@ -110,7 +108,7 @@ async def spread_keys(
     return tuple(found[key] for key in sorted(found)), False
 
 
-def choose_sample(listed: Sequence[ObjectRef], suspects: Sequence[str], count: int) -> list[ObjectRef]:
+def _sample(listed: Sequence[ObjectRef], suspects: Sequence[str], count: int) -> list[ObjectRef]:
     """`count` of the listed objects, and the suspects, even if only their key is known."""
     chosen = {ref.key: ref for ref in representative(listed, count, _kind)}
     known = {ref.key: ref for ref in listed}
@@ -122,28 +120,28 @@ def _kind(ref: ObjectRef) -> tuple[str, str]:
     return ref.key.rpartition("/")[0], ref.storage_class
 
 
-async def read_samples(
-    retry: ProbeRetry, store: ObjectStore, probes: Probes, chosen: Sequence[ObjectRef]
+async def _read_samples(
+    state: CheckState, store: ObjectStore, chosen: Sequence[ObjectRef]
 ) -> tuple[Sample, ...]:
     """Read the first byte of each of these objects. Results in the same order."""
     turn = asyncio.Semaphore(AT_A_TIME)
 
     async def one(ref: ObjectRef) -> Sample:
         async with turn:
-            return await _read_sample(retry, store, ref)
+            return await _read_sample(state, store, ref)
 
     samples = await asyncio.gather(*[one(ref) for ref in chosen])
-    return await _with_owners(probes, samples)
+    return await _with_owners(state.probes, samples)
 
 
-async def _read_sample(retry: ProbeRetry, store: ObjectStore, ref: ObjectRef) -> Sample:
+async def _read_sample(state: CheckState, store: ObjectStore, ref: ObjectRef) -> Sample:
     if ref.archived:
         return Sample(key=ref.key, size=ref.size, storage_class=ref.storage_class, archived=True)
-    read, meta = await first_byte(retry, store, ref)
+    read, meta = await _first_byte(state, store, ref)
     head: Fault | None = None
     if meta is None:
         try:
-            meta = await retry.call(RequestKind.OBJECT, lambda: store.head(HeadRequest(ref.key)))
+            meta = await state.retried(RequestKind.OBJECT, lambda: store.head(HeadRequest(ref.key)))
         except StoreError as error:
             head = error.fault
     return Sample(
@@ -169,8 +167,8 @@ def _only_headers(meta: ObjectMeta) -> OnData:
     raise _HeadersSeenError(meta)
 
 
-async def first_byte(
-    retry: ProbeRetry, store: ObjectStore, ref: ObjectRef
+async def _first_byte(
+    state: CheckState, store: ObjectStore, ref: ObjectRef
 ) -> tuple[Fault | None, ObjectMeta | None]:
     """GET of one byte. An empty object has none, so it is fetched without a range."""
     request = GetRequest(ref.key, if_match=ref.etag or None, byte_range=(0, 0) if ref.size else None)
@@ -182,7 +180,7 @@ async def first_byte(
             return seen.meta
 
     try:
-        return None, await retry.call(RequestKind.OBJECT, once)
+        return None, await state.retried(RequestKind.OBJECT, once)
     except StoreError as error:
         return error.fault, None
 
@@ -194,15 +192,10 @@ async def _with_owners(probes: Probes, samples: Iterable[Sample]) -> tuple[Sampl
     readable = [n for n, one in enumerate(found) if one.read is None and not one.archived]
     if refused and readable:
         for number in (*refused[:OWNERS], *readable[:OWNERS]):
-            found[number] = replace(found[number], owner=await _owner(probes, found[number].key))
+            with suppress(StoreError, SourceError):
+                owner = await probes.owner_of(found[number].key)
+                found[number] = replace(found[number], owner=owner)
     return tuple(found)
-
-
-async def _owner(probes: Probes, key: str) -> str:
-    try:
-        return await probes.owner_of(key)
-    except (StoreError, SourceError):
-        return ""
 
 
 def spread(found: Sequence[T], count: int) -> list[T]:

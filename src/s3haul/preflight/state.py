@@ -1,19 +1,18 @@
-"""The state of one check: its input, its report, its evidence so far, and the retries of its requests."""
+"""The state of one check, and the retries of its requests."""
 
 import asyncio
 import random
-import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from s3haul.aws.probes import Probes
 from s3haul.core.retry import Move, RetryLimits, RetryState, decide
 from s3haul.diagnose.evidence import Evidence, Step, StepResult
 from s3haul.diagnose.symptoms import RequestKind, diagnosis_id
-from s3haul.errors import Fault, FaultKind, StoreError
+from s3haul.errors import FaultKind, StoreError
 from s3haul.models import ObjectRef
 from s3haul.options import SourceOptions
-from s3haul.probes import Probes
 
 T = TypeVar("T")
 LIMITS = RetryLimits(attempts=4, budget=10.0)
@@ -23,56 +22,18 @@ Report = Callable[[StepResult], None]
 _THROTTLED = frozenset({"S3H-S3-11", "S3H-KMS-08"})
 
 
-class ProbeRetry:
-    """Sends requests with retries. `slowed` collects the ids of throttling that occurred."""
-
-    def __init__(
-        self,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        jitter: Callable[[], float] = random.random,
-    ) -> None:
-        self.slowed: set[str] = set()
-        self._jitter = jitter
-        self._sleep = sleep
-
-    async def call(self, request: RequestKind, once: Callable[[], Awaitable[T]]) -> T:
-        """The result of `once`. Raises `StoreError` with the last error."""
-        attempt, spent, invalid = 0, 0.0, 0
-        while True:
-            attempt += 1
-            try:
-                return await once()
-            except StoreError as error:
-                fault = error.fault
-                invalid += fault.kind in {FaultKind.PROTOCOL, FaultKind.CHECKSUM}
-                effort = RetryState(attempt, spent, integrity_failures=invalid)
-                action = decide(fault, effort, LIMITS, self._jitter())
-                if action.move not in {Move.RETRY, Move.WAIT}:
-                    raise
-            self._note_throttling(fault, request)
-            await self._sleep(action.delay)
-            spent += action.delay
-
-    def _note_throttling(self, fault: Fault, request: RequestKind) -> None:
-        row = diagnosis_id(fault, request)
-        if row in _THROTTLED:
-            self.slowed.add(row)
-
-
 @dataclass(slots=True)
 class CheckState:
-    """The input of a check, where it reports to, and the evidence so far."""
+    """The input of a check, and what it has found so far."""
 
     probes: Probes
     source: SourceOptions
     report: Report
-    selected: Callable[[str], bool] = lambda _: True  # by the path below the prefix
-    narrowed: str | None = None  # the prefix that a run lists, if the filters allow only one
-    candidates: Sequence[str] = ()  # other prefixes that the command line mentions
-    suspects: Sequence[str] = ()  # keys that a run could not read; they are added to the sample
-    sample_size: int = SAMPLES
-    clock: Callable[[], float] = time.monotonic
-    retry: ProbeRetry = field(default_factory=ProbeRetry)
+    selected: Callable[[str], bool]  # by the path below the prefix
+    narrowed: str | None  # the prefix that a run lists, if the filters allow only one
+    candidates: Sequence[str]  # other prefixes that the command line mentions
+    suspects: Sequence[str]  # keys that a run could not read; they are added to the sample
+    sample_size: int
     evidence: Evidence = field(default_factory=Evidence)
     listed: tuple[ObjectRef, ...] = ()  # the part of the listing that was read for the sample
 
@@ -83,3 +44,22 @@ class CheckState:
 
     def say(self, step: Step, ok: bool | None, text: str, details: tuple[str, ...] = ()) -> None:  # noqa: FBT001 - three states, named by type
         self.report(StepResult(step, ok, text, details))
+
+    async def retried(self, request: RequestKind, once: Callable[[], Awaitable[T]]) -> T:
+        """The result of `once`. Raises `StoreError` with the last error."""
+        attempt, spent, invalid = 0, 0.0, 0
+        while True:
+            attempt += 1
+            try:
+                return await once()
+            except StoreError as error:
+                fault = error.fault
+                invalid += fault.kind in {FaultKind.PROTOCOL, FaultKind.CHECKSUM}
+                effort = RetryState(attempt, spent, integrity_failures=invalid)
+                action = decide(fault, effort, LIMITS, random.random())  # noqa: S311 - spreads the retries
+                if action.move not in {Move.RETRY, Move.WAIT}:
+                    raise
+            throttled = self.evidence.throttled | (_THROTTLED & {diagnosis_id(fault, request)})
+            self.evidence = replace(self.evidence, throttled=throttled)
+            await asyncio.sleep(action.delay)
+            spent += action.delay

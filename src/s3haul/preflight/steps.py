@@ -1,43 +1,41 @@
 """The steps of a check, in the order of access, until one fails; then requests that help to find the cause.
 
-Configuration, caller, role, bucket, listing, destination; `objects` reads objects. Each step is reported at once. Only the order is
-decided here; `diagnose.causes` examines the evidence.
+Configuration, caller, role, bucket, listing, destination; `objects` reads objects. Each step is reported at once. Only
+the order is decided here; `diagnose.causes` examines the evidence.
 """
 
 import resource
+import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from s3haul.aws.sts import CHAINED_DURATION
 from s3haul.core.estimates import SpaceEstimate
 from s3haul.core.keypath import safe_path
 from s3haul.core.text import human_bytes, human_duration
-from s3haul.diagnose.causes import trust_diagnosis_id
-from s3haul.diagnose.evidence import ErrorSummary, Evidence, Step, StepResult
+from s3haul.diagnose.evidence import ErrorSummary, Step, StepResult
 from s3haul.diagnose.symptoms import RequestKind, diagnosis_id, parse_denial
 from s3haul.disk import Tree
 from s3haul.disk.probe import LONGEST_NAME, Trial, try_out
 from s3haul.errors import DestinationError, Fault, S3HaulError, SourceError, StoreError, UsageError
 from s3haul.models import ListPage, ObjectRef
 from s3haul.options import DestinationOptions, RoleOptions
+from s3haul.policies.lint_trust import trust_diagnosis_id
 from s3haul.preflight.objects import first_object, read_objects
 from s3haul.preflight.state import CheckState
-from s3haul.probes import Identity
 from s3haul.store.protocol import HeadRequest, ObjectStore
 
-CHAINED_SESSION = 3600  # seconds; AWS allows no longer session if the caller is a role
 _CAUSE_UNKNOWN = "S3H-STS-03"
 FEWEST_FILES = 256
 
 
-async def take_steps(state: CheckState) -> Evidence:
-    """Take all steps that are possible. Returns their evidence. Raises `UsageError`."""
-    if await reach_role(state):
-        await reach_bucket(state)
-    state.evidence = replace(state.evidence, slowed=frozenset(state.retry.slowed))
-    return state.evidence
+async def take_steps(state: CheckState) -> None:
+    """Take all steps that are possible. Raises `UsageError`."""
+    if await _reach_role(state):
+        await _reach_bucket(state)
 
 
-async def reach_role(state: CheckState) -> bool:
+async def _reach_role(state: CheckState) -> bool:
     """Configuration, caller, role. False if one of them fails. Raises `UsageError`."""
     step = Step.CONFIGURATION
     role: RoleOptions | None = None
@@ -45,19 +43,21 @@ async def reach_role(state: CheckState) -> bool:
         configuration = state.probes.configuration()
         role = configuration.role
         state.evidence = replace(
-            state.evidence, keys_win=configuration.keys_win, role_arn=role.role_arn if role else ""
+            state.evidence,
+            keys_override_profile=configuration.keys_override_profile,
+            role_arn=role.role_arn if role else "",
         )
         shown = tuple(f"{name} {value} ({origin})" for name, value, origin in configuration.settings)
         state.say(step, True, "the effective settings are", shown)
         step = Step.CALLER
         caller = await state.probes.caller()
-        _note_caller(state, caller, clamped=role is not None and role.duration_seconds > CHAINED_SESSION)
+        _note_caller(state, caller, clamped=role is not None and role.duration_seconds > CHAINED_DURATION)
         step = Step.ROLE
-        identity = await state.probes.assume()
-        if identity is None:
+        session = await state.probes.assume()
+        if session is None:
             state.say(step, None, "no role is configured: the bucket is read with the source credentials")
         else:
-            state.say(step, True, f"the role was assumed: {identity.arn}")
+            state.say(step, True, f"the role was assumed: {session}")
     except UsageError:
         raise
     except S3HaulError as error:
@@ -70,12 +70,14 @@ async def reach_role(state: CheckState) -> bool:
     return True
 
 
-def _note_caller(state: CheckState, caller: Identity | None, *, clamped: bool) -> None:
+def _note_caller(state: CheckState, caller: str | None, *, clamped: bool) -> None:
     if caller is None:
         state.say(Step.CALLER, None, "the server has no STS, so the identity is unknown")
         return
-    state.evidence = replace(state.evidence, caller_arn=caller.arn, chained=clamped and caller.is_role)
-    state.say(Step.CALLER, True, f"the source credentials are those of {caller.arn}")
+    state.evidence = replace(
+        state.evidence, caller_arn=caller, chained=clamped and ":assumed-role/" in caller
+    )
+    state.say(Step.CALLER, True, f"the source credentials are those of {caller}")
 
 
 async def _read_trust_policy(state: CheckState, role: RoleOptions) -> None:
@@ -104,7 +106,7 @@ async def _try_without_external_id(state: CheckState, role: RoleOptions | None) 
         state.say(Step.EXTERNAL_ID, True, "without the External ID, STS refuses the role, as it should")
 
 
-async def reach_bucket(state: CheckState) -> None:
+async def _reach_bucket(state: CheckState) -> None:
     """All steps from the bucket to the objects, until one fails. Raises `UsageError` for an unsuitable transport."""
     try:
         region = await _find_bucket(state)
@@ -115,17 +117,16 @@ async def reach_bucket(state: CheckState) -> None:
     fault = state.evidence.bucket
     if state.evidence.foreign_bucket or (fault and fault.status == 404):
         return
-    state.evidence = replace(state.evidence, region=region)
     try:
-        async with state.probes.open_store(region) as reached:
-            store = reached.store
-            began = state.clock()
+        async with state.probes.open_store(region) as bucket:
+            store = bucket.store
+            began = time.monotonic()
             page = await _list(state, store)
             if page is None:
                 await _explain_listing(state, store, region)
                 return
-            took = human_duration(state.clock() - began)
-            text = f"the {reached.transport} transport ({reached.reason}); the first request took {took}"
+            took = human_duration(time.monotonic() - began)
+            text = f"the {bucket.choice.transport} transport ({bucket.choice.reason}); the first request took {took}"
             state.say(Step.NETWORK, True, text)
             if page.entries:
                 await read_objects(state, store, page)
@@ -140,7 +141,7 @@ async def reach_bucket(state: CheckState) -> None:
 async def _find_bucket(state: CheckState) -> str:
     """The bucket's region, "" if unknown. Raises `SourceError` if there is no response."""
     try:
-        region = await state.retry.call(RequestKind.BUCKET, state.probes.head_bucket)
+        region = await state.retried(RequestKind.BUCKET, state.probes.head_bucket)
     except StoreError as error:
         fault = error.fault
     else:
@@ -169,9 +170,9 @@ async def _list(state: CheckState, store: ObjectStore) -> ListPage | None:
     """The first page, or the single object; None if that is refused."""
     source = state.source
     if not source.recursive:
-        return await first_object(state.retry, store, source.prefix)
+        return await first_object(state, store, source.prefix)
     try:
-        page = await state.retry.call(RequestKind.LISTING, lambda: store.list_page(state.prefix))
+        page = await state.retried(RequestKind.LISTING, lambda: store.list_page(state.prefix))
     except StoreError as error:
         state.evidence = replace(state.evidence, listing=error.fault)
         state.say(Step.LISTING, False, f"s3:ListBucket at {state.prefix or 'the root'} is refused")
@@ -188,7 +189,7 @@ async def _explain_listing(state: CheckState, store: ObjectStore, region: str) -
     if fault is None or diagnosis_id(fault, RequestKind.LISTING) != "S3H-S3-02":
         return
     prefix = state.prefix
-    await _offer_to_pay(state, region, fault)
+    await _try_requester_pays(state, region, fault)
     if state.evidence.requester_pays:
         return
     parts = prefix.split("/")[:-1]
@@ -208,13 +209,13 @@ async def _may_list(store: ObjectStore, prefix: str) -> bool:
     return True
 
 
-async def _offer_to_pay(state: CheckState, region: str, fault: Fault) -> None:
+async def _try_requester_pays(state: CheckState, region: str, fault: Fault) -> None:
     """Repeat the request with Requester Pays, if the refusal names no policy."""
     source = state.source
     if source.request_payer is not None or parse_denial(fault.message) is not None:
         return
-    async with state.probes.open_store(region, requester_pays=True) as reached:
-        paying = reached.store
+    async with state.probes.open_store(region, requester_pays=True) as bucket:
+        paying = bucket.store
         try:
             await (
                 paying.list_page(source.prefix)
@@ -229,35 +230,28 @@ async def _offer_to_pay(state: CheckState, region: str, fault: Fault) -> None:
 async def _explain_reading(state: CheckState, region: str) -> None:
     faults = [one.read for one in state.evidence.samples]
     if not state.source.recursive and (fault := faults[0]) and fault.status == 403:
-        await _offer_to_pay(state, region, fault)
-
-
-@dataclass(frozen=True, slots=True)
-class DestinationResult:
-    """The line of the report, and the problems that were found."""
-
-    step: StepResult
-    problems: tuple[ErrorSummary, ...]
+        await _try_requester_pays(state, region, fault)
 
 
 def check_destination(
     where: DestinationOptions, listed: Sequence[ObjectRef], *, base: str, complete: bool
-) -> DestinationResult:
-    """Test the destination of a run. `listed` are the objects that were listed; `complete` if these are all."""
+) -> tuple[StepResult, tuple[ErrorSummary, ...]]:
+    """Test the destination of a run: the line of the report, and the problems.
+
+    `listed` are the objects that were listed; `complete` if these are all.
+    """
     try:
         trial = try_out(where.root, force=where.force)
         missing = _missing(where, listed, base)
     except DestinationError as error:
-        return DestinationResult(
-            StepResult(Step.DESTINATION, False, error.message), (ErrorSummary.of(error),)
-        )
+        return StepResult(Step.DESTINATION, False, error.message), (ErrorSummary.of(error),)
     room = SpaceEstimate(trial.free.bytes, trial.free.inodes)
     room.need(sum(ref.size for ref in missing), len(missing))
     problems = tuple(_problems(where, listed, trial, room))
     text = f"files can be written and renamed in {trial.place}; {human_bytes(trial.free.bytes)} are free"
     if missing:
         text += f", {human_bytes(room.needed_bytes)}{'' if complete else ' or more'} are needed"
-    return DestinationResult(StepResult(Step.DESTINATION, not problems, text), problems)
+    return StepResult(Step.DESTINATION, not problems, text), problems
 
 
 def _problems(

@@ -172,6 +172,7 @@ def _verdict(group: Group) -> str:
 
 def _causes(groups: Sequence[Group], survey: Survey) -> list[Cause]:
     """Failures first; in each state the cause with the most objects first."""
+    url = f"s3://{survey.source.bucket}/{survey.source.base}"
     found: dict[tuple[str, str | None], list[Amount]] = defaultdict(list)
     for group in groups:
         if group.state != "done":
@@ -180,6 +181,7 @@ def _causes(groups: Sequence[Group], survey: Survey) -> list[Cause]:
     causes = []
     for (state, reason), amounts in found.items():
         known = REASONS.get(reason or "")
+        rows = survey.ended_so(state, reason, limit)
         causes.append(
             Cause(
                 state=state,
@@ -187,9 +189,9 @@ def _causes(groups: Sequence[Group], survey: Survey) -> list[Cause]:
                 id=known.id if known else "",
                 sentence=known.sentence if known else reason or "",
                 who=known.who if known else "",
-                fix=known.fix if known else "",
+                fix=known.fix_for(url, rows[0].detail if rows else "") if known else "",
                 amount=_sum(amounts),
-                rows=survey.ended_so(state, reason, limit),
+                rows=rows,
             )
         )
     return sorted(causes, key=lambda cause: (cause.state, -cause.amount.objects))

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from s3haul.errors import Fault, FaultKind, S3HaulError, StoreError
-from s3haul.policies.partitions import region_in_host
+from s3haul.policies.names import region_in_host
 
 NO_ADDRESS = "NoAddress"  # the code of a fault: the host name of a server or proxy cannot be resolved
 

@@ -1,20 +1,28 @@
 """Finds the chain of roles that flags and profiles describe, and the credentials at its start.
 
 Pure lookups in the parsed configuration: the roles in the order in which they are assumed, and the source credentials
-that assume the first one. Every `source_profile` is followed. Nothing is fetched here (see `source_credentials`).
+that assume the first one. Every `source_profile` is followed, and the parameters of every role are checked; messages
+never contain the External ID, only its length. Nothing is fetched here (see `source_credentials`).
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from s3haul.aws.config.config_file import ConfigFile
-from s3haul.aws.config.validation import check_role
-from s3haul.errors import ProfileError
+from s3haul.aws.config_file import ConfigFile
+from s3haul.errors import ProfileError, UsageError
 from s3haul.options import AccessOptions, RoleOptions
+from s3haul.policies.names import ROLE_ARN, external_id_problem, format_advice
 
 CREDENTIAL_SOURCES = ("Ec2InstanceMetadata", "EcsContainer", "Environment")
+
+# Limits and patterns of the STS service model (2011-06-15), where \w is ASCII. Sessions in seconds.
+SHORTEST_SESSION = 900
+_LONGEST_SESSION = 43_200
+_SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+_MFA_SERIAL = re.compile(r"[\w+=/:,.@-]{9,256}", re.ASCII)
 
 
 class BaseKind(StrEnum):
@@ -69,14 +77,10 @@ def resolve_chain(
         return (), Base(BaseKind.CHAIN, explicit)
     roles, base = _walk(files, name)
     if access.external_id:
-        roles = (*roles[:-1], _with_external_id(roles[-1], access.external_id))
+        role = replace(roles[-1].role, external_id=access.external_id)
+        check_role(role)
+        roles = (*roles[:-1], replace(roles[-1], role=role))
     return roles, base
-
-
-def _with_external_id(step: RoleStep, external_id: str) -> RoleStep:
-    role = replace(step.role, external_id=external_id)
-    check_role(role)
-    return replace(step, role=role)
 
 
 def _source_of_role(files: ConfigFile, name: str, explicit: str | None) -> tuple[tuple[RoleStep, ...], Base]:
@@ -107,7 +111,11 @@ def _walk(files: ConfigFile, name: str, seen: tuple[str, ...] = ()) -> tuple[tup
             id="S3H-CFG-04",
         )
     if credential_source:
-        _check_credential_source(name, credential_source)
+        if credential_source not in CREDENTIAL_SOURCES:
+            raise ProfileError(
+                f"credential_source of profile {name!r} must be one of {', '.join(CREDENTIAL_SOURCES)}",
+                id="S3H-CFG-02",
+            )
         return (step,), Base(BaseKind.SOURCE, credential_source)
     if not source:
         raise ProfileError(
@@ -116,14 +124,14 @@ def _walk(files: ConfigFile, name: str, seen: tuple[str, ...] = ()) -> tuple[tup
             id="S3H-CFG-03",
         )
     if source not in files.profiles:
+        exist = f"profiles that exist: {', '.join(sorted(files.profiles))}"
         raise ProfileError(
             f"source_profile {source!r} of profile {name!r} does not exist",
-            hint="a comment must be on its own line"
-            if "#" in source
-            else f"profiles that exist: {_names(files)}",
+            hint="a comment must be on its own line" if "#" in source else exist,
             id="S3H-CFG-02",
         )
-    if _has_keys(files.profiles[source]) or not _has_role(files.profiles[source]):
+    held = files.profiles[source]
+    if {"aws_access_key_id", "aws_secret_access_key"} & held.keys() or not _has_role(held):
         return (step,), Base(BaseKind.PROFILE, source)
     if source in (*seen, name):
         raise ProfileError(
@@ -133,22 +141,6 @@ def _walk(files: ConfigFile, name: str, seen: tuple[str, ...] = ()) -> tuple[tup
         )
     roles, base = _walk(files, source, (*seen, name))
     return (*roles, step), base
-
-
-def _has_keys(keys: dict[str, Any]) -> bool:
-    return "aws_access_key_id" in keys or "aws_secret_access_key" in keys
-
-
-def _names(files: ConfigFile) -> str:
-    return ", ".join(sorted(files.profiles))
-
-
-def _check_credential_source(name: str, credential_source: str) -> None:
-    if credential_source not in CREDENTIAL_SOURCES:
-        raise ProfileError(
-            f"credential_source of profile {name!r} must be one of {', '.join(CREDENTIAL_SOURCES)}",
-            id="S3H-CFG-02",
-        )
 
 
 def _role(name: str, profile: dict[str, Any]) -> RoleOptions:
@@ -168,3 +160,34 @@ def _role(name: str, profile: dict[str, Any]) -> RoleOptions:
     )
     check_role(role, name)
     return role
+
+
+def check_role(role: RoleOptions, profile: str | None = None) -> None:
+    """Raise `UsageError` for an invalid role given by flags, `ProfileError` for one of `profile`."""
+    for id_, name, problem in _problems(role):
+        if profile is None:
+            raise UsageError(f"--{name} {problem}", id=id_)
+        key = "role_session_name" if name == "role-session-name" else name.replace("-", "_")
+        raise ProfileError(f"{key} of profile {profile!r} {problem}", id=id_)
+
+
+def _problems(role: RoleOptions) -> Iterator[tuple[str, str, str]]:
+    """For each invalid parameter: the id, the name of its flag, and what is wrong with it."""
+    if not 20 <= len(role.role_arn) <= 2048 or not ROLE_ARN.fullmatch(role.role_arn):
+        advice = format_advice(role.role_arn)
+        wrong = f"{role.role_arn!r} is not the ARN of a role (arn:aws:iam::ACCOUNT-ID:role/NAME)"
+        yield "S3H-STS-07", "role-arn", f"{wrong}: {advice}" if advice else wrong
+    if role.external_id is not None and (problem := external_id_problem(role.external_id)):
+        yield "S3H-STS-09", "external-id", problem
+    if role.session_name is not None and not _SESSION_NAME.fullmatch(role.session_name):
+        wrong = f"{role.session_name!r} must be 2 to 64 characters of A-Z a-z 0-9 _ + = , . @ -"
+        yield "S3H-USE-01", "role-session-name", wrong
+    if not SHORTEST_SESSION <= role.duration_seconds <= _LONGEST_SESSION:
+        wrong = f"{role.duration_seconds} is not between {SHORTEST_SESSION} and {_LONGEST_SESSION}"
+        yield "S3H-STS-10", "duration-seconds", wrong
+    if role.mfa_serial is not None and not _MFA_SERIAL.fullmatch(role.mfa_serial):
+        yield (
+            "S3H-STS-08",
+            "mfa-serial",
+            f"{role.mfa_serial!r} is not the ARN or serial number of an MFA device",
+        )

@@ -13,22 +13,21 @@ import stat
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
 
 from botocore.session import Session
 
-from s3haul.aws.config import config_file
-from s3haul.aws.config.chain import CREDENTIAL_SOURCES
-from s3haul.aws.config.config_file import UNUSABLE, hidden
-from s3haul.aws.config.config_text import Changes, edited, profile_of
-from s3haul.aws.config.validation import check_role
+from s3haul.aws import config_file
+from s3haul.aws.chain import CREDENTIAL_SOURCES, check_role
+from s3haul.aws.config_file import UNREADABLE, hidden
+from s3haul.aws.config_text import Changes, edited, profile_of
 from s3haul.errors import DestinationError, ProfileError, UsageError
 from s3haul.options import RoleOptions
 from s3haul.policies.names import check_region
 
 SUFFIX = ".before-s3haul"
+_SOURCES = ("source_profile", "credential_source")
 
 _SECRET = re.compile(r"aws_access_key_id|credential_process|.*(secret|token|password).*")
 _ACCESS_KEY = re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{12,}")
@@ -38,11 +37,15 @@ _SHOWN = re.compile(r"(?P<before>[-+]\s*(?P<name>[^=:]*?)\s*[=:]\s*)(?P<value>.*
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """The text of a file before and after. `before` is None if there is no file. Contains secrets: never print it."""
+    """The text of a file before and after. `before` is None if there is no file. Both contain secrets: never print them.
+
+    `warning` is for the user, and does not prevent the edit.
+    """
 
     path: Path
     before: str | None = field(repr=False)
     after: str = field(repr=False)
+    warning: str = ""
 
     @property
     def changes(self) -> bool:
@@ -57,7 +60,7 @@ def plan(path: Path, profile: str, changes: Changes) -> Edit:
     unsafe = ProfileError(
         f"profile {profile!r} in {path} has a form that cannot be changed safely",
         hint="check the indented lines below its options, or edit the file yourself",
-        id=UNUSABLE,
+        id=UNREADABLE,
     )
     try:
         after = edited(before or "", profile, changes)
@@ -93,7 +96,7 @@ def save(edit: Edit) -> Path | None:
             raise ProfileError(
                 f"{edit.path} was changed by another program meanwhile",
                 hint="run the same command again",
-                id=UNUSABLE,
+                id=UNREADABLE,
             )
         status = target.stat()
         kept = target.with_name(target.name + SUFFIX)
@@ -125,14 +128,14 @@ def _check(profile: str, changes: Changes) -> None:
 def _read(path: Path) -> str | None:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise ProfileError(f"{path} is not a regular file", id=UNUSABLE)
+            raise ProfileError(f"{path} is not a regular file", id=UNREADABLE)
         return path.read_bytes().decode("utf-8")
     except FileNotFoundError:
         return None
     except UnicodeDecodeError:
-        raise ProfileError(f"{path} is not UTF-8 text", id=UNUSABLE) from None
+        raise ProfileError(f"{path} is not UTF-8 text", id=UNREADABLE) from None
     except OSError as error:
-        raise ProfileError(f"{path} cannot be read", seen=str(error), id=UNUSABLE) from error
+        raise ProfileError(f"{path} cannot be read", seen=str(error), id=UNREADABLE) from error
 
 
 def _has_only_changes(before: str, after: str, profile: str, changes: Changes) -> bool:
@@ -165,7 +168,7 @@ def _parsed(text: str) -> dict[str, dict[str, str]]:
     try:
         parser.read_string(re.sub(r"\r\n?", "\n", text))
     except configparser.Error:
-        raise ProfileError("the AWS configuration file cannot be parsed", id=UNUSABLE) from None
+        raise ProfileError("the AWS configuration file cannot be parsed", id=UNREADABLE) from None
     return {section: dict(parser.items(section)) for section in parser.sections()}
 
 
@@ -204,17 +207,7 @@ def _replace(target: Path, text: str, like: os.stat_result | None) -> None:
         os.close(directory)
 
 
-_SOURCES = ("source_profile", "credential_source")
-
-
-class Planned(NamedTuple):
-    """The edit, and `warnings` for the user that do not prevent it."""
-
-    edit: Edit
-    warnings: tuple[str, ...] = ()
-
-
-def plan_role_profile(profile: str, wanted: Mapping[str, str]) -> Planned:
+def plan_role_profile(profile: str, wanted: Mapping[str, str]) -> Edit:
     """The edit that sets these options of the profile and keeps its other options.
 
     Raises `UsageError` for contradicting options, `ProfileError` for a file that cannot be used.
@@ -231,10 +224,9 @@ def plan_role_profile(profile: str, wanted: Mapping[str, str]) -> Planned:
     edit = plan(path, profile, changes)
     source = wanted.get("source_profile")
     if source in (None, "default", *files.profiles):
-        return Planned(edit)
-    return Planned(
-        edit, (f"the source profile {source!r} does not exist yet; it must contain your own credentials",)
-    )
+        return edit
+    warning = f"the source profile {source!r} does not exist yet; it must contain your own credentials"
+    return replace(edit, warning=warning)
 
 
 def _check_role_profile(profile: str, wanted: Mapping[str, str], held: Mapping[str, object]) -> None:

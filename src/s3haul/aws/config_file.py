@@ -18,9 +18,13 @@ from botocore.configprovider import ConfiguredEndpointProvider
 from botocore.exceptions import BotoCoreError, ConfigNotFound, ConfigParseError, InvalidConfigError
 from botocore.session import Session
 
-from s3haul.aws.config.config_text import profile_of
+from s3haul.aws.config_text import profile_of
 from s3haul.errors import ProfileError
 
+UNREADABLE = "S3H-CFG-07"
+_SIGV4 = frozenset({"s3v4", "v4"})
+_PARSE_HINT = "every line must be [section], key = value, or an indented key = value below a key"
+_MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16", codecs.BOM_UTF8: "UTF-8 with a BOM"}
 VARIABLES = {
     "profile": ("AWS_DEFAULT_PROFILE", "AWS_PROFILE"),
     "region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
@@ -83,10 +87,6 @@ def section_of(paths: tuple[str, str], profile: str, key: str) -> str:
     return ""
 
 
-UNUSABLE = "S3H-CFG-07"
-SIGV4 = frozenset({"s3v4", "v4"})
-
-
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
     """The merged files. `profiles` contains secrets: never print it. `paths` are the files that were read."""
@@ -129,7 +129,7 @@ def hidden(value: str) -> str:
 def refuse_directory(path: str, variable: str) -> None:
     """Raise `ProfileError` for a directory, which botocore silently ignores."""
     if os.path.isdir(path):  # noqa: PTH112 - botocore's paths are text
-        raise ProfileError(f"{path} is a directory", hint=f"{variable} names a file", id=UNUSABLE)
+        raise ProfileError(f"{path} is a directory", hint=f"{variable} names a file", id=UNREADABLE)
 
 
 def read(session: Session) -> ConfigFile:
@@ -147,10 +147,15 @@ def read(session: Session) -> ConfigFile:
         path = str(error.kwargs.get("path"))
         hint = _encoding_hint(path, error.kwargs.get("error"))
         where = "" if hint else _where(error.kwargs.get("error"))
-        raise ProfileError(f"{path} cannot be parsed{where}", hint=hint or _PARSE_HINT, id=UNUSABLE) from None
+        raise ProfileError(
+            f"{path} cannot be parsed{where}", hint=hint or _PARSE_HINT, id=UNREADABLE
+        ) from None
     except OSError as error:
         raise ProfileError(
-            f"{error.filename} cannot be read", hint="check its permissions", seen=error.strerror, id=UNUSABLE
+            f"{error.filename} cannot be read",
+            hint="check its permissions",
+            seen=error.strerror,
+            id=UNREADABLE,
         ) from None
     return ConfigFile(everything["profiles"], everything, paths)
 
@@ -180,21 +185,13 @@ def check_signature(name: str, profile: dict[str, Any]) -> None:
     elif isinstance(section, str) and section.partition("=")[0].strip() == "signature_version":
         found.append(section.partition("=")[2])
     for version in found:
-        if version is not None and version.strip().lower() not in SIGV4:
+        if version is not None and version.strip().lower() not in _SIGV4:
             raise ProfileError(
                 f"profile {name!r} sets signature_version = {version.strip()}, "
                 "but objects encrypted with KMS can only be read with Signature Version 4",
                 hint="set it to s3v4 or remove the line",
                 id="S3H-NET-03",
             )
-
-
-def s3_value(profile: dict[str, Any], name: str) -> str | None:
-    """A value of the section `s3`, nested or written as `s3.NAME`."""
-    section = profile.get("s3")
-    nested = section.get(name) if isinstance(section, dict) else None
-    found = nested if nested is not None else profile.get(f"s3.{name}")
-    return None if found is None else str(found)
 
 
 def nest_s3_section(session: Session) -> Session:
@@ -206,12 +203,6 @@ def nest_s3_section(session: Session) -> Session:
             if equals or not value.strip():
                 profile["s3"] = {name.strip(): nested.strip()} if equals else {}
     return session
-
-
-_PARSE_HINT = "every line must be [section], key = value, or an indented key = value below a key"
-
-
-_MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16", codecs.BOM_UTF8: "UTF-8 with a BOM"}
 
 
 def _encoding_hint(path: str, error: object) -> str:

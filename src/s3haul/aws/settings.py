@@ -5,30 +5,42 @@ explicit `--profile` over access keys in the environment. Nothing is sent. Of th
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.session import Session
 
-from s3haul.aws.config import config_file
-from s3haul.aws.config.chain import Base, RoleStep, resolve_chain
-from s3haul.aws.config.config_file import VARIABLES, ConfigFile, Origin, Place, Setting, hidden, section_of
-from s3haul.aws.config.validation import (
+from s3haul.aws import config_file
+from s3haul.aws.chain import Base, RoleStep, resolve_chain
+from s3haul.aws.config_file import VARIABLES, ConfigFile, Origin, Place, Setting, hidden, section_of
+from s3haul.aws.endpoints import check_endpoint, tls_context
+from s3haul.aws.sdk_settings import (
     UNUSED,
-    check_region,
     check_sdk_settings,
     endpoint_settings,
+    invalid,
     unused_settings,
 )
-from s3haul.aws.endpoints import check_endpoint, tls_context
 from s3haul.core.limits import parse_rate
 from s3haul.errors import ProfileError, S3HaulError, UsageError
 from s3haul.events import Warned
 from s3haul.options import AccessOptions, RoleOptions
-from s3haul.policies.partitions import partitions
+from s3haul.policies.names import partitions, region_of_title
 
 DEFAULT_REGION = "us-east-1"
+# As in botocore: a label of a host name.
+_REGION = re.compile(r"(?!\d+$)(?!-)[a-zA-Z0-9-]{1,63}(?<!-)", re.ASCII)
+
+# The option of a profile for each field of a role.
+_ROLE = {
+    "role_arn": "role_arn",
+    "external_id": "external_id",
+    "role_session_name": "session_name",
+    "duration_seconds": "duration_seconds",
+    "mfa_serial": "mfa_serial",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +97,7 @@ def resolve(access: AccessOptions, environ: Mapping[str, str] = os.environ) -> S
         max_attempts=session.get_config_variable("max_attempts"),
         max_bandwidth=_max_bandwidth(keys),
         roles=roles,
-        addressing_style=_nested(keys, "addressing_style") or "auto",
+        addressing_style=_nested(keys, "addressing_style").lower() or "auto",
         us_east_1_regional=_s3_switch("us_east_1_regional_endpoint", keys, environ) != "legacy",
         given=(*named, *endpoint_settings(keys, place)),
         use_arn_region=_s3_switch("use_arn_region", keys, environ) != "false",
@@ -119,9 +131,18 @@ def _region(
     )
     for setting in candidates:
         if setting.value:
-            check_region(setting.value, place.of("region", setting.origin))
+            _check_region(setting.value, place.of("region", setting.origin))
             return setting
     return Setting(_home_region(roles), Origin.DEFAULT)
+
+
+def _check_region(region: str, where: str) -> None:
+    """Raise `UsageError` for a region that cannot be part of a host name."""
+    if _REGION.fullmatch(region):
+        return
+    likely = region_of_title(region) or region.strip().lower()
+    hint = f"did you mean {likely}?" if _REGION.fullmatch(likely) else "a region is a name such as eu-west-1"
+    raise invalid("region", repr(region), where, hint)
 
 
 def _home_region(roles: tuple[RoleStep, ...]) -> str:
@@ -131,8 +152,9 @@ def _home_region(roles: tuple[RoleStep, ...]) -> str:
 
 
 def _nested(keys: dict[str, Any], name: str) -> str:
+    """An option of the section `s3`; "" if it is not set."""
     section = keys.get("s3")
-    return str(section.get(name, "")).lower() if isinstance(section, dict) else ""
+    return str(section.get(name, "")) if isinstance(section, dict) else ""
 
 
 def _s3_switch(name: str, keys: dict[str, Any], environ: Mapping[str, str]) -> str:
@@ -143,13 +165,13 @@ def _s3_switch(name: str, keys: dict[str, Any], environ: Mapping[str, str]) -> s
 
 def _max_bandwidth(keys: dict[str, Any]) -> int | None:
     """`max_bandwidth` in the section `s3` of the profile, as in the AWS CLI."""
-    text = config_file.s3_value(keys, "max_bandwidth")
-    if text is None:
+    text = _nested(keys, "max_bandwidth") or keys.get("s3.max_bandwidth")
+    if not text:
         return None
     rate = parse_rate(text)
     if rate is None:
         hint = "write it as 10MB/s (bytes) or 80Mb/s (bits), or as a number of bytes"
-        raise ProfileError(f"max_bandwidth = {text} is not a rate", hint=hint, id=config_file.UNUSABLE)
+        raise ProfileError(f"max_bandwidth = {text} is not a rate", hint=hint, id=config_file.UNREADABLE)
     return rate
 
 
@@ -208,16 +230,6 @@ def _warnings(profile: Setting, keys: dict[str, Any], place: Place, files: Confi
         )
     if sentence := unused_settings(keys, place, files.everything.get("services")):
         yield Warned(sentence, UNUSED)
-
-
-# The option of a profile for each field of a role.
-_ROLE = {
-    "role_arn": "role_arn",
-    "external_id": "external_id",
-    "role_session_name": "session_name",
-    "duration_seconds": "duration_seconds",
-    "mfa_serial": "mfa_serial",
-}
 
 
 @dataclass(frozen=True, slots=True)
