@@ -14,15 +14,15 @@ import random
 import tempfile
 import time
 import tracemalloc
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from s3haul.cluster.directory import RunDirectory
-from s3haul.cluster.driver import HUNG_AFTER, READ_EVERY
-from s3haul.cluster.plan import RECORD, Cutter, ShardSize, encode_shard
-from s3haul.cluster.records import Report, sharers
-from s3haul.cluster.schedule import Attempt, ErrorSummary, Schedule
+from s3haul.cluster.driver import HUNG_AFTER, READ_EVERY, ErrorSummary, Schedule, sharers
+from s3haul.cluster.plan import RECORD, Attempt, Cutter, ShardSize, encode_shard
+from s3haul.cluster.records import AttemptReport
 from s3haul.core.limits import AdaptiveLimit
 from s3haul.models import ObjectRef
 
@@ -94,14 +94,14 @@ class Event(NamedTuple):
     at: float
     serial: int
     what: str
-    attempt: Attempt | None = None
+    shard: int | None = None
 
 
 class Simulation:
     """Every worker takes a shard, finishes or is lost; the schedule decides what comes next."""
 
     def __init__(self, shards: int, workers: int, loss_per_hour: float, dice: random.Random) -> None:
-        self.schedule = Schedule.of(range(shards), {})
+        self.schedule = Schedule(deque(range(shards)))
         self.workers, self.idle, self.late = workers, workers, 0
         self.loss, self.dice = loss_per_hour / 3600, dice
         self.events: list[Event] = []
@@ -110,7 +110,7 @@ class Simulation:
 
     def run(self) -> Simulated:
         """To the end."""
-        while not self.schedule.ended:
+        while self.schedule.open:
             began = time.perf_counter()
             self._start()
             count = sharers(slots=self.workers, open_shards=self.schedule.open)
@@ -130,35 +130,34 @@ class Simulation:
             self.now, ideal, self.losses, self.hung, self.lost_time, poisoned, max(0.0, self.over), decision
         )
 
-    def _later(self, delay: float, what: str, attempt: Attempt | None = None) -> None:
+    def _later(self, delay: float, what: str, shard: int | None = None) -> None:
         self.serial += 1
-        heapq.heappush(self.events, Event(self.now + delay, self.serial, what, attempt))
+        heapq.heappush(self.events, Event(self.now + delay, self.serial, what, shard))
 
     def _start(self) -> None:
-        while self.idle and (attempt := self.schedule.next(self.now)):
-            self.schedule.started(attempt)
+        while self.idle and (shard := self.schedule.next(self.now)) is not None:
             self.idle -= 1
             seconds = SECONDS_A_SHARD * self.dice.lognormvariate(0.0, SPREAD)
             dies = self.dice.expovariate(self.loss) if self.loss else seconds
             if dies >= seconds:
                 self.work += seconds
-                self._later(seconds, "finished", attempt)
+                self._later(seconds, "finished", shard)
                 continue
             hangs = self.dice.random() < HANG_SHARE
             self.losses, self.hung = self.losses + 1, self.hung + hangs
             silence = HUNG_AFTER if hangs else 0.0
             self.lost_time += dies + silence + REPLACEMENT
-            self._later(dies + silence, "given up" if hangs else "lost", attempt)
+            self._later(dies + silence, "given up" if hangs else "lost", shard)
 
     def _happen(self, event: Event) -> None:
-        attempt = event.attempt
-        if attempt is None:
+        shard = event.shard
+        if shard is None:
             self.idle += event.what == "replaced"
         elif event.what == "finished":
-            self.schedule.finished(attempt)
+            self.schedule.finished(shard)
             self.idle += 1
         else:
-            self.schedule.failed(attempt, LOST, self.now)
+            self.schedule.failed(shard, LOST, self.now)
             self.late += event.what == "given up"
             self._later(REPLACEMENT, "replaced")
 
@@ -206,7 +205,7 @@ def reading_reports(workers: int) -> float:
     with tempfile.TemporaryDirectory() as root:
         directory = RunDirectory.create(Path(root) / "run")
         for shard in range(workers):
-            directory.report(Report(shard=shard, attempt=1, node="node", pid=1, sequence=1))
+            directory.report(AttemptReport(shard=shard, attempt=1, node="node", pid=1, sequence=1))
         started = time.perf_counter()
         for shard in range(workers):
             directory.last_report(Attempt(shard, 1))

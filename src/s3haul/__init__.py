@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from s3haul.api.check import CheckReport, check
     from s3haul.api.download import download, download_events
-    from s3haul.api.verify import verify
+    from s3haul.audit import verify
     from s3haul.errors import S3HaulError
     from s3haul.options import (
         AccessOptions,
@@ -49,7 +49,7 @@ _HOMES = {
     "check": "s3haul.api.check",
     "download": "s3haul.api.download",
     "download_events": "s3haul.api.download",
-    "verify": "s3haul.api.verify",
+    "verify": "s3haul.audit",
 }
 
 

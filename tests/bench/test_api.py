@@ -4,7 +4,7 @@ import pytest
 
 from contract.demo_access import demo_profile
 from s3haul.api.bench import bench
-from s3haul.bench import sinks
+from s3haul.bench import measure
 from s3haul.bench.plan import BenchOptions, SinkKind
 from s3haul.demo import seed
 from s3haul.demo.server import DemoServer
@@ -27,7 +27,7 @@ def server(tmp_path):
 
 @pytest.fixture
 def no_memory(monkeypatch):
-    monkeypatch.setattr(sinks, "SPARE", 1 << 60)
+    monkeypatch.setattr(measure, "SPARE", 1 << 60)
 
 
 async def test_a_sink_without_space_is_left_out_with_a_message(server, tmp_path, no_memory):

@@ -3,8 +3,8 @@
 import pytest
 
 from bench.rows import row
-from s3haul.bench.bottleneck import Evidence, Limit, bottleneck
-from s3haul.bench.result import Listing
+from s3haul.bench.bottleneck import Evidence, bottleneck
+from s3haul.bench.result import Limit, Listing
 
 LISTING = Listing(pages=10, keys=10_000, seconds=1.0)
 
@@ -22,8 +22,8 @@ SOUND = [row("null", 1000), row("memory", 980), row("disk", 950)]
 @pytest.mark.parametrize(
     ("limit", "arguments"),
     [
-        (Limit.S3_THROTTLING, {"rows": [row("null", 1000, throttled_s3=50), row("disk", 100)]}),
-        (Limit.KMS_THROTTLING, {"rows": [row("null", 1000, throttled_kms=50, throttled_s3=2)]}),
+        (Limit.S3_THROTTLING, {"rows": [row("null", 1000, throttled_by_s3=50), row("disk", 100)]}),
+        (Limit.KMS_THROTTLING, {"rows": [row("null", 1000, throttled_by_kms=50, throttled_by_s3=2)]}),
         (Limit.LISTING, {"rows": SOUND, "listing": Listing(pages=1, keys=400, seconds=1.0)}),
         (Limit.DISK, {"rows": [row("null", 1000), row("memory", 980), row("disk", 600)]}),
         (Limit.CPU, {"rows": [row("null", 1000, cores=3.8)], "mean_size": 1e8}),
@@ -44,12 +44,12 @@ def test_the_bottleneck_follows_from_the_figures(limit, arguments):
 
 
 def test_throttling_is_named_before_its_consequences():
-    rows = [row("null", 1000, throttled_s3=50), row("disk", 100)]
+    rows = [row("null", 1000, throttled_by_s3=50), row("disk", 100)]
     assert checked(rows, listing=Listing(pages=1, keys=1, seconds=1.0)).limit is Limit.S3_THROTTLING
 
 
 def test_a_few_refusals_are_no_throttling():
-    assert checked([row("null", 1000, throttled_s3=3)]).limit is Limit.NETWORK
+    assert checked([row("null", 1000, throttled_by_s3=3)]).limit is Limit.NETWORK
 
 
 def test_a_disk_that_is_slower_within_the_spread_is_not_blamed():

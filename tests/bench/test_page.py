@@ -8,8 +8,7 @@ import pytest
 
 from bench.rows import row
 from bench.test_result import report
-from s3haul.bench.bottleneck import Bottleneck, Limit
-from s3haul.bench.report import compare
+from s3haul.bench.result import Bottleneck, Limit, compare
 from s3haul.cli.app import run as s3haul
 from s3haul.cli.bench_output import change_page, report_page
 

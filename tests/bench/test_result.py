@@ -7,11 +7,20 @@ from dataclasses import replace
 import pytest
 
 from bench.rows import row, spread
-from s3haul.bench.bottleneck import Bottleneck, Limit
 from s3haul.bench.measure import busy_share, machine_ticks
 from s3haul.bench.plan import Setting, SinkKind
-from s3haul.bench.report import Report, Verdict, compare, differences
-from s3haul.bench.result import Listing, Quantiles, Row, Run
+from s3haul.bench.result import (
+    Bottleneck,
+    Limit,
+    Listing,
+    Quantiles,
+    Report,
+    Row,
+    Run,
+    Verdict,
+    compare,
+    differences,
+)
 from s3haul.cli.app import run as s3haul
 from s3haul.cli.bench_output import remarks, report_lines
 from s3haul.cli.help_topics import topic_text
@@ -49,9 +58,9 @@ def test_a_row_holds_the_medians_and_extremes_of_its_runs_and_the_quantiles_of_a
     found = Row.of(Setting(SinkKind.NULL, 8), runs)
     assert found.objects_per_second == (20, 10, 40)
     assert found.bytes_per_second == (200, 100, 400)
-    assert found.cores.median == 0.5
-    assert found.connect == Quantiles(0.5, 0.5)
-    assert found.first_byte == pytest.approx((0.051, 0.1))
+    assert found.cpu_cores.median == 0.5
+    assert found.connect_seconds == Quantiles(0.5, 0.5)
+    assert found.first_byte_seconds == pytest.approx((0.051, 0.1))
     assert found.requests == 101
 
 
@@ -60,16 +69,16 @@ def test_refused_requests_are_counted_but_not_in_the_times():
     found = Row.of(
         Setting(SinkKind.NULL, 8), [Run(seconds=1.0, cpu_seconds=0.1, objects=1, bytes=1, timings=timings)]
     )
-    assert (found.requests, found.first_byte) == (2, Quantiles(0.5, 0.5))
+    assert (found.requests, found.first_byte_seconds) == (2, Quantiles(0.5, 0.5))
 
 
 def test_without_timings_there_are_no_quantiles():
     found = Row.of(Setting(SinkKind.NULL, 8), [Run(seconds=1.0, cpu_seconds=0.1, objects=1, bytes=1)])
-    assert found.total == Quantiles(None, None)
+    assert found.total_seconds == Quantiles(None, None)
 
 
 def test_a_report_comes_back_from_json_as_it_went():
-    before = report(row("null", 100), row("disk", 90, connect=Quantiles(None, None)))
+    before = report(row("null", 100), row("disk", 90, connect_seconds=Quantiles(None, None)))
     again = Report.from_object(json.loads(json.dumps(before.as_object())))
     assert again.as_object() == before.as_object()
 

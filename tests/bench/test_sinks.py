@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from s3haul.bench.measure import MEMORY, available, has_room, opened_sink
 from s3haul.bench.plan import SinkKind
-from s3haul.bench.sinks import MEMORY, available, has_room, opened_sink
 from s3haul.errors import DestinationError
 from s3haul.models import SafePath
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from e2e.harness import SOURCE, Machine, Ran, expected, tree, wait_until
-from s3haul.api.verify import verify
+from s3haul.audit import verify
 from s3haul.cluster.records import RunDescription
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
 

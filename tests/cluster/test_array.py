@@ -6,7 +6,7 @@ import pytest
 
 from cluster.harness import description
 from s3haul.cli.app import run
-from s3haul.cluster.worker import array_shards
+from s3haul.cli.cluster_run import array_shards
 from s3haul.demo import seed
 from s3haul.errors import UsageError
 

@@ -12,7 +12,7 @@ import trustme
 from cluster.test_node import home, planned
 from s3haul.aws.session import ask_mfa
 from s3haul.cluster.broker import BrokeredSessions, brokering
-from s3haul.cluster.schedule import Attempt
+from s3haul.cluster.plan import Attempt
 from s3haul.cluster.shard import attempt_shard, open_node
 from s3haul.demo import seed
 from s3haul.errors import AccessError, CredentialsError, UsageError

@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 
 from s3haul.cluster.directory import RunDirectory
-from s3haul.cluster.plan import ShardSize
-from s3haul.cluster.planner import Page, Request, make_plan
+from s3haul.cluster.journal_directory import JournalDirectory, remove_finished
+from s3haul.cluster.plan import Attempt, ShardSize
+from s3haul.cluster.planner import in_order, make_plan, new_run
 from s3haul.cluster.records import (
     EXTERNAL_ID,
     VERSION,
+    AttemptReport,
     Marker,
-    Report,
     decode_description,
     decode_marker,
     decode_report,
@@ -28,24 +29,27 @@ from s3haul.cluster.records import (
     without_secrets,
 )
 from s3haul.cluster.records import encode as encode_record
-from s3haul.cluster.schedule import Attempt
-from s3haul.cluster.workplace import Workplace, remove_finished
 from s3haul.core.stats import Stats
 from s3haul.errors import DestinationError, SourceError, UsageError
 from s3haul.models import ObjectRef, UnusableEntry
-from s3haul.options import AccessOptions, Existing, RoleOptions, SourceOptions, TransferOptions
+from s3haul.options import (
+    AccessOptions,
+    DestinationOptions,
+    Existing,
+    RoleOptions,
+    SourceOptions,
+    TransferOptions,
+)
 
 SECRET = "an-external-id"
 ACCESS = AccessOptions(
     role=RoleOptions(role_arn="arn:aws:iam::111111111111:role/r", external_id=SECRET), external_id=SECRET
 )
-REQUEST = Request(
-    source=SourceOptions(bucket="b", prefix="p/"),
-    destination=Path("/data"),
-    force=False,
+RUN = new_run(
+    SourceOptions(bucket="b", prefix="p/"),
+    DestinationOptions(root=Path("/data")),
     access=ACCESS,
     transfer=TransferOptions(filters=((False, "*/tmp"), (True, "x")), max_rps=2.5, existing=Existing.SKIP),
-    size=ShardSize(objects=3),
     endpoint="https://s3",
 )
 
@@ -59,13 +63,13 @@ def directory(tmp_path) -> RunDirectory:
     return RunDirectory.create(tmp_path / "run")
 
 
-async def planned(directory: RunDirectory, request: Request = REQUEST):
+async def planned(directory: RunDirectory):
     async def pages():
         refs = [ObjectRef(f"p/{number}", number, '"e"', 1.0) for number in range(7)]
-        yield Page(refs[:5], (UnusableEntry("p/1\udcff", "bytes"),))
-        yield Page([*refs[5:], ObjectRef("p/x/tmp", 1, '"e"', 1.0)])
+        yield in_order(refs[:5], [UnusableEntry("p/1\udcff", "bytes")])
+        yield in_order([*refs[5:], ObjectRef("p/x/tmp", 1, '"e"', 1.0)], [])
 
-    return await make_plan(directory, request, pages(), clock=lambda: 5.0)
+    return await make_plan(directory, RUN, ShardSize(objects=3), pages())
 
 
 async def test_a_plan_reads_back_as_it_was_made(directory):
@@ -141,8 +145,8 @@ def together(work, count=8):
     return found
 
 
-def test_of_many_simultaneous_claims_and_markers_only_one_counts(directory):
-    assert together(lambda _: directory.claim(Attempt(3, 1))).count(True) == 1
+def test_of_many_simultaneous_claims_each_has_its_number_and_of_many_markers_only_one_counts(directory):
+    assert sorted(together(lambda _: directory.claim(3))) == [Attempt(3, number) for number in range(1, 9)]
     published = together(lambda number: directory.publish(marker(0, number + 1), b"%d" % number))
     assert published.count(True) == 1
     winner = directory.marker(0)
@@ -154,15 +158,15 @@ def test_of_many_simultaneous_claims_and_markers_only_one_counts(directory):
 
 
 def test_of_several_attempts_the_last_one_is_shown(directory):
-    for shard, number in ((0, 1), (1, 1), (1, 2), (2, 1)):
-        directory.claim(Attempt(shard, number))
+    for shard in (0, 1, 1, 2):
+        directory.claim(shard)
     directory.publish(marker(2, 1), b"")
     assert [directory.is_latest(Attempt(*each)) for each in ((0, 1), (1, 1), (1, 2))] == [True, False, True]
     assert directory.latest_attempts() == {0: 1, 1: 2, 2: 1}
 
 
 def test_an_unreadable_report_is_no_report_and_an_unreadable_marker_an_error(directory):
-    report = Report(shard=1, attempt=2, node="n", pid=3, sequence=4)
+    report = AttemptReport(shard=1, attempt=2, node="n", pid=3, sequence=4)
     directory.report(report)
     assert directory.last_report(Attempt(1, 2)) == report
     assert decode_report(encode_record(report)[:-9]) is None
@@ -174,16 +178,16 @@ def test_an_unreadable_report_is_no_report_and_an_unreadable_marker_an_error(dir
 
 def test_an_attempt_reuses_the_files_of_a_dead_one_and_does_not_touch_those_of_a_living_one(tmp_path):
     local = tmp_path / "local"
-    first = Workplace.take(local, "run", Attempt(1, 1))
+    first = JournalDirectory.take(local, "run", Attempt(1, 1))
     first.journal.write_text("rows")
-    beside = Workplace.take(local, "run", Attempt(1, 2))
+    beside = JournalDirectory.take(local, "run", Attempt(1, 2))
     assert beside.name == "000001-0002"
     beside.close()
     first.close()
     (local / "run" / "000001-0002" / "lock").touch()
-    other = Workplace.take(local, "run", Attempt(1, 3))
+    other = JournalDirectory.take(local, "run", Attempt(1, 3))
     assert other.name == "000001-0002", "the latest that nobody works in"
-    again = Workplace.take(local, "run", Attempt(1, 4))
+    again = JournalDirectory.take(local, "run", Attempt(1, 4))
     assert (again.name, again.journal.read_text()) == ("000001-0001", "rows")
     assert not stat.S_IMODE(local.stat().st_mode) & 0o077
 
@@ -202,7 +206,7 @@ def test_an_attempt_reuses_the_files_of_a_dead_one_and_does_not_touch_those_of_a
 CHECKS = """
 import sys
 from pathlib import Path
-from s3haul.cluster.checks import disk_error
+from s3haul.cluster.worker import disk_error
 errors = [error.message for _ in range(100) if (error := disk_error(Path(sys.argv[1])))]
 sys.exit(errors[0] if errors else 0)
 """
@@ -217,13 +221,13 @@ def test_processes_that_check_one_disk_at_a_time_do_not_disturb_each_other(tmp_p
 
 
 def test_a_process_that_is_stopped_while_it_has_the_lock_does_not_stop_the_others(tmp_path, monkeypatch):
-    monkeypatch.setattr("s3haul.cluster.workplace.LONGEST_WAIT", 0.01)
+    monkeypatch.setattr("s3haul.cluster.journal_directory.LONGEST_WAIT", 0.01)
     (tmp_path / "local").mkdir(mode=0o700)
     fd = os.open(tmp_path / "local", os.O_RDONLY)
     fcntl.flock(fd, fcntl.LOCK_EX)
-    workplace = Workplace.take(tmp_path / "local", "run", Attempt(0, 1))
-    workplace.remove()
-    workplace.close()
+    journal_directory = JournalDirectory.take(tmp_path / "local", "run", Attempt(0, 1))
+    journal_directory.remove()
+    journal_directory.close()
     os.close(fd)
     assert list((tmp_path / "local").iterdir()) == []
 
@@ -233,16 +237,16 @@ def test_a_journal_directory_that_somebody_prepared_is_refused(tmp_path):
     trap.mkdir()
     (tmp_path / "local").symlink_to(trap)
     with pytest.raises(DestinationError):
-        Workplace.take(tmp_path / "local", "run", Attempt(0, 1))
+        JournalDirectory.take(tmp_path / "local", "run", Attempt(0, 1))
 
 
 def test_one_driver_holds_the_run(directory):
     with directory.driving():
-        fd = os.open(directory.root / "driver.lock", os.O_RDWR)
+        fd = os.open(directory.root / "lock", os.O_RDWR)
         with pytest.raises(BlockingIOError):
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.close(fd)
-        with pytest.raises(DestinationError, match="another driver"), directory.driving():
+        with pytest.raises(DestinationError, match="another run"), directory.driving():
             pass
     with directory.driving():
         pass

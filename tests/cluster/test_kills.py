@@ -128,7 +128,7 @@ def test_only_one_driver_at_a_time_and_no_merge_while_a_worker_runs(cluster, ser
     with driving(cluster) as process:
         wait_until(cluster.alive, "a worker at work")
         second = cluster.drive()
-        assert (second.code, "nother driver" in second.err) == (5, True)
+        assert (second.code, f"nother run uses {cluster.run}" in second.err) == (5, True)
         assert cluster.do("merge").code == 5
         assert cluster.machine.haul(cluster.dest).code == 5, "a plain haul keeps out, too"
         process.send_signal(signal.SIGTERM)

@@ -9,11 +9,9 @@ from contract.demo_access import demo_profile
 from e2e.harness import expected, tree
 from s3haul.cluster.directory import RunDirectory
 from s3haul.cluster.merge import merge
-from s3haul.cluster.plan import ShardSize
+from s3haul.cluster.plan import Attempt, ShardSize
 from s3haul.cluster.planner import plan_listing
 from s3haul.cluster.ray import run_attempt
-from s3haul.cluster.records import encode_sharers
-from s3haul.cluster.schedule import Attempt
 from s3haul.cluster.shard import attempt_shard, open_node
 from s3haul.demo import seed
 from s3haul.options import AccessOptions, DestinationOptions, SourceOptions, TransferOptions
@@ -69,7 +67,7 @@ async def test_a_worker_keeps_to_the_share_of_the_budget_that_the_driver_sets(ho
     run = directory.describe()
     async with open_node(directory, run, home / "local", sharers=4) as node:
         assert node.share == (25.0, 10.0, 2_500_000)
-        directory.set_limits(encode_sharers(2))
+        directory.set_sharers(2)
         node.take_share()
         assert node.share == (50.0, 20.0, 5_000_000)
         async with open_node(directory, run, home / "local", sharers=4, driven=False) as alone:

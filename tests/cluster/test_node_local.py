@@ -6,11 +6,10 @@ import json
 import pytest
 
 from cluster.test_node import home, planned
-from s3haul.api.verify import verify
+from s3haul.audit import verify
 from s3haul.cluster.merge import merge, merge_here
-from s3haul.cluster.schedule import Attempt
 from s3haul.cluster.shard import SupersededError, attempt_shard, open_node
-from s3haul.cluster.worker import forget_node
+from s3haul.cluster.status import forget_node
 from s3haul.errors import UsageError
 
 __all__ = ["home"]  # the fixture
@@ -27,12 +26,14 @@ async def test_the_manifest_names_the_node_of_an_object_and_a_lost_node_is_repla
     directory = await planned(home, node_local=True)
     run = directory.describe()
     async with (
-        open_node(directory, run, home / "local-a", name="a") as a,
-        open_node(directory, run, home / "local-b", name="b") as b,
+        open_node(directory, run, home / "local-a") as a,
+        open_node(directory, run, home / "local-b") as b,
     ):
-        await attempt_shard(a, Attempt(0, 1))
-        await attempt_shard(b, Attempt(1, 1))
-        await attempt_shard(b, Attempt(2, 1))
+        a.name, b.name = "a", "b"
+        await attempt_shard(a, directory.claim(0))
+        first = directory.claim(1)
+        await attempt_shard(b, first)
+        await attempt_shard(b, directory.claim(2))
         assert merge(directory, run).clean
         assert not (home / "dest" / ".s3haul" / "journal.sqlite3").exists()
         keys = {
@@ -45,10 +46,10 @@ async def test_the_manifest_names_the_node_of_an_object_and_a_lost_node_is_repla
         assert forget_node(directory, run, "b") == 2
         assert directory.done() == {0}
         with pytest.raises(SupersededError):
-            await attempt_shard(b, Attempt(1, 1))
+            await attempt_shard(b, first)
         assert directory.done() == {0}, "a worker of the lost node finishes nothing"
         for shard in (1, 2):
-            await attempt_shard(a, Attempt(shard, 3))
+            await attempt_shard(a, directory.claim(shard))
     assert merge(directory, run).clean
     assert set(catalogue(directory).values()) == {"a"}
 
@@ -56,8 +57,9 @@ async def test_the_manifest_names_the_node_of_an_object_and_a_lost_node_is_repla
 async def test_each_node_verifies_what_it_has(home):
     directory = await planned(home, node_local=True)
     run = directory.describe()
-    async with open_node(directory, run, home / "local", name="a") as node:
-        await attempt_shard(node, Attempt(0, 1))
+    async with open_node(directory, run, home / "local") as node:
+        node.name = "a"
+        await attempt_shard(node, directory.claim(0))
     here = len(directory.read_shard(0, run).refs)
     assert merge_here(directory, run, "b") == 0
     assert merge_here(directory, run, "a") == here

@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 
 from s3haul.errors import SourceError
 from s3haul.models import ObjectRef
-from s3haul.sources import ObjectRow, SortedRows
-from s3haul.sources.haul_manifest import plan_end, plan_head, plan_line, plan_rows, rows
+from s3haul.options import ListForm, ObjectList
 from s3haul.sources.inventory import parse
 from s3haul.sources.inventory_rows import rows as inventory_rows
-from s3haul.sources.key_list import lines, table
-from s3haul.sources.reading import Unread
+from s3haul.sources.lists import ListFile, plan_end, plan_head, plan_line
+from s3haul.sources.rows import ObjectRow, SortedRows, Unread
 
 KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 SIZES = st.integers(0, 5 * 10**13)
@@ -35,27 +34,32 @@ REFS = st.builds(
 )
 
 
+def read(data, form, *, prefix="", encoded=None):
+    objects = ObjectList(location="list", form=form, encoded=encoded)
+    return ListFile(objects, "b", prefix).read(io.BytesIO(data))
+
+
 @given(st.lists(KEYS), st.sampled_from([quote, quote_plus]))
 def test_encoded_keys_come_back_from_lines_and_from_csv(keys, encode):
     text = "".join(f"{encode(key)}\n" for key in keys).encode()
-    assert [row.key for row in lines(io.BytesIO(text), "list", encoded=True)] == keys
+    assert [row.key for row in read(text, ListForm.KEYS, encoded=True)] == keys
     out = io.StringIO(newline="")
     csv.writer(out).writerows(("b", encode(key), "v") for key in keys)
-    found = list(table(io.BytesIO(out.getvalue().encode()), "list", "b", encoded=True))
+    found = list(read(out.getvalue().encode(), ListForm.CSV))
     assert found == [ObjectRow(key, "v") for key in keys]
 
 
 @given(st.lists(KEYS.filter(lambda key: not set(key) & set("\r\n\ufeff"))))
 def test_raw_keys_come_back_from_lines(keys):
     text = "".join(f"{key}\n" for key in keys).encode()
-    assert [row.key for row in lines(io.BytesIO(text), "list", encoded=False)] == keys
+    assert [row.key for row in read(text, ListForm.KEYS)] == keys
 
 
 @settings(max_examples=40)
 @given(st.lists(REFS))
 def test_a_plan_comes_back_as_it_was_written(refs):
     text = "\n".join([plan_head("b", "p/"), *map(plan_line, refs), plan_end(len(refs))]).encode()
-    found = list(plan_rows(io.BytesIO(text), "plan", "b", "p/"))
+    found = list(read(text, ListForm.PLAN, prefix="p/"))
     assert found == [
         ObjectRow(ref.key, ref.version_id or "", ref.size, ref.etag, ref.last_modified, ref.storage_class)
         for ref in refs
@@ -94,6 +98,7 @@ WORDS = st.sampled_from(
         b"\x00",
         b"[",
         b"1e999",
+        b'"last_modified": ' + b"9" * 400,
     ]
 )
 JUNK = st.lists(WORDS | st.binary(max_size=6), max_size=30).map(b"".join)
@@ -101,17 +106,11 @@ JUNK = st.lists(WORDS | st.binary(max_size=6), max_size=30).map(b"".join)
 
 @given(JUNK)
 def test_junk_is_read_or_refused_and_nothing_else(junk):
-    readers = (
-        lambda file: lines(file, "x", encoded=True),
-        lambda file: lines(file, "x", encoded=False),
-        lambda file: table(file, "x", "b", encoded=True),
-        lambda file: rows(file, "x"),
-        lambda file: plan_rows(file, "x", "b", ""),
-    )
-    for read in readers:
-        with suppress(SourceError):
-            for row in read(io.BytesIO(junk)):
-                assert 1 <= len(row.key.encode()) <= 1024
+    for form in set(ListForm) - {ListForm.INVENTORY}:
+        for encoded in (True, False):
+            with suppress(SourceError):
+                for row in read(junk, form, encoded=encoded):
+                    assert 1 <= len(row.key.encode()) <= 1024
 
 
 @given(

@@ -19,11 +19,12 @@ import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
 from ray.cluster_utils import Cluster
 
-from s3haul.api.verify import verify
+from s3haul.audit import verify
 from s3haul.cli.help_topics import topic_text
+from s3haul.cluster.driver import REFUSED_SHARDS
 from s3haul.cluster.executor import Ended
+from s3haul.cluster.plan import Attempt
 from s3haul.cluster.ray import RayExecutor, check_nodes
-from s3haul.cluster.schedule import REFUSED_SHARDS, Attempt
 from surroundings import aws_variables
 
 LOOPBACK = "127.0.0.1"

@@ -14,7 +14,7 @@ from s3haul.journal.survey import SIZE_CLASSES
 from s3haul.models import State
 from s3haul.report import content
 from s3haul.report.content import Amount, gather
-from s3haul.report.wording import headline
+from s3haul.report.text import headline
 
 OLD = Path(__file__).parents[1] / "unit"
 

@@ -14,7 +14,7 @@ from s3haul.journal.course import Course
 from s3haul.models import State
 from s3haul.report import page
 from s3haul.report.content import gather
-from s3haul.report.markdown import markdown
+from s3haul.report.text import markdown
 
 VOID = {"meta", "input", "link", "br", "img"}
 OWN_TAGS = {

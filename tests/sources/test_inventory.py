@@ -16,7 +16,7 @@ from s3haul.demo import inventory, seed
 from s3haul.errors import SourceError
 from s3haul.sources.inventory import Inventory, LocalReport
 from s3haul.sources.inventory_rows import rows as rows_of
-from s3haul.sources.reading import Unread
+from s3haul.sources.rows import Unread
 from sources.world import SOURCE, World, tree
 
 HOSTILE = "data/é +%&\n日本"
@@ -235,7 +235,7 @@ async def all_rows(manifest: Path) -> int:
 
 @pytest.mark.parametrize("form", ["CSV", "Parquet", "ORC"])
 async def test_many_rows_take_no_more_memory_than_few(tmp_path, monkeypatch, form):
-    monkeypatch.setattr("s3haul.sources.reading.CHUNK", 500)
+    monkeypatch.setattr("s3haul.sources.rows.CHUNK", 500)
     peaks = []
     for count in (3_000, 9_000):
         found = [

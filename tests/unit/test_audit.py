@@ -8,8 +8,7 @@ from itertools import accumulate, pairwise
 import pytest
 
 from journals import done, failed, written
-from s3haul.audit.file_check import BLOCK
-from s3haul.audit.files import AuditCounts, audit
+from s3haul.audit import BLOCK, AuditCounts, audit
 from s3haul.core.checksums import new_hasher, text_of
 from s3haul.core.keypath import safe_path
 from s3haul.disk import Destination
@@ -62,10 +61,14 @@ class Tree:
             path = written(destination.state_path / "journal.sqlite3", *self.outcomes)
             reader = stack.enter_context(Reader(path))
             counts = audit(
-                reader, destination, found=findings.append, progress=self.note_progress, threads=2, **options
+                reader,
+                destination,
+                checked=findings.append,
+                progress=self.note_progress,
+                **options,
             )
-        self.findings = findings
-        return counts, {finding.key: finding.problem for finding in findings}
+        self.findings = [finding for finding in findings if finding.problem]
+        return counts, {finding.key: finding.problem for finding in self.findings}
 
     def note_progress(self, counts):
         self.progress.append((counts.verified, counts.bytes))
@@ -244,8 +247,8 @@ def test_progress_is_reported_while_a_large_file_is_read(tree, monkeypatch):
         if counts.bytes == BLOCK:
             heard.set()
 
-    monkeypatch.setattr("s3haul.audit.files.TICK", 0.001)
-    monkeypatch.setattr("s3haul.audit.file_check.os.read", read_on_when_heard)
+    monkeypatch.setattr("s3haul.audit.TICK", 0.001)
+    monkeypatch.setattr("s3haul.audit.os.read", read_on_when_heard)
     tree.note_progress = note_progress
     tree.add("a", bytes(2 * BLOCK))
     assert tree.audit() == (AuditCounts(verified=1, bytes=2 * BLOCK), {})
@@ -261,7 +264,7 @@ def test_an_unreadable_block_is_a_finding_and_the_audit_continues(tree, monkeypa
             raise OSError(5, "Input/output error")
         return read(fd, n)
 
-    monkeypatch.setattr("s3haul.audit.file_check.os.read", failing)
+    monkeypatch.setattr("s3haul.audit.os.read", failing)
     counts, problems = tree.audit()
     assert problems == {"base/a": "unreadable"}
     assert counts == AuditCounts(verified=1, damaged=1, bytes=len(BODY))
@@ -273,4 +276,4 @@ def test_a_damaged_journal_ends_the_audit(tree):
     path = tree.root / ".s3haul" / "journal.sqlite3"
     path.write_bytes(path.read_bytes().replace(b"FULL_OBJECT", b"FULL_0BJECT"))
     with Destination.open(tree.root) as destination, Reader(path) as reader, pytest.raises(JournalError):
-        audit(reader, destination, found=print)
+        audit(reader, destination, checked=print)

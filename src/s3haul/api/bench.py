@@ -1,4 +1,4 @@
-"""`bench`: combines one benchmark: a sample of the bucket, the runs, the bottleneck.
+"""`bench`: one benchmark from its sample of the bucket to the bottleneck. `bench.measure` makes each of its runs.
 
 Fetches no more than its options allow, and leaves no files behind.
 """
@@ -6,21 +6,19 @@ Fetches no more than its options allow, and leaves no files behind.
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from s3haul import __version__
 from s3haul.api.download import within_open_files
-from s3haul.aws.session import open_store
-from s3haul.bench.bottleneck import Evidence, bottleneck
-from s3haul.bench.measure import RunEnded, Series, Stopwatch
-from s3haul.bench.plan import BenchOptions, Cost, Sample, SinkKind, cost_of
-from s3haul.bench.report import Report
-from s3haul.bench.result import Listing
-from s3haul.bench.sinks import MEMORY, has_room
+from s3haul.aws.session import OpenStore, open_store
+from s3haul.bench.bottleneck import Evidence, bottleneck, fastest
+from s3haul.bench.measure import MEMORY, Stopwatch, has_room, measure
+from s3haul.bench.plan import BenchOptions, Cost, Sample, Setting, SinkKind, cost_of
+from s3haul.bench.result import Listing, Report, Row, Run
 from s3haul.core.text import human_bytes
 from s3haul.engine.context import ReadContext, read_context
 from s3haul.engine.listing import look_up
@@ -40,6 +38,15 @@ class Planned(NamedTuple):
     sample: Sample
     cost: Cost
     options: BenchOptions  # as given, without sinks that have too little space
+
+
+class RunEnded(NamedTuple):
+    """Run `number` of `planned` has ended; `setting` is None for the one that warms up."""
+
+    number: int
+    planned: int
+    setting: Setting | None
+    run: Run
 
 
 async def bench(
@@ -71,7 +78,7 @@ async def bench(
         cost = cost_of(sample, listing.pages, options, transfer.ranges)
         if on_plan(Planned(sample, cost, options)) is False:
             return None
-        series = Series(opened, source, options, sample, stopwatch, directory, on_run)
+        series = _Series(opened, source, options, sample, stopwatch, directory, on_run)
         await series.run()
         return _report(series, listing)
 
@@ -116,7 +123,70 @@ def _nothing_to_measure(source: SourceOptions, sample: Sample, options: BenchOpt
     return SourceError(f"There is nothing to measure: no page of {url} has {what}.", id="S3H-S3-19")
 
 
-def _report(series: Series, listing: Listing) -> Report:
+@dataclass
+class _Series:
+    """All runs of one benchmark, in their order and within their time; `rows` grows as settings are measured, `scan` are
+    those over concurrency."""
+
+    opened: OpenStore
+    source: SourceOptions
+    options: BenchOptions
+    sample: Sample
+    stopwatch: Stopwatch
+    directory: Path
+    on_run: Callable[[RunEnded], None]
+    scan: list[Row] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    made: int = 0
+
+    def __post_init__(self) -> None:
+        self._until = time.monotonic() + self.options.max_seconds
+
+    async def run(self) -> None:
+        """Warm up, scan concurrency and part size, then measure the other sinks with the fastest setting. Ends when time is over."""
+        options = self.options
+        first, *others = options.sinks
+        part_size, *more_part_sizes = options.part_sizes
+        run = await self._one(Setting(first, max(options.concurrency), part_size), warm_up=True)
+        if run.failed and not run.objects:
+            raise SourceError(
+                "No object of the sample could be fetched: there is nothing to measure.",
+                hint="s3haul check says why",
+            )
+        self.scan = await self._measured([Setting(first, each, part_size) for each in options.concurrency])
+        best = fastest(self.scan).setting
+        if more_part_sizes:
+            parts = await self._measured([best._replace(part_size=size) for size in more_part_sizes])
+            best = fastest([*self.scan, *parts]).setting
+        for sink in others:
+            await self._measured([best._replace(sink=sink)])
+
+    async def _measured(self, settings: Sequence[Setting]) -> list[Row]:
+        """All repetitions of each, in rounds: if the network changes meanwhile, it changes for all settings."""
+        runs: dict[Setting, list[Run]] = {setting: [] for setting in settings}
+        for setting in list(settings) * self.options.repetitions:
+            if self.made == 1 or time.monotonic() < self._until:  # at least one run is measured
+                runs[setting].append(await self._one(setting))
+        rows = [Row.of(setting, found) for setting, found in runs.items() if found]
+        self.rows += rows
+        return rows
+
+    async def _one(self, setting: Setting, *, warm_up: bool = False) -> Run:
+        run = await measure(
+            self.opened,
+            replace(self.source, prefix=self.source.base, recursive=True),
+            self.sample,
+            setting,
+            self.stopwatch,
+            directory=self.directory,
+            seconds=max(1.0, self._until - time.monotonic()),
+        )
+        self.made += 1
+        self.on_run(RunEnded(self.made, self.options.runs, None if warm_up else setting, run))
+        return run
+
+
+def _report(series: _Series, listing: Listing) -> Report:
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     opened, source, sample = series.opened, series.source, series.sample
     evidence = Evidence(

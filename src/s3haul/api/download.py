@@ -29,8 +29,8 @@ from s3haul.options import (
     TransferOptions,
 )
 from s3haul.policies.buckets import check_bucket
-from s3haul.sources import KeyLists
 from s3haul.sources.inventory import MANIFEST, Inventory, LocalReport
+from s3haul.sources.lists import ListFile
 from s3haul.store.protocol import ObjectStore, OnTiming
 
 FILES_PER_REQUEST = 2  # a connection and a file
@@ -166,7 +166,7 @@ async def object_source(
     if objects is None:
         yield None
     elif objects.form is not ListForm.INVENTORY:
-        yield ListedObjects(KeyLists(objects, source.bucket, source.prefix))
+        yield ListedObjects(ListFile(objects, source.bucket, source.prefix))
     elif objects.location.startswith(_SCHEME):
         async with _stored_report(objects, access, source, transfer, emit) as report:
             yield ListedObjects(Inventory(report, source.bucket, source.prefix))

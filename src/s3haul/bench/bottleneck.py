@@ -6,11 +6,9 @@ the objects; the disk is slower than memory; the processor is busy. Otherwise it
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import NamedTuple
 
 from s3haul.bench.plan import SinkKind
-from s3haul.bench.result import Listing, Row
+from s3haul.bench.result import Bottleneck, Limit, Listing, Row
 from s3haul.core.text import human_bytes
 
 THROTTLED = 0.01  # share of requests that were throttled
@@ -18,26 +16,6 @@ SLOWER = 0.8  # share of the rate of another sink; a disk that is slower in ever
 BUSY = 0.9  # share of the processor time
 GAIN = 1.15  # if more parallel requests are faster by this factor, even more would help
 SMALL = 1 << 20  # bytes; smaller objects are processed in Python, which uses one core
-
-
-class Limit(StrEnum):
-    """What limits the speed of a haul."""
-
-    S3_THROTTLING = "S3 throttling"
-    KMS_THROTTLING = "KMS throttling"
-    LISTING = "listing"
-    DISK = "disk"
-    CPU = "CPU"
-    LATENCY = "network (latency)"
-    NETWORK = "network (bandwidth)"
-
-
-class Bottleneck(NamedTuple):
-    """`why` has the figures that decided, `advice` what can be done."""
-
-    limit: Limit
-    why: str
-    advice: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +46,7 @@ def fastest(rows: Sequence[Row]) -> Row:
 
 
 def _throttling(rows: Sequence[Row]) -> Bottleneck | None:
-    by_s3, by_kms = sum(row.throttled_s3 for row in rows), sum(row.throttled_kms for row in rows)
+    by_s3, by_kms = sum(row.throttled_by_s3 for row in rows), sum(row.throttled_by_kms for row in rows)
     requests = max(1, sum(row.requests for row in rows))
     if by_s3 + by_kms < THROTTLED * requests:
         return None
@@ -116,7 +94,7 @@ def _disk(rows: Sequence[Row]) -> Bottleneck | None:
 
 def _processor(evidence: Evidence) -> Bottleneck | None:
     best = fastest(evidence.rows)
-    cores, there = best.cores.median, evidence.processors
+    cores, there = best.cpu_cores.median, evidence.processors
     if cores >= BUSY * there:
         return Bottleneck(
             Limit.CPU,
@@ -142,13 +120,13 @@ def _processor(evidence: Evidence) -> Bottleneck | None:
 
 def _network(evidence: Evidence) -> Bottleneck:
     best, scan = fastest(evidence.rows), sorted(evidence.scan, key=lambda row: row.setting.concurrency)
-    idle = f"{best.cores.median:.1f} of {evidence.processors} processors were busy"
+    idle = f"{best.cpu_cores.median:.1f} of {evidence.processors} processors were busy"
     if len(scan) > 1:
         before, last = scan[-2], scan[-1]
         gain = last.objects_per_second.median / max(before.objects_per_second.median, 1e-9)
         more = f"{_rate(before)} at {before.setting.concurrency}, {_rate(last)} at {last.setting.concurrency}"
         if gain >= GAIN:
-            first = last.first_byte.p50
+            first = last.first_byte_seconds.p50
             waits = (
                 ""
                 if first is None

@@ -1,34 +1,39 @@
-"""The runs of a benchmark: each is an ordinary haul of the sample, with its time, its processor time and its requests.
+"""One run of a benchmark: an ordinary haul of the sample, with its time, its processor time and its requests.
 
-`Series` makes all of them, in their order and within their time; `measure` makes one.
+Its destination is a directory on the disk, one in memory, or one that drops every file. Each is a new directory with a
+journal of its own, and is removed afterwards.
 """
 
 import asyncio
+import itertools
+import os
 import resource
+import sys
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from s3haul.aws.session import OpenStore
-from s3haul.bench.bottleneck import fastest
-from s3haul.bench.plan import BenchOptions, Sample, Setting
-from s3haul.bench.result import Row, Run
-from s3haul.bench.sinks import opened_sink
+from s3haul.bench.plan import Sample, Setting, SinkKind
+from s3haul.bench.result import Run
 from s3haul.core.retry import is_throttling, of_kms
 from s3haul.core.stats import Stats
+from s3haul.disk import Destination, free_space_for
+from s3haul.disk.staging import Buffer, Temporary
 from s3haul.engine.run import Job, haul
-from s3haul.errors import SourceError, StoreError
+from s3haul.errors import DestinationError, StoreError
 from s3haul.journal import SourceIdentity
-from s3haul.models import ListPage, ObjectMeta, ObjectRef, PartLayout
+from s3haul.models import ListPage, ObjectMeta, ObjectRef, SafePath
 from s3haul.options import SourceOptions
-from s3haul.store.protocol import Consume, GetRequest, HeadRequest, ObjectStore, RequestTiming, WrappedStore
+from s3haul.store.protocol import Consume, GetRequest, ObjectStore, RequestTiming, WrappedStore
 
 PAGE = 1000
-
-T = TypeVar("T")
+SPARE = 32 << 20  # bytes, for the journal and other files of a run in memory
+MEMORY = Path("/dev/shm")  # noqa: S108 - a directory of our own is made in it
 
 
 class Stopwatch:
@@ -44,78 +49,6 @@ class Stopwatch:
         """The timings since the last call."""
         seen, self._seen = self._seen, []
         return seen
-
-
-class RunEnded(NamedTuple):
-    """Run `number` of `planned` has ended; `setting` is None for the one that warms up."""
-
-    number: int
-    planned: int
-    setting: Setting | None
-    run: Run
-
-
-@dataclass
-class Series:
-    """All runs of one benchmark; `rows` grows as settings are measured, `scan` are those over concurrency."""
-
-    opened: OpenStore
-    source: SourceOptions
-    options: BenchOptions
-    sample: Sample
-    stopwatch: Stopwatch
-    directory: Path
-    on_run: Callable[[RunEnded], None]
-    scan: list[Row] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
-    made: int = 0
-
-    def __post_init__(self) -> None:
-        self._until = time.monotonic() + self.options.max_seconds
-
-    async def run(self) -> None:
-        """Warm up, scan concurrency and part size, then measure the other sinks with the fastest setting. Ends when time is over."""
-        options = self.options
-        first, *others = options.sinks
-        warm_up = Setting(first, max(options.concurrency), options.part_sizes[0])
-        run = await self._one(warm_up, warm_up=True)
-        if run.failed and not run.objects:
-            raise SourceError(
-                "No object of the sample could be fetched: there is nothing to measure.",
-                hint="s3haul check says why",
-            )
-        part_size = options.part_sizes[0]
-        self.scan = await self._measured([Setting(first, each, part_size) for each in options.concurrency])
-        best = fastest(self.scan).setting
-        if len(options.part_sizes) > 1:
-            parts = await self._measured([best._replace(part_size=size) for size in options.part_sizes[1:]])
-            best = fastest([*self.scan, *parts]).setting
-        for sink in others:
-            await self._measured([best._replace(sink=sink)])
-
-    async def _measured(self, settings: Sequence[Setting]) -> list[Row]:
-        """All repetitions of each, in rounds: if the network changes meanwhile, it changes for all settings."""
-        runs: dict[Setting, list[Run]] = {setting: [] for setting in settings}
-        for setting in list(settings) * self.options.repetitions:
-            if self.made == 1 or time.monotonic() < self._until:  # at least one run is measured
-                runs[setting].append(await self._one(setting))
-        rows = [Row.of(setting, found) for setting, found in runs.items() if found]
-        self.rows += rows
-        return rows
-
-    async def _one(self, setting: Setting, *, warm_up: bool = False) -> Run:
-        run = await measure(
-            self.opened,
-            replace(self.source, prefix=self.source.base, recursive=True),
-            self.sample,
-            setting,
-            self.stopwatch,
-            directory=self.directory,
-            seconds=max(1.0, self._until - time.monotonic()),
-        )
-        self.made += 1
-        self.on_run(RunEnded(self.made, self.options.runs, None if warm_up else setting, run))
-        return run
 
 
 async def measure(
@@ -150,7 +83,7 @@ async def measure(
         took, used = time.monotonic() - began, _processor_seconds() - processor
         busy = busy_share(machine, machine_ticks())
     timings = stopwatch.taken()
-    # `SampleStore` does not see small objects; the status does not tell KMS throttling from another 400.
+    # `SampleStore` does not see small objects; the status does not distinguish KMS throttling from another 400.
     statuses = Counter(timing.status for timing in timings)
     return Run(
         seconds=took,
@@ -183,21 +116,11 @@ class SampleStore(WrappedStore):
         return ListPage(entries, truncated=more, token=str(end) if more else None, key_count=len(entries))
 
     async def load(self, request: GetRequest, consume: Consume) -> ObjectMeta:
-        return await self._counted(super().load(request, consume))
-
-    async def head(self, request: HeadRequest) -> ObjectMeta:
-        return await self._counted(super().head(request))
-
-    async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:
-        return await self._counted(super().part_layout(key, version_id=version_id))
-
-    async def _counted(self, asked: Awaitable[T]) -> T:
         try:
-            return await asked
+            return await super().load(request, consume)
         except StoreError as error:
-            fault = error.fault
-            if is_throttling(fault):
-                self.throttles["kms" if of_kms(fault) else "s3"] += 1
+            if is_throttling(error.fault):
+                self.throttles["kms" if of_kms(error.fault) else "s3"] += 1
             raise
 
 
@@ -229,3 +152,51 @@ def busy_share(before: Ticks | None, after: Ticks | None) -> float | None:
     if before is None or after is None or after.total <= before.total:
         return None
     return 1.0 - (after.idle - before.idle) / (after.total - before.total)
+
+
+def available(kind: SinkKind) -> bool:
+    """Whether this system has it: only Linux has files in memory."""
+    return kind is SinkKind.DISK or (sys.platform == "linux" and MEMORY.is_dir())
+
+
+def has_room(kind: SinkKind, size: int) -> bool:
+    """Whether so many bytes fit. Not checked for the disk: the haul does that itself."""
+    return kind is not SinkKind.MEMORY or size + SPARE < free_space_for(MEMORY).bytes
+
+
+@contextmanager
+def opened_sink(kind: SinkKind, directory: Path) -> Iterator[Destination]:
+    """A new destination; that of the sink `disk` is below `directory`. Raises `DestinationError`."""
+    parent = directory if kind is SinkKind.DISK else MEMORY
+    try:
+        made = tempfile.TemporaryDirectory(prefix=f".s3haul-bench-{os.getpid()}-", dir=parent)
+    except OSError as error:
+        raise DestinationError(
+            f"Cannot make a directory in {parent}: {error.strerror}.",
+            hint="name another one by --dir, or leave a sink out by --sinks",
+        ) from error
+    destination_class = NullDestination if kind is SinkKind.NULL else Destination
+    with made as name, closing(destination_class.open(Path(name))) as destination:
+        destination.lock()
+        yield destination
+
+
+class NullDestination(Destination):
+    """Drops verified files. Large ones are in memory until then, because some hashes are computed from the file."""
+
+    _numbers = itertools.count()
+
+    def write_file(self, path: SafePath, body: Sequence[Buffer] | Buffer, mtime: float) -> None:
+        """Nothing is written."""
+
+    def create_temporary(self, size: int) -> Temporary:
+        """A file in memory, without a name; it is gone when it is closed."""
+        return Temporary(os.memfd_create("s3haul-bench"), f"null-{next(self._numbers)}", size)
+
+    def publish(self, temporary: Temporary, path: SafePath, mtime: float) -> None:  # noqa: ARG002 - the base's
+        """Close the file, which removes it."""
+        fd, temporary.fd, temporary.name = temporary.fd, -1, ""
+        os.close(fd)
+
+    def make_directory(self, path: SafePath) -> None:
+        """No directory is needed."""

@@ -1,11 +1,12 @@
-"""What a benchmark measured, as records and as JSON. Pure.
+"""What a benchmark measured, where, and the bottleneck: records that are written as JSON, read again, and compared. Pure.
 
 Times are seconds, sizes bytes. The schema number changes only when a field changes its meaning.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
 from statistics import median
 from typing import Any, NamedTuple, Self
 
@@ -13,6 +14,7 @@ from s3haul.bench.plan import Setting, SinkKind
 from s3haul.store.protocol import RequestTiming
 
 SCHEMA = 1
+SHORT = 1.0  # seconds; a run needs time to reach its full speed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,41 +75,24 @@ class Quantiles(NamedTuple):
         return cls(_rank(ordered, 0.5), _rank(ordered, 0.99))
 
 
-# The fields of `Row`, and their names in JSON.
-_SPREADS = {
-    "seconds": "seconds",
-    "objects_per_second": "objects_per_second",
-    "bytes_per_second": "bytes_per_second",
-    "cores": "cpu_cores",
-}
-_QUANTILES = {"connect": "connect_seconds", "first_byte": "first_byte_seconds", "total": "total_seconds"}
-_COUNTS = {
-    "requests": "requests",
-    "failed": "failed",
-    "retries": "retries",
-    "throttled_s3": "throttled_by_s3",
-    "throttled_kms": "throttled_by_kms",
-}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """All repetitions of one setting."""
+    """All repetitions of one setting. The fields have the same names in JSON, and those of `setting` are beside them."""
 
     setting: Setting
     seconds: Spread
     objects_per_second: Spread
     bytes_per_second: Spread
-    cores: Spread
+    cpu_cores: Spread
     machine_busy: float | None
-    connect: Quantiles
-    first_byte: Quantiles
-    total: Quantiles
+    connect_seconds: Quantiles
+    first_byte_seconds: Quantiles
+    total_seconds: Quantiles
     requests: int
     failed: int
     retries: int
-    throttled_s3: int
-    throttled_kms: int
+    throttled_by_s3: int
+    throttled_by_kms: int
     cut_short: bool
 
     @classmethod
@@ -121,30 +106,24 @@ class Row:
             seconds=Spread.of([run.seconds for run in runs]),
             objects_per_second=Spread.of([run.object_rate for run in runs]),
             bytes_per_second=Spread.of([run.byte_rate for run in runs]),
-            cores=Spread.of([run.cores for run in runs]),
+            cpu_cores=Spread.of([run.cores for run in runs]),
             machine_busy=median(shares) if shares else None,
-            connect=Quantiles.of([each.connect for each in timings if each.connect is not None]),
-            first_byte=Quantiles.of([each.first_byte for each in timings]),
-            total=Quantiles.of([each.total for each in timings]),
+            connect_seconds=Quantiles.of([each.connect for each in timings if each.connect is not None]),
+            first_byte_seconds=Quantiles.of([each.first_byte for each in timings]),
+            total_seconds=Quantiles.of([each.total for each in timings]),
             requests=len(all_timings),
             failed=sum(run.failed for run in runs),
             retries=sum(run.retries for run in runs),
-            throttled_s3=sum(run.throttled_s3 for run in runs),
-            throttled_kms=sum(run.throttled_kms for run in runs),
+            throttled_by_s3=sum(run.throttled_s3 for run in runs),
+            throttled_by_kms=sum(run.throttled_kms for run in runs),
             cut_short=any(run.cut_short for run in runs),
         )
 
     def as_object(self) -> dict[str, Any]:
-        setting = self.setting
-        return {
-            "sink": setting.sink.value,
-            "concurrency": setting.concurrency,
-            "part_size": setting.part_size,
-            **{_SPREADS[name]: getattr(self, name)._asdict() for name in _SPREADS},
-            "machine_busy": self.machine_busy,
-            **{_QUANTILES[name]: getattr(self, name)._asdict() for name in _QUANTILES},
-            **{_COUNTS[name]: getattr(self, name) for name in _COUNTS},
-            "cut_short": self.cut_short,
+        values = {name: getattr(self, name) for name in _ROW_TYPES}
+        return self.setting._asdict() | {
+            name: value._asdict() if isinstance(value, Spread | Quantiles) else value
+            for name, value in values.items()
         }
 
     @classmethod
@@ -154,15 +133,8 @@ class Row:
         setting = Setting(
             SinkKind(found["sink"]), int(found["concurrency"]), None if size is None else int(size)
         )
-        values: dict[str, Any] = {name: _spread(found[key]) for name, key in _SPREADS.items()}
-        values |= {name: _quantiles(found[key]) for name, key in _QUANTILES.items()}
-        values |= {name: int(found[key]) for name, key in _COUNTS.items()}
-        return cls(
-            setting=setting,
-            machine_busy=_number_or_none(found["machine_busy"]),
-            cut_short=bool(found["cut_short"]),
-            **values,
-        )
+        values = {name: _DECODERS[kind](found[name]) for name, kind in _ROW_TYPES.items()}
+        return cls(setting=setting, **values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,3 +171,161 @@ def _number(value: Any) -> float:
     if not math.isfinite(number) or number < 0:
         raise ValueError(f"{number} is not a measurement")
     return number
+
+
+_ROW_TYPES: dict[str, Any] = {each.name: each.type for each in fields(Row) if each.name != "setting"}
+_DECODERS: dict[Any, Callable[[Any], Any]] = {
+    Spread: _spread,
+    Quantiles: _quantiles,
+    float | None: _number_or_none,
+    int: int,
+    bool: bool,
+}
+
+
+class Limit(StrEnum):
+    """What limits the speed of a haul."""
+
+    S3_THROTTLING = "S3 throttling"
+    KMS_THROTTLING = "KMS throttling"
+    LISTING = "listing"
+    DISK = "disk"
+    CPU = "CPU"
+    LATENCY = "network (latency)"
+    NETWORK = "network (bandwidth)"
+
+
+class Bottleneck(NamedTuple):
+    """`why` has the figures that decided, `advice` what can be done."""
+
+    limit: Limit
+    why: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Everything about one benchmark; `made` of the `planned` runs fitted into the time."""
+
+    source: str
+    endpoint: str
+    region: str
+    transport: str
+    version: str
+    time: float  # seconds since the epoch
+    processors: int
+    objects: int
+    bytes: int
+    listing: Listing
+    planned: int
+    made: int
+    rows: Sequence[Row]
+    bottleneck: Bottleneck
+
+    @property
+    def too_short(self) -> float | None:
+        """The seconds of the shortest runs if they are too short, else None."""
+        shortest = min((row.seconds.median for row in self.rows), default=SHORT)
+        return shortest if shortest < SHORT else None
+
+    def as_object(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "kind": "s3haul-bench",
+            "source": self.source,
+            "endpoint": self.endpoint,
+            "region": self.region,
+            "transport": self.transport,
+            "version": self.version,
+            "time": round(self.time, 3),
+            "processors": self.processors,
+            "sample": {"objects": self.objects, "bytes": self.bytes},
+            "listing": asdict(self.listing),
+            "runs": {"planned": self.planned, "made": self.made},
+            "results": [row.as_object() for row in self.rows],
+            "bottleneck": self.bottleneck._asdict(),
+        }
+
+    @classmethod
+    def from_object(cls, found: dict[str, Any]) -> Self:
+        """Raises `KeyError`, `TypeError` or `ValueError` for anything that `as_object` did not make."""
+        if found["kind"] != "s3haul-bench" or found["schema"] != SCHEMA:
+            raise ValueError("it is not a benchmark of this schema")
+        listing, bottleneck = found["listing"], found["bottleneck"]
+        return cls(
+            source=str(found["source"]),
+            endpoint=str(found["endpoint"]),
+            region=str(found["region"]),
+            transport=str(found["transport"]),
+            version=str(found["version"]),
+            time=float(found["time"]),
+            processors=int(found["processors"]),
+            objects=int(found["sample"]["objects"]),
+            bytes=int(found["sample"]["bytes"]),
+            listing=Listing(
+                pages=int(listing["pages"]), keys=int(listing["keys"]), seconds=float(listing["seconds"])
+            ),
+            planned=int(found["runs"]["planned"]),
+            made=int(found["runs"]["made"]),
+            rows=[Row.from_object(row) for row in found["results"]],
+            bottleneck=Bottleneck(
+                Limit(bottleneck["limit"]), str(bottleneck["why"]), str(bottleneck["advice"])
+            ),
+        )
+
+
+class Verdict(StrEnum):
+    """The second measurement, compared with the first."""
+
+    FASTER = "faster"
+    SLOWER = "slower"
+    SAME = "within the spread"
+
+
+class Change(NamedTuple):
+    """One setting that both measured, in objects/s. `ratio` is the second median divided by the first."""
+
+    setting: Setting
+    before: Spread
+    after: Spread
+    ratio: float
+    verdict: Verdict
+
+    def as_object(self) -> dict[str, Any]:
+        return {
+            "sink": self.setting.sink.value,
+            "concurrency": self.setting.concurrency,
+            "part_size": self.setting.part_size,
+            "before_objects_per_second": self.before._asdict(),
+            "after_objects_per_second": self.after._asdict(),
+            "ratio": round(self.ratio, 4),
+            "verdict": self.verdict.value,
+        }
+
+
+def compare(before: Report, after: Report) -> list[Change]:
+    """The settings that both have, in the order of the first."""
+    found = {row.setting: row.objects_per_second for row in after.rows}
+    return [
+        _change(row.setting, row.objects_per_second, found[row.setting])
+        for row in before.rows
+        if row.setting in found
+    ]
+
+
+def differences(before: Report, after: Report) -> Iterator[str]:
+    """What else differs between the two, and may explain other figures."""
+    for name in ("source", "objects", "bytes", "endpoint", "region", "transport", "version", "processors"):
+        first, second = getattr(before, name), getattr(after, name)
+        if first != second:
+            yield f"{name}: {first}, then {second}"
+
+
+def _change(setting: Setting, before: Spread, after: Spread) -> Change:
+    """Faster or slower only where the repetitions of the two do not overlap."""
+    verdict = Verdict.SAME
+    if after.least > before.most:
+        verdict = Verdict.FASTER
+    elif after.most < before.least:
+        verdict = Verdict.SLOWER
+    return Change(setting, before, after, after.median / max(before.median, 1e-9), verdict)

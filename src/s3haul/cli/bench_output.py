@@ -5,15 +5,13 @@ the name of a bucket in a file, is escaped with `show`, and on the page also for
 """
 
 import json
-import time
 from collections.abc import Iterator, Sequence
-from html import escape
+from importlib import resources
 from pathlib import Path
 from textwrap import wrap
 
 from s3haul.bench.plan import Setting
-from s3haul.bench.report import Change, Report, compare, differences
-from s3haul.bench.result import Quantiles, Row, Spread
+from s3haul.bench.result import Change, Quantiles, Report, Row, Spread, compare, differences
 from s3haul.cli import streams
 from s3haul.core.text import human_bytes, human_count, show
 from s3haul.errors import UsageError
@@ -25,22 +23,6 @@ RATES = (*_SETTING, "objects/s", "spread", "Gb/s", "cores", "retries")
 CHANGES = (*_SETTING, "A objects/s", "B objects/s", "B / A", "verdict")
 TIMES = (*_SETTING, "connect ms", "first byte ms", "total ms")
 _NONE = "-"
-STYLE = """
-:root { color-scheme: light dark; --line: #d0d7de; --bar: #0969da; --soft: #57606a; --box: #ddf4ff }
-@media (prefers-color-scheme: dark) {
-  :root { --line: #30363d; --bar: #58a6ff; --soft: #8b949e; --box: #121d2f }
-}
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
-h1 { font-size: 1.4rem; overflow-wrap: anywhere } h2 { font-size: 1.1rem; margin-top: 2rem }
-.soft { color: var(--soft) }
-.box { background: var(--box); border-radius: 8px; padding: .8rem 1rem }
-.scroll { overflow-x: auto }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums }
-th, td { padding: .25rem .7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap }
-th:first-child, td:first-child { text-align: left }
-dl { display: grid; grid-template-columns: max-content 1fr max-content; gap: .3rem .8rem; align-items: center }
-dd { margin: 0 } .bar { background: var(--bar); height: .8rem; border-radius: 3px }
-"""
 
 
 def print_report(report: Report, form: str) -> None:
@@ -107,12 +89,12 @@ def report_lines(report: Report, *, markdown: bool) -> Iterator[str]:
     yield "requests: maximum of parallel requests. More: s3haul help measuring."
     for remark in remarks(report):
         yield f"! {remark}"
-    said = report.bottleneck
+    bottleneck = report.bottleneck
     mark = "**" if markdown else ""
     yield ""
     for sentence in (
-        f"{mark}Bottleneck: {said.limit.value}{mark}: {show(said.why)}.",
-        f"What helps: {show(said.advice)}.",
+        f"{mark}Bottleneck: {bottleneck.limit.value}{mark}: {show(bottleneck.why)}.",
+        f"What helps: {show(bottleneck.advice)}.",
     ):
         yield from [sentence] if markdown else wrap(sentence, WIDTH, subsequent_indent="  ")
 
@@ -141,15 +123,15 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, markdown: bo
     widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
     for number, cells in enumerate([columns, *rows]):
         padded = [
-            cell.rjust(width) if place else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
+            cell.rjust(width) if column else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
         ]
         yield f"| {' | '.join(padded)} |" if markdown else "  ".join(padded).rstrip()
         if markdown and not number:
             yield (
                 "|"
                 + "|".join(
-                    f"{'-' * (width + 1)}{':' if place else '-'}" for place, width in enumerate(widths)
+                    f"{'-' * (width + 1)}{':' if column else '-'}" for column, width in enumerate(widths)
                 )
                 + "|"
             )
@@ -179,7 +161,7 @@ def rate_cells(row: Row) -> tuple[str, ...]:
         f"{row.objects_per_second.median:,.0f}",
         _spread(row.objects_per_second),
         f"{row.bytes_per_second.median * 8 / 1e9:.2f}",
-        f"{row.cores.median:.1f}",
+        f"{row.cpu_cores.median:.1f}",
         f"{row.retries:,}",
     )
 
@@ -188,9 +170,9 @@ def time_cells(row: Row) -> tuple[str, ...]:
     """In the order of `TIMES`."""
     return (
         *_setting_cells(row.setting),
-        _milliseconds(row.connect),
-        _milliseconds(row.first_byte),
-        _milliseconds(row.total),
+        _milliseconds(row.connect_seconds),
+        _milliseconds(row.first_byte_seconds),
+        _milliseconds(row.total_seconds),
     )
 
 
@@ -211,77 +193,25 @@ def _milliseconds(found: Quantiles) -> str:
 
 def report_page(report: Report) -> str:
     """One result as an HTML page: the bottleneck, a bar for each setting, and the tables."""
-    return _page(f"s3haul bench {report.source}", _report_body(report))
+    return _page(
+        title=f"s3haul bench {report.source}",
+        report=report,
+        remarks=list(remarks(report)),
+        setting_text=setting_text,
+        longest=max((row.objects_per_second.median for row in report.rows), default=0.0) or 1.0,
+        rates=(RATES, [rate_cells(row) for row in report.rows]),
+        times=(TIMES, [time_cells(row) for row in report.rows]),
+    )
 
 
 def change_page(changes: Sequence[Change], differing: Sequence[str]) -> str:
     """Two results side by side."""
-    return _page("s3haul bench: A and B", _change_body(changes, differing))
+    cells = [change_cells(change) for change in changes]
+    return _page(title="s3haul bench: A and B", report=None, differing=differing, changes=(CHANGES, cells))
 
 
-def _page(title: str, body: Iterator[str]) -> str:
-    return "\n".join(
-        (
-            '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
-            f"<title>{_safe(title)}</title>\n<style>{STYLE}</style>",
-            f"<h1>{_safe(title)}</h1>",
-            *body,
-            "</html>",
-        )
-    )
+def _page(**values: object) -> str:
+    from s3haul.report.page import environment  # noqa: PLC0415 - only a page needs Jinja
 
-
-def _report_body(report: Report) -> Iterator[str]:
-    when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(report.time))
-    sample = f"{human_count(report.objects, 'object')}, {human_bytes(report.bytes)}"
-    where = f"{report.transport} to {report.endpoint} ({report.region}), s3haul {report.version}"
-    yield _paragraph(f"{when}; {sample}; {where}; {report.processors} processors", "soft")
-    for remark in remarks(report):
-        yield _paragraph(remark)
-    said = report.bottleneck
-    yield f'<div class="box"><strong>Bottleneck: {_safe(said.limit.value)}</strong><br>'
-    yield f"{_safe(said.why)}.<br>What helps: {_safe(said.advice)}.</div>"
-    yield "<h2>Objects a second</h2>"
-    yield from _bars(report.rows)
-    if report.listing.rate is not None:
-        pages = human_count(report.listing.pages, "page")
-        yield _paragraph(f"Listing: {report.listing.rate:,.0f} keys/s, {pages}.", "soft")
-    yield "<h2>Rates</h2>"
-    yield from _table(RATES, [rate_cells(row) for row in report.rows])
-    yield "<h2>Times of requests, p50 / p99</h2>"
-    yield from _table(TIMES, [time_cells(row) for row in report.rows])
-    yield _paragraph("Rates are medians of the repetitions. More: s3haul help measuring.", "soft")
-
-
-def _change_body(changes: Sequence[Change], differing: Sequence[str]) -> Iterator[str]:
-    for difference in differing:
-        yield _paragraph(f"Not the same: {difference}")
-    yield from _table(CHANGES, [change_cells(change) for change in changes])
-
-
-def _bars(rows: Sequence[Row]) -> Iterator[str]:
-    longest = max((row.objects_per_second.median for row in rows), default=0.0) or 1.0
-    yield "<dl>"
-    for row in rows:
-        value = row.objects_per_second.median
-        yield f"<dt>{_safe(setting_text(row.setting))}</dt>"
-        yield f'<dd><div class="bar" style="width: {100 * value / longest:.1f}%"></div></dd><dd>{value:,.0f}</dd>'
-    yield "</dl>"
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    yield '<div class="scroll"><table>'
-    yield f"<tr>{''.join(f'<th>{_safe(column)}</th>' for column in columns)}</tr>"
-    for cells in rows:
-        yield f"<tr>{''.join(f'<td>{_safe(cell)}</td>' for cell in cells)}</tr>"
-    yield "</table></div>"
-
-
-def _safe(text: str) -> str:
-    return escape(show(text))
-
-
-def _paragraph(text: str, kind: str = "") -> str:
-    return f'<p class="{kind}">{_safe(text)}</p>' if kind else f"<p>{_safe(text)}</p>"
+    template = (resources.files("s3haul.cli") / "bench.html.j2").read_text("utf-8")
+    return environment().from_string(template).render(values)

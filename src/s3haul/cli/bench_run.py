@@ -6,12 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from s3haul.api.bench import Planned, bench
-from s3haul.bench.measure import RunEnded
+from s3haul.api.bench import Planned, RunEnded, bench
+from s3haul.bench.measure import MEMORY, available
 from s3haul.bench.plan import BenchOptions, SinkKind
-from s3haul.bench.report import Report
-from s3haul.bench.result import Run
-from s3haul.bench.sinks import MEMORY, available
+from s3haul.bench.result import Report, Run
 from s3haul.cli import bench_output, streams
 from s3haul.cli.selection import parse_size
 from s3haul.concurrency import run_loop

@@ -263,7 +263,7 @@ def merge(directory: Run, *, here: Here = False, json: flags.Json = False) -> in
 def forget(directory: Run, *, node: LostNode) -> int:
     """With --node-local: the disk of a node is lost, so resume must copy its shards again."""
     from s3haul.cluster.directory import RunDirectory  # noqa: PLC0415 - help stays fast
-    from s3haul.cluster.worker import forget_node  # noqa: PLC0415 - same
+    from s3haul.cluster.status import forget_node  # noqa: PLC0415 - same
 
     found = RunDirectory(directory)
     count = forget_node(found, found.describe(), node)

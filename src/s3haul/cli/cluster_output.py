@@ -14,11 +14,11 @@ from s3haul.models import State
 
 if TYPE_CHECKING:  # help stays fast
     from s3haul.cluster.audit import Totals
-    from s3haul.cluster.checks import NodeCheck
     from s3haul.cluster.directory import RunDirectory
     from s3haul.cluster.driver import Progress
     from s3haul.cluster.records import Marker, RunDescription
-    from s3haul.cluster.survey import Survey
+    from s3haul.cluster.status import RunStatus
+    from s3haul.cluster.worker import NodeCheck
 
 MAX_ROWS = 10  # attempts or nodes that are shown one by one
 
@@ -92,16 +92,6 @@ def _check_lines(check: "NodeCheck") -> Iterator[str]:
         yield f"    {show(finding['who'])}: {show(finding['fix'])}"
 
 
-def print_merge(
-    directory: "RunDirectory", run: "RunDescription", totals: "Totals", summary: Mapping[str, Any] | None
-) -> None:
-    """Print the result of a merge: the summary as JSON if it is given, else lines."""
-    if summary is not None:
-        streams.print_line(jsonlib.dumps(summary))
-    else:
-        streams.print_report("\n".join(merge_lines(directory, run, totals)))
-
-
 def merge_lines(directory: "RunDirectory", run: "RunDescription", totals: "Totals") -> Iterator[str]:
     """The summary of a merge, for a person."""
     yield f"{show(run.url)} -> {show(run.destination)}"
@@ -136,16 +126,16 @@ def merge_lines(directory: "RunDirectory", run: "RunDescription", totals: "Total
 def print_state(root: Path, *, costs: bool, json: bool) -> None:
     """Print how far a run is; with `costs` also what it took."""
     from s3haul.cluster.directory import RunDirectory  # noqa: PLC0415 - help stays fast
-    from s3haul.cluster.survey import survey  # noqa: PLC0415 - same
+    from s3haul.cluster.status import read_status  # noqa: PLC0415 - same
 
-    found = survey(RunDirectory(root))
+    found = read_status(RunDirectory(root))
     if json:
         streams.print_line(jsonlib.dumps(as_object(found)))
     else:
         streams.print_report("\n".join((*status_lines(found), *(cost_lines(found) if costs else ()))))
 
 
-def status_lines(found: "Survey") -> Iterator[str]:
+def status_lines(found: "RunStatus") -> Iterator[str]:
     """For a person."""
     run = found.run
     yield f"{show(run.url)} -> {show(run.destination)}"
@@ -165,7 +155,7 @@ def status_lines(found: "Survey") -> Iterator[str]:
     yield from _reason_lines("failed", found.failed)
 
 
-def cost_lines(found: "Survey") -> Iterator[str]:
+def cost_lines(found: "RunStatus") -> Iterator[str]:
     """How long shards took, and what was repeated."""
     shortest, median, longest = map(human_duration, found.quantiles())
     yield f"  a shard   took {shortest} at least, {median} in the middle, {longest} at most"
@@ -185,7 +175,7 @@ def cost_lines(found: "Survey") -> Iterator[str]:
         )
 
 
-def as_object(found: "Survey") -> dict[str, Any]:
+def as_object(found: "RunStatus") -> dict[str, Any]:
     """For programs."""
     shortest, median, longest = found.quantiles()
     return {
@@ -212,5 +202,5 @@ def as_object(found: "Survey") -> dict[str, Any]:
 def _reason_lines(label: str, reasons: Mapping[str, int]) -> Iterator[str]:
     for reason, count in sorted(reasons.items(), key=lambda item: -item[1]):
         known = REASONS.get(reason)
-        said = f"{known.sentence}   [{known.id}]" if known else show(reason)
-        yield f"  {label:<9} {count:,}: {said}"
+        sentence = f"{known.sentence}   [{known.id}]" if known else show(reason)
+        yield f"  {label:<9} {count:,}: {sentence}"

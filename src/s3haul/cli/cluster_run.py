@@ -3,6 +3,7 @@ and the result on stdout. `cluster_output` makes the lines.
 """
 
 import asyncio
+import json as jsonlib
 import os
 import signal
 import sys
@@ -18,15 +19,14 @@ from s3haul.cli.listeners import StatusLine, status_line
 from s3haul.cluster import merge as merging
 from s3haul.cluster.audit import Totals
 from s3haul.cluster.broker import brokering
-from s3haul.cluster.checks import NodeCheck, check_node, landmark
 from s3haul.cluster.directory import RunDirectory
-from s3haul.cluster.driver import Driver, DriverOptions, Progress
+from s3haul.cluster.driver import Driver, Progress
 from s3haul.cluster.executor import Executor, LocalExecutor
+from s3haul.cluster.journal_directory import local_directory, remove_finished
 from s3haul.cluster.plan import ShardSize
 from s3haul.cluster.planner import plan_listing, refuse_what_cannot_be_shared
 from s3haul.cluster.records import Marker, RunDescription, with_external_id
-from s3haul.cluster.worker import array_shards, work_on_shards
-from s3haul.cluster.workplace import local_directory, remove_finished
+from s3haul.cluster.worker import NodeCheck, check_node, probe_file, work_on_shards
 from s3haul.core.filters import nothing_selected
 from s3haul.core.stats import Stats
 from s3haul.core.text import human_count, show
@@ -94,9 +94,7 @@ def plan(
             size=ShardSize(objects=size[0], bytes=size[1]),
             node_local=node_local,
             on_event=listener.observe,
-            progress=lambda planned: status.update(
-                lambda _: f"listed {human_count(planned.objects, 'object')}"
-            ),
+            progress=lambda count: status.update(lambda _: f"listed {human_count(count, 'object')}"),
         )
         made.append(run)
 
@@ -117,7 +115,6 @@ def run(root: Path, pool: Pool, attempts: int, hung_after: float, *, json: bool)
     directory = RunDirectory(root)
     plan = directory.describe()
     with_external_id(plan)
-    options = DriverOptions(most_attempts=attempts, hung_after=hung_after)
     states: list[Progress] = []  # the first one
 
     def progress(state: Progress) -> None:
@@ -136,8 +133,9 @@ def run(root: Path, pool: Pool, attempts: int, hung_after: float, *, json: bool)
             directory,
             plan,
             executor,
-            options,
-            tell=lambda text: status.say(f"! {show(text)}"),
+            most_attempts=attempts,
+            hung_after=hung_after,
+            warn=lambda text: status.say(f"! {show(text)}"),
             progress=progress,
         )
         state = driver.drive()
@@ -157,11 +155,11 @@ def _brokering(plan: RunDescription, pool: Pool, status: StatusLine) -> Abstract
     if not pool.broker:
         return nullcontext("")
 
-    def tell(event: Event) -> None:
+    def show_warning(event: Event) -> None:
         if isinstance(event, Warned):
-            status.say(f"! {event.message}   [{event.id}]")
+            status.say(f"! {show(event.message)}   [{event.id}]")
 
-    async def ask(serial: str) -> str:
+    async def announce_and_ask(serial: str) -> str:
         status.say(
             f"! The workers need a new session of the role, and that needs the MFA code of {show(serial)}."
         )
@@ -172,7 +170,7 @@ def _brokering(plan: RunDescription, pool: Pool, status: StatusLine) -> Abstract
         from s3haul.cluster.ray import node_address  # noqa: PLC0415 - an extra
 
         host = node_address(pool.ray_address)
-    return brokering(with_external_id(plan), host, on_event=tell, ask_mfa=ask)
+    return brokering(with_external_id(plan), host, on_event=show_warning, ask_mfa=announce_and_ask)
 
 
 def _executor(directory: RunDirectory, pool: Pool, broker: str) -> Executor:
@@ -181,6 +179,24 @@ def _executor(directory: RunDirectory, pool: Pool, broker: str) -> Executor:
 
         return RayExecutor(directory.root, pool.local_root, pool.workers, pool.ray_address, broker)
     return LocalExecutor(directory.root, pool.local_root, pool.workers or os.cpu_count() or 1, broker)
+
+
+def array_shards(run: RunDescription, text: str) -> tuple[list[int], int]:
+    """The shards that "N" or "N/M" names, and the largest number of processes that may run at the same time: "3/8" are
+    the shards 3, 11, 19 and so on, and 8 processes. Raises `UsageError`."""
+    first, slash, count = text.partition("/")
+    if not (first.isdecimal() and first.isascii() and (not slash or (count.isdecimal() and count.isascii()))):
+        raise UsageError(
+            f"{text!r} names no shard.", hint="write a number, or N/M for every M-th shard from N on"
+        )
+    number, step = int(first), int(count) if slash else run.shards
+    if slash and number >= step:
+        raise UsageError(f"{text!r} names no shard.", hint=f"N goes from 0 to {step - 1}")
+    if number >= run.shards:
+        if slash:
+            return [], step  # more tasks than shards
+        raise UsageError(f"The plan has {run.shards} shards, from 0 on, and no shard {number}.")
+    return list(range(number, run.shards, step)), step
 
 
 def shard(root: Path, text: str, workers: int | None, local: Path | None) -> int:
@@ -223,7 +239,10 @@ def merge(root: Path, *, json: bool) -> int:
 
     with status_line(shown=not json) as status:
         totals = merging.merge(directory, plan, progress=progress)
-    cluster_output.print_merge(directory, plan, totals, merging.summary_of(plan, totals) if json else None)
+    if json:
+        streams.print_line(jsonlib.dumps(merging.summary_of(plan, totals)))
+    else:
+        streams.print_report("\n".join(cluster_output.merge_lines(directory, plan, totals)))
     return totals.exit_code
 
 
@@ -231,13 +250,13 @@ def check(root: Path, pool: Pool, *, json: bool) -> int:
     """Check where the workers run; prints the result of each node. Returns the worst exit code, of which 3 is the least."""
     directory = RunDirectory(root)
     checks: Sequence[NodeCheck]
-    with landmark(directory.describe()) as mark:
+    with probe_file(directory.describe()) as probe:
         if pool.executor == "ray":
             from s3haul.cluster.ray import check_nodes  # noqa: PLC0415 - an extra
 
             with redirect_stdout(sys.stderr):  # as above
-                checks = check_nodes(pool.ray_address, directory.root, pool.local_root, mark)
+                checks = check_nodes(pool.ray_address, directory.root, pool.local_root, probe)
         else:
-            checks = [asyncio.run(check_node(directory.root, pool.local_root, mark))]
+            checks = [asyncio.run(check_node(directory.root, pool.local_root, probe))]
     cluster_output.print_checks(checks, json=json)
     return max((check.exit_code for check in checks), key=lambda code: (code != 3, code), default=0)

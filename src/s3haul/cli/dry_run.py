@@ -38,7 +38,7 @@ from s3haul.journal.database import is_there, journal_path, refuse_other_source
 from s3haul.models import ObjectRef
 from s3haul.options import AccessOptions, DestinationOptions, OutputOptions, SourceOptions, TransferOptions
 from s3haul.progress import Quiet
-from s3haul.sources.haul_manifest import plan_end, plan_head, plan_line
+from s3haul.sources.lists import plan_end, plan_head, plan_line
 
 LINK = 125_000_000  # bytes a second: 1 Gbit/s, if there is no rate of earlier runs
 Add = Callable[[ObjectRef], None]

@@ -91,7 +91,7 @@ def _written_as(form: Formats, found: "Report") -> str:
 
             return json.dumps(as_object(found)) + "\n"
         case Formats.MARKDOWN:
-            from s3haul.report.markdown import markdown  # noqa: PLC0415 - same
+            from s3haul.report.text import markdown  # noqa: PLC0415 - same
 
             return "\n".join(markdown(found)) + "\n"
 

@@ -91,7 +91,7 @@ def restore(
 
 
 def batch_line(bucket: str, ref: ObjectRef) -> str:
-    """A row of a Batch Operations manifest: bucket, encoded key, and the version where one was asked for."""
+    """A row of a Batch Operations manifest: bucket, encoded key, and the version if one was requested."""
     cells = [bucket, quote(ref.plain_key, safe="/"), *([ref.version_id] if ref.version_id else [])]
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(cells)

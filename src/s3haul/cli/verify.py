@@ -14,7 +14,7 @@ from s3haul.core.text import colour_mark, human_bytes, human_count, show
 from s3haul.errors import S3HaulError
 
 if TYPE_CHECKING:  # help stays fast
-    from s3haul.audit.files import AuditCounts
+    from s3haul.audit import AuditCounts
     from s3haul.journal import SourceIdentity
 
 
@@ -36,8 +36,8 @@ def verify(dest: flags.State, *, json: flags.Json = False) -> int:
     Damaged files are marked, so that the next `s3haul cp` fetches them again. Exit code 0: all files are intact. 1: a
     file is damaged, missing or replaced.
     """
-    from s3haul.api.verify import verify as verify_files  # noqa: PLC0415 - help stays fast
-    from s3haul.audit.file_check import Finding, Grade  # noqa: PLC0415 - same
+    from s3haul.audit import Finding, Grade  # noqa: PLC0415 - help stays fast
+    from s3haul.audit import verify as verify_files  # noqa: PLC0415 - same
     from s3haul.cli.listeners import status_line  # noqa: PLC0415 - same
     from s3haul.journal import Reader  # noqa: PLC0415 - same
     from s3haul.journal.database import existing_journal  # noqa: PLC0415 - same

@@ -80,7 +80,7 @@ def _loop_in_thread() -> Iterator[Callable[[Coroutine[Any, Any, Any]], Any]]:
 
 
 class _Broker:
-    """Has one session, and replaces it when a worker asks for a newer one."""
+    """Has one session, and replaces it when a worker requests a newer one."""
 
     def __init__(self, assume: Assume) -> None:
         self._assume = assume
@@ -100,10 +100,10 @@ class _Broker:
         with suppress(OSError, ValueError), closing(writer):  # it was killed, or sent no line
             stale = (await reader.readline()).decode("ascii").strip()
             try:
-                answer = _encoded(await self.session(stale))
+                response = _encoded(await self.session(stale))
             except S3HaulError as error:
-                answer = {"error": error.message, "hint": error.hint, "id": error.id}
-            writer.write(json.dumps(answer).encode("ascii") + b"\n")
+                response = {"error": error.message, "hint": error.hint, "id": error.id}
+            writer.write(json.dumps(response).encode("ascii") + b"\n")
             await writer.drain()
 
 
@@ -119,7 +119,7 @@ def _encoded(session: RoleSession) -> dict[str, Any]:
 
 
 class BrokeredSessions:
-    """An `Assume` of a worker: asks the broker at `address`."""
+    """An `Assume` of a worker: requests sessions from the broker at `address`."""
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -127,7 +127,7 @@ class BrokeredSessions:
 
     async def __call__(self) -> RoleSession:
         try:
-            answer = await self._ask()
+            response = await self._request()
         except (OSError, ValueError) as error:
             raise CredentialsError(
                 "the driver of this run, which assumes the role for its workers, does not answer",
@@ -135,18 +135,18 @@ class BrokeredSessions:
                 seen=str(error),
                 id=UNREACHABLE,
             ) from None
-        if "error" in answer:
-            raise DIAGNOSES[answer["id"]].error(answer["error"], hint=answer["hint"], id=answer["id"])
-        expires_at = time.time() + answer["left"]
-        self._stale = answer["keys"]["access_key"]
+        if "error" in response:
+            raise DIAGNOSES[response["id"]].error(response["error"], hint=response["hint"], id=response["id"])
+        expires_at = time.time() + response["left"]
+        self._stale = response["keys"]["access_key"]
         return RoleSession(
-            Credentials(**answer["keys"], expires_at=expires_at),
-            answer["arn"],
+            Credentials(**response["keys"], expires_at=expires_at),
+            response["arn"],
             expires_at,
-            answer["duration"],
+            response["duration"],
         )
 
-    async def _ask(self) -> dict[str, Any]:
+    async def _request(self) -> dict[str, Any]:
         if Path(self._address).is_absolute():
             reader, writer = await asyncio.open_unix_connection(self._address)
         else:
@@ -155,8 +155,8 @@ class BrokeredSessions:
             reader, writer = await asyncio.open_connection(host, int(port), ssl=context)
         with closing(writer):
             writer.write(self._stale.encode("ascii") + b"\n")
-            answer: dict[str, Any] = json.loads(await reader.readline())
-            return answer
+            response: dict[str, Any] = json.loads(await reader.readline())
+            return response
 
 
 def _tls(purpose: ssl.Purpose) -> ssl.SSLContext:

@@ -9,26 +9,28 @@
     limits.json          how many shards share the rate limits
     events.jsonl         events of the driver: attempts that failed, shards that were given up
     log/                 what worker processes print
-    driver.lock
+    lock                 of the driver
 
 A published file is never changed, except `limits.json` and those in `live/`, which are replaced as a whole, and
 `events.jsonl`, which grows. `retract` removes the marker of a shard that must be copied again.
 """
 
 import contextlib
-import fcntl
 import hashlib
+import itertools
+import json
 import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from s3haul.cluster import plan, records
-from s3haul.cluster.plan import RECORD, LateShadow, Shard, ShardRecord
-from s3haul.cluster.records import Marker, Report, RunDescription
-from s3haul.cluster.schedule import Attempt
+from s3haul.cluster.plan import RECORD, Attempt, LateShadow, Shard, ShardRecord
+from s3haul.cluster.records import AttemptReport, Marker, RunDescription
 from s3haul.disk.errors import run_error
-from s3haul.errors import DestinationLockedError, UsageError
+from s3haul.disk.root import take_lock
+from s3haul.errors import UsageError
 
 _PARTS = ("plan", "attempts", "live", "audit", "done", "log")
 
@@ -121,21 +123,16 @@ class RunDirectory:
 
     # Attempts.
 
-    def claim(self, attempt: Attempt) -> bool:
-        """Use this number for an attempt. False if it is used already."""
+    def claim(self, shard: int) -> Attempt:
+        """A new attempt at the shard: its number is not used yet, and higher than all that are."""
         with _on(self.root):
-            try:
-                path = self.root / "attempts" / attempt_name(attempt)
-                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-            except FileExistsError:
-                return False
-        return True
-
-    def claim_next(self, attempt: Attempt) -> Attempt:
-        """As `claim`, with the next free number if this one is used already."""
-        while not self.claim(attempt):
-            attempt = attempt._replace(number=attempt.number + 1)
-        return attempt
+            for number in itertools.count(1):
+                attempt = Attempt(shard, number)
+                with contextlib.suppress(FileExistsError):
+                    path = self.root / "attempts" / attempt_name(attempt)
+                    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+                    return attempt
+        raise AssertionError("numbers do not end")
 
     def is_latest(self, attempt: Attempt) -> bool:
         """Whether no later attempt has begun."""
@@ -150,12 +147,12 @@ class RunDirectory:
             latest[int(shard)] = max(latest.get(int(shard), 0), int(number))
         return latest
 
-    def report(self, report: Report) -> None:
+    def report(self, report: AttemptReport) -> None:
         """Write the progress of an attempt. Not synced: it is useless after a crash."""
         path = self.root / "live" / attempt_name(Attempt(report.shard, report.attempt))
-        self._replace(path, records.encode(report))
+        self._write(path, records.encode(report), sync=False)
 
-    def last_report(self, attempt: Attempt) -> Report | None:
+    def last_report(self, attempt: Attempt) -> AttemptReport | None:
         """The last report of an attempt, if there is one."""
         with contextlib.suppress(OSError):
             return records.decode_report((self.root / "live" / attempt_name(attempt)).read_bytes())
@@ -194,47 +191,42 @@ class RunDirectory:
 
     # The driver.
 
-    def set_limits(self, data: bytes) -> None:
-        self._replace(self.root / "limits.json", data)
+    def set_sharers(self, count: int) -> None:
+        """Write how many shards share the rate limits."""
+        data = json.dumps({"sharers": count}).encode("ascii")
+        self._write(self.root / "limits.json", data, sync=False)
 
-    def limits(self) -> bytes | None:
-        """None if no driver has written any."""
-        with contextlib.suppress(OSError):
-            return (self.root / "limits.json").read_bytes()
-        return None
+    def sharers(self) -> int | None:
+        """How many shards share the rate limits; None if no driver has written it, or the file is not valid."""
+        try:
+            count = json.loads((self.root / "limits.json").read_bytes())["sharers"]
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+        return count if isinstance(count, int) and count > 0 else None
 
-    def log(self, line: str) -> None:
+    def log(self, event: dict[str, Any]) -> None:
         """Append a line to events.jsonl."""
         with _on(self.root), (self.root / "events.jsonl").open("a", encoding="ascii") as file:
-            file.write(line + "\n")
+            file.write(json.dumps(event) + "\n")
 
-    def events(self) -> list[str]:
+    def events(self) -> list[dict[str, Any]]:
         with _on(self.root), contextlib.suppress(FileNotFoundError):
-            return (self.root / "events.jsonl").read_text("ascii").splitlines()
+            return [json.loads(line) for line in (self.root / "events.jsonl").read_text("ascii").splitlines()]
         return []
 
     @contextlib.contextmanager
     def driving(self) -> Iterator[None]:
         """Lock RUN: one driver at a time. Raises `DestinationLockedError`."""
         with _on(self.root):
-            fd = os.open(self.root / "driver.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            root_fd = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                owner = os.pread(fd, 200, 0).decode("utf-8", "replace")
-                raise DestinationLockedError(
-                    f"another driver works on {self.root}: {owner or 'its process is not known'}",
-                    hint="wait until it ends, or stop it",
-                    owner=owner,
-                ) from None
-            except OSError as error:
-                raise run_error(error, f"lock {self.root}") from error
-            os.ftruncate(fd, 0)
-            os.pwrite(fd, f"process {os.getpid()} on {os.uname().nodename}".encode(), 0)
+            lock = take_lock(self.root, root_fd)
+        finally:
+            os.close(root_fd)
+        try:
             yield
         finally:
-            os.close(fd)
+            os.close(lock)
 
     def _shard_path(self, number: int) -> Path:
         return self.root / "plan" / f"{number:06d}.jsonl.gz"
@@ -263,15 +255,12 @@ class RunDirectory:
                 os.fsync(file.fileno())
         return temporary
 
-    def _write(self, path: Path, data: bytes) -> None:
-        """Write a file atomically and durably."""
+    def _write(self, path: Path, data: bytes, *, sync: bool = True) -> None:
+        """Write a file atomically, and durably unless `sync` is false."""
         with _on(self.root):
-            self._temporary(path, data, sync=True).replace(path)
-            _sync_directory(path.parent)
-
-    def _replace(self, path: Path, data: bytes) -> None:
-        with _on(self.root):
-            self._temporary(path, data, sync=False).replace(path)
+            self._temporary(path, data, sync=sync).replace(path)
+            if sync:
+                _sync_directory(path.parent)
 
     def _publish(self, path: Path, data: bytes) -> bool:
         """As `_write`, but False if the file exists. `link` is atomic on network file systems too."""

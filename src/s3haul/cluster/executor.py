@@ -13,7 +13,9 @@ from pathlib import Path
 from signal import Signals
 from typing import NamedTuple, Protocol
 
-from s3haul.cluster.schedule import NO_NODES, Attempt
+from s3haul.cluster.plan import Attempt
+
+NO_NODES: frozenset[str] = frozenset()
 
 
 class Ended(NamedTuple):

@@ -14,18 +14,18 @@ from typing import Any, NamedTuple
 
 from s3haul.cluster.audit import DamagedAuditError, Entry, Kind, Problem, Totals, audit_shard, read_audit
 from s3haul.cluster.directory import RunDirectory
-from s3haul.cluster.plan import Shard, damaged_plan, gzipped
+from s3haul.cluster.plan import Attempt, Shard, damaged_plan, gzipped
 from s3haul.cluster.records import RunDescription
-from s3haul.cluster.schedule import Attempt
 from s3haul.core.key_ranges import just_after
 from s3haul.disk import Destination
 from s3haul.disk.errors import run_error
 from s3haul.disk.root import sweep
 from s3haul.engine.target import natural_path
+from s3haul.events import ignore
 from s3haul.journal import Journal, SourceIdentity
 from s3haul.journal.database import journal_path
 from s3haul.journal.manifest import outcome_of
-from s3haul.models import ObjectRef, State
+from s3haul.models import State
 
 MANIFEST = "manifest.jsonl.gz"
 SUMMARY = "summary.json"
@@ -45,7 +45,7 @@ _NONE = _Audit(b"", [], "")
 
 
 def merge(
-    directory: RunDirectory, run: RunDescription, *, progress: Callable[[Totals], None] = lambda _: None
+    directory: RunDirectory, run: RunDescription, *, progress: Callable[[Totals], None] = ignore
 ) -> Totals:
     """Audit all shards and write manifest, journal and summary. The problems that the audit finds are in the totals.
 
@@ -53,11 +53,17 @@ def merge(
     Raises `S3HaulError` for a file that cannot be read or written.
     """
     totals = Totals()
+    base = run.source.base
     with ExitStack() as stack:
         journal = None if run.node_local else stack.enter_context(merged_journal(run))
         manifest = stack.enter_context(closing(MergedManifest(directory.root)))
         for shard, audit in _audited(directory, run, totals):
-            audit_shard(shard, audit.entries, _path_of(run), totals)
+            audit_shard(
+                shard,
+                audit.entries,
+                lambda ref, shadowed: str(natural_path(ref, base, shadowed=shadowed)),
+                totals,
+            )
             manifest.add(_placed(audit) if run.node_local else audit.data)
             if journal is not None:
                 journal.add(shard, audit.entries)
@@ -79,7 +85,7 @@ def merge_here(directory: RunDirectory, run: RunDescription, node: str) -> int:
             try:
                 entries = _read(directory, number).entries
             except DamagedAuditError as error:
-                raise damaged_plan(f"the audit of shard {number} cannot be believed ({error})") from error
+                raise damaged_plan(f"the audit of shard {number} is damaged ({error})") from error
             journal.add(directory.read_shard(number, run), entries)
             count += len(entries)
         journal.end(complete=True, exit_code=0)
@@ -115,10 +121,6 @@ def _read(directory: RunDirectory, shard: int) -> _Audit:
 def _placed(audit: _Audit) -> bytes:
     """The audit, with the node in each line."""
     return gzipped(json.dumps({**entry, "node": audit.node}) for entry in audit.entries)
-
-
-def _path_of(run: RunDescription) -> Callable[[ObjectRef, bool], str]:
-    return lambda ref, shadowed: str(natural_path(ref, run.source.base, shadowed=shadowed))
 
 
 def summary_of(run: RunDescription, totals: Totals) -> dict[str, Any]:

@@ -22,6 +22,9 @@ from s3haul.errors import SourceError
 from s3haul.models import ObjectRef, UnusableEntry
 
 MEBIBYTE = 1 << 20
+RECORD = 192  # bytes of each line of the index, so that a worker can read one line without the others
+_LEVEL = 6  # of gzip
+_REF, _SHADOWED, _UNUSABLE = "ref", "shadowed", "unusable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +37,14 @@ class ShardSize:
     def share(self, size: int) -> float:
         """The part of a shard that one object of `size` bytes takes."""
         return 1.0 / self.objects + size / self.bytes
+
+
+class Attempt(NamedTuple):
+    """One attempt at one shard. Every attempt has a higher number than those before it, also after a restart of the
+    driver."""
+
+    shard: int
+    number: int
 
 
 @dataclass(slots=True)
@@ -88,7 +99,11 @@ class Cutter:
         if selected:
             self._shard.refs.append(ref)
             self._filled += share
-        self._settle(_Place(ref.key, self._shard if selected else None))
+        for place, shadowed in self._shadows.push(_Place(ref.key, self._shard if selected else None)):
+            if shadowed and place.shard is self._shard:
+                self._shard.shadowed.add(place.key)
+            elif shadowed and place.shard is not None:
+                self.late.append(LateShadow(place.shard.number, place.key))
 
     def add_unusable(self, entry: UnusableEntry) -> Iterator[Shard]:
         """Add an entry that names no object."""
@@ -105,20 +120,6 @@ class Cutter:
     def _cut(self) -> Shard:
         full, self._shard, self._filled = self._shard, Shard(self._shard.number + 1), 0.0
         return full
-
-    def _settle(self, place: _Place) -> None:
-        for settled, shadowed in self._shadows.push(place):
-            if not shadowed or settled.shard is None:
-                continue
-            if settled.shard is self._shard:
-                settled.shard.shadowed.add(settled.key)
-            else:
-                self.late.append(LateShadow(settled.shard.number, settled.key))
-
-
-RECORD = 192  # bytes of each line of the index, so that a worker can read one line without the others
-_LEVEL = 6
-_REF, _SHADOWED, _UNUSABLE = "ref", "shadowed", "unusable"
 
 
 class ShardRecord(NamedTuple):

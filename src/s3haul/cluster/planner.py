@@ -1,15 +1,14 @@
 """Makes the plan in RUN from a listing, which is read once: nothing later lists again.
 
-`make_plan` takes pages from any source: objects, and entries that name none, in the order of their keys. `plan_listing`
-gives it the engine's listing of a bucket.
+`plan_listing` takes the engine's listing of a bucket; `make_plan` takes pages of entries from any source: objects, and
+entries that name none, in the order of their keys.
 """
 
 import hashlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing
-from pathlib import Path
-from typing import NamedTuple
+from dataclasses import replace
 
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.cluster.directory import RunDirectory
@@ -23,42 +22,11 @@ from s3haul.engine.context import read_context
 from s3haul.engine.listing import look_up
 from s3haul.engine.parallel_listing import CurrentLister, ParallelListing
 from s3haul.errors import UsageError
-from s3haul.events import Emit
+from s3haul.events import Emit, ignore
 from s3haul.models import ObjectRef, UnusableEntry
 from s3haul.options import AccessOptions, DestinationOptions, Existing, SourceOptions, TransferOptions
 
-
-class Page(NamedTuple):
-    """Some entries of a listing, all after those of the pages before it."""
-
-    refs: list[ObjectRef]
-    unusable: tuple[UnusableEntry, ...] = ()
-
-
-class Planned(NamedTuple):
-    """The progress of the planner."""
-
-    shards: int
-    objects: int
-    bytes: int
-    filtered: int
-
-
-class Request(NamedTuple):
-    """What to plan. `destination` is its path on every node; `endpoint` is stored in the description."""
-
-    source: SourceOptions
-    destination: Path
-    force: bool
-    access: AccessOptions
-    transfer: TransferOptions
-    size: ShardSize
-    endpoint: str
-    node_local: bool = False
-
-
-def _ignore(_: object) -> None:
-    """The default if nobody wants events or the progress."""
+Entry = ObjectRef | UnusableEntry
 
 
 async def plan_listing(
@@ -70,27 +38,21 @@ async def plan_listing(
     transfer: TransferOptions,
     size: ShardSize,
     node_local: bool = False,
-    on_event: Emit = _ignore,
-    progress: Callable[[Planned], None] = _ignore,
+    on_event: Emit = ignore,
+    progress: Callable[[int], None] = ignore,
 ) -> RunDescription:
-    """List the source, and write its plan. `node_local`: every node has a destination of its own. Raises
-    `S3HaulError`."""
+    """List the source, and write its plan. `node_local`: every node has a destination of its own. `progress` gets the
+    number of objects. Raises `S3HaulError`."""
     refuse_what_cannot_be_shared(access, transfer)
     if not node_local:
         with Destination.open(destination.root, force=destination.force):
             pass  # it can be used, at least on this machine
     async with open_store(access, source, transfer, on_event=on_event) as bucket:
-        request = Request(
-            source,
-            destination.root,
-            destination.force,
-            access,
-            transfer,
-            size,
-            bucket.endpoint,
-            node_local,
+        endpoint = bucket.endpoint
+        run = new_run(
+            source, destination, access=access, transfer=transfer, endpoint=endpoint, node_local=node_local
         )
-        return await make_plan(directory, request, _listed(bucket, source, on_event), progress=progress)
+        return await make_plan(directory, run, size, _listed(bucket, source, on_event), progress=progress)
 
 
 def refuse_what_cannot_be_shared(access: AccessOptions, transfer: TransferOptions) -> None:
@@ -103,51 +65,73 @@ def refuse_what_cannot_be_shared(access: AccessOptions, transfer: TransferOption
         )
 
 
-async def _listed(bucket: OpenStore, source: SourceOptions, on_event: Emit) -> AsyncIterator[Page]:
+def new_run(
+    source: SourceOptions,
+    destination: DestinationOptions,
+    *,
+    access: AccessOptions,
+    transfer: TransferOptions,
+    endpoint: str,
+    node_local: bool = False,
+) -> RunDescription:
+    """The description of a run before it is planned, without secrets. The path of the destination is the same on every
+    node."""
+    return RunDescription(
+        created=time.time(),
+        source=source,
+        destination=str(destination.root.absolute()),
+        force=destination.force,
+        node_local=node_local,
+        access=without_secrets(access),
+        external_id_apart=access.external_id is not None
+        or (access.role is not None and access.role.external_id is not None),
+        transfer=transfer,
+        endpoint=endpoint,
+    )
+
+
+async def _listed(bucket: OpenStore, source: SourceOptions, on_event: Emit) -> AsyncIterator[Sequence[Entry]]:
     ctx = read_context(bucket.store, source, bucket.transfer, on_event, credentials=bucket.credentials)
     if not source.recursive:
-        yield Page([await look_up(ctx)])
+        yield [await look_up(ctx)]
         return
     # A plan needs the order of the keys.
     listing = ParallelListing(ctx, CurrentLister(ctx), (source.prefix,), limit=1)
     async with aclosing(listing.pages()) as pages:
         async for page in pages:
-            yield Page(list(page.refs), tuple(page.unusable))
+            yield in_order(page.refs, page.unusable)
+
+
+def in_order(refs: Sequence[ObjectRef], unusable: Sequence[UnusableEntry]) -> Sequence[Entry]:
+    """All entries of a page in the order of S3, which is that of the bytes, also for keys that are not UTF-8."""
+    if not unusable:
+        return refs
+    return sorted((*refs, *unusable), key=lambda entry: key_octets(entry.key))
 
 
 async def make_plan(
     directory: RunDirectory,
-    request: Request,
-    pages: AsyncIterator[Page],
+    run: RunDescription,
+    size: ShardSize,
+    pages: AsyncIterator[Sequence[Entry]],
     *,
-    progress: Callable[[Planned], None] = lambda _: None,
-    clock: Callable[[], float] = time.time,
+    progress: Callable[[int], None] = ignore,
 ) -> RunDescription:
-    """Write the plan of all objects in `pages` that the filters select. Raises what `pages` raise."""
-    access = without_secrets(request.access)
-    planner = _Planner(directory, request)
+    """Write the plan of all objects in `pages` that the filters select. Returns the complete description of the run.
+    Raises what `pages` raise."""
+    planner = _Planner(directory, run, size)
     async for page in pages:
         await in_thread(None, planner.take, page)
-        progress(planner.planned)
+        progress(planner.objects)
     await in_thread(None, planner.store, planner.cutter.end())
-    planned = planner.planned
     index_sha256, late_sha256 = directory.write_index(b"".join(planner.records), planner.cutter.late)
-    run = RunDescription(
-        run_id=hashlib.sha256(f"{index_sha256}{clock()}{directory.root}".encode()).hexdigest()[:12],
-        created=clock(),
-        source=request.source,
-        destination=str(request.destination.absolute()),
-        force=request.force,
-        node_local=request.node_local,
-        access=access,
-        external_id_apart=request.access.external_id is not None
-        or (request.access.role is not None and request.access.role.external_id is not None),
-        transfer=request.transfer,
-        endpoint=request.endpoint,
-        shards=planned.shards,
-        objects=planned.objects,
-        bytes=planned.bytes,
-        filtered=planned.filtered,
+    run = replace(
+        run,
+        run_id=hashlib.sha256(f"{index_sha256}{run.created}{directory.root}".encode()).hexdigest()[:12],
+        shards=len(planner.records),
+        objects=planner.objects,
+        bytes=planner.bytes,
+        filtered=planner.filtered,
         index_sha256=index_sha256,
         late_sha256=late_sha256,
     )
@@ -158,24 +142,22 @@ async def make_plan(
 class _Planner:
     """Cuts, writes and counts shards. At most one shard is in memory."""
 
-    def __init__(self, directory: RunDirectory, request: Request) -> None:
-        self.cutter = Cutter(request.size)
+    def __init__(self, directory: RunDirectory, run: RunDescription, size: ShardSize) -> None:
+        self.cutter = Cutter(size)
         self.records: list[bytes] = []
-        self.planned = Planned(0, 0, 0, 0)
+        self.objects = self.bytes = self.filtered = 0
         self._directory = directory
-        self._selected = selector(request.transfer.filters)
-        self._base = len(request.source.base)
+        self._selected = selector(run.transfer.filters)
+        self._base = len(run.source.base)
 
-    def take(self, page: Page) -> None:
+    def take(self, page: Iterable[Entry]) -> None:
         """Add one page. Runs in a thread."""
-        for entry in in_order(page):
-            if not self._selected(entry.key[self._base :]):
-                self.planned = self.planned._replace(filtered=self.planned.filtered + 1)
-                if isinstance(entry, ObjectRef):
-                    self.store(self.cutter.add(entry, selected=False))
-            elif isinstance(entry, ObjectRef):
-                self.store(self.cutter.add(entry))
-            else:
+        for entry in page:
+            selected = self._selected(entry.key[self._base :])
+            self.filtered += not selected
+            if isinstance(entry, ObjectRef):
+                self.store(self.cutter.add(entry, selected=selected))
+            elif selected:
                 self.store(self.cutter.add_unusable(entry))
 
     def store(self, shards: Iterable[Shard]) -> None:
@@ -183,16 +165,5 @@ class _Planner:
         for shard in shards:
             record = self._directory.write_shard(shard)
             self.records.append(encode_record(record))
-            so_far = self.planned
-            self.planned = so_far._replace(
-                shards=so_far.shards + 1,
-                objects=so_far.objects + record.objects,
-                bytes=so_far.bytes + record.bytes,
-            )
-
-
-def in_order(page: Page) -> list[ObjectRef | UnusableEntry]:
-    """All entries of a page in the order of S3, which is that of the bytes, also for keys that are not UTF-8."""
-    if not page.unusable:
-        return list(page.refs)
-    return sorted((*page.refs, *page.unusable), key=lambda entry: key_octets(entry.key))
+            self.objects += record.objects
+            self.bytes += record.bytes

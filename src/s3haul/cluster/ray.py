@@ -20,12 +20,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from s3haul.cluster.checks import NodeCheck, check_node
 from s3haul.cluster.directory import RunDirectory
-from s3haul.cluster.executor import Ended
-from s3haul.cluster.schedule import NO_NODES, Attempt
+from s3haul.cluster.executor import NO_NODES, Ended
+from s3haul.cluster.plan import Attempt
 from s3haul.cluster.shard import Node, attempt_shard, open_node
-from s3haul.cluster.worker import report_failure, start_jitter
+from s3haul.cluster.worker import NodeCheck, check_node, report_failure, start_jitter
 from s3haul.errors import S3HaulError, SourceError, UsageError
 
 _OPTIONS: dict[str, Any] = {"max_retries": 0, "retry_exceptions": False}

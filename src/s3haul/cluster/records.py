@@ -32,10 +32,10 @@ MOST_WARNINGS = 5  # in a marker
 class RunDescription:
     """`RUN/run.json`, written last by the planner: everything that a worker must know, and no secret.
 
-    `run_id` names the run in temporary files; `index_sha256` and `late_sha256` are of the files of the plan.
+    `run_id` names the run in temporary files; `index_sha256` and `late_sha256` are of the files of the plan. The fields
+    with defaults are set when the plan is complete.
     """
 
-    run_id: str
     created: float
     source: SourceOptions
     destination: str
@@ -45,12 +45,13 @@ class RunDescription:
     external_id_apart: bool  # it is not in the profile: every worker needs it in its environment
     transfer: TransferOptions
     endpoint: str
-    shards: int
-    objects: int
-    bytes: int
-    filtered: int
-    index_sha256: str
-    late_sha256: str
+    run_id: str = ""
+    shards: int = 0
+    objects: int = 0
+    bytes: int = 0
+    filtered: int = 0
+    index_sha256: str = ""
+    late_sha256: str = ""
 
     @property
     def url(self) -> str:
@@ -173,7 +174,7 @@ class Marker:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class AttemptReport:
     """The progress of an attempt, written every few seconds and at its end. `sequence` counts the reports."""
 
     shard: int
@@ -188,7 +189,7 @@ class Report:
     error_id: str = ""
     hint: str = ""
 
-    def failed(self, error: S3HaulError) -> "Report":
+    def failed(self, error: S3HaulError) -> "AttemptReport":
         """The last report of an attempt that an error ended."""
         return replace(
             self,
@@ -200,7 +201,7 @@ class Report:
         )
 
 
-def encode(record: Marker | Report) -> bytes:
+def encode(record: Marker | AttemptReport) -> bytes:
     return (json.dumps(asdict(record)) + "\n").encode("ascii")
 
 
@@ -216,37 +217,16 @@ def decode_marker(data: bytes) -> Marker:
         ) from error
 
 
-def decode_report(data: bytes) -> Report | None:
+def decode_report(data: bytes) -> AttemptReport | None:
     """None for a file that is not a complete report, for example because the disk was full."""
     try:
-        return Report(**json.loads(data))
+        return AttemptReport(**json.loads(data))
     except (ValueError, TypeError):
         return None
 
 
-# The rate limits hold for all workers together. The driver writes to `RUN/limits.json` how many shards share them; a
-# worker reads it every few seconds, and uses its share. When the driver has ended, the last share stays in force: so
-# the sum hardly exceeds the limits, and the workers are never stopped.
-
-
-def share_of(transfer: TransferOptions, workers: int) -> LimitOptions:
-    """The limits of one of so many workers."""
-    return LimitOptions._make(each and each / max(1, workers) for each in transfer.limits)
-
-
-def sharers(*, slots: int, open_shards: int) -> int:
-    """How many shards share the limits: as many as can run at a time, fewer at the end of a run."""
-    return max(1, min(slots, open_shards))
-
-
-def encode_sharers(count: int) -> bytes:
-    return json.dumps({"sharers": count}).encode("ascii")
-
-
-def decode_sharers(data: bytes) -> int | None:
-    """None if the file is missing or invalid, for example while it is replaced."""
-    try:
-        count = json.loads(data)["sharers"]
-    except (ValueError, TypeError, KeyError):
-        return None
-    return count if isinstance(count, int) and count > 0 else None
+def share_of(transfer: TransferOptions, sharers: int) -> LimitOptions:
+    """The rate limits of one of so many shards. They hold for all workers together: the driver writes how many shards share
+    them to `RUN/limits.json`; a worker reads that every few seconds. When the driver has ended, the last share stays in
+    force: so the sum hardly exceeds the limits, and the workers are never stopped."""
+    return LimitOptions._make(each and each / max(1, sharers) for each in transfer.limits)

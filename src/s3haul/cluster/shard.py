@@ -20,10 +20,9 @@ from s3haul.api.download import job_on, within_open_files
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.cluster.broker import BrokeredSessions
 from s3haul.cluster.directory import RunDirectory
-from s3haul.cluster.plan import Shard, gzipped
-from s3haul.cluster.records import Marker, Report, RunDescription, decode_sharers, share_of, with_external_id
-from s3haul.cluster.schedule import Attempt
-from s3haul.cluster.workplace import Workplace, remove_finished
+from s3haul.cluster.journal_directory import JournalDirectory, remove_finished
+from s3haul.cluster.plan import Attempt, Shard, gzipped
+from s3haul.cluster.records import AttemptReport, Marker, RunDescription, share_of, with_external_id
 from s3haul.concurrency import in_thread, main_error
 from s3haul.core.stats import Stats
 from s3haul.disk import Destination
@@ -62,7 +61,7 @@ class Node:
 
     def take_share(self) -> None:
         """Use the share of the rate limits that the driver wrote last; without a driver, the share stays."""
-        if self.driven and (sharers := decode_sharers(self.directory.limits() or b"")):
+        if self.driven and (sharers := self.directory.sharers()):
             self.share = share_of(self.run.transfer, sharers)
             self.store.limit(self.share)
 
@@ -75,20 +74,18 @@ async def open_node(
     *,
     sharers: int = 1,
     driven: bool = True,
-    name: str = "",
     broker: str = "",
 ) -> AsyncIterator[Node]:
-    """A worker process with a session of its own, which it asks `broker` for, if there is one. `sharers` processes divide
+    """A worker process with a session of its own, which it gets from `broker`, if there is one. `sharers` processes divide
     the rate limits; a driver may change that number in `limits.json`, which is read only if the process is `driven`.
     Raises `S3HaulError`."""
     node: Node | None = None
-    first = Stats()  # of the first shard: what happens here is told with it
+    first = Stats()  # of the first shard: what happens here counts there
 
     def emit(event: Event) -> None:
         (first if node is None else node.stats).observe(event)
 
-    written = decode_sharers(directory.limits() or b"") if driven else None
-    share = share_of(run.transfer, written or sharers)
+    share = share_of(run.transfer, (driven and directory.sharers()) or sharers)
     transfer = _unlimited(fitting(within_open_files(run.transfer, emit), share.bandwidth))
     opening = open_store(
         run.access if broker else with_external_id(run),
@@ -100,7 +97,7 @@ async def open_node(
     )
     async with opening as bucket:
         store = LimitedStore(bucket.store, share)
-        name = name or os.uname().nodename
+        name = os.uname().nodename
         node = Node(directory, run, local, bucket, store, share, first, name, driven)
         yield node
 
@@ -144,25 +141,27 @@ class _ShardAttempt:
     async def run(self) -> Marker | None:
         node, run = self.node, self.node.run
         shard = await in_thread(None, node.directory.read_shard, self.attempt.shard, run)
-        workplace = await in_thread(None, Workplace.take, node.local, run.run_id, self.attempt)
-        staging = f"{run.run_id}-{workplace.name}"
+        journal_directory = await in_thread(None, JournalDirectory.take, node.local, run.run_id, self.attempt)
+        staging = f"{run.run_id}-{journal_directory.name}"
         try:
             with closing(_open_destination(run, staging)) as destination:
                 destination.lock()
-                await self._haul(shard, destination, workplace)
-            marker = await in_thread(None, self._publish, workplace)
+                await self._haul(shard, destination, journal_directory)
+            marker = await in_thread(None, self._publish, journal_directory)
             sweep(Path(run.destination), staging)
-            workplace.remove()
+            journal_directory.remove()
         finally:
-            workplace.close()
+            journal_directory.close()
         remove_finished(node.local, run.run_id, node.directory.is_done)
         return marker
 
-    async def _haul(self, shard: Shard, destination: Destination, workplace: Workplace) -> None:
+    async def _haul(
+        self, shard: Shard, destination: Destination, journal_directory: JournalDirectory
+    ) -> None:
         job = replace(
             job_on(self.node.bucket, self.node.run.source, destination),
             store=PlannedStore(self.node.store, shard),
-            journal=workplace.journal,
+            journal=journal_directory.journal,
             shadowed=frozenset(shard.shadowed),
         )
         try:
@@ -185,9 +184,9 @@ class _ShardAttempt:
         self.sequence += 1
         await in_thread(None, self.node.directory.report, self.state())
 
-    def state(self) -> Report:
+    def state(self) -> AttemptReport:
         stats = self.node.stats
-        return Report(
+        return AttemptReport(
             shard=self.attempt.shard,
             attempt=self.attempt.number,
             node=self.node.name,
@@ -205,10 +204,10 @@ class _ShardAttempt:
                 hint="nothing: this attempt did not report for too long",
             )
 
-    def _publish(self, workplace: Workplace) -> Marker | None:
+    def _publish(self, journal_directory: JournalDirectory) -> Marker | None:
         if not self.node.directory.is_done(self.attempt.shard):
             self._refuse_superseded()
-        audit = gzipped(manifest_lines(workplace.journal))
+        audit = gzipped(manifest_lines(journal_directory.journal))
         marker = Marker.of(
             self.node.stats,
             shard=self.attempt.shard,

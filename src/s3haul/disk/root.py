@@ -196,7 +196,7 @@ def take_lock(root: Path, state_fd: int, *, shared: bool = False) -> int:
     try:
         fd = os.open("lock", _LOCK, 0o600, dir_fd=state_fd)
     except OSError as error:
-        raise run_error(error, f"lock the destination {root}") from error
+        raise run_error(error, f"lock {root}") from error
     try:
         fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         if not shared:
@@ -208,7 +208,7 @@ def take_lock(root: Path, state_fd: int, *, shared: bool = False) -> int:
         if error.errno in _NO_LOCKS:
             raise _no_locks(root, error) from error
         if error.errno != errno.EWOULDBLOCK:
-            raise run_error(error, f"lock the destination {root}") from error
+            raise run_error(error, f"lock {root}") from error
         raise DestinationLockedError(
             f"another run uses {root}: {show(owner) or 'its process is unknown'}",
             hint="wait until it ends, or stop it",
@@ -225,12 +225,12 @@ def try_lock(root: Path, fd: int) -> None:
     except OSError as error:
         if error.errno in _NO_LOCKS:
             raise _no_locks(root, error) from error
-        raise run_error(error, f"lock the destination {root}") from error
+        raise run_error(error, f"lock {root}") from error
 
 
 def _no_locks(root: Path, error: OSError) -> DestinationError:
     return DestinationError(
-        f"cannot lock the destination {root}: the file system does not support locks ({name_of(error)})",
+        f"cannot lock {root}: the file system does not support locks ({name_of(error)})",
         hint="choose a destination on a local disk, or mount this one with lock support (Lustre: -o flock)",
     )
 

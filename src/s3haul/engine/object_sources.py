@@ -23,9 +23,8 @@ from s3haul.engine.target import Target, not_done
 from s3haul.errors import Fault, FaultKind, SourceError
 from s3haul.events import Changed, Noted, Warned
 from s3haul.models import ARCHIVED, ObjectRef, Outcome, State, same_etag
-from s3haul.sources import ObjectRow, RowSource, SortedRows
 from s3haul.sources.inventory import CHECKSUM, MANIFEST, DataFile, md5, refused
-from s3haul.sources.rows import PAGE
+from s3haul.sources.rows import PAGE, ObjectRow, RowSource, SortedRows
 from s3haul.store.protocol import Chunk, HeadRequest
 from s3haul.store.retrying import GaveUpError
 

@@ -1,4 +1,4 @@
-"""The content of a report, read from one journal: plain values, also as one JSON object. `page` and `markdown` format it."""
+"""The content of a report, read from one journal: plain values, also as one JSON object. `page` and `text` format it."""
 
 import time
 from collections import defaultdict
@@ -14,6 +14,7 @@ from s3haul.journal.database import existing_journal
 from s3haul.journal.reader import Run
 from s3haul.journal.survey import SIZE_CLASSES, Group, Listed, Survey
 
+SCHEMA = 1
 ROWS = 1500  # objects that are shown one by one, for all causes together
 LEAST_ROWS = 50  # for each cause
 ENCODED_ROWS = 100
@@ -230,9 +231,6 @@ def _keys(groups: Sequence[Group]) -> list[Key]:
     return sorted(keys, key=lambda key: -key.amount.objects)
 
 
-SCHEMA = 1
-
-
 def as_object(report: Report) -> dict[str, Any]:
     """The report for programs (s3haul help schema-report). `schema` changes only if the meaning of a field changes."""
     return {
@@ -262,13 +260,12 @@ def as_object(report: Report) -> dict[str, Any]:
         ],
         "fetched_bytes": report.fetched,
         "repeated": report.repeated,
-        "encoded": {"objects": report.encoded, "examples": [_names(row) for row in report.encoded_rows]},
+        "encoded": {
+            "objects": report.encoded,
+            "examples": [{"key": row.key, "path": row.path} for row in report.encoded_rows],
+        },
         "course": None if report.course_run is None else _course(report.course_run.number, report.course),
     }
-
-
-def _names(row: Listed) -> dict[str, str | None]:
-    return {"key": row.key, "path": row.path}
 
 
 def _cause(cause: Cause) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from s3haul.core.text import human_bytes, human_count, human_duration, show
 from s3haul.journal.survey import Listed
 from s3haul.report.charts import bar, brief_seconds, charts_of, drawn, stacked
 from s3haul.report.content import Amount, Report
-from s3haul.report.wording import commands, ending, headline, moment, tiles
+from s3haul.report.text import commands, ending, headline, moment, tiles
 
 PREFIXES = 15
 RUNS = 50
@@ -33,7 +33,7 @@ def html(report: Report) -> str:
     rows = [_fitting(cause.rows, ROOM // len(report.causes)) for cause in report.causes]
     incomplete = report.states["failed"].objects + report.states["skipped"].objects
     return (
-        _environment()
+        environment()
         .from_string(_asset("page.html.j2"))
         .render(
             report=report,
@@ -83,7 +83,8 @@ def _fitting(rows: Sequence[Listed], room: int) -> Sequence[Listed]:
     return rows
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The settings of all templates: every text is escaped, and its control characters are made visible."""
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,

@@ -3,8 +3,3 @@
 These modules read files of other programs. They send no requests, and check only the form of a list: the engine checks
 whether an object exists, and its properties.
 """
-
-from s3haul.sources.reading import KeyLists, RowSource, Unread
-from s3haul.sources.rows import ObjectRow, SortedRows
-
-__all__ = ["KeyLists", "ObjectRow", "RowSource", "SortedRows", "Unread"]

@@ -19,8 +19,7 @@ from typing import Any, NamedTuple, Protocol
 from s3haul.concurrency import in_thread
 from s3haul.errors import SourceError
 from s3haul.sources import inventory_rows
-from s3haul.sources.reading import Unread, chunked
-from s3haul.sources.rows import ObjectRow
+from s3haul.sources.rows import ObjectRow, Unread, chunked
 
 LARGEST_MANIFEST = 64 << 20  # bytes
 LARGEST_FILE = 1 << 40
@@ -44,7 +43,7 @@ class DataFile(NamedTuple):
         return self.key.rpartition("/")[2]
 
 
-class Report(NamedTuple):
+class Manifest(NamedTuple):
     """The content of a manifest. `columns` are those of CSV, in order; the other formats have names in their files."""
 
     form: str
@@ -74,7 +73,7 @@ def refused(
 
 
 class Inventory:
-    """A `reading.RowSource` of one report."""
+    """A `RowSource` of one report."""
 
     def __init__(self, files: ReportFiles, bucket: str, prefix: str) -> None:
         self.unread = Unread()
@@ -82,10 +81,10 @@ class Inventory:
         self._files, self._bucket, self._prefix = files, bucket, prefix
 
     async def chunks(self) -> AsyncIterator[Sequence[ObjectRow]]:
-        report = await self._report()
-        for file in report.files:
+        manifest = await self._read_manifest()
+        for file in manifest.files:
             async with self._files.local(file) as path:
-                found = inventory_rows.rows(path, report.form, report.columns, self._bucket, self.unread)
+                found = inventory_rows.rows(path, manifest.form, manifest.columns, self._bucket, self.unread)
                 following = chunked(row for row in found if row.key.startswith(self._prefix))
                 try:
                     while chunk := await in_thread(None, following):
@@ -93,7 +92,7 @@ class Inventory:
                 except ValueError as error:
                     raise refused(self.name, f"{file.name}: {error}") from None
 
-    async def _report(self) -> Report:
+    async def _read_manifest(self) -> Manifest:
         manifest = await self._files.read(MANIFEST, LARGEST_MANIFEST)
         announced = (await self._files.read(CHECKSUM, 1000)).decode("ascii", "replace").strip().lower()
         if md5(manifest).hexdigest() != announced:
@@ -108,24 +107,24 @@ def md5(data: bytes = b"") -> Any:
     return hashlib.md5(data, usedforsecurity=False)
 
 
-def parse(manifest: bytes, bucket: str) -> Report:
-    """The report of a manifest. Raises ValueError if it is not a manifest of this bucket."""
+def parse(manifest: bytes, bucket: str) -> Manifest:
+    """The content of a manifest. Raises ValueError if it is not a manifest of this bucket."""
     try:
-        said = json.loads(manifest)
+        found = json.loads(manifest)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    if not isinstance(said, dict):
+    if not isinstance(found, dict):
         raise ValueError("it is not a JSON object")  # noqa: TRY004 - all errors are ValueErrors
-    if said.get("sourceBucket") != bucket:
-        raise ValueError(f"it is of the bucket {str(said.get('sourceBucket'))[:80]!a}, not of {bucket}")
-    form = said.get("fileFormat")
+    if found.get("sourceBucket") != bucket:
+        raise ValueError(f"it is of the bucket {str(found.get('sourceBucket'))[:80]!a}, not of {bucket}")
+    form = found.get("fileFormat")
     if form not in FORMS:
         raise ValueError(f"{str(form)[:40]!a} is not a format that can be read: {', '.join(FORMS)}")
-    columns = _columns(str(said.get("fileSchema"))) if form == "CSV" else ()
-    files = said.get("files")
+    columns = _columns(str(found.get("fileSchema"))) if form == "CSV" else ()
+    files = found.get("files")
     if not isinstance(files, list) or not all(isinstance(each, dict) for each in files):
         raise ValueError("it has no list of files")
-    return Report(form, columns, tuple(_data_file(each) for each in files))
+    return Manifest(form, columns, tuple(_data_file(each) for each in files))
 
 
 def _columns(schema: str) -> tuple[str, ...]:
@@ -135,8 +134,8 @@ def _columns(schema: str) -> tuple[str, ...]:
     return columns
 
 
-def _data_file(said: dict[str, Any]) -> DataFile:
-    key, size, checksum = said.get("key"), said.get("size"), said.get("MD5checksum")
+def _data_file(entry: dict[str, Any]) -> DataFile:
+    key, size, checksum = entry.get("key"), entry.get("size"), entry.get("MD5checksum")
     if not isinstance(key, str) or not _NAME.fullmatch(key.rpartition("/")[2]) or ".." in key.split("/"):
         raise ValueError(f"{str(key)[:80]!a} is not the name of a data file")
     if type(size) is not int or not 0 <= size <= LARGEST_FILE:

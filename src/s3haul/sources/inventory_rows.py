@@ -9,13 +9,20 @@ import io
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from s3haul.errors import SourceError, UsageError
-from s3haul.sources import fields
-from s3haul.sources.key_list import csv_rows
-from s3haul.sources.reading import Unread
-from s3haul.sources.rows import ObjectRow
+from s3haul.errors import UsageError
+from s3haul.sources.lists import Lines, csv_cells
+from s3haul.sources.rows import (
+    ObjectRow,
+    Unread,
+    check_bucket,
+    parse_etag,
+    parse_key,
+    parse_size,
+    parse_time,
+    short_text,
+)
 
 MOST_UNPACKED = 200  # times the file's size; a row has an ETag, which hardly compresses
 SPARE = 1 << 20  # bytes that any file may unpack to
@@ -54,7 +61,7 @@ def rows(path: Path, form: str, columns: tuple[str, ...], bucket: str, unread: U
 
 
 def _row(cells: Cells, bucket: str, unread: Unread, *, encoded: bool) -> ObjectRow | None:
-    fields.check_bucket(_text(cells.get("bucket")), bucket)
+    check_bucket(_text(cells.get("bucket")), bucket)
     if not _flag(cells.get("islatest"), usual=True):
         unread.old_versions += 1
         return None
@@ -62,12 +69,12 @@ def _row(cells: Cells, bucket: str, unread: Unread, *, encoded: bool) -> ObjectR
         unread.delete_markers += 1
         return None
     return ObjectRow(
-        fields.key(_text(cells.get("key")), encoded=encoded),
+        parse_key(_text(cells.get("key")), encoded=encoded),
         "",
-        fields.size(cells.get("size")),
-        fields.etag(cells.get("etag")),
-        fields.timestamp(cells.get("lastmodifieddate")),
-        fields.short_text(cells.get("storageclass"), "storage class"),
+        parse_size(cells.get("size")),
+        parse_etag(cells.get("etag")),
+        parse_time(cells.get("lastmodifieddate")),
+        short_text(cells.get("storageclass"), "storage class"),
     )
 
 
@@ -106,17 +113,14 @@ class _Unpacking(io.RawIOBase):
 
 
 def _csv(path: Path, columns: tuple[str, ...]) -> Iterator[Cells]:
-    with io.BufferedReader(_Unpacking(path)) as unpacked:
-        file: BinaryIO = unpacked
+    with io.BufferedReader(_Unpacking(path)) as file:
         try:
-            for _, cells in csv_rows(file, path.name):
+            for cells in csv_cells(Lines(file)):
                 if len(cells) != len(columns):
                     raise ValueError(f"a row has {len(cells)} columns, not {len(columns)}")
                 yield dict(zip(columns, cells, strict=True))
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(f"it cannot be unpacked: {error}") from None
-        except SourceError as error:
-            raise ValueError(error.message) from None
 
 
 def _parquet(path: Path) -> Iterator[Cells]:

@@ -1,14 +1,15 @@
-"""The state of a run, read from RUN at any time, without contact to the driver or the workers."""
+"""The state of a run, read from RUN at any time, without contact to the driver or the workers; and what is lost with a
+node."""
 
-import json
 import statistics
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
 from s3haul.cluster.directory import RunDirectory
-from s3haul.cluster.records import Report, RunDescription
-from s3haul.cluster.schedule import Attempt
+from s3haul.cluster.plan import Attempt
+from s3haul.cluster.records import AttemptReport, RunDescription
+from s3haul.errors import UsageError
 
 
 @dataclass(slots=True)
@@ -22,7 +23,7 @@ class NodeWork:
 
 
 @dataclass(slots=True)
-class Survey:
+class RunStatus:
     """`retried` are shards with more than one attempt; `under_way` are the last reports of attempts that have not
     reported their end; `events` are those of the drivers."""
 
@@ -32,7 +33,7 @@ class Survey:
     bytes: int = 0
     again: int = 0
     retried: dict[int, int] = field(default_factory=dict)
-    under_way: list[Report] = field(default_factory=list)
+    under_way: list[AttemptReport] = field(default_factory=list)
     failed: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
     retries: Counter[str] = field(default_factory=Counter)
@@ -51,9 +52,9 @@ class Survey:
         return min(seconds), statistics.median(seconds), max(seconds)
 
 
-def survey(directory: RunDirectory) -> Survey:
+def read_status(directory: RunDirectory) -> RunStatus:
     """Read everything. Raises `S3HaulError`."""
-    found = Survey(directory.describe())
+    found = RunStatus(directory.describe())
     done = directory.done()
     for number in sorted(done):
         marker = directory.marker(number)
@@ -78,5 +79,23 @@ def survey(directory: RunDirectory) -> Survey:
             report = directory.last_report(Attempt(shard, latest))
             if report is not None and not report.ended:
                 found.under_way.append(report)
-    found.events = [json.loads(line) for line in directory.events()]
+    found.events = directory.events()
     return found
+
+
+def forget_node(directory: RunDirectory, run: RunDescription, node: str) -> int:
+    """The disk of a node is lost: mark its shards as not finished. Returns how many. A worker that still runs on that
+    node cannot finish them. Raises `UsageError` if the nodes share one destination."""
+    if not run.node_local:
+        raise UsageError("The objects are in one place for all nodes: none is lost with a node.")
+    markers = [directory.marker(shard) for shard in sorted(directory.done())]
+    lost = [marker for marker in markers if marker.node == node]
+    if not lost:
+        nodes = ", ".join(sorted({marker.node for marker in markers})) or "none"
+        raise UsageError(
+            f"No finished shard is on a node {node!r}.", hint=f"nodes with finished shards: {nodes}"
+        )
+    for marker in lost:
+        directory.claim(marker.shard)  # supersedes older attempts
+        directory.retract(marker.shard)
+    return len(lost)

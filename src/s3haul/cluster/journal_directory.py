@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from s3haul.cluster.directory import attempt_name
-from s3haul.cluster.schedule import Attempt
+from s3haul.cluster.plan import Attempt
 from s3haul.disk.errors import Limitations, run_error
 from s3haul.disk.root import open_private, open_root
 from s3haul.errors import DestinationError
@@ -30,7 +30,7 @@ def local_directory() -> Path:
     return Path(tempfile.gettempdir()) / f"s3haul-{os.getuid()}"
 
 
-class Workplace:
+class JournalDirectory:
     """Created by `take`, released by `close`. `name` is that of the attempt that created it."""
 
     def __init__(self, path: Path, lock: int) -> None:
@@ -43,7 +43,7 @@ class Workplace:
         return self.path / "journal.sqlite3"
 
     @classmethod
-    def take(cls, local: Path, run_id: str, attempt: Attempt) -> "Workplace":
+    def take(cls, local: Path, run_id: str, attempt: Attempt) -> "JournalDirectory":
         """The latest one of this shard that no attempt uses, or a new one. No two processes may use the same number of
         an attempt. Raises `DestinationError`."""
         runs = local / run_id
@@ -121,7 +121,7 @@ def _delete(path: Path) -> None:
 
 
 def _try_lock(path: Path) -> int | None:
-    """The lock of a workplace; None if another process has it, or has just removed the directory."""
+    """The lock of a journal directory; None if another process has it, or has just removed the directory."""
     try:
         fd = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except FileNotFoundError:

@@ -1,1 +1,0 @@
-"""`verify`: reads copied files again and compares them with what the journal knows."""
