@@ -1,7 +1,7 @@
 """What a request is addressed to and signed with: endpoint, credentials, clock; and limits of both transports.
 Opens no connection.
 
-`aws.transport` gets the URL of the bucket from botocore's endpoint rules; this module parses it.
+`aws.bucket_location` gets the URL of the bucket from botocore's endpoint rules; this module parses it.
 """
 
 import time
