@@ -57,4 +57,4 @@ def test_without_a_pycurl_that_loads_the_sdk_copies_and_a_demand_for_curl_is_ref
     assert "pycurl cannot be loaded: libcurl link-time ssl backends do not match" in ran.err
     assert ran.code == (0 if transport == "auto" else 2)
     assert (dest / "data").exists() == (transport == "auto")
-    assert ("transport sdk" in ran.err) == (transport == "auto")
+    assert ("transport sdk: pycurl" in ran.err) == (transport == "auto")
