@@ -2,6 +2,7 @@
 
 import json
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,12 +35,19 @@ def directories(machine) -> list[Path]:
     return [path for place in (machine.home, Path("/dev/shm")) for path in place.glob(".s3haul-bench-*")]
 
 
-def left_behind(machine) -> list[Path]:
-    """Those of processes that have ended: the memory is shared with whatever else runs here."""
-    return [path for path in directories(machine) if not Path("/proc", path.name.split("-")[2]).exists()]
+@pytest.fixture
+def left_behind(machine) -> Callable[[], list[Path]]:
+    """New directories of processes that have ended: the memory is shared with whatever else runs or ran here."""
+    before = directories(machine)
+
+    def find() -> list[Path]:
+        new = [path for path in directories(machine) if path not in before]
+        return [path for path in new if not Path("/proc", path.name.split("-")[2]).exists()]
+
+    return find
 
 
-def test_every_sink_is_measured_with_all_objects_and_nothing_is_left(machine, server):
+def test_every_sink_is_measured_with_all_objects_and_nothing_is_left(machine, server, left_behind):
     ran = bench(machine, *QUICK, "--part-size", "1MiB", "--json")
     assert ran.code == 0, ran.err
     found = json.loads(ran.out)
@@ -57,7 +65,7 @@ def test_every_sink_is_measured_with_all_objects_and_nothing_is_left(machine, se
         assert 0 < row["first_byte_seconds"]["p50"] <= row["total_seconds"]["p99"]
         assert row["connect_seconds"]["p50"] > 0
     assert found["bottleneck"]["why"]
-    assert not left_behind(machine)
+    assert not left_behind()
 
 
 def test_the_cost_is_printed_before_any_object_is_requested(machine, server):
@@ -100,12 +108,12 @@ def test_throttling_is_recognised(machine, server, status, code, limit):
     assert json.loads(ran.out)["bottleneck"]["limit"] == limit
 
 
-def test_a_sample_of_which_nothing_can_be_read_is_no_measurement(machine, server):
+def test_a_sample_of_which_nothing_can_be_read_is_no_measurement(machine, server, left_behind):
     server.faults.add("error", operation="GetObject", status=403, code="AccessDenied", message="no")
     ran = bench(machine, *QUICK, "--sinks", "null", "--json")
     assert (ran.code, ran.out) == (6, "")
     assert "s3haul check says why" in ran.err
-    assert not left_behind(machine)
+    assert not left_behind()
 
 
 def test_one_object_can_be_measured(machine):
@@ -119,7 +127,7 @@ def test_one_object_can_be_measured(machine):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_leaves_no_directory_behind(machine, server, number, code):
+def test_a_signal_leaves_no_directory_behind(machine, server, number, code, left_behind):
     arguments = ("bench", SOURCE, "--profile", "export", "--dir", str(machine.home), "--repetitions", "100")
     with machine.start(*arguments) as process:
         ours = f"-{process.pid}-"
@@ -127,5 +135,5 @@ def test_a_signal_leaves_no_directory_behind(machine, server, number, code):
         process.send_signal(number)
         process.communicate(timeout=30)
     assert process.returncode == code
-    assert not left_behind(machine)
+    assert not left_behind()
     assert bucket(server).objects
