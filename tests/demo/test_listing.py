@@ -147,7 +147,7 @@ def test_new_and_deleted_keys_show_at_once(cloud: Cloud, s3: Any) -> None:
     assert set(listed(s3)[0]) == {*KEYS, "new"} - {"a0"}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     keys=st.sets(st.text("ab/\ud7ff\ue000\U0010ffff", min_size=1, max_size=6), max_size=20),
     prefix=st.text("ab/", max_size=2),

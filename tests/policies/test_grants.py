@@ -4,7 +4,7 @@ import dataclasses
 import json
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 
 from policies.grants import demo_grant, grants
 from s3haul.demo.policy import Ask, judge
@@ -15,7 +15,6 @@ from s3haul.policies.lint import documents_in, lint
 from s3haul.policies.names import parsed
 
 
-@settings(deadline=None)
 @given(grants())
 def test_the_documents_of_every_grant_are_valid_small_enough_and_clean(grant):
     try:
@@ -36,7 +35,6 @@ def test_the_documents_of_every_grant_are_valid_small_enough_and_clean(grant):
     assert (Part.KEY in made) == bool(grant.key_arns)
 
 
-@settings(deadline=None)
 @given(grants())
 def test_the_session_policy_allows_nothing_that_the_role_may_not(grant):
     made = documents(grant)

@@ -104,7 +104,7 @@ def test_template_markers_of_terraform_are_escaped():
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(grants())
 def test_whatever_is_granted_terraform_reads_the_documents_as_they_are(grant):
     made = documents(grant)

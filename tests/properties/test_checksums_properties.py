@@ -3,7 +3,7 @@
 import hashlib
 from itertools import accumulate, pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from s3haul.core.checksums import decide, new_hasher, text_of
@@ -67,7 +67,6 @@ def flipped(body, bit):
 places = st.lists(st.integers(0, 1000), max_size=8)
 
 
-@settings(deadline=None)
 @given(algorithms, bodies)
 def test_every_digest_follows_its_definition(algorithm, body):
     hasher = new_hasher(algorithm)
@@ -75,20 +74,17 @@ def test_every_digest_follows_its_definition(algorithm, body):
     assert hasher.digest() == reference(algorithm, body)
 
 
-@settings(deadline=None)
 @given(algorithms, bodies, places)
 def test_any_cut_of_the_stream_gives_the_same_verdict(algorithm, body, chunks):
     assert feed(WholeVerifier(wanted_full(algorithm, body)), cut(body, chunks)) is None
 
 
-@settings(deadline=None)
 @given(algorithms, st.binary(min_size=1, max_size=200), st.integers(0, 1600), places)
 def test_one_flipped_bit_is_found_in_a_full_object(algorithm, body, bit, chunks):
     wanted = wanted_full(algorithm, body)
     assert feed(WholeVerifier(wanted), cut(flipped(body, bit), chunks)) is not None
 
 
-@settings(deadline=None)
 @given(algorithms, bodies, places, places, st.booleans())
 def test_any_cut_of_a_composite_stream_gives_the_verdict_of_brute_force(
     algorithm, body, boundaries, chunks, digests_known
@@ -98,7 +94,6 @@ def test_any_cut_of_a_composite_stream_gives_the_verdict_of_brute_force(
     assert feed(verifier_of(algorithm, parts, digests), cut(body, chunks)) is None
 
 
-@settings(deadline=None)
 @given(algorithms, st.binary(min_size=1, max_size=200), places, places, st.integers(0, 1600))
 def test_one_flipped_bit_is_found_and_its_part_is_named(algorithm, body, boundaries, chunks, bit):
     parts = cut(body, boundaries)
@@ -110,7 +105,6 @@ def test_one_flipped_bit_is_found_and_its_part_is_named(algorithm, body, boundar
     assert feed(verifier_of(algorithm, parts), damaged).part is None
 
 
-@settings(deadline=None)
 @given(st.binary(min_size=6, max_size=200), st.integers(2, 1000), st.sampled_from([-1, 1]))
 def test_a_part_boundary_one_byte_off_is_found(body, place, step):
     boundary = 2 + place % (len(body) - 4)
@@ -120,7 +114,6 @@ def test_a_part_boundary_one_byte_off_is_found(body, place, step):
     assert feed(verifier, [body]) is not None
 
 
-@settings(deadline=None)
 @given(bodies, places, st.integers(0, 1000))
 def test_a_cut_short_composite_stream_is_found(body, boundaries, length):
     parts = cut(body, boundaries)

@@ -86,7 +86,7 @@ def listed(bucket, prefixes, dice, listers, between=lambda: None, each=lambda _r
     return keys
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(0, 2**32))
 def test_every_key_of_any_keyspace_is_listed_once(seed):
     dice = random.Random(seed)
@@ -95,7 +95,7 @@ def test_every_key_of_any_keyspace_is_listed_once(seed):
     assert sorted(listed(bucket, [prefix], dice, dice.choice([1, 2, 5, 16]))) == keys
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 2**32))
 def test_several_prefixes_give_the_keys_below_them_and_no_other(seed):
     dice = random.Random(seed)
@@ -106,7 +106,7 @@ def test_several_prefixes_give_the_keys_below_them_and_no_other(seed):
     assert sorted(listed(Bucket(keys, 3), prefixes, dice, 5)) == wanted
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, 2**32))
 def test_if_the_bucket_changes_every_key_that_stays_is_listed_once(seed):
     dice = random.Random(seed)
@@ -124,7 +124,7 @@ def test_if_the_bucket_changes_every_key_that_stays_is_listed_once(seed):
     assert staying <= set(found)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 2**32))
 def test_two_keys_that_follow_each_other_are_read_by_one_reader(seed):
     """Which is what shows that a server has another order, wherever the ranges were split."""

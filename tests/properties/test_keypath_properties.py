@@ -133,7 +133,7 @@ def test_over_20_000_ordinary_keys_are_unchanged():
         assert safe_path("/".join(names)).parts == tuple(names)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(keys.filter(bool), st.integers(0, 1), max_size=12))
 def test_any_key_set_is_safe_apart_and_reversible(sizes):
     paths = place(sizes)
@@ -143,7 +143,7 @@ def test_any_key_set_is_safe_apart_and_reversible(sizes):
     assert_reversible(paths)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(keys, max_size=8, unique=True), st.integers(0, 1))
 def test_a_base_changes_nothing_but_what_is_cut_off(rests, size):
     base = "ba/se/"
@@ -154,7 +154,7 @@ def test_a_base_changes_nothing_but_what_is_cut_off(rests, size):
     assert_reversible(paths, base)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(keys.filter(bool), max_size=8, unique=True))
 def test_a_path_depends_on_the_key_and_its_shadow_only(chosen):
     paths = place(dict.fromkeys(chosen, 1))
@@ -164,7 +164,7 @@ def test_a_path_depends_on_the_key_and_its_shadow_only(chosen):
         assert any(name.startswith(MARK + "@") for name in paths[key].parts) == shadowed
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sets(st.text("ab/-.0é\U0001f680\uffff", max_size=8), max_size=40))
 def test_the_shadow_filter_agrees_with_looking_at_all_keys(chosen):
     shadows = ShadowFilter(key=str)
@@ -181,7 +181,7 @@ def test_the_shadow_filter_agrees_with_looking_at_all_keys(chosen):
     assert released == {key: any(other.startswith(key + "/") for other in chosen) for key in chosen}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.sets(st.text("ab/-.0é", max_size=6), max_size=40),
     st.sets(st.text("ab/", max_size=3)),
@@ -196,7 +196,7 @@ def test_the_shadow_filter_decides_a_page_as_it_does_key_by_key(chosen, known, p
     assert by_page.flush() == by_key.flush()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.sampled_from(["", "p/"]),
     st.lists(

@@ -82,7 +82,6 @@ plain = st.sampled_from(
 @settings(
     max_examples=SETS,
     derandomize=EXAMPLES <= 1000,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(

@@ -142,7 +142,6 @@ def one_run(server: Server) -> None:
     @settings(
         max_examples=EXAMPLES // 10,  # each of them is a run with all its threads and files
         derandomize=EXAMPLES <= 1000,
-        deadline=None,
         database=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )

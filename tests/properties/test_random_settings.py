@@ -173,7 +173,6 @@ buckets = st.sampled_from(BUCKETS) | st.text(no_nul, max_size=30)
 @settings(
     max_examples=EXAMPLES,
     derandomize=EXAMPLES <= 1000,
-    deadline=None,
     suppress_health_check=[
         HealthCheck.too_slow,
         HealthCheck.data_too_large,

@@ -96,7 +96,6 @@ def is_ours(line: str) -> bool:
 
 @settings(
     max_examples=200,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
 )
 @given(FILES)

@@ -124,7 +124,7 @@ def test_a_names_file_that_cannot_be_opened_leaves_no_descriptor_open(tmp_path, 
     assert set(Path("/dev/fd").iterdir()) <= before
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(keys, max_size=12, unique=True))
 def test_settled_paths_never_collide_and_can_be_converted_back(tmp_path_factory, chosen):
     names = Names(tmp_path_factory.mktemp("names"))
@@ -141,7 +141,7 @@ def test_settled_paths_never_collide_and_can_be_converted_back(tmp_path_factory,
             assert spellings.setdefault(folded, path.parts[:depth]) == path.parts[:depth]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text("aA\0.% \u00e9", min_size=200, max_size=300))
 def test_a_long_encoded_name_fits_and_can_be_converted_back(tmp_path_factory, component):
     names = Names(tmp_path_factory.mktemp("names"))

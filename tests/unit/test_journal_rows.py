@@ -4,7 +4,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from journals import done
@@ -87,7 +87,6 @@ class Written:
         return to_outcome(self.stored, kind, BASE)
 
 
-@settings(deadline=None)
 @given(outcomes, integers, clocks, st.booleans())
 def test_every_outcome_survives_the_database(outcome, run, now, own_path):
     if own_path:
@@ -105,7 +104,6 @@ def another(value, data):
     return data.draw(change.filter(lambda other: other != value or type(other) is not type(value)))
 
 
-@settings(deadline=None)
 @given(outcomes, st.sampled_from([field for field in Row._fields if field != "crc"]), st.data())
 def test_a_field_that_changed_is_noticed(outcome, field, data):
     written = Written(outcome)
@@ -116,7 +114,6 @@ def test_a_field_that_changed_is_noticed(outcome, field, data):
     assert not is_sound(changed, written.kind)
 
 
-@settings(deadline=None)
 @given(outcomes, st.integers(0, len(Kind._fields)), st.data())
 def test_a_kind_that_changed_is_noticed_by_its_rows(outcome, column, data):
     written = Written(outcome)

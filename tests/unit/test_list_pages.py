@@ -253,7 +253,7 @@ def entries(draw):
     return "<Contents>" + "".join(parts) + "</Contents>"
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     st.lists(entries() | st.just(entry()), max_size=4),
     st.sampled_from(["", "<EncodingType>url</EncodingType>", "<IsTruncated>true</IsTruncated>\n"]),
@@ -264,7 +264,7 @@ def test_pattern_and_parser_read_the_same_of_every_page(contents, frame, between
     assert outcome(page_of, text) == outcome(by_parser, text)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.data())
 def test_pattern_and_parser_agree_on_a_page_with_any_character_changed(data):
     text = listing(PLAIN["AWS"] + PLAIN["MinIO"])
