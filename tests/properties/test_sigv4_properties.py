@@ -12,7 +12,7 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3haul.core.sigv4 import EMPTY_SHA256, Shape, Signer, encode_path, encode_query
+from s3haul.s3.signing import EMPTY_SHA256, Shape, Signer, encode_path, encode_query
 
 SURROGATES = ("Cs",)
 keys = st.text(st.characters(blacklist_categories=SURROGATES), min_size=1, max_size=60) | st.sampled_from(

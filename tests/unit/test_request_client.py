@@ -13,7 +13,8 @@ from s3haul.demo.server import DemoServer
 from s3haul.errors import CredentialsError, Fault, FaultKind, StoreError
 from s3haul.options import SourceOptions
 from s3haul.s3.client import RequestClient
-from s3haul.s3.endpoint import Credentials, ServerClock
+from s3haul.s3.endpoint import Credentials
+from s3haul.s3.signing import ServerClock
 from s3haul.store.protocol import HeadRequest
 
 OBJECT = answer("200 OK", b"the object", ETag='"e"')

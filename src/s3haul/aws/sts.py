@@ -23,8 +23,9 @@ from s3haul.errors import AssumeRoleError
 from s3haul.events import Emit, Warned
 from s3haul.options import RoleOptions
 from s3haul.policies.names import account_of
-from s3haul.s3.endpoint import Credentials, FetchCredentials, ServerClock
+from s3haul.s3.endpoint import Credentials, FetchCredentials
 from s3haul.s3.faults import clock_skew
+from s3haul.s3.signing import ServerClock
 
 CHAINED_DURATION = 3600  # seconds; AWS allows no longer session if the caller is a role
 _NOTABLE_SKEW = 5.0

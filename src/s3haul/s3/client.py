@@ -17,15 +17,15 @@ from http.client import responses
 import pycurl
 
 from s3haul.concurrency import finish_future, shielded
-from s3haul.core.sigv4 import Shape
 from s3haul.core.stats import Timings
 from s3haul.errors import Fault, FaultKind, S3HaulError, StoreError
 from s3haul.s3 import documents
 from s3haul.s3.documents import interception
-from s3haul.s3.endpoint import REDIRECTS, Credentials, Endpoint, FetchCredentials, ServerClock, SigningKeys
+from s3haul.s3.endpoint import REDIRECTS, Credentials, Endpoint, FetchCredentials
 from s3haul.s3.faults import own_fault, redirect_fault, service_fault
 from s3haul.s3.libcurl import Network, curl_fault
 from s3haul.s3.responses import ViolationError, parse_head
+from s3haul.s3.signing import ServerClock, Shape, SigningKeys
 from s3haul.s3.transfers import TransferThread
 from s3haul.store.protocol import Chunk, OnData
 

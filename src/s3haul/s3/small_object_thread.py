@@ -7,13 +7,12 @@ retried here: an object whose request fails goes back to the caller together wit
 import pycurl
 
 from s3haul.core.retry import is_of_run
-from s3haul.core.sigv4 import Shape, encode_path
 from s3haul.errors import Fault
 from s3haul.models import ObjectRef
 from s3haul.s3.client import RequestClient, Response, is_refusal
-from s3haul.s3.endpoint import SigningKeys
 from s3haul.s3.libcurl import curl_fault
 from s3haul.s3.responses import ViolationError, object_meta, parse_head
+from s3haul.s3.signing import Shape, SigningKeys, encode_path
 from s3haul.s3.transfers import TransferThread
 from s3haul.store.protocol import LARGEST_IN_MEMORY, SmallObjectWork
 

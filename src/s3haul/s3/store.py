@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from s3haul.core.sigv4 import Pairs, Shape, encode_path, encode_query
 from s3haul.core.stats import Timings
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import ListPage, ObjectMeta, PartLayout, VersionPage
@@ -21,6 +20,7 @@ from s3haul.s3.endpoint import SPARE_CONNECTIONS, Endpoint, FetchCredentials
 from s3haul.s3.faults import refuses_a_header, service_fault
 from s3haul.s3.libcurl import Network
 from s3haul.s3.list_pages import version_page
+from s3haul.s3.signing import Pairs, Shape, encode_path, encode_query
 from s3haul.s3.small_object_thread import SmallObjectThread
 from s3haul.store.protocol import Chunk, Consume, GetRequest, HeadRequest, OnData, SmallObjectWork
 

@@ -1,21 +1,34 @@
 """Signature Version 4 in headers, for requests of S3 without a body: what is signed is what is sent.
 
-Pure: the time is a parameter. A `Signer` gives the headers of a request; all that does not change from
-one request to the next is prepared once a second. Only S3 is served, whose rules differ from those of
-other services: the path is percent-encoded once and never normalized.
-Source: AWS General Reference, "Signature Version 4"; botocore's S3SigV4Auth, which a test holds it to.
+A `Signer` returns the headers of a request; what does not change from one request to the next is prepared once a
+second. `ServerClock` has the time of signatures, `SigningKeys` the signer of the current credentials. This is for S3
+only, whose rules differ from those of other services: the path is percent-encoded once and never normalized.
+Source: AWS General Reference, "Signature Version 4"; a test compares it with botocore's S3SigV4Auth.
 """
 
 import re
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from hmac import digest as hmac_digest
 from time import gmtime
 from typing import NamedTuple
 from urllib.parse import quote
 
+from s3haul import __version__
+from s3haul.errors import Fault, FaultKind
+from s3haul.s3.endpoint import Credentials, Endpoint
+
 ALGORITHM = "AWS4-HMAC-SHA256"
 EMPTY_SHA256 = sha256(b"").hexdigest()
+LARGEST_SKEW = 86_400.0  # seconds
+TOLERABLE_SKEW = 60.0
+# Codes of S3 and STS for a wrong clock. The response to a HEAD has no document, so its code is the bare status.
+_CODES = frozenset(
+    {"RequestTimeTooSkewed", "SignatureDoesNotMatch", "InvalidSignatureException", "RequestExpired", "403"}
+)
+# An empty value prevents libcurl from sending a default header of that name.
+_UNSIGNED = (("accept-encoding", "identity"), ("user-agent", f"s3haul/{__version__}"), ("accept", ""))
 
 _UNRESERVED = "-._~"
 _SLOT = "\0"  # the place of a varying value; no header holds it
@@ -171,3 +184,59 @@ def _header_value(text: str) -> str:
         # Not shown: it may be a secret.
         raise ValueError("a header value with characters that are not printable ASCII")
     return " ".join(text.split()) if " " in text else text
+
+
+class ServerClock:
+    """Our clock plus an offset, which is learned from a server that refuses our time.
+
+    The offset is at most one day, which is enough for a wrong time zone. With a larger one, a hostile server could
+    collect signatures that become valid later. TLS certificates cannot be checked with such a clock anyway.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._offset = 0.0
+
+    def now(self) -> float:
+        """Corrected time for signatures, in epoch seconds."""
+        return self._clock() + self._offset
+
+    def ours(self) -> float:
+        """Time of this machine, in epoch seconds."""
+        return self._clock()
+
+    @property
+    def offset(self) -> float:
+        """The correction that is added to our clock, in seconds."""
+        return self._offset
+
+    def learn(self, fault: Fault, offset: float) -> bool:
+        """Correct the clock if `fault` is about it. Returns whether to repeat a request signed with `offset`."""
+        if fault.kind is not FaultKind.HTTP or fault.code not in _CODES or fault.skew is None:
+            return False
+        if abs(fault.skew) > LARGEST_SKEW or abs(fault.skew - offset) <= TOLERABLE_SKEW:
+            return False
+        self._offset = fault.skew
+        return True
+
+
+class SigningKeys:
+    """Caches the signer of the current credentials, and replaces it when they change. For one thread."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._keys: Credentials | None = None
+        self._signer: Signer | None = None
+
+    def signer(self, keys: Credentials) -> Signer:
+        if self._signer is None or (keys is not self._keys and keys != self._keys):
+            self._signer = Signer(
+                region=self._endpoint.region,
+                authority=self._endpoint.authority,
+                access_key=keys.access_key,
+                secret_key=keys.secret_key,
+                token=keys.token,
+                unsigned=_UNSIGNED,
+            )
+        self._keys = keys
+        return self._signer
