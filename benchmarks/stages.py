@@ -47,7 +47,7 @@ def thread_seconds(stop: threading.Event) -> dict[str, float]:
 
 
 class Work:
-    """As `store.SmallObjectWork`: each response goes as far as `stage` says."""
+    """As `SmallObjectWork`: each response goes as far as `stage` says."""
 
     def __init__(self, refs: Sequence[ObjectRef], stage: int, destination: Destination) -> None:
         self.ended = threading.Event()

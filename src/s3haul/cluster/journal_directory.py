@@ -4,7 +4,8 @@ An attempt uses the directory of an earlier attempt at the same shard on this no
 it, which the kernel releases with its process. So a shard that is tried again on the same node resumes, large objects
 included; on another node it verifies the files that exist, and fetches the rest.
 
-Processes of one node create and remove these directories one at a time, under a lock of `local`.
+Processes of one node create and remove these directories one at a time, under the lock of the directory
+that holds them all (`local`), for which nobody waits longer than `LONGEST_WAIT`.
 """
 
 import contextlib

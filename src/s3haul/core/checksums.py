@@ -6,8 +6,8 @@ knows where the parts begin. The type is what the ChecksumType field says. The "
 value does not decide, since S3 leaves it out of some responses (GetObjectAttributes, ranges over the whole object);
 only where a response has no ChecksumType, `s3.responses` goes by it.
 
-An object with several stored checksums is verified by the first of CRC64NVME, CRC32C, CRC32, SHA256,
-SHA1, SHA512, MD5, XXHASH128, XXHASH3, XXHASH64 that is well formed: all of them find damage.
+An object with several stored checksums is verified by the first one of `_ALGORITHMS` that is well formed: all of them
+find damage.
 """
 
 import base64

@@ -1,8 +1,8 @@
-"""What to do about one failed request: a table from kind, code and status to an action. And is the service down, or is it
-this object? `Health` counts successes, and runs a clock while there are none.
+"""What to do about one failed request: `decide` is a table from kind, code and status to an action. And is the service
+down, or is it this object? `Health` counts successes, and runs a clock while there are none.
 
-Pure: the attempt number, the time spent and the random number come in; an `Action` comes out. `store`
-is the one owner of retries for objects and pages; the SDK's own are off.
+Pure: the attempt number, the time spent and the random number come in; an `Action` comes out. `store.retrying` is the
+one owner of retries for objects and pages; the SDK's own are off.
 Codes: S3 API reference "Error responses"; the KMS texts are those that S3 passes through.
 """
 

@@ -39,8 +39,8 @@ _SIZE_AND_KEY = attrgetter("size", "key")
 
 @dataclass(slots=True)
 class Estimate:
-    """What the run would request of S3 and KMS, and need of the disk. Without Bucket Keys every GET and HEAD of it is one Decrypt; with
-    them, a large object takes up to four times the GETs.
+    """What the run would request of S3 and KMS, and need of the disk. Without Bucket Keys every GET and HEAD of it is
+    one Decrypt; with them, a large object takes up to four times the GETs.
 
     `present` is what the journal calls done; it is part of `objects` and will not be fetched. `vanished` are objects
     that a list names and that are not there; they are not part of it. `classes` are objects and bytes by storage class.

@@ -1,8 +1,9 @@
 """What ends a run before everything is copied: a signal, a limit of its bytes or its time, a disk that hangs.
 
-INT, TERM and HUP end a run in order: the first signal lets work finish, the second exits at once. By default Python ends at once on TERM and HUP, but a run must leave a journal that can be resumed. Work under way gets
-`GRACE` seconds to finish, then it is cancelled; the next run fetches it again. A thread that hangs on a dead disk
-cannot be cancelled, so after `LIMIT` seconds the process exits in any case; for the journal that is like a kill.
+INT, TERM and HUP end a run in order: the first signal lets work finish, the second exits at once. (Python's default
+for TERM and HUP is to end at once, whatever is under way.) Work under way gets `GRACE` seconds to finish, then it is
+cancelled; the next run fetches it again. A thread that hangs on a dead disk cannot be cancelled, so after `LIMIT`
+seconds the process exits in any case; for the journal that is like a kill.
 """
 
 import asyncio

@@ -3,7 +3,8 @@
     outer task group: the credential refresher, a task that waits for a failure of the journal, the recorder, and two
                       that look once a second for changed limits and for a disk that hangs
         inner task group (`dispatch`): the listing, the workers, a tick a second
-    inner group done -> with --reconcile, the bucket is listed again -> outer tasks cancelled -> journal flushed and closed with the statistics of the run
+    inner group done -> with --reconcile, the bucket is listed again -> outer tasks cancelled
+                     -> journal flushed, the end of the run recorded in it, journal closed
 
 An exception group never leaves this module: it raises one error, the most informative one.
 """

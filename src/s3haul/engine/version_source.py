@@ -130,7 +130,7 @@ def named_apart(ref: ObjectRef) -> ObjectRef:
 
 
 class VersionStore(WrappedStore):
-    """As `store.ObjectStore`, for keys that name a version."""
+    """As `ObjectStore`, for keys that name a version."""
 
     async def load(self, request: GetRequest, consume: Consume) -> ObjectMeta:
         key, version = _apart(request.key)

@@ -26,7 +26,9 @@ from s3haul.journal.errors import damaged, run_error, translated
 from s3haul.journal.rows import ADD_CONTENT_TYPE, ADD_METADATA, KINDS_TABLE, OBJECTS_TABLE, PARTS_TABLES
 
 APPLICATION_ID = 0x73334861  # "s3Ha", as `file` shows it
-VERSION = 4  # 3 had no `series` and neither content types nor user metadata, 2 no kinds (`version2`), 1 no tables of objects that are here in part
+# 3 had no course of a run (`course`), no content types and no user metadata; 2 no kinds (`version2`); 1 no partial
+# objects.
+VERSION = 4
 BUSY_TIMEOUT = 30.0  # seconds to wait for another process's lock
 # Directories of FUSE and SMB mounts have no fsync: there the server keeps them.
 _UNSYNCED = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF})

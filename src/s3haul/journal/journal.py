@@ -1,8 +1,8 @@
 """The journal of one run: the engine records outcomes in it, and reads the outcomes of earlier runs.
 
-`Journal` turns outcomes into statements. `Writer`, the only one, takes them from any thread and commits them in batches in
-its own thread. A row says "done" only after its file is durable: `sync` runs before every commit. Outcomes that were
-recorded but not committed when a run dies are lost; the next run fetches or verifies those objects again.
+`Journal` turns outcomes into SQL statements. Its one `Writer` takes them from any thread, and commits them in batches in
+a thread of its own. A row says "done" only after its file is durable: `sync` runs before every commit. Outcomes that
+were recorded but not committed when a run dies are lost; the next run fetches or verifies those objects again.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """Creates libcurl handles, with every relevant option set explicitly, and maps libcurl's error codes. Sends nothing.
 
 By default libcurl reads the proxy variables of the environment, uses the certificate authorities of the machine that
-built it, and supports a dozen other protocols. The options here apply to every request that does not use the SDK.
+built it, and supports a dozen other protocols. The options here apply to every request but those of the sdk transport.
 """
 
 from dataclasses import dataclass, field

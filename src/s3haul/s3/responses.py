@@ -3,7 +3,7 @@ Sends nothing.
 
 libcurl finds the end of the body. This module refuses a response whose length is ambiguous (both Content-Length and
 Transfer-Encoding: RFC 9112, section 6.3), and one that has an important header twice with different values. Checksums
-are read from the raw headers, because the SDK knows only five of the ten algorithms. Sources: S3 service model
+are read from the raw headers, because the SDK knows only some of the algorithms. Sources: S3 service model
 2006-03-01 and recorded responses.
 """
 

@@ -51,7 +51,7 @@ class _SmallExchange:
 
 
 class SmallObjectThread:
-    """Implements `store.SmallObjects`. The constructor starts the thread."""
+    """Implements `store.protocol.SmallObjects`. The constructor starts the thread."""
 
     def __init__(self, client: RequestClient, shape: Shape, work: SmallObjectWork) -> None:
         self.spare: list[_SmallExchange] = []
