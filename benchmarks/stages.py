@@ -77,10 +77,10 @@ class Work:
             self.seconds = time.thread_time()
             self.ended.set()
 
-    def refused(self, ref: ObjectRef, fault: Fault | None, access_key: str = "") -> None:  # noqa: ARG002 - none is refused
+    def not_received(self, ref: ObjectRef, fault: Fault | None, access_key: str = "") -> None:  # noqa: ARG002 - none is refused
         raise SystemExit(f"{ref.key} did not come")
 
-    def pause(self) -> None:
+    def before_wait(self) -> None:
         pass
 
     def failed(self, error: BaseException) -> None:

@@ -251,7 +251,7 @@ class Batches:
             task = self._loop.create_task(self._fetch(ref))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        self._work.pause()
+        self._work.before_wait()
 
     async def _fetch(self, ref) -> None:
         body: list[bytes] = []
@@ -262,7 +262,7 @@ class Batches:
         except StoreError as error:
             fault = error.fault
             if not self._closed:
-                self._work.refused(ref, None if is_of_run(fault) else fault, access_key)
+                self._work.not_received(ref, None if is_of_run(fault) else fault, access_key)
         else:
             if not self._closed:
                 self._work.received(ref, meta, body)

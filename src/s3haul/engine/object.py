@@ -31,7 +31,7 @@ from s3haul.engine.target import Decision, Target, done, not_done
 from s3haul.errors import Fault, FaultKind
 from s3haul.events import Received
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, Partial, SafePath, State
-from s3haul.store.protocol import LARGEST_IN_MEMORY, Chunk, GetRequest, HeadRequest, OnData, Refusal
+from s3haul.store.protocol import LARGEST_IN_MEMORY, Chunk, FailedAttempt, GetRequest, HeadRequest, OnData
 from s3haul.store.retrying import GaveUpError
 
 MAX_CHANGES = 3
@@ -55,7 +55,7 @@ async def _versions(ctx: Context, target: Target) -> Outcome:
         if target.partial:
             await in_thread(ctx.threads, drop_partial, ctx, target.partial)
         return adopted
-    partial, refused = target.partial, target.refused
+    partial, failed_attempt = target.partial, target.failed_attempt
     for _ in range(MAX_CHANGES):
         try:
             if ref.size > LARGEST_IN_MEMORY or ref.size > ctx.options.ranges.above:
@@ -63,11 +63,11 @@ async def _versions(ctx: Context, target: Target) -> Outcome:
             if partial is not None:  # of a version that was larger
                 await in_thread(ctx.threads, drop_partial, ctx, partial)
                 partial = None
-            return await WholeDownload(ctx, ref, target.path).run(refused)
+            return await WholeDownload(ctx, ref, target.path).run(failed_attempt)
         except GaveUpError as gave_up:
             if gave_up.action.move is not Move.REFRESH:
                 raise
-        refused = None
+        failed_attempt = None
         if partial is not None:
             await in_thread(ctx.threads, drop_partial, ctx, partial)
             partial = None
@@ -109,12 +109,12 @@ class WholeDownload:
         self._received = 0  # bytes of this attempt
         self.fetched = 0
 
-    async def run(self, refused: Refusal | None = None) -> Outcome:
-        """The file has its name when this returns. `refused` is a first attempt of the thread for small objects. Raises
-        `GaveUpError`, `RefusedError`, `ObjectPathError` or what ends the run."""
+    async def run(self, failed_attempt: FailedAttempt | None = None) -> Outcome:
+        """The file has its name when this returns. `failed_attempt` is the first attempt, if the thread for small objects
+        made it. Raises `GaveUpError`, `RefusedError`, `ObjectPathError` or what ends the run."""
         try:
             try:
-                attempts = await self._load(refused)
+                attempts = await self._load(failed_attempt)
             except PartsNeededError as needed:
                 self._parts = await stored_parts(self._ctx, self._ref, needed.wanted) or Parts()
                 attempts = await self._load()
@@ -128,11 +128,13 @@ class WholeDownload:
         assert self._proof is not None, "a body without an error was compared"
         return done(self._ref, self._path, self._meta, self._proof, attempts=attempts, fetched=self.fetched)
 
-    async def _load(self, refused: Refusal | None = None) -> int:
+    async def _load(self, failed_attempt: FailedAttempt | None = None) -> int:
         ref = self._ref
         request = GetRequest(ref.key, if_match=ref.etag or None, version_id=ref.version_id)
         try:
-            return await self._ctx.store.load(request, self._begin, complete=self._compare, refused=refused)
+            return await self._ctx.store.load(
+                request, self._begin, complete=self._compare, failed_attempt=failed_attempt
+            )
         finally:
             self._counter.end()
 

@@ -22,7 +22,7 @@ from s3haul.errors import Fault, StoreError
 from s3haul.events import Received
 from s3haul.models import ObjectMeta, ObjectRef, Outcome
 from s3haul.store.limiter import CROWDED
-from s3haul.store.protocol import Refusal
+from s3haul.store.protocol import FailedAttempt
 
 QUEUE = 4096  # targets that wait or are under way
 MOST_HANDED_BACK = 256  # not yet finished by the general path
@@ -32,11 +32,11 @@ REPORT_EVERY = 0.05  # seconds
 # The share of its time that the thread waits for the network. With less, more requests at a time gain nothing.
 IDLE = 0.05
 SLOW_FILE = 2e-3  # seconds a file; beyond, the file threads help
-MOST_LANDING = 64  # files that wait for a file thread
+MOST_WAITING_FILES = 64  # bodies that wait for a file thread
 
 
 class SmallObjectFetcher:
-    """`SmallObjectWork` for one run. `finish` records outcomes, `hand_back` queues a target for the general path.
+    """`SmallObjectWork` for one run. `record` takes outcomes, `hand_back` queues a target for the general path.
 
     The methods of `SmallObjectWork` are called by the thread of the transport, the other public ones on the event loop.
     """
@@ -44,16 +44,16 @@ class SmallObjectFetcher:
     def __init__(
         self,
         ctx: Context,
-        finish: Callable[[Sequence[Outcome]], None],
+        record: Callable[[Sequence[Outcome]], None],
         hand_back: Callable[[Target], None],
     ) -> None:
         self._ctx = ctx
-        self._finish = finish
+        self._record = record
         self._hand_back = hand_back
         self._loop = asyncio.get_running_loop()
         self._targets: deque[Target] = deque()
         self._running: dict[str, tuple[Target, float]] = {}  # and when the request was sent
-        self._landing: set[str] = set()  # in the file threads
+        self._waiting_files: set[str] = set()  # keys, for a file thread
         # File threads add to these while the transport's thread empties them.
         self._outcomes: deque[Outcome] = deque()
         self._handing_back: deque[Target] = deque()
@@ -61,8 +61,8 @@ class SmallObjectFetcher:
         # When results were reported last, and how long the thread had waited for the network until then.
         self._reported = self._waited = 0.0
         self._seconds_a_file = 0.0
-        # Changed on the event loop only. `_handed_back` lags behind: between `pause` and
-        # `_receive`, a target is neither there nor in `_handing_back`.
+        # Changed on the event loop only. `_handed_back` lags behind: between `before_wait` and `_receive`, a target is
+        # neither there nor in `_handing_back`.
         self._unfinished = 0
         self._handed_back: set[str] = set()
         self._progress: asyncio.Future[None] | None = None
@@ -135,7 +135,7 @@ class SmallObjectFetcher:
         try:
             if outcomes:
                 self._ctx.emit(Received(sum([outcome.fetched for outcome in outcomes])))
-                self._finish(outcomes)
+                self._record(outcomes)
                 self._ctx.limiter.served(len(outcomes), crowded=crowded)
             for target in others:
                 self._handed_back.add(target.ref.key)
@@ -162,22 +162,22 @@ class SmallObjectFetcher:
         self._works = True
         target, sent = self._running.pop(ref.key)
         if self._seconds_a_file < SLOW_FILE:
-            self._land(target, sent, meta, body)
+            self._accept(target, sent, meta, body)
         else:
-            self._landing.add(ref.key)
-            self._ctx.threads.submit(self._land_beside, target, sent, meta, list(body))
+            self._waiting_files.add(ref.key)
+            self._ctx.threads.submit(self._accept_in_file_thread, target, sent, meta, list(body))
 
-    def refused(self, ref: ObjectRef, fault: Fault | None, access_key: str = "") -> None:
+    def not_received(self, ref: ObjectRef, fault: Fault | None, access_key: str = "") -> None:
         target, sent = self._running.pop(ref.key)
-        refusal = None if fault is None else Refusal(fault, sent, access_key)
-        self._handing_back.append(target._replace(refused=refusal))
-        if refusal is not None and is_throttling(refusal.fault):
+        failed_attempt = None if fault is None else FailedAttempt(fault, sent, access_key)
+        self._handing_back.append(target._replace(failed_attempt=failed_attempt))
+        if failed_attempt is not None and is_throttling(failed_attempt.fault):
             # At once: the limiter must hear of it before more requests are made.
-            self._loop.call_soon_threadsafe(self._ctx.store.throttled, refusal)
+            self._loop.call_soon_threadsafe(self._ctx.store.throttled, failed_attempt)
         else:
             self._works = False
 
-    def pause(self) -> None:
+    def before_wait(self) -> None:
         count = len(self._outcomes) + len(self._handing_back)
         if not count:
             return
@@ -204,27 +204,28 @@ class SmallObjectFetcher:
             len(self._running) < self._ctx.limiter.room(now)
             and len(self._handed_back) + len(self._handing_back)
             < (MOST_HANDED_BACK if self._works else MOST_IN_VAIN)
-            and len(self._landing) < MOST_LANDING
+            and len(self._waiting_files) < MOST_WAITING_FILES
         )
 
-    def _land_beside(self, target: Target, sent: float, meta: ObjectMeta, body: Sequence[bytes]) -> None:
-        """In a file thread."""
-        self._land(target, sent, meta, body)
-        self._landing.discard(target.ref.key)
+    def _accept_in_file_thread(
+        self, target: Target, sent: float, meta: ObjectMeta, body: Sequence[bytes]
+    ) -> None:
+        self._accept(target, sent, meta, body)
+        self._waiting_files.discard(target.ref.key)
         self.wake()
 
-    def _land(self, target: Target, sent: float, meta: ObjectMeta, body: Sequence[bytes]) -> None:
+    def _accept(self, target: Target, sent: float, meta: ObjectMeta, body: Sequence[bytes]) -> None:
         try:
-            self._outcomes.append(self._verified(target, meta, body))
+            self._outcomes.append(self._verify_and_write(target, meta, body))
         except RefusedError as error:  # another request would change nothing
             self._outcomes.append(not_done(target.ref, str(target.path), error))
         except StoreError as error:  # the response or its bytes are wrong
-            self._handing_back.append(target._replace(refused=Refusal(error.fault, sent)))
+            self._handing_back.append(target._replace(failed_attempt=FailedAttempt(error.fault, sent)))
         except Exception:  # noqa: BLE001 - the general path asks again, and says what is wrong
             self._handing_back.append(target)
 
-    def _verified(self, target: Target, meta: ObjectMeta, body: Sequence[bytes]) -> Outcome:
-        """Verify the response and write the file. Any exception means that this is not a plain case."""
+    def _verify_and_write(self, target: Target, meta: ObjectMeta, body: Sequence[bytes]) -> Outcome:
+        """Any exception means that this is not a plain case."""
         ref = target.ref
         verifier = accept_whole(ref, meta, None, self._ctx.options)
         check_complete(ref.size - sum(map(len, body)))

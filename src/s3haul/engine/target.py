@@ -18,7 +18,7 @@ from s3haul.events import Finished
 from s3haul.journal import KnownRow
 from s3haul.models import ObjectMeta, ObjectRef, Outcome, Partial, SafePath, State, same_etag
 from s3haul.options import Existing, TransferOptions
-from s3haul.store.protocol import LARGEST_IN_MEMORY, Refusal
+from s3haul.store.protocol import LARGEST_IN_MEMORY, FailedAttempt
 from s3haul.store.retrying import GaveUpError
 
 _UNSTORABLE = frozenset({"name-too-long", "name-refused", "file-too-large"})
@@ -39,7 +39,7 @@ class Decision(Enum):
 class Target(NamedTuple):
     """One object on its way through the engine; `partial` is the file of an earlier run.
 
-    `refused` is the first attempt, if the thread for small objects made it and it failed.
+    `failed_attempt` is the first attempt, if the thread for small objects made it.
     """
 
     ref: ObjectRef
@@ -47,7 +47,7 @@ class Target(NamedTuple):
     decision: Decision
     reason: str = ""
     partial: Partial | None = None
-    refused: Refusal | None = None
+    failed_attempt: FailedAttempt | None = None
 
 
 def decide_target(

@@ -81,13 +81,13 @@ class SmallObjectThread:
         while (ref := work.next()) is not None:
             keys, clock = self._client.keys, self._client.clock
             if keys is None or (keys.expires_at is not None and keys.expires_at <= clock.ours()):
-                work.refused(ref, None)  # the general path waits for valid credentials
+                work.not_received(ref, None)  # the general path waits for valid credentials
                 continue
             try:
                 path = f"{self._base}/{encode_path(ref.key)}"
                 headers = self._signing.signer(keys).headers(self._shape, path, "", (ref.etag,), clock.now())
             except ValueError:
-                work.refused(ref, None)
+                work.not_received(ref, None)
                 continue
             exchange = self.spare.pop() if self.spare else _SmallExchange(self)
             exchange.ref, exchange.request = ref, (self._origin + path, headers)
@@ -95,9 +95,9 @@ class SmallObjectThread:
             return exchange
         return None
 
-    def pause(self) -> None:
+    def before_wait(self) -> None:
         """As `transfers.Feed`."""
-        self._work.pause()
+        self._work.before_wait()
 
     def failed(self, error: BaseException) -> None:
         """As `transfers.Feed`."""
@@ -120,4 +120,4 @@ class SmallObjectThread:
 
     def failed_one(self, ref: ObjectRef, fault: Fault, access_key: str) -> None:
         """The request of one object failed. What ends the run, the general path finds out with a request of its own."""
-        self._work.refused(ref, None if is_of_run(fault) else fault, access_key)
+        self._work.not_received(ref, None if is_of_run(fault) else fault, access_key)

@@ -47,7 +47,7 @@ class Feed(Protocol):
 
     def next_exchange(self) -> Exchange | None: ...
 
-    def pause(self) -> None:
+    def before_wait(self) -> None:
         """The thread is about to wait for the network."""
         ...
 
@@ -163,7 +163,7 @@ class TransferThread:
 
     def _wait(self) -> None:
         if self._feed is not None:
-            self._feed.pause()
+            self._feed.before_wait()
         timeout = _LONGEST_WAIT
         if self._deadline is not None:
             timeout = max(0.0, self._deadline - time.monotonic())

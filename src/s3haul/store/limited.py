@@ -156,8 +156,8 @@ class _HeldWork:
         self._work, self._limits = work, limits
         self._loop = asyncio.get_running_loop()
         self._ready: ObjectRef | None = None
-        self.refused = work.refused
-        self.pause = work.pause
+        self.not_received = work.not_received
+        self.before_wait = work.before_wait
         self.failed = work.failed
 
     def next(self) -> ObjectRef | None:

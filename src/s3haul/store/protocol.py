@@ -61,9 +61,9 @@ class HeadRequest(NamedTuple):
     version_id: str | None = None
 
 
-class Refusal(NamedTuple):
-    """How a request failed that was sent at time `sent` (seconds, monotonic): S3 refused it, the response is wrong, or none
-    arrived. `access_key` signed it; it is needed if S3 refused the session."""
+class FailedAttempt(NamedTuple):
+    """A request that was sent at time `sent` (seconds, monotonic) and failed: with an error response, a wrong response or
+    none. `access_key` signed it; it is needed if S3 refused the session."""
 
     fault: Fault
     sent: float
@@ -100,12 +100,12 @@ class SmallObjectWork(Protocol):
         """Status 200 and the body of this object arrived. Nothing is verified yet."""
         ...
 
-    def refused(self, ref: ObjectRef, fault: Fault | None, access_key: str = "") -> None:
+    def not_received(self, ref: ObjectRef, fault: Fault | None, access_key: str = "") -> None:
         """The request that `access_key` signed failed with `fault`. None: it was not sent, or the failure concerns the whole
         run: request it again."""
         ...
 
-    def pause(self) -> None:
+    def before_wait(self) -> None:
         """Everything received was handed over; the thread is about to wait."""
         ...
 

@@ -20,10 +20,10 @@ from s3haul.models import ListPage, ObjectMeta, PartLayout, VersionPage
 from s3haul.store.limiter import ConcurrencyLimiter, KmsThrottling
 from s3haul.store.protocol import (
     Consume,
+    FailedAttempt,
     GetRequest,
     HeadRequest,
     ObjectStore,
-    Refusal,
     RenewableCredentials,
     SmallObjects,
     SmallObjectWork,
@@ -100,14 +100,14 @@ class RetryingStore:
         *,
         complete: Callable[[], None] = lambda: None,
         progressed: Callable[[], bool] = lambda: False,
-        refused: Refusal | None = None,
+        failed_attempt: FailedAttempt | None = None,
     ) -> int:
         """Read a body; returns how many attempts it took.
 
         Each attempt calls `consume` anew, in a thread, and `complete` once the body has ended. A `StoreError` that
         they raise fails the attempt; any other exception passes through. Where a body fails and `progressed` says
-        that some of it need not be requested again, that is no failure: the caller requests the rest. `refused` is how a
-        first attempt ended that was made elsewhere.
+        that some of it need not be requested again, that is no failure: the caller requests the rest. `failed_attempt` is
+        a first attempt that was made elsewhere.
         """
 
         async def attempt() -> None:
@@ -120,7 +120,7 @@ class RetryingStore:
                 reason = decide(error.fault, RetryState(1), self._settings.limits, 0.0).reason
                 self._settings.emit(Retrying(request.key, reason, error.fault.message, 1, 0.0))
 
-        _, attempts = await self._retry(request.key, attempt, refused)
+        _, attempts = await self._retry(request.key, attempt, failed_attempt)
         return attempts
 
     async def head(
@@ -153,11 +153,11 @@ class RetryingStore:
         """Return if the object can be read; its content is ignored."""
         await self._retry(key, lambda: self._read_byte(key))
 
-    def throttled(self, refused: Refusal) -> None:
-        """A first attempt that was made elsewhere was refused for its rate just now, and `load` will retry it, perhaps
-        much later: report it to the limiter at once. KMS has limits of its own, to which `load` reports."""
-        if not of_kms(refused.fault):
-            self._settings.limiter.throttled(refused.fault.retry_after, sent=refused.sent)
+    def throttled(self, failed_attempt: FailedAttempt) -> None:
+        """A first attempt that was made elsewhere was throttled just now, and `load` will retry it, perhaps much later:
+        report it to the limiter at once. KMS has limits of its own, to which `load` reports."""
+        if not of_kms(failed_attempt.fault):
+            self._settings.limiter.throttled(failed_attempt.fault.retry_after, sent=failed_attempt.sent)
 
     def small_objects(self, work: SmallObjectWork) -> SmallObjects | None:
         """The thread for small objects. It does not retry: its work hands back what fails."""
@@ -172,11 +172,10 @@ class RetryingStore:
                 raise
 
     async def _retry(
-        self, key: str, once: Callable[[], Awaitable[T]], refused: Refusal | None = None
+        self, key: str, once: Callable[[], Awaitable[T]], failed_attempt: FailedAttempt | None = None
     ) -> tuple[T, int]:
-        """The result of `once` and how many attempts it took, with the one that was `refused`. `key` is "" for the
-        listing."""
-        attempts = _Attempts(self, self._settings, key, refused)
+        """The result of `once` and how many attempts it took, `failed_attempt` included. `key` is "" for the listing."""
+        attempts = _Attempts(self, self._settings, key, failed_attempt)
         return await attempts.run(once), attempts.count
 
     async def read_other_object(self, key: str) -> None:
@@ -202,13 +201,14 @@ class RetryingStore:
 class _Attempts:
     """One request of a key ("" for the listing), repeated until it succeeds or there is no point in it.
 
-    `refused` is a first attempt that was made elsewhere; if it was throttled, `RetryingStore.throttled` has reported it.
+    `failed_attempt` is a first attempt that was made elsewhere; if it was throttled, `RetryingStore.throttled` has
+    reported it.
     """
 
     def __init__(
-        self, store: RetryingStore, settings: RetrySettings, key: str, refused: Refusal | None
+        self, store: RetryingStore, settings: RetrySettings, key: str, failed_attempt: FailedAttempt | None
     ) -> None:
-        self._store, self._settings, self._key, self._refused = store, settings, key, refused
+        self._store, self._settings, self._key, self._failed_attempt = store, settings, key, failed_attempt
         self._state = RetryState(attempt=1)
         self._health = settings.limiter.health
         self._served = self._health.served
@@ -217,8 +217,8 @@ class _Attempts:
         self._held_by_kms = False
         # Of the attempt under way: when it was sent, and what signed it.
         self._sent, self._signing_key = settings.clock(), ""
-        if refused is not None:
-            self._sent, self._signing_key = refused.sent, refused.access_key
+        if failed_attempt is not None:
+            self._sent, self._signing_key = failed_attempt.sent, failed_attempt.access_key
 
     @property
     def count(self) -> int:
@@ -227,7 +227,7 @@ class _Attempts:
 
     async def run(self, once: Callable[[], Awaitable[T]]) -> T:
         """The result of `once`. Raises `GaveUpError`, or the `S3HaulError` that ends the run."""
-        fault = None if self._refused is None else self._refused.fault
+        fault = None if self._failed_attempt is None else self._failed_attempt.fault
         try:
             while True:
                 if fault is None:
@@ -293,7 +293,7 @@ class _Attempts:
         if throttled and self._key and from_kms and not self._held_by_kms:
             self._held_by_kms = settings.kms_throttling.enter(self._key)
         limiter = settings.kms_throttling.limiter if self._held_by_kms and from_kms else settings.limiter
-        reported = self._refused is not None and fault is self._refused.fault and not from_kms
+        reported = self._failed_attempt is not None and fault is self._failed_attempt.fault and not from_kms
         if throttled and not reported:
             limiter.throttled(fault.retry_after, sent=self._sent)
         if self._key and action.reason in _PASSING:
