@@ -57,7 +57,7 @@ class Dispatcher:
             async with asyncio.TaskGroup() as group:
                 self._producer = group.create_task(produce(ctx, self._queue))
                 self._workers = WorkerPool(
-                    group, ctx.limiter, self._channel, self._see_through, ctx.kms_throttling.taken
+                    group, ctx.limiter, self._channel, self._process, ctx.kms_throttling.taken
                 )
                 ctx.kms_throttling.call_on_entry(self._waits_for_kms)
                 ticker = group.create_task(tick(ctx, self._small.wake, self._budget, interruption))
@@ -86,7 +86,7 @@ class Dispatcher:
             self._ctx.kms_throttling.saw(outcome)
         self._denials.succeeded(outcomes[-1])
 
-    async def _see_through(self, target: Target) -> None:
+    async def _process(self, target: Target) -> None:
         """Bring one target to its Outcome, in a worker. Raises what ends the run."""
         ctx, began = self._ctx, self._ctx.clock()
         outcome = await transfer(ctx, target)
@@ -149,7 +149,7 @@ class DenialWatch:
         if self._in_a_row < DENIALS_IN_A_ROW:
             return
         self._in_a_row = 0
-        fault: Fault | None = _of(outcome)
+        fault: Fault | None = _fault_of(outcome)
         if self._health.good:
             fault = await _refusal(ctx, self._health.good)
         if fault is not None:
@@ -165,7 +165,7 @@ async def _refusal(ctx: Context, key: str) -> Fault | None:
     return None
 
 
-def _of(outcome: Outcome) -> Fault:
+def _fault_of(outcome: Outcome) -> Fault:
     """The fault behind an outcome, as far as the outcome shows."""
     code, _, message = (outcome.detail or "").partition(": ")
     return Fault(FaultKind.HTTP, message, code=code, status=_STATUS.get(outcome.reason or "", 403))
@@ -252,7 +252,7 @@ def _wake(waiters: deque[asyncio.Future[None]]) -> None:
 class WorkerPool:
     """Tasks of `group`, as many as requests may be under way, until the channel is closed and empty.
 
-    `see_through` brings one target to its Outcome. `parked` returns how many workers wait for KMS: they are replaced.
+    `process` brings one target to its Outcome. `parked` returns how many workers wait for KMS: they are replaced.
     """
 
     def __init__(
@@ -260,13 +260,13 @@ class WorkerPool:
         group: asyncio.TaskGroup,
         limiter: ConcurrencyLimiter,
         channel: Channel[Target],
-        see_through: Callable[[Target], Awaitable[None]],
+        process: Callable[[Target], Awaitable[None]],
         parked: Callable[[], int] = lambda: 0,
     ) -> None:
         self._group = group
         self._limiter = limiter
         self._channel = channel
-        self._see_through = see_through
+        self._process = process
         self._parked = parked
         self._workers: list[asyncio.Task[None]] = []
         self.grow()
@@ -288,7 +288,7 @@ class WorkerPool:
                 target = await self._channel.receive()
             except ChannelClosedError:
                 return
-            await self._see_through(target)
+            await self._process(target)
             self.grow()
 
 

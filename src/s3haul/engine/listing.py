@@ -20,7 +20,7 @@ from s3haul.diagnose.reasons import run_error
 from s3haul.engine.context import Context, ReadContext
 from s3haul.engine.large_file import drop_partial
 from s3haul.engine.parallel_listing import ParallelListing
-from s3haul.engine.shadowing import Shadows, among_neighbours
+from s3haul.engine.shadowing import Entry, Placed, Shadows, among_neighbours
 from s3haul.engine.target import Decision, Target, decide_target, finish, natural_path, same_version
 from s3haul.engine.version_source import lister_of
 from s3haul.errors import S3HaulError, SourceError
@@ -29,9 +29,6 @@ from s3haul.journal import KnownRow
 from s3haul.models import ObjectRef, Outcome, Partial, SafePath, State, UnusableEntry
 from s3haul.store.protocol import HeadRequest
 from s3haul.store.retrying import GaveUpError
-
-Entry = tuple[ObjectRef, KnownRow | None]
-Placed = tuple[Entry, bool]
 
 
 @dataclass(slots=True)

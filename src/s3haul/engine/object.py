@@ -39,23 +39,23 @@ MAX_CHANGES = 3
 
 async def transfer(ctx: Context, target: Target) -> Outcome:
     """Bring `target` to its one Outcome. Raises only what ends the run."""
+    ref, path = target.ref, target.path
     try:
-        return await _versions(ctx, target)
+        if path.directory:
+            await in_thread(ctx.threads, ctx.destination.make_directory, path)
+            return Outcome(ref, State.DONE, str(path))
+        if target.decision is Decision.VERIFY and (existing := await verify_existing(ctx, ref, path)):
+            if target.partial:
+                await in_thread(ctx.threads, drop_partial, ctx, target.partial)
+            return existing
+        return await _fetch(ctx, target)
     except (GaveUpError, RefusedError, ObjectPathError) as error:
-        return not_done(target.ref, str(target.path), error)
+        return not_done(ref, str(path), error)
 
 
-async def _versions(ctx: Context, target: Target) -> Outcome:
+async def _fetch(ctx: Context, target: Target) -> Outcome:
     """Fetch the listed version. If the object has changed since, fetch the new version; give up after a few changes."""
-    ref = target.ref
-    if target.path.directory:
-        await in_thread(ctx.threads, ctx.destination.make_directory, target.path)
-        return Outcome(ref, State.DONE, str(target.path))
-    if target.decision is Decision.VERIFY and (adopted := await verify_existing(ctx, ref, target.path)):
-        if target.partial:
-            await in_thread(ctx.threads, drop_partial, ctx, target.partial)
-        return adopted
-    partial, failed_attempt = target.partial, target.failed_attempt
+    ref, partial, failed_attempt = target.ref, target.partial, target.failed_attempt
     for _ in range(MAX_CHANGES):
         try:
             if ref.size > LARGEST_IN_MEMORY or ref.size > ctx.options.ranges.above:

@@ -134,11 +134,11 @@ class ParallelListing(Generic[E]):
 
     def _start(self, work: Callable[[], Awaitable[None]]) -> None:
         self._running += 1
-        task = asyncio.get_running_loop().create_task(self._see_through(work))
+        task = asyncio.get_running_loop().create_task(self._run_reader(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _see_through(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def _run_reader(self, work: Callable[[], Awaitable[None]]) -> None:
         """One reader's task, to the end of its range."""
         try:
             await work()

@@ -222,8 +222,9 @@ class RangedFetch:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                for number in self._hashing.resting() if self._hashing else ():
-                    group.create_task(self._hashing.advance(number))  # type: ignore[union-attr] # just asked
+                if hashing := self._hashing:
+                    for number in hashing.resting():
+                        group.create_task(hashing.advance(number))
                 for span in self._missing():
                     await large_limiter.acquire(self)
                     # A callback, since a task that is cancelled before it starts would not release its place.

@@ -170,8 +170,8 @@ async def _work_through(
                 helpers.append(outer.create_task(job.credentials.run()))
             budget = Budget(ctx.options, ctx.clock())
             await Dispatcher(ctx, budget, job.timings).run(interruption)
-            limit = budget.error()
-            if ctx.options.reconcile and limit is None and interruption.number is None:
+            exceeded = budget.error()
+            if ctx.options.reconcile and exceeded is None and interruption.number is None:
                 await _reconcile(ctx, interruption)
             for helper in helpers:
                 helper.cancel()
@@ -179,8 +179,8 @@ async def _work_through(
         raise main_error(group) from group
     if interruption.number is not None:
         raise InterruptedRunError(interruption.number, "Interrupted.", hint="the same command again resumes")
-    if limit is not None:
-        raise limit
+    if exceeded is not None:
+        raise exceeded
 
 
 async def _reconcile(ctx: Context, interruption: Interruption) -> None:

@@ -18,7 +18,9 @@ from s3haul.models import ObjectRef, State
 LONGEST_KEY = 1024  # bytes
 
 T = TypeVar("T")
-Placed = tuple[tuple[ObjectRef, KnownRow | None], bool]
+# An entry of the listing with what the journal knows of it, and whether its key is shadowed.
+Entry = tuple[ObjectRef, KnownRow | None]
+Placed = tuple[Entry, bool]
 
 
 class Shadows(Generic[T]):
