@@ -8,8 +8,8 @@ from contract.memory import MemoryStore, stored
 from engine.harness import DONE, VirtualClock, run_once, states
 from s3haul.models import ObjectMeta, ObjectRef
 from s3haul.options import LimitOptions, TransferOptions
-from s3haul.store.limited import LimitedStore, fitting
 from s3haul.store.protocol import GetRequest, HeadRequest
+from s3haul.store.rate_limited import RateLimitedStore, fitting
 
 
 async def test_the_request_rate_is_limited(tmp_path):
@@ -37,7 +37,7 @@ async def test_the_bandwidth_is_limited(size):
         clock.now += seconds
 
     inner = MemoryStore({"k": stored(b"x" * size)})
-    store = LimitedStore(inner, LimitOptions(bandwidth=50_000), clock=clock, block=block)
+    store = RateLimitedStore(inner, LimitOptions(bandwidth=50_000), clock=clock, block=block)
     count = 1_000_000 // size
     for _ in range(count):
         await store.load(GetRequest("k"), lambda _meta: lambda _piece: None)
@@ -82,7 +82,9 @@ class Batches(MemoryStore):
 async def test_batches_of_small_objects_obey_both_limits():
     clock, breaks = VirtualClock(), []
     inner, work = Batches(), Work()
-    store = LimitedStore(inner, LimitOptions(max_rps=100.0, bandwidth=1000), clock=clock, block=breaks.append)
+    store = RateLimitedStore(
+        inner, LimitOptions(max_rps=100.0, bandwidth=1000), clock=clock, block=breaks.append
+    )
     thread = store.small_objects(work)
     at_once = 0
     while inner.work.next() is not None:
@@ -108,7 +110,7 @@ def test_no_more_requests_are_under_way_than_the_bandwidth_can_feed(bandwidth, c
 async def test_requests_that_cost_a_kms_call_keep_to_their_own_rate(sse, seconds):
     clock = VirtualClock()
     inner = MemoryStore({"k": stored(b"x", sse=sse)})
-    store = LimitedStore(inner, LimitOptions(max_kms_rps=50.0), clock=clock, sleep=clock.sleep)
+    store = RateLimitedStore(inner, LimitOptions(max_kms_rps=50.0), clock=clock, sleep=clock.sleep)
     for _ in range(1000):
         await store.load(GetRequest("k"), lambda _meta: lambda _piece: None)
     assert clock.now - 1000.0 == pytest.approx(seconds, abs=2.0)
@@ -116,7 +118,7 @@ async def test_requests_that_cost_a_kms_call_keep_to_their_own_rate(sse, seconds
 
 async def test_requests_that_decrypt_nothing_are_not_counted_as_kms_calls():
     clock = VirtualClock()
-    store = LimitedStore(
+    store = RateLimitedStore(
         MemoryStore({"k": stored(b"x")}), LimitOptions(max_kms_rps=0.01), clock=clock, sleep=clock.sleep
     )
     for _ in range(10):
@@ -127,7 +129,7 @@ async def test_requests_that_decrypt_nothing_are_not_counted_as_kms_calls():
 
 async def test_limits_hold_from_the_moment_they_are_changed():
     clock = VirtualClock()
-    store = LimitedStore(MemoryStore({"k": stored(b"x")}), LimitOptions(), clock=clock, sleep=clock.sleep)
+    store = RateLimitedStore(MemoryStore({"k": stored(b"x")}), LimitOptions(), clock=clock, sleep=clock.sleep)
     for limits, seconds in ((LimitOptions(), 0.0), (LimitOptions(max_rps=10.0), 10.0), (LimitOptions(), 0.0)):
         store.limit(limits)
         began = clock.now

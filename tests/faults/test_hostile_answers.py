@@ -32,9 +32,9 @@ from s3haul.engine.target import Decision, Target, is_plain
 from s3haul.errors import S3HaulError, StoreError
 from s3haul.models import ObjectRef, State, Verdict
 from s3haul.options import LimitOptions, RangeOptions, SourceOptions, TransferOptions
-from s3haul.store.limited import LimitedStore
 from s3haul.store.limiter import ConcurrencyLimiter, KmsThrottling, LargeTransferLimiter
 from s3haul.store.protocol import GetRequest, HeadRequest
+from s3haul.store.rate_limited import RateLimitedStore
 from s3haul.store.retrying import RetryingStore, RetrySettings
 
 LANES = ("load", "head", "layout", "listing", "whole", "ranges", "batch")
@@ -209,7 +209,7 @@ async def bench(root: Path):
         with ExitStack() as stack:
             destination = stack.enter_context(Destination.open(root))
             limiter = ConcurrencyLimiter(Steady())
-            limited = LimitedStore(store, LimitOptions())
+            rate_limited = RateLimitedStore(store, LimitOptions())
             settings = RetrySettings(
                 url="s3://b/",
                 limits=RetryLimits(attempts=OPTIONS.max_attempts, budget=OPTIONS.retry_budget),
@@ -220,8 +220,8 @@ async def bench(root: Path):
                 sleep=nap,
             )
             ctx = Context(
-                store=RetryingStore(limited, settings),
-                limited=limited,
+                store=RetryingStore(rate_limited, settings),
+                rate_limited=rate_limited,
                 source=SourceOptions(bucket="b"),
                 options=OPTIONS,
                 limiter=limiter,

@@ -33,8 +33,8 @@ from s3haul.events import Event
 from s3haul.journal import manifest_lines
 from s3haul.models import ListPage
 from s3haul.options import LimitOptions, TransferOptions
-from s3haul.store.limited import LimitedStore, fitting
 from s3haul.store.protocol import ObjectStore, WrappedStore
+from s3haul.store.rate_limited import RateLimitedStore, fitting
 
 PAGE = 1000
 REPORT_EVERY = 2.0  # seconds
@@ -49,7 +49,7 @@ class Node:
     run: RunDescription
     local: Path
     bucket: OpenStore
-    store: LimitedStore
+    store: RateLimitedStore
     share: LimitOptions
     stats: Stats
     name: str
@@ -96,14 +96,14 @@ async def open_node(
         assume=BrokeredSessions(broker) if broker else None,
     )
     async with opening as bucket:
-        store = LimitedStore(bucket.store, share)
+        store = RateLimitedStore(bucket.store, share)
         name = os.uname().nodename
         node = Node(directory, run, local, bucket, store, share, first, name, driven)
         yield node
 
 
 def _unlimited(transfer: TransferOptions) -> TransferOptions:
-    """Without rate limits: the node's `LimitedStore` applies them, because they can change."""
+    """Without rate limits: the node's `RateLimitedStore` applies them, because they can change."""
     return replace(transfer, max_rps=None, max_kms_rps=None, bandwidth=None)
 
 

@@ -1,6 +1,6 @@
 """What every part of one run shares: built once and passed down. No behaviour beyond handing out these parts.
 
-The parts stay the same during a run; what they limit (the rates of `limited`, the limiters) may change.
+The parts stay the same during a run; what they limit (the rates of `rate_limited`, the limiters) may change.
 In two widths: `ReadContext` reads from S3, `Context` also brings objects onto the disk and records what became of them.
 """
 
@@ -18,9 +18,9 @@ from s3haul.disk import Destination
 from s3haul.events import Emit
 from s3haul.journal import Journal
 from s3haul.options import SourceOptions, TransferOptions
-from s3haul.store.limited import LimitedStore, fitting
 from s3haul.store.limiter import ConcurrencyLimiter, KmsThrottling, LargeTransferLimiter
 from s3haul.store.protocol import ObjectStore, RenewableCredentials
+from s3haul.store.rate_limited import RateLimitedStore, fitting
 from s3haul.store.retrying import RetryingStore, RetrySettings
 
 
@@ -46,11 +46,11 @@ class RoleCredentials(RenewableCredentials, Protocol):
 class ReadContext:
     """What it takes to read from S3: the store with its limits and retries, and what limits requests.
 
-    `limited` is the store below `store`: its rates may be changed during a run.
+    `rate_limited` is the store below `store`: its rates may be changed during a run.
     """
 
     store: RetryingStore
-    limited: LimitedStore
+    rate_limited: RateLimitedStore
     source: SourceOptions
     options: TransferOptions
     limiter: ConcurrencyLimiter
@@ -92,7 +92,7 @@ def read_context(
 ) -> ReadContext:
     """A context with limiters of its own around `store`. Its options allow no more than the bandwidth can feed."""
     fit = fitting(options, options.bandwidth)
-    limited = LimitedStore(store, options.limits, clock=clock, sleep=sleep)
+    rate_limited = RateLimitedStore(store, options.limits, clock=clock, sleep=sleep)
 
     def new_limiter() -> ConcurrencyLimiter:
         return ConcurrencyLimiter(AdaptiveLimit(ceiling=fit.concurrency), clock=clock, sleep=sleep)
@@ -108,8 +108,8 @@ def read_context(
         clock=clock,
     )
     return ReadContext(
-        store=RetryingStore(limited, settings),
-        limited=limited,
+        store=RetryingStore(rate_limited, settings),
+        rate_limited=rate_limited,
         source=source,
         options=fit,
         limiter=settings.limiter,

@@ -17,7 +17,7 @@ from s3haul.errors import DestinationError, UsageError
 from s3haul.events import Noted, Tick, Warned
 from s3haul.journal.course import Course
 from s3haul.options import LimitOptions, TransferOptions
-from s3haul.store.limited import fitting
+from s3haul.store.rate_limited import fitting
 
 DISK_HANGS = "S3H-DST-13"
 EVERY = 1.0  # seconds
@@ -67,7 +67,7 @@ async def follow_limits(ctx: Context, options: TransferOptions) -> None:
     while True:
         await asyncio.sleep(EVERY)
         try:
-            changed = await in_thread(ctx.threads, file.changed, ctx.limited.limits)
+            changed = await in_thread(ctx.threads, file.changed, ctx.rate_limited.limits)
         except UsageError as error:
             ctx.emit(Warned(error.message, error.id))
             continue
@@ -77,7 +77,7 @@ async def follow_limits(ctx: Context, options: TransferOptions) -> None:
 
 def apply(ctx: Context, options: TransferOptions, limits: LimitOptions) -> None:
     """These hold from now on."""
-    ctx.limited.limit(limits)
+    ctx.rate_limited.limit(limits)
     fit = fitting(options, limits.bandwidth)
     ctx.limiter.allow(fit.concurrency)
     ctx.large_limiter.allow(fit.ranges.memory)

@@ -116,7 +116,7 @@ def new_handle(network: Network) -> pycurl.Curl:
         (pycurl.CONNECTTIMEOUT_MS, int(network.connect_timeout * 1000)),
         (pycurl.LOW_SPEED_LIMIT, max(1, network.minimum_rate)),
         (pycurl.LOW_SPEED_TIME, max(1, round(network.stall_timeout))),
-        # `store.limited` counts bytes: with a limit of its own, libcurl stops watching connections that it reuses.
+        # `store.rate_limited` counts bytes: with a limit of its own, libcurl stops watching connections that it reuses.
         (pycurl.MAX_RECV_SPEED_LARGE, 0),
         (pycurl.MAXAGE_CONN, IDLE_SECONDS),
         (pycurl.TCP_KEEPALIVE, 1),

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from s3haul.core.limits import DecryptRate, Rate
+from s3haul.core.ranges import costs_kms_call
 from s3haul.models import ListPage, ObjectMeta, ObjectRef, PartLayout, VersionPage
 from s3haul.options import LimitOptions, TransferOptions
 from s3haul.store.protocol import (
@@ -40,7 +41,7 @@ def fitting(options: TransferOptions, bandwidth: float | None) -> TransferOption
     return replace(options, concurrency=concurrency, ranges=replace(options.ranges, memory=memory))
 
 
-class LimitedStore(WrappedStore):
+class RateLimitedStore(WrappedStore):
     """As `ObjectStore`. Create it on an event loop. `limit` changes `limits` at any time, from any thread."""
 
     def __init__(
@@ -77,15 +78,15 @@ class LimitedStore(WrappedStore):
 
     async def load(self, request: GetRequest, consume: Consume) -> ObjectMeta:
         await self._turn(decrypts=True)
-        meta = await self._store.load(request, lambda meta: self._held(consume(meta)))
-        self.responded(meta.sse, bucket_key=meta.bucket_key)
+        meta = await self._store.load(request, lambda meta: self._counting(consume(meta)))
+        self.responded(meta)
         return meta
 
     async def head(self, request: HeadRequest) -> ObjectMeta:
         await self._turn(decrypts=request.checksums)
         meta = await self._store.head(request)
         if request.checksums:
-            self.responded(meta.sse, bucket_key=meta.bucket_key)
+            self.responded(meta)
         return meta
 
     async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:
@@ -98,9 +99,9 @@ class LimitedStore(WrappedStore):
         return self._bytes is None and self._decrypts is None
 
     def small_objects(self, work: SmallObjectWork) -> SmallObjects | None:
-        held = _HeldWork(work, self)
-        held.thread = self._store.small_objects(held)
-        return held.thread
+        limited = _RateLimitedWork(work, self)
+        limited.thread = self._store.small_objects(limited)
+        return limited.thread
 
     def turn(self, *, decrypts: bool) -> float:
         """Count a request and return 0; or return the seconds until one is allowed. `decrypts`: it may cost a KMS call."""
@@ -116,13 +117,12 @@ class LimitedStore(WrappedStore):
                     kms.requested(now)
             return wait
 
-    def responded(self, sse: str, *, bucket_key: bool) -> None:
-        """A response says how its object is encrypted."""
+    def responded(self, meta: ObjectMeta) -> None:
+        """A response says whether its request cost a KMS call."""
         if self._decrypts is not None:
             with self._lock:
-                costs_kms = sse.startswith("aws:kms") and not bucket_key
-                if self._decrypts is not None:
-                    self._decrypts.responded(self._clock(), costs_kms=costs_kms)
+                if self._decrypts is not None:  # `limit` may have changed it
+                    self._decrypts.responded(self._clock(), costs_kms=costs_kms_call(meta))
 
     def received(self, size: int) -> None:
         """Count bytes, and sleep while they are too many. Called in a thread."""
@@ -140,18 +140,18 @@ class LimitedStore(WrappedStore):
         while wait := self.turn(decrypts=decrypts):
             await self._sleep(min(wait, LONGEST_BREAK))
 
-    def _held(self, take: OnData) -> OnData:
-        def held(chunk: Chunk) -> None:
+    def _counting(self, take: OnData) -> OnData:
+        def counting(chunk: Chunk) -> None:
             take(chunk)
             self.received(len(chunk))
 
-        return held
+        return counting
 
 
-class _HeldWork:
+class _RateLimitedWork:
     """As `SmallObjectWork`, within the limits."""
 
-    def __init__(self, work: SmallObjectWork, limits: LimitedStore) -> None:
+    def __init__(self, work: SmallObjectWork, limits: RateLimitedStore) -> None:
         self.thread: SmallObjects | None = None
         self._work, self._limits = work, limits
         self._loop = asyncio.get_running_loop()
@@ -175,7 +175,7 @@ class _HeldWork:
     def received(self, ref: ObjectRef, meta: ObjectMeta, body: Sequence[bytes]) -> None:
         self._work.received(ref, meta, body)
         if not self._limits.unlimited:
-            self._limits.responded(meta.sse, bucket_key=meta.bucket_key)
+            self._limits.responded(meta)
             self._limits.received(sum(map(len, body)))
 
     def _wake(self) -> None:
