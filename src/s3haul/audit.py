@@ -19,7 +19,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import NamedTuple
 
-from s3haul.core.checksums import Composite, FullObject, Unverifiable, decide
+from s3haul.core.checksums import Composite, FullObject, Unverifiable, choose_checksum
 from s3haul.core.keypath import key_of, stored_path
 from s3haul.core.verification import Verifier, WholeVerifier, composite_verifier
 from s3haul.diagnose.reasons import DAMAGED
@@ -266,7 +266,7 @@ def _stored_verifier(outcome: Outcome) -> Verifier | None:
     if outcome.checksum is None:
         return None
     size = outcome.ref.size
-    match decide((outcome.checksum,), size):
+    match choose_checksum((outcome.checksum,), size):
         case FullObject() as wanted:
             return WholeVerifier(wanted)
         case Composite() as wanted:
@@ -280,7 +280,7 @@ def _received_verifier(outcome: Outcome) -> WholeVerifier | None:
     """A verifier of the CRC64NVME of the bytes that were received; None if the journal has none."""
     if not outcome.computed:
         return None
-    wanted = decide((Checksum("CRC64NVME", "FULL_OBJECT", outcome.computed),), outcome.ref.size)
+    wanted = choose_checksum((Checksum("CRC64NVME", "FULL_OBJECT", outcome.computed),), outcome.ref.size)
     return WholeVerifier(wanted) if isinstance(wanted, FullObject) else None
 
 

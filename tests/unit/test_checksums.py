@@ -11,7 +11,7 @@ from s3haul.core.checksums import (
     FullObject,
     Mismatch,
     Unverifiable,
-    decide,
+    choose_checksum,
     new_hasher,
     text_of,
 )
@@ -85,19 +85,19 @@ def test_of_several_checksums_the_preferred_one_is_used_in_any_order():
     stored = [full(algorithm) for algorithm in PREFERENCE]
     for first in range(len(PREFERENCE)):
         for given in (stored[first:], stored[first:][::-1]):
-            chosen = decide(tuple(given), 9)
+            chosen = choose_checksum(tuple(given), 9)
             assert isinstance(chosen, FullObject)
             assert chosen.algorithm == PREFERENCE[first]
 
 
 def test_a_full_object_checksum_is_decoded():
-    assert decide((full("CRC32"),), 9) == FullObject(full("CRC32"), bytes.fromhex(KNOWN["CRC32"]))
+    assert choose_checksum((full("CRC32"),), 9) == FullObject(full("CRC32"), bytes.fromhex(KNOWN["CRC32"]))
 
 
 @pytest.mark.parametrize(("suffix", "parts"), [(True, 2), (False, None)])
 def test_a_composite_value_may_come_with_or_without_its_count(suffix, parts):
     stored = composite("SHA256", [b"abc", b"de"], suffix)
-    chosen = decide((stored,), 5)
+    chosen = choose_checksum((stored,), 5)
     assert isinstance(chosen, Composite)
     assert chosen.parts == parts
     assert (
@@ -108,29 +108,29 @@ def test_a_composite_value_may_come_with_or_without_its_count(suffix, parts):
 
 def test_the_type_is_taken_from_its_field_and_not_from_the_value():
     without_dash = composite("CRC32", [b"abc", b"de"], suffix=False)
-    assert isinstance(decide((without_dash,), 5), Composite)
+    assert isinstance(choose_checksum((without_dash,), 5), Composite)
     untyped = Checksum("CRC32", "", composite("CRC32", [b"abc", b"de"]).value)
-    assert decide((untyped,), 5).reason == "unknown-type"
+    assert choose_checksum((untyped,), 5).reason == "unknown-type"
 
 
 def test_crc64nvme_needs_no_type_since_it_has_only_one():
     stored = Checksum("CRC64NVME", "", full("CRC64NVME").value)
-    assert decide((stored,), 9) == FullObject(stored, bytes.fromhex(KNOWN["CRC64NVME"]))
+    assert choose_checksum((stored,), 9) == FullObject(stored, bytes.fromhex(KNOWN["CRC64NVME"]))
 
 
 def test_an_object_without_checksum_is_unverifiable():
-    assert decide((), 9).reason == "no-checksum"
+    assert choose_checksum((), 9).reason == "no-checksum"
 
 
 def test_an_unsupported_checksum_is_named():
-    verdict = decide((Checksum("XXHASH256", "FULL_OBJECT", "AAAAAAAAAAA="),), 9)
+    verdict = choose_checksum((Checksum("XXHASH256", "FULL_OBJECT", "AAAAAAAAAAA="),), 9)
     assert verdict.reason == "unsupported-algorithm"
     assert "XXHASH256" in verdict.sentence
 
 
 def test_a_supported_checksum_beside_an_unsupported_one_is_used():
     stored = (Checksum("XXHASH256", "FULL_OBJECT", "AA=="), full("SHA1"))
-    assert decide(stored, 9).algorithm == "SHA1"
+    assert choose_checksum(stored, 9).algorithm == "SHA1"
 
 
 @pytest.mark.parametrize(
@@ -155,30 +155,32 @@ def test_a_supported_checksum_beside_an_unsupported_one_is_used():
     ],
 )
 def test_a_malformed_value_is_neither_verified_nor_ignored(value):
-    verdict = decide((Checksum("CRC32", "COMPOSITE", value),), 9)
+    verdict = choose_checksum((Checksum("CRC32", "COMPOSITE", value),), 9)
     assert isinstance(verdict, Unverifiable)
     assert verdict.reason == "malformed-checksum"
     assert len(verdict.sentence) < 300
 
 
 def test_a_full_object_value_with_a_count_is_malformed():
-    assert decide((Checksum("CRC32", "FULL_OBJECT", "y/Q5Jg==-1"),), 9).reason == "malformed-checksum"
+    assert (
+        choose_checksum((Checksum("CRC32", "FULL_OBJECT", "y/Q5Jg==-1"),), 9).reason == "malformed-checksum"
+    )
 
 
 def test_a_valid_checksum_is_used_in_place_of_a_malformed_one():
     stored = (Checksum("CRC64NVME", "FULL_OBJECT", "AA=="), full("SHA256"))
-    assert decide(stored, 9).algorithm == "SHA256"
+    assert choose_checksum(stored, 9).algorithm == "SHA256"
 
 
 def test_an_unknown_type_is_unverifiable():
-    verdict = decide((Checksum("CRC32", "PARTIAL", "y/Q5Jg=="),), 9)
+    verdict = choose_checksum((Checksum("CRC32", "PARTIAL", "y/Q5Jg=="),), 9)
     assert verdict.reason == "unknown-type"
 
 
 def test_a_multipart_upload_of_no_bytes_has_one_part():
     stored = composite("CRC32", [b""])
     assert stored.value.endswith("-1")
-    chosen = decide((stored,), 0)
+    chosen = choose_checksum((stored,), 0)
     assert isinstance(chosen, Composite)
     assert composite_verifier(chosen, 0, [0]).finish() is None
 
@@ -188,7 +190,7 @@ def test_a_multipart_upload_of_no_bytes_has_one_part():
 
 @pytest.mark.parametrize("algorithm", KNOWN)
 def test_the_stored_bytes_are_accepted_and_others_are_not(algorithm):
-    wanted = decide((full(algorithm),), 9)
+    wanted = choose_checksum((full(algorithm),), 9)
     good, bad = WholeVerifier(wanted), WholeVerifier(wanted)
     good.update(CHECK)
     bad.update(b"123456780")
@@ -199,7 +201,7 @@ def test_the_stored_bytes_are_accepted_and_others_are_not(algorithm):
 def test_a_composite_value_is_never_compared_with_the_digest_of_the_body():
     body = b"abcde"
     claimed = Checksum("CRC32", "COMPOSITE", full("CRC32", body).value)
-    verifier = composite_verifier(decide((claimed,), 5), 5, [3, 2])
+    verifier = composite_verifier(choose_checksum((claimed,), 5), 5, [3, 2])
     verifier.update(body)
     assert verifier.finish() is not None
 
@@ -213,7 +215,7 @@ DIGESTS = [crc(part) for part in PARTS]
 
 
 def verify(body, sizes=SIZES, digests=(), stored=None):
-    wanted = decide((stored or composite("CRC32", PARTS),), len(BODY))
+    wanted = choose_checksum((stored or composite("CRC32", PARTS),), len(BODY))
     verifier = composite_verifier(wanted, len(BODY), sizes, digests)
     assert isinstance(verifier, SegmentVerifier)
     verifier.update(body)
@@ -249,7 +251,7 @@ def test_missing_and_surplus_bytes_are_found(body):
 
 
 def test_a_verdict_can_be_read_twice():
-    wanted = decide((composite("CRC32", PARTS),), len(BODY))
+    wanted = choose_checksum((composite("CRC32", PARTS),), len(BODY))
     verifier = composite_verifier(wanted, len(BODY), SIZES, DIGESTS)
     verifier.update(BODY)
     assert verifier.finish() is None
@@ -259,7 +261,7 @@ def test_a_verdict_can_be_read_twice():
 def test_the_part_of_a_one_part_upload_is_not_its_composite_value():
     stored = composite("CRC32", [BODY])
     assert stored.value != f"{crc(BODY)}-1"
-    verifier = composite_verifier(decide((stored,), len(BODY)), len(BODY), [len(BODY)], [crc(BODY)])
+    verifier = composite_verifier(choose_checksum((stored,), len(BODY)), len(BODY), [len(BODY)], [crc(BODY)])
     verifier.update(BODY)
     assert verifier.finish() is None
 
@@ -276,12 +278,12 @@ def test_the_part_of_a_one_part_upload_is_not_its_composite_value():
     ],
 )
 def test_parts_that_cannot_be_those_of_the_object_verify_nothing(sizes, digests):
-    wanted = decide((composite("CRC32", PARTS),), len(BODY))
+    wanted = choose_checksum((composite("CRC32", PARTS),), len(BODY))
     assert composite_verifier(wanted, len(BODY), sizes, digests).reason == "unknown-parts"
 
 
 def test_a_malformed_part_digest_verifies_nothing():
-    wanted = decide((composite("CRC32", PARTS),), len(BODY))
+    wanted = choose_checksum((composite("CRC32", PARTS),), len(BODY))
     verdict = composite_verifier(wanted, len(BODY), SIZES, [*DIGESTS[:2], "rosUhgp5mIg="])
     assert verdict.reason == "malformed-checksum"
 

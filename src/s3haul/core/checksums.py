@@ -156,11 +156,11 @@ _ALGORITHMS: Mapping[str, _Algorithm] = {
 
 
 def new_hasher(algorithm: str) -> Hasher:
-    """A running digest. Raises `KeyError` for an algorithm that is not known here; `decide` gives none of these."""
+    """A running digest. Raises `KeyError` for an algorithm that is not known here; `choose_checksum` names none of these."""
     return _ALGORITHMS[algorithm].new()
 
 
-def decide(checksums: Sequence[Checksum], size: int) -> FullObject | Composite | Unverifiable:
+def choose_checksum(checksums: Sequence[Checksum], size: int) -> FullObject | Composite | Unverifiable:
     """What an object of `size` bytes can be verified by.
 
     A malformed value never verifies anything: a well-formed one of another algorithm is taken, else the

@@ -1,11 +1,12 @@
-"""Is this listing complete? Judges each ListObjectsV2 page against the ones before it.
+"""Is this listing complete? Judges each ListObjectsV2 page against the ones before it. Pure.
 
 S3 sends keys in UTF-8 byte order (which is also Python's order of str, code point by code point), so a
 new key that does not ascend, a page that says "more" without saying where, or a 200 with nothing in it
-means that keys are missing. SDK paginators end quietly on some of these; a haul must not. Not a
+means that keys are missing. SDK paginators end quietly on some of these; a run must not. Not a
 client: pages come in as values. A key that is named again counts once.
 
-Listings of versions have their own rules: by key, of each key the newest version first.
+Listings of versions (ListObjectVersions) have rules of their own, in the functions at the end: by key, of each key the
+newest version first.
 """
 
 from collections.abc import Collection, Iterable, Sequence

@@ -19,7 +19,7 @@ from s3haul.core.checksums import (
     FullObject,
     Mismatch,
     Unverifiable,
-    decide,
+    choose_checksum,
     new_hasher,
     raw_digest,
     text_of,
@@ -120,7 +120,7 @@ class Parts:
 def wanted_checksum(meta: ObjectMeta, size: int, options: TransferOptions) -> Wanted:
     """What the headers allow. Raises `StoreError` for a checksum that no honest answer carries, and
     `RefusedError` where `--require-checksum` wants more than S3 stores."""
-    wanted = decide(meta.checksums, size)
+    wanted = choose_checksum(meta.checksums, size)
     if isinstance(wanted, Unverifiable):
         if wanted.reason == "malformed-checksum":
             raise wrong(wanted.sentence)

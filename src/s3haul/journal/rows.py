@@ -30,9 +30,8 @@ OBJECTS_TABLE = """CREATE TABLE objects (
     fetched INTEGER NOT NULL, run INTEGER NOT NULL, updated REAL NOT NULL,
     listed INTEGER NOT NULL, crc INTEGER NOT NULL, user_metadata TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID"""
-ADD_METADATA = (
-    "ALTER TABLE objects ADD COLUMN user_metadata TEXT NOT NULL DEFAULT ''"  # to a table of version 3
-)
+# To a table of version 3.
+ADD_METADATA = "ALTER TABLE objects ADD COLUMN user_metadata TEXT NOT NULL DEFAULT ''"
 
 MAX_DETAIL = 2000  # characters
 _MAX_INTEGER = 2**63 - 1
@@ -65,9 +64,8 @@ KINDS_TABLE = """CREATE TABLE kinds (
     checksum_type TEXT, storage_class TEXT NOT NULL, sse TEXT NOT NULL, kms_key_id TEXT NOT NULL,
     content_type TEXT NOT NULL DEFAULT ''
 )"""
-ADD_CONTENT_TYPE = (
-    "ALTER TABLE kinds ADD COLUMN content_type TEXT NOT NULL DEFAULT ''"  # to a table of version 3
-)
+# To a table of version 3.
+ADD_CONTENT_TYPE = "ALTER TABLE kinds ADD COLUMN content_type TEXT NOT NULL DEFAULT ''"
 PUT_KIND = "INSERT INTO kinds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 KIND = "SELECT * FROM kinds WHERE number = ?"
 REMEMBERED = 4096  # kinds in memory; usually there are a few, unless every object has its own KMS key
@@ -214,8 +212,8 @@ def to_row(outcome: Outcome, kind: NumberedKind, base: str, run: int, now: float
         _pack(part_sizes) if part_sizes else "",
         computed,
         size,
-        ref.last_modified
-        + 0.0,  # not an int and not -0.0: SQLite returns other values for both, and the CRC fails
+        # Not an int and not -0.0: SQLite returns other values for both, and the CRC fails.
+        ref.last_modified + 0.0,
         kind.number,
         *counts,
         run,

@@ -134,9 +134,8 @@ class RetryingStore:
             except StoreError as error:
                 if error.fault.status not in _UNEXPLAINED:
                     raise
-                await self._read_byte(
-                    request.key, request.version_id
-                )  # raises the reason, if there still is one
+                # Raises the reason, if there still is one.
+                await self._read_byte(request.key, request.version_id)
                 meta = await self._store.head(request)
             validate(meta)
             return meta
