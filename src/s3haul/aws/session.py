@@ -1,7 +1,7 @@
 """Opens the store for the user's options: profile, credentials, the bucket's region, transport.
 
-It creates and closes the client. It does not list or fetch objects (the store does), and does not renew credentials
-(`credentials` does, in the task group of the engine).
+It creates and closes the client, and asks on the terminal for the code of an MFA device. It does not list or fetch
+objects (the store does), and does not renew credentials (`credentials` does, in the task group of the engine).
 """
 
 import asyncio

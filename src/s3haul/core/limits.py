@@ -1,4 +1,4 @@
-"""How many requests may be under way, found by trial; and how many requests, KMS calls or bytes a second. Pure.
+"""Limits: how many requests may be under way, found by trial; and how many requests, KMS calls or bytes a second. Pure.
 
 Responses and the time come in, a limit comes out. The search multiplies the limit as long as that makes the run faster,
 and stops where it does not: a service with a long latency needs many requests at once, while a busy processor does not

@@ -1,4 +1,5 @@
-"""Text for people: the one escaping for anything that came from outside, counts, sizes and durations.
+"""Text for people: the one escaping for anything that came from outside, counts, sizes and durations. And the bytes of
+keys that are not UTF-8 (`key_octets`, `is_text`).
 
 Keys, error messages and headers are chosen by others. Shown raw they can forge log lines, drive a
 terminal or reverse the reading order, so every such text passes `show` on its way to a person. JSON

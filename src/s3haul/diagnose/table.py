@@ -1,7 +1,8 @@
 """The one diagnosis table: what each id means, who can fix it, and how. `s3haul help ID` prints an entry.
 
 The entries are in table.tsv, in the columns of `Diagnosis`. The ids are stable: appended to, never renumbered.
-`symptoms` and `causes` find the entry; errors and the reasons of objects name it.
+`symptoms` and `causes` find the entry; errors and the reasons of objects name it. A fix has words in capitals
+(BUCKET), which `fill_placeholders` replaces.
 """
 
 from collections.abc import Mapping

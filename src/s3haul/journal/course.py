@@ -12,7 +12,7 @@ from typing import Any
 from s3haul.core.stats import PrefixTime, Sample, SlowObject
 from s3haul.journal.rows import storable
 
-SERIES_TABLES = (
+COURSE_TABLES = (
     """CREATE TABLE samples (run INTEGER NOT NULL, start REAL NOT NULL, seconds REAL NOT NULL, bytes INTEGER NOT NULL,
     objects INTEGER NOT NULL, listed INTEGER NOT NULL, request_limit INTEGER NOT NULL,
     retries INTEGER NOT NULL, throttles INTEGER NOT NULL, renewals INTEGER NOT NULL, first_byte REAL,

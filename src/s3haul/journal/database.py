@@ -21,7 +21,7 @@ from urllib.parse import quote
 from s3haul.core.keypath import STATE_DIRECTORY
 from s3haul.errors import JournalError
 from s3haul.journal import version2
-from s3haul.journal.course import SERIES_TABLES
+from s3haul.journal.course import COURSE_TABLES
 from s3haul.journal.errors import damaged, run_error, translated
 from s3haul.journal.rows import ADD_CONTENT_TYPE, ADD_METADATA, KINDS_TABLE, OBJECTS_TABLE, PARTS_TABLES
 
@@ -40,7 +40,7 @@ _TABLES = (
     KINDS_TABLE,
     OBJECTS_TABLE,
     *PARTS_TABLES,
-    *SERIES_TABLES,
+    *COURSE_TABLES,
 )
 
 
@@ -214,7 +214,7 @@ def _bring_up_to_date(connection: sqlite3.Connection, base: str, path: Path) -> 
     else:
         connection.execute(ADD_CONTENT_TYPE)
         connection.execute(ADD_METADATA)
-    for table in SERIES_TABLES:
+    for table in COURSE_TABLES:
         connection.execute(table)
     connection.execute(f"PRAGMA user_version={VERSION}")
     connection.execute("COMMIT")

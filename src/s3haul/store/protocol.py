@@ -1,7 +1,8 @@
-"""The interface between the engine and S3: what a transport must offer. No transport is here.
+"""The interface between the engine and S3: what a transport must offer, and what it is given. No transport is here.
 
-Every method raises `StoreError` (one request failed) and no other exception of its own. A transport does not retry:
-`retrying` does. It verifies TLS names and follows no redirect.
+Every method of `ObjectStore` raises `StoreError` (one request failed) and no other exception of its own. A transport does
+not retry: `retrying` does. It verifies TLS names and follows no redirect. `WrappedStore` is the base of stores that
+change something for another store.
 """
 
 from collections.abc import Callable, Sequence
