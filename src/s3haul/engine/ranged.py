@@ -52,27 +52,33 @@ async def fetch_in_ranges(
 ) -> Outcome | None:
     """The Outcome, or None if the object must be fetched with one plain GET. Raises
     `GaveUpError`, `RefusedError`, `ObjectPathError` or what ends the run."""
-    found = await _head_listed(ctx, ref) if ref.size > ctx.options.ranges.above else None
-    fetch = None
-    if found is not None:
-        meta, wanted = found
-        parts = Parts()
-        if isinstance(wanted, Composite):
-            parts = await stored_parts(ctx, ref, wanted) or parts
-            if not parts.sizes:
-                demand_checksum(UNKNOWN_PARTS, ctx.options)
-                wanted = UNKNOWN_PARTS
-        plan = plan_ranges(ref.size, parts.sizes, ctx.options.ranges, costs_kms=costs_kms_call(meta))
-        if plan is not None:
-            fetch = RangedFetch(
-                ctx, ref._replace(etag=meta.etag), path, plan=plan, wanted=wanted, parts=parts
-            )
-    if fetch is None:
+    prepared = await _prepare(ctx, ref, path) if ref.size > ctx.options.ranges.above else None
+    if prepared is None:
         if partial is not None:
             await in_thread(ctx.threads, drop_partial, ctx, partial)
         return None
+    meta, fetch = prepared
     proof = await fetch.run(partial)
     return done(ref, path, meta, proof, attempts=fetch.attempts, fetched=fetch.fetched)
+
+
+async def _prepare(ctx: Context, ref: ObjectRef, path: SafePath) -> "tuple[ObjectMeta, RangedFetch] | None":
+    """Request what the plan depends on: the headers, and the parts of a composite checksum."""
+    found = await _head_listed(ctx, ref)
+    if found is None:
+        return None
+    meta, wanted = found
+    parts = Parts()
+    if isinstance(wanted, Composite):
+        parts = await stored_parts(ctx, ref, wanted) or parts
+        if not parts.sizes:
+            demand_checksum(UNKNOWN_PARTS, ctx.options)
+            wanted = UNKNOWN_PARTS
+    plan = plan_ranges(ref.size, parts.sizes, ctx.options.ranges, costs_kms=costs_kms_call(meta))
+    if plan is None:
+        return None
+    ref = ref._replace(etag=meta.etag)
+    return meta, RangedFetch(ctx, ref, path, plan=plan, wanted=wanted, parts=parts)
 
 
 async def _head_listed(ctx: Context, ref: ObjectRef) -> tuple[ObjectMeta, Wanted] | None:
