@@ -65,7 +65,8 @@ class GaveUpError(Exception):
 
 
 class RetryingStore:
-    """As `ObjectStore`. A method raises `GaveUpError`, or the `S3HaulError` that ends the run."""
+    """The requests of an `ObjectStore`, repeated while that makes sense. Not an `ObjectStore`: `load` returns a number of
+    attempts, and a method raises `GaveUpError`, or the `S3HaulError` that ends the run."""
 
     def __init__(self, store: ObjectStore, settings: RetrySettings) -> None:
         self._store = store
