@@ -1,6 +1,7 @@
 """`s3haul report` from the command line, on what a real haul left."""
 
 import json
+import os
 import stat
 
 from e2e.harness import SOURCE, wait_until
@@ -75,4 +76,8 @@ def test_what_cannot_be_reported_or_written_is_an_error_that_leaves_nothing(serv
     directory = tmp_path / "directory.html"
     directory.mkdir()
     assert report(machine, dest, "-o", str(directory)).code == 2
+    pipe = tmp_path / "pipe.html"  # for a device
+    os.mkfifo(pipe)
+    assert report(machine, dest, "-o", str(pipe)).code == 2
+    assert pipe.is_fifo()
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]

@@ -1,11 +1,13 @@
 """What a dry run foresees, the plan that it writes, and runs that end at a limit."""
 
 import json
+import os
 
 import pytest
 
 from s3haul.cli.dry_run import prices
 from s3haul.core.estimates import Prices, costs
+from s3haul.demo import seed
 from s3haul.demo.content import Generated
 from s3haul.engine.interruption import Budget
 from s3haul.engine.target import Decision, Target
@@ -106,7 +108,7 @@ def test_a_plan_of_a_moment_keeps_its_versions(world):
         (lambda lines: [*lines, lines[1]], "continues after its last line"),
         (
             lambda lines: [lines[0].replace('"prefix": ""', '"prefix": "x/"'), *lines[1:]],
-            "the plan is for",
+            f"the plan is for 's3://{seed.BUCKET}/x/'   [S3H-S3-23]\n  Fix: give that as the source",
         ),
         (lambda lines: lines[1:], "not a plan of version 1"),
         (lambda _: [], "incomplete"),
@@ -125,6 +127,10 @@ def test_a_plan_that_is_not_whole_or_not_of_this_source_is_refused(world, change
 def test_a_plan_that_cannot_be_written_leaves_nothing_behind(world):
     ran = world.cp("--dryrun", "--save-plan", str(world.place / "no" / "plan"))
     assert ran.code == 5, ran.text
+    pipe = world.place / "pipe"  # for a device
+    os.mkfifo(pipe)
+    assert world.cp("--dryrun", "--save-plan", str(pipe)).code == 2
+    assert pipe.is_fifo()
     assert world.cp("--save-plan", str(world.place / "plan")).code == 2, "there is no dry run"
     assert not (world.place / "plan").exists()
 

@@ -57,6 +57,8 @@ def cp(
     who = parsing.access_options(access, transport)
     how = parsing.transfer_options(ctx.obj, what, patterns, selection, transfer)
     printed = parsing.output_options(output)
+    if output.save_plan is not None and parsing.is_stream(output.save_plan):  # it would be replaced by a file
+        raise UsageError(f"{output.save_plan} is not a file.", hint="--save-plan FILE names a new file")
     if output.save_plan is not None and not (output.dryrun and what.recursive and not what.all_versions):
         raise UsageError(
             "--save-plan needs --dryrun and a bucket or a prefix, and cannot be used with --all-versions."

@@ -226,7 +226,7 @@ def parse_destination(dest: str, source: SourceOptions, *, force: bool) -> Desti
     if dest.startswith("s3://"):
         raise UsageError("The destination must be local.", hint="s3haul only downloads")
     path = Path(dest)
-    if _is_stream(path):
+    if is_stream(path):
         raise UsageError(
             f"{dest} is not a directory or file.", hint="- as DEST writes one object to standard output"
         )
@@ -242,7 +242,7 @@ def _is_directory(path: Path) -> bool:
         return False  # opening the destination will report the error
 
 
-def _is_stream(path: Path) -> bool:
+def is_stream(path: Path) -> bool:
     """Whether it is a device, or exists and is neither a directory nor a file (a FIFO, a socket)."""
     if path.parts[:2] == ("/", "dev"):
         return path.parts[:3] != ("/", "dev", "shm")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from s3haul.cli import flags, streams
+from s3haul.cli.parsing import is_stream
 from s3haul.core.text import human_bytes, show
 from s3haul.errors import UsageError
 
@@ -59,6 +60,8 @@ def report(
     from s3haul.report.content import gather  # noqa: PLC0415 - same
 
     form = form or _form_of(output)
+    if is_stream(Path(output)):  # it would be replaced by a file
+        raise UsageError(f"{output} is not a file.", hint="-o - writes the report to standard output")
     found = gather(dest, under_way=holder_of(dest) is not None)
     text = _written_as(form, found)
     if output == "-":

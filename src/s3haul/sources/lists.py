@@ -26,7 +26,7 @@ LONGEST_LINE = 64 << 10  # bytes
 PLAN = 1  # the version of the format
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # with which some editors begin a UTF-8 file
 _REPORT_COLUMNS = 7
-_PLAN_AGAIN = "write it again: s3haul cp SOURCE DEST --dryrun --save-plan FILE"
+_PLAN_AGAIN = "write it again: the same command, with --dryrun --save-plan instead of --plan"
 
 
 class ListFile:
@@ -77,7 +77,7 @@ class ListFile:
             case ListForm.MANIFEST:
                 return (_object_row(line, versions=False) for line in _objects(lines))
             case ListForm.PLAN:
-                return _plan_rows(lines, self._bucket, self._prefix)
+                return _plan_rows(lines, self.name, self._bucket, self._prefix)
             case ListForm.INVENTORY:
                 raise AssertionError("an inventory has several files")
 
@@ -165,7 +165,7 @@ def plan_end(count: int) -> str:
     return json.dumps({"end_of_plan": count})
 
 
-def _plan_rows(lines: Iterable[str], bucket: str, prefix: str) -> Iterator[ObjectRow]:
+def _plan_rows(lines: Iterable[str], name: str, bucket: str, prefix: str) -> Iterator[ObjectRow]:
     count, end = 0, None
     objects = _objects(lines)
     head = next(objects, None)
@@ -175,7 +175,7 @@ def _plan_rows(lines: Iterable[str], bucket: str, prefix: str) -> Iterator[Objec
         raise ValueError(f"this is not a plan of version {PLAN}")
     if (head.get("bucket"), head.get("prefix")) != (bucket, prefix):
         planned = f"s3://{head.get('bucket')}/{head.get('prefix')}"
-        raise ValueError(f"the plan is for {planned[:200]!a}, which is not the source of this command")
+        raise rows.list_error(name, f"the plan is for {planned[:200]!a}", hint="give that as the source")
     for line in objects:
         if end is not None:
             raise ValueError("the plan continues after its last line")
