@@ -148,7 +148,10 @@ def test_an_object_for_a_stdout_that_is_closed_is_an_error(machine):
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--help",), ("--version",), ("cp", "--help"), ("help", "names"), ("cluster",), ("manifest",)],
+    [
+        *(("--help",), ("--version",), ("cp", "--help"), ("help", "names"), ("cluster",), ("manifest",)),
+        ("check", SOURCE, "--profile", "export"),
+    ],
 )
 def test_output_that_cannot_be_written_is_exit_code_5_for_every_command(machine, dest, arguments):
     if arguments == ("manifest",):

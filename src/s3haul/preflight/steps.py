@@ -58,7 +58,8 @@ async def _reach_role(state: CheckState) -> bool:
             state.say(step, None, "no role is configured: the bucket is read with the source credentials")
         else:
             state.say(step, True, f"the role was assumed: {session}")
-    except UsageError:
+    # A DestinationError is one of stdout, to which the steps are reported.
+    except (UsageError, DestinationError):
         raise
     except S3HaulError as error:
         state.say(step, False, error.message)
