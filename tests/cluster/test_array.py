@@ -67,6 +67,16 @@ def test_a_plan_selects_and_lists_with_the_flags_of_cp(cluster, server, tmp_path
     assert server.count("ListObjectsV2") >= len(keys) / 5
 
 
+def test_a_plan_that_was_refused_can_be_made_in_the_same_directory(cluster):
+    cluster.machine.configure(external_id="wrong")
+    assert cluster.plan().code == 4
+    cluster.machine.configure(external_id=seed.EXTERNAL_ID)
+    planned = cluster.plan()
+    assert planned.code == 0, planned.text
+    again = cluster.plan()
+    assert (again.code, "is not empty" in again.err) == (2, True)
+
+
 def test_an_external_id_that_was_given_to_the_plan_must_be_given_to_the_workers(cluster):
     cluster.machine.configure(without="external_id")
     planned = cluster.plan("--shard-objects", "40", S3HAUL_EXTERNAL_ID=seed.EXTERNAL_ID)
@@ -94,7 +104,7 @@ def test_a_check_finds_what_a_worker_would_find(cluster, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("run", "nowhere"), "There is no plan"),
+        (("run", "nowhere"), "nowhere makes one"),
         (("shard", "nowhere", "0"), "There is no plan"),
         (("status", "nowhere"), "There is no plan"),
         (("plan", "s3://bucket", "d", "--run", "r", "--shard-bytes", "many"), "not a size"),

@@ -110,6 +110,7 @@ def test_a_shard_that_always_fails_is_given_up_while_the_others_continue(cluster
     ran = cluster.drive("--attempts", "2")
     assert ran.code == 1
     assert "S3H-RUN-05" in ran.err
+    assert f"s3haul cluster resume {cluster.run}" in ran.err
     assert "000003.json" not in cluster.done()
     assert len(cluster.done()) == len(list((cluster.run / "plan").glob("0*"))) - 1
 

@@ -101,6 +101,7 @@ def plan(
     with status_line(shown=not json) as status:
         error = what_ended(main())
     if error is not None:
+        directory.discard()
         raise error
     if not made[0].objects:
         nothing = nothing_selected(made[0].transfer.filters, made[0].filtered)
@@ -144,7 +145,7 @@ def run(root: Path, pool: Pool, attempts: int, hung_after: float, *, json: bool)
         given_up = human_count(state.poisoned, "shard")
         streams.print_message(f"x {given_up} of {state.shards:,} could not be finished   [S3H-RUN-05]")
         streams.print_message(
-            f"  Fix: see s3haul cluster report {show(str(root))}; then s3haul cluster resume"
+            f"  Fix: see s3haul cluster report {show(str(root))}; then s3haul cluster resume {show(str(root))}"
         )
         return 1
     return merge(root, json=json)

@@ -21,6 +21,7 @@ import itertools
 import json
 import os
 import secrets
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -61,12 +62,22 @@ class RunDirectory:
             try:
                 root.mkdir(mode=0o700, parents=True, exist_ok=True)
                 if any(root.iterdir()):
-                    raise UsageError(f"{root} is not empty.", hint="name a new directory for the run")
+                    raise UsageError(f"The run's directory {root} is not empty.", hint="name a new one")
             except (FileExistsError, NotADirectoryError):
-                raise UsageError(f"{root} is not a directory.", hint="name a new one") from None
+                raise UsageError(
+                    f"The run's directory {root} is not a directory.", hint="name a new one"
+                ) from None
             for part in _PARTS:
                 (root / part).mkdir(mode=0o700)
         return cls(root)
+
+    def discard(self) -> None:
+        """Remove what `create` and a plan that was not completed have left, so that the same command can be repeated."""
+        with _on(self.root):
+            for path in (self.root / "plan").iterdir():
+                path.unlink()
+            for part in _PARTS:
+                (self.root / part).rmdir()
 
     def describe(self) -> RunDescription:
         """The description of the run. Raises `UsageError` if there is no complete plan."""
@@ -75,7 +86,8 @@ class RunDirectory:
         except (FileNotFoundError, NotADirectoryError):
             raise UsageError(
                 f"There is no plan in {self.root}.",
-                hint="s3haul cluster plan s3://BUCKET DEST --run RUN makes one; is the file system mounted here?",
+                hint=f"s3haul cluster plan s3://BUCKET DEST --run {shlex.quote(str(self.root))} makes one;"
+                " is the file system mounted here?",
             ) from None
         except OSError as error:
             raise run_error(error, f"read {self.root}") from error
