@@ -57,6 +57,9 @@ def refused(capsys, *argv: str) -> list[str]:
         (["cp", "s3://b", ".", "--exclude", "a", "b", "c"], "quote patterns"),
         (["cp", "s3://b", ".", "c"], "s3haul cp --help lists its arguments and flags"),
         (["cp", "s3://b", ".", "--concurrency", "0"], "s3haul cp --help lists its arguments and flags"),
+        (["cp", "s3://b", ".", "--sse"], "s3haul cp --help lists its arguments and flags"),
+        (["policy", "lnt"], "commands: s3haul policy lint"),
+        (["limit", "./d"], "s3haul limit d --bwlimit 20MB/s"),
     ],
 )
 def test_an_unknown_word_gets_a_hint_with_the_right_one(capsys, argv, hint):

@@ -5,6 +5,7 @@ its limits.
 """
 
 import json as jsonlib
+import shlex
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -178,7 +179,10 @@ def limit(
     if bwlimit is not None:
         limits["bandwidth"] = None if bwlimit == OFF else parse_bwlimit(bwlimit)
     if not limits:
-        raise UsageError("No limit is given.", hint="s3haul limit DEST --bwlimit 20MB/s; off removes a limit")
+        raise UsageError(
+            "No limit is given.",
+            hint=f"s3haul limit {shlex.quote(str(dest))} --bwlimit 20MB/s; off removes a limit",
+        )
     holder = holder_of(dest)
     if holder is None:
         raise UsageError(f"No run works on {dest}.", hint="give the flags to s3haul cp instead")

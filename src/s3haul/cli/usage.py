@@ -118,6 +118,8 @@ def usage_error_lines(error: typer.TyperException, argv: Sequence[str]) -> Itera
     """The lines for an exception of typer. Its classes are private, so attributes distinguish the kinds of error."""
     context: Any = getattr(error, "ctx", None)
     command = context.command_path if context else "s3haul"
+    if command == "s3haul" and argv[0] in COMMANDS:  # a flag without its value has no context
+        command = f"s3haul {argv[0]}"
     message = error.format_message().partition(" Did you mean")[0].partition(" (Possible options")[0]
     hint, usage = None, message.startswith("Missing argument")
     if flag := getattr(error, "option_name", None):
@@ -128,7 +130,8 @@ def usage_error_lines(error: typer.TyperException, argv: Sequence[str]) -> Itera
     elif (variable := _variable_of(error, argv)) is not None:
         hint = f"the value is that of the environment variable {variable}"
     elif message.startswith("No such command"):
-        hint = _instead_of(argv)
+        commands = "" if context.parent is None else ", ".join(context.command.commands)
+        hint = f"commands: {command} {commands}" if commands else _instead_of(argv)
     elif message.startswith("Got unexpected extra") and any(
         word in argv for word in ("--include", "--exclude")
     ):
