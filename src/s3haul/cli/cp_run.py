@@ -52,7 +52,7 @@ def run(
 
     def opened(store: OpenStore) -> None:
         emit(Noted(_access_note(store, verbose=output.verbose)))
-        for remark in source_warnings(source, transfer.filters):
+        for remark in source_warnings(source, transfer.filters, where):
             stats.observe(remark)
             emit(remark)
 

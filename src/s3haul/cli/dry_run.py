@@ -85,6 +85,7 @@ def run(
                 access,
                 source,
                 transfer,
+                where,
                 emit=listener.observe,
                 estimate=estimate,
                 done=done,
@@ -125,6 +126,7 @@ async def _estimate(
     access: AccessOptions,
     source: SourceOptions,
     transfer: TransferOptions,
+    where: DestinationOptions,
     *,
     emit: Emit,
     estimate: Estimate,
@@ -136,7 +138,7 @@ async def _estimate(
         open_store(access, source, transfer, on_event=emit) as opened,
         object_source(access, source, transfer, emit) as objects,
     ):
-        for remark in source_warnings(source, transfer.filters):
+        for remark in source_warnings(source, transfer.filters, where):
             emit(remark)
         ctx = read_context(
             opened.store, source, opened.transfer, emit, credentials=opened.credentials, objects=objects

@@ -6,6 +6,7 @@ Also warns about a selection that is valid but probably a mistake.
 
 import os
 import re
+import shlex
 import shutil
 import stat
 import sys
@@ -21,7 +22,14 @@ from s3haul.cli.flags import Encodings, ListFormats, PatternFlags, SelectionFlag
 from s3haul.core.filters import Filters, idle
 from s3haul.errors import SourceError, UsageError
 from s3haul.events import Warned
-from s3haul.options import Conditions, ListForm, ObjectList, SourceOptions, TransferOptions
+from s3haul.options import (
+    Conditions,
+    DestinationOptions,
+    ListForm,
+    ObjectList,
+    SourceOptions,
+    TransferOptions,
+)
 
 Number = TypeVar("Number", int, float)
 STDIN = "-"
@@ -135,7 +143,7 @@ def is_narrowed(transfer: TransferOptions) -> bool:
     return bool(transfer.filters) or transfer.conditions != Conditions()
 
 
-def source_warnings(source: SourceOptions, filters: Filters) -> Iterator[Warned]:
+def source_warnings(source: SourceOptions, filters: Filters, where: DestinationOptions) -> Iterator[Warned]:
     """Warn about filters that exclude nothing, and about a key that looks like a pattern. The run continues; it warns
     later about filters that exclude everything."""
     if all(include for include, _ in filters) and (warning := idle(filters)):
@@ -145,10 +153,10 @@ def source_warnings(source: SourceOptions, filters: Filters) -> Iterator[Warned]
         above = key[: min(key.find(mark) for mark in "*?" if mark in key)].rpartition("/")[0]
         pattern = key[len(above) :].removeprefix("/")
         base = f"s3://{source.bucket}/{above}{'/' if above else ''}"
-        yield Warned(
-            "* and ? in the source are part of the key: for a pattern,"
-            f" write s3haul cp {base} DEST --exclude '*' --include '{pattern}'"
-        )
+        words = ["s3haul", "cp", base, str(where.root / (where.name or ""))]
+        if pattern != "*":
+            words += ["--exclude", "*", "--include", pattern]
+        yield Warned(f"* and ? in the source are part of the key: for a pattern, write {shlex.join(words)}")
 
 
 @contextmanager
