@@ -1,8 +1,8 @@
-"""The machine gives no further thread: whichever thread it is, the run ends with exit code 5 and names the limit."""
+"""The machine gives no further thread, or no current directory: the run ends with exit code 5 and names the cause."""
 
 import pytest
 
-from e2e.harness import expected, tree
+from e2e.harness import SOURCE, expected, tree
 
 FAILING = """
 import threading
@@ -29,3 +29,15 @@ def test_a_thread_that_cannot_be_started_ends_the_run_with_5_and_names_the_limit
     assert "[S3H-DST-11]" in ran.err
     assert machine.haul(dest).code == 0
     assert tree(dest) == expected(server)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("cp", SOURCE, "data"), ("check", SOURCE, "data"), ("cluster", "status", "run")]
+)
+def test_a_current_directory_that_was_removed_is_named(machine, tmp_path, arguments):
+    (tmp_path / "removed").mkdir()
+    words = [] if arguments[0] == "cluster" else ["--profile", "export"]
+    removing = 'cd "$0" && rmdir "$0" && exec "$@"'
+    wrapper = ["sh", "-c", removing, str(tmp_path / "removed")]
+    ran = machine.run(*arguments, *words, wrapper=wrapper)
+    assert (ran.code, "The current directory does not exist any more" in ran.err) == (5, True), ran.text

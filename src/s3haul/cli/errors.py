@@ -6,6 +6,7 @@ All text from outside is escaped with `show`. Returns lines; the commands print 
 import resource
 import shlex
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from s3haul.core.text import show
 from s3haul.diagnose.table import DIAGNOSES, YOU
@@ -13,7 +14,8 @@ from s3haul.errors import NO_THREAD, DestinationError, InterruptedRunError, S3Ha
 
 
 def machine_limit(error: BaseException) -> DestinationError | None:
-    """The error to show if the system refused a thread or memory; None for any other exception."""
+    """The error to show if the system refused a thread or memory, or if the current directory does not exist any more;
+    None for any other exception."""
     if isinstance(error, MemoryError):
         return DestinationError(
             "This process cannot get more memory (ulimit -v, or the limit of its container).",
@@ -28,7 +30,19 @@ def machine_limit(error: BaseException) -> DestinationError | None:
             hint="raise ulimit -u, pids.max of the container, or its memory; the same command resumes",
             id="S3H-DST-11",
         )
+    if isinstance(error, FileNotFoundError) and not _has_current_directory():
+        return DestinationError(
+            "The current directory does not exist any more.", hint="change to a directory that exists"
+        )
     return None
+
+
+def _has_current_directory() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def exit_code_of(error: S3HaulError) -> int:
