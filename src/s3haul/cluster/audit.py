@@ -67,10 +67,10 @@ class Totals:
 
     @property
     def exit_code(self) -> int:
-        """As that of a haul; 70 if there are problems."""
-        if not self.clean:
+        """As that of one `cp`; 1 also for a shard that is not finished, 70 for all other problems."""
+        if self.problems.keys() - {Kind.NOT_DONE}:
             return 70
-        if self.states[State.FAILED]:
+        if self.problems or self.states[State.FAILED]:
             return 1
         return 3 if self.states[State.SKIPPED] else 0
 

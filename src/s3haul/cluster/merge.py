@@ -93,14 +93,13 @@ def merge_here(directory: RunDirectory, run: RunDescription, node: str) -> int:
 
 
 def _audited(directory: RunDirectory, run: RunDescription, totals: Totals) -> Iterator[tuple[Shard, _Audit]]:
-    """Every shard with its audit, which is empty if there is none or it is damaged."""
+    """Every finished shard with its audit, which is empty if it is damaged."""
     done = directory.done()
     for number in range(run.shards):
-        shard = directory.read_shard(number, run)
         if number not in done:
             totals.found(Problem(Kind.NOT_DONE, number))
-            yield shard, _NONE
             continue
+        shard = directory.read_shard(number, run)
         try:
             yield shard, _read(directory, number)
         except DamagedAuditError as error:
