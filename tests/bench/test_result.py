@@ -161,7 +161,7 @@ def test_the_command_compares_two_results_in_every_form(results, capsys):
 def test_a_file_that_is_no_result_is_refused(results, tmp_path, capsys, text):
     (tmp_path / "bad.json").write_text(text)
     assert s3haul(["bench", "--compare", results[0], str(tmp_path / "bad.json")]) == 2
-    assert "is not a result of s3haul bench --json" in capsys.readouterr().err
+    assert "bad.json is not a result of s3haul bench --json" in capsys.readouterr().err
 
 
 def test_results_that_measured_different_settings_are_refused(results, tmp_path, capsys):

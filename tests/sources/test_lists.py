@@ -89,7 +89,7 @@ def test_keys_outside_the_source_are_left_out_with_a_message(world):
     ran = world.cp("--files-from", world.file(SOME), "--exclude", "*.txt", source=below)
     assert ran.code == 0, ran.text
     assert set(tree(world.dest)) == {"00.bin"}
-    assert any("2 keys" in said and "left out" in said for said in ran.summary["warnings"])
+    assert any(said.startswith("Left out") and "2 keys" in said for said in ran.summary["warnings"])
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_a_plan_of_a_moment_keeps_its_versions(world):
             f"the plan is for 's3://{seed.BUCKET}/x/'   [S3H-S3-23]\n  Fix: give that as the source",
         ),
         (lambda lines: lines[1:], "not a plan of version 1"),
-        (lambda _: [], "incomplete"),
+        (lambda _: [], "/list: the plan is incomplete: it is empty"),
     ],
 )
 def test_a_plan_that_is_not_whole_or_not_of_this_source_is_refused(world, change, said):

@@ -62,7 +62,7 @@ def _read(path: Path) -> Report:
         raise UsageError(f"cannot read {show(str(path))}: {error.strerror}.") from None
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         raise UsageError(
-            f"{show(str(path))} is not a result of s3haul bench --json.",
+            f"The file {show(str(path))} is not a result of s3haul bench --json.",
             hint="s3haul bench s3://BUCKET --json > A.json",
         ) from None
 

@@ -77,7 +77,7 @@ def _remarks(rows: RowSource, url: str) -> Iterator[str]:
     """What of a list was passed over."""
     unread = rows.unread
     if unread.outside:
-        yield f"{human_count(unread.outside, 'key')} of {rows.name} do not lie below {url} and are left out"
+        yield f"Left out, because not below {url}: {human_count(unread.outside, 'key')} of {rows.name}"
     if unread.failed_tasks:
         yield f"{human_count(unread.failed_tasks, 'task')} of {rows.name} failed: their objects are left out"
 

@@ -57,13 +57,14 @@ class ListFile:
                 self.unread.outside += 1
 
     def read(self, file: BinaryIO) -> Iterator[ObjectRow]:
-        """All rows of the file. Raises `SourceError` with the number of the line."""
+        """All rows of the file. Raises `SourceError` with the number of the line, unless the file is empty."""
         lines = Lines(file)
         try:
             yield from self._parsed(lines)
         except ValueError as error:
             hint = _PLAN_AGAIN if self._objects.form is ListForm.PLAN else None
-            raise rows.list_error(f"{self.name}, line {lines.number:,}", str(error), hint=hint) from None
+            where = f", line {lines.number:,}" if lines.number else ""
+            raise rows.list_error(f"{self.name}{where}", str(error), hint=hint) from None
 
     def _parsed(self, lines: "Lines") -> Iterator[ObjectRow]:
         encoded = self._objects.encoded
