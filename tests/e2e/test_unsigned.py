@@ -63,6 +63,10 @@ def test_a_bucket_that_is_not_public_refuses_unsigned_requests(copy, dest):
     ran = copy(SOURCE, dest, "--no-sign-request")
     assert ran.code == 4, ran.text
     assert "[S3H-S3-" in ran.err
+    assert (
+        "Fix: The requests are not signed: unless the bucket is public, leave out --no-sign-request."
+        in ran.err
+    )
 
 
 def test_a_role_and_no_sign_request_contradict_each_other(server, copy, dest):

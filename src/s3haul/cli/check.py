@@ -27,7 +27,7 @@ from s3haul.core.text import show
 from s3haul.diagnose.causes import Finding, Level
 from s3haul.diagnose.evidence import StepResult
 from s3haul.diagnose.reasons import UNEXPLAINED
-from s3haul.diagnose.table import DIAGNOSES
+from s3haul.diagnose.table import BOTH, DIAGNOSES
 from s3haul.errors import CredentialsError, S3HaulError
 from s3haul.options import AccessOptions, DestinationOptions, OutputOptions, SourceOptions, TransferOptions
 
@@ -123,17 +123,22 @@ def explain_run(
     had no unexplained access error.
     """
     in_doubt = error.id in _IN_DOUBT if error else bool(stats.failed.keys() & UNEXPLAINED)
-    if (
-        access.no_sign_request
-        or not in_doubt
-        or (error and error.id == "S3H-STS-03" and access.owner_profile is None)
-    ):
+    if access.no_sign_request:
+        return (_of_unsigned(error) if error and in_doubt else error), ()
+    if not in_doubt or (error and error.id == "S3H-STS-03" and access.owner_profile is None):
         return error, ()
     suspects = [key for reason in UNEXPLAINED & stats.failed.keys() for key in stats.failed[reason].keys]
     found = _explain(access, source, transfer, suspects)
     if error is None:
         return None, found
     return (_explained(error, found[0]) if found else error), ()
+
+
+def _of_unsigned(error: S3HaulError) -> S3HaulError:
+    """The error of a run without credentials, whose hint begins with that."""
+    hint = f"The requests are not signed: unless the bucket is public, leave out --no-sign-request. Otherwise: {error.hint}"
+    kind = DIAGNOSES[error.id].error
+    return kind(error.message, hint=hint, said=error.said, seen=error.seen, id=error.id, who=BOTH)
 
 
 def _explained(error: S3HaulError, found: Finding) -> S3HaulError:
