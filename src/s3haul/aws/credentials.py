@@ -1,6 +1,6 @@
 """Keeps the credentials of the role valid, for days if needed.
 
-A refresher task renews the session before it expires. Requests use the current session without waiting while it is
+A task renews the session before it expires. Requests use the current session without waiting while it is
 valid. If STS refuses a renewal, the old session is used until it expires; then requests wait while the renewal is
 retried for a limited time; then the run ends. Only one renewal runs at a time. botocore's own refresh is not used.
 
@@ -132,7 +132,7 @@ class RoleCredentials:
         )
 
     async def run(self) -> None:
-        """The refresher: renews before expiry, until cancelled. Raises `S3HaulError` if renewal has failed."""
+        """Renews before expiry, until cancelled. Raises `S3HaulError` if renewal has failed."""
         while True:
             session = self.session
             await self._sleep(max(0.0, self._renew_at - self._clock()))

@@ -1,8 +1,8 @@
 """The blocks of a large object in its file: which have arrived, their CRCs, and the digests of segments made of them.
 
-CRCs of blocks are combined into those of segments. Other digests (SHA1, SHA256, SHA512, MD5, XXHASH) are computed in order
-within a segment, several segments at a time: ranges arrive in any order, so blocks are read back, mostly from the page
-cache, as soon as they follow the last hashed byte. No I/O here.
+CRCs of blocks are combined into those of segments. Other digests are computed in order within a segment,
+several segments at a time: ranges arrive in any order, so blocks are read back, mostly from the page cache, as soon as
+they follow the last hashed byte. No I/O here.
 """
 
 from array import array
