@@ -2,7 +2,7 @@
 
 import pytest
 
-from s3haul.core.listing_validator import MAX_BARREN_PAGES, ListingValidator, unusable
+from s3haul.core.listing_validator import MAX_BARREN_PAGES, ListingValidator, unusable_outcome
 from s3haul.errors import ListingIncompleteError
 from s3haul.models import ListPage, ObjectRef, State, UnusableEntry
 
@@ -65,7 +65,7 @@ def test_the_order_of_bytes_decides_which_key_is_the_last():
 
 
 def test_an_unusable_entry_ends_as_a_failure_that_says_why():
-    outcome = unusable(UnusableEntry("k\udcff", "why"))
+    outcome = unusable_outcome(UnusableEntry("k\udcff", "why"))
     assert (outcome.ref.key, outcome.state, outcome.reason, outcome.detail) == (
         "k\udcff",
         State.FAILED,

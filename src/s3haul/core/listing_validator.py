@@ -38,7 +38,7 @@ _HINT = "Nothing was lost: run the same command again. If it repeats, the server
 Marker = tuple[str, str | None]  # a key and a version, after which a page of versions begins
 
 
-def unusable(entry: UnusableEntry) -> Outcome:
+def unusable_outcome(entry: UnusableEntry) -> Outcome:
     """The outcome of an entry that names no object which could be requested."""
     ref = ObjectRef(entry.key, 0, "", 0.0)
     return Outcome(ref, State.FAILED, reason="unusable-entry", detail=entry.detail, attempts=0)

@@ -34,14 +34,6 @@ class ObjectSource(Protocol):
         ...
 
 
-class RoleCredentials(RenewableCredentials, Protocol):
-    """The credentials of a role, with one owner of refreshing: the task that runs `run`."""
-
-    async def run(self) -> None:
-        """Refresh ahead of expiry until cancelled. Raises `AccessError` when the role is lost."""
-        ...
-
-
 @dataclass(frozen=True, kw_only=True)
 class ReadContext:
     """What it takes to read from S3: the store with its limits and retries, and what limits requests.
@@ -58,10 +50,6 @@ class ReadContext:
     emit: Emit
     objects: ObjectSource | None = None  # None: the listing
     clock: Callable[[], float] = time.monotonic
-
-    @property
-    def url(self) -> str:
-        return f"s3://{self.source.bucket}/{self.source.prefix}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +86,7 @@ def read_context(
         return ConcurrencyLimiter(AdaptiveLimit(ceiling=fit.concurrency), clock=clock, sleep=sleep)
 
     settings = RetrySettings(
-        url=f"s3://{source.bucket}/{source.prefix}",
+        url=source.url,
         limits=RetryLimits(attempts=options.max_attempts, budget=options.retry_budget),
         limiter=new_limiter(),
         kms_throttling=KmsThrottling(new_limiter()),

@@ -63,7 +63,7 @@ class Dispatcher:
                 ticker = group.create_task(tick(ctx, self._small.wake, self._budget, interruption))
                 group.create_task(self._close_channel(ticker))
                 interruption.drain, interruption.cancel = self._drain, self._cancel
-                if interruption.number is not None:  # the signal arrived before the tasks
+                if interruption.signal is not None:  # the signal arrived before the tasks
                     self._drain()
                     self._cancel()
 

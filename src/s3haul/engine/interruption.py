@@ -28,7 +28,7 @@ class Interruption:
     """Which signal arrived first, if any, and what happens then: `drain` at once, `cancel` after the grace time."""
 
     def __init__(self, emit: Emit) -> None:
-        self.number: int | None = None
+        self.signal: int | None = None
         self.drain: Callable[[], None] = lambda: None
         self.cancel: Callable[[], None] = lambda: None
         self._emit = emit
@@ -58,12 +58,12 @@ class Interruption:
 
     def _on_signal(self, number: int) -> None:
         name = signal.Signals(number).name
-        if self.number is not None:
+        if self.signal is not None:
             try:
                 self._emit(Warned(f"{name} again: ended at once; the same command resumes"))
             finally:
                 os._exit(128 + number)
-        self.number = number
+        self.signal = number
         self._emit(
             Warned(f"{name}: finishing what is under way, {GRACE:.0f} s at most; once more ends it at once")
         )

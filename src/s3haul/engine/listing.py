@@ -1,7 +1,7 @@
 """The producer: reads the listing page by page, or a list instead, and queues what is to be fetched.
 
 Pages come from `parallel_listing`. Each is merged with the journal's rows of the same keys and with the disk,
-and turned into targets. One page is looked at in one hop to a thread. Keys whose path depends on keys still to
+and turned into targets. One page is compared in one call to a thread. Keys whose path depends on keys still to
 come are held back by `Shadows`, mostly one in each range.
 """
 
@@ -15,7 +15,7 @@ from s3haul.core.estimates import SpaceEstimate
 from s3haul.core.filters import choice, everything_is_chosen, key_choice, nothing_selected, prefixes_to_list
 from s3haul.core.key_ranges import Interval, ListedPage, ancestors_across, just_after
 from s3haul.core.keypath import safe_path
-from s3haul.core.listing_validator import unusable
+from s3haul.core.listing_validator import unusable_outcome
 from s3haul.diagnose.reasons import run_error
 from s3haul.engine.context import Context, ReadContext
 from s3haul.engine.large_file import drop_partial
@@ -91,7 +91,7 @@ async def _no_such_object(ctx: ReadContext) -> SourceError:
     hint = "check the key; keys are case-sensitive"
     if ctx.source.version_id is not None:
         raise SourceError(
-            f"There is no version {ctx.source.version_id!a} of {ctx.url}.",
+            f"There is no version {ctx.source.version_id!a} of {ctx.source.url}.",
             hint="aws s3api list-object-versions --bucket BUCKET --prefix KEY lists them",
             id="S3H-S3-16",
         )
@@ -101,7 +101,7 @@ async def _no_such_object(ctx: ReadContext) -> SourceError:
             hint = "keys lie below it: add --recursive, or end the source in /"
     except (GaveUpError, S3HaulError):
         hint = "check the key; to haul everything below it, add --recursive"
-    return SourceError(f"There is no object {ctx.url}.", hint=hint, id="S3H-S3-16")
+    return SourceError(f"There is no object {ctx.source.url}.", hint=hint, id="S3H-S3-16")
 
 
 async def _queue_all(ctx: Context, queue: Queue, room: SpaceEstimate) -> tuple[int, int]:
@@ -123,7 +123,7 @@ async def _queue_all(ctx: Context, queue: Queue, room: SpaceEstimate) -> tuple[i
                 await _send(ctx, queue, room, result)
                 selected, filtered = selected + result.selected, filtered + result.filtered
     if is_whole(ctx):
-        await in_thread(ctx.threads, _drop_listed, ctx, partials, listing.prefixes)
+        await in_thread(ctx.threads, _drop_unlisted, ctx, partials, listing.prefixes)
     return selected, filtered
 
 
@@ -161,7 +161,7 @@ def _compare(
     if not is_whole(ctx):
         placed = among_neighbours(ctx, placed)
     result = _decide_and_prepare(ctx, placed, partials)
-    result.outcomes = [unusable(entry) for entry in page.unusable if _is_selected(ctx, entry)]
+    result.outcomes = [unusable_outcome(entry) for entry in page.unusable if _is_selected(ctx, entry)]
     result.filtered += len(page.unusable) - len(result.outcomes)
     result.outcomes += page.outcomes
     return result
@@ -187,7 +187,7 @@ def _partials_here(ctx: Context) -> dict[str, Partial]:
     return partials
 
 
-def _drop_listed(ctx: Context, partials: dict[str, Partial], prefixes: tuple[str, ...]) -> None:
+def _drop_unlisted(ctx: Context, partials: dict[str, Partial], prefixes: tuple[str, ...]) -> None:
     """Objects that are not listed any more will not be requested again."""
     for key, forgotten in partials.items():
         if key.startswith(prefixes):
@@ -221,14 +221,14 @@ def _join(ctx: Context, shadows: Shadows[Entry], page: ListedPage) -> list[Place
 def _decide_and_prepare(ctx: Context, placed: Sequence[Placed], partials: dict[str, Partial]) -> PageResult:
     """Decide every entry; the disk is looked at for each path. Moves files and deletes partial files as that demands.
 
-    The journal unlearns versions that will be replaced before they are: a kill between the rename of the
-    new file and its commit must not leave a row that vouches for another file.
+    The rows of versions that will be replaced are marked as gone first: a kill between the rename of the new
+    file and its commit must not leave a row that says "done" of another file.
     """
     result, replaced, absent = PageResult(), list[str](), set[tuple[str, ...]]()
     base = ctx.source.base
     selected = None if everything_is_chosen(ctx.options) else choice(ctx.options, base)
     for (ref, row), shadowed in placed:
-        part = partials.pop(ref.key, None) if partials else None
+        partial_file = partials.pop(ref.key, None) if partials else None
         if selected is not None and not selected(ref):
             result.filtered += 1
             continue
@@ -238,17 +238,17 @@ def _decide_and_prepare(ctx: Context, placed: Sequence[Placed], partials: dict[s
         if target.decision is Decision.KEEP:
             result.kept += 1
             result.kept_bytes += ref.size
-            if part:
-                drop_partial(ctx, part)
+            if partial_file:
+                drop_partial(ctx, partial_file)
         else:
             if target.decision is Decision.FETCH:
                 result.files += on_disk is None
                 result.replacing += on_disk is not None and not path.directory
                 result.space += ref.size - (on_disk.size if on_disk and on_disk.is_regular else 0)
-            if part:
-                result.space -= ctx.destination.temporary_space(part.temporary)
-                blocks = ctx.journal.committed.blocks(part.temporary)
-                target = target._replace(partial=part._replace(blocks=blocks))
+            if partial_file:
+                result.space -= ctx.destination.temporary_space(partial_file.temporary)
+                blocks = ctx.journal.committed.blocks(partial_file.temporary)
+                target = target._replace(partial=partial_file._replace(blocks=blocks))
             result.targets.append(target)
             if row is not None and row.state is State.DONE:
                 replaced.append(ref.key)

@@ -44,7 +44,7 @@ class ListedObjects:
             ctx.emit(Noted(f"The objects are those of {self._rows.name}"))
             async for chunk in self._rows.chunks():
                 await in_thread(None, rows.extend, chunk)
-            for said in _remarks(self._rows, ctx.url):
+            for said in _remarks(self._rows, ctx.source.url):
                 ctx.emit(Warned(said, "S3H-S3-23"))
             pages, range_, first = rows.pages(PAGE), KeyRange(ctx.source.prefix), ""
             page = await in_thread(None, _next, pages)
@@ -155,7 +155,7 @@ class StoredReport:
     """
 
     def __init__(self, ctx: ReadContext) -> None:
-        self.name = ctx.url
+        self.name = ctx.source.url
         self._ctx = ctx
         folder = ctx.source.prefix.rpartition("/")[0]
         self._checksum = f"{folder}/{CHECKSUM}" if folder else CHECKSUM

@@ -1,6 +1,6 @@
 """One run: which tasks it consists of, and how it ends.
 
-    outer task group: the credential refresher, a task that waits for a failure of the journal, the recorder, and two
+    outer task group: the renewal of credentials, a task that waits for a failure of the journal, the recorder, and two
                       that look once a second for changed limits and for a disk that hangs
         inner task group (`dispatch`): the listing, the workers, a tick a second
     inner group done -> with --reconcile, the bucket is listed again -> outer tasks cancelled
@@ -20,7 +20,7 @@ from pathlib import Path
 from s3haul.concurrency import finish_future, main_error, shielded
 from s3haul.core.stats import Stats, Timings
 from s3haul.disk import Destination
-from s3haul.engine.context import Context, ObjectSource, RoleCredentials, read_context
+from s3haul.engine.context import Context, ObjectSource, read_context
 from s3haul.engine.dispatch import Dispatcher
 from s3haul.engine.interruption import Budget, Interruption
 from s3haul.engine.periodic import Recorder, follow_limits, warn_of_limitations, watch_disk
@@ -31,7 +31,7 @@ from s3haul.journal import Journal, SourceIdentity
 from s3haul.journal.database import journal_path
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.store.limiter import LargeTransferLimiter
-from s3haul.store.protocol import ObjectStore
+from s3haul.store.protocol import ObjectStore, RenewableCredentials
 
 FILE_THREADS = 8
 
@@ -45,7 +45,7 @@ class Job:
     """
 
     store: ObjectStore
-    credentials: RoleCredentials | None
+    credentials: RenewableCredentials | None
     destination: Destination
     source: SourceOptions
     identity: SourceIdentity
@@ -171,14 +171,14 @@ async def _work_through(
             budget = Budget(ctx.options, ctx.clock())
             await Dispatcher(ctx, budget, job.timings).run(interruption)
             exceeded = budget.error()
-            if ctx.options.reconcile and exceeded is None and interruption.number is None:
+            if ctx.options.reconcile and exceeded is None and interruption.signal is None:
                 await _reconcile(ctx, interruption)
             for helper in helpers:
                 helper.cancel()
     except BaseExceptionGroup as group:
         raise main_error(group) from group
-    if interruption.number is not None:
-        raise InterruptedRunError(interruption.number, "Interrupted.", hint="the same command again resumes")
+    if interruption.signal is not None:
+        raise InterruptedRunError(interruption.signal, "Interrupted.", hint="the same command again resumes")
     if exceeded is not None:
         raise exceeded
 

@@ -23,7 +23,7 @@ from s3haul.errors import JournalError
 from s3haul.journal import version2
 from s3haul.journal.course import COURSE_TABLES
 from s3haul.journal.errors import damaged, run_error, translated
-from s3haul.journal.rows import ADD_CONTENT_TYPE, ADD_METADATA, KINDS_TABLE, OBJECTS_TABLE, PARTS_TABLES
+from s3haul.journal.rows import ADD_CONTENT_TYPE, ADD_METADATA, KINDS_TABLE, OBJECTS_TABLE, PARTIAL_TABLES
 
 APPLICATION_ID = 0x73334861  # "s3Ha", as `file` shows it
 # 3 had no course of a run (`course`), no content types and no user metadata; 2 no kinds (`version2`); 1 no partial
@@ -39,7 +39,7 @@ _TABLES = (
     complete INTEGER NOT NULL DEFAULT 0, listed INTEGER, listed_bytes INTEGER)""",
     KINDS_TABLE,
     OBJECTS_TABLE,
-    *PARTS_TABLES,
+    *PARTIAL_TABLES,
     *COURSE_TABLES,
 )
 
@@ -207,7 +207,7 @@ def _bring_up_to_date(connection: sqlite3.Connection, base: str, path: Path) -> 
         return
     connection.execute("BEGIN IMMEDIATE")
     if version < 2:
-        for table in PARTS_TABLES:
+        for table in PARTIAL_TABLES:
             connection.execute(table)
     if version < 3:
         version2.bring_up_to_date(connection, base, path)

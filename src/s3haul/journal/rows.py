@@ -47,7 +47,7 @@ GONE = f"{_GONE} key = ?"
 GONE_RAW = f"{_GONE} key = CAST(? AS TEXT)"  # for a key that is no UTF-8, as its bytes
 GONE_BETWEEN = f"{_GONE} key >= CAST(? AS TEXT) AND key < CAST(? AS TEXT)"
 _BEYOND_ALL_KEYS = b"\xff" * 1025  # S3 allows 1,024 bytes; SQLite compares bytes
-PARTS_TABLES = (
+PARTIAL_TABLES = (
     """CREATE TABLE partials (temporary TEXT PRIMARY KEY, key TEXT NOT NULL, etag TEXT NOT NULL,
     size INTEGER NOT NULL, algorithm TEXT NOT NULL) WITHOUT ROWID""",
     """CREATE TABLE blocks (temporary TEXT NOT NULL, start INTEGER NOT NULL, size INTEGER NOT NULL,

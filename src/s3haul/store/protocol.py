@@ -89,6 +89,10 @@ class RenewableCredentials(Protocol):
         succeeded since the last renewal."""
         ...
 
+    async def run(self) -> None:
+        """Renew ahead of expiry, until cancelled. Raises `S3HaulError` when that has failed."""
+        ...
+
 
 class SmallObjectWork(Protocol):
     """Which small objects to fetch, and what to do with the responses. All methods are called in one thread."""
