@@ -7,7 +7,7 @@ import pytest
 
 from engine.harness import VirtualClock
 from s3haul.core.limits import AdaptiveLimit
-from s3haul.core.retry import IN_A_ROW, INTERVAL, REFUSED_FOR
+from s3haul.core.retry import IN_A_ROW, INTERVAL, THROTTLED_FOR
 from s3haul.store.limiter import ConcurrencyLimiter
 
 
@@ -133,7 +133,7 @@ async def test_refusals_for_the_rate_are_no_outage_until_they_have_lasted_a_whil
     for _ in range(10 * IN_A_ROW):
         limiter.failed(throttled=True)
     assert not limiter.health.outage
-    clock.now += REFUSED_FOR
+    clock.now += THROTTLED_FOR
     limiter.failed(throttled=True)
     assert limiter.health.outage
 

@@ -79,9 +79,9 @@ TIME_ALONE = RetryLimits(attempts=None, budget=60.0)
 
 @pytest.mark.parametrize("fault", PASSING)
 def test_temporary_faults_are_retried_for_a_limited_time_with_any_number_of_attempts(fault):
-    patient = RetryState(attempt=400, quiet=59.0)
+    patient = RetryState(attempt=400, without_success=59.0)
     assert decide(fault, patient, TIME_ALONE, 0.5).move in {Move.RETRY, Move.WAIT}
-    assert decide(fault, patient._replace(quiet=60.0), TIME_ALONE, 0.5).move is Move.ABORT
+    assert decide(fault, patient._replace(without_success=60.0), TIME_ALONE, 0.5).move is Move.ABORT
 
 
 @pytest.mark.parametrize("fault", PASSING)
@@ -103,8 +103,8 @@ def test_an_object_that_fails_again_and_again_beside_others_fails_but_a_throttle
 
 
 def test_after_three_wrong_checksums_the_object_fails():
-    effort = RetryState(attempt=3, integrity_failures=3)
-    assert decide(Fault(FaultKind.CHECKSUM, "crc"), effort, TIME_ALONE, 0.5).move is Move.FAIL
+    state = RetryState(attempt=3, integrity_failures=3)
+    assert decide(Fault(FaultKind.CHECKSUM, "crc"), state, TIME_ALONE, 0.5).move is Move.FAIL
 
 
 def test_credentials_that_stay_bad_end_the_run():
@@ -128,6 +128,6 @@ def test_backoff_is_full_jitter_under_a_doubling_bound():
 
 
 def test_attempts_during_an_outage_do_not_increase_later_delays():
-    fresh, tried = RetryState(attempt=2), RetryState(attempt=102, looks=100)
+    fresh, tried = RetryState(attempt=2), RetryState(attempt=102, outage_attempts=100)
     fault = http(500, "InternalError")
     assert decide(fault, tried, TIME_ALONE, 0.5).delay == decide(fault, fresh, TIME_ALONE, 0.5).delay

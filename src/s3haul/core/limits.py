@@ -21,14 +21,14 @@ LONG_WINDOW = 0.2  # the same, once a trial has not paid
 WORTHWHILE = 0.06  # how much faster the run must become, as a share of what is added to the limit
 FIRST_REST = 1.0  # seconds after which the search is taken up again; ever longer while it finds nothing
 LONGEST_REST = 30.0
-TOLERATED = 0.03  # of the answers may be refusals, counted over a round or
-FEWEST = 100  # answers
-FINEST = 1.06  # a smaller step towards a limit that was refused is not worth a trial
-BEYOND = 1.1  # times what was refused, to see whether it still is
-PAUSE = 0.5  # seconds between requests where even one at a time is refused
+TOLERATED = 0.03  # of the responses may be throttled ones, counted over a round or
+FEWEST = 100  # responses
+FINEST = 1.06  # a smaller step towards a limit that was too high is not worth a trial
+BEYOND = 1.1  # times what was too high, to see whether it still is
+PAUSE = 0.5  # seconds between requests where even one at a time is throttled
 LONGEST_PAUSE = 20.0  # that a server may demand
 BURST = 0.1  # seconds
-LATELY = 100  # answers
+LATELY = 100  # responses
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtKMGT]?)i?([bB]?)(/s)?", re.ASCII)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
@@ -44,13 +44,13 @@ class AdaptiveLimit:
     limit: float = 0.0
     paused_until: float = 0.0
     goal: float = 0.0
-    _interrupted: bool = False  # by an outage, whose refusals say nothing of the limit
-    _refused: float = 0.0  # a limit that was too high
-    _cut_at: float = float("-inf")  # when the limit was last reduced for refusals
-    _answers: int = 0  # since refusals are counted
-    _refusals: int = 0
+    _interrupted: bool = False  # by an outage, whose throttling says nothing of the limit
+    _too_high: float = 0.0  # the last limit under which too many requests were throttled
+    _cut_at: float = float("-inf")  # when the limit was last reduced for throttling
+    _responses: int = 0  # since throttled ones are counted
+    _throttled: int = 0
     _before: float = 0.0  # the goal of which the present one is the trial
-    _best: float = 0.0  # answers a second with that
+    _best: float = 0.0  # responses a second with that
     _step: float = FIRST_STEP
     _window: float = WINDOW
     _rest: float = FIRST_REST
@@ -71,7 +71,7 @@ class AdaptiveLimit:
         self._before, self._since = 0.0, None
 
     def throttled(self, now: float, retry_after: float | None = None, *, sent: float = float("inf")) -> None:
-        """A request that was sent at time `sent` (seconds, monotonic) was refused for its rate at time `now`."""
+        """A request that was sent at time `sent` (seconds, monotonic) was throttled at time `now`."""
         if retry_after is not None:
             self.paused_until = max(self.paused_until, now + min(retry_after, LONGEST_PAUSE))
         if self._interrupted:
@@ -80,23 +80,23 @@ class AdaptiveLimit:
             self.paused_until = max(self.paused_until, now + PAUSE)
         if sent <= self._cut_at:  # under a higher limit
             return
-        self._answered(1)
-        self._refusals += 1
-        if self._refusals >= TOLERATED * max(self.limit, FEWEST):
+        self._responded(1)
+        self._throttled += 1
+        if self._throttled >= TOLERATED * max(self.limit, FEWEST):
             self._cut(now)
 
     def interrupted(self, now: float) -> None:
         """An outage begins: start again with few requests after it."""
         if self._before:
             self.goal = self._before
-        self._interrupted, self._refused = True, 0.0
+        self._interrupted, self._too_high = True, 0.0
         self._pause_search(now)
         self.limit = max(1.0, min(self.limit, self.goal / 4))
 
     def served(self, now: float, count: int, *, crowded: bool) -> None:
         """So many requests succeeded; `crowded` says that others wait because of the limit."""
         self._interrupted = False
-        self._answered(count)
+        self._responded(count)
         if self.limit < self.goal:
             step = max(1.0 / self.limit, 0.25)
             self.limit = min(self.goal, self.limit + count * step)
@@ -114,15 +114,15 @@ class AdaptiveLimit:
             elif elapsed >= self._window and self._served >= 2 * self.limit:
                 self._evaluate(now, self._served / elapsed)
 
-    def _answered(self, count: int) -> None:
-        self._answers += count
-        if self._answers >= max(self.limit, FEWEST):
-            self._answers = self._refusals = 0
+    def _responded(self, count: int) -> None:
+        self._responses += count
+        if self._responses >= max(self.limit, FEWEST):
+            self._responses = self._throttled = 0
 
     def _cut(self, now: float) -> None:
-        """Too many were refused."""
-        self._cut_at, self._answers, self._refusals = now, 0, 0
-        self._refused, self._step, self._window = self.limit, BEYOND, LONG_WINDOW
+        """Too many were throttled."""
+        self._cut_at, self._responses, self._throttled = now, 0, 0
+        self._too_high, self._step, self._window = self.limit, BEYOND, LONG_WINDOW
         self.goal = self._before or max(1.0, self.limit / 2)
         self._end_search(now)
         self.limit = min(self.limit, self.goal)
@@ -130,7 +130,7 @@ class AdaptiveLimit:
     def _evaluate(self, now: float, rate: float) -> None:
         """A window at the full limit has passed: did the last trial make the run faster, is it time for another?"""
         self._since = None
-        below = self.goal < self._refused  # where to be served is enough
+        below = self.goal < self._too_high  # where to be served is enough
         growth = self.goal / self._before if self._before else 1.0
         paid = below or rate >= self._best * (1.0 + WORTHWHILE * (growth - 1.0))
         if self._before and not paid:
@@ -148,12 +148,12 @@ class AdaptiveLimit:
             self.goal = self.limit = goal
 
     def _next_goal(self, now: float) -> float:
-        """Half the way to what was refused; where that is near, or nothing was, a step further once in a while."""
-        goal = float(round((self.goal + self._refused) / 2))
+        """Half the way to what was too high; where that is near, or nothing was, a step further once in a while."""
+        goal = float(round((self.goal + self._too_high) / 2))
         if goal < FINEST * self.goal:
             if now < self._rest_until:
                 return self.goal
-            goal = max(self.goal * self._step, self._refused * self._step, self.goal + 1.0)
+            goal = max(self.goal * self._step, self._too_high * self._step, self.goal + 1.0)
         return min(float(self.ceiling), goal)
 
     def _end_search(self, now: float) -> None:

@@ -62,7 +62,7 @@ _ABORT = {
     "IllegalLocationConstraintException": "redirected",
 }
 IN_A_ROW = 8
-REFUSED_FOR = 2.0  # seconds of throttling: until then, fewer requests may help
+THROTTLED_FOR = 2.0  # seconds of throttling: until then, fewer requests may help
 INTERVAL = 0.5  # seconds between two requests during an outage
 
 
@@ -89,8 +89,9 @@ class Action(NamedTuple):
 class RetryState(NamedTuple):
     """What one object or page has cost so far, in requests and seconds. `attempt` counts from 1.
 
-    While others were served, `spent` seconds were waited, and `strikes` attempts failed. For `quiet` seconds nobody has
-    been served; `looks` attempts were made in that time. `trusted`: the credentials were good for another request.
+    While others were served, `spent` seconds were waited, and `strikes` attempts failed. Nobody has been served for the
+    seconds `without_success`; `outage_attempts` were made in an outage. `trusted`: the credentials were good for another
+    request.
     """
 
     attempt: int
@@ -98,8 +99,8 @@ class RetryState(NamedTuple):
     renewals: int = 0
     integrity_failures: int = 0
     strikes: int = 0
-    quiet: float = 0.0
-    looks: int = 0
+    without_success: float = 0.0
+    outage_attempts: int = 0
     trusted: bool = False
 
 
@@ -110,21 +111,21 @@ class RetryLimits(NamedTuple):
     budget: float
 
 
-def decide(fault: Fault, effort: RetryState, limits: RetryLimits, jitter: float) -> Action:
+def decide(fault: Fault, state: RetryState, limits: RetryLimits, jitter: float) -> Action:
     """The action for `fault`; `jitter` is uniform in [0, 1) and spreads the delay from zero up."""
     match fault.kind:
         case FaultKind.HTTP:
-            return _decide_http(fault, effort, limits, jitter)
+            return _decide_http(fault, state, limits, jitter)
         case FaultKind.CONNECT:
-            return _passing(Action(Move.RETRY, "network", _delay(fault, effort, jitter)), effort, limits)
+            return _passing(Action(Move.RETRY, "network", _delay(fault, state, jitter)), state, limits)
         case FaultKind.BROKEN:
-            return _retry("network", fault, effort, limits, jitter)
+            return _retry("network", fault, state, limits, jitter)
         case FaultKind.STALL:
-            return _retry("stalled", fault, effort, limits, jitter)
+            return _retry("stalled", fault, state, limits, jitter)
         case FaultKind.PROTOCOL:
-            return _retry_integrity("wrong-answer", effort, jitter)
+            return _retry_integrity("wrong-answer", state, jitter)
         case FaultKind.CHECKSUM:
-            return _retry_integrity("checksum-mismatch", effort, jitter)
+            return _retry_integrity("checksum-mismatch", state, jitter)
         case FaultKind.REDIRECT:
             return Action(Move.FAIL, "redirected")
         case FaultKind.INTERCEPTED:
@@ -133,18 +134,18 @@ def decide(fault: Fault, effort: RetryState, limits: RetryLimits, jitter: float)
             return Action(Move.ABORT, "network" if fault.kind is FaultKind.TLS else "credentials")
 
 
-def _decide_http(fault: Fault, effort: RetryState, limits: RetryLimits, jitter: float) -> Action:
+def _decide_http(fault: Fault, state: RetryState, limits: RetryLimits, jitter: float) -> Action:
     code, status = fault.code, fault.status
     if is_of_session(fault):
-        return Action(Move.RENEW if effort.renewals < RENEWALS else Move.ABORT, "credentials")
-    if code == "SignatureDoesNotMatch" and effort.trusted:  # by a proxy that rewrites this one key
+        return Action(Move.RENEW if state.renewals < RENEWALS else Move.ABORT, "credentials")
+    if code == "SignatureDoesNotMatch" and state.trusted:  # by a proxy that rewrites this one key
         return Action(Move.FAIL, "signature-refused")
     if code in _ABORT:
         return Action(Move.ABORT, _ABORT[code])
     if is_throttling(fault):
-        return _passing(Action(Move.WAIT, "throttled", _delay(fault, effort, jitter)), effort, limits)
+        return _passing(Action(Move.WAIT, "throttled", _delay(fault, state, jitter)), state, limits)
     if code in TRANSIENT or status == 408 or (status >= 500 and status not in _PERMANENT):
-        return _retry("server-error", fault, effort, limits, jitter)
+        return _retry("server-error", fault, state, limits, jitter)
     if status in {412, 416}:
         return Action(Move.REFRESH, "changed")
     if code == "InvalidObjectState":
@@ -165,7 +166,7 @@ def _final_reason(fault: Fault) -> str:
 
 
 def is_throttling(fault: Fault) -> bool:
-    """Whether it is a refusal for the rate of requests."""
+    """Whether the rate of requests was too high."""
     return fault.code in THROTTLE or fault.status in {429, 503}
 
 
@@ -180,7 +181,7 @@ def is_of_run(fault: Fault) -> bool:
 
 
 def of_kms(fault: Fault) -> bool:
-    """Whether a refusal for the rate comes from KMS, whose quota is not the bucket's."""
+    """Whether throttling comes from KMS, whose quota is not the bucket's."""
     return fault.code.startswith("KMS.") or about_kms(fault.message)
 
 
@@ -189,33 +190,33 @@ def about_kms(message: str) -> bool:
     return "kms:" in message or "ciphertext" in message.lower() or "AWS KMS" in message
 
 
-def _retry(reason: str, fault: Fault, effort: RetryState, limits: RetryLimits, jitter: float) -> Action:
+def _retry(reason: str, fault: Fault, state: RetryState, limits: RetryLimits, jitter: float) -> Action:
     """Trouble that can be the object's own: it ends when others are served again and again meanwhile."""
-    if effort.strikes >= STRIKES:
+    if state.strikes >= STRIKES:
         return Action(Move.FAIL, reason)
-    return _passing(Action(Move.RETRY, reason, _delay(fault, effort, jitter)), effort, limits)
+    return _passing(Action(Move.RETRY, reason, _delay(fault, state, jitter)), state, limits)
 
 
-def _retry_integrity(reason: str, effort: RetryState, jitter: float) -> Action:
-    if effort.integrity_failures >= INTEGRITY_TRIES:
+def _retry_integrity(reason: str, state: RetryState, jitter: float) -> Action:
+    if state.integrity_failures >= INTEGRITY_TRIES:
         return Action(Move.FAIL, reason)
-    return Action(Move.RETRY, reason, backoff(effort.integrity_failures, jitter))
+    return Action(Move.RETRY, reason, backoff(state.integrity_failures, jitter))
 
 
-def _passing(again: Action, effort: RetryState, limits: RetryLimits) -> Action:
+def _passing(again: Action, state: RetryState, limits: RetryLimits) -> Action:
     """`again`, as long as the limits allow it."""
-    if limits.attempts is not None and effort.attempt >= limits.attempts:
+    if limits.attempts is not None and state.attempt >= limits.attempts:
         return Action(Move.FAIL, again.reason)
-    if effort.quiet >= limits.budget:
+    if state.without_success >= limits.budget:
         return Action(Move.ABORT, again.reason)
-    if effort.spent >= limits.budget:
+    if state.spent >= limits.budget:
         return Action(Move.FAIL, again.reason)
     return again
 
 
-def _delay(fault: Fault, effort: RetryState, jitter: float) -> float:
+def _delay(fault: Fault, state: RetryState, jitter: float) -> float:
     demanded = min(fault.retry_after or 0.0, MAX_RETRY_AFTER)
-    return max(demanded, backoff(max(1, effort.attempt - effort.looks), jitter))
+    return max(demanded, backoff(max(1, state.attempt - state.outage_attempts), jitter))
 
 
 def backoff(attempt: int, jitter: float) -> float:
@@ -243,7 +244,7 @@ class Health:
         """A request failed in a way that passes, perhaps only because of its rate; whether an outage begins with it."""
         self._failed += 1
         self._since = now if self._since is None else self._since
-        lasting = now - self._since >= REFUSED_FOR or not throttled
+        lasting = now - self._since >= THROTTLED_FOR or not throttled
         begins = not self.outage and self._failed >= IN_A_ROW and lasting
         self.outage = self.outage or begins
         return begins
@@ -258,6 +259,6 @@ class Health:
         """A request is made, during an outage: the next one has to wait."""
         self.next_request = now + INTERVAL
 
-    def seconds(self, now: float) -> float:
+    def seconds_without_success(self, now: float) -> float:
         """How long nothing has succeeded, since the first failure."""
         return 0.0 if self._since is None else now - self._since

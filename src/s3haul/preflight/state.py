@@ -55,8 +55,8 @@ class CheckState:
             except StoreError as error:
                 fault = error.fault
                 invalid += fault.kind in {FaultKind.PROTOCOL, FaultKind.CHECKSUM}
-                effort = RetryState(attempt, spent, integrity_failures=invalid)
-                action = decide(fault, effort, LIMITS, random.random())  # noqa: S311 - spreads the retries
+                state = RetryState(attempt, spent, integrity_failures=invalid)
+                action = decide(fault, state, LIMITS, random.random())  # noqa: S311 - spreads the retries
                 if action.move not in {Move.RETRY, Move.WAIT}:
                     raise
             throttled = self.evidence.throttled | (_THROTTLED & {diagnosis_id(fault, request)})

@@ -274,9 +274,9 @@ class _Attempts:
                 await self._renew(settings.credentials, fault)
             case Move.RENEW | Move.ABORT:
                 purpose = self._store.reading if self._key else self._store.listing
-                quiet = self._state.quiet  # seconds; 0 unless that is what ends the run
-                waited = quiet if quiet >= settings.limits.budget else 0.0
-                raise run_error(fault, purpose, waited=waited) from None
+                waited = self._state.without_success
+                ends_run = waited >= settings.limits.budget
+                raise run_error(fault, purpose, waited=waited if ends_run else 0.0) from None
             case Move.REFRESH | Move.SKIP | Move.FAIL:
                 raise GaveUpError(action, fault, self.count)
 
@@ -285,7 +285,7 @@ class _Attempts:
         settings, state, from_kms = self._settings, self._state, of_kms(fault)
         self._state = state._replace(
             integrity_failures=state.integrity_failures + (fault.kind in _INTEGRITY),
-            quiet=self._seconds_without_success(),
+            without_success=self._seconds_without_success(),
             trusted=bool(self._key and self._health.accepted),
         )
         action = decide(fault, self._state, settings.limits, settings.jitter())
@@ -314,7 +314,7 @@ class _Attempts:
         """A page has a clock of its own, since objects that can be read say nothing about the listing."""
         now = self._settings.clock()
         if self._key:
-            return self._health.seconds(now)
+            return self._health.seconds_without_success(now)
         self._since = now if self._since is None else self._since
         return now - self._since
 
@@ -329,7 +329,9 @@ class _Attempts:
         if delay:
             await settings.sleep(delay)
         self._state = state._replace(
-            attempt=state.attempt + 1, spent=state.spent + delay, looks=state.looks + self._outage
+            attempt=state.attempt + 1,
+            spent=state.spent + delay,
+            outage_attempts=state.outage_attempts + self._outage,
         )
 
     async def _renew(self, credentials: RenewableCredentials, fault: Fault) -> None:
