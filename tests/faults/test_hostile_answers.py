@@ -170,13 +170,13 @@ class Bench:
 
                 return check
 
-            async def see_through(returned: Target) -> None:
+            async def process(returned: Target) -> None:
                 await self.checked(returned.ref.key, self.whole)
                 fetcher.finished(returned.ref.key)
                 fetcher.wake()
 
             fetcher = SmallObjectFetcher(
-                self.ctx, finish, lambda returned: group.create_task(see_through(returned))
+                self.ctx, finish, lambda returned: group.create_task(process(returned))
             )
             with closing(fetcher):
                 await fetcher.submit([target(name) for name in names])

@@ -10,21 +10,21 @@ from s3haul.store.limiter import ConcurrencyLimiter
 
 
 async def test_an_object_that_waits_while_the_run_ends_hides_no_error():
-    channel, parked = Channel(4), []
+    channel, waiting = Channel(4), []
     channel.push("target")
 
-    async def see_through(target):
+    async def process(target):
         try:
             await asyncio.get_running_loop().create_future()
         finally:
-            parked.append(target)
+            waiting.append(target)
             pool.grow()
 
     async def fail_while_it_is_fetched():
         nonlocal pool
         async with asyncio.TaskGroup() as group:
             pool = WorkerPool(
-                group, ConcurrencyLimiter(AdaptiveLimit(ceiling=1)), channel, see_through, lambda: len(parked)
+                group, ConcurrencyLimiter(AdaptiveLimit(ceiling=1)), channel, process, lambda: len(waiting)
             )
             await asyncio.sleep(0)
             await asyncio.sleep(0)
@@ -33,5 +33,5 @@ async def test_an_object_that_waits_while_the_run_ends_hides_no_error():
     pool: WorkerPool
     with pytest.raises(ExceptionGroup) as caught:
         await fail_while_it_is_fetched()
-    assert parked == ["target"]
+    assert waiting == ["target"]
     assert [type(error) for error in caught.value.exceptions] == [ZeroDivisionError]

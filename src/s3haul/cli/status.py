@@ -76,14 +76,14 @@ def status(dest: flags.State, *, json: flags.Json = False) -> int:
 @dataclass(frozen=True, slots=True)
 class Progress:
     """The content of a journal, summarised. `holder` is the process that holds the lock, or None. `partial` objects are
-    not complete; `landed` counts their bytes that are here."""
+    not complete; `partial_bytes` counts their bytes that are here."""
 
     source: str
     holder: str | None
     runs: "list[Run]"
     counts: "list[Count]"
     partial: int
-    landed: int
+    partial_bytes: int
 
     def of(self, state: str) -> tuple[int, int]:
         """The number of objects in this state, and their bytes."""
@@ -109,7 +109,7 @@ class Progress:
                 why = ", ".join(f"{reason}: {count:,}" for reason, count in self.reasons(state).items())
                 yield f"  {state:<9} {human_count(objects, 'object')}, {human_bytes(size)}{why and f' ({why})'}"
         if self.partial:
-            yield f"  in part   {human_count(self.partial, 'object')}, of which {human_bytes(self.landed)} are here"
+            yield f"  in part   {human_count(self.partial, 'object')}, of which {human_bytes(self.partial_bytes)} are here"
         complete = [run for run in self.runs if run.complete and run.listed is not None]
         if complete:
             yield f"  listed    {human_count(complete[-1].listed or 0, 'object')} by run {complete[-1].number}"
@@ -146,21 +146,21 @@ class Progress:
                 }
                 for state in STATES
             },
-            "in_part": {"objects": self.partial, "bytes": self.landed},
+            "in_part": {"objects": self.partial, "bytes": self.partial_bytes},
         }
 
 
 def look(reader: "Reader", holder: str | None) -> Progress:
     """Summarise a journal. Raises `JournalError`."""
     source, partials = reader.source, reader.partials()
-    landed = sum(block.size for each in partials for block in reader.blocks(each.temporary))
+    partial_bytes = sum(block.size for each in partials for block in reader.blocks(each.temporary))
     return Progress(
         f"s3://{source.bucket}/{source.base}",
         holder,
         reader.runs(),
         reader.counts(),
         len(partials),
-        landed,
+        partial_bytes,
     )
 
 

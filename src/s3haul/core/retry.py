@@ -72,7 +72,7 @@ class Move(Enum):
     RETRY = auto()  # again, after `delay`
     WAIT = auto()  # again, after `delay`, and with fewer requests at a time for everybody
     RENEW = auto()  # again with renewed credentials
-    REFRESH = auto()  # the object changed: look at it again, then fetch the new version
+    HEAD_AGAIN = auto()  # the object changed: send a HEAD, then fetch the new version
     SKIP = auto()  # final: skipped for `reason`
     FAIL = auto()  # final: failed for `reason`
     ABORT = auto()  # the run cannot go on
@@ -147,7 +147,7 @@ def _decide_http(fault: Fault, state: RetryState, limits: RetryLimits, jitter: f
     if code in TRANSIENT or status == 408 or (status >= 500 and status not in _PERMANENT):
         return _retry("server-error", fault, state, limits, jitter)
     if status in {412, 416}:
-        return Action(Move.REFRESH, "changed")
+        return Action(Move.HEAD_AGAIN, "changed")
     if code == "InvalidObjectState":
         return Action(Move.SKIP, "archived")
     return Action(Move.FAIL, _final_reason(fault))

@@ -28,7 +28,7 @@ class Hasher(Protocol):
 
 
 class _Crc:
-    """A CRC with the face of a hash; the digest is big-endian, as S3 shows it."""
+    """A CRC as a hash; the digest is big-endian, as S3 shows it."""
 
     def __init__(self, function: Callable[[bytes, int], int], width: int) -> None:
         self._function = function

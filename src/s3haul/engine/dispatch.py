@@ -57,7 +57,7 @@ class Dispatcher:
             async with asyncio.TaskGroup() as group:
                 self._producer = group.create_task(produce(ctx, self._queue))
                 self._workers = WorkerPool(
-                    group, ctx.limiter, self._channel, self._process, ctx.kms_throttling.taken
+                    group, ctx.limiter, self._channel, self._process, ctx.kms_throttling.count
                 )
                 ctx.kms_throttling.call_on_entry(self._waits_for_kms)
                 ticker = group.create_task(tick(ctx, self._small.wake, self._budget, interruption))
@@ -252,7 +252,7 @@ def _wake(waiters: deque[asyncio.Future[None]]) -> None:
 class WorkerPool:
     """Tasks of `group`, as many as requests may be under way, until the channel is closed and empty.
 
-    `process` brings one target to its Outcome. `parked` returns how many workers wait for KMS: they are replaced.
+    `process` brings one target to its Outcome. `waiting_for_kms` returns how many workers wait for KMS: they are replaced.
     """
 
     def __init__(
@@ -261,13 +261,13 @@ class WorkerPool:
         limiter: ConcurrencyLimiter,
         channel: Channel[Target],
         process: Callable[[Target], Awaitable[None]],
-        parked: Callable[[], int] = lambda: 0,
+        waiting_for_kms: Callable[[], int] = lambda: 0,
     ) -> None:
         self._group = group
         self._limiter = limiter
         self._channel = channel
         self._process = process
-        self._parked = parked
+        self._waiting_for_kms = waiting_for_kms
         self._workers: list[asyncio.Task[None]] = []
         self.grow()
 
@@ -277,9 +277,9 @@ class WorkerPool:
 
     def grow(self) -> None:
         """Start workers if more requests may be under way."""
-        while len(self._workers) - self._parked() < self._limiter.limit:
+        while len(self._workers) - self._waiting_for_kms() < self._limiter.limit:
             if (worker := spawn(self._group, self._work())) is None:
-                return  # an object that is parked while the run ends
+                return  # an object begins to wait for KMS while the run ends
             self._workers.append(worker)
 
     async def _work(self) -> None:

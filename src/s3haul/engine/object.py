@@ -65,7 +65,7 @@ async def _fetch(ctx: Context, target: Target) -> Outcome:
                 partial = None
             return await WholeDownload(ctx, ref, target.path).run(failed_attempt)
         except GaveUpError as gave_up:
-            if gave_up.action.move is not Move.REFRESH:
+            if gave_up.action.move is not Move.HEAD_AGAIN:
                 raise
         failed_attempt = None
         if partial is not None:

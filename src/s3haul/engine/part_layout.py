@@ -29,7 +29,7 @@ async def stored_parts(ctx: ReadContext, ref: ObjectRef, wanted: Composite) -> P
     try:
         return await _ask_every_part(ctx, ref, wanted)
     except GaveUpError as gave_up:
-        if gave_up.action.move is Move.REFRESH:
+        if gave_up.action.move is Move.HEAD_AGAIN:
             raise
         return None
 

@@ -215,7 +215,7 @@ class KmsThrottling:
         self._on_entry(key)
         return True
 
-    def taken(self) -> int:
+    def count(self) -> int:
         """How many objects use the second limiter."""
         return self._count
 

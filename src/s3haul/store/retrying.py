@@ -55,7 +55,7 @@ class RetrySettings:
 
 
 class GaveUpError(Exception):
-    """No further attempt makes sense; `action` says skip, fail or refresh, and why."""
+    """No further attempt makes sense; `action` says skip, fail or HEAD again, and why."""
 
     def __init__(self, action: Action, fault: Fault, attempts: int) -> None:
         super().__init__(f"{action.reason}: {fault.message}")
@@ -277,7 +277,7 @@ class _Attempts:
                 waited = self._state.without_success
                 ends_run = waited >= settings.limits.budget
                 raise run_error(fault, purpose, waited=waited if ends_run else 0.0) from None
-            case Move.REFRESH | Move.SKIP | Move.FAIL:
+            case Move.HEAD_AGAIN | Move.SKIP | Move.FAIL:
                 raise GaveUpError(action, fault, self.count)
 
     async def _decide(self, fault: Fault) -> Action:
