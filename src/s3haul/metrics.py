@@ -51,7 +51,7 @@ class RunCollector(Collector):
         """In a thread of the server."""
         stats, source = self._stats, self._source
         labels = {"version": __version__, "bucket": source.bucket, "prefix": source.prefix}
-        info = GaugeMetricFamily("s3haul_run_info", "What is hauled.", labels=list(labels))
+        info = GaugeMetricFamily("s3haul_run_info", "What is copied.", labels=list(labels))
         info.add_metric(list(labels.values()), 1)
         yield info
         yield _gauge("listing_complete", "1 once the totals are known.", float(stats.listing_complete))

@@ -176,6 +176,13 @@ def test_an_unreadable_report_is_no_report_and_an_unreadable_marker_an_error(dir
         decode_marker(b"{}")
 
 
+def test_a_journal_directory_that_another_process_uses_is_an_error_for_the_user(tmp_path):
+    in_use = JournalDirectory.take(tmp_path / "local", "run", Attempt(1, 1))
+    with pytest.raises(DestinationError, match="another process uses the journal directory"):
+        JournalDirectory.take(tmp_path / "local", "run", Attempt(1, 1))
+    in_use.close()
+
+
 def test_an_attempt_reuses_the_files_of_a_dead_one_and_does_not_touch_those_of_a_living_one(tmp_path):
     local = tmp_path / "local"
     first = JournalDirectory.take(local, "run", Attempt(1, 1))

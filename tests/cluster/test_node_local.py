@@ -1,4 +1,4 @@
-"""Objects on disks of the nodes: the manifest tells which node has what, and what a lost node had is hauled again."""
+"""Objects on disks of the nodes: the manifest says which node has what, and what a lost node had is copied again."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""What can stand for a bucket and cannot be hauled is told at once, with what can be done instead."""
+"""What can stand for a bucket and cannot be copied is refused at once, with what can be done instead."""
 
 import pytest
 

@@ -143,7 +143,8 @@ class _Series:
         self._until = time.monotonic() + self.options.max_seconds
 
     async def run(self) -> None:
-        """Warm up, scan concurrency and part size, then measure the other sinks with the fastest setting. Ends when time is over."""
+        """Warm up, scan concurrency and part size, then measure the other sinks with the fastest setting. Ends when time
+        is over."""
         options = self.options
         first, *others = options.sinks
         part_size, *more_part_sizes = options.part_sizes

@@ -1,4 +1,4 @@
-"""The bottleneck of a haul, found in the figures of a benchmark. Pure.
+"""The bottleneck of a run, found in the figures of a benchmark. Pure.
 
 These are tested in this order, and the first that is true decides: requests are throttled; the listing is slower than
 the objects; the disk is slower than memory; the processor is busy. Otherwise it is the network.
@@ -30,7 +30,7 @@ class Evidence:
 
 
 def bottleneck(evidence: Evidence) -> Bottleneck:
-    """The bottleneck for a haul of such objects."""
+    """The bottleneck for a run over such objects."""
     return (
         _throttling(evidence.rows)
         or _listing(evidence)
@@ -59,7 +59,7 @@ def _throttling(rows: Sequence[Row]) -> Bottleneck | None:
     return Bottleneck(
         Limit.S3_THROTTLING,
         f"S3 throttled {by_s3:,} of {requests:,} requests",
-        "S3 allows more requests for each prefix after some time; haul several prefixes in parallel",
+        "S3 allows more requests for each prefix after some time; copy several prefixes in parallel",
     )
 
 
@@ -71,7 +71,7 @@ def _listing(evidence: Evidence) -> Bottleneck | None:
     return Bottleneck(
         Limit.LISTING,
         f"{listing.rate:,.0f} keys/s are listed ({listing.pages} pages), {rate:,.0f} objects/s are fetched",
-        "haul several prefixes in parallel, each with its own command",
+        "copy several prefixes in parallel, each with its own command",
     )
 
 
@@ -105,15 +105,15 @@ def _processor(evidence: Evidence) -> Bottleneck | None:
         return Bottleneck(
             Limit.CPU,
             f"the processors of this machine were busy for {best.machine_busy:.0%} of the time at {_rate(best)}, and"
-            f" the haul used {cores:.1f} of {there}: other programs use the rest",
-            "measure again when the machine is idle, or haul from another one",
+            f" the run used {cores:.1f} of {there}: other programs use the rest",
+            "measure again when the machine is idle, or copy from another one",
         )
     if evidence.mean_size <= SMALL and cores >= BUSY:
         return Bottleneck(
             Limit.CPU,
             f"{cores:.1f} processors were busy at {_rate(best)}, and small objects (here"
             f" {human_bytes(evidence.mean_size)} on average) are processed by one processor",
-            f"this machine has {there} processors: haul several prefixes in parallel, each with its own command",
+            f"this machine has {there} processors: copy several prefixes in parallel, each with its own command",
         )
     return None
 
@@ -146,7 +146,7 @@ def _network(evidence: Evidence) -> Bottleneck:
 
 
 def _on_disk(rows: Sequence[Row]) -> Sequence[Row]:
-    """The rows of the disk, if it was measured: a real haul writes to the disk."""
+    """The rows of the disk, if it was measured: a real run writes to the disk."""
     return [row for row in rows if row.setting.sink is SinkKind.DISK] or rows
 
 

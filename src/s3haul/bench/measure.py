@@ -1,4 +1,4 @@
-"""One run of a benchmark: an ordinary haul of the sample, with its time, its processor time and its requests.
+"""One run of a benchmark: an ordinary run over the sample, with its time, its processor time and its requests.
 
 Its destination is a directory on the disk, one in memory, or one that drops every file. Each is a new directory with a
 journal of its own, and is removed afterwards.
@@ -61,7 +61,7 @@ async def measure(
     directory: Path,
     seconds: float,
 ) -> Run:
-    """Haul the sample once, for `seconds` at most. Raises `S3HaulError` as a haul does."""
+    """Copy the sample once, for `seconds` at most. Raises `S3HaulError` as a run does."""
     store, stats, cut_short = SampleStore(opened.store, sample.refs), Stats(), False
     stopwatch.taken()
     with opened_sink(setting.sink, directory) as destination:
@@ -160,7 +160,7 @@ def available(kind: SinkKind) -> bool:
 
 
 def has_room(kind: SinkKind, size: int) -> bool:
-    """Whether so many bytes fit. Not checked for the disk: the haul does that itself."""
+    """Whether so many bytes fit. Not checked for the disk: the run does that itself."""
     return kind is not SinkKind.MEMORY or size + SPARE < free_space_for(MEMORY).bytes
 
 

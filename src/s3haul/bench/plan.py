@@ -22,7 +22,7 @@ class SinkKind(StrEnum):
 
     NULL = "null"  # nowhere: measures everything before the disk
     MEMORY = "memory"  # files in memory
-    DISK = "disk"  # files, made durable as in a haul
+    DISK = "disk"  # files, made durable as in a run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

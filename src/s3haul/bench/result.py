@@ -184,7 +184,7 @@ _DECODERS: dict[Any, Callable[[Any], Any]] = {
 
 
 class Limit(StrEnum):
-    """What limits the speed of a haul."""
+    """What limits the speed of a run."""
 
     S3_THROTTLING = "S3 throttling"
     KMS_THROTTLING = "KMS throttling"

@@ -112,7 +112,7 @@ def plan(
 
 @_signals()
 def run(root: Path, pool: Pool, attempts: int, hung_after: float, *, json: bool) -> int:
-    """Have all shards hauled, then merge. Returns the exit code; raises the error that ended the run early."""
+    """Have all shards copied, then merge. Returns the exit code; raises the error that ended the run early."""
     directory = RunDirectory(root)
     plan = directory.describe()
     with_external_id(plan)

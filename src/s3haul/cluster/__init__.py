@@ -1,4 +1,4 @@
-"""Scaling out: a frozen plan, cut into shards, hauled by many processes, merged into one manifest.
+"""Scaling out: a frozen plan, cut into shards, copied by many processes, merged into one manifest.
 
     plan        a listing is cut into shards, stored as files with checksums; `planner` writes them
     directory   the run's directory RUN on a shared file system: plan, claims of attempts, markers, limits

@@ -49,7 +49,7 @@ class DamagedAuditError(Exception):
 
 @dataclass(slots=True)
 class Totals:
-    """The totals of all shards. `newer` objects changed after they were planned; the newer version was hauled."""
+    """The totals of all shards. `newer` objects changed after they were planned; the newer version was copied."""
 
     objects: int = 0
     bytes: int = 0

@@ -62,7 +62,11 @@ class JournalDirectory:
                 lock = _try_lock(path)
             except OSError as error:
                 raise run_error(error, f"keep a journal in {runs}") from error
-        assert lock is not None, "each attempt number is used once"
+        if lock is None:
+            # Only if a process that was stopped with the lock of `local` made us go on without it.
+            raise DestinationError(
+                f"another process uses the journal directory {path}", hint="run the same command again"
+            )
         return cls(path, lock)
 
     def remove(self) -> None:

@@ -1,7 +1,7 @@
 """The end of a run: every shard's audit against the plan, one manifest, one journal in the destination.
 
 Nothing here depends on when or where it runs: the same plan, markers and audits give the same manifest, byte by byte.
-The journal is the one that a single haul would have left, so that `s3haul verify`, `manifest`, `status`, and a later
+The journal is the one that a single run would have left, so that `s3haul verify`, `manifest`, `status`, and a later
 `s3haul cp` of the same source can use it.
 """
 
@@ -181,7 +181,7 @@ class MergedManifest:
 
 
 class MergedJournal:
-    """The journal in the destination, as after a single haul of all shards. Created by `merged_journal`. Unless the source
+    """The journal in the destination, as after a single run over all shards. Created by `merged_journal`. Unless the source
     is `whole`, a bucket or a prefix and not one object, its other rows stay."""
 
     def __init__(self, journal: Journal, *, whole: bool) -> None:

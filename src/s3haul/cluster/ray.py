@@ -213,7 +213,7 @@ def _node_of_this_process() -> _WarmNode:
 
 
 def check_nodes(address: str, root: Path, local: Path, mark: str) -> Sequence[NodeCheck]:
-    """The check on every node that has a CPU for tasks. It does not wait for a CPU, which may haul a shard. A node without
+    """The check on every node that has a CPU for tasks. It does not wait for a CPU, which may copy a shard. A node without
     an answer has a problem that says so. Raises `UsageError` if there is no such node."""
     ray = _connected(address)
     try:

@@ -153,7 +153,7 @@ class Marker:
     def of(
         cls, stats: Stats, *, shard: int, attempt: int, node: str, audit_sha256: str, seconds: float
     ) -> Self:
-        """The marker of a shard, from the counts of its haul."""
+        """The marker of a shard, from the counts of its run."""
         again = stats.already + stats.found
         return cls(
             shard=shard,
@@ -212,7 +212,7 @@ def decode_marker(data: bytes) -> Marker:
     except (ValueError, TypeError) as error:
         raise SourceError(
             f"A marker in the run's directory cannot be read: {error}",
-            hint="remove that file of done/, then s3haul cluster resume RUN: its shard is hauled again",
+            hint="remove that file of done/, then s3haul cluster resume RUN: its shard is copied again",
             id="S3H-RUN-03",
         ) from error
 

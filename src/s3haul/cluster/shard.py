@@ -225,7 +225,7 @@ def _open_destination(run: RunDescription, staging: str) -> Destination:
         destination.close()
         raise DestinationError(
             f"{run.destination} does not distinguish upper and lower case.",
-            hint="haul to a case-sensitive file system, or with s3haul cp",
+            hint="copy to a case-sensitive file system, or with s3haul cp",
             id="S3H-DST-10",
         )
     return destination

@@ -135,7 +135,7 @@ async def check_node(root: Path, local: Path, probe: str) -> NodeCheck:
     """The tests of `s3haul cluster check` on one node, with the credentials of a worker there: access, the destination,
     the disk for the journal, and whether the destination is the same directory as on the other nodes (`probe` is the
     name that `probe_file` gave). Errors are in the result."""
-    from s3haul.api.check import check  # noqa: PLC0415 - a process that only hauls does not need it
+    from s3haul.api.check import check  # noqa: PLC0415 - a process that only copies does not need it
 
     found = NodeCheck(os.uname().nodename, 0)
     try:

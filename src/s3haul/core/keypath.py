@@ -81,7 +81,8 @@ def safe_path(
 
     `directory` says that the key is a marker: it ends in "/" (or is `base` itself) and has no bytes.
     `shadowed` says that another key of the source begins with this key + "/"; it means nothing for
-    markers. `versioned` says that the key ends in NUL and a version. Raises ValueError where the arguments contradict each other: a bug of the caller.
+    markers. `versioned` says that the key ends in NUL and a version. Raises ValueError where the
+    arguments contradict each other: a bug of the caller.
     """
     if not key.startswith(base) or (base and not base.endswith("/")):
         raise ValueError("the key does not lie below the base")

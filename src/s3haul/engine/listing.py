@@ -100,7 +100,7 @@ async def _no_such_object(ctx: ReadContext) -> SourceError:
         if page.entries:
             hint = "keys lie below it: add --recursive, or end the source in /"
     except (GaveUpError, S3HaulError):
-        hint = "check the key; to haul everything below it, add --recursive"
+        hint = "check the key; to copy everything below it, add --recursive"
     return SourceError(f"There is no object {ctx.source.url}.", hint=hint, id="S3H-S3-16")
 
 

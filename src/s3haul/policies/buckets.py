@@ -24,7 +24,7 @@ _FORM = "arn:aws:s3:REGION:ACCOUNT-ID:accesspoint/NAME, or arn:aws:s3::ACCOUNT-I
 
 
 class _Refused(NamedTuple):
-    """Something that cannot be hauled, although a request could name it; `hint` says what to do."""
+    """Something that cannot be copied, although a request could name it; `hint` says what to do."""
 
     what: str
     hint: str
