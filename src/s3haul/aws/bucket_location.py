@@ -8,88 +8,71 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from s3haul.aws.clients import s3_client
 from s3haul.aws.endpoints import proxy_for
-from s3haul.aws.faults import BOTO_ERRORS, translate, unreachable
-from s3haul.aws.http_client import call
+from s3haul.aws.faults import unreachable
 from s3haul.aws.sdk_settings import INVALID
 from s3haul.aws.settings import Settings
-from s3haul.errors import FaultKind, SourceError, UsageError
-from s3haul.options import SourceOptions
+from s3haul.errors import FaultKind, SourceError, StoreError, UsageError
 from s3haul.policies.names import Arn
-from s3haul.s3.endpoint import Endpoint, FetchCredentials, parse
+from s3haul.s3.endpoint import Endpoint, parse
+from s3haul.store.protocol import BucketStore
+from s3haul.store.retrying import retry_briefly
 
 _REGION = re.compile(r"[a-z0-9-]{1,40}", re.ASCII)
 
+ATTEMPTS = 3  # of HeadBucket
 TRANSPORTS = ("auto", "curl", "sdk")
 
 
-async def bucket_region(
-    settings: Settings, fetch: FetchCredentials, source: SourceOptions
-) -> tuple[str, Any | None]:
-    """The bucket's region, from a header that S3 sends with status 200, 301, 400 and 403. Also the client that sent the
-    request, if it is one of that region.
+async def bucket_region(store: BucketStore, settings: Settings, bucket: str) -> str:
+    """The region that S3 names in a header of the response to HeadBucket, also with status 301, 400 and 403; else the
+    expected one. Most other servers do not send the header.
 
-    The ARN of an access point contains its region, or has none. Most other servers do not send the
-    header: then the configured region is used.
+    Raises `SourceError` if the bucket does not exist, and `S3HaulError` if S3 is unreachable.
     """
-    configured = settings.region.value or ""
-    arn = Arn.parse(source.bucket)
-    if arn and arn.region not in {"", configured} and not settings.use_arn_region:
+    expected = expected_region(settings, bucket)
+    if bucket.startswith("arn:"):
+        await _head_bucket(store, settings, bucket)
+        return expected
+    found = await _head_bucket(store, settings, bucket)
+    return found if _REGION.fullmatch(found) else expected
+
+
+def expected_region(settings: Settings, bucket: str) -> str:
+    """The region in the ARN of an access point, else the configured one. Raises `UsageError` if they may not differ."""
+    arn, configured = Arn.parse(bucket), settings.region.value or ""
+    if arn is None or not arn.region:
+        return configured
+    if arn.region != configured and not settings.use_arn_region:
         raise UsageError(
             f"the access point is in {arn.region}, not in {configured}, and use_arn_region is false",
             hint=f"name its region, or change one of these: {', '.join(settings.given)}",
             id=INVALID,
         )
-    expected = expected_region(settings, source.bucket)
-    found, client = await _head_bucket(settings, fetch, source, expected)
-    region = found if arn is None and _REGION.fullmatch(found) else expected
-    return region, client if region == expected else None
+    return arn.region
 
 
-def expected_region(settings: Settings, bucket: str) -> str:
-    """The region in the ARN of an access point, else the configured one."""
-    arn = Arn.parse(bucket)
-    return (arn.region if arn else "") or settings.region.value or ""
+async def _head_bucket(store: BucketStore, settings: Settings, bucket: str) -> str:
+    """The region that the server names, or "".
 
-
-async def _head_bucket(
-    settings: Settings, fetch: FetchCredentials, source: SourceOptions, region: str
-) -> tuple[str, Any]:
-    request: dict[str, Any] = {"Bucket": source.bucket}
-    if source.expected_bucket_owner:
-        request["ExpectedBucketOwner"] = source.expected_bucket_owner
-    client = s3_client(settings, await fetch(), bucket=source.bucket, region=region)
-    try:
-        answer = await call(lambda: client.head_bucket(**request))
-    except BOTO_ERRORS as error:
-        return _region_of_refusal(error, source.bucket, settings), client
-    return str(answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", "")), client
-
-
-def _region_of_refusal(error: Exception, bucket: str, settings: Settings) -> str:
-    """The region in an error response, or "". Raises `SourceError` if the bucket does not exist or S3 is unreachable.
-
-    Other errors are ignored: the role may lack permission for HeadBucket only. If it lacks more, the listing fails with
+    Most refusals are ignored: the role may lack permission for HeadBucket only. If it lacks more, the listing fails with
     a better message."""
-    fault = translate(error)
+    try:
+        return await retry_briefly(store.bucket_region, ATTEMPTS)
+    except StoreError as error:
+        fault, cause = error.fault, error.__cause__ or error
     if fault.region or fault.code == "PermanentRedirect":
         return fault.region
     if fault.kind is not FaultKind.HTTP:
-        raise unreachable("S3", fault, error, settings.given) from None
-    if fault.status == 404 and not _is_html(error):
+        raise unreachable("S3", fault, cause, settings.given) from None
+    # Without a request id it may be the page of a proxy: a HEAD has no body to check. The listing will find out.
+    if fault.status == 404 and fault.request_id:
         hint = "check the name; --endpoint-url and the profile's endpoint decide where it is looked for"
         what = "access point" if bucket.startswith("arn:") else "bucket"
         raise SourceError(
             f"the {what} {bucket!r} does not exist", hint=hint, seen=fault.message, id="S3H-S3-01"
         )
     return ""
-
-
-def _is_html(error: Exception) -> bool:
-    """Whether the response may be the web page of a proxy. A HEAD has no body to check; the listing will find out."""
-    metadata = getattr(error, "response", {}).get("ResponseMetadata", {})
-    return str(metadata.get("HTTPHeaders", {}).get("content-type", "")).startswith("text/html")
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,44 +132,44 @@ class Probes:
 
         Raises `StoreError`, or `SourceError` if there is no response.
         """
-        request: dict[str, Any] = {"Bucket": self._source.bucket}
-        if owner and self._source.expected_bucket_owner:
-            request["ExpectedBucketOwner"] = self._source.expected_bucket_owner
-        answer = await self._s3("head_bucket", request)
-        return str(answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", ""))
+        source = self._source if owner else replace(self._source, expected_bucket_owner=None)
+        async with self.open_store("", source) as bucket:
+            try:
+                return await bucket.store.bucket_region()
+            except StoreError as error:
+                fault = error.fault
+                if fault.kind is FaultKind.HTTP or fault.code == "PermanentRedirect":
+                    raise
+                cause = error.__cause__ or error
+                raise unreachable("S3", fault, cause, self._configured.given) from None
 
     def open_store(
-        self, region: str, *, requester_pays: bool = False
+        self, region: str, source: SourceOptions | None = None
     ) -> AbstractAsyncContextManager[OpenBucket]:
-        """Open the store as a run does, in the region that `head_bucket` returned ("" for the configured one)."""
-        source = replace(self._source, request_payer="requester") if requester_pays else self._source
-        region = region or self._configured.region.value or ""
+        """Open the store as a run does, in the region that `head_bucket` returned ("" for the expected one)."""
+        settings, source = self._configured, source or self._source
+        region = region or expected_region(settings, source.bucket)
         return open_bucket(
-            self._configured, self._keys, region, source, self._transfer, transport=self._access.transport
+            settings, self._keys, source, self._transfer, region, transport=self._access.transport
         )
 
     async def owner_of(self, key: str) -> str:
         """The canonical id of an object's owner, "" if unknown. Raises as `head_bucket`."""
-        request = {"Bucket": self._source.bucket, "Prefix": key, "MaxKeys": 1, "FetchOwner": True}
-        found = (await self._s3("list_objects_v2", request)).get("Contents", [])
-        same = found and found[0].get("Key") == key
-        return str(found[0].get("Owner", {}).get("ID", "")) if same else ""
-
-    async def _s3(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        bucket = self._source.bucket
-        region = expected_region(self._configured, bucket)
-        if self._source.request_payer and operation != "head_bucket":
+        settings, bucket = self._configured, self._source.bucket
+        request = {"Bucket": bucket, "Prefix": key, "MaxKeys": 1, "FetchOwner": True}
+        if self._source.request_payer:
             request["RequestPayer"] = self._source.request_payer
         try:
             keys = await self._keys()
-            client = s3_client(self._configured, keys, bucket=bucket, region=region)
-            answer: dict[str, Any] = await call(lambda: getattr(client, operation)(**request))
+            client = s3_client(settings, keys, bucket=bucket, region=expected_region(settings, bucket))
+            found = (await call(lambda: client.list_objects_v2(**request))).get("Contents", [])
         except BOTO_ERRORS as error:
             fault = translate(error)
             if fault.kind is FaultKind.HTTP or fault.code == "PermanentRedirect":
                 raise StoreError(fault) from error
-            raise unreachable("S3", fault, error, self._configured.given) from None
-        return answer
+            raise unreachable("S3", fault, error, settings.given) from None
+        same = found and found[0].get("Key") == key
+        return str(found[0].get("Owner", {}).get("ID", "")) if same else ""
 
     async def _assumed(self, settings: Settings) -> FetchCredentials:
         """A session of the last role. Its warnings are not shown, because it exists only for the check."""

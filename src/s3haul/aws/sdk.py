@@ -166,6 +166,10 @@ class SdkStore:
         )
         return _meta(answer)
 
+    async def bucket_region(self) -> str:
+        answer = await self._call("head_bucket", RequestPayer=None)
+        return str(answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", ""))
+
     async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:
         async def page(marker: int | None) -> Mapping[str, Any]:
             return await self._call(

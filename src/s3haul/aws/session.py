@@ -13,9 +13,10 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
-from s3haul.aws.bucket_location import Choice, bucket_region, choose
+from s3haul.aws.bucket_location import Choice, bucket_region, choose, expected_region
 from s3haul.aws.clients import quiet_loggers, s3_client
 from s3haul.aws.credentials import RoleCredentials
 from s3haul.aws.endpoints import authorities
@@ -29,7 +30,7 @@ from s3haul.errors import CredentialsError
 from s3haul.events import Emit
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
 from s3haul.s3.endpoint import FetchCredentials
-from s3haul.store.protocol import ObjectStore, OnTiming
+from s3haul.store.protocol import BucketStore, ObjectStore, OnTiming
 
 _MFA_CODE = re.compile(r"\d{6}", re.ASCII)
 
@@ -129,20 +130,10 @@ async def open_store(
     for warning in settings.warnings:
         on_event(warning)
     credentials, fetch = await _credentials(settings, on_event, ask_mfa, access.credential_timeout, assume)
-    region, client = await bucket_region(settings, fetch, source)
-    opening = open_bucket(
-        settings,
-        fetch,
-        region,
-        source,
-        transfer,
-        transport=access.transport,
-        client=client,
-        on_timing=on_timing,
-    )
-    async with opening as bucket:
-        role = credentials if isinstance(credentials, RoleCredentials) else None
-        yield OpenStore(
+    role = credentials if isinstance(credentials, RoleCredentials) else None
+
+    def opened(bucket: OpenBucket) -> OpenStore:
+        return OpenStore(
             store=bucket.store,
             credentials=credentials,
             transfer=transfer,
@@ -154,6 +145,18 @@ async def open_store(
             region=bucket.client.meta.region_name,
         )
 
+    expected = expected_region(settings, source.bucket)
+    open_in = partial(
+        open_bucket, settings, fetch, source, transfer, transport=access.transport, on_timing=on_timing
+    )
+    async with open_in(expected) as bucket:
+        region = await bucket_region(bucket.store, settings, source.bucket)
+        if region == expected:
+            yield opened(bucket)
+            return
+    async with open_in(region) as bucket:
+        yield opened(bucket)
+
 
 def _configured(transfer: TransferOptions, settings: Settings) -> TransferOptions:
     """The options; unset ones are taken from the AWS configuration."""
@@ -164,7 +167,7 @@ def _configured(transfer: TransferOptions, settings: Settings) -> TransferOption
 class OpenBucket(NamedTuple):
     """A store, and how it was created."""
 
-    store: ObjectStore
+    store: BucketStore
     client: Any
     choice: Choice
     timings: Timings
@@ -174,21 +177,16 @@ class OpenBucket(NamedTuple):
 async def open_bucket(
     settings: Settings,
     fetch: FetchCredentials,
-    region: str,
     source: SourceOptions,
     transfer: TransferOptions,
+    region: str,
     *,
     transport: str,
-    client: Any = None,
     on_timing: OnTiming | None = None,
 ) -> AsyncIterator[OpenBucket]:
-    """Open the bucket with the right transport. Credentials and region are known.
-
-    `client` is an existing client of this region, if there is one.
-    """
+    """Open the bucket with the right transport. Credentials and region are known. Sends nothing."""
     async with AsyncExitStack() as stack:
-        if client is None:
-            client = s3_client(settings, await fetch(), bucket=source.bucket, region=region)
+        client = s3_client(settings, await fetch(), bucket=source.bucket, region=region)
         with settings_errors(settings.given):
             choice = choose(client, source.bucket, transport)
         if choice.endpoint is None:
@@ -198,7 +196,7 @@ async def open_bucket(
                 sdk = await stack.enter_async_context(
                     sdk_client(settings, fetch, source.bucket, region, transfer)
                 )
-            store: ObjectStore = SdkStore(sdk, source, transfer, fetch)
+            store: BucketStore = SdkStore(sdk, source, transfer, fetch)
             timings = Timings()
         else:
             from s3haul.s3.libcurl import Network  # noqa: PLC0415 - pycurl may be missing

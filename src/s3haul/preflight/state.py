@@ -1,21 +1,19 @@
 """The state of one check, and the retries of its requests."""
 
-import asyncio
-import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from s3haul.aws.probes import Probes
-from s3haul.core.retry import Move, RetryLimits, RetryState, decide
 from s3haul.diagnose.evidence import Evidence, Step, StepResult
 from s3haul.diagnose.symptoms import RequestKind, diagnosis_id
-from s3haul.errors import FaultKind, StoreError
+from s3haul.errors import Fault
 from s3haul.models import ObjectRef
 from s3haul.options import SourceOptions
+from s3haul.store.retrying import retry_briefly
 
 T = TypeVar("T")
-LIMITS = RetryLimits(attempts=4, budget=10.0)
+ATTEMPTS = 4
 
 SAMPLES = 200
 Report = Callable[[StepResult], None]
@@ -47,19 +45,9 @@ class CheckState:
 
     async def retried(self, request: RequestKind, once: Callable[[], Awaitable[T]]) -> T:
         """The result of `once`. Raises `StoreError` with the last error."""
-        attempt, spent, invalid = 0, 0.0, 0
-        while True:
-            attempt += 1
-            try:
-                return await once()
-            except StoreError as error:
-                fault = error.fault
-                invalid += fault.kind in {FaultKind.PROTOCOL, FaultKind.CHECKSUM}
-                state = RetryState(attempt, spent, integrity_failures=invalid)
-                action = decide(fault, state, LIMITS, random.random())  # noqa: S311 - spreads the retries
-                if action.move not in {Move.RETRY, Move.WAIT}:
-                    raise
+
+        def failed(fault: Fault) -> None:
             throttled = self.evidence.throttled | (_THROTTLED & {diagnosis_id(fault, request)})
             self.evidence = replace(self.evidence, throttled=throttled)
-            await asyncio.sleep(action.delay)
-            spent += action.delay
+
+        return await retry_briefly(once, ATTEMPTS, failed)

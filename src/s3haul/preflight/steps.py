@@ -215,7 +215,7 @@ async def _try_requester_pays(state: CheckState, region: str, fault: Fault) -> N
     source = state.source
     if source.request_payer is not None or parse_denial(fault.message) is not None:
         return
-    async with state.probes.open_store(region, requester_pays=True) as bucket:
+    async with state.probes.open_store(region, replace(state.source, request_payer="requester")) as bucket:
         paying = bucket.store
         try:
             await (

@@ -125,6 +125,10 @@ class CurlStore:
         response = await self._client.send(sent, _no_body)
         return responses.object_meta(response.status, response.headers)
 
+    async def bucket_region(self) -> str:
+        response = await self._client.send(Request(shape=self._head, path=self._base or "/"), _no_body)
+        return response.headers.get("x-amz-bucket-region", "")
+
     async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:
         selection = [] if version_id is None else [("versionId", version_id)]
 

@@ -170,6 +170,14 @@ class ObjectStore(Protocol):
         ...
 
 
+class BucketStore(ObjectStore, Protocol):
+    """An `ObjectStore` of a transport, which can also find out where its bucket is."""
+
+    async def bucket_region(self) -> str:
+        """HeadBucket: the region of the bucket, "" if the server does not say. The fault of a refusal may have it too."""
+        ...
+
+
 class WrappedStore:
     """As `ObjectStore`; a subclass overrides what it changes."""
 

@@ -36,6 +36,7 @@ _INTEGRITY = frozenset({FaultKind.PROTOCOL, FaultKind.CHECKSUM})
 _PASSING = frozenset({"network", "stalled", "server-error", "throttled"})
 # Refusals of a HEAD, whose response has no body that would name the reason.
 _UNEXPLAINED = frozenset({400, 403})
+_BRIEFLY = 10.0  # seconds of waiting, in all
 _EMPTY_OBJECT = 416  # the status of a GET of the first byte of an empty object
 
 
@@ -52,6 +53,27 @@ class RetrySettings:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     jitter: Callable[[], float] = random.random
     clock: Callable[[], float] = time.monotonic
+
+
+async def retry_briefly(
+    once: Callable[[], Awaitable[T]], attempts: int, failed: Callable[[Fault], None] = lambda _fault: None
+) -> T:
+    """The result of `once`, which sends one request before a run, when there is no limiter yet. `failed` is called before
+    each further attempt. Raises the last `StoreError`."""
+    state = RetryState(attempt=1)
+    while True:
+        try:
+            return await once()
+        except StoreError as error:
+            fault = error.fault
+            invalid = state.integrity_failures + (fault.kind in _INTEGRITY)
+            state = state._replace(integrity_failures=invalid)
+            action = decide(fault, state, RetryLimits(attempts, _BRIEFLY), random.random())  # noqa: S311 - spreads retries
+            if action.move not in {Move.RETRY, Move.WAIT}:
+                raise
+        failed(fault)
+        await asyncio.sleep(action.delay)
+        state = state._replace(attempt=state.attempt + 1, spent=state.spent + action.delay)
 
 
 class GaveUpError(Exception):
