@@ -1,4 +1,4 @@
-"""Requests of STS and HeadBucket: over libcurl, and over botocore's own client if pycurl cannot be loaded."""
+"""Requests of botocore's clients: over libcurl, and over botocore's own client if pycurl cannot be loaded."""
 
 import asyncio
 import threading
@@ -44,12 +44,12 @@ async def ask(client, url, method="POST"):
 
 async def test_a_request_arrives_as_it_was_written_and_its_response_comes_back(authority, client):
     async with canned(lambda _: REPLY, server_context(authority, "localhost")) as server:
-        assert (await ask(client, f"https://localhost:{server.port}/b", "HEAD")).status_code == 200
+        assert (await ask(client, f"https://localhost:{server.port}/b", "GET")).status_code == 200
         response = await ask(client, f"https://localhost:{server.port}/?x=1")
         assert (response.status_code, response.content) == (200, b"<reply/>")
         assert response.headers["X-Amz-Bucket-Region"] == "eu-west-1"
-        head, post = server.requests
-    assert head.startswith(b"HEAD /b HTTP/1.1")
+        get, post = server.requests
+    assert get.startswith(b"GET /b HTTP/1.1")
     assert post.startswith(b"POST /?x=1 HTTP/1.1")
     assert b"application/x-www-form-urlencoded" in post
     assert b"\r\ncontent-length: 17\r\n" in post.lower()

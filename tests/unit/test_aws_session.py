@@ -4,11 +4,13 @@ import asyncio
 import io
 import logging
 import traceback
+from contextlib import asynccontextmanager
 
 import pytest
 import trustme
 
 from contract.demo_access import Entry, endpoints, only_this_aws, read, role_options
+from faults.canned import answer, canned
 from s3haul.aws.session import open_store
 from s3haul.demo import seed
 from s3haul.demo.model import Bucket
@@ -100,15 +102,17 @@ async def test_the_external_id_is_sent_on_every_renewal_and_one_renewal_serves_a
     assert server.count("AssumeRole", status=200) == 2
 
 
+@pytest.mark.parametrize("transport", ["curl", "sdk"])
 @pytest.mark.parametrize(("asked", "refusal"), [("us-east-1", 301), ("eu-west-1", 400)])
-async def test_the_region_of_the_bucket_is_found_first(entry, server, asked, refusal):
+async def test_the_region_of_the_bucket_is_found_first(entry, server, asked, refusal, transport):
     server.cloud.region = asked
     server.cloud.add_bucket(Bucket("elsewhere", seed.ACCOUNT_A, "eu-west-1"))
     server.cloud.roles[seed.ROLE_ARN].policies.append(
         {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
     )
     server.cloud.put("elsewhere", "a", b"far")
-    async with entry.open(bucket="elsewhere") as opened:
+    access = AccessOptions(profile="export", transport=transport)
+    async with entry.open(access, bucket="elsewhere") as opened:
         assert server.count("HeadBucket", status=refusal) == 1
         assert opened.region == "eu-west-1"
         assert await read(opened) == b"far"
@@ -119,6 +123,47 @@ async def test_a_refused_head_bucket_still_returns_the_region(entry, server):
     async with entry.open() as opened:
         assert opened.region == seed.REGION
         assert await read(opened) == b"data"
+
+
+@pytest.mark.parametrize("transport", ["curl", "sdk"])
+async def test_a_server_error_before_the_run_is_retried_a_few_times(entry, server, transport):
+    server.faults.add("error", operation="HeadBucket", first=2, status=503, code="SlowDown")
+    async with entry.open(AccessOptions(profile="export", transport=transport)) as opened:
+        assert await read(opened) == b"data"
+    assert [server.count("HeadBucket", status=status) for status in (503, 200)] == [2, 1]
+
+
+@asynccontextmanager
+async def opened_anonymously(server, transport="curl"):
+    url = f"http://127.0.0.1:{server.port}"
+    access = AccessOptions(endpoint_url=url, no_sign_request=True, transport=transport)
+    with only_this_aws(AWS_CONFIG_FILE="/nowhere", AWS_SHARED_CREDENTIALS_FILE="/nowhere"):
+        source = SourceOptions(bucket="bucket")
+        async with open_store(access, source, TransferOptions(), on_event=print) as opened:
+            yield opened
+
+
+async def test_head_bucket_uses_the_connection_of_the_run():
+    head = answer("200 OK", x_amz_bucket_region="us-east-1")
+    page = answer("200 OK", b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>")
+    async with canned(lambda request: head if request.startswith(b"HEAD ") else page) as server:
+        async with opened_anonymously(server) as opened:
+            await opened.store.list_page("")
+        assert [request.split()[0] for request in server.requests] == [b"HEAD", b"GET"]
+        assert server.connections == 1
+
+
+@pytest.mark.parametrize("transport", ["curl", "sdk"])
+async def test_a_404_says_that_there_is_no_bucket_unless_it_may_be_the_page_of_a_proxy(transport):
+    async with canned(lambda _: answer("404 Not Found")) as server:
+        with pytest.raises(SourceError, match="'bucket' does not exist"):
+            async with opened_anonymously(server, transport):
+                pass
+    async with (
+        canned(lambda _: answer("404 Not Found", content_type="text/html; charset=utf-8")) as server,
+        opened_anonymously(server, transport) as opened,
+    ):
+        assert opened.region == "us-east-1"
 
 
 async def test_a_bucket_that_does_not_exist_is_named(entry):

@@ -1,7 +1,7 @@
 """Finds where a bucket is: its region, its address, and the transport that can read it.
 
 Host, path style and signing region come from botocore's endpoint rules, so that both transports send the same requests
-to the same server. HeadBucket, to find the region, is the only request that is sent here.
+to the same server. HeadBucket, to find the region, is sent by the store of a run.
 """
 
 import re
@@ -65,8 +65,7 @@ async def _head_bucket(store: BucketStore, settings: Settings, bucket: str) -> s
         return fault.region
     if fault.kind is not FaultKind.HTTP:
         raise unreachable("S3", fault, cause, settings.given) from None
-    # Without a request id it may be the page of a proxy: a HEAD has no body to check. The listing will find out.
-    if fault.status == 404 and fault.request_id:
+    if fault.status == 404 and fault.code:  # else it may be the page of a proxy; the listing will find out
         hint = "check the name; --endpoint-url and the profile's endpoint decide where it is looked for"
         what = "access point" if bucket.startswith("arn:") else "bucket"
         raise SourceError(

@@ -1,6 +1,6 @@
 """Creates botocore's clients: with Signature Version 4, our credentials, our HTTP client, and quiet loggers.
 
-They are used for STS, IAM and HeadBucket, and to find the address of a bucket; not for objects. Nothing is sent here.
+They are used for STS and IAM, and to find the address of a bucket; not for objects. Nothing is sent here.
 The clients block, so they are called in a thread (`http_client.call`). What all sessions share is created once, because
 it is most of the cost of a client.
 """

@@ -1,4 +1,4 @@
-"""The HTTP client of botocore's clients, over libcurl: for STS, IAM, HeadBucket and credential providers.
+"""The HTTP client of botocore's clients, over libcurl: for STS, IAM and credential providers.
 
 botocore builds and signs the requests and parses the responses; its event `before-send` calls this module to send them.
 If pycurl cannot be loaded, botocore's own HTTP client sends them. In both cases certificates are verified and redirects
@@ -115,9 +115,7 @@ def _set_request(pycurl: Any, handle: Any, request: Any) -> None:
     handle.setopt(pycurl.PROXY, proxy_for(request.url))
     handle.setopt(pycurl.HTTPHEADER, list(_header_lines(request)))
     handle.unsetopt(pycurl.CUSTOMREQUEST)
-    if request.method == "HEAD":
-        handle.setopt(pycurl.NOBODY, 1)
-    elif request.method == "GET":
+    if request.method == "GET":
         handle.setopt(pycurl.HTTPGET, 1)
     else:
         handle.setopt(pycurl.POST, 1)

@@ -167,7 +167,13 @@ class SdkStore:
         return _meta(answer)
 
     async def bucket_region(self) -> str:
-        answer = await self._call("head_bucket", RequestPayer=None)
+        try:
+            answer = await self._call("head_bucket", RequestPayer=None)
+        except StoreError as error:
+            said = getattr(error.__cause__, "response", {}).get("ResponseMetadata", {}).get("HTTPHeaders", {})
+            if said.get("content-type", "").startswith("text/html"):
+                raise StoreError(replace(error.fault, code="")) from error.__cause__
+            raise
         return str(answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", ""))
 
     async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:

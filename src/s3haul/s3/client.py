@@ -145,16 +145,19 @@ class RequestClient:
             return Fault(FaultKind.PROTOCOL, f"status {status} for a GET", status=status)
         if page := interception(status, headers, response.document):
             return page
-        return service_fault(status, headers, _error_fields(response.document, status), self.clock.ours())
+        return service_fault(status, headers, _error_fields(response), self.clock.ours())
 
 
-def _error_fields(body: bytes, status: int) -> Mapping[str, str]:
-    """Code and Message of the error document. Without a document, they are the status and its text, as in the SDK."""
+def _error_fields(response: Response) -> Mapping[str, str]:
+    """Code and Message of the error document. Without a document, they are the status and its text, as in the SDK; no code
+    for the 404 of a web server, which may not know S3 at all."""
     try:
-        fields = documents.error(documents.read(body))
+        fields = documents.error(documents.read(response.document))
     except ValueError:
         fields = {}
-    return {"Code": str(status), "Message": responses.get(status, ""), **fields}
+    status, kind = response.status, response.headers.get("content-type", "")
+    code = "" if status == 404 and kind.startswith("text/html") else str(status)
+    return {"Code": code, "Message": responses.get(status, ""), **fields}
 
 
 def is_refusal(lines: Sequence[bytes]) -> bool:

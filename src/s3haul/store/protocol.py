@@ -174,7 +174,10 @@ class BucketStore(ObjectStore, Protocol):
     """An `ObjectStore` of a transport, which can also find out where its bucket is."""
 
     async def bucket_region(self) -> str:
-        """HeadBucket: the region of the bucket, "" if the server does not say. The fault of a refusal may have it too."""
+        """HeadBucket: the region of the bucket, "" if the server does not say. The fault of a refusal may have it too.
+
+        A HEAD has no body to judge by: a 404 that may be the page of a proxy has no code.
+        """
         ...
 
 
