@@ -11,13 +11,16 @@ if TYPE_CHECKING:
     from s3haul.api.check import CheckReport, check
     from s3haul.api.download import download, download_events
     from s3haul.audit import verify
+    from s3haul.core.stats import Stats
     from s3haul.errors import S3HaulError
     from s3haul.options import (
         AccessOptions,
         Conditions,
         DestinationOptions,
+        Existing,
         ListForm,
         ObjectList,
+        RangeOptions,
         RoleOptions,
         SourceOptions,
         TransferOptions,
@@ -30,11 +33,14 @@ __all__ = [
     "CheckReport",
     "Conditions",
     "DestinationOptions",
+    "Existing",
     "ListForm",
     "ObjectList",
+    "RangeOptions",
     "RoleOptions",
     "S3HaulError",
     "SourceOptions",
+    "Stats",
     "TransferOptions",
     "check",
     "download",
@@ -46,6 +52,7 @@ __all__ = [
 _HOMES = {
     "CheckReport": "s3haul.api.check",
     "S3HaulError": "s3haul.errors",
+    "Stats": "s3haul.core.stats",
     "check": "s3haul.api.check",
     "download": "s3haul.api.download",
     "download_events": "s3haul.api.download",

@@ -1,6 +1,9 @@
 """The Python API with the embedded cloud: its results, and that the process is not changed."""
 
 import asyncio
+import gc
+import itertools
+import resource
 import signal
 from contextlib import aclosing
 
@@ -93,6 +96,76 @@ async def test_a_stream_that_is_closed_ends_its_run_which_can_be_resumed(server,
     assert asyncio.all_tasks() == before
     stats = await s3haul.download(SOURCE, to(tmp_path / "a"), access=ACCESS)
     assert stats.done + stats.already == len(BODIES)
+
+
+async def test_no_object_is_begun_while_the_listener_holds_the_run_back(server, tmp_path):
+    asked, go = asyncio.Event(), asyncio.Event()
+
+    async def pace():
+        asked.set()
+        await go.wait()
+
+    running = asyncio.create_task(s3haul.download(SOURCE, to(tmp_path / "a"), access=ACCESS, pace=pace))
+    await asked.wait()
+    assert server.count("GetObject") == 0
+    go.set()
+    assert (await running).done == len(BODIES)
+
+
+async def test_the_stream_holds_the_run_back_while_many_events_wait(tmp_path, monkeypatch):
+    begun = []
+
+    async def endless(*_, on_event, pace, **__):
+        for number in itertools.count():
+            begun.append(number)
+            on_event(Received(number))
+            await asyncio.sleep(0)
+            await pace()
+
+    monkeypatch.setattr("s3haul.api.download.download", endless)
+    monkeypatch.setattr("s3haul.api.download.MOST_EVENTS", 10)
+    async with aclosing(s3haul.download_events(SOURCE, to(tmp_path), access=ACCESS)) as events:
+        assert [(await anext(events)).bytes for _ in range(100)] == list(range(100))
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert len(begun) == 100 + 11
+
+
+async def test_a_stream_that_is_closed_after_its_run_failed_leaves_no_error_behind(server, tmp_path):
+    lost = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: lost.append(context))
+    nobody = s3haul.AccessOptions(profile="nobody")
+    async with aclosing(s3haul.download_events(SOURCE, to(tmp_path / "a"), access=nobody)) as events:
+        with pytest.raises(ProfileError):
+            await anext(events)
+    gc.collect()
+    assert not lost
+
+
+async def test_a_run_in_a_program_changes_no_limit_of_its_process(server, tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    few = (300, before[1])
+    resource.setrlimit(resource.RLIMIT_NOFILE, few)
+    try:
+        stats = await s3haul.download(SOURCE, to(tmp_path / "a"), access=ACCESS)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == few
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert stats.done == len(BODIES)
+    assert "Only 300 files may be open" in stats.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "recursive", "problem"), [("logs", True, "does not end in /"), ("", False, "names no object")]
+)
+async def test_a_source_that_cannot_be_meant_is_refused_at_once(server, tmp_path, prefix, recursive, problem):
+    source = s3haul.SourceOptions(bucket=seed.BUCKET, prefix=prefix, recursive=recursive)
+    with pytest.raises(UsageError, match=problem):
+        await s3haul.download(source, to(tmp_path / "data"), access=ACCESS)
+    with pytest.raises(UsageError, match=problem):
+        await s3haul.check(source, access=ACCESS)
+    assert not (tmp_path / "data").exists()
+    assert server.calls == []
 
 
 async def test_an_error_that_ends_a_run_is_raised_also_through_the_stream(server, tmp_path):

@@ -11,7 +11,7 @@ from s3haul.diagnose.causes import Finding, exit_code_of, find_causes, finding_o
 from s3haul.diagnose.evidence import Evidence, StepResult
 from s3haul.events import ignore
 from s3haul.options import AccessOptions, DestinationOptions, SourceOptions, TransferOptions
-from s3haul.policies.buckets import check_bucket
+from s3haul.policies.buckets import check_source
 from s3haul.preflight.state import SAMPLES, CheckState, Report
 from s3haul.preflight.steps import check_destination, take_steps
 
@@ -51,7 +51,7 @@ async def check(
 
     `report` is called after each step; `suspects` are keys that must be in the sample.
     """
-    check_bucket(source.bucket)
+    check_source(source)
     steps: list[StepResult] = []
 
     def on_step(step: StepResult) -> None:

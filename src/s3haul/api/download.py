@@ -5,12 +5,13 @@ Nothing is printed, and signals are handled only on request.
 
 import asyncio
 import resource
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from s3haul.aws.session import OpenStore, checked_settings, open_store
+from s3haul.concurrency import shielded
 from s3haul.core.stats import Stats
 from s3haul.disk import Destination
 from s3haul.engine.context import ObjectSource, read_context
@@ -28,13 +29,14 @@ from s3haul.options import (
     SourceOptions,
     TransferOptions,
 )
-from s3haul.policies.buckets import check_bucket
+from s3haul.policies.buckets import check_bucket, check_source
 from s3haul.sources.inventory import MANIFEST, Inventory, LocalReport
 from s3haul.sources.lists import ListFile
 from s3haul.store.protocol import ObjectStore, OnTiming
 
 FILES_PER_REQUEST = 2  # a connection and a file
 SPARE_FILES = 128  # cached directories, the journal, libraries
+MOST_EVENTS = 10_000  # that wait for the reader of the stream; objects under way may add some thousands
 
 _DEFAULT_ACCESS = AccessOptions()
 _DEFAULT_TRANSFER = TransferOptions()
@@ -49,27 +51,29 @@ async def download(
     on_event: Emit = ignore,
     on_open: Callable[[OpenStore], None] = ignore,
     on_timing: OnTiming | None = None,
+    pace: Callable[[], Awaitable[None]] | None = None,
     stats: Stats | None = None,
     handle_signals: bool = False,
 ) -> Stats:
     """Copy the selected objects, and return the counts; `failed` and `skipped` have the objects that are not here.
 
-    `on_event` is called on the event loop and must not block. `on_open` gets the opened store, `on_timing` the duration of
-    each request (in threads; only with the curl transport). If `stats` is given, the counts are added to it, so they can
-    be read during the run and after an error. With `handle_signals`, SIGINT, SIGTERM and SIGHUP end the run after it has
+    `on_event` is called on the event loop and must not block; `pace`, if given, is awaited before the objects of each page
+    of the listing are begun, so that a slow listener can hold the run back. `on_open` gets the opened store, `on_timing`
+    the duration of each request (in threads; only with the curl transport). Neither may raise. If `stats` is given, the
+    counts are added to it, so they can be read during the run and after an error. With `handle_signals`, SIGINT, SIGTERM and SIGHUP end the run after it has
     saved its state; that needs the main thread. Raises `S3HaulError` for an error that ends the run early.
     """
-    check_bucket(source.bucket)
+    check_source(source)
     stats = Stats() if stats is None else stats
 
     def emit(event: Event) -> None:
         stats.observe(event)
         on_event(event)
 
-    checked_settings(access)  # a wrong profile name creates no directory
+    # In threads, like everything that reads files: a caller may have other things on this event loop.
+    await shielded(asyncio.to_thread(checked_settings, access))  # a wrong profile name creates no directory
     transfer = within_open_files(transfer, emit)
-    with closing(Destination.open(destination.root, force=destination.force)) as opened:
-        opened.lock()  # before any request
+    with closing(await shielded(asyncio.to_thread(_open_destination, destination))) as opened:
         async with (
             open_store(access, source, transfer, on_event=emit, on_timing=on_timing) as bucket,
             object_source(access, source, transfer, emit) as objects,
@@ -81,6 +85,7 @@ async def download(
                 objects=objects,
                 file_name=destination.name,
                 handle_signals=handle_signals,
+                pace=pace,
             )
             await haul(job, stats, emit)
     return stats
@@ -108,36 +113,67 @@ async def download_events(
     transfer: TransferOptions = _DEFAULT_TRANSFER,
     stats: Stats | None = None,
 ) -> AsyncIterator[Event]:
-    """`download` as a stream of its events. Closing the iterator (`contextlib.aclosing`) cancels the run."""
+    """`download` as a stream of its events. Closing the iterator (`contextlib.aclosing`) cancels the run. While more than
+    `MOST_EVENTS` wait to be read, no more objects are begun."""
     events: asyncio.Queue[Event | None] = asyncio.Queue()
+    room = asyncio.Event()
+    room.set()
+
+    def put(event: Event | None) -> None:
+        events.put_nowait(event)
+        if events.qsize() > MOST_EVENTS:
+            room.clear()
+
+    async def pace() -> None:
+        await room.wait()
+
     running = asyncio.create_task(
-        download(
-            source, destination, access=access, transfer=transfer, on_event=events.put_nowait, stats=stats
-        )
+        download(source, destination, access=access, transfer=transfer, on_event=put, pace=pace, stats=stats)
     )
-    running.add_done_callback(lambda _: events.put_nowait(None))
+    running.add_done_callback(lambda _: put(None))
     try:
         while (event := await events.get()) is not None:
+            if events.qsize() <= MOST_EVENTS:
+                room.set()
             yield event
         await running
     finally:
         running.cancel()
         await asyncio.wait([running])
+        if not running.cancelled():
+            running.exception()  # whoever closes the iterator early does not ask for it
 
 
-def within_open_files(transfer: TransferOptions, emit: Emit) -> TransferOptions:
-    """Raise the soft limit of open files as far as it goes; lower the concurrency if that is too little.
+def _open_destination(options: DestinationOptions) -> Destination:
+    """The open destination, locked before any request is sent."""
+    opened = Destination.open(options.root, force=options.force)
+    try:
+        opened.lock()
+    except BaseException:
+        opened.close()
+        raise
+    return opened
 
-    Without a free descriptor, a connection would fail as if the server could not be reached.
-    """
+
+def raise_open_files(concurrency: int) -> None:
+    """Raise the soft limit of open files as far as a run needs and the hard limit allows. It holds for the whole process,
+    so only programs of our own call this."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = FILES_PER_REQUEST * transfer.concurrency + SPARE_FILES
+    needed = FILES_PER_REQUEST * concurrency + SPARE_FILES
     if soft != resource.RLIM_INFINITY and soft < needed:
         soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    if soft == resource.RLIM_INFINITY or soft >= needed:
-        return transfer
+
+
+def within_open_files(transfer: TransferOptions, emit: Emit) -> TransferOptions:
+    """The options, with a lower concurrency if this process may not open enough files.
+
+    Without a free descriptor, a connection would fail as if the server could not be reached.
+    """
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     fitting = (soft - SPARE_FILES) // FILES_PER_REQUEST
+    if soft == resource.RLIM_INFINITY or fitting >= transfer.concurrency:
+        return transfer
     if fitting < 1:
         raise DestinationError(
             f"This process may open only {soft} files.",
@@ -173,7 +209,7 @@ async def object_source(
     else:
         path = Path(objects.location)
         with suppress(OSError):  # reading it will report the error
-            path = path / MANIFEST if path.is_dir() else path  # noqa: ASYNC240 - nothing else runs yet
+            path = path / MANIFEST if await asyncio.to_thread(path.is_dir) else path
         yield ListedObjects(Inventory(LocalReport(path), source.bucket, source.prefix))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import FrameType
 
 from s3haul.api.bench import Planned, RunEnded, bench
+from s3haul.api.download import raise_open_files
 from s3haul.bench.measure import MEMORY, available
 from s3haul.bench.plan import BenchOptions, SinkKind
 from s3haul.bench.result import Report, Run
@@ -71,6 +72,7 @@ def run(
         if report is not None:
             found.append(report)
 
+    raise_open_files(max(options.concurrency))
     with _cleaned_up_on_sigterm() as terminated:
         try:
             run_loop(main())

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING
 
-from s3haul.api.download import download
+from s3haul.api.download import download, raise_open_files
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.cli import streams
 from s3haul.cli.errors import machine_limit
@@ -69,6 +69,7 @@ def run(
             handle_signals=True,
         )
 
+    raise_open_files(transfer.concurrency)
     try:
         error = what_ended(main())
     finally:

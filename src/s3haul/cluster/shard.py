@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from s3haul.api.download import job_on, within_open_files
+from s3haul.api.download import job_on, raise_open_files, within_open_files
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.cluster.broker import BrokeredSessions
 from s3haul.cluster.directory import RunDirectory
@@ -86,6 +86,7 @@ async def open_node(
         (first if node is None else node.stats).observe(event)
 
     share = share_of(run.transfer, (driven and directory.sharers()) or sharers)
+    raise_open_files(run.transfer.concurrency)
     transfer = _unlimited(fitting(within_open_files(run.transfer, emit), share.bandwidth))
     opening = open_store(
         run.access if broker else with_external_id(run),

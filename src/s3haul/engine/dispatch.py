@@ -42,8 +42,14 @@ T = TypeVar("T")
 class Dispatcher:
     """Created on the event loop, for one run."""
 
-    def __init__(self, ctx: Context, budget: Budget, timings: Timings) -> None:
-        self._ctx, self._budget, self._timings = ctx, budget, timings
+    def __init__(
+        self,
+        ctx: Context,
+        budget: Budget,
+        timings: Timings,
+        pace: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._ctx, self._budget, self._timings, self._pace = ctx, budget, timings, pace
         self._channel: Channel[Target] = Channel(QUEUE)
         self._denials = DenialWatch(ctx.limiter.health)
         self._small = SmallObjectFetcher(ctx, self._record, self._channel.push)
@@ -70,6 +76,8 @@ class Dispatcher:
     async def _queue(self, targets: Sequence[Target]) -> None:
         """Take the targets of one page of the listing; wait while too many are queued."""
         await limit_backlog(self._ctx)
+        if self._pace is not None:
+            await self._pace()
         targets = self._budget.fitting(targets)
         plain = [target for target in targets if is_plain(target)] if self._small.available else []
         await self._small.submit(plain)

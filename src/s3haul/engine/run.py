@@ -56,6 +56,7 @@ class Job:
     journal: Path | None = None
     shadowed: frozenset[str] = frozenset()
     handle_signals: bool = True  # INT, TERM and HUP end the run in order; for the main thread only
+    pace: Callable[[], Awaitable[None]] | None = None  # awaited before the objects of a page are begun
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     clock: Callable[[], float] = time.monotonic
 
@@ -169,7 +170,7 @@ async def _work_through(
             if job.credentials is not None:
                 helpers.append(outer.create_task(job.credentials.run()))
             budget = Budget(ctx.options, ctx.clock())
-            await Dispatcher(ctx, budget, job.timings).run(interruption)
+            await Dispatcher(ctx, budget, job.timings, job.pace).run(interruption)
             exceeded = budget.error()
             if ctx.options.reconcile and exceeded is None and interruption.signal is None:
                 await _reconcile(ctx, interruption)

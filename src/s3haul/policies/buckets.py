@@ -1,4 +1,4 @@
-"""Checks the bucket in s3://...: a name, or the ARN of an access point. Pure.
+"""Checks the source: the bucket in s3://... (a name, or the ARN of an access point), and its prefix. Pure.
 
 Names in other stores do not follow AWS's rules, so a name is refused only if it cannot be part of a request, or if AWS
 uses such names for something else than buckets of objects. ARNs: S3 User Guide, "Referencing access points",
@@ -9,6 +9,7 @@ import re
 from typing import NamedTuple
 
 from s3haul.errors import UsageError
+from s3haul.options import SourceOptions
 from s3haul.policies.names import ACCOUNT, Arn, partition_of_region, partitions
 
 # s3://BUCKET or s3://BUCKET/KEY; the ARN of an access point may contain a slash.
@@ -141,3 +142,15 @@ def _defect_of_region(arn: Arn) -> str:
     if partition is None:
         return f"there is no region {arn.region!r}"
     return "" if partition.name == arn.partition else f"{arn.region} is not in the partition {arn.partition}"
+
+
+def check_source(source: SourceOptions) -> None:
+    """Raise `UsageError` for a source that cannot be copied."""
+    check_bucket(source.bucket)
+    if source.recursive and source.prefix and not source.prefix.endswith("/"):
+        raise UsageError(
+            f"the prefix {source.prefix!r} does not end in /, but the source is recursive",
+            hint=f"{source.prefix + '/'!r} is everything below it; for the one object, set recursive=False",
+        )
+    if not source.recursive and not source.prefix:
+        raise UsageError("the source names no object", hint="set a prefix, or recursive=True for the bucket")
