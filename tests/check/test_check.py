@@ -118,7 +118,12 @@ def test_the_filters_of_the_run_decide_which_objects_count(world):
     assert world.check()[0] == 4
     patterns = world.home / "unwanted.txt"
     patterns.write_text("*/foreign\n")
-    for flags in (("--exclude", "*/foreign"), ("--exclude-from", str(patterns))):
+    for flags in (
+        ("--exclude", "*/foreign"),
+        ("--exclude-from", str(patterns)),
+        ("--regex", "^(?!.*foreign)"),
+        ("--min-size", "2"),
+    ):
         code, report = world.check(*flags)
         assert (code, report["findings"]) == (0, [])
     code, report = world.check("--exclude", "*")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3haul.cli.flags import PatternFlags
+from s3haul.cli.flags import FilterFlags
 from s3haul.cli.selection import filters_in_order
 from s3haul.core.filters import MOST_PREFIXES, idle, nothing_selected, prefixes_to_list, selector
 
@@ -30,7 +30,7 @@ def test_the_last_matching_pattern_decides(filters, key, selected):
 
 def test_the_order_of_both_flags_is_taken_from_the_command_line():
     argv = ["cp", "s3://b", ".", "--exclude", "*", "--include=*.txt", "--exclude", "--include", "--quiet"]
-    assert filters_in_order(argv, PatternFlags()) == (
+    assert filters_in_order(argv, FilterFlags()) == (
         (False, "*"),
         (True, "*.txt"),
         (False, "--include"),

@@ -4,7 +4,7 @@ import pytest
 
 from s3haul.cli.commands import load
 from s3haul.cli.configure import set_by_variables, unknown_variables
-from s3haul.cli.flags import SETTINGS, PatternFlags, variable_of
+from s3haul.cli.flags import SETTINGS, FilterFlags, variable_of
 from s3haul.cli.selection import filters_in_order
 
 OPTIONS = [param for param in load("cp").params if param.param_type_name == "option" and not param.hidden]
@@ -50,10 +50,10 @@ def test_a_flag_overrides_its_variable(monkeypatch):
 
 def test_filters_of_variables_come_before_those_of_the_command_line(monkeypatch):
     found = parsed(monkeypatch, S3HAUL_EXCLUDE="*", S3HAUL_INCLUDE="*.a *.b")
-    both = PatternFlags(include=found["include"], exclude=found["exclude"])
+    both = FilterFlags(include=found["include"], exclude=found["exclude"])
     assert filters_in_order([], both) == ((False, "*"), (True, "*.a"), (True, "*.b"))
     words = ["--include", "*.c"]
-    assert filters_in_order(words, PatternFlags(include=["*.c"], exclude=["*"])) == (
+    assert filters_in_order(words, FilterFlags(include=["*.c"], exclude=["*"])) == (
         (False, "*"),
         (True, "*.c"),
     )

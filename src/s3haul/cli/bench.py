@@ -108,7 +108,7 @@ def bench(
         return 0
     if source is None:
         raise UsageError("bench needs a source.", hint="s3haul bench s3://BUCKET/PREFIX --profile PROFILE")
-    what = source_options(source, part, flags.SelectionFlags())
+    what = source_options(source, part)
     who = access_options(access, transport)
     with quick_imports():
         from s3haul.cli import bench_run  # noqa: PLC0415 - help and usage errors stay fast

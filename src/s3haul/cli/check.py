@@ -65,7 +65,7 @@ def check(
     *,
     access: flags.AccessFlags,
     part: flags.SourceFlags,
-    patterns: flags.PatternFlags,
+    filters: flags.FilterFlags,
     transport: flags.Transport = Transports.AUTO,
     force: flags.Force = False,
     quiet: flags.Quiet = False,
@@ -76,10 +76,9 @@ def check(
     Every step is tested. For an error it prints the cause, who can fix it, and how. Only single bytes are downloaded.
     """
     refuse_swapped(source, dest or "")
-    selection = flags.SelectionFlags()
-    what = source_options(source, part, selection)
+    what = source_options(source, part)
     who = access_options(access, transport)
-    transfer = transfer_options(ctx.obj, what, patterns, selection, flags.TransferFlags())
+    transfer = transfer_options(ctx.obj, what, filters, flags.TransferFlags())
     where = parse_destination(dest, what, force=force) if dest not in {None, "-"} else None
     return _run(who, what, transfer, where, OutputOptions(quiet=quiet, json=json))
 

@@ -157,7 +157,7 @@ def plan(
     node_local: NodeLocal = False,
     access: flags.AccessFlags,
     part: flags.SourceFlags,
-    patterns: flags.PatternFlags,
+    filters: flags.FilterFlags,
     transfer: flags.TransferFlags,
     transport: flags.Transport = Transports.AUTO,
     force: flags.Force = False,
@@ -168,10 +168,9 @@ def plan(
     The plan contains the name, ETag and size of every object; rate limits are for all workers together. It contains no
     secret: an External ID that is given here must be in S3HAUL_EXTERNAL_ID of every worker.
     """
-    selection = flags.SelectionFlags()
-    what = source_options(source, part, selection)
+    what = source_options(source, part)
     who = access_options(access, transport)
-    how = transfer_options(ctx.obj, what, patterns, selection, transfer)
+    how = transfer_options(ctx.obj, what, filters, transfer)
     where = parse_destination(dest and f"{dest}/", what, force=force)  # a directory, also for one object
     size = parse_size("--shard-bytes", shard_bytes, least=1)
     with quick_imports():

@@ -39,7 +39,7 @@ def cp(
     *,
     access: flags.AccessFlags,
     part: flags.SourceFlags,
-    patterns: flags.PatternFlags,
+    filters: flags.FilterFlags,
     selection: flags.SelectionFlags,
     transfer: flags.TransferFlags,
     transport: flags.Transport = Transports.AUTO,
@@ -55,7 +55,7 @@ def cp(
     refuse_swapped(source, dest)
     what = parsing.source_options(source, part, selection)
     who = parsing.access_options(access, transport)
-    how = parsing.transfer_options(ctx.obj, what, patterns, selection, transfer)
+    how = parsing.transfer_options(ctx.obj, what, filters, transfer, selection)
     printed = parsing.output_options(output)
     if output.save_plan is not None and parsing.is_stream(output.save_plan):  # it would be replaced by a file
         raise UsageError(f"{output.save_plan} is not a file.", hint="--save-plan FILE names a new file")

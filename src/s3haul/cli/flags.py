@@ -160,8 +160,8 @@ class SourceFlags:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PatternFlags:
-    """Patterns of keys. Their order is only in the command line."""
+class FilterFlags:
+    """Patterns of keys, whose order is only in the command line, and other conditions. All must be true."""
 
     include: Annotated[
         list[str] | None, _selection(metavar="PATTERN", help="Copy these; the last match decides.")
@@ -177,12 +177,6 @@ class PatternFlags:
         list[str] | None,
         _selection(metavar="FILE", help="Like --exclude, with one pattern per line of this file."),
     ] = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class SelectionFlags:
-    """Conditions, versions and lists of objects, and the limits of a run."""
-
     min_size: Annotated[
         str | None, _selection(metavar="SIZE", help="Objects of this size or larger: 1, 10MB.")
     ] = None
@@ -201,6 +195,12 @@ class SelectionFlags:
         list[str] | None,
         _selection(metavar="PATTERN", help="Keys in which this regular expression matches."),
     ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelectionFlags:
+    """Versions and lists of objects, and the limits of a run."""
+
     files_from: Annotated[
         str | None, _selection(metavar="FILE", help="Only the objects in this list; - reads it from stdin.")
     ] = None

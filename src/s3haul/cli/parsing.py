@@ -16,9 +16,9 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from s3haul.cli.flags import (
     AccessFlags,
+    FilterFlags,
     LogFormats,
     OutputFlags,
-    PatternFlags,
     SelectionFlags,
     SourceFlags,
     TransferFlags,
@@ -54,6 +54,7 @@ _REMOTE = re.compile(rf"\w[\w-]*:({_NAME}(?:/.*)?)", re.DOTALL)  # as in rclone
 _HOST = re.compile(r"(?:(?P<bucket>.+)\.)?s3[a-z0-9.-]*\.amazonaws\.com(?:\.cn)?")
 _CONSOLE = re.compile(r"/s3/(?:buckets|object)/([^/]+)")
 _SSE = ("aws:kms", "aws:kms:dsse", "AES256")
+_NO_SELECTION = SelectionFlags()
 
 
 def access_options(access: AccessFlags, transport: Transports = Transports.AUTO) -> AccessOptions:
@@ -79,7 +80,7 @@ def role_options(access: AccessFlags) -> RoleOptions | None:
     )
 
 
-def source_options(url: str, part: SourceFlags, selection: SelectionFlags) -> SourceOptions:
+def source_options(url: str, part: SourceFlags, selection: SelectionFlags = _NO_SELECTION) -> SourceOptions:
     """What to copy: the URL, and the flags that name a part or a version of it."""
     return with_versions(parse_source(url, **asdict(part)), selection, time.time())
 
@@ -87,16 +88,16 @@ def source_options(url: str, part: SourceFlags, selection: SelectionFlags) -> So
 def transfer_options(
     argv: Sequence[str],
     source: SourceOptions,
-    patterns: PatternFlags,
-    selection: SelectionFlags,
+    filters: FilterFlags,
     transfer: TransferFlags,
+    selection: SelectionFlags = _NO_SELECTION,
 ) -> TransferOptions:
     """Which objects, and how they are fetched. `argv` has the order of the patterns."""
     if transfer.sse is not None and transfer.sse not in _SSE:
         raise UsageError(f"--sse takes {', '.join(_SSE)}.")
     converted = {
-        "filters": filters_in_order(argv, patterns),
-        "conditions": conditions(selection, time.time()),
+        "filters": filters_in_order(argv, filters),
+        "conditions": conditions(filters, time.time()),
         "existing": _existing(transfer),
         "bandwidth": None if transfer.bwlimit is None else parse_bwlimit(transfer.bwlimit),
         "max_transfer": if_given(parse_size, "--max-transfer", selection.max_transfer),

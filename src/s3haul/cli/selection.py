@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from s3haul.cli.flags import Encodings, ListFormats, PatternFlags, SelectionFlags
+from s3haul.cli.flags import Encodings, FilterFlags, ListFormats, SelectionFlags
 from s3haul.core.filters import Filters, idle
 from s3haul.errors import SourceError, UsageError
 from s3haul.events import Warned
@@ -44,7 +44,7 @@ _PIECE = re.compile(r"([\d.]+)([smhdw])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
-def filters_in_order(argv: Sequence[str], patterns: PatternFlags) -> Filters:
+def filters_in_order(argv: Sequence[str], patterns: FilterFlags) -> Filters:
     """The patterns in the order of the command line, which the parsed lists do not have.
 
     Patterns of a variable (used if the flag is not given) come first. Raises `UsageError` for an unreadable file.
@@ -85,7 +85,7 @@ def _lines(flag: str, name: str) -> Iterator[str]:
             yield pattern
 
 
-def conditions(flags: SelectionFlags, now: float) -> Conditions:
+def conditions(flags: FilterFlags, now: float) -> Conditions:
     """Sizes, ages, classes and regular expressions. Raises `UsageError` also if no object can match."""
     moment = partial(parse_moment, now=now)
     found = Conditions(

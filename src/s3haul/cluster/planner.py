@@ -15,7 +15,7 @@ from s3haul.cluster.directory import RunDirectory
 from s3haul.cluster.plan import Cutter, Shard, ShardSize, encode_record
 from s3haul.cluster.records import RunDescription, without_secrets
 from s3haul.concurrency import in_thread
-from s3haul.core.filters import selector
+from s3haul.core.filters import choice, key_choice
 from s3haul.core.text import key_octets
 from s3haul.disk import Destination
 from s3haul.engine.context import read_context
@@ -147,18 +147,18 @@ class _Planner:
         self.records: list[bytes] = []
         self.objects = self.bytes = self.filtered = 0
         self._directory = directory
-        self._selected = selector(run.transfer.filters)
-        self._base = len(run.source.base)
+        self._selects = choice(run.transfer, run.source.base)
+        self._selects_key = key_choice(run.transfer, run.source.base)
 
     def take(self, page: Iterable[Entry]) -> None:
         """Add one page. Runs in a thread."""
         for entry in page:
-            selected = self._selected(entry.key[self._base :])
-            self.filtered += not selected
             if isinstance(entry, ObjectRef):
+                selected = self._selects(entry)
                 self.store(self.cutter.add(entry, selected=selected))
-            elif selected:
+            elif selected := self._selects_key(entry.key):
                 self.store(self.cutter.add_unusable(entry))
+            self.filtered += not selected
 
     def store(self, shards: Iterable[Shard]) -> None:
         """Write full shards."""

@@ -30,8 +30,7 @@ DEEPEST = 4  # directories below the prefix
 async def read_objects(state: CheckState, store: ObjectStore, page: ListPage) -> None:
     """Test one object in detail, then a sample of all."""
     seen, complete = await _spread_keys(state, store, page)
-    base = state.source.base
-    state.listed = listed = tuple(ref for ref in seen if state.selected(ref.key[len(base) :]))
+    state.listed = listed = tuple(ref for ref in seen if state.selected(ref))
     if not listed:
         state.say(Step.READ, None, "the filters exclude all objects in the part of the listing that was read")
         return

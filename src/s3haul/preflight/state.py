@@ -27,7 +27,7 @@ class CheckState:
     probes: Probes
     source: SourceOptions
     report: Report
-    selected: Callable[[str], bool]  # by the path below the prefix
+    selected: Callable[[ObjectRef], bool]
     narrowed: str | None  # the prefix that a run lists, if the filters allow only one
     candidates: Sequence[str]  # other prefixes that the command line mentions
     suspects: Sequence[str]  # keys that a run could not read; they are added to the sample
