@@ -64,7 +64,7 @@ def test_a_plan_selects_and_lists_with_the_flags_of_cp(cluster, server, tmp_path
     assert server.count("ListObjectsV2") >= len(keys) / 5
 
 
-def test_the_conditions_of_a_plan_hold_for_its_run_and_later_for_cp(cluster, server):
+def test_the_conditions_of_a_plan_hold_for_its_run(cluster, server):
     keys = server.cloud.buckets[seed.BUCKET].objects
     server.cloud.put(seed.BUCKET, "data/large", b"x" * 100_000)
     planned = cluster.plan("--max-size", "99999", "--regex", "^(?!data/0/)", "--json")
@@ -72,7 +72,7 @@ def test_the_conditions_of_a_plan_hold_for_its_run_and_later_for_cp(cluster, ser
     wanted = {key for key in keys if not key.startswith("data/0/")} - {"data/large"}
     assert planned.summary["objects"] == len(wanted)
     done = cluster.drive()
-    assert (done.code, done.summary["objects"]["done"]["objects"]) == (0, len(wanted)), done.text
+    assert (done.code, done.summary["objects"]) == (0, len(wanted)), done.text
 
 
 def test_a_plan_that_was_refused_can_be_made_in_the_same_directory(cluster):
