@@ -119,11 +119,12 @@ class RangeOptions:
 
 
 class LimitOptions(NamedTuple):
-    """The limits of a run, per second. None is no limit."""
+    """The limits of a run, which can be changed while it goes on. Rates are per second. None is no limit."""
 
     max_rps: float | None = None  # requests
     max_kms_rps: float | None = None  # requests that cost a KMS call
     bandwidth: float | None = None  # bytes
+    concurrency: float | None = None  # parallel requests; never more than the run began with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,9 +34,9 @@ class Held(MemoryStore):
             await self.go_on.wait()
 
 
-async def told(root, text: bytes, kind):
+async def told(root, text: bytes, kind, store=None):
     """A run in the midst of which the file holds `text`, until an event of `kind` was heard; its sentences."""
-    store = Held()
+    store = store or Held()
     heard = []
 
     async def tell():
@@ -56,8 +56,24 @@ async def told(root, text: bytes, kind):
 
 
 async def test_limits_that_are_changed_during_a_run_apply(tmp_path):
-    heard = await told(tmp_path, b'{"max_rps": 500, "max_kms_rps": 400, "bandwidth": 1048576}', Noted)
-    assert heard == ["limits of this run from now on: 500 requests/s, 400 KMS calls/s, 1.0 MiB/s"]
+    text = b'{"max_rps": 500, "max_kms_rps": 400, "bandwidth": 1048576, "concurrency": 8}'
+    heard = await told(tmp_path, text, Noted)
+    assert heard == [
+        "limits of this run from now on: 8 parallel requests, 500 requests/s, 400 KMS calls/s, 1.0 MiB/s"
+    ]
+
+
+async def test_fewer_requests_are_made_at_a_time_once_the_file_says_so(tmp_path):
+    open_bodies = []
+
+    class Counting(Held):
+        async def hold(self, call):
+            open_bodies.append(self.open_bodies)
+            await super().hold(call)
+
+    await told(tmp_path, b'{"concurrency": 2}', Noted, Counting())
+    assert max(open_bodies) > 2
+    assert open_bodies[-1] <= 2
 
 
 @pytest.mark.parametrize(

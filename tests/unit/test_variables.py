@@ -15,6 +15,8 @@ OTHER = {
     "existing": "skip",
     "transport": "sdk",
     "credential_timeout": "5",
+    "retry_timeout": "5m",
+    "stall_timeout": "5",
     "max_rps": "5",
     "max_kms_rps": "5",
     "metrics_port": "9177",

@@ -272,6 +272,18 @@ class TransferFlags:
     bwlimit: Annotated[
         str | None, _transfer(metavar="RATE", help="Maximum bytes per second: 500K, 10MB/s, 80Mb/s.")
     ] = None
+    retry_timeout: Annotated[
+        str, _transfer(metavar="TIME", help="End the run after this time without any success: 90s, 15m, 2h.")
+    ] = "15m"
+    stall_timeout: Annotated[
+        float,
+        _transfer(
+            *("--stall-timeout", "--cli-read-timeout"),
+            min=1,
+            metavar="SECONDS",
+            help="Send a request again that receives (almost) nothing for so long.",
+        ),
+    ] = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -311,9 +323,7 @@ class IgnoredFlags:
     ] = False
     ignored_value: Annotated[
         list[str] | None,
-        _hidden(
-            *("--checksum-mode", "--source-region", "--cli-read-timeout", "--cli-connect-timeout", "--color")
-        ),
+        _hidden(*("--checksum-mode", "--source-region", "--cli-connect-timeout", "--color")),
     ] = None
 
 

@@ -33,9 +33,14 @@ LIMIT_EPILOG = """\b
 Examples:
   s3haul limit ./data --bwlimit 20MB/s
   s3haul limit ./data --max-rps 200 --max-kms-rps 50
+  s3haul limit ./data --concurrency 16
   s3haul limit ./data --bwlimit off
 """
 
+Concurrency = Annotated[
+    str | None,
+    typer.Option("--concurrency", metavar="N|off", help="Parallel requests, up to --concurrency of the run."),
+]
 Rps = Annotated[str | None, typer.Option("--max-rps", metavar="N|off", help="Maximum requests per second.")]
 KmsRps = Annotated[
     str | None,
@@ -165,17 +170,21 @@ def look(reader: "Reader", holder: str | None) -> Progress:
 
 
 def limit(
-    dest: flags.State, *, max_rps: Rps = None, max_kms_rps: KmsRps = None, bwlimit: Bandwidth = None
+    dest: flags.State,
+    *,
+    concurrency: Concurrency = None,
+    max_rps: Rps = None,
+    max_kms_rps: KmsRps = None,
+    bwlimit: Bandwidth = None,
 ) -> int:
     """Change the limits of the run that works on DEST; they apply within two seconds."""
     from s3haul.disk.limits_file import LimitsFile  # noqa: PLC0415 - same
     from s3haul.disk.root import holder_of  # noqa: PLC0415 - help stays fast
 
-    limits: dict[str, float | None] = {}
-    if max_rps is not None:
-        limits["max_rps"] = _rate("--max-rps", max_rps)
-    if max_kms_rps is not None:
-        limits["max_kms_rps"] = _rate("--max-kms-rps", max_kms_rps)
+    given = {"concurrency": concurrency, "max_rps": max_rps, "max_kms_rps": max_kms_rps}
+    limits = {
+        name: _number(f"--{name.replace('_', '-')}", text) for name, text in given.items() if text is not None
+    }
     if bwlimit is not None:
         limits["bandwidth"] = None if bwlimit == OFF else parse_bwlimit(bwlimit)
     if not limits:
@@ -191,13 +200,16 @@ def limit(
     return 0
 
 
-def _rate(flag: str, text: str) -> float | None:
+def _number(flag: str, text: str) -> float | None:
     if text == OFF:
         return None
     try:
         value = float(text)
     except ValueError:
         value = 0.0
-    if not 0.01 <= value < float("inf"):
-        raise UsageError(f"{flag} {text!r} is not a rate.", hint=f"{flag} 50, or {flag} off")
+    least = 1.0 if flag == "--concurrency" else 0.01
+    if not least <= value < float("inf"):
+        raise UsageError(
+            f"{flag} {text!r} is not a number from {least:g} up.", hint=f"{flag} 50, or {flag} off"
+        )
     return value

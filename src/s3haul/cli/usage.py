@@ -58,7 +58,7 @@ FOREIGN_COMMANDS: dict[str, Replacement | str] = {
 FOREIGN_FLAGS = {
     **dict.fromkeys(("--no-verify-ssl", "--no-check-certificate", "--insecure", "-k"), _TRUSTS),
     **dict.fromkeys(("--delete", "--delete-after", "--delete-excluded"), "s3haul never deletes a file"),
-    "--no-sign-request": "only s3haul cp has it; without credentials there is no access to check",
+    "--no-sign-request": "s3haul cp, bench and cluster plan have it; without credentials there is no access to check",
     **dict.fromkeys(
         (
             *("--numworkers", "--transfers", "--checkers", "--workers", "--jobs", "-j", "--threads"),
@@ -79,8 +79,10 @@ FOREIGN_FLAGS = {
     **dict.fromkeys(("--resume", "--continue", "--checksum", "--verify", "--check", "--parents"), _ALWAYS),
     **dict.fromkeys(
         ("--retries", "--retry-count", "--low-level-retries", "--max-retries"),
-        "leave it out: requests are retried for up to 15 minutes; AWS_MAX_ATTEMPTS limits the attempts",
+        "--retry-timeout TIME limits how long requests are retried, AWS_MAX_ATTEMPTS the attempts",
     ),
+    **dict.fromkeys(("--timeout", "--read-timeout", "--contimeout"), "--stall-timeout SECONDS"),
+    "--case-conflict": "leave it out: two keys never get one file (s3haul help S3H-DST-10)",
     **dict.fromkeys(("--progress", "-P", "--show-progress", "--stats"), _PROGRESS),
     **dict.fromkeys(
         ("--log-level", "--log", "-vv", "--vv"), "-v prints more, --log-format json prints all events"

@@ -6,6 +6,7 @@ it: whoever owns the process must leave it.
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from s3haul.concurrency import in_thread
 from s3haul.core.stats import Sample, Series, Stats, Timings
@@ -78,6 +79,9 @@ async def follow_limits(ctx: Context, options: TransferOptions) -> None:
 def apply(ctx: Context, options: TransferOptions, limits: LimitOptions) -> None:
     """These hold from now on."""
     ctx.rate_limited.limit(limits)
+    if limits.concurrency is not None:
+        most = min(options.concurrency, max(1, int(limits.concurrency)))
+        options = replace(options, concurrency=most)
     fit = fitting(options, limits.bandwidth)
     ctx.limiter.allow(fit.concurrency)
     ctx.large_limiter.allow(fit.ranges.memory)
@@ -87,6 +91,8 @@ def apply(ctx: Context, options: TransferOptions, limits: LimitOptions) -> None:
 def describe(limits: LimitOptions) -> str:
     """The limits in words."""
     said = []
+    if limits.concurrency is not None:
+        said.append(f"{limits.concurrency:g} parallel requests")
     if limits.max_rps is not None:
         said.append(f"{limits.max_rps:g} requests/s")
     if limits.max_kms_rps is not None:
