@@ -14,7 +14,7 @@ from s3haul.cluster.planner import plan_listing
 from s3haul.cluster.ray import run_attempt
 from s3haul.cluster.shard import attempt_shard, open_node
 from s3haul.demo import seed
-from s3haul.options import AccessOptions, DestinationOptions, SourceOptions, TransferOptions
+from s3haul.options import AccessOptions, DestinationOptions, LimitOptions, SourceOptions, TransferOptions
 
 SOURCE = SourceOptions(bucket=seed.BUCKET)
 
@@ -66,19 +66,19 @@ async def test_a_worker_keeps_to_the_share_of_the_budget_that_the_driver_sets(ho
     directory = await planned(home, max_rps=100.0, max_kms_rps=40.0, bandwidth=10_000_000)
     run = directory.describe()
     async with open_node(directory, run, home / "local", sharers=4) as node:
-        assert node.share == (25.0, 10.0, 2_500_000)
+        assert node.share == LimitOptions(25.0, 10.0, 2_500_000)
         directory.set_sharers(2)
         node.take_share()
-        assert node.share == (50.0, 20.0, 5_000_000)
+        assert node.share == LimitOptions(50.0, 20.0, 5_000_000)
         async with open_node(directory, run, home / "local", sharers=4, driven=False) as alone:
-            assert alone.share == (25.0, 10.0, 2_500_000)
+            assert alone.share == LimitOptions(25.0, 10.0, 2_500_000)
             alone.take_share()
-            assert alone.share == (25.0, 10.0, 2_500_000), (
+            assert alone.share == LimitOptions(25.0, 10.0, 2_500_000), (
                 "what a driver said is nothing to a task of an array"
             )
         (directory.root / "limits.json").unlink()
         node.take_share()
-        assert node.share == (50.0, 20.0, 5_000_000), "without a driver the last share stays"
+        assert node.share == LimitOptions(50.0, 20.0, 5_000_000), "without a driver the last share stays"
 
 
 async def test_an_attempt_at_a_finished_shard_changes_nothing(home):

@@ -123,7 +123,7 @@ def test_a_client_that_copied_a_part_is_measured_by_that_part_and_the_table_says
     assert "| other | 125 | 8 | 8,000 | 8 |" in text
     overview = tables.into(f"{tables.BEGIN}{tables.END}", {"https": results})
     for told in (text, overview):
-        assert "One round only, and 125 objects of *small*: other." in told
+        assert "One round only, and 125 objects of *small*, so that their start counts more: other." in told
 
 
 def test_the_plot_orders_by_speed_escapes_names_and_shows_s3haul_apart():

@@ -34,7 +34,7 @@ Examples:
 app = typer.Typer(
     name="s3haul",
     cls=Commands,
-    help="Copy an SSE-KMS bucket of another account to local disk: every byte verified, resumable.",
+    help="Copy an SSE-KMS bucket of another account to local disk, verified and resumable.",
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=EPILOG,
     pretty_exceptions_enable=False,
@@ -54,7 +54,7 @@ def _options(
         False, "--version", "-V", callback=_version, is_eager=True, help="Show the version and exit."
     ),
 ) -> None:
-    """Copy an SSE-KMS encrypted bucket of another AWS account to local disk: every byte verified, resumable."""
+    """Copy an SSE-KMS encrypted bucket of another AWS account to local disk, verified and resumable."""
 
 
 def main() -> None:

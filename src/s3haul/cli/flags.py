@@ -1,7 +1,7 @@
 """The command-line flags: one class for each group of flags that commands share, and types of single flags.
 
 A command takes a class as one parameter, and `with_flags` gives it the flags of the class. `parsing` converts their values
-to options. Flags of the AWS CLI keep their names and meaning. Every flag of `cp` can also be set by an environment
+to options. Flags of the AWS CLI for downloads keep their names and meaning. Every flag of `cp` can also be set by an environment
 variable, `S3HAUL_<FLAG>`; the command line has precedence.
 """
 
