@@ -120,7 +120,7 @@ def audit(
     progress: Callable[[AuditCounts], None] = ignore,
 ) -> AuditCounts:
     """Check every done object; `checked` is called in key order for each. Otherwise as `verify`."""
-    counts, lock, base = AuditCounts(), threading.Lock(), reader.source.base
+    counts, lock = AuditCounts(), threading.Lock()
     threads = os.cpu_count() or 1
 
     def add_bytes(n: int) -> None:
@@ -128,7 +128,7 @@ def audit(
             counts.bytes += n
 
     def check_files(outcomes: list[Outcome]) -> list[Finding]:
-        return [check_file(tree, outcome, base, add_bytes) for outcome in outcomes]
+        return [check_file(tree, outcome, add_bytes) for outcome in outcomes]
 
     def report() -> None:
         progress(counts)
@@ -194,12 +194,10 @@ def _in_order(
             future.cancel()
 
 
-def check_file(tree: Tree, outcome: Outcome, base: str, add_bytes: Callable[[int], None]) -> Finding:
-    """Check the file of one done object. `base` is the part of the keys that paths do not contain.
-
-    `add_bytes` is called for every block that was read. Raises `DestinationError` if the disk itself fails.
-    """
-    path = _own_path(outcome, base)
+def check_file(tree: Tree, outcome: Outcome, add_bytes: Callable[[int], None]) -> Finding:
+    """Check the file of one done object. `add_bytes` is called for every block that was read. Raises `DestinationError` if
+    the disk itself fails."""
+    path = _own_path(outcome)
     if path is None:
         return _damaged(outcome, "wrong-path", "the journal names a path that this key cannot have")
     try:
@@ -208,16 +206,15 @@ def check_file(tree: Tree, outcome: Outcome, base: str, add_bytes: Callable[[int
         return _damaged(outcome, "unreadable", str(error))
 
 
-def _own_path(outcome: Outcome, base: str) -> SafePath | None:
-    """The path, computed again from the key; None if that in the journal is another one.
+def _own_path(outcome: Outcome) -> SafePath | None:
+    """The path in the journal; None unless it is that of the key without one of its prefixes.
 
     If the user gave a single object a name, its path is that name, directly in the destination.
     """
     key = outcome.ref.key
-    directory = outcome.ref.size == 0 and (key.endswith("/") or key == base)
     try:
-        path = stored_path(outcome.path or "", directory=directory)
-        is_own = len(path.parts) == 1 or key_of(path, base=base) == key
+        path = stored_path(outcome.path or "", directory=outcome.ref.size == 0 and key.endswith("/"))
+        is_own = len(path.parts) == 1 or f"/{key}".endswith(f"/{key_of(path)}")
     except ValueError:
         return None
     return path if is_own else None

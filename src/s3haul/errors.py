@@ -97,7 +97,7 @@ class DestinationLockedError(DestinationError):
 
 
 class JournalError(DestinationError):
-    """The journal cannot be used: damaged, of another source, of a newer version."""
+    """The journal cannot be used: damaged, of another bucket, of a newer version."""
 
     default_id = "S3H-DST-04"
 

@@ -34,6 +34,26 @@ def test_two_workers_copy_a_plan_and_the_merge_is_like_the_result_of_one_run(clu
     assert cluster.drive().summary == ran.summary, "a run that is done is only merged again"
 
 
+@pytest.mark.parametrize(
+    ("prefix", "said"),
+    [("data/2/", "another prefix, such as 'data/3/"), ("", "other paths")],
+    ids=["beside", "above"],
+)
+def test_a_destination_with_objects_of_another_prefix_is_refused_before_anything_is_planned(
+    cluster, server, prefix, said
+):
+    copied = ("cp", f"s3://{seed.BUCKET}/data/3/", str(cluster.dest), "--profile", "export")
+    assert cluster.machine.run(*copied).code == 0
+    calls = len(server.calls)
+    flags = ("--run", str(cluster.run), "--profile", "export")
+    source = f"s3://{seed.BUCKET}/{prefix}"
+    planned = cluster.machine.run("cluster", "plan", source, str(cluster.dest), *flags)
+    assert planned.code == 5, planned.text
+    assert said in planned.err
+    assert len(server.calls) == calls
+    assert cluster.machine.run(*copied, "--json").summary["unchanged"]["objects"] > 0
+
+
 @pytest.mark.parametrize("missing", [False, True])
 def test_a_source_that_is_one_key_is_that_object_as_for_a_plain_copy(cluster, server, missing):
     key = "data/3/object-0003.bin"

@@ -1,6 +1,7 @@
 """What goes wrong on this side: the disk, the directory, another run. Exit code 5, and nothing is asked of AWS."""
 
 import os
+import shlex
 import shutil
 import subprocess
 
@@ -136,6 +137,38 @@ def test_a_destination_that_must_not_or_cannot_receive_files_is_refused(
     assert not server.calls
 
 
+def test_single_objects_and_prefixes_of_one_bucket_share_a_directory(server, machine, dest):
+    server.cloud.put(seed.BUCKET, "own/x.txt", b"of own")
+    server.cloud.put(seed.BUCKET, "other/x.txt", b"of other")
+    server.cloud.put(seed.BUCKET, "other/y.txt", b"second")
+    for key in ("own/x.txt", "other/y.txt", "own/x.txt"):
+        assert machine.run("cp", f"{SOURCE}/{key}", f"{dest}/", "--profile", "export").code == 0
+    assert tree(dest) == {"x.txt": b"of own", "y.txt": b"second"}
+    foreseen = machine.run("cp", f"{SOURCE}/other/", str(dest), "--profile", "export", "--dryrun", "--json")
+    assert [foreseen.summary[name] for name in ("objects", "present", "taken", "get_requests")] == [
+        2,
+        1,
+        1,
+        0,
+    ]
+    ran = machine.run("cp", f"{SOURCE}/other/", str(dest), "--profile", "export")
+    assert ran.code == 1, ran.text
+    for word in ("[S3H-DST-14]", "other/x.txt", "x.txt is the file of own/x.txt", "1 object already here"):
+        assert word in ran.text
+    assert tree(dest) == {"x.txt": b"of own", "y.txt": b"second"}
+    assert machine.run("verify", str(dest)).code == 0
+    (dest / "x.txt").write_bytes(b"damage")
+    (dest / "y.txt").unlink()
+    ran = machine.run("verify", str(dest), "--json")
+    assert ran.code == 1
+    for repair in ran.summary["repair"].splitlines():
+        machine.run(*shlex.split(repair)[1:], "--profile", "export")
+    assert tree(dest) == {"x.txt": b"of own", "y.txt": b"second"}
+    found = machine.run("status", str(dest), "--json").summary
+    assert found["source"] == f"{SOURCE}/"
+    assert {run["prefix"] for run in found["runs"]} == {"own/x.txt", "other/y.txt", "other/"}
+
+
 @EITHER
 def test_a_destination_of_another_source_is_refused_and_stays_as_it_is(server, machine, dest, mode):
     assert copy(machine, dest).code == 0
@@ -154,7 +187,7 @@ def test_a_mistyped_source_does_not_claim_the_destination(machine, dest, mode):
     ran = machine.run("cp", f"{SOURCE}/data/1/", str(dest), "--profile", "export", *mode)
     assert (ran.code, "journal of" in ran.err) == (0, False), ran.text
     if not mode:
-        assert machine.run("cp", f"{SOURCE}/data/2/", str(dest), "--profile", "export").code == 5
+        assert machine.run("cp", f"{SOURCE}/data/", str(dest), "--profile", "export").code == 5
 
 
 def test_a_destination_that_is_moved_during_the_run_ends_it_and_is_not_created_again(server, machine, dest):

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from contract.memory import MemoryStore
+from s3haul.api.download import identity_of
 from s3haul.core.stats import Stats
 from s3haul.disk import Destination
 from s3haul.engine.run import Job, haul
 from s3haul.events import Event
-from s3haul.journal import SourceIdentity, manifest_lines
+from s3haul.journal import manifest_lines
 from s3haul.models import State
 from s3haul.options import SourceOptions, TransferOptions
 
@@ -99,7 +100,7 @@ async def run_once(
             credentials=credentials,
             destination=destination,
             source=source,
-            identity=SourceIdentity("bucket", source.base, "memory"),
+            identity=identity_of(source, "memory"),
             options=transfer,
             file_name=file_name,
             **({"sleep": clock.sleep, "clock": clock} if clock else {"sleep": nap}),

@@ -14,7 +14,7 @@ from s3haul.journal.database import VERSION
 from s3haul.models import Block, Checksum, Outcome, Partial, State, Verdict
 
 LAST = "\U0010ffff"
-DUMPS = {number: Path(__file__).with_name(f"journal_version_{max(number, 2)}.sql") for number in (1, 2, 3)}
+DUMPS = {number: Path(__file__).with_name(f"journal_version_{max(number, 2)}.sql") for number in (1, 2, 3, 4)}
 TRUTH = [
     done("base/a", path="a", kms_key_id="arn:aws:kms:eu-central-1:111122223333:key/1", fetched=9),
     done("base/a/b", path="a/b", version_id="v1", attempts=3, fetched=27),
@@ -49,7 +49,7 @@ COUNTS = [
 ]
 
 
-@pytest.fixture(params=[1, 2, 3])
+@pytest.fixture(params=[1, 2, 3, 4])
 def path(request, tmp_path):
     path = tmp_path / "journal.sqlite3"
     with closing(sqlite3.connect(path)) as other:
@@ -71,6 +71,7 @@ def holds_the_truth(reader):
     ] == TRUTH
     assert reader.counts() == COUNTS
     assert [run[:6] for run in reader.runs()] == [(1, 1_700_000_100.25, 1_700_000_100.25, 1, 1, 8)]
+    assert reader.prefixes() == ["base/"]
     return True
 
 
@@ -79,6 +80,7 @@ def test_an_old_journal_is_read_without_changing_it(path):
     with Reader(path) as reader:
         assert holds_the_truth(reader)
         assert ("base/a", TRUTH[0].ref.etag, 9) in reader.done_of(["base/a"])
+        assert not reader.shares_paths("other/")
     entries = list(map(json.loads, manifest_lines(path)))
     assert [entry["key"] for entry in entries] == [outcome.ref.key for outcome in TRUTH]
     assert entries[0]["checksum"]["value"] == CRC.value
@@ -96,6 +98,10 @@ def test_a_run_converts_it_and_nothing_is_lost(path):
     assert list(manifest_lines(path)) == lines
     with Reader(path) as reader:
         assert holds_the_truth(reader)
+        assert reader.shares_paths("other/")
+        paths = ["a/b", "composite", "failed", "gone", "~s3haul~@shadow"]
+        owned = {"a/b": "base/a/b", "composite": "base/composite", "~s3haul~@shadow": "base/shadow"}
+        assert reader.owners_of(paths) == owned
     with closing(sqlite3.connect(path)) as other:
         rows = other.execute("SELECT key, listed, run, updated FROM objects ORDER BY key").fetchall()
         tables = {name for (name,) in other.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}

@@ -98,11 +98,17 @@ def job_on(bucket: OpenStore, source: SourceOptions, destination: Destination) -
         credentials=bucket.credentials,
         destination=destination,
         source=source,
-        identity=SourceIdentity(source.bucket, source.base, bucket.endpoint),
+        identity=identity_of(source, bucket.endpoint),
         options=bucket.transfer,
         timings=bucket.timings,
         handle_signals=False,
     )
+
+
+def identity_of(source: SourceOptions, endpoint: str) -> SourceIdentity:
+    """The source as the journal records it."""
+    key = None if source.recursive else source.prefix
+    return SourceIdentity(source.bucket, source.base, endpoint, key)
 
 
 async def download_events(

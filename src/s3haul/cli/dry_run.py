@@ -9,12 +9,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import asdict
-from functools import lru_cache, partial
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from s3haul.api.download import object_source
+from s3haul.api.download import identity_of, object_source
 from s3haul.aws.session import open_store
 from s3haul.cli import streams
 from s3haul.cli.cp_run import check_not_empty
@@ -28,13 +28,13 @@ from s3haul.core.stats import Stats
 from s3haul.core.text import human_bytes, human_count, human_duration, show
 from s3haul.disk import check_root, free_space_for
 from s3haul.engine.context import read_context
-from s3haul.engine.dry_run import Done, Estimate, Fetched, done_of
+from s3haul.engine.dry_run import Estimate, Fetched
 from s3haul.engine.dry_run import preview as fetched_objects
 from s3haul.engine.target import natural_path
 from s3haul.errors import DestinationError
 from s3haul.events import Emit, Warned
 from s3haul.journal import Reader
-from s3haul.journal.database import is_there, journal_path, refuse_other_source
+from s3haul.journal.database import is_there, journal_path, refuse_other_bucket
 from s3haul.models import ObjectRef
 from s3haul.options import AccessOptions, DestinationOptions, OutputOptions, SourceOptions, TransferOptions
 from s3haul.progress import Quiet
@@ -78,7 +78,7 @@ def run(
     with (
         status_line(shown=status_shown) as status,
         opened_plan(output.plan, source) as add,
-        _earlier_runs(where.root, source) as (done, past_rate),
+        _earlier_runs(where.root, source) as (journal, past_rate),
     ):
         run_loop(
             _estimate(
@@ -88,7 +88,7 @@ def run(
                 where,
                 emit=listener.observe,
                 estimate=estimate,
-                done=done,
+                journal=journal,
                 each=each,
             )
         )
@@ -97,23 +97,24 @@ def run(
             listener.observe(Warned(nothing_selected(transfer.filters, estimate.filtered), "S3H-S3-19"))
     _put_estimate(estimate, past_rate, output, log)
     if output.plan is not None and not (output.quiet or output.json):
-        planned = estimate.objects - estimate.archived - estimate.present
+        planned = estimate.objects - estimate.archived - estimate.present - estimate.taken
         streams.print_line(f"  plan      {show(str(output.plan))}: {human_count(planned, 'object')}")
     check_not_empty(transfer, estimate.objects)
     return 0
 
 
 @contextmanager
-def _earlier_runs(root: Path, source: SourceOptions) -> Iterator[tuple[Done, float | None]]:
-    """What the journal knows: which objects are done, and the bytes per second of earlier runs, if any."""
+def _earlier_runs(root: Path, source: SourceOptions) -> Iterator[tuple[Reader | None, float | None]]:
+    """The journal, and the bytes per second of earlier runs, if any."""
     journal = journal_path(root)
     if not is_there(journal):
-        yield lambda _refs: (), None
+        yield None, None
         return
     with Reader(journal) as reader:
         if not reader.is_empty:
-            refuse_other_source(reader.source, source.bucket, source.base, journal)
-        yield partial(done_of, reader), _past_rate(reader)
+            refuse_other_bucket(reader.source.bucket, source.bucket, journal)
+            reader.refuse_nested(identity_of(source, ""))
+        yield reader, _past_rate(reader)
 
 
 def _print_objects(fetched: Fetched, source: SourceOptions, where: DestinationOptions) -> None:
@@ -130,7 +131,7 @@ async def _estimate(
     *,
     emit: Emit,
     estimate: Estimate,
-    done: Done,
+    journal: Reader | None,
     each: Callable[[Fetched], None],
 ) -> None:
     """List the source and fill the estimate; `each` gets the objects that would be fetched, batch by batch."""
@@ -143,7 +144,7 @@ async def _estimate(
         ctx = read_context(
             opened.store, source, opened.transfer, emit, credentials=opened.credentials, objects=objects
         )
-        async with aclosing(fetched_objects(ctx, estimate, done)) as batches:
+        async with aclosing(fetched_objects(ctx, estimate, journal)) as batches:
             async for batch in batches:
                 each(batch)
 
@@ -249,10 +250,13 @@ def _lines(estimate: Estimate, past_rate: float | None) -> Iterator[str]:
         )
     if estimate.vanished:
         yield f"{human_count(estimate.vanished, 'more object')} of the list are no longer in the bucket"
-    if estimate.present:
-        yield f"{human_count(estimate.present)} of them are already here, according to the journal"
-    if estimate.encoded:
-        yield f"{human_count(estimate.encoded)} of them get another name on disk (s3haul help names)"
+    for count, what in (
+        (estimate.present, "are already here, according to the journal"),
+        (estimate.taken, "would fail: their path has the file of another object (S3H-DST-14)"),
+        (estimate.encoded, "get another name on disk (s3haul help names)"),
+    ):
+        if count:
+            yield f"{human_count(count)} of them {what}"
     for size, key in estimate.largest[:3]:
         yield f"largest: {human_bytes(size)} {show(key)}"
     yield from _requests(estimate)

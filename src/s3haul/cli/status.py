@@ -157,10 +157,10 @@ class Progress:
 
 def look(reader: "Reader", holder: str | None) -> Progress:
     """Summarise a journal. Raises `JournalError`."""
-    source, partials = reader.source, reader.partials()
+    partials = reader.partials()
     partial_bytes = sum(block.size for each in partials for block in reader.blocks(each.temporary))
     return Progress(
-        f"s3://{source.bucket}/{source.base}",
+        reader.url,
         holder,
         reader.runs(),
         reader.counts(),

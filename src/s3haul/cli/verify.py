@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 import typer
 
 from s3haul.cli import flags, streams
+from s3haul.core.keypath import MARK
 from s3haul.core.text import colour_mark, human_bytes, human_count, show
 from s3haul.errors import S3HaulError
 
 if TYPE_CHECKING:  # help stays fast
+    from collections.abc import Sequence
+
     from s3haul.audit import AuditCounts
-    from s3haul.journal import SourceIdentity
+    from s3haul.models import Outcome
 
 
 EPILOG = """\b
@@ -45,10 +48,12 @@ def verify(dest: flags.State, *, json: flags.Json = False) -> int:
 
     with Reader(existing_journal(dest)) as reader:
         total = sum(count.objects for count in reader.counts() if count.state == State.DONE)
-        repair = _repair(reader.source, dest)
+        bucket, prefixes = reader.source.bucket, reader.prefixes()
+    repairs: dict[str, None] = {}
 
     def found(finding: Finding) -> None:
         if finding.grade is Grade.DAMAGED:
+            repairs[_repair(bucket, prefixes, finding.outcome, dest)] = None
             line = f"x {show(finding.key)}: {show(finding.detail)} ({finding.problem})"
             status.say(colour_mark(line) if streams.colour_allowed(sys.stderr) else line)
 
@@ -62,7 +67,7 @@ def verify(dest: flags.State, *, json: flags.Json = False) -> int:
         counts = verify_files(dest, found=found, progress=progress, unmarked=unmarked)
     if json:
         streams.print_line(
-            jsonlib.dumps({"schema": 1, **asdict(counts), "repair": repair if counts.damaged else None})
+            jsonlib.dumps({"schema": 1, **asdict(counts), "repair": "\n".join(repairs) or None})
         )
     else:
         streams.print_line(
@@ -78,13 +83,19 @@ def verify(dest: flags.State, *, json: flags.Json = False) -> int:
         streams.print_line(f"  {counts.damaged:,} damaged; {human_bytes(counts.bytes)} read")
         if counts.damaged:
             streams.print_line("To fetch damaged files again, with the profile or role of the run:")
-            streams.print_line(f"  {show(repair)}")
+            for repair in repairs:
+                streams.print_line(f"  {show(repair)}")
     return 1 if counts.damaged else 0
 
 
-def _repair(source: "SourceIdentity", dest: Path) -> str:
-    """The command that fetches the marked files again."""
-    return shlex.join(["s3haul", "cp", f"s3://{source.bucket}/{source.base}", str(dest)])
+def _repair(bucket: str, prefixes: "Sequence[str]", outcome: "Outcome", dest: Path) -> str:
+    """The command that fetches a marked file again: what copied its prefix, or the one object."""
+    key, path = outcome.ref.plain_key, outcome.path or ""
+    for prefix in prefixes:
+        if key.startswith(prefix) and not prefix.rpartition("/")[2]:
+            return shlex.join(["s3haul", "cp", f"s3://{bucket}/{prefix}", str(dest)])
+    name = "" if key.endswith(path) or path.startswith(MARK) else path
+    return shlex.join(["s3haul", "cp", f"s3://{bucket}/{key}", f"{dest}/{name}"])
 
 
 def _progress(counts: "AuditCounts", total: int, seconds: float) -> str:

@@ -12,20 +12,22 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from s3haul.api.download import identity_of
 from s3haul.cluster.audit import DamagedAuditError, Entry, Kind, Problem, Totals, audit_shard, read_audit
 from s3haul.cluster.directory import RunDirectory
 from s3haul.cluster.plan import Attempt, Shard, damaged_plan, gzipped
 from s3haul.cluster.records import RunDescription
-from s3haul.core.key_ranges import just_after
+from s3haul.core.key_ranges import just_after, prefix_end
 from s3haul.disk import Destination
 from s3haul.disk.errors import run_error
 from s3haul.disk.root import sweep
 from s3haul.engine.target import natural_path
 from s3haul.events import ignore
-from s3haul.journal import Journal, SourceIdentity
+from s3haul.journal import Journal
 from s3haul.journal.database import journal_path
 from s3haul.journal.manifest import outcome_of
 from s3haul.models import State
+from s3haul.options import SourceOptions
 
 MANIFEST = "manifest.jsonl.gz"
 SUMMARY = "summary.json"
@@ -181,14 +183,15 @@ class MergedManifest:
 
 
 class MergedJournal:
-    """The journal in the destination, as after a single run over all shards. Created by `merged_journal`. Unless the source
-    is `whole`, a bucket or a prefix and not one object, its other rows stay."""
+    """The journal in the destination, as after a single run over all shards. Created by `merged_journal`. The rows of
+    other prefixes stay, and if the source is one object those of all others."""
 
-    def __init__(self, journal: Journal, *, whole: bool) -> None:
+    def __init__(self, journal: Journal, source: SourceOptions) -> None:
         self._journal = journal
-        self._whole = whole
+        self._whole = source.recursive
         self._number = journal.begin_run()
-        self._first = ""  # the first key that the next shard can have
+        self._first = source.prefix  # the first key that the next shard can have
+        self._end = prefix_end(source.prefix)
         self._objects = self._bytes = 0
 
     def add(self, shard: Shard, entries: list[Entry]) -> None:
@@ -210,7 +213,7 @@ class MergedJournal:
     def end(self, *, complete: bool, exit_code: int) -> None:
         """End the run in the journal, when all shards were added."""
         if complete and self._whole:
-            self._journal.mark_gone_between(self._first, None)
+            self._journal.mark_gone_between(self._first, self._end)
         self._journal.end_run(
             self._number,
             complete=complete,
@@ -223,10 +226,10 @@ class MergedJournal:
 @contextmanager
 def merged_journal(run: RunDescription) -> Iterator[MergedJournal]:
     """Open the journal, then remove temporary files of killed workers: none runs any more. Raises `S3HaulError`."""
-    identity = SourceIdentity(run.source.bucket, run.source.base, run.endpoint)
+    identity = identity_of(run.source, run.endpoint)
     with Destination.open(Path(run.destination), force=run.force) as destination:
         destination.lock()
         path = journal_path(destination.root)
         with closing(Journal.open(path, identity, sync=destination.sync, batch=BATCH)) as journal:
-            yield MergedJournal(journal, whole=run.source.recursive)
+            yield MergedJournal(journal, run.source)
         sweep(destination.root, run.run_id)

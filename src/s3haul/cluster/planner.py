@@ -9,13 +9,16 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from pathlib import Path
 
+from s3haul.api.download import identity_of
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.cluster.directory import RunDirectory
 from s3haul.cluster.plan import Cutter, Shard, ShardSize, encode_record
 from s3haul.cluster.records import RunDescription, without_secrets
 from s3haul.concurrency import in_thread
 from s3haul.core.filters import choice, key_choice
+from s3haul.core.key_ranges import prefix_end
 from s3haul.core.text import key_octets
 from s3haul.disk import Destination
 from s3haul.engine.context import read_context
@@ -23,6 +26,9 @@ from s3haul.engine.listing import look_up
 from s3haul.engine.parallel_listing import CurrentLister, ParallelListing
 from s3haul.errors import UsageError
 from s3haul.events import Emit, ignore
+from s3haul.journal import Reader
+from s3haul.journal.database import is_there, journal_path, refuse_other_bucket
+from s3haul.journal.errors import other_source
 from s3haul.models import ObjectRef, UnusableEntry
 from s3haul.options import AccessOptions, DestinationOptions, Existing, SourceOptions, TransferOptions
 
@@ -47,12 +53,32 @@ async def plan_listing(
     if not node_local:
         with Destination.open(destination.root, force=destination.force):
             pass  # it can be used, at least on this machine
+        _refuse_shared(destination.root, source)
     async with open_store(access, source, transfer, on_event=on_event) as bucket:
         endpoint = bucket.endpoint
         run = new_run(
             source, destination, access=access, transfer=transfer, endpoint=endpoint, node_local=node_local
         )
         return await make_plan(directory, run, size, _listed(bucket, source, on_event), progress=progress)
+
+
+def _refuse_shared(root: Path, source: SourceOptions) -> None:
+    """Raise `JournalError` if objects of other prefixes are in the destination: workers do not know which files are
+    theirs, and would replace them."""
+    path = journal_path(root)
+    if not is_there(path):
+        return
+    with Reader(path) as reader:
+        if reader.is_empty:
+            return
+        refuse_other_bucket(reader.source.bucket, source.bucket, path)
+        reader.refuse_nested(identity_of(source, ""))
+        end = prefix_end(source.base)
+        others = reader.keys_between("", source.base, 1)
+        if end is not None:
+            others += reader.keys_between(end, None, 1)
+        if others:
+            raise other_source(f"{path} also has objects of another prefix, such as {others[0]!a}", path)
 
 
 def refuse_what_cannot_be_shared(access: AccessOptions, transfer: TransferOptions) -> None:

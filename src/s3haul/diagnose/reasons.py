@@ -82,6 +82,7 @@ REASONS: dict[str, Reason] = {
     "path-in-the-way": Reason(
         "S3H-DST-06", "something that s3haul did not create is at the path of the file"
     ),
+    "path-taken": Reason("S3H-DST-14", "its path has the file of an object that an earlier run copied here"),
     "file-refused": Reason("S3H-DST-09", "the file system did not accept the file"),
     "kept-existing": Reason("S3H-DST-07", "a different file is at its path, and --existing skip is given"),
 }

@@ -4,7 +4,7 @@ It reads the listing as a run does. Of earlier runs it reads the journal only, n
 """
 
 import re
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import chain
@@ -17,7 +17,7 @@ from s3haul.core.filters import choice, everything_is_chosen, prefixes_to_list
 from s3haul.core.keypath import MARK, perhaps_encoded
 from s3haul.core.ranges import plan_ranges
 from s3haul.engine.context import ReadContext
-from s3haul.engine.listing import list_limit, look_up
+from s3haul.engine.listing import list_limit, look_up, may_take
 from s3haul.engine.parallel_listing import ParallelListing
 from s3haul.engine.shadowing import Shadows
 from s3haul.engine.target import natural_path
@@ -27,7 +27,6 @@ from s3haul.models import ARCHIVED, ObjectRef, State
 from s3haul.options import RangeOptions
 
 Known = Collection[tuple[str, str, int]]  # key, ETag and size of what is done
-Done = Callable[[Sequence[ObjectRef]], Known]
 SizesByClass = dict[str, list[int]]
 Fetched = Sequence[tuple[ObjectRef, bool]]  # whether its key is shadowed
 LARGEST = 10  # objects that are shown
@@ -42,10 +41,11 @@ class Estimate:
     """What the run would request of S3 and KMS, and need of the disk. Without Bucket Keys every GET and HEAD of it is
     one Decrypt; with them, a large object takes up to four times the GETs.
 
-    `present` is what the journal calls done; it is part of `objects` and will not be fetched. `vanished` are objects
-    that a list names and that are not there; they are not part of it. `classes` are objects and bytes by storage class.
-    `encoded`, `largest`, `reads` (GET, HEAD and GetObjectAttributes) and
-    `sizes` are of what would be fetched, the last two by storage class. `lookups` are the HEAD requests of a list.
+    `present` is what the journal calls done, `taken` what would fail because its path has the file of another object; both
+    are part of `objects` and will not be fetched. `vanished` are objects that a list names and that are not there; they
+    are not part of it. `classes` are objects and bytes by storage class. `encoded`, `largest`, `reads` (GET, HEAD and
+    GetObjectAttributes) and `sizes` are of what would be fetched, the last two by storage class. `lookups` are the HEAD
+    requests of a list.
     `attributes_requests` are for the parts of composite checksums; `part_heads`, part of `head_requests`, are sent only
     where the role may not do that.
     """
@@ -57,6 +57,7 @@ class Estimate:
     archived: int = 0
     archived_bytes: int = 0
     present: int = 0
+    taken: int = 0
     vanished: int = 0
     encoded: int = 0
     list_requests: int = 0
@@ -77,7 +78,7 @@ class Estimate:
     def room(self) -> SpaceEstimate:
         """The destination, and what has to fit into it."""
         room = SpaceEstimate(self.free_bytes, self.free_files)
-        room.need(self.needed_bytes, self.objects - self.archived - self.present)
+        room.need(self.needed_bytes, self.objects - self.archived - self.present - self.taken)
         return room
 
     @property
@@ -138,13 +139,15 @@ class Estimate:
         self.sizes[storage_class] = self.sizes.get(storage_class, 0) + size
 
 
-async def preview(ctx: ReadContext, estimate: Estimate, done: Done) -> AsyncGenerator[Fetched, None]:
-    """The objects that would be fetched, page by page; adds up `estimate`. Close the iterator
-    (`contextlib.aclosing`)."""
+async def preview(
+    ctx: ReadContext, estimate: Estimate, journal: Reader | None
+) -> AsyncGenerator[Fetched, None]:
+    """The objects that would be fetched, page by page; adds up `estimate`. `journal` is that of earlier runs. Close the
+    iterator (`contextlib.aclosing`)."""
     if not ctx.source.recursive:
         ref = await look_up(ctx)
         estimate.looked_up(1)
-        yield _fetched(ctx, estimate, [(ref, False)], done)
+        yield _fetched(ctx, estimate, [(ref, False)], journal)
         return
     lister = lister_of(ctx)
     shadows: Shadows[ObjectRef] = Shadows(lister, key=_KEY)
@@ -159,20 +162,35 @@ async def preview(ctx: ReadContext, estimate: Estimate, done: Done) -> AsyncGene
             placed = shadows.push(page.range, page.refs, last=page.last) + await shadows.looked_up()
             chosen = placed if selected is None else [each for each in placed if selected(each[0])]
             estimate.filtered += len(placed) - len(chosen)
-            yield _fetched(ctx, estimate, chosen, done)
+            yield _fetched(ctx, estimate, chosen, journal)
     estimate.list_requests += lister.requests
 
 
-def _fetched(ctx: ReadContext, estimate: Estimate, placed: Fetched, done: Done) -> Fetched:
+def _fetched(ctx: ReadContext, estimate: Estimate, placed: Fetched, journal: Reader | None) -> Fetched:
     """Which of these objects would be fetched."""
     refs = [ref for ref, _ in placed]
-    sizes, known = _sizes_by_class(refs), done(refs) if refs else ()
+    sizes, known = _sizes_by_class(refs), journal.done_of([ref.key for ref in refs]) if journal else ()
     estimate.count(sizes)
     if known or not (ctx.options.force_glacier_transfer or ARCHIVED.isdisjoint(sizes)):
         placed = [each for each in placed if not _stays(ctx, estimate, each[0], known)]
+    if journal and ctx.source.recursive and journal.shares_paths(ctx.source.base):
+        found = len(placed)
+        placed = _without_taken(ctx, placed, journal)
+        estimate.taken += found - len(placed)
+    if len(placed) < len(refs):
         sizes = _sizes_by_class([ref for ref, _ in placed])
     estimate.fetch(placed, sizes, ctx.source.base, ctx.options.ranges)
     return placed
+
+
+def _without_taken(ctx: ReadContext, placed: Fetched, journal: Reader) -> Fetched:
+    paths = [natural_path(ref, ctx.source.base, shadowed=shadowed) for ref, shadowed in placed]
+    owners = journal.owners_of([str(path) for path in paths if not path.directory])
+    return [
+        each
+        for each, path in zip(placed, paths, strict=True)
+        if path.directory or may_take(ctx.source, owners.get(str(path), each[0].key))
+    ]
 
 
 def _stays(ctx: ReadContext, estimate: Estimate, ref: ObjectRef, known: Known) -> bool:
@@ -223,8 +241,3 @@ def _requests_for(ref: ObjectRef, ranges: RangeOptions) -> _Requests:
         return _Requests(len(plan.requests) if plan else 1, 1, attributes, part_heads)
     # The headers of the first GET show the checksum; the second one follows once the parts are known.
     return _Requests(1 + attributes, 0, attributes, part_heads)
-
-
-def done_of(reader: Reader, refs: Sequence[ObjectRef]) -> Known:
-    """Which of these objects a journal calls done: `Done`, once it is given the journal."""
-    return reader.done_of([ref.key for ref in refs])

@@ -17,6 +17,7 @@ from s3haul.core.key_ranges import Interval, ListedPage, ancestors_across, just_
 from s3haul.core.keypath import safe_path
 from s3haul.core.listing_validator import unusable_outcome
 from s3haul.diagnose.reasons import run_error
+from s3haul.disk import FileStat
 from s3haul.engine.context import Context, ReadContext
 from s3haul.engine.large_file import drop_partial
 from s3haul.engine.parallel_listing import ParallelListing
@@ -27,6 +28,7 @@ from s3haul.errors import S3HaulError, SourceError
 from s3haul.events import AlreadyDone, Listed, ListingEnded, Warned
 from s3haul.journal import KnownRow
 from s3haul.models import ObjectRef, Outcome, Partial, SafePath, State, UnusableEntry
+from s3haul.options import SourceOptions
 from s3haul.store.protocol import HeadRequest
 from s3haul.store.retrying import GaveUpError
 
@@ -43,6 +45,8 @@ class PageResult:
     replacing: int = 0  # files that are here and differ
     files: int = 0  # that will be made, and the space that they will take
     space: int = 0
+    # Files that become those of other objects: the path, the key that it was of, and the one that it will be of.
+    taken_over: list[tuple[str, str, str]] = field(default_factory=list)
 
     @property
     def selected(self) -> int:
@@ -161,9 +165,9 @@ def _compare(
     if not is_whole(ctx):
         placed = among_neighbours(ctx, placed)
     result = _decide_and_prepare(ctx, placed, partials)
-    result.outcomes = [unusable_outcome(entry) for entry in page.unusable if _is_selected(ctx, entry)]
-    result.filtered += len(page.unusable) - len(result.outcomes)
-    result.outcomes += page.outcomes
+    unusable = [unusable_outcome(entry) for entry in page.unusable if _is_selected(ctx, entry)]
+    result.filtered += len(page.unusable) - len(unusable)
+    result.outcomes += [*unusable, *page.outcomes]
     return result
 
 
@@ -225,14 +229,13 @@ def _decide_and_prepare(ctx: Context, placed: Sequence[Placed], partials: dict[s
     file and its commit must not leave a row that says "done" of another file.
     """
     result, replaced, absent = PageResult(), list[str](), set[tuple[str, ...]]()
-    base = ctx.source.base
-    selected = None if everything_is_chosen(ctx.options) else choice(ctx.options, base)
-    for (ref, row), shadowed in placed:
-        partial_file = partials.pop(ref.key, None) if partials else None
-        if selected is not None and not selected(ref):
-            result.filtered += 1
+    chosen = _chosen(ctx, placed, partials, result)
+    owners = ctx.journal.owners_of([str(path) for _, _, path, _ in chosen if not path.directory])
+    for ref, row, path, partial_file in chosen:
+        owner = owners.get(str(path), ref.key) if owners and not path.directory else ref.key
+        if owner != ref.key and not may_take(ctx.source, owner):
+            result.outcomes.append(_path_taken(ref, path, owner))
             continue
-        path = _path_moving_files(ctx, ref, row, base, absent, shadowed=shadowed)
         on_disk = ctx.destination.stat(path, absent)
         target = decide_target(ref, path, row, on_disk, ctx.options)
         if target.decision is Decision.KEEP:
@@ -240,38 +243,66 @@ def _decide_and_prepare(ctx: Context, placed: Sequence[Placed], partials: dict[s
             result.kept_bytes += ref.size
             if partial_file:
                 drop_partial(ctx, partial_file)
-        else:
-            if target.decision is Decision.FETCH:
-                result.files += on_disk is None
-                result.replacing += on_disk is not None and not path.directory
-                result.space += ref.size - (on_disk.size if on_disk and on_disk.is_regular else 0)
-            if partial_file:
-                result.space -= ctx.destination.temporary_space(partial_file.temporary)
-                blocks = ctx.journal.committed.blocks(partial_file.temporary)
-                target = target._replace(partial=partial_file._replace(blocks=blocks))
-            result.targets.append(target)
-            if row is not None and row.state is State.DONE:
-                replaced.append(ref.key)
+            continue
+        result.targets.append(_prepared(ctx, target, on_disk, partial_file, result))
+        if row is not None and row.state is State.DONE:
+            replaced.append(ref.key)
+        if owner != ref.key and target.decision is not Decision.SKIP:
+            replaced.append(owner)
+            result.taken_over.append((str(path), owner, ref.key))
     if replaced:
         ctx.journal.mark_gone(replaced)
         ctx.journal.flush()
     return result
 
 
-def _path_moving_files(
-    ctx: Context,
-    ref: ObjectRef,
-    row: KnownRow | None,
-    base: str,
-    absent: set[tuple[str, ...]],
-    *,
-    shadowed: bool,
-) -> SafePath:
+def _chosen(
+    ctx: Context, placed: Sequence[Placed], partials: dict[str, Partial], result: PageResult
+) -> list[tuple[ObjectRef, KnownRow | None, SafePath, Partial | None]]:
+    """The entries that the filters select, with their paths and partial files. Counts the others."""
+    selected = None if everything_is_chosen(ctx.options) else choice(ctx.options, ctx.source.base)
+    chosen = []
+    for (ref, row), shadowed in placed:
+        partial_file = partials.pop(ref.key, None) if partials else None
+        if selected is not None and not selected(ref):
+            result.filtered += 1
+        else:
+            chosen.append((ref, row, _path_moving_files(ctx, ref, row, shadowed=shadowed), partial_file))
+    return chosen
+
+
+def _prepared(
+    ctx: Context, target: Target, on_disk: FileStat | None, partial_file: Partial | None, result: PageResult
+) -> Target:
+    """The target with what an earlier run left of it. Counts the space that it will take."""
+    if target.decision is Decision.FETCH:
+        result.files += on_disk is None
+        result.replacing += on_disk is not None and not target.path.directory
+        result.space += target.ref.size - (on_disk.size if on_disk and on_disk.is_regular else 0)
+    if partial_file is None:
+        return target
+    result.space -= ctx.destination.temporary_space(partial_file.temporary)
+    blocks = ctx.journal.committed.blocks(partial_file.temporary)
+    return target._replace(partial=partial_file._replace(blocks=blocks))
+
+
+def may_take(source: SourceOptions, owner: str) -> bool:
+    """Whether a file may become another object's than `owner`'s, which earlier runs wrote there: if the user names the
+    one object, or if the owner will get another path in this run."""
+    return not source.recursive or owner.startswith(source.prefix)
+
+
+def _path_taken(ref: ObjectRef, path: SafePath, owner: str) -> Outcome:
+    detail = f"{path} is the file of {owner}, which an earlier run copied"
+    return Outcome(ref, State.FAILED, str(path), reason="path-taken", detail=detail)
+
+
+def _path_moving_files(ctx: Context, ref: ObjectRef, row: KnownRow | None, *, shadowed: bool) -> SafePath:
     """The object's path on this disk. What landed before the key became another key's directory moves
-    aside, which may make a directory that was `absent`; what moved aside stays there when the keys below are
-    gone, since their files may still be there."""
+    aside; what moved aside stays there when the keys below are gone, since their files may still be there."""
     if ctx.file_name is not None:
         return safe_path(ctx.file_name)
+    base = ctx.source.base
     path = ctx.destination.path_on_disk(natural_path(ref, base, shadowed=shadowed))
     if path.directory or row is None or row.path in {None, str(path)} or ref.of_all_versions:
         return path
@@ -280,11 +311,12 @@ def _path_moving_files(
         return other
     if row.path == str(other) and same_version(row, ref):
         ctx.destination.relocate(other, path)
-        absent.clear()
     return path
 
 
 async def _send(ctx: Context, queue: Queue, room: SpaceEstimate, result: PageResult) -> None:
+    for path, owner, key in result.taken_over:
+        ctx.emit(Warned(f"{path} was the file of {owner}: it is replaced by {key}", "S3H-DST-14"))
     room.need(result.space, result.files)
     if said := room.warning():
         ctx.emit(Warned(said, "S3H-DST-02"))

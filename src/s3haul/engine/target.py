@@ -11,7 +11,6 @@ from typing import NamedTuple
 from s3haul.core.keypath import safe_path
 from s3haul.core.retry import Move
 from s3haul.core.verification import Proof, RefusedError
-from s3haul.diagnose.reasons import DAMAGED
 from s3haul.disk import FileStat, ObjectPathError
 from s3haul.engine.context import Context
 from s3haul.events import Finished
@@ -61,7 +60,7 @@ def decide_target(
         return Target(ref, path, Decision.FETCH if path.directory else Decision.VERIFY)
     if ref.archived and not options.force_glacier_transfer:
         return Target(ref, path, Decision.SKIP, "archived")
-    if path.directory or on_disk is None or is_ours(row):
+    if path.directory or on_disk is None or (row is not None and row.is_here):
         return Target(ref, path, Decision.FETCH)
     if options.existing is Existing.SKIP:
         return Target(ref, path, Decision.SKIP, "kept-existing")
@@ -73,11 +72,6 @@ def decide_target(
 def is_done(row: KnownRow | None, ref: ObjectRef, path: SafePath) -> bool:
     """Whether the journal says that exactly this version was copied to exactly this path."""
     return same_version(row, ref) and row is not None and row.path == str(path)
-
-
-def is_ours(row: KnownRow | None) -> bool:
-    """Whether an earlier run wrote the file at the path, even if it was damaged since."""
-    return row is not None and (row.state is State.DONE or row.reason == DAMAGED)
 
 
 def same_version(row: KnownRow | None, ref: ObjectRef) -> bool:

@@ -22,30 +22,40 @@ from s3haul.core.keypath import STATE_DIRECTORY
 from s3haul.errors import JournalError
 from s3haul.journal import version2
 from s3haul.journal.course import COURSE_TABLES
-from s3haul.journal.errors import damaged, run_error, translated
-from s3haul.journal.rows import ADD_CONTENT_TYPE, ADD_METADATA, KINDS_TABLE, OBJECTS_TABLE, PARTIAL_TABLES
+from s3haul.journal.errors import damaged, other_source, run_error, translated
+from s3haul.journal.rows import (
+    ADD_CONTENT_TYPE,
+    ADD_METADATA,
+    KINDS_TABLE,
+    OBJECTS_TABLE,
+    PARTIAL_TABLES,
+    PATHS_INDEX,
+)
 
 APPLICATION_ID = 0x73334861  # "s3Ha", as `file` shows it
-# 3 had no course of a run (`course`), no content types and no user metadata; 2 no kinds (`version2`); 1 no partial
-# objects.
-VERSION = 4
+# 4 had one prefix only; 3 no course of a run (`course`), no content types and no user metadata; 2 no kinds
+# (`version2`); 1 no partial objects.
+VERSION = 5
 BUSY_TIMEOUT = 30.0  # seconds to wait for another process's lock
 # Directories of FUSE and SMB mounts have no fsync: there the server keeps them.
 _UNSYNCED = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF})
 
+_SOURCE = ("bucket", "base", "endpoint")  # of `SourceIdentity`, in the table `meta`
 _TABLES = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE runs (number INTEGER PRIMARY KEY, started REAL NOT NULL, ended REAL, exit_code INTEGER,
-    complete INTEGER NOT NULL DEFAULT 0, listed INTEGER, listed_bytes INTEGER)""",
+    complete INTEGER NOT NULL DEFAULT 0, listed INTEGER, listed_bytes INTEGER, prefix TEXT)""",
     KINDS_TABLE,
     OBJECTS_TABLE,
+    PATHS_INDEX,
     *PARTIAL_TABLES,
     *COURSE_TABLES,
 )
 
 
 class SourceIdentity(NamedTuple):
-    """Where the objects of one journal come from. `base` is the prefix of the keys that is not part of the paths.
+    """Where the objects of one run come from. `base` is the prefix of the keys that is not part of the paths; `key` is
+    the one object, None if all objects below `base` are meant. That of a journal has the `base` of its first run.
 
     The endpoint is stored but not compared: one bucket has several, and two buckets with the same name have different
     ETags.
@@ -54,9 +64,7 @@ class SourceIdentity(NamedTuple):
     bucket: str
     base: str
     endpoint: str
-
-    def __str__(self) -> str:
-        return f"s3://{self.bucket}/{self.base} at {self.endpoint}"
+    key: str | None = None
 
 
 def open_for_writing(
@@ -64,7 +72,7 @@ def open_for_writing(
 ) -> sqlite3.Connection:
     """Open the journal of `source`, or create it with mode 0600. Use the connection from one thread at a time.
 
-    Raises `JournalError` (damaged, not a journal, of another source, of a newer version) and `DestinationError`.
+    Raises `JournalError` (damaged, not a journal, of another bucket, of a newer version) and `DestinationError`.
     """
     with translated(path):
         if not is_there(path):
@@ -80,8 +88,8 @@ def open_for_writing(
                 if is_empty(connection):  # nothing depends on the source that it was made for
                     _change_source(connection, source)
                 else:
-                    refuse_other_source(source_of(connection, path), source.bucket, source.base, path)
-                _bring_up_to_date(connection, source.base, path)
+                    refuse_other_bucket(source_of(connection, path).bucket, source.bucket, path)
+                _bring_up_to_date(connection, path)
     return connection
 
 
@@ -111,14 +119,10 @@ def source_of(connection: sqlite3.Connection, path: Path) -> SourceIdentity:
         raise damaged(path, "it does not name its source") from None
 
 
-def refuse_other_source(found: SourceIdentity, bucket: str, base: str, path: Path) -> None:
-    """Raise `JournalError` unless the journal is one of this source."""
-    if (found.bucket, found.base) != (bucket, base):
-        raise JournalError(
-            f"{path} is the journal of {found}, not of s3://{bucket}/{base}",
-            hint=f"choose another destination for this source, or remove {path.parent}: then all files here count"
-            " as files that no earlier run wrote",
-        )
+def refuse_other_bucket(found: str, bucket: str, path: Path) -> None:
+    """Raise `JournalError` unless the journal is one of this bucket."""
+    if found != bucket:
+        raise other_source(f"{path} is the journal of s3://{found}, not of s3://{bucket}", path)
 
 
 def is_empty(connection: sqlite3.Connection) -> bool:
@@ -187,7 +191,7 @@ def _create(connection: sqlite3.Connection, source: SourceIdentity, now: float) 
     connection.execute("BEGIN IMMEDIATE")
     for table in _TABLES:
         connection.execute(table)
-    rows = [*source._asdict().items(), ("created", str(now))]
+    rows = [*zip(_SOURCE, source, strict=False), ("created", str(now))]
     connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
     connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version={VERSION}")
@@ -196,12 +200,12 @@ def _create(connection: sqlite3.Connection, source: SourceIdentity, now: float) 
 
 def _change_source(connection: sqlite3.Connection, source: SourceIdentity) -> None:
     connection.execute("BEGIN IMMEDIATE")
-    rows = [(value, name) for name, value in source._asdict().items()]
+    rows = zip(source, _SOURCE, strict=False)
     connection.executemany("UPDATE meta SET value = ? WHERE name = ?", rows)
     connection.execute("COMMIT")
 
 
-def _bring_up_to_date(connection: sqlite3.Connection, base: str, path: Path) -> None:
+def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
     version = version_of(connection)
     if version == VERSION:
         return
@@ -210,12 +214,15 @@ def _bring_up_to_date(connection: sqlite3.Connection, base: str, path: Path) -> 
         for table in PARTIAL_TABLES:
             connection.execute(table)
     if version < 3:
-        version2.bring_up_to_date(connection, base, path)
-    else:
+        version2.bring_up_to_date(connection, source_of(connection, path).base, path)
+    elif version < 4:
         connection.execute(ADD_CONTENT_TYPE)
         connection.execute(ADD_METADATA)
-    for table in COURSE_TABLES:
-        connection.execute(table)
+    if version < 4:
+        for table in COURSE_TABLES:
+            connection.execute(table)
+    connection.execute("ALTER TABLE runs ADD COLUMN prefix TEXT")
+    connection.execute(PATHS_INDEX)
     connection.execute(f"PRAGMA user_version={VERSION}")
     connection.execute("COMMIT")
 

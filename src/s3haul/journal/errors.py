@@ -66,6 +66,15 @@ def damaged(path: Path, what: str) -> JournalError:
     )
 
 
+def other_source(what: str, path: Path) -> JournalError:
+    """The error for a source that cannot share the destination with what is there."""
+    return JournalError(
+        what,
+        hint=f"choose another destination for this source, or remove {path.parent}: then all files here count"
+        " as files that no earlier run wrote",
+    )
+
+
 def _is_full(path: Path) -> bool:
     """Whether the disk is full. SQLite reports any failure to grow its -shm file (by 32 KiB) as a general I/O error."""
     with contextlib.suppress(OSError):

@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self
@@ -36,11 +36,12 @@ from s3haul.journal.rows import (
     end_of_keys,
     key_bytes,
     partial_row,
+    storable,
     to_row,
 )
 from s3haul.models import Block, Outcome, Partial
 
-_BEGIN = "INSERT INTO runs (number, started) VALUES (?, ?)"
+_BEGIN = "INSERT INTO runs (number, started, prefix) VALUES (?, ?, ?)"
 _END = "UPDATE runs SET ended = ?, complete = ?, exit_code = ?, listed = ?, listed_bytes = ? WHERE number = ?"
 Parameters = tuple[Any, ...]
 Statements = tuple[str, list[Parameters]]  # one text, executed with each of the parameters
@@ -184,14 +185,16 @@ class Journal:
         writer: Writer,
         reader: Reader,
         kinds: KindNumbers,
-        base: str,
+        source: SourceIdentity,
         clock: Callable[[], float],
     ) -> None:
         self._writer = writer
         self.committed = reader
-        self._base = base
+        self._base = reader.source.base
+        self._source = source
         self._clock = clock
         self._kinds = kinds
+        self._shares_paths = True
         self._run = 0
 
     @classmethod
@@ -217,7 +220,7 @@ class Journal:
             reader = undo.enter_context(Reader(path))
             with translated(path):
                 identity = path.stat()
-            latest = reader.latest_kinds()
+            base, latest = reader.source.base, reader.latest_kinds()
             undo.pop_all()
 
         def sync_and_check() -> None:
@@ -232,15 +235,24 @@ class Journal:
             batch=batch,
             interval=interval,
         )
-        kinds = KindNumbers(source.base, lambda row: writer.submit(PUT_KIND, row), latest)
-        return cls(writer, reader, kinds, source.base, clock)
+        kinds = KindNumbers(base, lambda row: writer.submit(PUT_KIND, row), latest)
+        return cls(writer, reader, kinds, source, clock)
 
     def begin_run(self) -> int:
-        """Record the start of a run. Returns its number; the first run is 1."""
+        """Record the start of a run. Returns its number; the first run is 1. Raises `JournalError` for a source above or
+        below one that an earlier run copied."""
+        base, key = self._source.base, self._source.key
+        self.committed.refuse_nested(self._source)
+        self._shares_paths = self.committed.shares_paths(base)
         self._run = 1 + max((run.number for run in self.committed.runs()), default=0)
-        self._writer.submit(_BEGIN, (self._run, self._clock()))
+        self._writer.submit(_BEGIN, (self._run, self._clock(), storable(base if key is None else key)))
         self._writer.flush()
         return self._run
+
+    def owners_of(self, paths: Sequence[str]) -> dict[str, str]:
+        """The keys of the objects whose files earlier runs, of other sources, wrote to those of these paths that have
+        one: within one source, no two keys have the same path."""
+        return self.committed.owners_of(paths) if paths and self._shares_paths else {}
 
     def record(self, outcome: Outcome) -> None:
         """`record_all` for one object."""

@@ -15,10 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+from s3haul.core.key_ranges import prefix_end
+from s3haul.diagnose.reasons import DAMAGED
 from s3haul.journal import version2
 from s3haul.journal.course import Course, read_course
 from s3haul.journal.database import SourceIdentity, is_empty, open_for_reading, source_of, version_of
-from s3haul.journal.errors import damaged, translated
+from s3haul.journal.errors import damaged, other_source, translated
 from s3haul.journal.rows import (
     BLOCKS,
     KIND,
@@ -49,7 +51,11 @@ _AFTER = "SELECT * FROM objects WHERE key > CAST(? AS TEXT) ORDER BY key LIMIT ?
 _COUNTS = """SELECT state, reason, verdict, count(*), sum(size), sum(fetched)
     FROM objects LEFT JOIN kinds ON kind = number WHERE listed = 1
     GROUP BY state, reason, verdict ORDER BY state, reason, verdict"""
-_RUNS = "SELECT number, started, ended, exit_code, complete, listed, listed_bytes FROM runs ORDER BY number"
+_RUNS = (
+    "SELECT number, started, ended, exit_code, complete, listed, listed_bytes, {} FROM runs ORDER BY number"
+)
+_AT_PATHS = "SELECT * FROM objects WHERE listed = 1 AND path != '' AND path IN"
+_ANY_OTHER_PATH = "SELECT 1 FROM objects WHERE path != '' LIMIT 1"
 
 
 class Count(NamedTuple):
@@ -72,9 +78,15 @@ class KnownRow(NamedTuple):
     state: State
     reason: str | None = None
 
+    @property
+    def is_here(self) -> bool:
+        """Whether an earlier run wrote the file at the path, even if it was damaged since."""
+        return self.state is State.DONE or self.reason == DAMAGED
+
 
 class Run(NamedTuple):
-    """One run. If it was killed, `ended` and the fields after it are None, and `complete` is 0."""
+    """One run of one prefix, or of one key. If it was killed, `ended` and the fields after it are None, and `complete` is
+    0."""
 
     number: int
     started: float
@@ -83,6 +95,7 @@ class Run(NamedTuple):
     complete: int
     listed: int | None
     listed_bytes: int | None
+    prefix: str = ""
 
 
 class Reader:
@@ -137,6 +150,22 @@ class Reader:
         """The outcomes of those of these keys that are listed."""
         return self._listed(self._listed_of(keys))
 
+    def owners_of(self, paths: Sequence[str]) -> dict[str, str]:
+        """The keys of the objects whose files are at those of these paths that have one."""
+        base = self.source.base
+        rows = self._listed_of([base + path for path in paths]) + self._some(_AT_PATHS, paths)
+        known = self._known(rows).items()
+        wanted = frozenset(paths)
+        return {row.path: key for key, row in known if row.path in wanted and row.is_here}
+
+    def shares_paths(self, base: str) -> bool:
+        """Whether objects that are not below `base` may have the paths of some that are. Only of a journal that is up to
+        date."""
+        with self._lock, translated(self._path):
+            if version_of(self._connection) < 5:
+                return False
+        return base != self.source.base or bool(self._query(_ANY_OTHER_PATH))
+
     def has_below(self, key: str) -> bool:
         """Whether a listed key begins with this one and a slash."""
         return bool(self.keys_between(f"{key}/", f"{key}0", 1))  # "0" follows "/"
@@ -154,11 +183,15 @@ class Reader:
         return known
 
     def _listed_of(self, keys: Sequence[str]) -> list[tuple[Any, ...]]:
+        return self._some(_LISTED_OF, keys)
+
+    def _some(self, sql: str, texts: Sequence[str]) -> list[tuple[Any, ...]]:
+        """The rows of a query that ends in IN, for these keys or paths."""
         found: list[tuple[Any, ...]] = []
-        for start in range(0, len(keys), _KEYS_AT_ONCE):
-            some = tuple(map(key_bytes, keys[start : start + _KEYS_AT_ONCE]))
-            places = ", ".join("?" if isinstance(key, str) else "CAST(? AS TEXT)" for key in some)
-            found += self._query(f"{_LISTED_OF} ({places})", some)
+        for start in range(0, len(texts), _KEYS_AT_ONCE):
+            some = tuple(map(key_bytes, texts[start : start + _KEYS_AT_ONCE]))
+            places = ", ".join("?" if isinstance(text, str) else "CAST(? AS TEXT)" for text in some)
+            found += self._query(f"{sql} ({places})", some)
         return found
 
     def outcomes(self) -> Iterator[Outcome]:
@@ -183,7 +216,38 @@ class Reader:
 
     def runs(self) -> list[Run]:
         """All runs, the oldest first."""
-        return [Run._make(found) for found in self._query(_RUNS)]
+        with self._lock, translated(self._path):
+            prefix = "prefix" if version_of(self._connection) > 4 else "NULL"
+        base, found = self.source.base, self._query(_RUNS.format(prefix))
+        return [Run._make((*rest, base if prefix is None else prefix)) for *rest, prefix in found]
+
+    def prefixes(self) -> list[str]:
+        """What the runs copied: prefixes, which end in "/" or are empty, and single keys; the first one first. Without
+        those that had no object."""
+        return list(dict.fromkeys(run.prefix for run in self.runs() if run.listed != 0))
+
+    @property
+    def url(self) -> str:
+        """The URL of what all runs copied, or of the prefix above that."""
+        prefixes = self.prefixes() or [self.source.base]
+        pairs = zip(min(prefixes), max(prefixes), strict=False)
+        common = "".join(one for one, other in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+        return f"s3://{self.source.bucket}/{common[: common.rfind('/') + 1]}"
+
+    def refuse_nested(self, source: SourceIdentity) -> None:
+        """Raise `JournalError` if objects of the source are here with other paths, because an earlier run copied a prefix
+        above or below it: a journal has one path for each key. A single object may move."""
+        for prefix in self.prefixes() if source.key is None else ():
+            outer, inner = sorted((prefix, source.base), key=len)
+            if outer == inner or not inner.startswith(outer) or prefix.rpartition("/")[2]:
+                continue
+            if self.keys_between(inner, prefix_end(inner), 1):
+                place = f"s3://{source.bucket}/"
+                raise other_source(
+                    f"{self._path} has objects of {place}{prefix}: {place}{source.base} would copy the same keys to"
+                    " other paths",
+                    self._path,
+                )
 
     def course(self, run: int) -> Course:
         """How a run went, as far as it was written down; earlier versions did not."""

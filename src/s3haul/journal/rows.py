@@ -30,6 +30,8 @@ OBJECTS_TABLE = """CREATE TABLE objects (
     fetched INTEGER NOT NULL, run INTEGER NOT NULL, updated REAL NOT NULL,
     listed INTEGER NOT NULL, crc INTEGER NOT NULL, user_metadata TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID"""
+# Finds the object of a path that is not the key without the base.
+PATHS_INDEX = "CREATE INDEX paths ON objects (path) WHERE path != ''"
 # To a table of version 3.
 ADD_METADATA = "ALTER TABLE objects ADD COLUMN user_metadata TEXT NOT NULL DEFAULT ''"
 
@@ -201,11 +203,11 @@ def to_row(outcome: Outcome, kind: NumberedKind, base: str, run: int, now: float
         kept_key = None
     if not 0 <= size <= _MAX_INTEGER or kept_key is None:
         raise JournalError(f"the journal cannot store an object of {size} bytes with the key {key!a}")
-    own_path = key[len(base) :]
+    is_own = path == key[len(base) :] and key.startswith(base)
     content = (
         key,
         storable(ref.etag),
-        _OWN_PATH if path == own_path else _NO_PATH if path is None else storable(path) or _ROOT,
+        _OWN_PATH if is_own else _NO_PATH if path is None else storable(path) or _ROOT,
         storable(checksum.value) if checksum else "",
         storable(version_id or ref.version_id or ""),
         storable(detail[:MAX_DETAIL]) if detail else "",

@@ -116,7 +116,7 @@ def gather(root: Path, *, under_way: bool, clock: Callable[[], float] = time.tim
             default=(Course(), None),
         )
         return Report(
-            source=f"s3://{survey.source.bucket}/{survey.source.base}",
+            source=survey.url,
             endpoint=survey.source.endpoint,
             destination=str(root),
             generated=clock(),
@@ -173,7 +173,6 @@ def _verdict(group: Group) -> str:
 
 def _causes(groups: Sequence[Group], survey: Survey) -> list[Cause]:
     """Failures first; in each state the cause with the most objects first."""
-    url = f"s3://{survey.source.bucket}/{survey.source.base}"
     found: dict[tuple[str, str | None], list[Amount]] = defaultdict(list)
     for group in groups:
         if group.state != "done":
@@ -190,7 +189,7 @@ def _causes(groups: Sequence[Group], survey: Survey) -> list[Cause]:
                 id=known.id if known else "",
                 sentence=known.sentence if known else reason or "",
                 who=known.who if known else "",
-                fix=known.fix_for(url, rows[0].detail if rows else "") if known else "",
+                fix=known.fix_for(survey.url, rows[0].detail if rows else "") if known else "",
                 amount=_sum(amounts),
                 rows=rows,
             )
