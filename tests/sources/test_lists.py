@@ -61,6 +61,18 @@ def test_a_list_keeps_the_objects_of_other_runs_in_the_manifest(world):
     assert len(world.manifest()) == len(world.bucket.objects)
 
 
+def test_a_url_of_the_bucket_is_taken_as_its_key_and_that_is_said(world):
+    ran = world.cp("--files-from", world.file([f"{SOURCE}/{SOME[0]}", SOME[1]]))
+    assert ran.code == 0, ran.text
+    assert any(said.startswith("Taken as keys: 1 URL of ") for said in ran.summary["warnings"])
+    assert tree(world.dest) == world.bodies(SOME[:2])
+    key = f"{SOURCE}/{SOME[0]}"
+    world.put(key, b"a key that looks like a URL")
+    ran = world.cp("--files-from", world.file([key.replace(":", "%3A")]), "--files-encoding", "url")
+    assert (ran.code, list(world.manifest())[-1]) == (0, key)
+    assert ran.summary["warnings"] == []
+
+
 def test_csv_names_bucket_key_and_version(world):
     world.keep_versions()
     old = world.put("a b+c.txt", b"old")
@@ -101,6 +113,8 @@ def test_keys_outside_the_source_are_left_out_with_a_message(world):
         ([f'{seed.BUCKET},"a'], "csv", "not CSV"),
         (["a", "b" * 1025], "keys", "line 2: the key 'bbb"),
         (["x" * 70_000], "keys", "line is longer"),
+        (["a", "s3://other/b"], "keys", "line 2: 's3://other/b' is a URL of another bucket"),
+        ([f"s3://{seed.BUCKET}/"], "keys", "line 1: the key is empty"),
         (["{}"], "manifest", "line 1: the key is empty"),
         (["[" * 20_000], "manifest", "not a JSON object"),
         (['{"key": "a", "size": -1}'], "manifest", "'-1' is not a size"),

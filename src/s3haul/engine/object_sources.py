@@ -74,12 +74,17 @@ def _next(pages: Iterator[list[ObjectRow]]) -> list[ObjectRow]:
 
 
 def _remarks(rows: RowSource, url: str) -> Iterator[str]:
-    """What of a list was passed over."""
+    """What of a list was passed over, or not taken as it is."""
     unread = rows.unread
     if unread.outside:
         yield f"Left out, because not below {url}: {human_count(unread.outside, 'key')} of {rows.name}"
     if unread.failed_tasks:
         yield f"{human_count(unread.failed_tasks, 'task')} of {rows.name} failed: their objects are left out"
+    if unread.as_urls:
+        yield (
+            f"Taken as keys: {human_count(unread.as_urls, 'URL')} of {rows.name}. Write a key that begins with s3:// as"
+            " s3%3A//, with --files-encoding url"
+        )
 
 
 def _check_versions(page: Sequence[ObjectRow], following: Sequence[ObjectRow], name: str) -> None:

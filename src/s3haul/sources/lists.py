@@ -70,7 +70,7 @@ class ListFile:
         encoded = self._objects.encoded
         match self._objects.form:
             case ListForm.KEYS:
-                return _key_rows(lines, encoded=bool(encoded))
+                return _key_rows(lines, self._bucket, self.unread, encoded=bool(encoded))
             case ListForm.CSV:
                 return _csv_rows(lines, self._bucket, encoded=encoded is not False)
             case ListForm.BATCH_REPORT:
@@ -112,10 +112,17 @@ def csv_cells(lines: Iterable[str]) -> Iterator[list[str]]:
         raise ValueError(f"not CSV: {error}") from None
 
 
-def _key_rows(lines: Iterable[str], *, encoded: bool) -> Iterator[ObjectRow]:
+def _key_rows(lines: Iterable[str], bucket: str, unread: Unread, *, encoded: bool) -> Iterator[ObjectRow]:
     for line in lines:
-        if text := line.removesuffix("\n").removesuffix("\r"):
-            yield ObjectRow(rows.parse_key(text, encoded=encoded))
+        text = line.removesuffix("\n").removesuffix("\r")
+        if text.startswith(f"s3://{bucket}/"):
+            text = text.removeprefix(f"s3://{bucket}/")
+            unread.as_urls += 1
+        elif text.startswith("s3://"):
+            raise ValueError(f"{text[:80]!a} is a URL of another bucket, and a line is a key of {bucket}")
+        elif not text:
+            continue
+        yield ObjectRow(rows.parse_key(text, encoded=encoded))
 
 
 def _csv_rows(lines: Iterable[str], bucket: str, *, encoded: bool) -> Iterator[ObjectRow]:

@@ -48,12 +48,13 @@ class ObjectRow(NamedTuple):
 @dataclass(slots=True)
 class Unread:
     """The numbers of rows that are not copied: keys outside the source's prefix, delete markers, old versions, failed
-    tasks of a report."""
+    tasks of a report. And of those that name their object by a URL."""
 
     outside: int = 0
     delete_markers: int = 0
     old_versions: int = 0
     failed_tasks: int = 0
+    as_urls: int = 0
 
 
 class RowSource(Protocol):
