@@ -53,6 +53,19 @@ def test_the_profile_is_written_and_the_second_time_nothing_changes(s3haul, tmp_
     assert SECRET not in first.text + second.text
 
 
+def test_variables_that_set_flags_of_cp_set_those_of_configure(s3haul, tmp_path):
+    ran = s3haul(
+        "--source-profile", "user-b", S3HAUL_PROFILE="other", S3HAUL_ROLE_ARN=ROLE, S3HAUL_REGION="eu-west-1"
+    )
+    assert ran.code == 0, ran.text
+    written = load_config(str(tmp_path / "config"))["profiles"]
+    assert list(written) == ["other"]
+    assert (written["other"]["role_arn"], written["other"]["region"]) == (ROLE, "eu-west-1")
+    assert s3haul("--profile", "export", "--role-arn", ROLE[:-1], "--source-profile", "user-b").code == 0
+    written = load_config(str(tmp_path / "config"))["profiles"]
+    assert written["export"]["role_arn"] == ROLE[:-1]
+
+
 def test_a_dry_run_shows_the_change_and_makes_none(s3haul, tmp_path):
     ran = s3haul(*GIVEN, "--dryrun")
     assert ran.code == 0

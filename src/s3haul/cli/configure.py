@@ -39,7 +39,11 @@ _ONLY_FOR_A_RUN = (
 )
 CredentialSource = Annotated[
     str | None,
-    typer.Option(metavar="Ec2InstanceMetadata|EcsContainer|Environment", help="Instead of --source-profile."),
+    typer.Option(
+        metavar="Ec2InstanceMetadata|EcsContainer|Environment",
+        help="Instead of --source-profile.",
+        allow_from_autoenv=False,  # it is no flag of cp
+    ),
 ]
 Dryrun = Annotated[bool, typer.Option("--dryrun", help="Show what would change; write nothing.")]
 
@@ -47,7 +51,7 @@ Dryrun = Annotated[bool, typer.Option("--dryrun", help="Show what would change; 
 def register(app: typer.Typer) -> None:
     """Add the command and its subcommand to the application."""
     group = typer.Typer(rich_markup_mode=None)
-    group.callback(invoke_without_command=True, epilog=EPILOG)(configure)
+    group.callback(invoke_without_command=True, epilog=EPILOG, context_settings=flags.SETTINGS)(configure)
     group.command("show", cls=Grouped, epilog=SHOW_EPILOG, context_settings=flags.SETTINGS)(show)
     app.add_typer(group, name="configure")
 
