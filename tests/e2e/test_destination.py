@@ -212,8 +212,10 @@ def test_what_is_in_the_path_of_an_object_fails_only_that_object(server, machine
     (dest / "data/2").mkdir(parents=True)
     os.mkfifo(dest / "data/2/object-0002.bin")
     (dest / "data/3").write_text("a file where a directory must be")
+    (dest / "data/2/object-0009.bin").write_bytes(b"of another size")
     ran = machine.haul(dest)
     assert ran.code == 1, ran.text
+    assert ran.summary["replaced"] == 1, "neither the directory nor the FIFO"
     below = sum(path.startswith("data/3/") for path in expected(server))
     assert ran.failed == {"path-in-the-way": 2 + below}
     assert ran.summary["done"]["objects"] == len(expected(server)) - 2 - below

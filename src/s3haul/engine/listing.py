@@ -277,7 +277,7 @@ def _prepared(
     """The target with what an earlier run left of it. Counts the space that it will take."""
     if target.decision is Decision.FETCH:
         result.files += on_disk is None
-        result.replacing += on_disk is not None and not target.path.directory
+        result.replacing += on_disk is not None and on_disk.is_regular and not target.path.directory
         result.space += target.ref.size - (on_disk.size if on_disk and on_disk.is_regular else 0)
     if partial_file is None:
         return target
