@@ -274,8 +274,9 @@ def _requests(estimate: Estimate) -> Iterator[str]:
     attributes = (
         f", {estimate.attributes_requests:,} GetObjectAttributes" if estimate.attributes_requests else ""
     )
+    most = f" to {estimate.most_get_requests:,}" if estimate.most_get_requests > estimate.get_requests else ""
     yield (
-        f"requests: {estimate.list_requests:,} LIST, {estimate.get_requests:,} GET,"
+        f"requests: {estimate.list_requests:,} LIST, {estimate.get_requests:,}{most} GET,"
         f" {estimate.head_requests:,} HEAD{attributes};"
         f" up to {estimate.kms_calls:,} KMS Decrypt (fewer with Bucket Keys)"
     )

@@ -39,7 +39,8 @@ _SIZE_AND_KEY = attrgetter("size", "key")
 @dataclass(slots=True)
 class Estimate:
     """What the run would request of S3 and KMS, and need of the disk. Without Bucket Keys every GET and HEAD of it is
-    one Decrypt; with them, a large object takes up to four times the GETs.
+    one Decrypt, and `get_requests` are sent; with them, or without SSE-KMS, ranges of large objects are smaller, and
+    `most_get_requests` are sent. A listing does not say which objects are which.
 
     `present` is what the journal calls done, `taken` what would fail because its path has the file of another object; both
     are part of `objects` and will not be fetched. `vanished` are objects that a list names and that are not there; they
@@ -62,6 +63,7 @@ class Estimate:
     encoded: int = 0
     list_requests: int = 0
     get_requests: int = 0
+    most_get_requests: int = 0
     head_requests: int = 0
     attributes_requests: int = 0
     lookups: int = 0
@@ -109,7 +111,9 @@ class Estimate:
             sizes = _sizes_by_class([ref for ref in refs if _is_simple(ref, ranges)])
             for ref in refs:
                 if not _is_simple(ref, ranges) and not natural_path(ref, base, shadowed=False).directory:
-                    self._ask(ref.storage_class, ref.size, _requests_for(ref, ranges))
+                    need = _requests_for(ref, ranges, costs_kms=True)
+                    self._ask(ref.storage_class, ref.size, need)
+                    self.most_get_requests += _requests_for(ref, ranges, costs_kms=False).gets - need.gets
         for storage_class, some in sizes.items():
             self._ask(storage_class, sum(some), _Requests(len(some)))
         self._note_largest(refs)
@@ -132,6 +136,7 @@ class Estimate:
     def _ask(self, storage_class: str, size: int, need: "_Requests") -> None:
         self.needed_bytes += size
         self.get_requests += need.gets
+        self.most_get_requests += need.gets
         self.head_requests += need.heads + need.part_heads
         self.attributes_requests += need.attributes
         self.part_heads += need.part_heads
@@ -230,14 +235,14 @@ class _Requests(NamedTuple):
     part_heads: int = 0
 
 
-def _requests_for(ref: ObjectRef, ranges: RangeOptions) -> _Requests:
-    """As `object.transfer` sends them. The sizes of the parts, which can move the ends of ranges, are not known here; nor
+def _requests_for(ref: ObjectRef, ranges: RangeOptions, *, costs_kms: bool) -> _Requests:
+    """As `object.transfer` sends them, if each costs a KMS call or none does. The sizes of the parts, which can move the ends of ranges, are not known here; nor
     that a checksum is composite, if the object comes from a list."""
     match = _PARTS.search(ref.etag) if ref.checksum_type == "COMPOSITE" else None
     parts = min(int(match[1]), MAX_PARTS) if match else 1
     attributes, part_heads = (1, parts) if parts > 1 else (0, 0)
     if ref.size > ranges.above:
-        plan = plan_ranges(ref.size, (), ranges, costs_kms=True)
+        plan = plan_ranges(ref.size, (), ranges, costs_kms=costs_kms)
         return _Requests(len(plan.requests) if plan else 1, 1, attributes, part_heads)
     # The headers of the first GET show the checksum; the second one follows once the parts are known.
     return _Requests(1 + attributes, 0, attributes, part_heads)
