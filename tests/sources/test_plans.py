@@ -37,6 +37,28 @@ def test_the_prices_in_the_package_are_dated_and_complete():
     assert all(price >= 0 for price in (*table.read_per_1000.values(), *table.retrieval_per_gb.values()))
 
 
+@pytest.mark.parametrize("form", ["plan", "manifest"])
+def test_a_run_of_a_plan_or_manifest_sends_the_requests_that_were_foreseen(world, form):
+    parts = {"part_sizes": (50, 30, 20), "checksum": "SHA256", "checksum_type": "COMPOSITE"}
+    for number in range(3):
+        world.put(f"composite/{number}", b"x" * 100, **parts)
+    listed = world.place / form
+    if form == "plan":
+        foreseen = world.cp("--dryrun", "--save-plan", str(listed)).summary
+        flags = ("--plan", str(listed))
+    else:
+        foreseen = world.cp("--dryrun").summary
+        assert world.cp().code == 0
+        listed.write_text(world.run("manifest", str(world.dest)).out)
+        flags = ("--files-from", str(listed), "--files-format", "manifest")
+    gets = world.server.count("GetObject")
+    again = world.cp(*flags, "--dryrun", dest=world.place / "other").summary
+    for name in ("get_requests", "head_requests", "attributes_requests", "kms_calls"):
+        assert again[name] == foreseen[name]
+    assert world.cp(*flags, dest=world.place / "other").code == 0
+    assert world.server.count("GetObject") - gets == foreseen["get_requests"]
+
+
 def test_a_dry_run_foresees_objects_requests_names_and_money(world):
     world.put("big", Generated(1, 300 << 20), storage_class="STANDARD_IA")
     world.put("cold", b"x" * 1000, storage_class="GLACIER")

@@ -236,8 +236,9 @@ class _Requests(NamedTuple):
 
 
 def _requests_for(ref: ObjectRef, ranges: RangeOptions, *, costs_kms: bool) -> _Requests:
-    """As `object.transfer` sends them, if each costs a KMS call or none does. The sizes of the parts, which can move the ends of ranges, are not known here; nor
-    that a checksum is composite, if the object comes from a list."""
+    """As `object.transfer` sends them, if each costs a KMS call or none does. The sizes of the parts, which can move the
+    ends of ranges, are not known here; nor that a checksum is composite, if a list does not say so (keys, CSV,
+    inventory)."""
     match = _PARTS.search(ref.etag) if ref.checksum_type == "COMPOSITE" else None
     parts = min(int(match[1]), MAX_PARTS) if match else 1
     attributes, part_heads = (1, parts) if parts > 1 else (0, 0)

@@ -126,7 +126,9 @@ def _check_rights(ctx: ReadContext, found: Sequence[ObjectRef | Outcome]) -> Non
 
 def _listed(row: ObjectRow) -> ObjectRef:
     size, version = row.size or 0, row.version_id or None
-    return ObjectRef(row.key, size, row.etag, row.last_modified, row.storage_class, version)
+    return ObjectRef(
+        row.key, size, row.etag, row.last_modified, row.storage_class, version, row.checksum_type
+    )
 
 
 async def _look_up(ctx: ReadContext, row: ObjectRow) -> ObjectRef | Outcome:

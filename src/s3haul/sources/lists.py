@@ -164,6 +164,7 @@ def plan_line(ref: ObjectRef) -> str:
             "etag": ref.etag,
             "last_modified": ref.last_modified,
             "storage_class": ref.storage_class,
+            "checksum_type": ref.checksum_type,
         }
     )
 
@@ -210,6 +211,8 @@ def _objects(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
 
 
 def _object_row(line: dict[str, Any], *, versions: bool) -> ObjectRow:
+    checksum = line.get("checksum")  # of a manifest; a plan has only the type
+    checksum_type = checksum.get("type") if isinstance(checksum, dict) else line.get("checksum_type")
     return ObjectRow(
         rows.parse_key(str(line.get("key") or ""), encoded=False),
         rows.short_text(line.get("version_id"), "version") if versions else "",
@@ -217,4 +220,5 @@ def _object_row(line: dict[str, Any], *, versions: bool) -> ObjectRow:
         rows.parse_etag(line.get("etag")),
         rows.parse_time(line.get("last_modified")),
         rows.short_text(line.get("storage_class"), "storage class"),
+        rows.short_text(checksum_type, "checksum type"),
     )

@@ -38,6 +38,7 @@ class ObjectRow(NamedTuple):
     etag: str = ""
     last_modified: float = 0.0
     storage_class: str = ""
+    checksum_type: str = ""
 
     @property
     def complete(self) -> bool:
@@ -162,7 +163,9 @@ class SortedRows:
         self._connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         for setting in ("journal_mode=OFF", "synchronous=OFF", "temp_store=FILE", f"cache_size=-{_CACHE}"):
             self._connection.execute(f"PRAGMA {setting}")
-        self._connection.execute("CREATE TABLE rows (key, version_id, size, etag, last_modified, class)")
+        self._connection.execute(
+            "CREATE TABLE rows (key, version_id, size, etag, last_modified, class, type)"
+        )
 
     def close(self) -> None:
         """Remove the database."""
@@ -172,7 +175,7 @@ class SortedRows:
         """Add rows. Raises `SourceError` if the disk is full."""
         with _sqlite_errors():
             self._connection.execute("BEGIN")
-            self._connection.executemany("INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?)", rows)
+            self._connection.executemany("INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
             self._connection.execute("COMMIT")
 
     def pages(self, size: int = PAGE) -> Iterator[list[ObjectRow]]:
