@@ -12,7 +12,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -49,7 +49,7 @@ def filters_in_order(argv: Sequence[str], patterns: FilterFlags) -> Filters:
 
     Patterns of a variable (used if the flag is not given) come first. Raises `UsageError` for an unreadable file.
     """
-    given = {f"--{name.replace('_', '-')}": values or () for name, values in asdict(patterns).items()}
+    given = {flag: getattr(patterns, flag[2:].replace("-", "_")) or () for flag in _ORDER}
     found: list[tuple[str, str]] = []
     words = iter(argv)
     for word in words:
