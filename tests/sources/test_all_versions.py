@@ -1,5 +1,7 @@
 """All versions: each a file of its own, under a name that no other key and version can have."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,6 +68,19 @@ def test_the_next_run_fetches_only_the_new_version(history):
     assert (ran.summary["unchanged"]["objects"], ran.summary["done"]["objects"]) == (11, 1)
     rows = history.run("manifest", str(history.dest)).out
     assert removed.version_id not in rows
+
+
+def test_damaged_versions_are_fetched_again_by_the_command_of_the_run(history):
+    assert history.cp("--all-versions").code == 0
+    rotten = list(history.dest.glob("~s3haul~:*:a.csv"))[:2]
+    for file in rotten:
+        file.write_bytes(b"!" * file.stat().st_size)
+    ran = history.run("verify", str(history.dest))
+    assert (ran.code, "  s3haul " in ran.out) == (1, False)
+    assert "The s3haul cp command that copied them fetches the damaged files again." in ran.out
+    assert json.loads(history.run("verify", str(history.dest), "--json").out)["repair"] is None
+    assert history.cp("--all-versions").summary["done"]["objects"] == 2
+    assert history.run("verify", str(history.dest)).code == 0
 
 
 def test_filters_see_the_key_without_its_version(history):

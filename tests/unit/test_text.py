@@ -2,10 +2,11 @@
 
 import json
 import math
+import subprocess
 
 import pytest
 
-from s3haul.core.text import folded, human_bytes, human_count, human_duration, show
+from s3haul.core.text import command_line, folded, human_bytes, human_count, human_duration, show
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,24 @@ def test_every_character_that_could_move_the_cursor_or_the_reading_order_is_esca
     escaped = {code for code in range(0x11000) if show(chr(code)) != chr(code)}
     bidi = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029}
     assert escaped == {*range(0x20), 0x5C, *range(0x7F, 0xA0), *bidi, *range(0xD800, 0xE000)}
+
+
+def test_a_command_to_paste_has_no_controls_and_a_shell_reads_the_same_words():
+    words = [
+        "-rf",
+        "a b",
+        "it's $(x)",
+        "back\\slash",
+        "tab\t'\\\nline\x1b[0m7",
+        "\u202egnp",
+        "é",
+        "\udcff",
+        "",
+    ]
+    line = command_line(["printf", r"%s\0", *words])
+    assert show(line.replace("\\", "")) == line.replace("\\", "")
+    read = subprocess.run(["bash", "-c", line], capture_output=True, check=True).stdout
+    assert read.decode("utf-8", "surrogateescape").split("\0")[:-1] == words
 
 
 def test_different_texts_never_look_the_same():

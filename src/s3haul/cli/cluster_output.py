@@ -1,14 +1,13 @@
 """What `s3haul cluster` shows: plan, progress, checks of nodes, the summary of a merge, the state and the cost of a run."""
 
 import json as jsonlib
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from s3haul.cli import streams
-from s3haul.core.text import human_bytes, human_count, human_duration, show
+from s3haul.core.text import command_line, human_bytes, human_count, human_duration, show
 from s3haul.diagnose.reasons import REASONS
 from s3haul.models import State
 
@@ -107,7 +106,7 @@ def merge_lines(directory: "RunDirectory", run: "RunDescription", totals: "Total
     yield from _reason_lines("reason", totals.reasons)
     for state in (State.SKIPPED, State.FAILED):
         if totals.states[state]:
-            yield f"  list them s3haul manifest {show(shlex.quote(run.destination))} --state {state}"
+            yield f"  list them {command_line(('s3haul', 'manifest', run.destination, '--state', state))}"
     if totals.newer:
         yield f"  newer     {human_count(totals.newer, 'object')} had changed since the plan, and are here as they are now"
     for kind, count in totals.problems.items():
@@ -117,10 +116,11 @@ def merge_lines(directory: "RunDirectory", run: "RunDescription", totals: "Total
     if totals.clean:
         yield "  audit     every planned key is accounted for exactly once"
         yield f"  manifest  {show(str(directory.root / 'manifest.jsonl.gz'))}"
-        here = f"s3haul cluster merge {show(str(directory.root))} --here, then " if run.node_local else ""
-        yield f"  verify    {here}s3haul verify {show(run.destination)}"
+        merge = command_line(("s3haul", "cluster", "merge", str(directory.root), "--here"))
+        verify = command_line(("s3haul", "verify", run.destination))
+        yield f"  verify    {f'{merge}, then {verify}' if run.node_local else verify}"
     else:
-        yield f"  next      s3haul cluster resume {show(str(directory.root))}"
+        yield f"  next      {command_line(('s3haul', 'cluster', 'resume', str(directory.root)))}"
 
 
 def print_state(root: Path, *, costs: bool, json: bool) -> None:

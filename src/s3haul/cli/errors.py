@@ -4,11 +4,10 @@ All text from outside is escaped with `show`. Returns lines; the commands print 
 """
 
 import resource
-import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from s3haul.core.text import show
+from s3haul.core.text import command_line, show
 from s3haul.diagnose.table import DIAGNOSES, YOU
 from s3haul.errors import NO_THREAD, DestinationError, InterruptedRunError, S3HaulError
 
@@ -66,7 +65,7 @@ def error_lines(error: S3HaulError) -> Iterator[str]:
 
 def resume_line(argv: Sequence[str]) -> str:
     """The command to resume, ready to paste. The user must fill in the External ID, which is not shown."""
-    return f"  Resume: s3haul {show(shlex.join(pasteable(argv)))}"
+    return f"  Resume: s3haul {command_line(pasteable(argv))}"
 
 
 def pasteable(argv: Sequence[str]) -> list[str]:

@@ -8,7 +8,6 @@ continues.
 import io
 import json
 import os
-import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,7 +20,7 @@ from s3haul.cli import streams
 from s3haul.cli.errors import error_lines, pasteable
 from s3haul.cli.summary import Summary, error_object
 from s3haul.core.stats import Stats
-from s3haul.core.text import human_duration, show
+from s3haul.core.text import command_line, human_duration, show
 from s3haul.errors import S3HaulError, UsageError
 from s3haul.events import Event, Noted
 from s3haul.options import OutputOptions, SourceOptions
@@ -208,7 +207,7 @@ def opened_log(path: Path | None, argv: Sequence[str], *, as_json: bool) -> Iter
     log.record(
         "command",
         {"version": __version__, "arguments": words},
-        [f"s3haul {__version__}: {show(shlex.join(words))}"],
+        [f"s3haul {__version__}: {command_line(words)}"],
     )
     try:
         yield log

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from s3haul.cli import flags, streams
+from s3haul.diagnose.reasons import REASONS
 from s3haul.errors import UsageError
 
 # One column per field, three for the checksum. `part_sizes` is only in the JSON output.
@@ -49,6 +50,10 @@ Examples:
 """
 
 
+def _reasons(incomplete: str) -> list[str]:
+    return [reason for reason in REASONS if reason.startswith(incomplete)]
+
+
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     app.command("manifest", epilog=EPILOG)(manifest)
@@ -58,6 +63,10 @@ def manifest(
     dest: flags.State,
     *,
     state: Annotated[list[States] | None, typer.Option(help="Only keys with this result.")] = None,
+    reason: Annotated[
+        list[str] | None,
+        typer.Option(metavar="REASON", help="Only keys with this reason.", autocompletion=_reasons),
+    ] = None,
     form: Annotated[
         Formats, typer.Option("--format", help="JSON lines, or one table as CSV or Parquet.")
     ] = Formats.JSONL,
@@ -66,12 +75,11 @@ def manifest(
     from s3haul.journal import manifest_entries, manifest_lines  # noqa: PLC0415 - start-up stays fast
     from s3haul.journal.database import existing_journal  # noqa: PLC0415 - same
 
-    path, states = existing_journal(dest), frozenset(state or States)
+    chosen = existing_journal(dest), frozenset(state or States), frozenset(reason or ())
     if form is Formats.PARQUET:
-        _put_parquet(map(flat, manifest_entries(path, states)))
+        _put_parquet(map(flat, manifest_entries(*chosen)))
         return 0
-    csv_wanted = form is Formats.CSV
-    lines = _csv_lines(manifest_entries(path, states)) if csv_wanted else manifest_lines(path, states)
+    lines = _csv_lines(manifest_entries(*chosen)) if form is Formats.CSV else manifest_lines(*chosen)
     for line in lines:
         streams.print_line(line)
     return 0

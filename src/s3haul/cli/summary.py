@@ -3,14 +3,13 @@
 All text from outside is escaped with `show`. Returns lines; the commands print them.
 """
 
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from s3haul.cli.errors import exit_code_of
 from s3haul.core.stats import Cause, Stats
-from s3haul.core.text import human_bytes, human_count, human_duration, quote, show
+from s3haul.core.text import command_line, human_bytes, human_count, human_duration, quote, show
 from s3haul.diagnose.reasons import REASONS, UNEXPLAINED
 from s3haul.errors import S3HaulError
 from s3haul.models import Verdict
@@ -83,7 +82,7 @@ class Summary:
             yield "  The listing was not read completely: there may be more objects."
         if self.root == "-":
             return
-        manifest = f"s3haul manifest {show(shlex.quote(self.root))}"
+        manifest = command_line(("s3haul", "manifest", self.root))
         counts = {
             "skipped": stats.skipped_count,
             "failed": stats.failed_count,
@@ -93,9 +92,9 @@ class Summary:
             if count:
                 yield f"  list them {manifest} --state {state}"
         if "archived" in stats.skipped:
-            yield f"  restore   s3haul restore {show(shlex.quote(self.root))} > restore.csv"
+            yield f"  restore   {command_line(('s3haul', 'restore', self.root))} > restore.csv"
         yield f"  manifest  {manifest}"
-        yield f"  report    s3haul report {show(shlex.quote(self.root))}"
+        yield f"  report    {command_line(('s3haul', 'report', self.root))}"
 
     def as_object(self) -> dict[str, Any]:
         """As JSON values. `schema` changes only if the meaning of a field changes."""

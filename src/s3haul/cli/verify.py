@@ -1,25 +1,25 @@
 """`s3haul verify`: reads every downloaded file again and compares it with the checksum in the journal."""
 
 import json as jsonlib
-import shlex
 import sys
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from s3haul.cli import flags, streams
-from s3haul.core.keypath import MARK
-from s3haul.core.text import colour_mark, human_bytes, human_count, show
+from s3haul.core.keypath import key_of, stored_path
+from s3haul.core.text import colour_mark, command_line, human_bytes, human_count, is_text, show
+from s3haul.diagnose.reasons import DAMAGED
 from s3haul.errors import S3HaulError
+from s3haul.models import Outcome
 
 if TYPE_CHECKING:  # help stays fast
-    from collections.abc import Sequence
-
     from s3haul.audit import AuditCounts
-    from s3haul.models import Outcome
 
+MOST_NAMED = 20  # files with a name of their own that one command line fetches again
 
 EPILOG = """\b
 Examples:
@@ -48,16 +48,16 @@ def verify(dest: flags.State, *, json: flags.Json = False) -> int:
 
     with Reader(existing_journal(dest)) as reader:
         total = sum(count.objects for count in reader.counts() if count.state == State.DONE)
-        bucket, prefixes = reader.source.bucket, reader.prefixes()
-    repairs: dict[str, None] = {}
+        repair = Repair(dest, reader.source.bucket, [prefix for prefix in reader.prefixes() if _is_prefix(prefix)])
 
     def found(finding: Finding) -> None:
         if finding.grade is Grade.DAMAGED:
-            repairs[_repair(bucket, prefixes, finding.outcome, dest)] = None
+            repair.add(finding.outcome)
             line = f"x {show(finding.key)}: {show(finding.detail)} ({finding.problem})"
             status.say(colour_mark(line) if streams.colour_allowed(sys.stderr) else line)
 
     def unmarked(error: S3HaulError) -> None:
+        repair.marked = False
         status.say(f"! Damaged files cannot be marked for the next run: {show(error.message)}   [{error.id}]")
 
     def progress(counts: "AuditCounts") -> None:
@@ -66,9 +66,7 @@ def verify(dest: flags.State, *, json: flags.Json = False) -> int:
     with status_line(shown=not json) as status:
         counts = verify_files(dest, found=found, progress=progress, unmarked=unmarked)
     if json:
-        streams.print_line(
-            jsonlib.dumps({"schema": 1, **asdict(counts), "repair": "\n".join(repairs) or None})
-        )
+        streams.print_line(jsonlib.dumps({"schema": 1, **asdict(counts), "repair": repair.command}))
     else:
         streams.print_line(
             f"{show(str(dest))}: {human_count(counts.verified, 'file')} verified against the checksum that S3 stores"
@@ -82,20 +80,82 @@ def verify(dest: flags.State, *, json: flags.Json = False) -> int:
                 streams.print_line(f"  {count:,} {what}")
         streams.print_line(f"  {counts.damaged:,} damaged; {human_bytes(counts.bytes)} read")
         if counts.damaged:
-            streams.print_line("To fetch damaged files again, with the profile or role of the run:")
-            for repair in repairs:
-                streams.print_line(f"  {show(repair)}")
+            for line in repair.lines():
+                streams.print_line(line)
     return 1 if counts.damaged else 0
 
 
-def _repair(bucket: str, prefixes: "Sequence[str]", outcome: "Outcome", dest: Path) -> str:
-    """The command that fetches a marked file again: what copied its prefix, or the one object."""
-    key, path = outcome.ref.plain_key, outcome.path or ""
-    for prefix in prefixes:
-        if key.startswith(prefix) and not prefix.rpartition("/")[2]:
-            return shlex.join(["s3haul", "cp", f"s3://{bucket}/{prefix}", str(dest)])
-    name = "" if key.endswith(path) or path.startswith(MARK) else path
-    return shlex.join(["s3haul", "cp", f"s3://{bucket}/{key}", f"{dest}/{name}"])
+@dataclass(slots=True)
+class Repair:
+    """The way to fetch the damaged files again, and nothing else: by a list of them for each copied prefix, which the
+    manifest is. A single object is fetched by its own command; only the command of the run knows all else (the versions
+    of --all-versions, what a list cannot name).
+    """
+
+    dest: Path
+    bucket: str
+    prefixes: Sequence[str]  # that runs copied
+    marked: bool = True  # in the journal
+    listed: dict[str, None] = field(default_factory=dict)  # prefixes, in order
+    named: list[tuple[str, str]] = field(default_factory=list)  # the key and the name of the file
+    others: bool = False
+
+    def add(self, outcome: Outcome) -> None:
+        """A damaged file."""
+        key, name = outcome.ref.key, outcome.path or ""
+        own = (one for one in self.prefixes if key.startswith(one) and _is_own_path(outcome, one))
+        if outcome.ref.of_all_versions or not is_text(key):
+            self.others = True
+        elif (prefix := next(own, None)) is not None:
+            self.listed[prefix] = None
+        elif (
+            len(self.named) == MOST_NAMED or (self.dest / name).is_dir()
+        ):  # `cp` would write into the directory
+            self.others = True
+        else:
+            self.named.append((key, name))
+
+    @property
+    def command(self) -> str | None:
+        """A command line for a shell; None if nothing is damaged, or no command fetches exactly these files."""
+        if self.others or not self.marked:
+            return None
+        bucket, dest = f"s3://{self.bucket}", str(self.dest)
+        commands = [
+            command_line(("s3haul", "cp", f"{bucket}/{key}", str(self.dest / name)))
+            for key, name in self.named
+        ]
+        manifest = command_line(("s3haul", "manifest", dest, "--reason", DAMAGED))
+        for prefix in self.listed:
+            take = ("s3haul", "cp", f"{bucket}/{prefix}", dest, "--files-from", "-")
+            commands.append(f"{manifest} | {command_line((*take, '--files-format', 'manifest'))}")
+        return " && ".join(commands) or None  # single objects first: the list would name them by their keys
+
+    def lines(self) -> tuple[str, ...]:
+        """What to do, for a person."""
+        if not self.marked:
+            return ("Run s3haul verify again when it can write to the journal: then they are fetched again.",)
+        if self.command is None:
+            return ("The s3haul cp command that copied them fetches the damaged files again.",)
+        return (
+            "To fetch exactly these files again, with the profile or role of the run:",
+            f"  {self.command}",
+        )
+
+
+def _is_prefix(copied: str) -> bool:
+    """Whether this was copied recursively; else it is a single key."""
+    return not copied or copied.endswith("/")
+
+
+def _is_own_path(outcome: Outcome, base: str) -> bool:
+    """Whether a run would give the object this path again."""
+    key = outcome.ref.key
+    try:
+        path = stored_path(outcome.path or "", directory=outcome.ref.size == 0 and key.endswith("/"))
+        return len(path.parts) != 1 or key_of(path, base=base) == key
+    except ValueError:  # not a path of any key, so it is replaced
+        return True
 
 
 def _progress(counts: "AuditCounts", total: int, seconds: float) -> str:

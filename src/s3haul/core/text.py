@@ -8,12 +8,16 @@ output has its own escaping and does not need it.
 
 import math
 import re
+import shlex
+from collections.abc import Iterable
 from textwrap import wrap
 from typing import Any
 
-# C0 and the backslash itself, DEL and C1, line and paragraph separator, bidi embedding and isolate
-# controls, lone surrogates (which no stream can encode).
-_UNSAFE = re.compile(r"[\x00-\x1f\\\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# C0, DEL and C1, line and paragraph separator, bidi embedding and isolate controls, lone surrogates (which no
+# stream can encode).
+_CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+_CONTROL = re.compile(f"[{_CONTROLS}]")
+_UNSAFE = re.compile(rf"[\\{_CONTROLS}]")  # the escape character too
 _SHORT = {"\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 
 # The mark at the start of a line, or after the (dryrun) of one.
@@ -46,6 +50,22 @@ def show(text: str) -> str:
 def _escape(match: re.Match[str]) -> str:
     char = match[0]
     return _SHORT.get(char) or f"\\u{ord(char):04x}"
+
+
+def command_line(words: Iterable[str]) -> str:
+    """The words as a command to paste into a shell, harmless to a terminal.
+
+    A word with controls is written as $'...', which bash, zsh and ksh read: escaped with `show` it would be another word.
+    """
+    return " ".join(_ansi_c(word) if _CONTROL.search(word) else shlex.quote(word) for word in words)
+
+
+def _ansi_c(word: str) -> str:
+    def octal(match: re.Match[str]) -> str:
+        return "".join(f"\\{byte:03o}" for byte in match[0].encode("utf-8", "surrogateescape"))
+
+    text = word.replace("\\", "\\\\").replace("'", "\\'")
+    return f"$'{_CONTROL.sub(octal, text)}'"
 
 
 def colour_mark(text: str) -> str:

@@ -15,21 +15,24 @@ from s3haul.journal.rows import run_lengths
 from s3haul.models import Checksum, ObjectRef, Outcome, State, Verdict
 
 
-def manifest_lines(journal_path: Path, states: Container[str] = frozenset(State)) -> Iterator[str]:
+def manifest_lines(
+    journal_path: Path, states: Container[str] = frozenset(State), reasons: Container[str] = ()
+) -> Iterator[str]:
     """The entries as JSON, without line ends."""
-    return map(json.dumps, manifest_entries(journal_path, states))
+    return map(json.dumps, manifest_entries(journal_path, states, reasons))
 
 
 def manifest_entries(
-    journal_path: Path, states: Container[str] = frozenset(State)
+    journal_path: Path, states: Container[str] = frozenset(State), reasons: Container[str] = ()
 ) -> Iterator[dict[str, Any]]:
-    """One entry per listed key whose state is in `states`. During a run, each row is read as it is at that moment.
+    """One entry per listed key whose state is in `states` and, if there are `reasons`, whose reason is in them. During a
+    run, each row is read as it is at that moment.
 
     Raises `JournalError` if there is no usable journal. Entries that were yielded before are correct.
     """
     with Reader(journal_path) as reader:
         for outcome in reader.outcomes():
-            if outcome.state in states:
+            if outcome.state in states and (not reasons or outcome.reason in reasons):
                 yield manifest_entry(outcome)
 
 

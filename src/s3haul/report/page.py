@@ -50,7 +50,8 @@ def html(report: Report) -> str:
             encoded_rows=_fitting(report.encoded_rows, ROOM // 2),
             keys=report.keys[:KEYS],
             runs=report.runs[-RUNS:],
-            commands=commands(report),
+            # Marked as escaped: they have no control characters, and `show` would double their backslashes.
+            commands={name: escape(command) for name, command in commands(report).items()},
             bar=bar,
             version=__version__,
             style=Markup(style),  # noqa: S704 - both are files of this package

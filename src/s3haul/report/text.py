@@ -5,12 +5,11 @@ The sentences claim no more than the journal knows.
 """
 
 import re
-import shlex
 import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from s3haul.core.text import human_bytes, human_count, human_duration, show
+from s3haul.core.text import command_line, human_bytes, human_count, human_duration, show
 from s3haul.journal.reader import Run
 from s3haul.report.content import Report
 
@@ -68,12 +67,12 @@ def _proof(report: Report) -> str:
 
 def commands(report: Report) -> dict[str, str]:
     """The commands for more details."""
-    dest = shlex.quote(report.destination)
-    states = " ".join(f"--state {state}" for state in ("failed", "skipped") if report.states[state].objects)
+    states = [state for state in ("failed", "skipped", "vanished") if report.states[state].objects]
+    chosen = [word for state in states for word in ("--state", state)]
     return {
-        "manifest": f"s3haul manifest {dest}",
-        "verify": f"s3haul verify {dest}",
-        "incomplete": f"s3haul manifest {dest} {states}",
+        "manifest": command_line(("s3haul", "manifest", report.destination)),
+        "verify": command_line(("s3haul", "verify", report.destination)),
+        "incomplete": command_line(("s3haul", "manifest", report.destination, *chosen)),
     }
 
 
@@ -175,7 +174,7 @@ def _causes(report: Report) -> Iterator[str]:
             yield f"  - {cause.who}: {_plain(cause.fix)}"
         yield f"  - for example {', '.join(_code(row.key) for row in cause.rows[:EXAMPLES])}"
     yield ""
-    yield f"All of them: {_code(commands(report)['incomplete'])}"
+    yield f"All of them: {_span(commands(report)['incomplete'])}"
 
 
 def _section(title: str) -> Iterator[str]:
@@ -193,8 +192,11 @@ def _plain(text: str) -> str:
 
 def _code(text: str) -> str:
     """A code span. Bars are written as their code point: in a table, a bar ends the cell even in code."""
-    shown = show(text).replace("|", "\\u007c")
-    longest = max(map(len, re.findall("`+", shown)), default=0)
+    return _span(show(text).replace("|", "\\u007c"))
+
+
+def _span(text: str) -> str:
+    longest = max(map(len, re.findall("`+", text)), default=0)
     fence = "`" * (longest + 1)
-    space = " " if shown.startswith("`") or shown.endswith("`") or not shown else ""
-    return f"{fence}{space}{shown}{space}{fence}"
+    space = " " if text.startswith("`") or text.endswith("`") or not text else ""
+    return f"{fence}{space}{text}{space}{fence}"
