@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from e2e.harness import SOURCE, content, expected, manifest, paths, tree
+from e2e.terminal import OnTerminal
 from folding_disks import mounted_folding_disk  # noqa: F401 - a fixture
 from s3haul.demo import seed
 from s3haul.demo.seed_objects import HOSTILE_KEYS
@@ -104,6 +105,19 @@ def test_keys_are_escaped_in_every_output(server, machine, dest, style):
     assert len(listed.out.splitlines()) == len(server.cloud.buckets[seed.BUCKET].objects)
     assert listed.out.isascii()
     assert not RAW.search(listed.out)
+
+
+def test_data_for_programs_has_the_exact_keys_in_a_pipe_and_harmless_ones_on_a_terminal(
+    server, machine, dest
+):
+    key = LOUD["esc"] + "\u00e9"
+    server.cloud.put(seed.BUCKET, key, b"x")
+    assert machine.run("cp", f"{SOURCE}/hostile/", str(dest), "--profile", "export").code == 0
+    table = ("manifest", str(dest), "--format", "csv")
+    assert f"\n{key}," in machine.run(*table, PYTHONIOENCODING="ascii").out
+    terminal = OnTerminal(machine, *table)
+    assert terminal.end() == 0
+    assert "hostile/escape\\u001b[31mred\\u001b]0;title\\u0007\u00e9," in "".join(terminal.rows)
 
 
 def test_keys_are_escaped_where_they_are_only_listed_or_verified(server, machine, dest):

@@ -81,7 +81,7 @@ def manifest(
         return 0
     lines = _csv_lines(manifest_entries(*chosen)) if form is Formats.CSV else manifest_lines(*chosen)
     for line in lines:
-        streams.print_line(line)
+        streams.print_data(line)
     return 0
 
 

@@ -1,7 +1,7 @@
 """Writes to standard streams, which may be closed or full: a run must not depend on a reader.
 
 Errors of stderr are ignored; errors of stdout become an `S3HaulError`. Text is not formatted here, except that a terminal
-gets folded lines and coloured marks.
+gets folded lines, coloured marks, and no control characters of data (`print_data`).
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from shutil import get_terminal_size
 from typing import Any, TextIO
 
-from s3haul.core.text import colour_mark, folded
+from s3haul.core.text import colour_mark, folded, key_octets, show
 from s3haul.errors import DestinationError
 
 STDOUT = 1  # the descriptor, and the name of the stream that `prepare` opens on it if it is closed
@@ -99,6 +99,15 @@ def ignoring_errors(stream: TextIO) -> Iterator[None]:
 def print_line(text: str) -> None:
     """Write `text` and a line end to stdout. Raises `ReaderGoneError`, or `DestinationError` for a full disk."""
     sys.stdout.write(text + "\n")
+
+
+def print_data(line: str) -> None:
+    """Write a line for programs, with a line end, to stdout: the very bytes of the keys in it; on a terminal, text that
+    `show` made harmless. Raises as `print_line`."""
+    if sys.stdout.isatty():
+        print_line(show(line))
+    else:
+        sys.stdout.buffer.write(key_octets(line) + b"\n")
 
 
 def write_bytes(data: bytes | memoryview) -> None:
