@@ -64,14 +64,57 @@ def test_the_plan_of_a_restore_names_every_object_that_was_skipped(cold):
     assert "DEEP_ARCHIVE: 1 object, 13 B, within 48 hours at tier Bulk" in ran.err
 
 
-def test_a_plan_for_the_shell_survives_any_key(cold):
-    assert cold.cp().code == 3
-    ran = cold.run("restore", str(cold.dest), "--format", "shell", "--days", "3", "--tier", "Standard")
-    words = shlex.split(ran.out)
-    assert words[:5] == ["aws", "s3api", "restore-object", "--bucket", seed.BUCKET]
-    assert words[words.index("--key") + 1] == ODD
-    request = json.loads(words[words.index("--restore-request") + 1])
-    assert request == {"Days": 3, "GlacierJobParameters": {"Tier": "Standard"}}
+@pytest.mark.parametrize(
+    "key", [ODD, "-rf", "--key", "file:///etc/passwd", "fileb://x", "https://127.0.0.1/x", "\x1b[31m"]
+)
+def test_a_plan_for_the_shell_gives_any_key_as_text_alone(world, key):
+    world.put(key, b"frozen", storage_class="GLACIER")
+    assert world.cp().code == 3
+    ran = world.run("restore", str(world.dest), "--format", "shell", "--days", "3", "--tier", "Standard")
+    *command, request = shlex.split(ran.out)
+    assert command == ["aws", "s3api", "restore-object", "--cli-input-json"]
+    assert request.startswith("{")  # else the AWS CLI could take it for a file or a flag
+    assert (request.isascii(), request.isprintable()) == (True, True)
+    assert json.loads(request) == {
+        "Bucket": seed.BUCKET,
+        "Key": key,
+        "RestoreRequest": {"Days": 3, "GlacierJobParameters": {"Tier": "Standard"}},
+    }
+
+
+@pytest.fixture
+def tiered(world):
+    """An object in an archive tier: the listing does not show that, its GET does."""
+    world.put("tiered", b"moves back", storage_class="INTELLIGENT_TIERING")
+    world.put("cold/deep", b"frozen deeply", storage_class="DEEP_ARCHIVE")
+    refused = {"operation": "GetObject", "key": "tiered", "status": 403, "code": "InvalidObjectState"}
+    world.server.faults.add("error", **refused, message="The operation is not valid for the access tier")
+    assert world.cp().code == 3
+    return world
+
+
+def test_objects_of_archive_tiers_are_restored_without_days_which_s3_would_refuse(tiered):
+    ran = tiered.run("restore", str(tiered.dest), "--format", "shell", "--days", "3", "--tier", "Standard")
+    requests = [json.loads(shlex.split(line)[-1]) for line in ran.out.splitlines()]
+    assert {each["Key"]: "Days" in each["RestoreRequest"] for each in requests} == {
+        "tiered": False,
+        "cold/deep": True,
+    }
+    assert "INTELLIGENT_TIERING: 1 object, 10 B, within 12 hours at tier Standard" in ran.err
+    assert "Make two plans" not in ran.err
+
+
+def test_a_batch_job_takes_archive_tiers_or_other_classes_so_there_are_two_plans(tiered):
+    ran = tiered.run("restore", str(tiered.dest))
+    assert "! One job cannot restore INTELLIGENT_TIERING and other classes" in ran.err
+    commands = [
+        line.split("   (")[0].strip() for line in ran.err.splitlines() if line.startswith("  s3haul ")
+    ]
+    keys = ([[seed.BUCKET, "tiered"]], [[seed.BUCKET, "cold/deep"]])
+    for command, rows in zip(commands, keys, strict=True):
+        planned = tiered.run(*shlex.split(command)[1:])
+        assert list(csv.reader(io.StringIO(planned.out))) == rows
+        assert "!" not in planned.err
 
 
 def test_the_report_of_a_batch_job_selects_the_objects_that_it_restored(cold):
