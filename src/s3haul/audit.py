@@ -40,9 +40,13 @@ class Grade(Enum):
     """The result of checking a file."""
 
     VERIFIED = auto()  # its bytes match the checksum that S3 stores
-    UNCHANGED = auto()  # its bytes match the CRC64NVME of those that were received
+    AS_RECEIVED = auto()  # its bytes match the CRC64NVME of those that were received
     SIZE_ONLY = auto()  # no digest is known; its size matches
+    DIRECTORY = auto()  # an empty object whose key ends in a slash; it is there
     DAMAGED = auto()
+
+
+_VERDICTS = {Grade.VERIFIED: Verdict.VERIFIED, Grade.DIRECTORY: None}
 
 
 class Finding(NamedTuple):
@@ -62,11 +66,12 @@ class Finding(NamedTuple):
 
 @dataclass(slots=True)
 class AuditCounts:
-    """Every done object in exactly one of verified, unchanged, size_only and damaged."""
+    """Every done object in exactly one of verified, as_received, size_only, directories and damaged."""
 
-    verified: int = 0  # the bytes match the checksum that S3 stores; a directory is there
-    unchanged: int = 0  # S3 stores none; the bytes are those that were received
+    verified: int = 0  # the bytes match the checksum that S3 stores
+    as_received: int = 0  # S3 stores none; the bytes are those that were received
     size_only: int = 0  # neither is known; the size matches
+    directories: int = 0  # are there
     damaged: int = 0
     not_done: int = 0  # skipped or failed: there is no file
     bytes: int = 0  # read so far
@@ -76,10 +81,12 @@ class AuditCounts:
         match grade:
             case Grade.VERIFIED:
                 self.verified += 1
-            case Grade.UNCHANGED:
-                self.unchanged += 1
+            case Grade.AS_RECEIVED:
+                self.as_received += 1
             case Grade.SIZE_ONLY:
                 self.size_only += 1
+            case Grade.DIRECTORY:
+                self.directories += 1
             case Grade.DAMAGED:
                 self.damaged += 1
 
@@ -227,7 +234,7 @@ def _check_status(tree: Tree, path: SafePath, outcome: Outcome) -> Finding | Non
         return _damaged(outcome, "missing", "the file does not exist any more")
     if path.directory:
         if stat.is_directory:
-            return Finding(outcome, Grade.VERIFIED)
+            return Finding(outcome, Grade.DIRECTORY)
         return _damaged(outcome, "not-a-regular-file", "it is not a directory any more")
     if not stat.is_regular:
         return _damaged(outcome, "not-a-regular-file", "it is not a regular file any more")
@@ -240,7 +247,7 @@ def _check_bytes(tree: Tree, path: SafePath, outcome: Outcome, add_bytes: Callab
     grade = Grade.VERIFIED
     verifier: Verifier | None = _stored_verifier(outcome)
     if verifier is None:
-        grade, verifier = Grade.UNCHANGED, _received_verifier(outcome)
+        grade, verifier = Grade.AS_RECEIVED, _received_verifier(outcome)
     if verifier is None:
         return Finding(outcome, Grade.SIZE_ONLY, "size-only", "no checksum is known; the size is right")
     fd = tree.open_read(path)
@@ -303,7 +310,7 @@ class DamageRecorder:
             detail = f"{finding.detail} ({finding.problem})"
             self._write(outcome._replace(state=State.FAILED, reason=DAMAGED, detail=detail, verdict=None))
         elif outcome.reason == DAMAGED:
-            verdict = Verdict.VERIFIED if grade is Grade.VERIFIED else Verdict.SIZE_ONLY
+            verdict = _VERDICTS.get(grade, Verdict.SIZE_ONLY)
             self._write(outcome._replace(state=State.DONE, reason=None, detail=None, verdict=verdict))
 
     def close(self) -> None:

@@ -53,8 +53,9 @@ def test_a_field_too_many_too_few_or_of_another_type_is_found():
     good = {
         "schema": 1,
         "verified": 1,
-        "unchanged": 0,
+        "as_received": 0,
         "size_only": 0,
+        "directories": 0,
         "damaged": 0,
         "not_done": 0,
         "bytes": 5,

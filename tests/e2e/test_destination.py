@@ -1,13 +1,13 @@
 """What goes wrong on this side: the disk, the directory, another run. Exit code 5, and nothing is asked of AWS."""
 
 import os
-import shlex
 import shutil
 import subprocess
 
 import pytest
 
 from e2e.harness import SOURCE, expected, leftovers, tree, wait_until
+from e2e.test_repair import heal
 from s3haul.demo import seed
 from s3haul.demo.content import Generated
 

@@ -164,6 +164,32 @@ def test_files_that_verify_finds_damaged_are_fetched_once_by_the_next_run(server
     assert tree(dest) == expected(server)
 
 
+def test_the_figures_of_a_run_of_verify_and_of_the_report_add_up(server, machine, dest):
+    for key in ("folder/", "folder/below/"):
+        server.cloud.put(seed.BUCKET, key, b"")
+    server.cloud.put(seed.BUCKET, "folder/old", b"no checksum", checksum=None)
+    found = machine.haul(dest).summary
+    assert (found["done"]["objects"], found["directories"], found["verdicts"]) == (
+        63,
+        2,
+        {"verified": 60, "size-only": 1},
+    )
+    ran = machine.run("verify", str(dest))
+    assert (ran.code, "60 files verified" in ran.out, "  2 directories are there" in ran.out) == (
+        0,
+        True,
+        True,
+    )
+    (dest / "folder" / "below").rmdir()
+    assert machine.run("verify", str(dest)).code == 1
+    (dest / "folder" / "below").mkdir()  # as if it had never been gone
+    counts = json.loads(machine.run("verify", str(dest), "--json").out)
+    assert (counts["verified"], counts["as_received"], counts["directories"]) == (60, 1, 2)
+    report = machine.run("report", str(dest), "-o", "-", "--format", "markdown").out
+    assert "The bytes of 60 match the checksum that S3 stores; 1 could be checked" in report
+    assert "| directories | 2 |" in report
+
+
 def test_a_damaged_file_that_is_put_right_by_hand_is_done_again(server, machine, dest):
     machine.haul(dest)
     file = dest / "data" / "2" / "object-0002.bin"

@@ -99,7 +99,7 @@ def test_a_composite_file_is_verified_by_its_part_sizes(tree, algorithm):
 def test_a_file_without_stored_checksum_is_compared_with_what_was_received(tree):
     received = text_of(digest("CRC64NVME", BODY))
     file = tree.add("a", checksum=None, verdict=Verdict.SIZE_ONLY, computed=received)
-    assert tree.audit() == (AuditCounts(unchanged=1, bytes=len(BODY)), {})
+    assert tree.audit() == (AuditCounts(as_received=1, bytes=len(BODY)), {})
     file.write_bytes(BODY.upper())
     assert tree.audit()[1] == {"base/a": "wrong-checksum"}
 
@@ -181,7 +181,7 @@ def test_directories_of_folder_markers_must_exist(tree):
     tree.outcomes.append(done("base/", 0, path="", checksum=None))
     counts, problems = tree.audit()
     assert problems == {"base/file/": "not-a-regular-file", "base/gone/": "missing"}
-    assert counts == AuditCounts(verified=2, damaged=2)
+    assert counts == AuditCounts(directories=2, damaged=2)
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,16 @@ def test_a_run_that_selects_nothing_shows_no_rate():
     assert lines[:2] == ["  done      nothing: no object is selected", "  filtered  20 objects"]
 
 
+def test_directories_have_no_verdict_and_a_line_of_their_own():
+    marker = Finished(Outcome(ObjectRef("d/", 0, '"e"', 0.0), State.DONE, "d"))
+    lines, found = summary(Listed(3, MIB, 0), done(), marker, marker)
+    assert lines[1:3] == [
+        "  verified  1 object (CRC32 FULL_OBJECT: 1)",
+        "  empty     2 directories: keys that end in a slash, without bytes",
+    ]
+    assert found["done"]["objects"] == sum(found["verdicts"].values()) + found["directories"] == 3
+
+
 def test_files_found_in_place_count_neither_as_fetched_nor_for_the_rate():
     lines, found = summary(Listed(3, 3 * MIB, 0), done(), done(fetched=0), done(fetched=0))
     assert lines[:3] == [

@@ -116,6 +116,7 @@ class Summary:
             "encoded_names": stats.encoded,
             "kept_in_part": {"objects": stats.kept_partials, "bytes": stats.kept_bytes},
             "resumed_bytes": stats.resumed,
+            "directories": stats.directories,
             "verdicts": {verdict.value: stats.verdicts[verdict] for verdict in Verdict},
             "algorithms": dict(stats.algorithms),
             "skipped": _causes(self, stats.skipped),
@@ -191,6 +192,8 @@ def _verdict_lines(stats: Stats) -> Iterator[str]:
     if size_only := stats.verdicts[Verdict.SIZE_ONLY]:
         objects = human_count(size_only, "object")
         yield f"  size-only {objects}: S3 stores no checksum that s3haul can compute"
+    if count := stats.directories:
+        yield f"  empty     {count:,} {'directory' if count == 1 else 'directories'}: keys that end in a slash, without bytes"
 
 
 def _cause_lines(summary: Summary, state: str, reason: str, cause: Cause) -> Iterator[str]:

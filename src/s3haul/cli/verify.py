@@ -47,8 +47,10 @@ def verify(dest: flags.State, *, json: flags.Json = False) -> int:
     from s3haul.models import State  # noqa: PLC0415 - same
 
     with Reader(existing_journal(dest)) as reader:
-        total = sum(count.objects for count in reader.counts() if count.state == State.DONE)
-        repair = Repair(dest, reader.source.bucket, [prefix for prefix in reader.prefixes() if _is_prefix(prefix)])
+        done = [count for count in reader.counts() if count.state == State.DONE]
+        total = sum(count.objects for count in done if count.verdict)  # directories have none
+        prefixes = [prefix for prefix in reader.prefixes() if _is_prefix(prefix)]
+        repair = Repair(dest, reader.source.bucket, prefixes)
 
     def found(finding: Finding) -> None:
         if finding.grade is Grade.DAMAGED:
@@ -72,8 +74,9 @@ def verify(dest: flags.State, *, json: flags.Json = False) -> int:
             f"{show(str(dest))}: {human_count(counts.verified, 'file')} verified against the checksum that S3 stores"
         )
         for count, what in (
-            (counts.unchanged, "verified against what was received, since S3 stores no checksum"),
+            (counts.as_received, "verified against what was received, since S3 stores no checksum"),
             (counts.size_only, "checked by size alone"),
+            (counts.directories, "directories are there"),
             (counts.not_done, "without a file: skipped or failed"),
         ):
             if count:
@@ -159,7 +162,7 @@ def _is_own_path(outcome: Outcome, base: str) -> bool:
 
 
 def _progress(counts: "AuditCounts", total: int, seconds: float) -> str:
-    seen = counts.verified + counts.unchanged + counts.size_only + counts.damaged
+    seen = counts.verified + counts.as_received + counts.size_only + counts.damaged
     return (
         f"{human_count(seen)} of {human_count(total, 'file')}, {human_bytes(counts.bytes)} read, "
         f"{human_bytes(counts.bytes / seconds)}/s, {human_count(counts.damaged)} damaged"

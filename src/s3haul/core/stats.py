@@ -67,8 +67,8 @@ class Cause:
 class Stats:
     """Counts of objects and bytes. `received` counts body bytes that were kept, `resumed` those of earlier
     runs that are in objects which this one finished or goes on with. `found` are objects, part of `done`,
-    whose file was there already and has been verified; `replacing` those whose file differed; `encoded` those
-    whose key cannot be a file name as it is. `vanished` are objects that a list names and S3 does not find any more,
+    whose file was there already and has been verified; `directories` are those of `done` that became one, and so have
+    no verdict; `replacing` those whose file differed; `encoded` those whose key cannot be a file name as it is. `vanished` are objects that a list names and S3 does not find any more,
     `changed` those of `done` that are another version than the list says."""
 
     selected: int = 0
@@ -81,6 +81,7 @@ class Stats:
     done_bytes: int = 0
     found: int = 0
     found_bytes: int = 0
+    directories: int = 0
     replacing: int = 0
     encoded: int = 0
     received: int = 0
@@ -156,7 +157,9 @@ class Stats:
                     self.found_bytes += outcome.ref.size
                 if outcome.path and MARK in outcome.path:
                     self.encoded += 1
-                if outcome.verdict is not None:
+                if outcome.verdict is None:
+                    self.directories += 1
+                else:
                     self.verdicts[outcome.verdict] += 1
                 if outcome.checksum and outcome.verdict is Verdict.VERIFIED:
                     self.algorithms[f"{outcome.checksum.algorithm} {outcome.checksum.type}"] += 1

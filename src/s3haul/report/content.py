@@ -18,6 +18,7 @@ SCHEMA = 1
 ROWS = 1500  # objects that are shown one by one, for all causes together
 LEAST_ROWS = 50  # for each cause
 ENCODED_ROWS = 100
+DIRECTORIES = "directories"  # the kind of verification that they have none of
 STATES = ("done", "skipped", "failed", "vanished")
 
 
@@ -168,7 +169,7 @@ def _verdict(group: Group) -> str:
         return f"{group.algorithm} {whole.get(group.checksum_type or '', group.checksum_type or '')}"
     if group.verdict == "size-only":
         return f"by size alone ({group.reason})" if group.reason else "by size alone"
-    return "directories"
+    return DIRECTORIES
 
 
 def _causes(groups: Sequence[Group], survey: Survey) -> list[Cause]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from s3haul.core.text import command_line, human_bytes, human_count, human_duration, show
 from s3haul.journal.reader import Run
-from s3haul.report.content import Report
+from s3haul.report.content import DIRECTORIES, Report
 
 EXAMPLES = 5
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&])")
@@ -57,8 +57,9 @@ def headline(report: Report) -> Head:
 def _proof(report: Report) -> str:
     by_size = sum(share.amount.objects for share in report.verdicts if share.name.startswith("by size"))
     if not by_size:
-        return "The bytes of every one match the checksum that S3 stores."
-    verified = report.states["done"].objects - by_size
+        return "The bytes of every file match the checksum that S3 stores."
+    directories = sum(share.amount.objects for share in report.verdicts if share.name == DIRECTORIES)
+    verified = report.states["done"].objects - by_size - directories
     return (
         f"The bytes of {human_count(verified)} match the checksum that S3 stores; {human_count(by_size)} could be"
         " checked by size alone, since S3 stores no checksum of them that can be computed."
