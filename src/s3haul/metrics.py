@@ -64,6 +64,7 @@ class RunCollector(Collector):
             "unchanged": stats.already,
             "skipped": sum(skipped.values()),
             "failed": sum(failed.values()),
+            "vanished": stats.vanished.count,
         }
         yield _by("objects", "Objects that reached their end in this run.", "state", states)
         yield _by("verdicts", "Done objects by what is known of their bytes.", "verdict", stats.verdicts)

@@ -8,13 +8,14 @@ from jsonschema import Draft202012Validator
 
 from e2e.conftest import dest, machine, server  # noqa: F401 - fixtures
 from e2e.harness import SOURCE
-from report.destinations import course, destination, mixed
+from report.destinations import course, destination, mixed, outcome
 from s3haul.cli.help_topics import SCHEMA_TOPICS, topic_text
 from s3haul.core.stats import Stats
 from s3haul.demo import seed
-from s3haul.events import CredentialsRenewed, Listed, Received, Retrying, Tick
+from s3haul.events import CredentialsRenewed, Finished, Listed, Received, Retrying, Tick
 from s3haul.journal import manifest_lines
 from s3haul.journal.database import journal_path
+from s3haul.models import State
 from s3haul.progress import JsonLines
 from s3haul.report.content import as_object, gather
 
@@ -105,7 +106,8 @@ def test_progress_events():
     stats, stream, now = Stats(), io.StringIO(), 0.0
     lines = JsonLines(stats, stream, clock=lambda: now, wall=lambda: 1.0)
     retry = Retrying("", "network", "reset", 1, 0.5)
-    for event in (Listed(5, 50, 0), Received(5), retry, CredentialsRenewed(1.0, 2.0), *[Tick()] * 3):
+    gone = Finished(outcome("gone", 1, State.VANISHED, "vanished"))
+    for event in (Listed(5, 50, 0), Received(5), gone, retry, CredentialsRenewed(1.0, 2.0), *[Tick()] * 3):
         now += 5
         stats.observe(event)
         lines.observe(event)
@@ -115,7 +117,8 @@ def test_progress_events():
 
 
 def test_reports_and_manifests(tmp_path):
-    for outcomes, how in ((mixed(), course()), ([], None)):
+    gone = outcome("gone", 1, State.VANISHED, "vanished")
+    for outcomes, how in (([*mixed(), gone], course()), ([], None)):
         root = destination(tmp_path / str(len(outcomes)), outcomes, course=how)
         assert valid("report", as_object(gather(root, under_way=False)))
         assert all(valid("manifest", json.loads(line)) for line in manifest_lines(journal_path(root)))

@@ -108,6 +108,7 @@ def test_the_course_is_that_of_the_run_that_received_most(tmp_path):
         ([outcome("a", 1)], {"ended": False}, True, "Under way"),
         ([outcome("a", 1), outcome("b", 1, State.SKIPPED, "archived")], {}, False, "Incomplete"),
         ([outcome("b", 1, State.FAILED, "network")], {}, False, "Incomplete"),
+        ([outcome("a", 1), outcome("b", 1, State.VANISHED, "vanished")], {}, False, "Incomplete"),
         ([], {}, False, "Empty"),
     ],
 )

@@ -24,7 +24,7 @@ def ended(state: State, **fields) -> Finished:
 
 
 EVENTS = [
-    Listed(6, 60, 2),
+    Listed(5, 50, 2),
     ListingEnded(),
     AlreadyDone(1, 10),
     Received(30),
@@ -32,6 +32,7 @@ EVENTS = [
     ended(State.DONE, verdict=Verdict.VERIFIED, fetched=10),
     ended(State.FAILED, reason="access-denied"),
     ended(State.SKIPPED, reason="archived"),
+    ended(State.VANISHED, reason="vanished"),
     Retrying("k", "throttled", "Please slow down", 1, 0.1),
     CredentialsRenewed(1_900_000_000.0, 1_800_000_000.0),
 ]
@@ -67,13 +68,14 @@ def samples():
 def test_a_scrape_returns_the_counts_of_the_run(samples):
     wanted = {
         ("s3haul_listing_complete",): 1,
-        ("s3haul_selected_objects",): 6,
-        ("s3haul_selected_bytes",): 60,
+        ("s3haul_selected_objects",): 5,
+        ("s3haul_selected_bytes",): 50,
         ("s3haul_filtered_objects_total",): 2,
         ("s3haul_objects_total", "done"): 1,
         ("s3haul_objects_total", "unchanged"): 1,
         ("s3haul_objects_total", "failed"): 1,
         ("s3haul_objects_total", "skipped"): 1,
+        ("s3haul_objects_total", "vanished"): 1,
         ("s3haul_verdicts_total", "verified"): 1,
         ("s3haul_failed_objects_total", "access-denied"): 1,
         ("s3haul_skipped_objects_total", "archived"): 1,
@@ -87,6 +89,11 @@ def test_a_scrape_returns_the_counts_of_the_run(samples):
         ("s3haul_session_end_timestamp_seconds",): 1_900_000_000.0,
     }
     assert {name: samples[name] for name in wanted} == wanted
+
+
+def test_the_states_add_up_to_the_selected_objects(samples):
+    states = [value for (name, *_), value in samples.items() if name == "s3haul_objects_total"]
+    assert sum(states) == samples["s3haul_selected_objects",]
 
 
 def test_a_counter_never_goes_down_when_an_attempt_is_thrown_away(samples):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from s3haul.core.text import command_line, human_bytes, human_count, human_duration, show
 from s3haul.journal.reader import Run
-from s3haul.report.content import DIRECTORIES, Report
+from s3haul.report.content import DIRECTORIES, STATES, Report
 
 EXAMPLES = 5
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&])")
@@ -36,7 +36,7 @@ class Tile(NamedTuple):
 
 def headline(report: Report) -> Head:
     """The result of all runs so far."""
-    done, skipped, failed = (report.states[state].objects for state in ("done", "skipped", "failed"))
+    done, skipped, failed, vanished = (report.states[state].objects for state in STATES)
     if report.under_way:
         return Head("calm", "Under way", f"{human_count(done, 'object')} so far", "A run works on it now.")
     if not report.finished:
@@ -46,8 +46,11 @@ def headline(report: Report) -> Head:
         title = f"{human_count(failed, 'object')} of {human_count(report.all.objects)} failed"
         sentence = "Reasons, and who can fix them, are below. The same command tries again."
         return Head("bad", "Incomplete", title, sentence)
-    if skipped:
-        title = f"{human_count(skipped, 'object')} of {human_count(report.all.objects)} skipped"
+    if skipped or vanished:
+        counts = [
+            f"{count:,} {state}" for state, count in (("skipped", skipped), ("vanished", vanished)) if count
+        ]
+        title = f"Of {human_count(report.all.objects, 'object')}: {', '.join(counts)}"
         return Head("warn", "Incomplete", title, "All others are here. The reasons are below.")
     if not done:
         return Head("calm", "Empty", "Nothing was listed", "The source has no object that is selected.")
@@ -93,10 +96,12 @@ def moment(seconds: float) -> str:
 
 def tiles(report: Report) -> Iterator[Tile]:
     """The most important figures."""
-    done, failed, skipped = (report.states[state] for state in ("done", "failed", "skipped"))
+    done, skipped, failed, vanished = (report.states[state] for state in STATES)
     yield Tile("Here", human_count(done.objects), f"objects, {human_bytes(done.bytes)}")
     yield Tile("Failed", human_count(failed.objects), human_bytes(failed.bytes) if failed.objects else "")
     yield Tile("Skipped", human_count(skipped.objects), human_bytes(skipped.bytes) if skipped.objects else "")
+    if vanished.objects:
+        yield Tile("Vanished", human_count(vanished.objects), "in a list, not in the bucket")
     if report.seconds:
         runs = f"in {human_count(len(report.runs), 'run')}" if len(report.runs) > 1 else ""
         yield Tile("Time", human_duration(report.seconds), runs)
