@@ -75,6 +75,14 @@ def test_a_dry_run_after_a_run_has_nothing_to_fetch(server, machine, dest):
     assert server.count("GetObject") - before == most
 
 
+def test_a_quiet_dry_run_prints_only_warnings_and_what_is_asked_for(server, machine, dest):
+    assert copy(machine, SOURCE, dest, "--dryrun", "-q").text == ""
+    assert json.loads(copy(machine, SOURCE, dest, "--dryrun", "-q", "--json").out)["objects"] == 60
+    server.cloud.put(seed.BUCKET, "vast", Generated(1, 1 << 60))
+    ran = copy(machine, SOURCE, dest, "--dryrun", "-q")
+    assert (ran.out, ran.err.startswith("! ")) == ("", True)
+
+
 @pytest.mark.parametrize("form", [(), ("-q",), ("--json",), ("--log-format", "json"), ("--dryrun",)])
 @pytest.mark.parametrize("choice", [("/nothing/",), ("", "--include", "data/*", "--exclude", "*")])
 def test_a_selection_of_nothing_is_a_warning_everywhere_and_an_error_on_request(machine, dest, form, choice):

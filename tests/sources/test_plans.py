@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 
 import pytest
 
@@ -144,6 +145,15 @@ def test_a_plan_that_is_not_whole_or_not_of_this_source_is_refused(world, change
     assert ran.code == 6, ran.text
     assert said in ran.err
     assert tree(world.dest) == {}
+
+
+def test_a_plan_is_for_its_owner_only_and_touches_no_other_file(world):
+    plan, other = world.place / "plan", world.place / "plan.part"
+    other.write_text("mine")
+    assert world.cp("--dryrun", "--save-plan", str(plan)).code == 0
+    assert (other.read_text(), stat.S_IMODE(plan.stat().st_mode)) == ("mine", 0o600)
+    assert sorted(path.name for path in world.place.iterdir() if "plan" in path.name) == ["plan", "plan.part"]
+    assert not list(world.place.glob(".s3haul*"))
 
 
 def test_a_plan_that_cannot_be_written_leaves_nothing_behind(world):

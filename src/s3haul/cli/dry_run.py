@@ -4,10 +4,9 @@ Nothing is written to DEST, and no object is read.
 """
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import aclosing, contextmanager
 from dataclasses import asdict
 from functools import lru_cache
 from importlib import resources
@@ -27,6 +26,7 @@ from s3haul.core.filters import nothing_selected
 from s3haul.core.stats import Stats
 from s3haul.core.text import human_bytes, human_count, human_duration, show
 from s3haul.disk import check_root, free_space_for
+from s3haul.disk.new_file import new_file
 from s3haul.engine.context import read_context
 from s3haul.engine.dry_run import Estimate, Fetched
 from s3haul.engine.dry_run import preview as fetched_objects
@@ -156,10 +156,9 @@ def opened_plan(path: Path | None, source: SourceOptions) -> Iterator[Add]:
     if path is None:
         yield lambda _ref: None
         return
-    temporary = path.with_name(f"{path.name}.part")
     count = 0
     try:
-        with temporary.open("w", encoding="ascii") as file:
+        with new_file(path) as file:
             file.write(plan_head(source.bucket, source.prefix) + "\n")
 
             def add(ref: ObjectRef) -> None:
@@ -169,16 +168,10 @@ def opened_plan(path: Path | None, source: SourceOptions) -> Iterator[Add]:
 
             yield add
             file.write(plan_end(count) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
     except OSError as error:
         raise DestinationError(
             f"Cannot write the plan {path}: {error.strerror}.", hint="name another file"
         ) from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
 
 
 def _past_rate(reader: Reader) -> float | None:
@@ -196,8 +189,11 @@ def _put_estimate(
         log.record("estimate", found, lines)
     if output.json:
         streams.print_line(json.dumps({"schema": SUMMARY_SCHEMA, **found}))
-    else:
+    elif not output.quiet:
         streams.print_report("\n".join(lines))
+    else:
+        for said in _warnings(estimate):
+            streams.print_message(f"! {said}")
 
 
 @lru_cache(maxsize=1)
@@ -238,8 +234,6 @@ def estimate_lines(estimate: Estimate, past_rate: float | None) -> Iterator[str]
 def _lines(estimate: Estimate, past_rate: float | None) -> Iterator[str]:
     objects = human_count(estimate.objects, "object")
     yield f"{objects}, {human_bytes(estimate.bytes)}; {human_count(estimate.filtered)} filtered"
-    if estimate.unusable:
-        yield f"{human_count(estimate.unusable)} of the listing's entries name no object and would fail (S3H-INT-04)"
     if len(estimate.classes) > 1:
         yield from _table(estimate)
     if estimate.archived:
@@ -266,8 +260,14 @@ def _lines(estimate: Estimate, past_rate: float | None) -> Iterator[str]:
         basis = f"the {human_bytes(past_rate)}/s of earlier runs" if past_rate else "1 Gbit/s"
         yield f"time: about {seconds} at {basis}"
         yield _money_line(money(estimate))
+    yield from (f"! {said}" for said in _warnings(estimate))
+
+
+def _warnings(estimate: Estimate) -> Iterator[str]:
+    if estimate.unusable:
+        yield f"{human_count(estimate.unusable)} of the listing's entries name no object and would fail (S3H-INT-04)"
     if said := estimate.room.warning():
-        yield f"! {said}"
+        yield said
 
 
 def _requests(estimate: Estimate) -> Iterator[str]:

@@ -5,14 +5,13 @@
 
 import contextlib
 import json
-import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from s3haul.core.keypath import STATE_DIRECTORY
 from s3haul.disk.errors import run_error
+from s3haul.disk.new_file import new_file
 from s3haul.errors import UsageError
 from s3haul.options import LimitOptions
 
@@ -35,12 +34,10 @@ class LimitsFile:
     def add(self, changes: Mapping[str, float | None]) -> None:
         """Have the run keep to these too; None lifts a limit. Raises `DestinationError`."""
         earlier = self._bytes()
-        temporary = self._path.with_name(f"{NAME}.{secrets.token_hex(4)}")
+        limits = {**(parse(earlier) if earlier else {}), **changes}
         try:
-            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(fd, "w") as file:
-                json.dump({**(parse(earlier) if earlier else {}), **changes}, file)
-            temporary.replace(self._path)
+            with new_file(self._path) as file:
+                json.dump(limits, file)
         except OSError as error:
             raise run_error(error, f"write {self._path}") from error
 
