@@ -16,17 +16,32 @@ def test_the_page_of_a_run_is_a_file_for_its_owner_only(server, machine, dest):
     key = "data/0/object-0007.bin"
     server.faults.add("error", operation="GetObject", key=key, status=403, code="AccessDenied", message="no")
     assert machine.haul(dest).code == 1
-    page = machine.home / "report.html"
+    page = machine.home / "page.html"
     page.write_text("an older one")
-    ran = report(machine, dest)
+    ran = report(machine, dest, "-o", "page.html")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out.startswith("report.html: 59 done, 1 failed; ")
+    assert ran.out.startswith("page.html: 59 done, 1 failed; ")
     assert stat.S_IMODE(page.stat().st_mode) == 0o600
     text = page.read_text()
     assert "1 object of 60 failed" in text
     assert key in text
     assert "Run 1 over time" in text
-    assert sorted(path.name for path in machine.home.iterdir()) == ["config", "credentials", "report.html"]
+    assert sorted(path.name for path in machine.home.iterdir()) == ["config", "credentials", "page.html"]
+
+
+def test_without_a_name_the_report_is_beside_the_journal_and_replaces_no_file_of_the_user(machine, dest):
+    assert machine.haul(dest).code == 0
+    mine = machine.home / "report.html"
+    mine.write_text("mine")
+    for form, name in (("html", "report.html"), ("json", "report.json"), ("markdown", "report.md")):
+        for _ in range(2):
+            ran = report(machine, dest, "--format", form)
+            assert (ran.code, ran.out.startswith(f"{dest}/.s3haul/{name}: 60 done; ")) == (0, True)
+    assert mine.read_text() == "mine"
+    assert json.loads((dest / ".s3haul/report.json").read_text())["finished"]
+    assert report(machine, dest).code == 0
+    assert (dest / ".s3haul/report.html").read_text().startswith("<!DOCTYPE html>")
+    assert machine.haul(dest).code == 0
 
 
 def test_the_name_of_the_file_or_a_flag_says_what_it_is(server, machine, dest, tmp_path):

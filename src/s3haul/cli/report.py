@@ -1,9 +1,6 @@
 """`s3haul report`: writes one page about a destination, from its journal, or the same as JSON or Markdown."""
 
 import json
-import os
-import secrets
-from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +9,7 @@ import typer
 
 from s3haul.cli import flags, streams
 from s3haul.cli.parsing import is_stream
+from s3haul.core.keypath import STATE_DIRECTORY
 from s3haul.core.text import human_bytes, show
 from s3haul.errors import UsageError
 
@@ -20,9 +18,11 @@ if TYPE_CHECKING:  # help stays fast
 
 EPILOG = """\b
 Examples:
-  s3haul report ./data -o report.html
-  s3haul report ./data -o - --format json | jq .objects
+  s3haul report ./data
   s3haul report ./data -o report.md
+  s3haul report ./data -o - --format json | jq .objects
+
+Without -o the report is in DEST/.s3haul, and replaces the one before.
 """
 
 
@@ -35,6 +35,7 @@ class Formats(StrEnum):
 
 
 SUFFIXES = {".html": Formats.HTML, ".htm": Formats.HTML, ".json": Formats.JSON, ".md": Formats.MARKDOWN}
+_SUFFIX = {Formats.HTML: ".html", Formats.JSON: ".json", Formats.MARKDOWN: ".md"}
 
 
 def register(app: typer.Typer) -> None:
@@ -46,8 +47,14 @@ def report(
     dest: flags.State,
     *,
     output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="Where to write it; - is stdout.")
-    ] = "report.html",
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Where to write it; - is stdout. Default: DEST/.s3haul/report.html",
+        ),
+    ] = None,
     form: Annotated[
         Formats | None, typer.Option("--format", help="Default: by the suffix of FILE; html if it has none.")
     ] = None,
@@ -59,6 +66,9 @@ def report(
     from s3haul.disk.root import holder_of  # noqa: PLC0415 - help stays fast
     from s3haul.report.content import gather  # noqa: PLC0415 - same
 
+    if output is None:
+        form = form or Formats.HTML
+        output = str(dest / STATE_DIRECTORY / f"report{_SUFFIX[form]}")
     form = form or _form_of(output)
     if is_stream(Path(output)):  # it would be replaced by a file
         raise UsageError(f"{output} is not a file.", hint="-o - writes the report to standard output")
@@ -108,16 +118,12 @@ def _said(found: "Report") -> str:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Replace the file in one step. Only the owner may read it, because it contains keys."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    flags_of_open = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    from s3haul.disk.new_file import new_file  # noqa: PLC0415 - same
+
     try:
-        with open(os.open(temporary, flags_of_open, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123
+        with new_file(path) as file:
             file.write(text)
-        temporary.replace(path)
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
         raise UsageError(
             f"The report cannot be written to {path}: {error.strerror}.", hint="name another file by -o"
         ) from None
