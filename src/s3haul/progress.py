@@ -13,7 +13,7 @@ from typing import Protocol, TextIO
 
 from s3haul.core.meter import SILENCE, Meter, Reading, retry_note
 from s3haul.core.stats import Stats
-from s3haul.core.text import colour_mark, human_bytes, human_count, human_duration, show
+from s3haul.core.text import colour_mark, human_bytes, human_count, human_duration, iso_time, show
 from s3haul.events import CredentialsRenewed, Event, Finished, Noted, Retrying, Tick, Warned
 from s3haul.models import State
 
@@ -198,7 +198,8 @@ class JsonLines(_Plain):
             case Retrying():
                 self._write("retry", event._asdict())
             case CredentialsRenewed():
-                self._write("credentials", event._asdict())
+                times = {"expires": iso_time(event.expires), "next_refresh": iso_time(event.next_refresh)}
+                self._write("credentials", event._asdict() | times)
             case Warned():
                 self._write("warning", event._asdict())
             case Noted():
@@ -209,7 +210,7 @@ class JsonLines(_Plain):
             self._write("progress", reading.as_object())
 
     def _write(self, kind: str, fields: dict[str, object]) -> None:
-        record = {"schema": LOG_SCHEMA, "time": round(self._wall(), 3), "event": kind, **fields}
+        record = {"schema": LOG_SCHEMA, "time": iso_time(self._wall()), "event": kind, **fields}
         write_line(self._stream, json.dumps(record))
 
 

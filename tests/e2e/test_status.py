@@ -3,6 +3,7 @@
 import fcntl
 import json
 import re
+from datetime import datetime, timedelta
 
 from e2e.harness import SOURCE, expected, tree, wait_until
 from s3haul.demo import seed
@@ -43,6 +44,9 @@ def test_status_shows_a_run_and_its_end_without_disturbing_it(server, machine, d
     after = status(machine, dest)
     assert (after["under_way"], after["holder"]) == (False, None)
     assert after["source"] == f"s3://{seed.BUCKET}/"
+    (run,) = after["runs"]
+    begun, ended = datetime.fromisoformat(run["started"]), datetime.fromisoformat(run["ended"])
+    assert (begun < ended, begun.utcoffset(), run["complete"]) == (True, timedelta(0), True)
     done = after["objects"]["done"]
     assert (done["objects"], sum(done["by"].values())) == (len(tree(dest)), len(tree(dest)))
     assert done["bytes"] == sum(map(len, tree(dest).values()))

@@ -206,6 +206,9 @@ def json_log():
     return Run(lambda *a, **k: JsonLines(*a, **k, wall=lambda: 1.5), stream)
 
 
+MOMENT = "1970-01-01T00:00:01.500Z"
+
+
 def records(run):
     return [json.loads(line) for line in run.lines()]
 
@@ -224,7 +227,8 @@ def test_json_lines_contain_one_object_each_and_none_for_done_objects():
     found = records(run)
     assert [record["event"] for record in found] == ["object", "retry", "credentials", "warning", "note"]
     assert found[0] | {"key": EVIL, "state": "failed", "reason": "network"} == found[0]
-    assert all(record["schema"] == 1 and record["time"] == 1.5 for record in found)
+    assert all(record["schema"] == 1 and record["time"] == MOMENT for record in found)
+    assert (found[2]["expires"], found[2]["next_refresh"]) == ("1970-01-01T01:00:00Z", "1970-01-01T00:30:00Z")
 
 
 def test_json_lines_contain_the_progress_every_ten_seconds():
@@ -236,7 +240,7 @@ def test_json_lines_contain_the_progress_every_ten_seconds():
     first, second = records(run)
     assert first == {
         "schema": 1,
-        "time": 1.5,
+        "time": MOMENT,
         "event": "progress",
         "elapsed_seconds": 10.0,
         "listing_complete": False,

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from s3haul.core.text import command_line, folded, human_bytes, human_count, human_duration, show
+from s3haul.core.text import command_line, folded, human_bytes, human_count, human_duration, iso_time, show
 
 
 @pytest.mark.parametrize(
@@ -98,6 +98,21 @@ def test_sizes_are_shown_in_binary_units(size, text):
 )
 def test_durations_are_shown_in_their_two_largest_units(seconds, text):
     assert human_duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (1_700_000_000.0, "2023-11-14T22:13:20Z"),
+        (1_700_000_000.25, "2023-11-14T22:13:20.250Z"),
+        (1_700_000_000.1234567, "2023-11-14T22:13:20.123Z"),
+        (253_402_300_799.9999, None),
+        (0.0, None),
+        (-1.0, None),
+    ],
+)
+def test_times_for_programs_are_iso_8601_in_utc(seconds, text):
+    assert iso_time(seconds) == text
 
 
 def test_counts_have_separators_and_their_noun_a_plural():

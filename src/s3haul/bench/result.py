@@ -6,11 +6,13 @@ Times are seconds, sizes bytes. The schema number changes only when a field chan
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
 from enum import StrEnum
 from statistics import median
 from typing import Any, NamedTuple, Self
 
 from s3haul.bench.plan import Setting, SinkKind
+from s3haul.core.text import iso_time
 from s3haul.store.protocol import RequestTiming
 
 SCHEMA = 1
@@ -212,7 +214,7 @@ class Report:
     region: str
     transport: str
     version: str
-    time: float  # seconds since the epoch
+    time: float  # seconds since 1970
     processors: int
     objects: int
     bytes: int
@@ -237,7 +239,7 @@ class Report:
             "region": self.region,
             "transport": self.transport,
             "version": self.version,
-            "time": round(self.time, 3),
+            "time": iso_time(self.time),
             "processors": self.processors,
             "sample": {"objects": self.objects, "bytes": self.bytes},
             "listing": asdict(self.listing),
@@ -258,7 +260,7 @@ class Report:
             region=str(found["region"]),
             transport=str(found["transport"]),
             version=str(found["version"]),
-            time=float(found["time"]),
+            time=datetime.fromisoformat(found["time"]).timestamp(),
             processors=int(found["processors"]),
             objects=int(found["sample"]["objects"]),
             bytes=int(found["sample"]["bytes"]),

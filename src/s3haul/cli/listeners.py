@@ -20,7 +20,7 @@ from s3haul.cli import streams
 from s3haul.cli.errors import error_lines, pasteable
 from s3haul.cli.summary import Summary, error_object
 from s3haul.core.stats import Stats
-from s3haul.core.text import command_line, human_duration, show
+from s3haul.core.text import command_line, human_duration, iso_time, show
 from s3haul.errors import S3HaulError, UsageError
 from s3haul.events import Event, Noted
 from s3haul.options import OutputOptions, SourceOptions
@@ -165,7 +165,7 @@ class LogFile:
 
         def write() -> None:
             if self._json:
-                record = {"schema": LOG_SCHEMA, "time": round(time.time(), 3), "event": kind}
+                record = {"schema": LOG_SCHEMA, "time": iso_time(time.time()), "event": kind}
                 self._stream.write(json.dumps(record | fields) + "\n")
             else:
                 for line in lines:

@@ -142,7 +142,7 @@ class Progress:
             "destination": root,
             "under_way": self.holder is not None,
             "holder": self.holder,
-            "runs": [run._asdict() for run in self.runs],
+            "runs": [run.as_object() for run in self.runs],
             "objects": {
                 state: {
                     "objects": self.of(state)[0],

@@ -10,6 +10,7 @@ import math
 import re
 import shlex
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from textwrap import wrap
 from typing import Any
 
@@ -37,6 +38,7 @@ _CODED = re.compile(r"(?:[A-Z][\w.]+|\d{3}): ", re.ASCII)
 
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_YEAR_10000 = 253402300800  # seconds since 1970
 
 
 def show(text: str) -> str:
@@ -129,6 +131,16 @@ def human_duration(seconds: float) -> str:
     if whole < _DAY:
         return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE:02d} min"
     return f"{whole // _DAY} d {whole % _DAY // _HOUR:02d} h"
+
+
+def iso_time(seconds: float) -> str | None:
+    """A moment in seconds since 1970 as all outputs for programs have it: `2026-01-02T03:04:05Z`, with milliseconds if
+    there are any; None if it is unknown, or after the year 9999."""
+    seconds = round(seconds, 3)
+    if not 0 < seconds < _YEAR_10000:
+        return None
+    moment = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+    return moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds") + "Z"
 
 
 def key_octets(key: str) -> bytes:

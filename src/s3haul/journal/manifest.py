@@ -6,10 +6,11 @@ includes its quotes, times are UTC.
 
 import json
 from collections.abc import Container, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from s3haul.core.text import iso_time
 from s3haul.journal.reader import Reader
 from s3haul.journal.rows import run_lengths
 from s3haul.models import Checksum, ObjectRef, Outcome, State, Verdict
@@ -48,7 +49,7 @@ def manifest_entry(outcome: Outcome) -> dict[str, Any]:
         "version_id": outcome.version_id,
         "etag": ref.etag,
         "size": ref.size,
-        "last_modified": _iso(ref.last_modified),
+        "last_modified": iso_time(ref.last_modified),
         "path": outcome.path,
         "state": outcome.state,
         "reason": outcome.reason,
@@ -69,14 +70,6 @@ def manifest_entry(outcome: Outcome) -> dict[str, Any]:
     if outcome.part_sizes:
         entry["part_sizes"] = run_lengths(outcome.part_sizes)
     return entry
-
-
-def _iso(seconds: float) -> str | None:
-    """`2026-01-02T03:04:05Z`; None if the time is unknown, or after the year 9999."""
-    if not 0 < seconds < 253402300800:  # the year 10000
-        return None
-    moment = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
-    return moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds") + "Z"
 
 
 def outcome_of(entry: dict[str, Any]) -> Outcome:

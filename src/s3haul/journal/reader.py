@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from s3haul.core.key_ranges import prefix_end
+from s3haul.core.text import iso_time
 from s3haul.diagnose.reasons import DAMAGED
 from s3haul.journal import version2
 from s3haul.journal.course import Course, read_course
@@ -85,17 +86,22 @@ class KnownRow(NamedTuple):
 
 
 class Run(NamedTuple):
-    """One run of one prefix, or of one key. If it was killed, `ended` and the fields after it are None, and `complete` is
-    0."""
+    """One run of one prefix, or of one key, with times in seconds since 1970. If it was killed, `ended` and the fields after
+    it are None, and it is not `complete`."""
 
     number: int
     started: float
     ended: float | None
     exit_code: int | None
-    complete: int
+    complete: bool
     listed: int | None
     listed_bytes: int | None
     prefix: str = ""
+
+    def as_object(self) -> dict[str, Any]:
+        """As JSON values."""
+        ended = None if self.ended is None else iso_time(self.ended)
+        return {**self._asdict(), "started": iso_time(self.started), "ended": ended}
 
 
 class Reader:
@@ -219,7 +225,8 @@ class Reader:
         with self._lock, translated(self._path):
             prefix = "prefix" if version_of(self._connection) > 4 else "NULL"
         base, found = self.source.base, self._query(_RUNS.format(prefix))
-        return [Run._make((*rest, base if prefix is None else prefix)) for *rest, prefix in found]
+        runs = (Run._make((*rest, base if prefix is None else prefix)) for *rest, prefix in found)
+        return [run._replace(complete=bool(run.complete)) for run in runs]
 
     def prefixes(self) -> list[str]:
         """What the runs copied: prefixes, which end in "/" or are empty, and single keys; the first one first. Without

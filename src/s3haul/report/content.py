@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from s3haul.core.text import human_bytes
+from s3haul.core.text import human_bytes, iso_time
 from s3haul.diagnose.reasons import REASONS
 from s3haul.journal.course import Course
 from s3haul.journal.database import existing_journal
@@ -103,7 +103,7 @@ class Report:
     @property
     def finished(self) -> bool:
         """Whether the last run is complete."""
-        return bool(self.runs) and bool(self.runs[-1].complete) and not self.under_way
+        return bool(self.runs) and self.runs[-1].complete and not self.under_way
 
 
 def gather(root: Path, *, under_way: bool, clock: Callable[[], float] = time.time) -> Report:
@@ -238,10 +238,10 @@ def as_object(report: Report) -> dict[str, Any]:
         "source": report.source,
         "endpoint": report.endpoint,
         "destination": report.destination,
-        "generated": round(report.generated, 3),
+        "generated": iso_time(report.generated),
         "under_way": report.under_way,
         "finished": report.finished,
-        "runs": [run._asdict() | {"complete": bool(run.complete)} for run in report.runs],
+        "runs": [run.as_object() for run in report.runs],
         "objects": {state: amount._asdict() for state, amount in report.states.items()},
         "verified": [{"how": share.name, **share.amount._asdict()} for share in report.verdicts],
         "causes": [_cause(cause) for cause in report.causes],
