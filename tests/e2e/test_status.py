@@ -58,12 +58,14 @@ def test_status_shows_a_run_and_its_end_without_disturbing_it(server, machine, d
 
 def test_failures_are_counted_by_their_reason(server, machine, dest):
     server.cloud.put(seed.BUCKET, "cold.bin", b"cold", storage_class="GLACIER")
+    server.cloud.put(seed.BUCKET, "folder/", b"")
     key = "data/0/object-0007.bin"
     server.faults.add("error", operation="GetObject", key=key, status=403, code="AccessDenied", message="no")
     assert machine.haul(dest).code == 1
     said = told(machine, dest)
     assert "failed    1 object, 1.2 KiB (access-denied: 1)" in said
     assert "skipped   1 object, 4 B (archived: 1)" in said
+    assert status(machine, dest)["objects"]["done"]["by"] == {"directories": 1, "verified": 59}
 
 
 def test_a_killed_run_is_distinguished_from_a_running_one(server, machine, dest):

@@ -96,10 +96,11 @@ class Progress:
         return sum(count.objects for count in found), sum(count.bytes for count in found)
 
     def reasons(self, state: str) -> dict[str, int]:
-        """The reasons, with the number of objects each; for done objects the verdicts."""
+        """The reasons, with the number of objects each; for done objects the verdicts, which
+        directories do not have."""
         found: dict[str, int] = {}
         for count in self.counts:
-            why = count.verdict if state == "done" else count.reason
+            why = count.verdict or "directories" if state == "done" else count.reason
             if count.state == state and why:
                 found[why] = found.get(why, 0) + count.objects
         return found
