@@ -60,7 +60,7 @@ def test_a_dry_run_after_a_run_has_nothing_to_fetch(server, machine, dest):
     assert machine.haul(dest).code == 0
     server.cloud.put(seed.BUCKET, "large.bin", Generated(7, 200 << 20), sse="AES256")
     counted = json.loads(copy(machine, SOURCE, dest, "--dryrun", "--json").out)
-    assert (counted["objects"], counted["present"]) == (61, 60)
+    assert (counted["objects"], counted["unchanged"]) == (61, 60)
     assert (counted["needed_bytes"], counted["head_requests"]) == (200 << 20, 1)
     assert 1 < counted["get_requests"] < counted["most_get_requests"] <= 13
     assert min(counted["free_bytes"], counted["free_files"]) > 0

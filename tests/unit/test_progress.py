@@ -251,7 +251,7 @@ def test_json_lines_contain_the_progress_every_ten_seconds():
             "skipped": 0,
             "unchanged": 0,
             "found_in_place": 0,
-            "encoded_names": 0,
+            "encoded": 0,
             "per_second": 0.0,
         },
         "bytes": {"received": 100, "to_fetch": 400, "resumed": 0, "per_second": 10},

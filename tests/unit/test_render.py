@@ -77,8 +77,8 @@ def test_replaced_files_encoded_names_and_partial_objects_are_shown():
     assert "  replaced  1 file that differed from the object" in lines
     assert "  encoded   1 name that cannot be a file name; see s3haul help names" in lines
     assert "  kept      40.0 MiB of 3 objects, incomplete, for the next run" in lines
-    assert (found["replaced"], found["encoded_names"]) == (1, 1)
-    assert found["kept_in_part"] == {"objects": 3, "bytes": 40 * MIB}
+    assert (found["replaced"], found["encoded"]) == (1, 1)
+    assert found["in_part"] == {"objects": 3, "bytes": 40 * MIB}
 
 
 def test_a_run_that_was_cut_short_does_not_claim_to_have_replaced_every_file():
@@ -121,7 +121,7 @@ def test_marks_are_coloured_and_nothing_else_is():
 
 def test_a_dry_run_shows_a_time_only_if_the_rate_is_known():
     estimate = Estimate(
-        objects=1300, bytes=600 * MIB, present=300, needed_bytes=600 * MIB, free_bytes=1 << 40
+        objects=1300, bytes=600 * MIB, unchanged=300, needed_bytes=600 * MIB, free_bytes=1 << 40
     )
     estimate.free_files = 10_000
     known, unknown = list(estimate_lines(estimate, 10.0 * MIB)), list(estimate_lines(estimate, None))

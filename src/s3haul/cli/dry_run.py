@@ -97,7 +97,7 @@ def run(
             listener.observe(Warned(nothing_selected(transfer.filters, estimate.filtered), "S3H-S3-19"))
     _put_estimate(estimate, past_rate, output, log)
     if output.plan is not None and not (output.quiet or output.json):
-        planned = estimate.objects - estimate.archived - estimate.present - estimate.taken
+        planned = estimate.objects - estimate.archived - estimate.unchanged - estimate.taken
         streams.print_line(f"  plan      {show(str(output.plan))}: {human_count(planned, 'object')}")
     check_not_empty(transfer, estimate.objects)
     return 0
@@ -245,7 +245,7 @@ def _lines(estimate: Estimate, past_rate: float | None) -> Iterator[str]:
     if estimate.vanished:
         yield f"{human_count(estimate.vanished, 'more object')} of the list are no longer in the bucket"
     for count, what in (
-        (estimate.present, "are already here, according to the journal"),
+        (estimate.unchanged, "are already here, according to the journal"),
         (estimate.taken, "would fail: their path has the file of another object (S3H-DST-14)"),
         (estimate.encoded, "get another name on disk (s3haul help names)"),
     ):

@@ -94,7 +94,7 @@ class Reading:
                 "skipped": self.skipped,
                 "unchanged": self.unchanged,
                 "found_in_place": self.found_in_place,
-                "encoded_names": self.encoded,
+                "encoded": self.encoded,
                 "per_second": round(self.object_rate, 1),
             },
             "bytes": {

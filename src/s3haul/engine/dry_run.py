@@ -42,7 +42,7 @@ class Estimate:
     one Decrypt, and `get_requests` are sent; with them, or without SSE-KMS, ranges of large objects are smaller, and
     `most_get_requests` are sent. A listing does not say which objects are which.
 
-    `present` is what the journal calls done, `taken` what would fail because its path has the file of another object; both
+    `unchanged` is what the journal calls done, `taken` what would fail because its path has the file of another object; both
     are part of `objects` and will not be fetched. `vanished` are objects that a list names and that are not there; they
     are not part of it. `classes` are objects and bytes by storage class. `encoded`, `largest`, `reads` (GET, HEAD and
     GetObjectAttributes) and `sizes` are of what would be fetched, the last two by storage class. `lookups` are the HEAD
@@ -57,7 +57,7 @@ class Estimate:
     unusable: int = 0  # entries that name no object which could be requested; not part of `objects`
     archived: int = 0
     archived_bytes: int = 0
-    present: int = 0
+    unchanged: int = 0
     taken: int = 0
     vanished: int = 0
     encoded: int = 0
@@ -80,7 +80,7 @@ class Estimate:
     def room(self) -> SpaceEstimate:
         """The destination, and what has to fit into it."""
         room = SpaceEstimate(self.free_bytes, self.free_files)
-        room.need(self.needed_bytes, self.objects - self.archived - self.present - self.taken)
+        room.need(self.needed_bytes, self.objects - self.archived - self.unchanged - self.taken)
         return room
 
     @property
@@ -199,14 +199,14 @@ def _without_taken(ctx: ReadContext, placed: Fetched, journal: Reader) -> Fetche
 
 
 def _stays(ctx: ReadContext, estimate: Estimate, ref: ObjectRef, known: Known) -> bool:
-    """Whether the object would not be fetched; adds it up as archived, or as present."""
+    """Whether the object would not be fetched; adds it up as archived, or as unchanged."""
     archived = ref.archived and not ctx.options.force_glacier_transfer
-    present = not archived and (ref.key, ref.etag, ref.size) in known
+    unchanged = not archived and (ref.key, ref.etag, ref.size) in known
     if archived:
         estimate.archived += 1
         estimate.archived_bytes += ref.size
-    estimate.present += present
-    return archived or present
+    estimate.unchanged += unchanged
+    return archived or unchanged
 
 
 def _sizes_by_class(refs: Sequence[ObjectRef]) -> SizesByClass:
