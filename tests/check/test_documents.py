@@ -85,7 +85,7 @@ def test_without_the_statement_in_the_key_of_a_third_account_its_owner_is_named(
     code, report = world.check()
     (finding,) = report["findings"]
     assert (code, finding["id"], finding["affected"], finding["sampled"]) == (4, "S3H-KMS-03", 1, 9)
-    assert finding["groups"][0]["kms_key"] == THIRD_KEY.arn
+    assert finding["groups"][0]["kms_key_id"] == THIRD_KEY.arn
     assert finding["statement"]["Sid"] == documents.KEY_SID
     ran = world.copy()
     assert (ran.code, ran.shown) == (1, {"S3H-KMS-03"})

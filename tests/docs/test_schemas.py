@@ -75,7 +75,7 @@ def test_summaries_events_and_estimates_of_hauls(server, machine, dest):  # noqa
     )
     log = ("--log-format", "json", "--log-file", "log.json")
     ran = machine.haul(dest, *log)
-    assert (ran.code, valid("summary", ran.summary)) == (1, True)
+    assert (ran.code, valid("summary", ran.summary), len(ran.summary["diagnosis"])) == (1, True, 1)
     estimate = machine.haul(dest, "--dryrun", *log)
     assert (estimate.code, valid("estimate", estimate.summary)) == (0, True)
     refused = machine.run("cp", "s3://no-such-bucket", str(dest), "--profile", "export", "--json", *log)
@@ -100,6 +100,18 @@ def test_the_summary_of_a_run_that_an_error_ended(machine, dest):  # noqa: F811
     assert ran.code == 4
     for line in ran.out.splitlines():
         assert valid("summary", json.loads(line))
+
+
+def test_checks_and_a_run_that_was_refused(server, machine, dest):  # noqa: F811
+    server.cloud.put(seed.BUCKET, "cold.bin", b"cold", storage_class="GLACIER")
+    ran = machine.run("check", SOURCE, str(dest), "--profile", "export", "--json")
+    assert (ran.code, valid("check", json.loads(ran.out))) == (3, True)
+    server.cloud.roles[seed.ROLE_ARN].policies[0]["Statement"].pop()
+    ran = machine.run("check", SOURCE, "--profile", "export", "--json")
+    assert (ran.code, valid("check", json.loads(ran.out))) == (4, True)
+    assert any(finding["statement"] for finding in json.loads(ran.out)["findings"])
+    summary = machine.haul(dest).summary
+    assert valid("summary", summary)
 
 
 def test_progress_events():

@@ -94,7 +94,9 @@ def test_a_refused_decryption_is_compared_with_those_that_succeed(fine, refused,
     (finding,) = find_causes(Evidence(samples=seen, complete=True, role_arn=ROLE), SOURCE)
     assert finding.id == row
     assert (finding.affected, finding.sampled, finding.complete) == (2, 5, True)
-    assert [(group.objects, group.kms_key) for group in finding.groups] == [(2, refused.get("kms_key", "k1"))]
+    assert [(group.objects, group.kms_key_id) for group in finding.groups] == [
+        (2, refused.get("kms_key", "k1"))
+    ]
     assert finding.examples == ("1-0", "1-1")
     assert finding.who == "data owner (account 111111111111)"
 

@@ -75,14 +75,14 @@ class Sample:
 class Group(NamedTuple):
     """Sampled objects that agree in everything that access depends on."""
 
-    kms_key: str
+    kms_key_id: str
     bucket_key: bool
     storage_class: str
     owner: str
     objects: int
 
     def __str__(self) -> str:
-        kind = f"KMS key {self.kms_key}" if self.kms_key else "KMS key unknown or none"
+        kind = f"KMS key {self.kms_key_id}" if self.kms_key_id else "KMS key unknown or none"
         bucket_key = " with a Bucket Key" if self.bucket_key else ""
         owner = f", owner {self.owner}" if self.owner else ""
         return f"{self.objects}: {kind}{bucket_key}, {self.storage_class}{owner}"
