@@ -1,9 +1,13 @@
 """Objects named by a list: a haul of just these, and what has become of them since."""
 
 import json
+import re
+import shutil
+import subprocess
 
 import pytest
 
+from s3haul.cli.help_topics import topic_text
 from s3haul.demo import seed
 from s3haul.errors import SourceError
 from sources.world import SOURCE, tree
@@ -26,6 +30,19 @@ def test_a_list_comes_from_standard_input(world):
         ran = world.cp("--files-from", "-", "--files-encoding", encoding, given=given)
         assert ran.code == 0, ran.text
     assert tree(world.dest) == world.bodies(SOME)
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
+@pytest.mark.parametrize("gone", [False, True])
+def test_the_question_of_the_help_whether_a_copy_is_complete_has_the_right_answer(world, gone):
+    ran = world.cp("--files-from", world.file([*SOME, *(["data/0/gone.bin"] if gone else [])]))
+    questions = re.findall(r"--json \| jq -e '(.+)'$", topic_text("json"), re.MULTILINE)
+    assert len(questions) == 2
+    for question in questions:
+        asked = subprocess.run(
+            ["jq", "-e", question], input=ran.out, text=True, capture_output=True, check=False
+        )
+        assert (asked.returncode, asked.stdout) == ((1, "false\n") if gone else (0, "true\n"))
 
 
 def test_what_has_vanished_is_a_state_of_its_own(world):
