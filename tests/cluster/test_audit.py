@@ -57,6 +57,13 @@ def test_a_complete_shard_passes_the_audit_and_is_counted(keys):
     assert totals.exit_code == 1
 
 
+def test_directories_have_no_verdict_and_are_counted_beside_them():
+    shard = shard_of(["a", "b"])
+    file, directory = whole(shard)
+    totals = totals_of(shard, [file, {**directory, "verdict": None}])
+    assert totals.states["done"] == sum(totals.verdicts.values()) + totals.directories == 2
+
+
 CHANGES = {
     Kind.MISSING: lambda entries, at: entries[:at] + entries[at + 1 :],
     Kind.TWICE: lambda entries, at: [*entries[: at + 1], *entries[at:]],

@@ -100,7 +100,8 @@ def merge_lines(directory: "RunDirectory", run: "RunDescription", totals: "Total
         if count or state == "done":
             size = f", {human_bytes(totals.bytes)}" if state == "done" else ""
             yield f"  {state:<9} {human_count(count, 'object')}{size}"
-    verdicts = ", ".join(f"{verdict}: {count:,}" for verdict, count in sorted(totals.verdicts.items()))
+    counts = {**dict(sorted(totals.verdicts.items())), "directories": totals.directories}
+    verdicts = ", ".join(f"{verdict}: {count:,}" for verdict, count in counts.items() if count)
     if verdicts:
         yield f"  verdicts  {verdicts}"
     yield from _reason_lines("reason", totals.reasons)

@@ -56,6 +56,7 @@ class Totals:
     states: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     verdicts: Counter[str] = field(default_factory=Counter)
+    directories: int = 0  # done, and without a verdict
     newer: int = 0
     problems: Counter[Kind] = field(default_factory=Counter)
     examples: list[Problem] = field(default_factory=list)
@@ -86,8 +87,10 @@ class Totals:
         self.states[state] += 1
         if state == State.DONE:
             self.bytes += entry["size"]
-            if verdict := entry.get("verdict"):  # a directory has none
+            if verdict := entry.get("verdict"):
                 self.verdicts[verdict] += 1
+            else:
+                self.directories += 1
         else:
             self.reasons[entry.get("reason") or ""] += 1
 

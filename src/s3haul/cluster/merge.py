@@ -142,6 +142,7 @@ def summary_of(run: RunDescription, totals: Totals) -> dict[str, Any]:
         "bytes": totals.bytes,
         "reasons": dict(totals.reasons),
         "verdicts": dict(totals.verdicts),
+        "directories": totals.directories,
         "newer_than_planned": totals.newer,
         "problems": {kind.value: count for kind, count in totals.problems.items()},
         "examples": [problem._asdict() for problem in totals.examples],
