@@ -3,12 +3,13 @@
 import json
 import os
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
 from e2e.harness import SOURCE, content, expected, manifest, paths, tree
-from e2e.terminal import OnTerminal
+from e2e.terminal import COLUMNS, OnTerminal
 from folding_disks import mounted_folding_disk  # noqa: F401 - a fixture
 from s3haul.demo import seed
 from s3haul.demo.seed_objects import HOSTILE_KEYS
@@ -118,6 +119,16 @@ def test_data_for_programs_has_the_exact_keys_in_a_pipe_and_harmless_ones_on_a_t
     terminal = OnTerminal(machine, *table)
     assert terminal.end() == 0
     assert "hostile/escape\\u001b[31mred\\u001b]0;title\\u0007\u00e9," in "".join(terminal.rows)
+
+
+def test_a_restore_plan_can_be_copied_from_a_terminal(server, machine, dest):
+    key = 'say "\x1b[2J"'
+    server.cloud.put(seed.BUCKET, key, b"cold", storage_class="GLACIER")
+    assert machine.run("cp", SOURCE, str(dest), "--profile", "export").code == 3
+    terminal = OnTerminal(machine, "restore", str(dest), "--format", "shell")
+    assert terminal.end() == 0
+    shown = "".join(line.ljust(COLUMNS) for line in terminal.screen.display).partition("GLACIER:")[0]
+    assert json.loads(shlex.split(shown)[-1])["Key"] == key
 
 
 def test_keys_are_escaped_where_they_are_only_listed_or_verified(server, machine, dest):

@@ -87,11 +87,10 @@ def restore(
             counted = found.setdefault(ref.storage_class, [0, 0])
             counted[0] += 1
             counted[1] += ref.size
-            streams.print_data(
-                batch_line(bucket, ref)
-                if form is Formats.BATCH
-                else shell_line(bucket, ref, days=days, tier=tier)
-            )
+            if form is Formats.BATCH:
+                streams.print_data(batch_line(bucket, ref))
+            else:
+                streams.print_line(shell_line(bucket, ref, days=days, tier=tier))
     for name, (objects, size) in sorted(found.items()):
         waiting = WAITING[tier].get(name)
         how_long = f", within {waiting} at tier {tier}" if waiting else ""
@@ -138,7 +137,7 @@ def shell_line(bucket: str, ref: ObjectRef, *, days: int, tier: Tiers) -> str:
     """A command of the AWS CLI for one object.
 
     Keys and versions are chosen by others. As arguments, the CLI would take -x for a flag, and for file://x would send what
-    that file of the data owner holds. In JSON they are only text.
+    that file of the data owner holds. In JSON they are only text, and printable.
     """
     restore: dict[str, Any] = {"GlacierJobParameters": {"Tier": tier}}
     if ref.storage_class != TIERING:  # S3 refuses days: nothing expires
