@@ -1,15 +1,17 @@
 """The limits of requests and bytes per second apply to all requests of a run."""
 
 import asyncio
+import threading
 
 import pytest
 
+from contract import memory
 from contract.memory import MemoryStore, stored
 from engine.harness import DONE, VirtualClock, run_once, states
 from s3haul.models import ObjectMeta, ObjectRef
 from s3haul.options import LimitOptions, TransferOptions
 from s3haul.store.protocol import GetRequest, HeadRequest
-from s3haul.store.rate_limited import RateLimitedStore, fitting
+from s3haul.store.rate_limited import LONGEST_BREAK, RateLimitedStore, fitting
 
 
 async def test_the_request_rate_is_limited(tmp_path):
@@ -29,8 +31,9 @@ async def test_the_request_rate_is_limited(tmp_path):
     assert asked[-1] - asked[0] == pytest.approx((len(asked) - 1) / 5, abs=0.5)
 
 
-@pytest.mark.parametrize("size", [100, 100_000])
-async def test_the_bandwidth_is_limited(size):
+@pytest.mark.parametrize("size", [100, 100_000, 1_000_000])
+async def test_the_bandwidth_is_limited(size, monkeypatch):
+    monkeypatch.setattr(memory, "PIECE", 1 << 20)  # as the transports
     clock = VirtualClock()
 
     def block(seconds: float) -> None:
@@ -42,6 +45,30 @@ async def test_the_bandwidth_is_limited(size):
     for _ in range(count):
         await store.load(GetRequest("k"), lambda _meta: lambda _piece: None)
     assert clock.now - 1000.0 == pytest.approx(20.0, abs=0.2)
+
+
+@pytest.mark.parametrize("event", ["cancelled", "limits changed"])
+async def test_bytes_wait_no_longer_for_a_cancelled_request_or_for_limits_that_have_changed(event):
+    clock, loop = VirtualClock(), asyncio.get_running_loop()
+
+    def block(seconds: float) -> None:
+        clock.now += seconds
+        happened = threading.Event()
+        loop.call_soon_threadsafe(happen, happened)
+        happened.wait()
+
+    def happen(happened: threading.Event) -> None:
+        if event == "cancelled":
+            task.cancel()
+        else:
+            store.limit(LimitOptions())
+        happened.set()
+
+    inner = MemoryStore({"k": stored(b"x" * 1_000_000)})
+    store = RateLimitedStore(inner, LimitOptions(bandwidth=1000), clock=clock, block=block)
+    task = asyncio.create_task(store.load(GetRequest("k"), lambda _meta: lambda _piece: None))
+    await asyncio.wait([task])
+    assert clock.now - 1000.0 <= LONGEST_BREAK
 
 
 class Work:
@@ -66,6 +93,7 @@ class Work:
 class Thread:
     def __init__(self):
         self.woken = asyncio.Event()
+        self.closing = False
 
     def wake(self):
         self.woken.set()
@@ -81,10 +109,13 @@ class Batches(MemoryStore):
 
 async def test_batches_of_small_objects_obey_both_limits():
     clock, breaks = VirtualClock(), []
+
+    def block(seconds: float) -> None:
+        breaks.append(seconds)
+        clock.now += seconds
+
     inner, work = Batches(), Work()
-    store = RateLimitedStore(
-        inner, LimitOptions(max_rps=100.0, bandwidth=1000), clock=clock, block=breaks.append
-    )
+    store = RateLimitedStore(inner, LimitOptions(max_rps=100.0, bandwidth=1000), clock=clock, block=block)
     thread = store.small_objects(work)
     at_once = 0
     while inner.work.next() is not None:
@@ -93,10 +124,13 @@ async def test_batches_of_small_objects_obey_both_limits():
     await asyncio.wait_for(thread.woken.wait(), 10)
     clock.now += 0.01
     assert inner.work.next() is not None
-    inner.work.received(
-        ObjectRef("k", 1, '"e"', 0.0), ObjectMeta(200, 1100, 1100, '"e"'), [b"x" * 600, b"x" * 500]
-    )
-    assert (len(work.bodies), breaks) == (1, [pytest.approx(1.0, abs=0.01)])
+    ref, meta = ObjectRef("k", 1, '"e"', 0.0), ObjectMeta(200, 5100, 5100, '"e"')
+    inner.work.received(ref, meta, [b"x" * 3100, b"x" * 2000])
+    assert (len(work.bodies), sum(breaks)) == (1, pytest.approx(5.0, abs=0.01))
+    assert max(breaks) <= LONGEST_BREAK
+    thread.closing = True  # whoever closes the thread waits for it
+    inner.work.received(ref, meta, [b"x" * 5100])
+    assert (len(work.bodies), sum(breaks)) == (2, pytest.approx(5.0, abs=0.01))
 
 
 @pytest.mark.parametrize(

@@ -223,19 +223,19 @@ class Batches:
         self._service, self._work, self._session = service, work, session
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task] = set()
-        self._closed = self._woken = False
+        self.closing = self._woken = False
 
     @property
     def waited(self) -> float:
         return self._loop.time()  # it costs no time to handle a response
 
     def wake(self) -> None:
-        if not self._woken and not self._closed:
+        if not self._woken and not self.closing:
             self._woken = True
             self._loop.call_soon(self._go_on)
 
     def close(self) -> None:
-        self._closed = True
+        self.closing = True
         for task in self._tasks:
             task.cancel()
 
@@ -245,7 +245,7 @@ class Batches:
 
     def _go_on(self) -> None:
         self._woken = False
-        if self._closed:
+        if self.closing:
             return
         while (ref := self._work.next()) is not None:
             task = self._loop.create_task(self._fetch(ref))
@@ -261,9 +261,9 @@ class Batches:
             meta = await self._service.load(request, lambda _meta: lambda chunk: body.append(bytes(chunk)))
         except StoreError as error:
             fault = error.fault
-            if not self._closed:
+            if not self.closing:
                 self._work.not_received(ref, None if is_of_run(fault) else fault, access_key)
         else:
-            if not self._closed:
+            if not self.closing:
                 self._work.received(ref, meta, body)
         self._go_on()

@@ -69,6 +69,10 @@ class SmallObjectThread:
     def waited(self) -> float:
         return self._thread.waited
 
+    @property
+    def closing(self) -> bool:
+        return self._thread.closing
+
     def wake(self) -> None:
         self._thread.wake()
 

@@ -69,7 +69,7 @@ class TransferThread:
         self.waited = 0.0  # seconds for the network, in all
         self._waiting: deque[Exchange] = deque()
         self._cancelled: deque[Exchange] = deque()
-        self._closing = False
+        self.closing = False
         self._idle: list[pycurl.Curl] = []
         self._running: dict[pycurl.Curl, Exchange] = {}
         self._deadline: float | None = None  # of libcurl's timer
@@ -111,14 +111,14 @@ class TransferThread:
 
     def close(self) -> None:
         """Abort all transfers, then end the thread."""
-        self._closing = True
+        self.closing = True
         self.wake()
         self._thread.join()
         self._waker.close()
 
     def _run(self) -> None:
         try:
-            while not self._closing:
+            while not self.closing:
                 self._collect()
                 self._start_more()
                 self._wait()

@@ -127,6 +127,11 @@ class SmallObjects(Protocol):
         """For how many seconds it has waited for responses, in all."""
         ...
 
+    @property
+    def closing(self) -> bool:
+        """Whether `close` was called: whoever makes the thread wait must let it go."""
+        ...
+
     def wake(self) -> None:
         """There may be more to do. May be called from any thread."""
         ...

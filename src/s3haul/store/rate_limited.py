@@ -1,6 +1,7 @@
 """A store that keeps to the rates that the user allows: requests, KMS calls and bytes a second.
 
-Bytes are counted when they arrive. The thread that receives them sleeps, so TCP flow control slows the server down.
+Bytes are counted when they arrive. The thread that receives them sleeps until the rate allows them, so TCP flow control
+slows the server down.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ from s3haul.store.protocol import (
     WrappedStore,
 )
 
-LONGEST_BREAK = 2.0  # seconds that a thread sleeps at a time: an interruption waits for it
+LONGEST_BREAK = 1.0  # seconds of sleep at a time: an interruption and changed limits wait for it
 BYTES_A_REQUEST = 64 << 10  # a second, the least that a connection gets; with less it would count as stalled
 BYTES_A_TRANSFER = 512 << 10  # the same for large bodies, which come in chunks of 1 MiB
 
@@ -59,7 +60,7 @@ class RateLimitedStore(WrappedStore):
         self.limit(limits)
 
     def limit(self, limits: LimitOptions) -> None:
-        """Keep to these limits from now on. Requests that wait already do so to the end."""
+        """Keep to these limits from now on. What waits already notices within `LONGEST_BREAK`."""
         with self._lock:
             self.limits = limits
             self._requests = None if limits.max_rps is None else Rate(limits.max_rps)
@@ -78,7 +79,10 @@ class RateLimitedStore(WrappedStore):
 
     async def load(self, request: GetRequest, consume: Consume) -> ObjectMeta:
         await self._turn(decrypts=True)
-        meta = await self._store.load(request, lambda meta: self._counting(consume(meta)))
+        task = asyncio.current_task()
+        assert task is not None, "it is awaited in a task"
+        cancelled = task.cancelling
+        meta = await self._store.load(request, lambda meta: self._counting(consume(meta), cancelled))
         self.responded(meta)
         return meta
 
@@ -124,26 +128,27 @@ class RateLimitedStore(WrappedStore):
                 if self._decrypts is not None:  # `limit` may have changed it
                     self._decrypts.responded(self._clock(), costs_kms=costs_kms_call(meta))
 
-    def received(self, size: int) -> None:
-        """Count bytes, and sleep while they are too many. Called in a thread."""
+    def received(self, size: int, abandoned: Callable[[], object]) -> None:
+        """Count bytes, and sleep until the rate allows them, they are abandoned, or the limits change. Called in a
+        thread."""
         rate = self._bytes
         if rate is None:
             return
         with self._lock:
             now = self._clock()
             rate.spend(now, size)
-            wait = rate.wait(now)
-        if wait:
+            due = now + rate.wait(now)
+        while (wait := due - self._clock()) > 0 and rate is self._bytes and not abandoned():
             self._block(min(wait, LONGEST_BREAK))
 
     async def _turn(self, *, decrypts: bool = False) -> None:
         while wait := self.turn(decrypts=decrypts):
             await self._sleep(min(wait, LONGEST_BREAK))
 
-    def _counting(self, take: OnData) -> OnData:
+    def _counting(self, take: OnData, abandoned: Callable[[], object]) -> OnData:
         def counting(chunk: Chunk) -> None:
             take(chunk)
-            self.received(len(chunk))
+            self.received(len(chunk), abandoned)
 
         return counting
 
@@ -176,7 +181,10 @@ class _RateLimitedWork:
         self._work.received(ref, meta, body)
         if not self._limits.unlimited:
             self._limits.responded(meta)
-            self._limits.received(sum(map(len, body)))
+            self._limits.received(sum(map(len, body)), self._abandoned)
+
+    def _abandoned(self) -> bool:
+        return self.thread is not None and self.thread.closing
 
     def _wake(self) -> None:
         if self.thread is not None:
