@@ -8,6 +8,7 @@ import pytest
 from engine.harness import leftovers, manifest, tree
 from engine.on_demo import empty_server, opened, run_on
 from s3haul.demo import seed
+from s3haul.engine.listing import produce
 from s3haul.errors import JournalError
 from s3haul.events import Finished, Retrying
 
@@ -190,15 +191,22 @@ async def test_with_a_slow_disk_the_file_threads_write(tmp_path, monkeypatch):
     assert len(tree(tmp_path / "dest")) == 36
 
 
-async def test_a_transfer_thread_that_fails_ends_the_run(tmp_path, monkeypatch):
+# In the transfer thread, before and after a request; in a file thread.
+@pytest.mark.parametrize("function", ["next", "received", "before_wait", "_accept"])
+async def test_a_bug_in_a_thread_ends_the_run_at_once_though_it_still_lists(tmp_path, monkeypatch, function):
     def broken(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("s3haul.engine.small_objects.SmallObjectFetcher.next", broken)
-    monkeypatch.setattr("threading.excepthook", lambda _: None)
+    async def endless(*arguments):
+        await produce(*arguments)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("s3haul.engine.small_objects.SLOW_FILE", 0.0)
+    monkeypatch.setattr(f"s3haul.engine.small_objects.SmallObjectFetcher.{function}", broken)
+    monkeypatch.setattr("s3haul.engine.dispatch.produce", endless)
     with empty_server() as server:
         put_objects(server, random.Random(1), faults=False)
-        async with opened(server, "curl", tmp_path / "home") as store:
+        async with opened(server, "curl", tmp_path / "home") as store, asyncio.timeout(30):
             with pytest.raises(ZeroDivisionError):
                 await run_on(store, tmp_path / "dest")
 

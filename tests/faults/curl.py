@@ -17,11 +17,14 @@ async def fetch_credentials() -> Credentials:
 
 
 @asynccontextmanager
-async def curl_on(url, *, ca=None, source=None, transfer=QUICK, fetch=fetch_credentials, bucket="b"):
-    """The store of one bucket, path style."""
+async def curl_on(url, *, ca=None, source=None, transfer=QUICK, fetch=fetch_credentials, bucket="b", **more):
+    """The store of one bucket, path style. `more` are fields of its network."""
     endpoint = parse(f"{url}/{bucket}", "us-east-1")
     network = Network(
-        authorities=authorities(ca), stall_timeout=transfer.stall_timeout, minimum_rate=transfer.minimum_rate
+        authorities=authorities(ca),
+        stall_timeout=transfer.stall_timeout,
+        minimum_rate=transfer.minimum_rate,
+        **more,
     )
     async with open_curl_store(
         endpoint, network, source or SourceOptions(bucket=bucket), transfer, fetch

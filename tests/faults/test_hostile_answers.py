@@ -179,8 +179,7 @@ class Bench:
                 self.ctx, finish, lambda returned: group.create_task(process(returned))
             )
             with closing(fetcher):
-                await fetcher.submit([target(name) for name in names])
-                await fetcher.join()
+                await fetcher.join(group.create_task(fetcher.submit([target(name) for name in names])))
 
     async def run(self, lane: str, numbers: range) -> None:
         names = [f"{lane}/{number}" for number in numbers]

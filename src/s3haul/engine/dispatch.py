@@ -117,8 +117,7 @@ class Dispatcher:
         """Close the channel once no target can arrive any more: after the listing and the small objects, which may be
         handed back until then."""
         try:
-            await asyncio.wait([self._producer])
-            await self._small.join()
+            await self._small.join(self._producer)
         finally:
             self._channel.close()
             ticker.cancel()

@@ -12,6 +12,7 @@ Results go back to the event loop in batches. If the disk is slow, the file thre
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from s3haul.concurrency import finish_future
 from s3haul.core.retry import is_throttling
@@ -66,7 +67,7 @@ class SmallObjectFetcher:
         self._unfinished = 0
         self._handed_back: set[str] = set()
         self._progress: asyncio.Future[None] | None = None
-        self._failure: BaseException | None = None
+        self._failure: asyncio.Future[BaseException] = self._loop.create_future()
         self._thread = ctx.store.small_objects(self)
         ctx.limiter.count_too(self._running)
 
@@ -76,19 +77,21 @@ class SmallObjectFetcher:
         return self._thread is not None
 
     async def submit(self, targets: Sequence[Target]) -> None:
-        """Queue plain targets; wait while too many are unfinished."""
+        """Queue plain targets; wait while too many are unfinished. Raises the error that ended the thread."""
         while self._unfinished >= QUEUE:
             await self._wait()
         self._unfinished += len(targets)
         self._targets.extend(targets)
         self.wake()
 
-    async def join(self) -> None:
-        """Wait until every target was recorded or handed back."""
+    async def join(self, producer: "asyncio.Task[None]") -> None:
+        """Wait for the end of `producer`, which submits, and until every target was recorded or handed back. Raises the
+        error that ended the thread, at once."""
+        either: set[asyncio.Future[Any]] = {producer, self._failure}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         while self._unfinished:
             await self._wait()
-        if self._failure is not None:
-            raise self._failure
+        self._raise_failure()
 
     def finished(self, key: str) -> None:
         """The general path has finished an object, which may be one that was handed back."""
@@ -116,18 +119,22 @@ class SmallObjectFetcher:
         self._subtract(self._unfinished)
 
     async def _wait(self) -> None:
-        if self._failure is not None:
-            raise self._failure
+        self._raise_failure()
         self._progress = self._loop.create_future()
         await self._progress
+        self._raise_failure()
+
+    def _raise_failure(self) -> None:
+        if self._failure.done():
+            raise self._failure.result()
 
     def _subtract(self, count: int) -> None:
         self._unfinished = max(0, self._unfinished - count)
         if self._progress is not None:
-            finish_future(self._progress, None, self._failure)
+            finish_future(self._progress, None, None)
 
     def _fail(self, error: BaseException) -> None:
-        self._failure = error
+        finish_future(self._failure, error, None)
         self._subtract(0)
 
     def _receive(self, outcomes: list[Outcome], others: list[Target], crowded: bool) -> None:  # noqa: FBT001 - a callback
@@ -142,7 +149,7 @@ class SmallObjectFetcher:
                 self._hand_back(target)
             self._ctx.limiter.wake()
         except Exception as error:  # noqa: BLE001 - raised to whoever waits: this is a callback of the loop
-            self._failure = error
+            self._fail(error)
         self._subtract(len(outcomes) + len(others))
 
     # For the transport's thread
@@ -210,7 +217,10 @@ class SmallObjectFetcher:
     def _accept_in_file_thread(
         self, target: Target, sent: float, meta: ObjectMeta, body: Sequence[bytes]
     ) -> None:
-        self._accept(target, sent, meta, body)
+        try:
+            self._accept(target, sent, meta, body)
+        except BaseException as error:  # noqa: BLE001 - nobody looks at the result of this thread
+            self.failed(error)
         self._waiting_files.discard(target.ref.key)
         self.wake()
 

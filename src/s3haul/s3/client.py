@@ -225,6 +225,9 @@ class RequestExchange:
             handle.unsetopt(pycurl.WRITEFUNCTION)
         self._loop.call_soon_threadsafe(finish_future, self.ended, self._response, self._error)
 
+    def fail(self, error: BaseException) -> None:
+        self._loop.call_soon_threadsafe(finish_future, self.ended, self._response, error)
+
     def _write(self, chunk: bytes) -> int:
         # No exception may leave a callback: pycurl would print it and lose it. It is kept for the waiting task.
         try:

@@ -49,6 +49,9 @@ class _SmallExchange:
         body.clear()
         self._owner.spare.append(self)
 
+    def fail(self, error: BaseException) -> None:
+        """Nothing: `SmallObjectThread.failed` ends the run."""
+
 
 class SmallObjectThread:
     """Implements `store.protocol.SmallObjects`. The constructor starts the thread."""

@@ -31,7 +31,8 @@ _EVENTS = {
 
 
 class Exchange(Protocol):
-    """One request and its response. All methods are called in the transfer thread, and must not raise."""
+    """One request and its response. All methods are called in the transfer thread, `fail` perhaps in another one. What
+    they raise ends the thread."""
 
     def begin(self, handle: pycurl.Curl) -> None:
         """Set URL, headers and callbacks. The handle still has the options that its last exchange set."""
@@ -39,6 +40,10 @@ class Exchange(Protocol):
 
     def end(self, handle: pycurl.Curl | None, code: int, message: str) -> None:
         """The transfer has ended. `code` is libcurl's error code, 0 for success. Without a handle, it did not begin."""
+        ...
+
+    def fail(self, error: BaseException) -> None:
+        """The thread has ended because of an unexpected error. `end` may have been called before."""
         ...
 
 
@@ -57,7 +62,11 @@ class Feed(Protocol):
 
 
 class TransferThread:
-    """The constructor starts the thread, `close` ends it. `submit`, `cancel` and `wake` are thread-safe."""
+    """The constructor starts the thread, `close` ends it. `submit`, `cancel` and `wake` are thread-safe.
+
+    An unexpected error ends the thread too. It is passed to every exchange, also to those that are submitted later, so
+    that it is not taken for a failure of the network.
+    """
 
     def __init__(
         self, network: Network, connections: int, name: str, timings: Timings, feed: Feed | None = None
@@ -70,6 +79,8 @@ class TransferThread:
         self._waiting: deque[Exchange] = deque()
         self._cancelled: deque[Exchange] = deque()
         self.closing = False
+        self._ended = False  # no exchange begins any more
+        self._failure: BaseException | None = None
         self._idle: list[pycurl.Curl] = []
         self._running: dict[pycurl.Curl, Exchange] = {}
         self._deadline: float | None = None  # of libcurl's timer
@@ -91,11 +102,11 @@ class TransferThread:
         return len(self._running) + len(self._waiting)
 
     def submit(self, exchange: Exchange) -> None:
-        """Start the exchange soon. `end` is always called, also if the thread has ended."""
+        """Start the exchange soon. `end` or `fail` is always called, also if the thread has ended."""
         self._waiting.append(exchange)
         self.wake()
-        # The thread ends waiting exchanges when it stops; this one may have come after that.
-        if not self._thread.is_alive():
+        # The thread ends waiting exchanges after it has set this; this one may have come after that.
+        if self._ended:
             self._end_waiting()
 
     def cancel(self, exchange: Exchange) -> None:
@@ -122,19 +133,27 @@ class TransferThread:
                 self._collect()
                 self._start_more()
                 self._wait()
-        except BaseException as error:
-            if self._feed is not None:
-                self._feed.failed(error)
-            raise
-        finally:
             for handle in list(self._running):
                 self._finish(handle, pycurl.E_ABORTED_BY_CALLBACK, _ENDED)
+        except BaseException as error:  # noqa: BLE001 - raised to whoever waits for an exchange
+            self._failure = error
+            if self._feed is not None:
+                self._feed.failed(error)
+            for exchange in self._running.values():
+                exchange.fail(error)
+        finally:
+            self._ended = True
             self._end_waiting()
             self._release()
 
     def _end_waiting(self) -> None:
-        while self._waiting:
-            self._waiting.popleft().end(None, pycurl.E_ABORTED_BY_CALLBACK, _ENDED)
+        with contextlib.suppress(IndexError):  # none is left: both threads may do this at the same time
+            while True:
+                exchange = self._waiting.popleft()
+                if self._failure is None:
+                    exchange.end(None, pycurl.E_ABORTED_BY_CALLBACK, _ENDED)
+                else:
+                    exchange.fail(self._failure)
 
     def _start_more(self) -> None:
         while self._waiting:
@@ -152,6 +171,9 @@ class TransferThread:
             self._multi.add_handle(handle)
         except (pycurl.error, MemoryError, ValueError) as error:
             exchange.end(None, pycurl.E_FAILED_INIT, str(error))
+        except BaseException as error:
+            exchange.fail(error)
+            raise
         else:
             self._running[handle] = exchange
 
@@ -206,12 +228,12 @@ class TransferThread:
     def _finish(self, handle: pycurl.Curl, code: int, message: str) -> None:
         # Remove it first: libcurl must not touch the handle while `end` resets its callbacks, or when it is reused.
         self._multi.remove_handle(handle)
-        exchange = self._running.pop(handle)
-        exchange.end(handle, code, message)
+        self._running[handle].end(handle, code, message)
+        del self._running[handle]
         self._idle.append(handle)
 
     def _release(self) -> None:
-        for handle in self._idle:
+        for handle in (*self._running, *self._idle):
             handle.close()
         self._multi.close()
         self._woken.close()

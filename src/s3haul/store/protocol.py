@@ -35,7 +35,8 @@ class RequestTiming(NamedTuple):
     status: int = 200
 
 
-# Called for each request with a response, in a thread of the transport; it must return at once and not raise.
+# Called for each request with a response, in a thread of the transport; it must return at once. What it raises ends the
+# run.
 OnTiming = Callable[[RequestTiming], None]
 
 
