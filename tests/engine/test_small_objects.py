@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+from collections import deque
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,6 +11,7 @@ from engine.harness import leftovers, manifest, tree
 from engine.on_demo import empty_server, opened, run_on
 from s3haul.demo import seed
 from s3haul.engine.listing import produce
+from s3haul.engine.small_objects import SmallObjectFetcher
 from s3haul.errors import JournalError
 from s3haul.events import Finished, Retrying
 
@@ -221,3 +224,19 @@ async def test_an_error_of_the_journal_in_the_last_batch_ends_the_run(tmp_path, 
         async with opened(server, "curl", tmp_path / "home") as store:
             with pytest.raises(JournalError):
                 await run_on(store, tmp_path / "dest")
+
+
+async def test_a_run_is_drained_though_the_transfer_thread_takes_the_last_target_at_the_same_time():
+    class Targets(deque):
+        def pop(self):
+            if len(self) == 1:
+                self.popleft()
+            return super().pop()
+
+    store = SimpleNamespace(small_objects=lambda _work: None)
+    ctx = SimpleNamespace(store=store, limiter=SimpleNamespace(count_too=lambda _others: None))
+    fetcher = SmallObjectFetcher(ctx, lambda _outcomes: None, lambda _target: None)
+    await fetcher.submit(["a", "b", "c"])
+    fetcher._targets = Targets(fetcher._targets)
+    fetcher.drain()
+    assert (len(fetcher._targets), fetcher._unfinished) == (0, 1)

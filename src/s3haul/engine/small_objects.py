@@ -12,6 +12,7 @@ Results go back to the event loop in batches. If the disk is slow, the file thre
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from s3haul.concurrency import finish_future
@@ -107,9 +108,10 @@ class SmallObjectFetcher:
     def drain(self) -> None:
         """Start nothing more."""
         dropped = 0
-        while self._targets:
-            self._targets.pop()
-            dropped += 1
+        with suppress(IndexError):  # the thread may take the last one
+            while True:
+                self._targets.pop()
+                dropped += 1
         self._subtract(dropped)
 
     def close(self) -> None:
