@@ -108,3 +108,18 @@ def test_the_arn_of_the_policy_is_parsed_and_changes_nothing_else(sentence, reas
     assert found == before._replace(policy_arn=arn, policy_name=name)
     assert f"{arn}{f' ({name})' if name else ''}." in which_policy(found)
     assert which_policy(before) == ""
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        'a" because no resource-based policy allows the kms:Decrypt action',
+        'a" is not authorized to perform: kms:Decrypt on resource: "k',
+        'a" with an explicit deny in a session policy: arn:aws:iam::666666666666:policy/p (p)',
+        '"\n"',
+    ],
+)
+@pytest.mark.parametrize("reason", ["", " because no identity-based policy allows the s3:GetObject action"])
+def test_a_key_cannot_say_who_denies(key, reason):
+    found = parse_denial(READ.replace(OBJECT, f"arn:aws:s3:::b/{key}") + reason)
+    assert found == Denial("s3:GetObject", f"arn:aws:s3:::b/{key}", "identity-based" if reason else "")

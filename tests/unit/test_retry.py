@@ -18,6 +18,19 @@ KMS_TEXT = (
     "User: x is not authorized to perform: kms:Decrypt on the resource because no identity-based policy"
 )
 HTTP_TEXT = "Requests specifying Server Side Encryption with AWS KMS managed keys must be made over a secure connection."
+READ = "User: x is not authorized to perform: s3:GetObject on resource: "
+NOT_ALLOWED = " because no identity-based policy allows the s3:GetObject action"
+# Names that contain what a cause is found by.
+NAMES = [
+    "ciphertext/1.bin",
+    "kms:Decrypt",
+    "over a secure connection",
+    "Signature Version 4",
+    "AWS KMS",
+    'a" because no resource-based policy allows the kms:Decrypt action',
+    'is not authorized to perform: kms:Decrypt on resource: "k',
+    "a\nciphertext\n",
+]
 OLD_KMS_TEXT = "The ciphertext refers to a customer master key that does not exist"
 
 
@@ -131,3 +144,20 @@ def test_attempts_during_an_outage_do_not_increase_later_delays():
     fresh, tried = RetryState(attempt=2), RetryState(attempt=102, outage_attempts=100)
     fault = http(500, "InternalError")
     assert decide(fault, tried, TIME_ALONE, 0.5).delay == decide(fault, fresh, TIME_ALONE, 0.5).delay
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("resource", ['"arn:aws:s3:::b/{}"', '"arn:aws:s3:::{}/k"', "arn:aws:s3:::b/{}"])
+def test_the_name_of_an_object_is_no_reason(name, resource):
+    message = f"{READ}{resource.format(name)}{NOT_ALLOWED}"
+    assert decide(http(403, "AccessDenied", message), FIRST, LIMITS, 0.5).reason == "access-denied"
+
+
+@pytest.mark.parametrize("name", ["ciphertext", "kms:x", "AWSKMS-ciphertext"])
+def test_the_names_of_roles_and_policies_are_no_reason(name):
+    role = f"arn:aws:sts::111111111111:assumed-role/{name}/me"
+    policy = f"arn:aws:iam::111111111111:policy/{name} ({name} secure connection)"
+    message = (
+        f'User: {role} is not authorized to perform: s3:GetObject on resource: "r"{NOT_ALLOWED}: {policy}'
+    )
+    assert decide(http(403, "AccessDenied", message), FIRST, LIMITS, 0.5).reason == "access-denied"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from s3haul.diagnose.symptoms import RequestKind, diagnosis_id
+from s3haul.diagnose.symptoms import RequestKind, diagnosis_id, names_in
 from s3haul.diagnose.table import DIAGNOSES, fill_placeholders
 from s3haul.errors import Fault, FaultKind
 
@@ -176,6 +176,54 @@ TABLE = [
 @pytest.mark.parametrize(("asked", "fault", "row"), TABLE, ids=lambda value: str(value)[:40])
 def test_each_refusal_has_its_row(asked, fault, row):
     assert diagnosis_id(fault, asked) == row
+
+
+# What the rows that match on the message look for.
+WORDS = [
+    "secure connection",
+    "Signature Version 4",
+    "x-amz-server-side-encryption",
+    "stored using a form of Server Side Encryption",
+    "because public access is blocked",
+    "ciphertext refers to",
+    "no resource-based policies allow access",
+    "kms:Decrypt on the resource associated with this ciphertext",
+    "AWS KMS",
+    'b" with an explicit deny in a service control policy',
+    'b" is not authorized to perform: kms:Decrypt on resource: "k',
+    'b" is not authorized to perform: s3:ListBucket on resource: "k',
+]
+OF_ROLES = [
+    "role chaining",
+    "MaxSessionDuration",
+    "'durationSeconds'",
+    "'externalId'",
+    "MultiFactorAuthentication",
+]
+WHY = "because no identity-based policy allows the x:Y action"
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_a_key_that_contains_the_words_of_a_row_does_not_lead_there(words):
+    message = f'{WHO} s3:GetObject on resource: "arn:aws:s3:::b/{words}\n" {WHY}'
+    assert diagnosis_id(denied(message), RequestKind.OBJECT) == "S3H-S3-04"
+    assert diagnosis_id(http(503, "SlowDown", message), RequestKind.OBJECT) == "S3H-S3-11"
+    bucket = f'{WHO} s3:ListBucket on resource: "arn:aws:s3:::{words}" {WHY}'
+    assert diagnosis_id(denied(bucket), RequestKind.LISTING) == "S3H-S3-02"
+
+
+@pytest.mark.parametrize("words", OF_ROLES)
+def test_a_role_that_contains_the_words_of_a_row_does_not_lead_there(words):
+    message = f"{WHO} sts:AssumeRole on resource: arn:aws:iam::1:role/{words.replace(' ', '-')}/{words}"
+    assert diagnosis_id(denied(message), RequestKind.ROLE) == "S3H-STS-03"
+
+
+def test_a_kms_key_in_the_name_of_an_object_is_not_the_one_to_allow():
+    arn, other = (f"arn:aws:kms:us-east-1:{account}:key/k" for account in (1, 666))
+    for resource in (f'"{arn}"', arn):
+        assert names_in(f"{WHO} kms:Decrypt on resource: {resource} {WHY}")["KEY-ARN"] == arn
+    assert names_in(f"the key {arn} is disabled")["KEY-ARN"] == arn
+    assert names_in(f'{WHO} s3:GetObject on resource: "arn:aws:s3:::b/{other}" {WHY}')["KEY-ARN"] == ""
 
 
 def test_every_kind_of_fault_of_every_request_has_a_row_with_a_page():

@@ -6,6 +6,7 @@ one owner of retries for objects and pages; the SDK's own are off.
 Codes: S3 API reference "Error responses"; the KMS texts are those that S3 passes through.
 """
 
+import re
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NamedTuple
@@ -61,6 +62,11 @@ _ABORT = {
     "AuthorizationHeaderMalformed": "redirected",
     "IllegalLocationConstraintException": "redirected",
 }
+# What a message names: a key may contain any text, quotes and line breaks too.
+_RESOURCE = re.compile(
+    r"\bresource:? (?:\".*\"|arn:.*(?= because no | with an explicit deny )|arn:.*)", re.DOTALL
+)
+_ARN = re.compile(r"\barn:\S+(?: \([^()]*\))?")  # perhaps followed by the name of the policy
 IN_A_ROW = 8
 THROTTLED_FOR = 2.0  # seconds of throttling: until then, fewer requests may help
 INTERVAL = 0.5  # seconds between two requests during an outage
@@ -156,7 +162,8 @@ def _decide_http(fault: Fault, state: RetryState, limits: RetryLimits, jitter: f
 def _final_reason(fault: Fault) -> str:
     if fault.code.startswith("KMS."):
         return "kms-key-unusable"
-    if "secure connection" in fault.message or "Signature Version 4" in fault.message:
+    words = own_words(fault.message)
+    if "secure connection" in words or "Signature Version 4" in words:
         return "insecure-request"
     if fault.status == 404 or fault.code in {"NoSuchKey", "NoSuchVersion"}:
         return "not-found"
@@ -187,7 +194,13 @@ def of_kms(fault: Fault) -> bool:
 
 def about_kms(message: str) -> bool:
     """Whether S3's sentence speaks of the key rather than of the object."""
-    return "kms:" in message or "ciphertext" in message.lower() or "AWS KMS" in message
+    words = own_words(message)
+    return "kms:" in words or "ciphertext" in words.lower() or "AWS KMS" in words
+
+
+def own_words(message: str) -> str:
+    """S3's message without the resource, ARNs and names in it, which others chose. A cause is only found by these words."""
+    return _ARN.sub("", _RESOURCE.sub("resource", message))
 
 
 def _retry(reason: str, fault: Fault, state: RetryState, limits: RetryLimits, jitter: float) -> Action:

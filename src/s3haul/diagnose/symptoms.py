@@ -1,9 +1,9 @@
 """Finds the row of the diagnosis table for one failed request: the first rule that matches. Pure.
 
-Codes are examined first; messages are used only if a code has several causes. `parse_denial` parses AWS's "not
-authorized" messages: the action, the resource, and the kind of policy that denies. AWS names only one kind of policy,
-even if several deny. Since January 2026 the message may end with the ARN of that policy, followed by its name in
-parentheses.
+Codes are examined first; messages are used only if a code has several causes, without the names in them
+(`core.retry.own_words`). `parse_denial` parses AWS's "not authorized" messages: the action, the resource, and the kind of
+policy that denies. AWS names only one kind of policy, even if several deny. Since January 2026 the message may end with
+the ARN of that policy, followed by its name in parentheses.
 
 Sources: STS and S3 API references, IAM User Guide "Troubleshoot access denied error messages", and recorded responses.
 `causes` combines several requests.
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
 
-from s3haul.core.retry import TRANSIENT, about_kms, is_throttling, of_kms
+from s3haul.core.retry import TRANSIENT, about_kms, is_throttling, of_kms, own_words
 from s3haul.errors import Fault, FaultKind
 from s3haul.policies.names import principal_of
 
@@ -25,11 +25,12 @@ GUARDRAILS = frozenset(
 
 _SENTENCE = re.compile(
     r"is not authorized to perform: (?P<action>[\w-]+:\w+)"
-    r"(?: on (?:the )?resource:? (?:\"(?P<quoted>[^\"]*)\"|(?P<bare>arn:\S+)|[^\"]*?))?"
+    # Up to the last quotation mark: a key may contain some.
+    r"(?: on (?:the )?resource:? (?:\"(?P<quoted>.*)\"|(?P<bare>arn:\S+)|[^\"]*?))?"
     r"(?: because no (?P<absent>[\w -]+?)(?: policy)? allows the [\w-]+:\w+ action"
     r"| with an explicit deny in an? (?P<denying>[\w -]+?)(?: policy)?)?"
     r"(?::? (?P<arn>arn:[\w-]+:[\w-]+:[^\s()]*?)(?: \((?P<name>[^()]*)\))?)?\.?\s*$",
-    re.ASCII,
+    re.ASCII | re.DOTALL,
 )
 
 _USER = re.compile(r"User: (arn:[\w:/+=,.@-]+) is not authorized", re.ASCII)
@@ -77,7 +78,9 @@ def parse_denial(message: str) -> Denial | None:
 
 def names_in(message: str, region: str = "") -> dict[str, str]:
     """Values for placeholders, as far as the message names them: the refused principal, the KMS key."""
-    principal, key = _USER.search(message), _KEY.search(message)
+    denial, principal = parse_denial(message), _USER.search(message)
+    # A resource that is no KMS key is an object, whose name may contain the ARN of one.
+    key = _KEY.fullmatch(denial.resource) if denial and denial.resource else _KEY.search(message)
     return {
         "REGION": region or "the bucket's region",
         "ROLE-ARN": principal_of(principal[1]) if principal else "",
@@ -140,11 +143,12 @@ _NOT_PUBLIC = re.compile(r"because public access is (?:prevented|blocked|denied)
 
 
 class _Response(NamedTuple):
-    """One error response. `denial` is empty if the message does not follow the grammar."""
+    """One error response. `denial` is empty if the message does not follow the grammar; `words` are S3's own."""
 
     fault: Fault
     request: RequestKind
     denial: Denial
+    words: str
 
     @property
     def of_role(self) -> bool:
@@ -169,7 +173,7 @@ class _Response(NamedTuple):
         return self.denial.policy if about_kms(self.fault.message) else ""
 
     def says(self, *words: str) -> bool:
-        return any(each in self.fault.message for each in words)
+        return any(each in self.words for each in words)
 
     def refuses(self, *requests: RequestKind) -> bool:
         """A 403 whose code does not say more."""
@@ -192,8 +196,8 @@ _ROWS: tuple[tuple[str, Callable[[_Response], object]], ...] = (
     ("S3H-NET-03", lambda it: it.says("secure connection", "Signature Version 4")),
     ("S3H-S3-06", lambda it: it.says("x-amz-server-side-encryption")),
     ("S3H-KMS-10", lambda it: it.says("stored using a form of Server Side Encryption")),
-    ("S3H-S3-22", lambda it: _NOT_PUBLIC.search(it.fault.message)),
-    ("S3H-KMS-03", lambda it: _UNSHARED.search(it.fault.message)),
+    ("S3H-S3-22", lambda it: _NOT_PUBLIC.search(it.words)),
+    ("S3H-KMS-03", lambda it: _UNSHARED.search(it.words)),
     ("S3H-KMS-04", lambda it: it.denial.explicit and it.kms_policy == "resource-based"),
     ("S3H-S3-08", lambda it: it.denial.guarded),
     ("S3H-KMS-02", lambda it: it.kms_policy == "resource-based"),
@@ -221,6 +225,7 @@ def diagnosis_id(fault: Fault, request: RequestKind) -> str:
     if fault.kind is not FaultKind.HTTP:
         # If fetching credentials failed, the code of the fault is already an id.
         return fault.code if fault.code.startswith("S3H-") else _KINDS[fault.kind]
-    response = _Response(fault, request, parse_denial(fault.message) or Denial(""))
+    message = fault.message
+    response = _Response(fault, request, parse_denial(message) or Denial(""), own_words(message))
     row = next((row for row, matches in _ROWS if matches(response)), None)
     return row or _CODES.get(fault.code, UNKNOWN)
