@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import stat
 
 import pytest
@@ -212,6 +213,27 @@ def test_objects_are_begun_in_order_as_long_as_they_fit():
     assert budget.fitting([target("c", 20), target("d", 1), target("e", 0)]) == [target("c", 20)]
     assert budget.fitting([target("f", 0)]) == []
     assert isinstance(budget.error(), LimitReachedError)
+
+
+def test_a_file_that_is_verified_takes_no_bytes_unless_it_must_be_fetched():
+    budget = Budget(TransferOptions(max_transfer=100), 0.0)
+    targets = [target(key, 90)._replace(decision=Decision.VERIFY) for key in "abc"]
+    assert budget.fitting(targets) == targets
+    assert [budget.fits(each) for each in targets] == [True, False, False]
+    assert budget.fitting(targets) == []
+
+
+def test_files_that_are_here_already_do_not_use_up_the_bytes_of_a_run(world):
+    assert world.cp().code == 0
+    shutil.rmtree(world.dest / ".s3haul")
+    assert world.cp("--max-transfer", "1").code == 0
+    shutil.rmtree(world.dest / ".s3haul")
+    key, body = next((key, body) for key, body in world.bodies().items() if len(body) > 10)
+    (world.dest / key).write_bytes(b"x" * len(body))
+    assert world.cp("--max-transfer", "10").code == 7
+    assert (world.dest / key).read_bytes() == b"x" * len(body)
+    assert world.cp("--max-transfer", "1M").code == 0
+    assert tree(world.dest) == world.bodies()
 
 
 def test_time_is_up_once():

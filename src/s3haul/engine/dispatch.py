@@ -97,7 +97,10 @@ class Dispatcher:
     async def _process(self, target: Target) -> None:
         """Bring one target to its Outcome, in a worker. Raises what ends the run."""
         ctx, began = self._ctx, self._ctx.clock()
-        outcome = await transfer(ctx, target)
+        outcome = await transfer(ctx, target, self._budget.fits)
+        if outcome is None:
+            self._budget.stop_if_full(self._producer)
+            return
         if ctx.objects is not None:
             outcome = since_listed(ctx, target, outcome)
         self._timings.add_object(target.ref.key, target.ref.size, ctx.clock() - began)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from s3haul.core.text import human_bytes, human_duration, show
-from s3haul.engine.target import Target
+from s3haul.engine.target import Decision, Target
 from s3haul.errors import DestinationError, LimitReachedError
 from s3haul.events import Emit, Warned
 from s3haul.options import TransferOptions
@@ -81,7 +81,8 @@ class Budget:
     """What a run that begins `now` (by its clock) may take, of bytes and of time: --max-transfer, --max-duration.
 
     Objects are begun in the order of their keys as long as their bytes fit, so that a run never fetches more than it may,
-    and the next one goes on behind it. Attempts that are thrown away are not counted.
+    and the next one goes on behind it. A file that is only verified takes none of them. Attempts that are thrown away are
+    not counted.
     """
 
     def __init__(self, options: TransferOptions, now: float) -> None:
@@ -97,12 +98,20 @@ class Budget:
         if self._bytes is None:
             return targets
         for number, target in enumerate(targets):
-            size = target.ref.size - _resumable_bytes(target)
-            if self._spent + size > self._bytes or self._next is not None:
-                self._next = self._next or target
+            if self._next is not None or (target.decision is Decision.FETCH and not self.fits(target)):
                 return targets[:number]
-            self._spent += size
         return targets
+
+    def fits(self, target: Target) -> bool:
+        """Whether its bytes may be fetched; then they are counted."""
+        if self._bytes is None:
+            return True
+        size = target.ref.size - _resumable_bytes(target)
+        if self._next is None and self._spent + size <= self._bytes:
+            self._spent += size
+            return True
+        self._next = self._next or target
+        return False
 
     def stop_if_full(self, producer: "asyncio.Task[None]") -> None:
         """Whoever lists need not go on once no further object may be begun."""

@@ -8,6 +8,8 @@ the sizes are requested and the GET is sent again. An error that concerns this o
 error that ends the run is raised.
 """
 
+from collections.abc import Callable
+
 from s3haul.concurrency import in_thread
 from s3haul.core.retry import Action, Move
 from s3haul.core.verification import (
@@ -37,17 +39,23 @@ from s3haul.store.retrying import GaveUpError
 MAX_CHANGES = 3
 
 
-async def transfer(ctx: Context, target: Target) -> Outcome:
-    """Bring `target` to its one Outcome. Raises only what ends the run."""
+async def transfer(
+    ctx: Context, target: Target, may_fetch: Callable[[Target], bool] = lambda _target: True
+) -> Outcome | None:
+    """Bring `target` to its one Outcome; None if its file differs from the object, and `may_fetch` refuses. Raises only
+    what ends the run."""
     ref, path = target.ref, target.path
     try:
         if path.directory:
             await in_thread(ctx.threads, ctx.destination.make_directory, path)
             return Outcome(ref, State.DONE, str(path))
-        if target.decision is Decision.VERIFY and (existing := await verify_existing(ctx, ref, path)):
-            if target.partial:
-                await in_thread(ctx.threads, drop_partial, ctx, target.partial)
-            return existing
+        if target.decision is Decision.VERIFY:
+            if existing := await verify_existing(ctx, ref, path):
+                if target.partial:
+                    await in_thread(ctx.threads, drop_partial, ctx, target.partial)
+                return existing
+            if not may_fetch(target):
+                return None
         return await _fetch(ctx, target)
     except (GaveUpError, RefusedError, ObjectPathError) as error:
         return not_done(ref, str(path), error)
