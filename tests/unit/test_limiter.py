@@ -47,6 +47,50 @@ async def test_a_cancelled_waiter_does_not_keep_its_place():
     assert limiter.busy == 0
 
 
+@pytest.mark.parametrize("outage", [False, True])
+async def test_places_are_given_in_the_order_of_arrival(outage):
+    """A task that asks again and again does not get ahead of one that waits, nor does one that is new."""
+    clock = VirtualClock()
+    limiter = ConcurrencyLimiter(AdaptiveLimit(ceiling=1), clock=clock, sleep=clock.sleep)
+    if outage:
+        for _ in range(IN_A_ROW):
+            limiter.failed()
+    served = []
+
+    async def ask(name, times=1):
+        for _ in range(times):
+            await limiter.acquire()
+            served.append(name)
+            limiter.release()
+
+    async def ask_all():
+        async with asyncio.TaskGroup() as group:
+            group.create_task(ask("again", 4))
+            for name in "abc":
+                group.create_task(ask(name))
+
+    await limiter.acquire()
+    asking = asyncio.create_task(ask_all())
+    await settle()
+    limiter.release()
+    await asking
+    assert served == ["again", "a", "b", "c", "again", "again", "again"]
+    assert (limiter.busy, limiter.waiting) == (0, 0)
+
+
+async def test_cancelled_waiters_are_not_counted_and_hold_nobody_up():
+    limiter, release = ConcurrencyLimiter(AdaptiveLimit(ceiling=2)), asyncio.Event()
+    tasks = [asyncio.create_task(hold(limiter, release)) for _ in range(6)]
+    await settle()
+    for first_or_not in (2, 4):
+        tasks[first_or_not].cancel()
+    await settle()
+    assert (limiter.busy, limiter.waiting, limiter.room(0.0)) == (2, 2, 1)
+    release.set()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert (limiter.busy, limiter.waiting, limiter.room(0.0)) == (0, 0, 2)
+
+
 async def test_everybody_waits_during_a_pause():
     adaptive_limit = AdaptiveLimit(ceiling=4)
     limiter, release = ConcurrencyLimiter(adaptive_limit), asyncio.Event()
@@ -120,7 +164,8 @@ async def test_an_outage_in_which_nothing_is_answered_lets_no_more_requests_hang
     for _ in range(IN_A_ROW):
         limiter.failed()
     tasks = [asyncio.create_task(hold(limiter, release)) for _ in range(10)]
-    await clock.sleep(20 * INTERVAL)
+    for _ in range(20):
+        await clock.sleep(INTERVAL)
     assert limiter.busy == 3
     limiter.succeeded()
     release.set()

@@ -7,10 +7,11 @@ place of `LargeTransferLimiter` first, so that a few huge objects cannot use up 
 
 import asyncio
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sized
 from pathlib import Path
 
+from s3haul.concurrency import finish_future
 from s3haul.core.limits import AdaptiveLimit
 from s3haul.core.retry import Health
 from s3haul.models import Outcome, State
@@ -27,7 +28,7 @@ PROCESSORS = Path("/proc/stat")
 
 
 class ConcurrencyLimiter:
-    """A semaphore with an adaptive limit."""
+    """A semaphore with an adaptive limit, first come, first served."""
 
     def __init__(
         self,
@@ -43,7 +44,9 @@ class ConcurrencyLimiter:
         self._busy = 0
         self._load = 0  # requests under way when the last one began
         self._others: Sized = ()
-        self._waiters: deque[asyncio.Future[None]] = deque()
+        self.waiting = 0  # tasks that wait for a place
+        self._first = asyncio.Lock()  # held by the first of them; the others wait for it, in their order
+        self._freed: asyncio.Future[None] | None = None  # what the first one waits for
 
     def count_too(self, others: Sized) -> None:
         """`others` are requests under way that do not acquire a place here, and count all the same."""
@@ -51,35 +54,37 @@ class ConcurrencyLimiter:
 
     async def acquire(self) -> None:
         """Wait for a place for one request; `release` gives it back."""
-        loop = asyncio.get_running_loop()
-        while True:
-            now = self._clock()
-            if (pause := self.paused_until - now) > 0:
-                await self._sleep(pause)
-            elif self.health.outage and self._busy < self._adaptive_limit.ceiling:
-                self.health.requested(now)
-                self._enter()
-                return
-            elif self._busy + len(self._others) < max(1, int(self._adaptive_limit.limit)):
-                self._enter()
-                return
-            else:
-                await self._queue(loop)
+        self.waiting += 1
+        try:
+            async with self._first:
+                while (pause := self.paused_until - self._clock()) > 0 or not self._has_room:
+                    if pause > 0:
+                        await self._sleep(pause)
+                    else:
+                        self._freed = asyncio.get_running_loop().create_future()
+                        await self._freed
+                if self.health.outage:
+                    self.health.requested(self._clock())
+                self._busy += 1
+                self._load = self._busy + len(self._others)
+        finally:
+            self.waiting -= 1
 
-    def _enter(self) -> None:
-        self._busy += 1
-        self._load = self._busy + len(self._others)
+    @property
+    def _has_room(self) -> bool:
+        if self.health.outage:
+            return self._busy < self._adaptive_limit.ceiling
+        return self._busy + len(self._others) < max(1, int(self._adaptive_limit.limit))
 
     def release(self) -> None:
         """Give the place back."""
         self._busy -= 1
-        if self._waiters:
-            self._wake()
+        self.wake()
 
     def allow(self, requests: int) -> None:
         """So many requests at a time, at most, from now on."""
         self._adaptive_limit.allow(requests)
-        self._wake()
+        self.wake()
 
     def throttled(self, retry_after: float | None, *, sent: float = float("inf")) -> None:
         """A request that was sent at time `sent` was throttled."""
@@ -90,7 +95,7 @@ class ConcurrencyLimiter:
         now = self._clock()
         if self.health.failed(now, throttled=throttled):
             self._adaptive_limit.interrupted(now)
-            self._wake_all()
+            self.wake()
 
     def listed(self) -> None:
         """A request for a page succeeded, which says nothing about objects."""
@@ -108,8 +113,7 @@ class ConcurrencyLimiter:
     def _served(self, count: int, *, crowded: bool) -> None:
         self.health.accepted += count
         self._adaptive_limit.served(self._clock(), count, crowded=crowded)
-        if self._waiters:
-            self._wake()
+        self.wake()
 
     @property
     def crowded(self) -> bool:
@@ -133,7 +137,7 @@ class ConcurrencyLimiter:
         """
         if now < self.paused_until:
             return 0
-        return max(1, self.limit - self._busy - len(self._waiters))
+        return max(1, self.limit - self._busy - self.waiting)
 
     @property
     def paused_until(self) -> float:
@@ -142,40 +146,10 @@ class ConcurrencyLimiter:
             return max(self._adaptive_limit.paused_until, self.health.next_request)
         return self._adaptive_limit.paused_until
 
-    async def _queue(self, loop: asyncio.AbstractEventLoop) -> None:
-        waiter = loop.create_future()
-        self._waiters.append(waiter)
-        try:
-            await waiter
-        except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled():
-                self._wake()
-            raise
-
-    @property
-    def waiting(self) -> int:
-        """How many wait for a place."""
-        return len(self._waiters)
-
     def wake(self) -> None:
-        """One of the others may have ended."""
-        if self._waiters:
-            self._wake()
-
-    def _wake(self) -> None:
-        free = int(self._adaptive_limit.limit) - self._busy - len(self._others)
-        while free > 0 and self._waiters:
-            waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                free -= 1
-
-    def _wake_all(self) -> None:
-        """Wake every waiting task, so that it waits for the outage instead of a place."""
-        while self._waiters:
-            waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
+        """There may be room: a request has ended, perhaps one of the others, or the limit has changed."""
+        if self._freed is not None and self._has_room:
+            finish_future(self._freed, None, None)
 
 
 class KmsThrottling:
