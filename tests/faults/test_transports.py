@@ -291,3 +291,22 @@ async def test_the_region_is_taken_from_the_redirect_of_a_new_bucket_which_is_no
     ):
         await read(store)
     assert [b"/eu-west-1/s3/" in head for head in server.requests] == [False, True]
+
+
+VERSIONS = answer(
+    "200 OK",
+    b"<ListVersionsResult><Name>b</Name><MaxKeys>1000</MaxKeys><IsTruncated>false</IsTruncated></ListVersionsResult>",
+)
+
+
+@pytest.mark.parametrize("status", ["501 Not Implemented", "400 Bad Request"])
+async def test_an_optional_header_that_is_refused_is_left_out_of_a_listing_of_versions_too(transport, status):
+    def script(head: bytes) -> bytes:
+        refused = b"x-amz-optional-object-attributes" in head.lower()
+        return answer(status, b"<Error><Code>NotImplemented</Code></Error>") if refused else VERSIONS
+
+    async with canned(script) as server, store_on(server.port, transport) as store:
+        before = len(server.requests)
+        for _ in range(2):
+            assert (await store.list_versions("")).entries == ()
+        assert len(server.requests) - before == 3

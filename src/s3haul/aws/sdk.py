@@ -79,36 +79,33 @@ class SdkStore:
         client.meta.events.register("before-call.s3.GetObject", _disable_checksum_validation)
 
     async def list_page(self, prefix: str, *, token: str | None = None, start_after: str = "") -> ListPage:
-        request = {
-            "Prefix": prefix,
-            "EncodingType": "url",  # if set here, it is decoded by us: botocore makes one key of several that are not UTF-8
-            "MaxKeys": self._source.page_size,
-            "ContinuationToken": token,
-            "StartAfter": start_after if start_after and token is None else None,
-        }
-        try:
-            answer = await self._call("list_objects_v2", OptionalObjectAttributes=self._restores, **request)
-        except StoreError as error:
-            if self._restores is None or not refuses_a_header(error.fault):
-                raise
-            answer = await self._call("list_objects_v2", **request)
-            self._restores = None  # restored objects then count as archived
+        first = start_after if start_after and token is None else None
+        answer = await self._listing("list_objects_v2", prefix, ContinuationToken=token, StartAfter=first)
         return responses.list_page(answer)
 
     async def list_versions(
         self, prefix: str, *, marker: tuple[str, str | None] | None = None
     ) -> VersionPage:
         key, version = marker or (None, None)
-        answer = await self._call(
-            "list_object_versions",
-            Prefix=prefix,
-            EncodingType="url",
-            MaxKeys=self._source.page_size,
-            KeyMarker=key,
-            VersionIdMarker=version,
-            OptionalObjectAttributes=["RestoreStatus"],
-        )
+        answer = await self._listing("list_object_versions", prefix, KeyMarker=key, VersionIdMarker=version)
         return responses.version_page(answer)
+
+    async def _listing(self, operation: str, prefix: str, **place: str | None) -> dict[str, Any]:
+        """The page of a listing. If the server refuses the optional header, it is left out from then on."""
+        request = {
+            "Prefix": prefix,
+            "EncodingType": "url",  # if set here, it is decoded by us: botocore makes one key of several that are not UTF-8
+            "MaxKeys": self._source.page_size,
+            **place,
+        }
+        try:
+            return await self._call(operation, OptionalObjectAttributes=self._restores, **request)
+        except StoreError as error:
+            if self._restores is None or not refuses_a_header(error.fault):
+                raise
+        answer = await self._call(operation, **request)
+        self._restores = None  # restored objects then count as archived
+        return answer
 
     async def load(self, request: GetRequest, consume: Consume) -> ObjectMeta:
         first_last = request.byte_range

@@ -5,7 +5,7 @@ does not retry error responses and does not verify content.
 """
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -65,14 +65,7 @@ class CurlStore:
             query.append(("continuation-token", token))
         elif start_after:
             query.append(("start-after", start_after))
-        path = self._base or "/"
-        try:
-            body, response = await self._body(self._list, path, query)
-        except StoreError as error:
-            if self._list is self._plain_list or not refuses_a_header(error.fault):
-                raise
-            body, response = await self._body(self._plain_list, path, query)
-            self._list = self._plain_list  # so that restored objects count as archived
+        body, response = await self._listing(query)
         if not body.strip():
             return _EMPTY
         page = _parsed(list_pages.read, body)
@@ -88,7 +81,7 @@ class CurlStore:
             key, version = marker
             query.append(("key-marker", key))
             query += [("version-id-marker", version)] if version else []
-        document = await self._document(self._list, self._base or "/", query)
+        document = self._read(*await self._listing(query))
         if document is None:
             return _NO_VERSIONS
         return _parsed(version_page, document)
@@ -146,6 +139,18 @@ class CurlStore:
     def small_objects(self, work: SmallObjectWork) -> SmallObjectThread | None:
         return SmallObjectThread(self._client, self._matching_get, work)
 
+    async def _listing(self, query: Sequence[tuple[str, str]]) -> tuple[bytes, Response]:
+        """The page of a listing. If the server refuses the optional header, it is left out from then on."""
+        path = self._base or "/"
+        try:
+            return await self._body(self._list, path, query)
+        except StoreError as error:
+            if self._list is self._plain_list or not refuses_a_header(error.fault):
+                raise
+        answer = await self._body(self._plain_list, path, query)
+        self._list = self._plain_list  # so that restored objects count as archived
+        return answer
+
     @property
     def timings(self) -> Timings:
         """How long its requests and small objects take."""
@@ -161,7 +166,9 @@ class CurlStore:
         self, shape: Shape, path: str, query: Iterable[tuple[str, str]], values: tuple[str, ...] = ()
     ) -> documents.Document | None:
         """The XML document of a response; None if it is empty. Raises `StoreError`."""
-        body, response = await self._body(shape, path, query, values)
+        return self._read(*await self._body(shape, path, query, values))
+
+    def _read(self, body: bytes, response: Response) -> documents.Document | None:
         if not body.strip():
             return None
         document = _parsed(documents.read, body)
