@@ -12,7 +12,7 @@ from engine.harness import leftovers, manifest, run_once, states, tree
 from s3haul.disk import Destination
 from s3haul.disk.errors import FreeSpace
 from s3haul.errors import Fault, FaultKind, StoreError
-from s3haul.events import Resumed, Retrying
+from s3haul.events import Finished, Resumed, Retrying
 from s3haul.options import RangeOptions
 from s3haul.store.limiter import BYTES_PER_TRANSFER
 
@@ -222,6 +222,19 @@ async def test_only_the_part_that_does_not_match_is_fetched_again(tmp_path):
     assert bytes_requested(store) == 13_000
     assert done.stats.retries["checksum-mismatch"] == 1
     assert any(isinstance(event, Retrying) and "part 2" in event.message for event in done.events)
+
+
+@pytest.mark.parametrize(("times", "state"), [(1, "done"), (2, "failed")])
+async def test_attempts_before_and_after_a_mismatch_are_added_up(tmp_path, times, state):
+    faults = [lambda _body: [CUT]] + times * [lambda body: [body[::-1]]]
+
+    def fault(call):
+        if call.operation == "get" and call.request.byte_range[0] == 0 and faults:
+            call.chunks = faults.pop(0)(b"".join(call.chunks))
+
+    done = await run_once(MemoryStore({"k": stored(BODY)}, fault=fault), tmp_path, ranges=TINY)
+    outcomes = [event.outcome for event in done.events if isinstance(event, Finished)]
+    assert [(outcome.state, outcome.attempts) for outcome in outcomes] == [(state, 3)]
 
 
 async def test_a_second_mismatch_fails_the_object_and_leaves_nothing(tmp_path):

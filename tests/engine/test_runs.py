@@ -17,6 +17,7 @@ from s3haul.errors import (
     SourceError,
     StoreError,
 )
+from s3haul.events import Finished
 from s3haul.options import Existing
 
 MIB = 1024 * 1024
@@ -98,6 +99,19 @@ async def test_composite_checksums_are_verified_with_and_without_the_part_layout
     assert (line["verdict"], line["checksum"]["type"]) == ("verified", "COMPOSITE")
     assert sum(size * times for size, times in line["part_sizes"]) == len(content)
     assert tree(tmp_path)["k"] == content
+
+
+@pytest.mark.parametrize(("failures", "attempts"), [(0, 1), (2, 3)])
+async def test_attempts_before_the_parts_were_known_are_counted(tmp_path, failures, attempts):
+    """The request that showed that the parts are needed is none that failed."""
+
+    def fail(call):
+        if call.operation == "get" and call.n <= failures:
+            raise StoreError(Fault(FaultKind.BROKEN, "reset"))
+
+    content = stored(blob(6, 30), algorithm="CRC32C", part_sizes=(10, 20), composite=True)
+    done = await run_once(MemoryStore({"k": content}, fault=fail), tmp_path)
+    assert [event.outcome.attempts for event in done.events if isinstance(event, Finished)] == [attempts]
 
 
 async def test_an_object_without_a_checksum_is_size_only_or_fails_on_request(tmp_path):

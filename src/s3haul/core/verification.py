@@ -44,11 +44,12 @@ class RefusedError(Exception):
 
 
 class PartsNeededError(Exception):
-    """The checksum can be checked only by who knows where the parts begin."""
+    """The checksum can be checked only by who knows where the parts begin. `failed` attempts came before this response."""
 
     def __init__(self, wanted: Composite) -> None:
         super().__init__()
         self.wanted = wanted
+        self.failed = 0
 
 
 def check_whole(ref: ObjectRef, meta: ObjectMeta) -> None:

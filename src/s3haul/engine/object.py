@@ -125,7 +125,7 @@ class WholeDownload:
                 attempts = await self._load(failed_attempt)
             except PartsNeededError as needed:
                 self._parts = await stored_parts(self._ctx, self._ref, needed.wanted) or Parts()
-                attempts = await self._load()
+                attempts = await self._load(failed=needed.failed)
             await self._publish()
         except BaseException:
             self._ctx.emit(Received(-self._received))
@@ -136,12 +136,16 @@ class WholeDownload:
         assert self._proof is not None, "a body without an error was compared"
         return done(self._ref, self._path, self._meta, self._proof, attempts=attempts, fetched=self.fetched)
 
-    async def _load(self, failed_attempt: FailedAttempt | None = None) -> int:
+    async def _load(self, failed_attempt: FailedAttempt | None = None, *, failed: int = 0) -> int:
         ref = self._ref
         request = GetRequest(ref.key, if_match=ref.etag or None, version_id=ref.version_id)
         try:
             return await self._ctx.store.load(
-                request, self._begin, complete=self._compare, failed_attempt=failed_attempt
+                request,
+                self._begin,
+                complete=self._compare,
+                failed_attempt=failed_attempt,
+                failed=failed,
             )
         finally:
             self._counter.end()

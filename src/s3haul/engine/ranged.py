@@ -106,7 +106,7 @@ async def _head_listed(ctx: Context, ref: ObjectRef) -> tuple[ObjectMeta, Wanted
 
 
 class RangedFetch:
-    """Fetches one version of one object. `fetched` counts body bytes, `attempts` is the most that one request took."""
+    """Fetches one version of one object. `fetched` counts body bytes, `attempts` is the most that the same bytes took."""
 
     def __init__(
         self, ctx: Context, ref: ObjectRef, path: SafePath, *, plan: RangePlan, wanted: Wanted, parts: Parts
@@ -127,6 +127,7 @@ class RangedFetch:
         self._resumed = 0  # bytes of an earlier run
         self.fetched = 0
         self.attempts = 1
+        self._earlier = 0  # the same, before a segment turned out to be wrong
 
     async def run(self, partial: Partial | None) -> Proof:
         """The file has its name when this returns."""
@@ -201,8 +202,9 @@ class RangedFetch:
                 return proof_of(self._wanted, self._parts.sizes, digests[0])
             fault = mismatched(mismatch).fault
             if last:
-                raise GaveUpError(Action(Move.FAIL, "checksum-mismatch"), fault, 2)
-            self._ctx.emit(Retrying(self._ref.key, "checksum-mismatch", fault.message, 1, 0.0))
+                raise GaveUpError(Action(Move.FAIL, "checksum-mismatch"), fault, self.attempts)
+            self._ctx.emit(Retrying(self._ref.key, "checksum-mismatch", fault.message, self.attempts, 0.0))
+            self._earlier = self.attempts
             for number in again:
                 self._forget_segment(number)
         raise AssertionError("unreachable")
@@ -248,7 +250,8 @@ class RangedFetch:
     async def _fetch_span(self, first: int, end: int) -> None:
         """Fetch consecutive missing blocks: with one request, or with more if a response breaks off."""
         while (begin := self._block_map.stored_end(first, end)) < end:
-            self.attempts = max(self.attempts, await self._fetch_range(begin, end))
+            attempts = await self._fetch_range(begin, end)
+            self.attempts = max(self.attempts, self._earlier + attempts)
 
     async def _fetch_range(self, first: int, end: int) -> int:
         """Send one request until at least one block has arrived; returns the number of attempts.

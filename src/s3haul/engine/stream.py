@@ -69,7 +69,7 @@ class Stream:
                 attempts = await self._fetch()
             except PartsNeededError as needed:
                 self._parts = await stored_parts(self._ctx, ref, needed.wanted) or Parts()
-                attempts = await self._fetch()
+                attempts = await self._fetch(needed.failed)
             assert self._verifier is not None, "a response without an error has headers"
             proof = prove(self._verifier)
         except (GaveUpError, RefusedError) as error:
@@ -79,14 +79,14 @@ class Stream:
         assert self._meta is not None, "a response without an error has headers"
         return done(ref, safe_path(NAME), self._meta, proof, attempts=attempts, fetched=self.written)
 
-    async def _fetch(self) -> int:
-        """The whole body; returns the most attempts that one request took."""
-        attempts = await self._fetch_rest()
+    async def _fetch(self, failed: int = 0) -> int:
+        """The whole body, after so many attempts that `failed`; returns the most attempts that one request took."""
+        attempts = await self._fetch_rest(failed)
         while self.written < self._ref.size:
             attempts = max(attempts, await self._fetch_rest())
         return attempts
 
-    async def _fetch_rest(self) -> int:
+    async def _fetch_rest(self, failed: int = 0) -> int:
         """One request for what is missing, until a body ended or broke off behind some bytes."""
         ref, start = self._ref, self.written
         request = GetRequest(
@@ -101,6 +101,7 @@ class Stream:
                 self._begin,
                 complete=lambda: check_complete(ref.size - self.written),
                 progressed=lambda: self.written > start,
+                failed=failed,
             )
         finally:
             self._ctx.emit(Received(self.written - start))

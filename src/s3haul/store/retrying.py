@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from s3haul.core.retry import Action, Move, RetryLimits, RetryState, decide, of_kms
+from s3haul.core.verification import PartsNeededError
 from s3haul.diagnose.reasons import listing_of, reading_of, run_error, versions_of
 from s3haul.errors import Fault, FaultKind, S3HaulError, StoreError
 from s3haul.events import Emit, Retrying
@@ -124,8 +125,9 @@ class RetryingStore:
         complete: Callable[[], None] = lambda: None,
         progressed: Callable[[], bool] = lambda: False,
         failed_attempt: FailedAttempt | None = None,
+        failed: int = 0,
     ) -> int:
-        """Read a body; returns how many attempts it took.
+        """Read a body; returns how many attempts it took, with those that had `failed` before.
 
         Each attempt calls `consume` anew, in a thread, and `complete` once the body has ended. A `StoreError` that
         they raise fails the attempt; any other exception passes through. Where a body fails and `progressed` says
@@ -143,7 +145,7 @@ class RetryingStore:
                 reason = decide(error.fault, RetryState(1), self._settings.limits, 0.0).reason
                 self._settings.emit(Retrying(request.key, reason, error.fault.message, 1, 0.0))
 
-        _, attempts = await self._retry(request.key, attempt, failed_attempt)
+        _, attempts = await self._retry(request.key, attempt, failed_attempt, failed)
         return attempts
 
     async def head(
@@ -194,11 +196,20 @@ class RetryingStore:
                 raise
 
     async def _retry(
-        self, key: str, once: Callable[[], Awaitable[T]], failed_attempt: FailedAttempt | None = None
+        self,
+        key: str,
+        once: Callable[[], Awaitable[T]],
+        failed_attempt: FailedAttempt | None = None,
+        failed: int = 0,
     ) -> tuple[T, int]:
-        """The result of `once` and how many attempts it took, `failed_attempt` included. `key` is "" for the listing."""
-        attempts = _Attempts(self, self._settings, key, failed_attempt)
-        return await attempts.run(once), attempts.count
+        """The result of `once` and how many attempts it took, `failed_attempt` and those that had `failed` before included.
+        `key` is "" for the listing."""
+        attempts = _Attempts(self, self._settings, key, failed_attempt, failed)
+        try:
+            return await attempts.run(once), attempts.count
+        except PartsNeededError as needed:
+            needed.failed = attempts.count - 1
+            raise
 
     async def read_other_object(self, key: str) -> None:
         """Nothing succeeded since the last failure of `key`: read a byte of an object that could be read before.
@@ -228,10 +239,15 @@ class _Attempts:
     """
 
     def __init__(
-        self, store: RetryingStore, settings: RetrySettings, key: str, failed_attempt: FailedAttempt | None
+        self,
+        store: RetryingStore,
+        settings: RetrySettings,
+        key: str,
+        failed_attempt: FailedAttempt | None,
+        failed: int,
     ) -> None:
         self._store, self._settings, self._key, self._failed_attempt = store, settings, key, failed_attempt
-        self._state = RetryState(attempt=1)
+        self._state = RetryState(attempt=failed + 1)
         self._health = settings.limiter.health
         self._served = self._health.served
         self._since: float | None = None
