@@ -51,6 +51,17 @@ def test_what_was_recorded_is_known_to_the_next_run(path):
         }
 
 
+def test_a_journal_whose_thread_cannot_start_leaves_no_file_open(path, monkeypatch):
+    def refuse(_thread):
+        raise RuntimeError("can't start new thread")
+
+    written(path, done("a"))
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError) as _kept:  # so is the frame that opened it
+        open_journal(path)
+    assert names_in(path.parent) == [path.name]  # no -wal: the last connection removes it
+
+
 def test_rows_that_are_gone_are_not_checked(path):
     written(path, done("a"), done("b"))
     with closing(open_journal(path)) as journal:

@@ -215,26 +215,27 @@ class Journal:
         statements wait, or `interval` seconds after the first one. If an error ends that thread, it calls `on_error`
         once. Raises `JournalError` and `DestinationError`.
         """
+
+        def sync_and_check() -> None:
+            sync()
+            _refuse_replaced(path, identity)
+
         with contextlib.ExitStack() as undo:
             connection = undo.enter_context(contextlib.closing(open_for_writing(path, source, clock)))
             reader = undo.enter_context(Reader(path))
             with translated(path):
                 identity = path.stat()
             base, latest = reader.source.base, reader.latest_kinds()
+            # It starts a thread, which may be refused.
+            writer = Writer(
+                connection,
+                path,
+                sync=sync_and_check,
+                on_error=on_error,
+                batch=batch,
+                interval=interval,
+            )
             undo.pop_all()
-
-        def sync_and_check() -> None:
-            sync()
-            _refuse_replaced(path, identity)
-
-        writer = Writer(
-            connection,
-            path,
-            sync=sync_and_check,
-            on_error=on_error,
-            batch=batch,
-            interval=interval,
-        )
         kinds = KindNumbers(base, lambda row: writer.submit(PUT_KIND, row), latest)
         return cls(writer, reader, kinds, source, clock)
 
