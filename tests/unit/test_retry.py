@@ -70,8 +70,10 @@ OLD_KMS_TEXT = "The ciphertext refers to a customer master key that does not exi
         (Fault(FaultKind.PROTOCOL, "length"), Move.RETRY, "wrong-answer"),
         (Fault(FaultKind.CHECKSUM, "crc"), Move.RETRY, "checksum-mismatch"),
         (Fault(FaultKind.REDIRECT, "elsewhere"), Move.FAIL, "redirected"),
+        (Fault(FaultKind.INTERCEPTED, "a page"), Move.FAIL, "intercepted"),
         (Fault(FaultKind.TLS, "name"), Move.ABORT, "network"),
-        (Fault(FaultKind.LOCAL, "EMFILE"), Move.ABORT, "credentials"),
+        (Fault(FaultKind.LOCAL, "EMFILE"), Move.ABORT, "machine-limit"),
+        (Fault(FaultKind.CREDENTIALS, "expired"), Move.ABORT, "credentials"),
     ],
 )
 def test_each_fault_has_its_action(fault, move, reason):

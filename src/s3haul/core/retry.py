@@ -92,6 +92,15 @@ class Action(NamedTuple):
     delay: float = 0.0
 
 
+_FINAL = {
+    FaultKind.REDIRECT: Action(Move.FAIL, "redirected"),
+    FaultKind.INTERCEPTED: Action(Move.FAIL, "intercepted"),
+    FaultKind.TLS: Action(Move.ABORT, "network"),
+    FaultKind.CREDENTIALS: Action(Move.ABORT, "credentials"),
+    FaultKind.LOCAL: Action(Move.ABORT, "machine-limit"),
+}
+
+
 class RetryState(NamedTuple):
     """What one object or page has cost so far, in requests and seconds. `attempt` counts from 1.
 
@@ -132,12 +141,8 @@ def decide(fault: Fault, state: RetryState, limits: RetryLimits, jitter: float) 
             return _retry_integrity("wrong-answer", state, jitter)
         case FaultKind.CHECKSUM:
             return _retry_integrity("checksum-mismatch", state, jitter)
-        case FaultKind.REDIRECT:
-            return Action(Move.FAIL, "redirected")
-        case FaultKind.INTERCEPTED:
-            return Action(Move.FAIL, "intercepted")
-        case FaultKind.TLS | FaultKind.CREDENTIALS | FaultKind.LOCAL:
-            return Action(Move.ABORT, "network" if fault.kind is FaultKind.TLS else "credentials")
+        case _:
+            return _FINAL[fault.kind]
 
 
 def _decide_http(fault: Fault, state: RetryState, limits: RetryLimits, jitter: float) -> Action:

@@ -75,6 +75,7 @@ REASONS: dict[str, Reason] = {
     ),
     "intercepted": Reason("S3H-NET-09", "the response is a web page of a proxy or filter, not from S3"),
     "credentials": Reason("S3H-STS-02", "the credentials were refused even after a refresh"),
+    "machine-limit": Reason("S3H-DST-08", "this process has too few file descriptors, or too little memory"),
     "request-refused": Reason("S3H-S3-18", "S3 refused the request"),
     "unstorable-name": Reason(
         "S3H-DST-05", "this file system cannot store the key's name or the object's size"

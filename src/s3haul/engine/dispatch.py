@@ -92,7 +92,7 @@ class Dispatcher:
         finish(self._ctx, outcomes)
         for outcome in outcomes:
             self._ctx.kms_throttling.saw(outcome)
-        self._denials.succeeded(outcomes[-1])
+        self._denials.not_refused(outcomes[-1])
 
     async def _process(self, target: Target) -> None:
         """Bring one target to its Outcome, in a worker. Raises what ends the run."""
@@ -144,8 +144,8 @@ class DenialWatch:
         self._in_a_row = 0
         self._health = health
 
-    def succeeded(self, outcome: Outcome) -> None:
-        """An object could be read."""
+    def not_refused(self, outcome: Outcome) -> None:
+        """An object has another outcome than a refusal, perhaps a failure."""
         self._in_a_row = 0
         if outcome.state is State.DONE and outcome.ref.size:
             self._health.good = outcome.ref.key
@@ -153,7 +153,7 @@ class DenialWatch:
     async def observe(self, ctx: Context, outcome: Outcome) -> None:
         """Raises `S3HaulError` if everything is refused now, including an object that could be read before."""
         if outcome.reason not in REFUSED:
-            self.succeeded(outcome)
+            self.not_refused(outcome)
             return
         self._in_a_row += 1
         if self._in_a_row < DENIALS_IN_A_ROW:
