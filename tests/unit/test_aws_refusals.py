@@ -1,16 +1,27 @@
 """Assuming the role at the embedded cloud: special cases, and the message for each error of STS."""
 
 import time
+import traceback
+from contextlib import asynccontextmanager
 
 import pytest
 
 from contract.demo_access import Entry, endpoints, read, role_options
+from faults.canned import answer, canned
 from s3haul.aws.session import ask_mfa
 from s3haul.demo import seed
 from s3haul.demo.model import Role
 from s3haul.demo.server import DemoServer
 from s3haul.errors import AssumeRoleError, CredentialsError, SourceError
 from s3haul.options import AccessOptions, RoleOptions
+
+SESSION = (
+    '<?xml version="1.0"?><AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult>'
+    f"<AssumedRoleUser><Arn>arn:aws:sts::{seed.ACCOUNT_A}:assumed-role/r/me</Arn></AssumedRoleUser><Credentials>"
+    "<AccessKeyId>ASIA-of-a-session</AccessKeyId><SecretAccessKey>secret-of-a-session</SecretAccessKey>"
+    "<SessionToken>token-of-a-session</SessionToken><Expiration>2096-01-01T00:00:00Z</Expiration>"
+    "</Credentials></AssumeRoleResult></AssumeRoleResponse>"
+).encode()
 
 
 @pytest.fixture
@@ -225,3 +236,22 @@ async def test_a_session_of_another_account_is_refused(entry, server):
     error = await entry.refused()
     assert isinstance(error, AssumeRoleError)
     assert error.id == "S3H-CFG-06"
+
+
+@asynccontextmanager
+async def sts_sending(entry, document: bytes):
+    """Options with an STS that sends this document for every request."""
+    async with canned(lambda _: answer("200 OK", document)) as sts:
+        urls = endpoints(entry.server) | {"sts_endpoint_url": f"http://127.0.0.1:{sts.port}"}
+        yield AccessOptions(profile="user-b", role=role_options(), **urls)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda text: text[:-9], lambda text: text + b"<", lambda text: b"{" + text]
+)
+async def test_a_session_that_cannot_be_parsed_is_not_shown(entry, change):
+    async with sts_sending(entry, change(SESSION)) as access:
+        error = await entry.refused(access)
+    assert error.id == "S3H-NET-05"
+    assert "cannot be parsed" in error.seen
+    assert "of-a-session" not in "".join(traceback.format_exception(error))

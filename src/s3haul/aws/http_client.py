@@ -204,6 +204,10 @@ async def call(function: Callable[[], T]) -> T:
         _thread.stopped = stopped
         try:
             return function()
+        except ResponseParserError as error:
+            # botocore's message contains the whole document, and that of STS the keys of a session.
+            reason = error.__context__ or type(error).__name__
+            raise ResponseParserError(f"the response cannot be parsed ({reason})") from None
         except PARSER_ERRORS as error:
             raise ResponseParserError(
                 f"the response cannot be parsed ({type(error).__name__}: {error})"
