@@ -265,7 +265,7 @@ ERROR = b"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>no</Mess
     [
         (answer("403 Forbidden", ERROR), "AccessDenied", "no"),
         (answer("403 Forbidden"), "403", "Forbidden"),
-        (answer("403 Forbidden", ERROR.replace(b"<Error>", b"<!DOCTYPE x><Error>")), "403", "Forbidden"),
+        (answer("403 Forbidden", ERROR.replace(b"<Error>", b"<!DOCTYPE x><Error>")), "AccessDenied", "no"),
         (answer("403 Forbidden", ERROR.decode().encode("utf-16")), "403", "Forbidden"),
         (answer("403 Forbidden", ERROR.replace(b"no<", b"n" * 70_000 + b"<")), "403", "Forbidden"),
         (b"HTTP/1.1 403 Forbidden\r\n\r\n", "403", "Forbidden"),

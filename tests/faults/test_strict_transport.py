@@ -12,10 +12,11 @@ import trustme
 from aiobotocore.config import AioConfig
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
-from botocore.exceptions import ClientError, SSLError
+from botocore.exceptions import SSLError
 
 from faults.canned import answer, canned, connect_proxy, server_context
 from s3haul.aws.faults import translate
+from s3haul.aws.http_client import NoResponse
 from s3haul.aws.sdk import RedirectRefused, StrictConfig, StrictSession
 from s3haul.errors import FaultKind
 
@@ -142,8 +143,10 @@ async def test_a_merged_configuration_is_still_strict():
 
 async def test_an_error_answer_is_not_taken_for_a_redirect():
     async with canned(lambda _: answer("403 Forbidden")) as server:
-        with pytest.raises(ClientError):
+        with pytest.raises(NoResponse) as caught:
             await fetch(f"http://127.0.0.1:{server.port}", config=StrictConfig)
+    fault = caught.value.kwargs["fault"]
+    assert (fault.kind, fault.status) == (FaultKind.HTTP, 403)
 
 
 @pytest.mark.parametrize(

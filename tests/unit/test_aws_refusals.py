@@ -1,5 +1,6 @@
 """Assuming the role at the embedded cloud: special cases, and the message for each error of STS."""
 
+import gzip
 import time
 import traceback
 from contextlib import asynccontextmanager
@@ -255,3 +256,19 @@ async def test_a_session_that_cannot_be_parsed_is_not_shown(entry, change):
     assert error.id == "S3H-NET-05"
     assert "cannot be parsed" in error.seen
     assert "of-a-session" not in "".join(traceback.format_exception(error))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: b"\r\n" + text,
+        gzip.compress,
+        lambda text: text.replace(b"-of-a-session<", b"-of-a-session\n <").replace(b">secret", b">\n secret"),
+    ],
+    ids=["a-line-end-first", "gzip", "blanks-around-values"],
+)
+async def test_a_session_in_another_form_is_read(entry, change):
+    async with sts_sending(entry, change(SESSION)) as access, entry.open(access) as opened:
+        keys = opened.credentials.session.keys
+    assert (keys.access_key, keys.secret_key) == ("ASIA-of-a-session", "secret-of-a-session")
+    assert keys.token == "token-of-a-session"

@@ -1,5 +1,7 @@
 """S3's XML documents, valid and invalid ones, without pages of the listing."""
 
+import gzip
+
 import pytest
 
 from s3haul.s3 import documents
@@ -48,11 +50,51 @@ def test_the_parts_of_an_object_are_read_with_their_digests():
     }
 
 
-def test_the_fields_of_an_error_document_are_read():
-    text = (
-        "<Error><Code>PermanentRedirect</Code><Message/><Region>eu-west-1</Region><HostId>h</HostId></Error>"
-    )
-    assert documents.error(documents.read(text.encode())) == {
-        "Code": "PermanentRedirect",
-        "Region": "eu-west-1",
-    }
+FIELDS = "<Code>AccessDenied</Code><Message>no&lt;</Message><Region/>"
+ERROR = f"<Error>{FIELDS}</Error>"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        ERROR.encode(),
+        f'\n<?xml version="1.0"?><Error xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{FIELDS}</Error>'.encode(),
+        ERROR.replace("<", "<s3:").replace("<s3:/", "</s3:").encode(),
+        f'<ErrorResponse xmlns="x"><Error><Type>Sender</Type>{FIELDS}</Error></ErrorResponse>'.encode(),
+        ERROR.replace(">A", ">\n  A").replace("</", " </").encode(),
+        ERROR.replace("</Error>", "<Key>a&#x1;b\x01</Key></Error>").encode(),
+        ERROR.replace("</Error>", "<Key>caf\xe9</Key></Error>").encode("latin-1"),
+        gzip.compress(ERROR.encode()),
+        f"\ufeff{ERROR}".encode(),
+        f"<Error>{FIELDS}<Code>Second</Code>".encode(),
+    ],
+)
+def test_the_fields_of_an_error_document_are_read_in_every_form(body):
+    assert documents.error(body) == {"Code": "AccessDenied", "Message": "no<"}
+
+
+@pytest.mark.parametrize("body", [b"", b"<Error/>", b"<html>Code</html>", gzip.compress(ERROR.encode())[:-9]])
+def test_without_an_error_document_the_status_is_the_code(body):
+    assert documents.error_fields(403, {}, body) == {"Code": "403", "Message": "Forbidden"}
+
+
+def test_a_message_of_any_length_is_limited():
+    assert len(documents.error(f"<Message>{'x' * 60_000}</Message>".encode())["Message"]) == 4096
+
+
+@pytest.mark.parametrize("document", [b"<x/>", b"\r\n <x/>", gzip.compress(b"\n<x/>")])
+def test_a_document_is_read_without_gzip_and_without_blanks(document):
+    assert documents.plain(document) == b"<x/>"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        gzip.compress(b"<x/>")[:-1],
+        gzip.compress(b"<x/>")[:2] + b"<x/>",
+        gzip.compress(b" " * (documents.LONGEST_PAGE + 1)),
+    ],
+)
+def test_gzip_that_is_broken_or_too_long_is_refused(body):
+    with pytest.raises(ValueError, match="gzip"):
+        documents.plain(body)

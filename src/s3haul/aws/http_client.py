@@ -19,7 +19,7 @@ from botocore.parsers import ResponseParserError
 from s3haul.aws.endpoints import proxy_for
 from s3haul.concurrency import shielded
 from s3haul.errors import Fault, FaultKind
-from s3haul.s3.documents import interception
+from s3haul.s3.documents import interception, plain
 from s3haul.s3.endpoint import CONNECT_TIMEOUT, REDIRECTS
 from s3haul.s3.responses import ViolationError, parse_head
 
@@ -102,12 +102,13 @@ class CurlHttpClient:
         try:
             handle.perform()
             status, headers = parse_head(lines)
+            document = plain(bytes(body))
         except pycurl.error as error:
             connected = handle.getinfo(pycurl.PRETRANSFER_TIME) > 0
             raise _no_response(curl_fault(error.args[0], error.args[1], connected=connected)) from None
-        except ViolationError as error:
+        except (ViolationError, ValueError) as error:
             raise NoResponse(fault=Fault(FaultKind.PROTOCOL, str(error))) from None
-        return AWSResponse(request.url, status, headers, _Body(bytes(body)))
+        return AWSResponse(request.url, status, headers, _Body(document))
 
 
 def _set_request(pycurl: Any, handle: Any, request: Any) -> None:

@@ -38,9 +38,17 @@ from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.models import ListPage, ObjectMeta, PartLayout, VersionPage
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.s3 import responses
-from s3haul.s3.documents import ATTRIBUTES, PARTS_PER_PAGE, interception, read_layout
+from s3haul.s3.documents import (
+    ATTRIBUTES,
+    PARTS_PER_PAGE,
+    error_fields,
+    interception,
+    plain,
+    read,
+    read_layout,
+)
 from s3haul.s3.endpoint import CONNECT_TIMEOUT, REDIRECTS, SPARE_CONNECTIONS, FetchCredentials
-from s3haul.s3.faults import refuses_a_header
+from s3haul.s3.faults import refuses_a_header, service_fault
 from s3haul.store.protocol import Consume, GetRequest, HeadRequest, OnData, SmallObjectWork
 
 LARGEST_CHUNK = 1024 * 1024
@@ -164,13 +172,7 @@ class SdkStore:
         return _meta(answer)
 
     async def bucket_region(self) -> str:
-        try:
-            answer = await self._call("head_bucket", RequestPayer=None)
-        except StoreError as error:
-            said = getattr(error.__cause__, "response", {}).get("ResponseMetadata", {}).get("HTTPHeaders", {})
-            if said.get("content-type", "").startswith("text/html"):
-                raise StoreError(replace(error.fault, code="")) from error.__cause__
-            raise
+        answer = await self._call("head_bucket", RequestPayer=None)
         return str(answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", ""))
 
     async def part_layout(self, key: str, *, version_id: str | None = None) -> PartLayout | None:
@@ -219,6 +221,20 @@ def sdk_fault(error: BaseException) -> Fault:
 def _disable_checksum_validation(params: dict[str, Any], **_: Any) -> None:
     """An event handler. It must return None: botocore would take another value as the response."""
     params["context"].pop("checksum", None)
+
+
+def _check_document(response_dict: dict[str, Any], **_: Any) -> None:
+    """An event handler for the document of a success. Raises ValueError if it is not XML, and `NoResponse` if it is an
+    error: S3 may have sent the status before the error occurred. Returns None as above."""
+    body = response_dict["body"]
+    if isinstance(body, bytes) and body.strip():
+        body = response_dict["body"] = plain(body)
+        if read(body).name == "Error":
+            headers = response_dict["headers"]
+            fields = error_fields(500, headers, body)
+            raise NoResponse(fault=service_fault(500, headers, fields, time.time()))
+        # botocore's own handler makes it 500 if it could not parse the document.
+        response_dict["status_code"] = 200
 
 
 def _meta(answer: dict[str, Any]) -> ObjectMeta:
@@ -274,16 +290,19 @@ class StrictSession(AIOHTTPSession):  # type: ignore[misc]
         return _NoRedirects(await super()._get_session(proxy_url))
 
     async def send(self, request: Any) -> AioAWSResponse:
-        """Raises `RedirectRefused` or `NoResponse`. Not inside the parent's `send`, which would turn them into errors
+        """Raises `RedirectRefused`, or `NoResponse` for any error. Not inside the parent's `send`, which would turn them into errors
         that are retried."""
         response = await super().send(request)
         if response.status_code in REDIRECTS:
             response.raw.close()
             raise RedirectRefused.of(response)
-        if response.status_code >= 400 and (
-            page := interception(response.status_code, response.headers, await response.content)
-        ):
-            raise NoResponse(fault=page)
+        status, headers = response.status_code, response.headers
+        if status >= 400:
+            # botocore's parser finds no code in some documents that `error_fields` can read.
+            body = await response.content
+            fields = error_fields(status, headers, body)
+            page = interception(status, headers, body)
+            raise NoResponse(fault=page or service_fault(status, headers, fields, time.time()))
         return response
 
 
@@ -331,6 +350,7 @@ def sdk_client(
     session = AioSession(profile=settings.profile.value)
     session.register_component("data_loader", service_models())
     session.register_component("credential_provider", AioCredentialResolver([_OnlyProvider(fetch)]))
+    session.register("before-parse.s3", _check_document)
     session.set_default_client_config(StrictConfig(defaults_mode="legacy"))  # as in `clients`
     config = StrictConfig(
         max_pool_connections=transfer.concurrency + SPARE_CONNECTIONS,

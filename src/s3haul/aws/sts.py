@@ -143,7 +143,11 @@ def default_session_name() -> str:
 
 def _session(answer: dict[str, Any], role: RoleOptions, now: float) -> RoleSession:
     """The session. Its end is converted to our clock, if the server's clock differs."""
-    said = answer.get("Credentials", {})
+    # The blanks of a document in which each value has a line of its own are not part of a key.
+    said: dict[str, Any] = {
+        name: value.strip() if isinstance(value, str) else value
+        for name, value in answer.get("Credentials", {}).items()
+    }
     arn = answer.get("AssumedRoleUser", {}).get("Arn", "")
     if account_of(arn) != account_of(role.role_arn):
         raise AssumeRoleError(

@@ -10,17 +10,15 @@ gathered into chunks of 1 MiB first, because hashing and writing have a cost per
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from http.client import responses
 
 import pycurl
 
 from s3haul.concurrency import finish_future, shielded
 from s3haul.core.stats import Timings
 from s3haul.errors import Fault, FaultKind, S3HaulError, StoreError
-from s3haul.s3 import documents
-from s3haul.s3.documents import interception
+from s3haul.s3.documents import error_fields, interception
 from s3haul.s3.endpoint import REDIRECTS, Credentials, Endpoint, FetchCredentials
 from s3haul.s3.faults import own_fault, redirect_fault, service_fault
 from s3haul.s3.libcurl import Network, curl_fault
@@ -145,19 +143,9 @@ class RequestClient:
             return Fault(FaultKind.PROTOCOL, f"status {status} for a GET", status=status)
         if page := interception(status, headers, response.document):
             return page
-        return service_fault(status, headers, _error_fields(response), self.clock.ours())
-
-
-def _error_fields(response: Response) -> Mapping[str, str]:
-    """Code and Message of the error document. Without a document, they are the status and its text, as in the SDK; no code
-    for the 404 of a web server, which may not know S3 at all."""
-    try:
-        fields = documents.error(documents.read(response.document))
-    except ValueError:
-        fields = {}
-    status, kind = response.status, response.headers.get("content-type", "")
-    code = "" if status == 404 and kind.startswith("text/html") else str(status)
-    return {"Code": code, "Message": responses.get(status, ""), **fields}
+        return service_fault(
+            status, headers, error_fields(status, headers, response.document), self.clock.ours()
+        )
 
 
 def is_refusal(lines: Sequence[bytes]) -> bool:

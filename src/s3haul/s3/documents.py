@@ -7,7 +7,9 @@ size. Invalid documents raise ValueError. Elements: S3 API reference, 2006-03-01
 
 import html
 import re
+import zlib
 from collections.abc import Awaitable, Callable, Mapping
+from http.client import responses
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -20,6 +22,10 @@ _LATER = frozenset({408, 425, 429})
 _REFUSED = frozenset({403, 451})
 _ERRORS = (b"<?xml", b"<Error", b"\xef\xbb\xbf<", b"{")  # how error documents of S3 and STS begin
 _START = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
+_GZIP = b"\x1f\x8b"  # how a gzip file begins (RFC 1952, 2.3.1)
+_FIELD = re.compile(r"<(?:\w+:)?(Code|Message|Region|BucketRegion)(?:\s[^<>]*)?>([^<]*)</")
+_LONGEST_FIELD = 4096  # characters
+LONGEST_PAGE = 16 * 1024 * 1024  # bytes of XML; a page of 1,000 keys of maximum length is 4 MB
 _TITLE = re.compile(rb"<(title|h1)\b[^>]*>(.*?)</\1", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
 _LONGEST_TITLE = 100  # characters
@@ -53,14 +59,29 @@ def read(body: bytes) -> Document:
     return Document(parse(checked_text(body)))
 
 
+def plain(body: bytes) -> bytes:
+    """The body without the gzip that some gateways add unasked, and without blanks before the document.
+
+    Raises ValueError if it is no valid gzip, or longer than `LONGEST_PAGE`."""
+    if body.startswith(_GZIP):
+        unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        try:
+            body = unpacker.decompress(body, LONGEST_PAGE)
+        except zlib.error as error:
+            raise ValueError(f"a document with invalid gzip: {error}") from None
+        if not unpacker.eof:
+            raise ValueError("a document in gzip that is too long or broken off")
+    return body.lstrip()
+
+
 def checked_text(body: bytes) -> str:
     """Decode a document. Raises ValueError if it is not UTF-8, or contains a DOCTYPE, an entity or NUL."""
-    text = body.decode("utf-8")
+    text = plain(body).decode("utf-8")
     # The parser gets text, not bytes, so it ignores a declared encoding; and without NUL it does not guess UTF-16.
     # Otherwise it could find a DOCTYPE in bytes in which this check found none.
     if ("!" in text and ("<!DOCTYPE" in text or "<!ENTITY" in text)) or "\0" in text:
         raise ValueError("a document with a DOCTYPE or NUL")
-    return text.lstrip()  # some servers send a line end before the declaration
+    return text
 
 
 def parse(text: str) -> ET.Element:
@@ -73,10 +94,25 @@ def parse(text: str) -> ET.Element:
         raise ValueError(f"a document that is not XML: {error}") from None
 
 
-def error(document: Document) -> Mapping[str, str]:
-    """Code, Message, Region and BucketRegion, without those that the document does not have."""
-    names = ("Code", "Message", "Region", "BucketRegion")
-    return {name: text for name in names if (text := document.text(name))}
+def error(body: bytes) -> Mapping[str, str]:
+    """Code, Message, Region and BucketRegion, without those that the document does not have.
+
+    Read with a pattern: S3 quotes keys, whose characters may not be valid in XML, and the code is needed all the same.
+    """
+    try:
+        found = _FIELD.findall(plain(body).decode("utf-8", "replace"))
+    except ValueError:
+        return {}
+    # Of elements of one name the first counts.
+    fields = {name: html.unescape(text.strip())[:_LONGEST_FIELD] for name, text in reversed(found)}
+    return {name: text for name, text in fields.items() if text}
+
+
+def error_fields(status: int, headers: Mapping[str, str], body: bytes) -> Mapping[str, str]:
+    """`error` of a response. Without a document, code and message are the status and its text, as in the SDK; no code
+    for the 404 of a web server, which may not know S3 at all."""
+    code = "" if status == 404 and headers.get("content-type", "").startswith("text/html") else str(status)
+    return {"Code": code, "Message": responses.get(status, ""), **error(body)}
 
 
 def attributes(document: Document) -> Mapping[str, Any]:
@@ -107,7 +143,7 @@ def _parts(parts: ET.Element, space: str) -> dict[str, Any]:
 
 
 def _texts(element: ET.Element, space: str) -> dict[str, str]:
-    return {child.tag.removeprefix(space): child.text or "" for child in element}
+    return {child.tag.removeprefix(space): (child.text or "").strip() for child in element}
 
 
 def count(text: str) -> int:

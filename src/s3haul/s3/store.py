@@ -15,7 +15,7 @@ from s3haul.models import ListPage, ObjectMeta, PartLayout, VersionPage
 from s3haul.options import SourceOptions, TransferOptions
 from s3haul.s3 import documents, list_pages, responses
 from s3haul.s3.client import Request, RequestClient, Response
-from s3haul.s3.documents import ATTRIBUTES, PARTS_PER_PAGE, interception, read_layout
+from s3haul.s3.documents import ATTRIBUTES, LONGEST_PAGE, PARTS_PER_PAGE, interception, read_layout
 from s3haul.s3.endpoint import SPARE_CONNECTIONS, Endpoint, FetchCredentials
 from s3haul.s3.faults import refuses_a_header, service_fault
 from s3haul.s3.libcurl import Network
@@ -25,7 +25,6 @@ from s3haul.s3.small_object_thread import SmallObjectThread
 from s3haul.store.protocol import Chunk, Consume, GetRequest, HeadRequest, OnData, SmallObjectWork
 
 MOST_THREADS = 4  # transfer threads; they share the GIL, so more do not help
-LONGEST_PAGE = 16 * 1024 * 1024  # bytes of XML; a page of 1,000 keys of maximum length is 4 MB
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -69,7 +68,7 @@ class CurlStore:
         if not body.strip():
             return _EMPTY
         page = _parsed(list_pages.read, body)
-        self._refuse_error(page, response)
+        self._refuse_error(page, body, response)
         return _parsed(list_pages.list_page, page)
 
     async def list_versions(
@@ -172,7 +171,7 @@ class CurlStore:
         if not body.strip():
             return None
         document = _parsed(documents.read, body)
-        self._refuse_error(document, response)
+        self._refuse_error(document, body, response)
         return document
 
     async def _body(
@@ -181,16 +180,16 @@ class CurlStore:
         chunks: list[Chunk] = []
         request = Request(shape=shape, path=path, query=_query(query), values=values)
         response = await self._client.send(request, lambda _status, _headers: _limited(chunks))
-        body = b"".join(chunks)
+        body = _parsed(documents.plain, b"".join(chunks))
         if page := interception(response.status, response.headers, body):
             raise StoreError(page)
         return body, response
 
-    def _refuse_error(self, document: documents.Document, response: Response) -> None:
+    def _refuse_error(self, document: documents.Document, body: bytes, response: Response) -> None:
         """Raise if the document is an error: S3 may have sent status 200 before the error occurred. It is treated as
         a 500, as in the SDK."""
         if document.name == "Error":
-            fields, now = documents.error(document), self._client.clock.ours()
+            fields, now = documents.error(body), self._client.clock.ours()
             raise StoreError(service_fault(500, response.headers, fields, now))
 
 
