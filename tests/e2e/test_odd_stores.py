@@ -61,6 +61,11 @@ TOLERATED = {
     "times-with-nanoseconds": replaced(r"\.000Z", ".123456789Z"),
     "times-with-a-zone": replaced(r"\.000Z", "+02:00"),
     "times-of-no-computer": replaced("2026-01-02T", "0001-01-01T"),
+    "an-encoding-in-capitals": replaced("<EncodingType>url<", "<EncodingType> URL\n<"),
+    "times-that-are-none": replaced("<LastModified>.*?<", "<LastModified>yesterday<"),
+    "headers-without-a-valid-time": of_gets(
+        lambda reply: Reply(reply.status, reply.headers | {"Last-Modified": "soon"}, reply.body)
+    ),
     "chunks": of_gets(lambda reply: Reply(reply.status, reply.headers, reply.body, "chunked")),
     "until-the-end-of-the-connection": of_gets(
         lambda reply: Reply(reply.status, reply.headers, reply.body, "close")
@@ -82,9 +87,10 @@ TOLERATED = {
 @pytest.mark.parametrize("transport", ["curl", "sdk"])
 @pytest.mark.parametrize("name", TOLERATED)
 def test_a_store_that_differs_in_harmless_details_works(haul, tmp_path, name, transport):
-    _, code, said = haul(TOLERATED[name], "--transport", transport)
+    objects = OBJECTS | {"k 8+%": b"encoded in the listing"}
+    _, code, said = haul(TOLERATED[name], "--transport", transport, objects=objects)
     assert code == 0, said
-    assert tree(tmp_path / "data") == OBJECTS
+    assert tree(tmp_path / "data") == objects
 
 
 @pytest.mark.parametrize("transport", ["curl", "sdk"])
@@ -156,6 +162,14 @@ def test_an_entry_that_names_no_object_fails_alone_and_is_counted(haul, tmp_path
     assert run(["manifest", str(tmp_path / "data")]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert sorted(line["state"] for line in lines) == ["done"] * 6 + ["failed"]
+
+
+@pytest.mark.parametrize("transport", ["curl", "sdk"])
+def test_an_entry_without_a_key_makes_the_listing_unusable(haul, transport):
+    _, code, said = haul(replaced("<Key>k3</Key>", ""), "--transport", transport)
+    assert code == 6, said
+    assert "an entry without a" in said
+    assert "Traceback" not in said
 
 
 @pytest.mark.parametrize("flags", [(), ("--dryrun",)])

@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from datetime import datetime
 from ssl import SSLContext
-from typing import Any
+from typing import Any, TypeVar
 
 import aioboto3
 import aiohttp
@@ -25,6 +26,7 @@ from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 from botocore.credentials import ReadOnlyCredentials
 from botocore.httpsession import get_cert_path
+from botocore.utils import parse_timestamp
 
 from s3haul import __version__
 from s3haul.aws.clients import s3_options, service_models
@@ -50,6 +52,8 @@ from s3haul.s3.documents import (
 from s3haul.s3.endpoint import CONNECT_TIMEOUT, REDIRECTS, SPARE_CONNECTIONS, FetchCredentials
 from s3haul.s3.faults import refuses_a_header, service_fault
 from s3haul.store.protocol import Consume, GetRequest, HeadRequest, OnData, SmallObjectWork
+
+T = TypeVar("T")
 
 LARGEST_CHUNK = 1024 * 1024
 # What a call may raise for external reasons.
@@ -89,14 +93,14 @@ class SdkStore:
     async def list_page(self, prefix: str, *, token: str | None = None, start_after: str = "") -> ListPage:
         first = start_after if start_after and token is None else None
         answer = await self._listing("list_objects_v2", prefix, ContinuationToken=token, StartAfter=first)
-        return responses.list_page(answer)
+        return _parsed(responses.list_page, answer)
 
     async def list_versions(
         self, prefix: str, *, marker: tuple[str, str | None] | None = None
     ) -> VersionPage:
         key, version = marker or (None, None)
         answer = await self._listing("list_object_versions", prefix, KeyMarker=key, VersionIdMarker=version)
-        return responses.version_page(answer)
+        return _parsed(responses.version_page, answer)
 
     async def _listing(self, operation: str, prefix: str, **place: str | None) -> dict[str, Any]:
         """The page of a listing. If the server refuses the optional header, it is left out from then on."""
@@ -237,6 +241,22 @@ def _check_document(response_dict: dict[str, Any], **_: Any) -> None:
         response_dict["status_code"] = 200
 
 
+def _parsed(parse: Callable[[dict[str, Any]], T], answer: dict[str, Any]) -> T:
+    try:
+        return parse(answer)
+    except KeyError as error:
+        raise StoreError(Fault(FaultKind.PROTOCOL, f"an entry without a {error.args[0]}")) from error
+
+
+def _timestamp(value: Any) -> datetime | None:
+    """botocore would refuse the whole response for a time in another format."""
+    try:
+        moment: datetime = parse_timestamp(value)
+    except (ValueError, RuntimeError, OverflowError):
+        return None
+    return moment
+
+
 def _meta(answer: dict[str, Any]) -> ObjectMeta:
     metadata = answer["ResponseMetadata"]
     return responses.object_meta(metadata["HTTPStatusCode"], metadata["HTTPHeaders"])
@@ -351,6 +371,7 @@ def sdk_client(
     session.register_component("data_loader", service_models())
     session.register_component("credential_provider", AioCredentialResolver([_OnlyProvider(fetch)]))
     session.register("before-parse.s3", _check_document)
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_timestamp)
     session.set_default_client_config(StrictConfig(defaults_mode="legacy"))  # as in `clients`
     config = StrictConfig(
         max_pool_connections=transfer.concurrency + SPARE_CONNECTIONS,

@@ -121,7 +121,7 @@ def _columns(rows: list[tuple[str, ...]]) -> Columns | None:
 
 def list_page(page: PageDocument) -> ListPage:
     """The contents of a page. If the document has no element of a listing, `empty_answer` is true."""
-    encoded = page.text("EncodingType") == "url"
+    encoded = is_encoded(page.text("EncodingType"))
     key_count, token = page.text("KeyCount"), page.text("NextContinuationToken")
     if page.columns is None:
         entries, unusable = _from_elements(page, encoded=encoded)
@@ -217,6 +217,11 @@ def _restored(status: ET.Element, space: str) -> bool:
     return status.find(space + "RestoreExpiryDate") is not None and not running
 
 
+def is_encoded(encoding_type: str | None) -> bool:
+    """Whether the keys of a page with this EncodingType are URL-encoded."""
+    return (encoding_type or "").strip().lower() == "url"
+
+
 def decoded_key(text: str) -> tuple[str, str]:
     """The URL-decoded key, and what is wrong with it, or "".
 
@@ -267,7 +272,7 @@ def epoch(text: str) -> float:
 def version_page(page: Document) -> VersionPage:
     """The page's contents. A document without any of its elements was no listing at all. Raises ValueError for an
     entry without a key or a version."""
-    encoded = page.text("EncodingType") == "url"
+    encoded = is_encoded(page.text("EncodingType"))
     version, marker = page.space + "Version", page.space + "DeleteMarker"
     entries: list[VersionEntry] = []
     unusable: list[UnusableEntry] = []

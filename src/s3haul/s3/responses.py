@@ -25,7 +25,7 @@ from s3haul.models import (
     VersionPage,
 )
 from s3haul.s3.faults import http_date
-from s3haul.s3.list_pages import decoded_key
+from s3haul.s3.list_pages import decoded_key, is_encoded
 
 MOST_METADATA = 8192  # characters that are kept of one object; S3 takes 2 KB
 _PREFIX = "x-amz-checksum-"
@@ -146,7 +146,7 @@ def list_page(answer: Mapping[str, Any]) -> ListPage:
     """
     entries: list[ObjectRef] = []
     unusable: list[UnusableEntry] = []
-    encoded = answer.get("EncodingType") == "url"
+    encoded = is_encoded(answer.get("EncodingType"))
     for one in answer.get("Contents", ()):
         key, wrong = decoded_key(one["Key"]) if encoded else (one["Key"], "")
         if wrong or "Size" not in one:
@@ -169,7 +169,7 @@ def version_page(answer: Mapping[str, Any]) -> VersionPage:
     that of their times."""
     entries: list[VersionEntry] = []
     unusable: list[UnusableEntry] = []
-    encoded = answer.get("EncodingType") == "url"
+    encoded = is_encoded(answer.get("EncodingType"))
     for name in ("Versions", "DeleteMarkers"):
         for one in answer.get(name, ()):
             key, wrong = decoded_key(one["Key"]) if encoded else (one["Key"], "")
