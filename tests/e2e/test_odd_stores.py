@@ -106,6 +106,24 @@ def test_a_header_that_a_server_does_not_support_is_left_out_from_then_on(haul, 
     assert not any(listings[1:])
 
 
+@pytest.mark.parametrize("transport", ["curl", "sdk"])
+@pytest.mark.parametrize(
+    "refusal", [None, Reply(501), Reply(405), Reply(403)], ids=["the-object", "501", "405", "403"]
+)
+def test_parts_that_a_store_cannot_name_cost_only_their_verification(haul, tmp_path, transport, refusal):
+    def change(asked, reply):
+        if "attributes" in asked.query:
+            return refusal or reply
+        if asked.is_get or asked.method == "HEAD":
+            reply.headers["x-amz-checksum-crc32"] = "AAAAAA==-2"
+        return reply
+
+    _, code, said = haul(change, "--transport", transport, objects={"k": b"some bytes"})
+    assert code == 0, said
+    assert "size-only 1 object" in said
+    assert tree(tmp_path / "data") == {"k": b"some bytes"}
+
+
 def version_1(asked, reply):
     """A listing of version 1: no count, no token, and a marker that nobody asked for."""
     if asked.is_listing:

@@ -82,7 +82,7 @@ class Book:
 
 
 class NotDoneError(S3HaulError):
-    """The object has an outcome, and it is no file."""
+    """There is an outcome, and it is no file or no layout."""
 
 
 class Bench:
@@ -125,8 +125,9 @@ class Bench:
 
     async def layout(self, name: str) -> None:
         layout = await self.store.part_layout(name)
-        if layout is not None:
-            assert [part.number for part in layout.parts] == list(range(1, len(layout.parts) + 1))
+        if layout is None:
+            raise NotDoneError("no layout")
+        assert [part.number for part in layout.parts] == list(range(1, len(layout.parts) + 1))
 
     async def listing(self, name: str) -> None:
         page = await self.store.list_page(name)

@@ -32,6 +32,11 @@ from s3haul.s3 import documents, responses
             (Checksum("SHA256", "FULL_OBJECT", "abc="),),
         ),
         ({"x-amz-checksum-sha1": "abc="}, (Checksum("SHA1", "FULL_OBJECT", "abc="),)),
+        ({"x-amz-checksum-sha1": ""}, ()),
+        (
+            {"x-amz-checksum-sha1": "abc=", "x-amz-checksum-type": "full_object"},
+            (Checksum("SHA1", "FULL_OBJECT", "abc="),),
+        ),
         ({"x-amz-checksum-xxhash128": "v"}, (Checksum("XXHASH128", "FULL_OBJECT", "v"),)),
         (
             {"x-amz-checksum-md5": "m", "x-amz-checksum-xxhash3": "x", "x-amz-checksum-mode": "ENABLED"},
@@ -82,9 +87,13 @@ def test_the_headers_of_a_kms_object_are_all_kept():
         ({"content-length": "ten"}, None, None),
         ({"content-length": "10", "content-range": "bytes 0-9/*"}, 0, None),
         ({"content-length": "10", "content-range": "lines 0-9/10"}, None, 10),
+        ({"content-length": "10", "content-range": "bytes 9/10"}, None, 10),
+        ({"content-length": "10", "content-range": "Bytes 5-14/100"}, 5, 100),
+        ({"content-length": "10", "content-range": "bytes=5-14/100"}, 5, 100),
+        ({"content-length": "10", "content-range": "bytes  5 - 14 / 100"}, 5, 100),
     ],
 )
-def test_invalid_lengths_and_ranges_are_unknown(headers, start, size):
+def test_a_range_is_read_in_every_form_and_an_invalid_one_is_unknown(headers, start, size):
     meta = responses.object_meta(200, headers)
     assert (meta.range_start, meta.size) == (start, size)
 

@@ -33,7 +33,8 @@ _SEARCHED = 16 << 10  # bytes
 PARTS_PER_PAGE = 1000
 ATTRIBUTES = ("Checksum", "ObjectParts", "ObjectSize")
 _NOT_ABOUT_PARTS = frozenset({"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "RequestTimeout"})
-_NO_LAYOUT = frozenset({"AccessDenied", "NotImplemented", "MethodNotAllowed"})
+# The numbers are the codes of refusals without a document.
+_NO_LAYOUT = frozenset({"AccessDenied", "NotImplemented", "MethodNotAllowed", "403", "405", "501"})
 # Fetches the page after this part number (None: the first page), in the form that botocore returns.
 AskPage = Callable[[int | None], Awaitable[Mapping[str, Any]]]
 
@@ -230,5 +231,7 @@ async def read_layout(ask: AskPage) -> PartLayout | None:
 
 
 def _means_no_layout(fault: Fault) -> bool:
+    if fault.kind is FaultKind.PROTOCOL:
+        return True  # a server that does not know the operation may send the object itself
     refused = fault.code in _NO_LAYOUT or (fault.status == 400 and fault.code not in _NOT_ABOUT_PARTS)
     return fault.kind is FaultKind.HTTP and refused

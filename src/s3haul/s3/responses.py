@@ -32,7 +32,10 @@ _PREFIX = "x-amz-checksum-"
 # The last one is a parameter of uploads that some servers send back.
 _NO_CHECKSUM = frozenset({_PREFIX + "type", _PREFIX + "mode", _PREFIX + "algorithm"})
 _METADATA = "x-amz-meta-"  # the owner's own, which nothing depends on: of two the first counts
-_CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCII)
+# Units are case-insensitive (RFC 9110, 14.1); blanks and "=" in place of the blank come from servers that are less exact.
+_CONTENT_RANGE = re.compile(
+    r"bytes[ =]\s*(\d{1,19})\s*-\s*(\d{1,19})\s*/\s*(\d{1,19}|\*)", re.ASCII | re.IGNORECASE
+)
 _MOST_DIGITS = 19  # of a number that fits into 64 bits
 _COMPOSITE = re.compile(r".+-\d+", re.ASCII)
 _LIST_MEMBERS = frozenset({"Name", "KeyCount", "MaxKeys", "IsTruncated", "Contents", "CommonPrefixes"})
@@ -123,9 +126,11 @@ def _names(headers: tuple[str, ...]) -> _Names:
 
 
 def _checksums(headers: Mapping[str, str], names: _Names) -> tuple[Checksum, ...]:
-    """All checksum headers. If the server sends no type, "-N" at the end of the value means COMPOSITE."""
-    kind = headers.get(_PREFIX + "type", "")
-    return tuple([_checksum(algorithm, headers[name], kind) for name, algorithm in names.checksums])
+    """All checksum headers with a value. If the server sends no type, "-N" at the end of the value means COMPOSITE."""
+    kind = headers.get(_PREFIX + "type", "").upper()
+    return tuple(
+        [_checksum(algorithm, headers[name], kind) for name, algorithm in names.checksums if headers[name]]
+    )
 
 
 def _user_metadata(headers: Mapping[str, str], names: _Names) -> str:
