@@ -78,6 +78,7 @@ def document(**changes) -> str:
         (document(SessionToken="two words"), 0),
         (document(Expiration="tomorrow"), 0),
         (document(Expiration="2001-01-01T00:00:00Z"), 0),
+        (document(Expiration="2096-01-01T00:00:00"), 0),
     ],
 )
 async def test_a_credential_process_that_fails_is_named_without_its_arguments(keys_of, helper, text, code):

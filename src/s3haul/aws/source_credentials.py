@@ -12,6 +12,7 @@ import random
 import re
 import shlex
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from botocore.credentials import ProfileProviderBuilder, RefreshableCredentials, create_credential_resolver
@@ -107,11 +108,16 @@ def _providers(settings: Settings) -> tuple[_Source, list[Any]]:
 async def _first(source: _Source, providers: Iterable[Any]) -> Any:
     """The credentials of the first provider that has any; None if none has."""
     for provider in providers:
-        credentials = await _guarded(source, provider.METHOD, provider.load)
+        credentials = await _guarded(source, provider.METHOD, partial(_loaded, provider))
         if credentials is not None:
-            _set_refresh_times(credentials)
             return credentials
     return None
+
+
+def _loaded(provider: Any) -> Any:
+    credentials = provider.load()
+    _set_refresh_times(credentials)
+    return credentials
 
 
 def _refreshed(credentials: RefreshableCredentials) -> Any:
@@ -123,6 +129,8 @@ def _refreshed(credentials: RefreshableCredentials) -> Any:
 def _set_refresh_times(credentials: Any) -> None:
     """botocore renews 15 minutes before expiry. It would fetch credentials that live shorter for every request."""
     if isinstance(credentials, RefreshableCredentials) and credentials._expiry_time is not None:  # noqa: SLF001
+        if credentials._expiry_time.tzinfo is None:  # noqa: SLF001
+            raise ValueError("the time at which they expire has no time zone: append Z for UTC")
         left = max(0.0, credentials._seconds_remaining())  # noqa: SLF001 - the pinned release has no other way
         credentials._advisory_refresh_timeout = advisory_window(left)  # noqa: SLF001
         credentials._mandatory_refresh_timeout = mandatory_window(left)  # noqa: SLF001
