@@ -208,10 +208,16 @@ def test_a_missing_profile_lists_those_that_exist(configure):
     assert "export, user-b" in error.hint
 
 
-def test_a_section_without_the_word_profile_is_pointed_out(configure):
-    configure(BASE.replace("[profile export]", "[export]"))
+@pytest.mark.parametrize("section", ["export", " profile export ", "Profile export"])
+def test_a_section_that_is_written_otherwise_is_pointed_out(configure, section):
+    configure(BASE.replace("[profile export]", f"[{section}]"))
     error = refused("export")
-    assert "[export] to [profile export]" in error.hint
+    assert f"[{section}] to [profile export]" in error.hint
+
+
+def test_the_word_profile_in_the_credentials_file_is_pointed_out(configure):
+    configure(BASE, "[profile other]\naws_access_key_id=AK\naws_secret_access_key=SK\n")
+    assert "credentials rename the section [profile other] to [other]" in refused("other").hint
 
 
 def test_a_missing_aws_profile_is_named(configure, monkeypatch):

@@ -55,7 +55,9 @@ async def test_quotes_and_comments_in_a_value_are_named(told, line, words):
 
 
 async def test_a_name_with_a_space_needs_quotes_and_a_directory_is_no_file(told):
-    assert '[profile "my own"], with quotes' in await told("[profile my own]\nregion = eu-west-1\n", "my own")
+    assert '[profile my own] to [profile "my own"]' in await told(
+        "[profile my own]\nregion = eu-west-1\n", "my own"
+    )
     assert f"{told.home} is a directory" in await told("", None, AWS_CONFIG_FILE=str(told.home))
     assert "AWS_SHARED_CREDENTIALS_FILE" in await told("", None, AWS_SHARED_CREDENTIALS_FILE=str(told.home))
 

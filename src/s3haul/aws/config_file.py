@@ -87,6 +87,13 @@ def section_of(paths: tuple[str, str], profile: str, key: str) -> str:
     return ""
 
 
+def _sections(path: str) -> list[str]:
+    """The sections of a file as they are written."""
+    with suppress(BotoCoreError, OSError):
+        return list(raw_config_parse(path))
+    return []
+
+
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
     """The merged files. `profiles` contains secrets: never print it. `paths` are the files that were read."""
@@ -106,17 +113,14 @@ class ConfigFile:
             )
         return self.profiles[name]
 
-    def _raw_names(self) -> list[str]:
-        """The sections of the config file as they are written, without the word profile."""
-        with suppress(BotoCoreError, OSError):
-            return [section.removeprefix("profile ") for section in raw_config_parse(self.paths[0])]
-        return []
-
     def _hint(self, name: str) -> str:
-        if name in self.everything:
-            return f"in {self.paths[0]} rename the section [{name}] to [profile {name}]"
-        if " " in name and name in self._raw_names():
-            return f'in {self.paths[0]} write the section as [profile "{name}"], with quotes'
+        config, credentials = self.paths
+        quoted = f'"{name}"' if " " in name else name
+        for path, correct in ((config, f"profile {quoted}"), (credentials, name)):
+            for section in _sections(path):
+                first, _, rest = section.strip().partition(" ")
+                if name in {section.strip(), rest.strip() if first.lower() == "profile" else ""}:
+                    return f"in {path} rename the section [{section}] to [{correct}]"
         known = ", ".join(sorted(self.profiles)) or "none"
         return f"profiles that exist in {' and '.join(self.paths)}: {known}"
 
