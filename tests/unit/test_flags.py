@@ -27,6 +27,17 @@ def test_a_fifo_is_refused_as_destination(fifo):
         parse_destination(fifo, ONE, force=False)
 
 
+@pytest.mark.parametrize("dest", ["s3://b/x", "S3://b/x", "file:///data", "gs://b/x", "svn+ssh://host/x"])
+def test_a_url_is_refused_as_destination(dest):
+    with pytest.raises(UsageError, match="local path, not a URL"):
+        parse_destination(dest, ONE, force=False)
+
+
+@pytest.mark.parametrize("dest", ["host:/data", "C:/data", "/gs://b/", "a b://c", "://x"])
+def test_a_path_that_is_no_url_is_a_destination(dest):
+    assert str(parse_destination(dest, ONE, force=False).root / "x").startswith(dest.partition(":")[0])
+
+
 def test_a_directory_may_have_the_name_of_a_device(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert parse_destination("./-/", ONE, force=False).root.name == "-"

@@ -53,6 +53,7 @@ _SCHEME = re.compile(r"s3[an]?:/*([^/].*)", re.IGNORECASE | re.DOTALL)
 _REMOTE = re.compile(rf"\w[\w-]*:({_NAME}(?:/.*)?)", re.DOTALL)  # as in rclone
 _HOST = re.compile(r"(?:(?P<bucket>.+)\.)?s3[a-z0-9.-]*\.amazonaws\.com(?:\.cn)?")
 _CONSOLE = re.compile(r"/s3/(?:buckets|object)/([^/]+)")
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)  # RFC 3986, 3.1
 _SSE = ("aws:kms", "aws:kms:dsse", "AES256")
 _NO_SELECTION = SelectionFlags()
 
@@ -225,8 +226,10 @@ def parse_destination(dest: str, source: SourceOptions, *, force: bool) -> Desti
         raise UsageError(
             "DEST is empty.", hint="give a directory (. is the current one); is a variable not set?"
         )
-    if dest.startswith("s3://"):
-        raise UsageError("The destination must be local.", hint="s3haul only downloads")
+    if _URL.match(dest):
+        raise UsageError(
+            "The destination must be a local path, not a URL.", hint="s3haul only downloads, to a local disk"
+        )
     path = Path(dest)
     if is_stream(path):
         raise UsageError(
