@@ -351,6 +351,17 @@ def test_a_services_section_names_one_endpoint_each(configure):
     assert settings.sts_endpoint_url == Setting(None, Origin.DEFAULT)
 
 
+@pytest.mark.parametrize("service", ["s3", "sts"])
+@pytest.mark.parametrize(
+    "lines", [" = endpoint_url = https://x.example", " =\nendpoint_url = https://x.example", " ="]
+)
+def test_a_services_section_without_indentation_is_pointed_out(configure, service, lines):
+    configure(f"{BASE}services = local\n[services local]\n{service}{lines}\n")
+    error = refused()
+    assert f"{service} in the section [services local]" in error.message
+    assert "indented" in error.hint
+
+
 def test_a_services_section_that_does_not_exist_is_an_error(configure):
     configure(f"{BASE}services = local\n")
     assert "local" in refused().message

@@ -169,6 +169,14 @@ def endpoint(files: ConfigFile, profile: dict[str, Any], service: str) -> tuple[
     environment = ConfiguredEndpointProvider({}, {}, service).provide()
     if environment:
         return str(environment), True
+    named = profile.get("services")
+    section = files.everything.get("services", {}).get(named, {})
+    if not isinstance(section.get(service, {}), dict):
+        raise ProfileError(
+            f"{service} in the section [services {named}] has no settings below it",
+            hint="write endpoint_url = https://… on a line of its own below it, indented",
+            id=UNREADABLE,
+        )
     try:
         found = ConfiguredEndpointProvider(files.everything, profile, service, environ={}).provide()
     except InvalidConfigError as error:
