@@ -13,6 +13,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from s3haul.errors import UsageError
+
 COMMANDS = {
     "cp": "Copy objects to local disk, verified and resumable.",
     "check": "Test access and destination, and find the cause of errors.",
@@ -40,6 +42,17 @@ class Grouped(TyperCommand):
         for param in params:
             param.show_envvar = False
         return params
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Raises `UsageError` for an empty value: it is usually that of a variable that is not set, and a run without
+        the flag could send requests to another endpoint, or demand less of the objects."""
+        rest: list[str] = super().parse_args(ctx, args)
+        for param in self.params:
+            if param.param_type_name == "option" and ctx.params.get(param.name) == "" != param.default:
+                raise UsageError(
+                    f"{param.opts[0]} is empty.", hint="is a variable not set? Otherwise leave the flag out"
+                )
+        return rest
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         groups: dict[str, list[tuple[str, str]]] = {}
