@@ -215,6 +215,14 @@ def test_a_section_that_is_written_otherwise_is_pointed_out(configure, section):
     assert f"[{section}] to [profile export]" in error.hint
 
 
+def test_a_missing_file_is_said_to_be_missing(configure, monkeypatch, tmp_path):
+    configure(BASE)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "cofnig"))
+    hint = refused("export").hint
+    assert "cofnig (which does not exist)" in hint
+    assert "credentials:" in hint
+
+
 def test_the_word_profile_in_the_credentials_file_is_pointed_out(configure):
     configure(BASE, "[profile other]\naws_access_key_id=AK\naws_secret_access_key=SK\n")
     assert "credentials rename the section [profile other] to [other]" in refused("other").hint

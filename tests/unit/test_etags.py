@@ -42,3 +42,12 @@ def test_a_range_in_chunks_has_the_length_that_content_range_gives(whole):
     check_range(ref, meta, 1, 3)
     with pytest.raises(StoreError):
         check_range(ref, meta, 1, 4)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [(200, "ignores Range"), (203, "status 203 to a GET of a range$")]
+)
+def test_the_whole_object_in_place_of_a_range_is_explained(status, said):
+    meta = object_meta(status, {"content-length": "4", "etag": '"abc"'})
+    with pytest.raises(StoreError, match=said):
+        check_range(ObjectRef("k", 4, '"abc"', 0.0), meta, 0, 2)

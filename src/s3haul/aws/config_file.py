@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from botocore.configloader import raw_config_parse
@@ -122,7 +123,8 @@ class ConfigFile:
                 if name in {section.strip(), rest.strip() if first.lower() == "profile" else ""}:
                     return f"in {path} rename the section [{section}] to [{correct}]"
         known = ", ".join(sorted(self.profiles)) or "none"
-        return f"profiles that exist in {' and '.join(self.paths)}: {known}"
+        files = [path if Path(path).exists() else f"{path} (which does not exist)" for path in self.paths]
+        return f"profiles that exist in {' and '.join(files)}: {known}"
 
 
 def hidden(value: str) -> str:

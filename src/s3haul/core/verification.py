@@ -64,7 +64,8 @@ def check_whole(ref: ObjectRef, meta: ObjectMeta) -> None:
 def check_range(ref: ObjectRef, meta: ObjectMeta, start: int, end: int) -> None:
     """Raises `StoreError` unless `meta` answers a GET of just these bytes (`end` exclusive) of this version."""
     if meta.status != 206:
-        raise wrong(f"status {meta.status} to a GET of a range")
+        ignored = ": the server, or a proxy in between, ignores Range" if meta.status == 200 else ""
+        raise wrong(f"status {meta.status} to a GET of a range{ignored}")
     if meta.range_start != start:
         raise wrong(f"a range from byte {meta.range_start} instead of {start}")
     if meta.size not in {ref.size, None}:  # None: the server sends */ in Content-Range
