@@ -182,6 +182,15 @@ def test_an_entry_that_names_no_object_fails_alone_and_is_counted(haul, tmp_path
     assert sorted(line["state"] for line in lines) == ["done"] * 6 + ["failed"]
 
 
+@pytest.mark.parametrize("size", ["<Size>-1</Size>", "<Size>99999999999999999999</Size>", ""])
+def test_an_entry_of_an_impossible_size_fails_alone_with_the_sdk_too(haul, tmp_path, size):
+    change = replaced("<Key>k3</Key>(.*?)<Size>.*?</Size>", rf"<Key>k3</Key>\1{size}")
+    _, code, said = haul(change, "--transport", "sdk")
+    assert code == 1, said
+    assert "S3H-INT-04" in said
+    assert len(tree(tmp_path / "data")) == 6
+
+
 @pytest.mark.parametrize("transport", ["curl", "sdk"])
 def test_an_entry_without_a_key_makes_the_listing_unusable(haul, transport):
     _, code, said = haul(replaced("<Key>k3</Key>", ""), "--transport", transport)

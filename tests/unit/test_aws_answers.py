@@ -183,3 +183,15 @@ def test_more_metadata_than_s3_takes_is_left_out():
     kept = responses.object_meta(200, {"x-amz-meta-a": "x" * (responses.MOST_METADATA - 20)}).user_metadata
     left = responses.object_meta(200, {"x-amz-meta-a": "x" * responses.MOST_METADATA}).user_metadata
     assert (len(kept) > 8000, left, responses.object_meta(200, {}).user_metadata) == (True, "", "")
+
+
+def test_a_version_without_an_id_or_a_possible_size_is_never_an_entry():
+    version = {"Key": "k", "VersionId": "v", "Size": 1, "IsLatest": True}
+    page = responses.version_page(
+        {"Versions": [version, {**version, "Size": -1}, {**version, "Size": 1 << 70}]}
+    )
+    assert [entry.ref.size for entry in page.entries] == [1]
+    assert len(page.unusable) == 2
+    for without in ({**version, "VersionId": ""}, {"Key": "k", "Size": 1}):
+        with pytest.raises(KeyError, match="VersionId"):
+            responses.version_page({"Versions": [without]})

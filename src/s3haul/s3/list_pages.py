@@ -28,7 +28,7 @@ Entries = tuple[tuple[ObjectRef, ...], tuple[UnusableEntry, ...]]
 _LIST_MEMBERS = ("Name", "KeyCount", "MaxKeys", "IsTruncated", "Contents", "CommonPrefixes")
 _MEMBERS = ("Name", "MaxKeys", "IsTruncated", "Version", "DeleteMarker", "KeyMarker")
 _NOT_TRUNCATED = frozenset({"", "0", "false"})
-_MAX_SIZE = 2**63 - 1
+MAX_SIZE = 2**63 - 1
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _MOST_DIGITS = 12  # of epoch seconds
 _OPEN, _CLOSE = "<Contents>", "</Contents>"
@@ -145,12 +145,12 @@ def _from_columns(columns: Columns, *, encoded: bool) -> Entries:
     fields = (keys, sizes, columns.etags, columns.moments, columns.storage_classes)
     rows = zip(*fields, repeat(None), columns.checksum_types, columns.restored)
     entries = tuple(map(tuple.__new__, repeat(ObjectRef), rows))
-    if not wrong and max(sizes) <= _MAX_SIZE:
+    if not wrong and max(sizes) <= MAX_SIZE:
         return entries, ()
     unusable = {
-        at: UnusableEntry(ref.key, wrong.get(at) or _wrong_size(str(ref.size)))
+        at: UnusableEntry(ref.key, wrong.get(at) or wrong_size(str(ref.size)))
         for at, ref in enumerate(entries)
-        if at in wrong or ref.size > _MAX_SIZE
+        if at in wrong or ref.size > MAX_SIZE
     }
     return tuple(ref for at, ref in enumerate(entries) if at not in unusable), tuple(unusable.values())
 
@@ -192,9 +192,9 @@ def entry_of(
     try:
         size = count(digits)
     except ValueError:
-        size = _MAX_SIZE + 1
-    if wrong or size > _MAX_SIZE:
-        return UnusableEntry(key, wrong or _wrong_size(digits))
+        size = MAX_SIZE + 1
+    if wrong or size > MAX_SIZE:
+        return UnusableEntry(key, wrong or wrong_size(digits))
     restore = element.find(space + "RestoreStatus")
     return ObjectRef(
         key,
@@ -208,7 +208,7 @@ def entry_of(
     )
 
 
-def _wrong_size(digits: str) -> str:
+def wrong_size(digits: str) -> str:
     return f"the listing gives {digits[:40]!a} as its size" if digits else "the listing gives no size"
 
 

@@ -25,7 +25,7 @@ from s3haul.models import (
     VersionPage,
 )
 from s3haul.s3.faults import http_date
-from s3haul.s3.list_pages import decoded_key, is_encoded
+from s3haul.s3.list_pages import MAX_SIZE, decoded_key, is_encoded, wrong_size
 
 MOST_METADATA = 8192  # characters that are kept of one object; S3 takes 2 KB
 _PREFIX = "x-amz-checksum-"
@@ -154,8 +154,9 @@ def list_page(answer: Mapping[str, Any]) -> ListPage:
     encoded = is_encoded(answer.get("EncodingType"))
     for one in answer.get("Contents", ()):
         key, wrong = decoded_key(one["Key"]) if encoded else (one["Key"], "")
-        if wrong or "Size" not in one:
-            unusable.append(UnusableEntry(key, wrong or "the listing gives no size"))
+        wrong = wrong or _wrong_size(one)
+        if wrong:
+            unusable.append(UnusableEntry(key, wrong))
         else:
             entries.append(_entry(key, one))
     token = answer.get("NextContinuationToken")
@@ -178,11 +179,15 @@ def version_page(answer: Mapping[str, Any]) -> VersionPage:
     for name in ("Versions", "DeleteMarkers"):
         for one in answer.get(name, ()):
             key, wrong = decoded_key(one["Key"]) if encoded else (one["Key"], "")
+            deleted = name == "DeleteMarkers"  # a delete marker has no Size
+            sized = {"Size": 0, **one} if deleted else one
+            wrong = wrong or _wrong_size(sized)
             if wrong:
                 unusable.append(UnusableEntry(key, wrong))
                 continue
-            deleted = name == "DeleteMarkers"  # a delete marker has no Size
-            ref = _entry(key, {"Size": 0, **one} if deleted else one)._replace(version_id=one["VersionId"])
+            if not one["VersionId"]:
+                raise KeyError("VersionId")
+            ref = _entry(key, sized)._replace(version_id=one["VersionId"])
             entries.append(VersionEntry(ref, bool(one.get("IsLatest")), deleted))
     entries.sort(key=lambda entry: (entry.ref.key, not entry.latest, -entry.ref.last_modified))
     next_key = answer.get("NextKeyMarker")
@@ -196,6 +201,14 @@ def version_page(answer: Mapping[str, Any]) -> VersionPage:
         empty_answer=not {"Name", "MaxKeys", "IsTruncated", "Versions", "DeleteMarkers"} & answer.keys(),
         unusable=tuple(unusable),
     )
+
+
+def _wrong_size(one: Mapping[str, Any]) -> str:
+    """What is wrong with the size of an entry, or ""."""
+    size = one.get("Size")
+    if size is not None and 0 <= size <= MAX_SIZE:
+        return ""
+    return wrong_size("" if size is None else str(size))
 
 
 def _entry(key: str, one: Mapping[str, Any]) -> ObjectRef:
