@@ -73,7 +73,7 @@ class Place:
         source = f"s3://{self.cloud['bucket']}"
         return self.run("cp", source, str(self.root / name), "--profile", "export", *more)
 
-    def haul(
+    def run_cluster(
         self, name: str, shards: int, objects: int, workers: int, *plan: str, executor: tuple[str, ...] = ()
     ) -> Cost:
         """The run alone: planning is the listing, which a copy makes as well."""
@@ -119,8 +119,8 @@ def cpu(objects: int) -> Iterator[str]:
         with place(objects) as here:
             rows = {
                 "s3haul cp": here.copy("copy"),
-                "1 worker, 1 shard": here.haul("one", 1, objects, 1),
-                "1 worker, 10 shards": here.haul("ten", 10, objects, 1),
+                "1 worker, 1 shard": here.run_cluster("one", 1, objects, 1),
+                "1 worker, 10 shards": here.run_cluster("ten", 10, objects, 1),
             }
         for name, cost in rows.items():
             each = cost.cpu / objects * 1e6
@@ -134,7 +134,7 @@ def minutes(_objects: int) -> Iterator[str]:
         here.disturb(effect="delay", operation="GetObject", seconds=0.1)
         copy, two = (
             here.copy("copy", "--concurrency", "16"),
-            here.haul("two", 2, objects, 1, "--concurrency", "16"),
+            here.run_cluster("two", 2, objects, 1, "--concurrency", "16"),
         )
     for name, cost in (("s3haul cp", copy), ("1 worker, 2 shards", two)):
         yield f"{name:24} {cost.wall:6.2f} s, {cost.cpu:6.2f} s of CPU"
@@ -144,7 +144,7 @@ def minutes(_objects: int) -> Iterator[str]:
 def workers(objects: int) -> Iterator[str]:
     """Two workers beside one."""
     with _paced(objects) as here:
-        one, two = (here.haul(f"of-{n}", 20, objects // 5, n, "--concurrency", "16") for n in (1, 2))
+        one, two = (here.run_cluster(f"of-{n}", 20, objects // 5, n, "--concurrency", "16") for n in (1, 2))
     yield f"{one.wall:.2f} s by one worker, {two.wall:.2f} s by two: {one.wall / two.wall:.2f} times"
 
 
@@ -165,7 +165,9 @@ def nodes(objects: int) -> Iterator[str]:
         for count in (1, 2):
             cluster.add_node(**common, num_cpus=1)
             took.append(
-                here.haul(f"of-{count}", 20, objects, count, "--concurrency", "16", executor=executor).wall
+                here.run_cluster(
+                    f"of-{count}", 20, objects, count, "--concurrency", "16", executor=executor
+                ).wall
             )
         cluster.shutdown()
     yield f"{took[0]:.2f} s by one node, {took[1]:.2f} s by two: {took[0] / took[1]:.2f} times"

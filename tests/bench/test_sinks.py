@@ -56,7 +56,7 @@ def test_memory_has_room_for_what_fits_into_it():
     assert all(available(kind) for kind in SinkKind)
     assert has_room(SinkKind.MEMORY, 1000)
     assert not has_room(SinkKind.MEMORY, 1 << 60)
-    assert has_room(SinkKind.DISK, 1 << 60)  # a haul says so itself
+    assert has_room(SinkKind.DISK, 1 << 60)  # a run says so itself
 
 
 def test_a_directory_that_cannot_be_created_is_an_error_with_a_hint(tmp_path):

@@ -50,7 +50,7 @@ def test_objects_that_fail_are_reported_by_every_step_and_tried_again_by_cp(clus
     assert (told["complete"], sum(told["failed"].values())) == (True, 1)
     assert "1: " in cluster.do("report").out
     server.faults.clear()
-    again = cluster.machine.haul(cluster.dest)
+    again = cluster.machine.cp(cluster.dest)
     assert (again.code, again.summary["done"]["objects"]) == (0, 1)
 
 

@@ -131,7 +131,7 @@ def test_only_one_driver_at_a_time_and_no_merge_while_a_worker_runs(cluster, ser
         second = cluster.drive()
         assert (second.code, f"nother run uses {cluster.run}" in second.err) == (5, True)
         assert cluster.do("merge").code == 5
-        assert cluster.machine.haul(cluster.dest).code == 5, "a plain haul keeps out, too"
+        assert cluster.machine.cp(cluster.dest).code == 5, "a plain run keeps out, too"
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 143

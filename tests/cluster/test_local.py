@@ -16,10 +16,10 @@ def test_two_workers_copy_a_plan_and_the_merge_is_like_the_result_of_one_run(clu
     assert ran.code == 0, ran.text
     assert ran.summary["problems"] == {}
     assert ran.summary["objects"]["done"] == planned.summary["objects"]
-    assert server.count("ListObjectsV2") == listings, "the plan is what is hauled"
+    assert server.count("ListObjectsV2") == listings, "the plan is what is copied"
     cluster.assert_exact()
 
-    alone = cluster.machine.haul(tmp_path / "alone")
+    alone = cluster.machine.cp(tmp_path / "alone")
     assert alone.code == 0
     lines = cluster.machine.run("manifest", str(tmp_path / "alone")).out.splitlines()
     assert cluster.manifest() == [json.loads(line) for line in lines]
@@ -27,7 +27,7 @@ def test_two_workers_copy_a_plan_and_the_merge_is_like_the_result_of_one_run(clu
     merged = cluster.machine.run("manifest", str(cluster.dest)).out.splitlines()
     assert merged == lines, "and so is the manifest that is read from the journal"
 
-    again = cluster.machine.haul(cluster.dest)
+    again = cluster.machine.cp(cluster.dest)
     assert again.summary["unchanged"]["objects"] == planned.summary["objects"], (
         "the journal is that of one run"
     )

@@ -132,8 +132,8 @@ def test_the_tutorial_leads_from_two_accounts_without_any_policy_to_every_object
             done = run(command, tmp_path, server)
             assert done.returncode == 0, (command, done.stdout, done.stderr)
             assert "[S3H-" not in done.stdout + done.stderr
-    hauled = {path.name for path in (tmp_path / "data").rglob("*.log")}
-    assert len(hauled) == 30
+    copied = {path.name for path in (tmp_path / "data").rglob("*.log")}
+    assert len(copied) == 30
 
 
 @pytest.mark.parametrize(

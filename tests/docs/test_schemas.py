@@ -74,13 +74,13 @@ def test_summaries_events_and_estimates_of_hauls(server, machine, dest):  # noqa
         "error", operation="GetObject", key=other, first=3, status=500, code="InternalError", message="no"
     )
     log = ("--log-format", "json", "--log-file", "log.json")
-    ran = machine.haul(dest, *log)
+    ran = machine.cp(dest, *log)
     assert (ran.code, valid("summary", ran.summary), len(ran.summary["diagnosis"])) == (1, True, 1)
-    estimate = machine.haul(dest, "--dryrun", *log)
+    estimate = machine.cp(dest, "--dryrun", *log)
     assert (estimate.code, valid("estimate", estimate.summary)) == (0, True)
     refused = machine.run("cp", "s3://no-such-bucket", str(dest), "--profile", "export", "--json", *log)
     assert refused.code
-    assert machine.haul(dest, "--include", "x", *log).code == 1
+    assert machine.cp(dest, "--include", "x", *log).code == 1
     events = [json.loads(line) for line in (machine.home / "log.json").read_text().splitlines()]
     assert all(valid("events", event) for event in events)
     kinds = {
@@ -110,7 +110,7 @@ def test_checks_and_a_run_that_was_refused(server, machine, dest):  # noqa: F811
     ran = machine.run("check", SOURCE, "--profile", "export", "--json")
     assert (ran.code, valid("check", json.loads(ran.out))) == (4, True)
     assert any(finding["statement"] for finding in json.loads(ran.out)["findings"])
-    summary = machine.haul(dest).summary
+    summary = machine.cp(dest).summary
     assert valid("summary", summary)
 
 

@@ -24,7 +24,7 @@ from s3haul.demo.content import Generated, seed_of
 from s3haul.demo.model import Bucket, ObjectVersion
 from s3haul.demo.server import DemoServer
 
-TRANSPORT = os.environ.get("S3HAUL_E2E_TRANSPORT", "")  # every haul by this one; else as the product chooses
+TRANSPORT = os.environ.get("S3HAUL_E2E_TRANSPORT", "")  # every run by this one; else as the product chooses
 LONGEST_RUN = 60.0
 LONGEST_WAIT = 30.0
 POLL = 0.01
@@ -153,7 +153,7 @@ class Machine:
         assert accidents or not any(word in ran.text for word in ACCIDENTS), ran.text
         return ran
 
-    def haul(self, dest: Path, *arguments: str, **options: Any) -> Ran:
+    def cp(self, dest: Path, *arguments: str, **options: Any) -> Ran:
         """`s3haul cp` of the whole bucket to `dest` with the recipe's profile and a JSON summary."""
         return self.run("cp", SOURCE, str(dest), "--profile", "export", "--json", *arguments, **options)
 

@@ -123,7 +123,7 @@ def test_permissions_that_are_lost_during_the_run_end_it_with_exit_code_4_before
     assert "s3:GetObject" in ran.err
     assert server.count("GetObject") < 400
     server.faults.clear()
-    assert machine.haul(dest).code == 0
+    assert machine.cp(dest).code == 0
     assert tree(dest) == expected(server)
 
 

@@ -1,4 +1,4 @@
-"""`s3haul bench` on the embedded cloud: an ordinary haul is measured, within its bounds, and nothing is left."""
+"""`s3haul bench` on the embedded cloud: an ordinary run is measured, within its bounds, and nothing is left."""
 
 import json
 import signal

@@ -52,7 +52,7 @@ def wide(server):
 def test_wrong_bodies_fail_with_their_reason_and_leave_no_file(wide, machine, dest):
     for key, (effect, parameters, _) in ALWAYS.items():
         wide.faults.add(effect, operation="GetObject", key=key, **parameters)
-    ran = machine.haul(dest)
+    ran = machine.cp(dest)
     assert ran.code == 1, ran.text
     assert ran.summary["balanced"]
     lines = manifest(machine, dest)
@@ -62,7 +62,7 @@ def test_wrong_bodies_fail_with_their_reason_and_leave_no_file(wide, machine, de
     assert tree(dest) == {path: body for path, body in expected(wide).items() if path not in ALWAYS}
     assert leftovers(dest) == []
     wide.faults.clear()
-    assert machine.haul(dest).code == 0
+    assert machine.cp(dest).code == 0
     assert tree(dest) == expected(wide)
 
 
@@ -72,7 +72,7 @@ def test_an_object_that_fails_once_is_tried_again_and_stored(wide, machine, dest
         # Of an object in parts the first answer is only looked at, the second is the first part.
         when = 2 if key == "composite-flipped" else 1
         rules[key] = wide.faults.add(effect, operation="GetObject", key=key, exactly=when, **parameters)
-    ran = machine.haul(dest)
+    ran = machine.cp(dest)
     assert ran.code == 0, ran.text
     assert tree(dest) == expected(wide)
     assert {key: rule.hits for key, rule in rules.items()} == dict.fromkeys(ONCE, 1)
@@ -85,10 +85,10 @@ def test_an_object_that_fails_once_is_tried_again_and_stored(wide, machine, dest
 def test_an_object_without_a_checksum_is_labelled_and_can_be_refused(server, machine, dest):
     key = "data/0/object-0000.bin"
     server.faults.add("no-checksum", operation="GetObject", key=key)
-    ran = machine.haul(dest, "--require-checksum")
+    ran = machine.cp(dest, "--require-checksum")
     assert (ran.code, ran.failed) == (1, {"no-checksum": 1})
     assert key not in tree(dest)
-    ran = machine.haul(dest)
+    ran = machine.cp(dest)
     assert ran.code == 0
     assert ran.summary["verdicts"] == {"verified": 0, "size-only": 1}
     assert manifest(machine, dest)[key]["verdict"] == "size-only"

@@ -1,4 +1,4 @@
-"""The flags that choose what is hauled and where to: as `aws s3 cp` has them."""
+"""The flags that choose what is copied and where to: as `aws s3 cp` has them."""
 
 import csv
 import io
@@ -44,7 +44,7 @@ def test_a_dry_run_foresees_the_requests_that_the_run_sends(server, machine, des
     if may_see_parts:
         server.cloud.roles[seed.ROLE_ARN].policies.append(MAY_SEE_PARTS)
     estimate = json.loads(copy(machine, SOURCE, dest, "--dryrun", "--json").out)
-    assert machine.haul(dest).code == 0
+    assert machine.cp(dest).code == 0
     sent = {name: server.count(name) for name in ("GetObject", "HeadObject", "GetObjectAttributes")}
     assert sent == {
         "GetObject": estimate["get_requests"],
@@ -57,7 +57,7 @@ def test_a_dry_run_foresees_the_requests_that_the_run_sends(server, machine, des
 
 
 def test_a_dry_run_after_a_run_has_nothing_to_fetch(server, machine, dest):
-    assert machine.haul(dest).code == 0
+    assert machine.cp(dest).code == 0
     server.cloud.put(seed.BUCKET, "large.bin", Generated(7, 200 << 20), sse="AES256")
     counted = json.loads(copy(machine, SOURCE, dest, "--dryrun", "--json").out)
     assert (counted["objects"], counted["unchanged"]) == (61, 60)
@@ -71,7 +71,7 @@ def test_a_dry_run_after_a_run_has_nothing_to_fetch(server, machine, dest):
     assert "(dryrun) 60 of them are already here, according to the journal" in listed
     least, most, before = counted["get_requests"], counted["most_get_requests"], server.count("GetObject")
     assert f"requests: 1 LIST, {least} to {most} GET, 1 HEAD" in "\n".join(listed)
-    assert machine.haul(dest).code == 0
+    assert machine.cp(dest).code == 0
     assert server.count("GetObject") - before == most
 
 
@@ -97,7 +97,7 @@ def test_a_selection_of_nothing_is_a_warning_everywhere_and_an_error_on_request(
 
 def test_the_manifest_lists_some_states_only_and_comes_as_csv(server, machine, dest):
     server.cloud.put(seed.BUCKET, 'cold, "quoted"\nkey', b"cold", storage_class="GLACIER")
-    assert machine.haul(dest).code == 3
+    assert machine.cp(dest).code == 3
     only = machine.run("manifest", str(dest), "--state", "skipped", "--state", "failed")
     (line,) = only.out.splitlines()
     assert json.loads(line)["reason"] == "archived"
@@ -115,7 +115,7 @@ def test_the_manifest_is_a_table_with_every_field_of_every_object(server, machin
         seed.BUCKET, "a.csv", b"1", content_type="text/csv", metadata=owner, storage_class="STANDARD_IA"
     )
     server.cloud.put(seed.BUCKET, "b.csv", b"cold", storage_class="GLACIER")
-    assert machine.haul(dest).code == 3
+    assert machine.cp(dest).code == 3
     line = json.loads(machine.run("manifest", str(dest)).out.splitlines()[0])
     assert (line["storage_class"], line["content_type"]) == ("STANDARD_IA", "text/csv")
     assert set(line["user_metadata"]) == {"owner", "stage"}

@@ -1,4 +1,4 @@
-"""A haul leaves in its journal how it went: enough for the report, and little."""
+"""A run leaves in its journal how it went: enough for the report, and little."""
 
 import signal
 
@@ -17,7 +17,7 @@ def test_what_a_run_received_ended_and_repeated_is_in_its_samples(server, machin
     server.faults.add("error", **failing, first=4, status=500, code="InternalError", message="no")
     slow = "data/3/object-0010.bin"
     server.faults.add("delay", operation="GetObject", key=slow, seconds=1.5)
-    ran = machine.haul(dest)
+    ran = machine.cp(dest)
     (course,) = courses(dest)
     total = {
         name: sum(getattr(each, name) for each in course.samples) for name in course.samples[0]._fields[2:8]

@@ -199,7 +199,7 @@ def test_a_destination_that_is_moved_during_the_run_ends_it_and_is_not_created_a
     assert not dest.exists()
     aside.rename(dest)
     server.faults.clear()
-    assert machine.haul(dest).code == 0
+    assert machine.cp(dest).code == 0
     assert tree(dest) == expected(server)
     assert leftovers(dest) == []
 
@@ -210,7 +210,7 @@ def test_what_is_in_the_path_of_an_object_fails_only_that_object(server, machine
     os.mkfifo(dest / "data/2/object-0002.bin")
     (dest / "data/3").write_text("a file where a directory must be")
     (dest / "data/2/object-0009.bin").write_bytes(b"of another size")
-    ran = machine.haul(dest)
+    ran = machine.cp(dest)
     assert ran.code == 1, ran.text
     assert ran.summary["replaced"] == 1, "neither the directory nor the FIFO"
     below = sum(path.startswith("data/3/") for path in expected(server))

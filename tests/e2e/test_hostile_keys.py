@@ -59,7 +59,7 @@ def snapshot(around: Path, dest: Path) -> dict[str, tuple[int, int, bytes]]:
 def test_no_key_leaves_the_destination_and_every_key_is_stored(hostile, machine, sandbox, tmp_path):
     dest = sandbox / "dest"
     before = snapshot(tmp_path / "sandbox", dest)
-    ran = machine.haul(dest)
+    ran = machine.cp(dest)
     assert ran.code == 0, ran.text
     assert tree(dest) == expected(hostile)
     assert len(set(paths(hostile).values())) == len(hostile.cloud.buckets[seed.BUCKET].objects)
@@ -77,7 +77,7 @@ def test_links_that_somebody_planted_are_not_followed(hostile, machine, sandbox,
     (dest / "soap").symlink_to(outside / "victim")
     (dest / "-rf").symlink_to(outside / "not-there")
     before = snapshot(tmp_path / "sandbox", dest)
-    ran = machine.haul(dest)
+    ran = machine.cp(dest)
     assert ran.code == 1, ran.text
     assert snapshot(tmp_path / "sandbox", dest) == before
     assert set(ran.failed) == {"path-in-the-way"}
@@ -139,7 +139,7 @@ def test_keys_are_escaped_where_they_are_only_listed_or_verified(server, machine
     assert "31mred" in dry.out
     assert "line" in dry.out
     assert not RAW.search(dry.text)
-    assert machine.haul(dest).code == 0
+    assert machine.cp(dest).code == 0
     for key in LOUD.values():
         (dest / key).write_text("evil")
     ran = machine.run("verify", str(dest))
@@ -155,7 +155,7 @@ def test_keys_that_are_the_same_name_for_the_disk_are_all_stored_and_keep_their_
         server.cloud.put(seed.BUCKET, key, key.encode())
     dest, total = folding_disk / "dest", len(paths(server))
     for number in range(2):
-        ran = machine.haul(dest)
+        ran = machine.cp(dest)
         assert ran.code == 0, ran.text
         assert ran.summary["unchanged" if number else "done"]["objects"] == total
     stored = server.cloud.buckets[seed.BUCKET].objects

@@ -31,11 +31,11 @@ def test_many_pages_are_one_listing(server, machine, dest, transport):
     for number in range(120):
         server.cloud.put(seed.BUCKET, f"many/é-{number:04}", b"x")
     server.cloud.put(seed.BUCKET, "many/é-0060/below", b"y")
-    ran = machine.haul(dest, "--page-size", "7", "--transport", transport)
+    ran = machine.cp(dest, "--page-size", "7", "--transport", transport)
     assert (ran.code, ran.summary["balanced"]) == (0, True), ran.text
     assert tree(dest) == expected(server)
     assert len(manifest(machine, dest)) == 181
-    again = machine.haul(dest, "--page-size", "7", "--list-concurrency", "3", "--transport", transport)
+    again = machine.cp(dest, "--page-size", "7", "--list-concurrency", "3", "--transport", transport)
     assert again.summary["unchanged"]["objects"] == 181, again.out
 
 

@@ -16,7 +16,7 @@ STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} "
 
 @pytest.fixture
 def run(machine, tmp_path):
-    """A haul with a log: how it ended, and the lines that the log has then."""
+    """A run with a log: how it ended, and the lines that the log has then."""
 
     def run(*arguments: str, **options):
         path = tmp_path / "log"

@@ -23,11 +23,11 @@ def test_a_thread_that_cannot_be_started_ends_the_run_with_5_and_names_the_limit
     server, machine, dest, tmp_path, first
 ):
     (tmp_path / "sitecustomize.py").write_text(FAILING.format(first=first))
-    ran = machine.haul(dest, PYTHONPATH=str(tmp_path))
+    ran = machine.cp(dest, PYTHONPATH=str(tmp_path))
     assert ran.code == 5, ran.text
     assert "ulimit -u" in ran.err
     assert "[S3H-DST-11]" in ran.err
-    assert machine.haul(dest).code == 0
+    assert machine.cp(dest).code == 0
     assert tree(dest) == expected(server)
 
 

@@ -1,4 +1,4 @@
-"""Stores that differ from S3 where it does not matter are hauled; where bytes or keys could be wrong, it is said."""
+"""Stores that differ from S3 where it does not matter are copied; where bytes or keys could be wrong, it is said."""
 
 import gzip
 import json
@@ -23,17 +23,17 @@ PREFIXED = (r"<(/?)(\w+)", r"<\1s3:\2")
 
 
 @pytest.fixture
-def haul(tmp_path, capsys):
-    """A haul of the objects with a change of each answer: the store, the exit code, what was said."""
+def cp(tmp_path, capsys):
+    """A copy of the objects with a change of each answer: the store, the exit code, what was said."""
 
-    def hauled(change, *flags, objects=OBJECTS, source=""):
+    def copied(change, *flags, objects=OBJECTS, source=""):
         store = OddStore(objects, change)
         with served(store) as url, only_this_aws(AWS_ENDPOINT_URL_S3=url, **SETTINGS):
             code = run(["cp", f"s3://{BUCKET}/{source}", str(tmp_path / "data"), "--no-progress", *flags])
         said = capsys.readouterr()
         return store, code, said.out + said.err
 
-    return hauled
+    return copied
 
 
 TOLERATED = {
@@ -86,17 +86,17 @@ TOLERATED = {
 
 @pytest.mark.parametrize("transport", ["curl", "sdk"])
 @pytest.mark.parametrize("name", TOLERATED)
-def test_a_store_that_differs_in_harmless_details_works(haul, tmp_path, name, transport):
+def test_a_store_that_differs_in_harmless_details_works(cp, tmp_path, name, transport):
     objects = OBJECTS | {"k 8+%": b"encoded in the listing"}
-    _, code, said = haul(TOLERATED[name], "--transport", transport, objects=objects)
+    _, code, said = cp(TOLERATED[name], "--transport", transport, objects=objects)
     assert code == 0, said
     assert tree(tmp_path / "data") == objects
 
 
 @pytest.mark.parametrize("transport", ["curl", "sdk"])
-def test_a_header_that_a_server_does_not_support_is_left_out_from_then_on(haul, transport):
+def test_a_header_that_a_server_does_not_support_is_left_out_from_then_on(cp, transport):
     change = TOLERATED["no-optional-attributes-501"]
-    store, code, said = haul(change, "--transport", transport)
+    store, code, said = cp(change, "--transport", transport)
     assert code == 0, said
     listings = [
         "x-amz-optional-object-attributes" in asked.headers for asked in store.log if asked.is_listing
@@ -110,7 +110,7 @@ def test_a_header_that_a_server_does_not_support_is_left_out_from_then_on(haul, 
 @pytest.mark.parametrize(
     "refusal", [None, Reply(501), Reply(405), Reply(403)], ids=["the-object", "501", "405", "403"]
 )
-def test_parts_that_a_store_cannot_name_cost_only_their_verification(haul, tmp_path, transport, refusal):
+def test_parts_that_a_store_cannot_name_cost_only_their_verification(cp, tmp_path, transport, refusal):
     def change(asked, reply):
         if "attributes" in asked.query:
             return refusal or reply
@@ -118,7 +118,7 @@ def test_parts_that_a_store_cannot_name_cost_only_their_verification(haul, tmp_p
             reply.headers["x-amz-checksum-crc32"] = "AAAAAA==-2"
         return reply
 
-    _, code, said = haul(change, "--transport", transport, objects={"k": b"some bytes"})
+    _, code, said = cp(change, "--transport", transport, objects={"k": b"some bytes"})
     assert code == 0, said
     assert "size-only 1 object" in said
     assert tree(tmp_path / "data") == {"k": b"some bytes"}
@@ -155,9 +155,9 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_store_that_cannot_be_read_is_refused_with_an_explanation(haul, name):
+def test_a_store_that_cannot_be_read_is_refused_with_an_explanation(cp, name):
     change, expected, row, words = REFUSED[name]
-    _, code, said = haul(change)
+    _, code, said = cp(change)
     assert (code, row in said) == (expected, True), said
     assert words in said
     assert "Traceback" not in said
@@ -171,8 +171,8 @@ def test_a_store_that_cannot_be_read_is_refused_with_an_explanation(haul, name):
         ("<Key>k3</Key>", "<Key>k3%FF</Key>", "not valid UTF-8"),
     ],
 )
-def test_an_entry_that_names_no_object_fails_alone_and_is_counted(haul, tmp_path, capsys, pattern, by, words):
-    _, code, said = haul(replaced(pattern, by))
+def test_an_entry_that_names_no_object_fails_alone_and_is_counted(cp, tmp_path, capsys, pattern, by, words):
+    _, code, said = cp(replaced(pattern, by))
     assert code == 1, said
     assert "S3H-INT-04" in said
     assert words in said
@@ -183,39 +183,39 @@ def test_an_entry_that_names_no_object_fails_alone_and_is_counted(haul, tmp_path
 
 
 @pytest.mark.parametrize("size", ["<Size>-1</Size>", "<Size>99999999999999999999</Size>", ""])
-def test_an_entry_of_an_impossible_size_fails_alone_with_the_sdk_too(haul, tmp_path, size):
+def test_an_entry_of_an_impossible_size_fails_alone_with_the_sdk_too(cp, tmp_path, size):
     change = replaced("<Key>k3</Key>(.*?)<Size>.*?</Size>", rf"<Key>k3</Key>\1{size}")
-    _, code, said = haul(change, "--transport", "sdk")
+    _, code, said = cp(change, "--transport", "sdk")
     assert code == 1, said
     assert "S3H-INT-04" in said
     assert len(tree(tmp_path / "data")) == 6
 
 
 @pytest.mark.parametrize("transport", ["curl", "sdk"])
-def test_an_entry_without_a_key_makes_the_listing_unusable(haul, transport):
-    _, code, said = haul(replaced("<Key>k3</Key>", ""), "--transport", transport)
+def test_an_entry_without_a_key_makes_the_listing_unusable(cp, transport):
+    _, code, said = cp(replaced("<Key>k3</Key>", ""), "--transport", transport)
     assert code == 6, said
     assert "an entry without a" in said
     assert "Traceback" not in said
 
 
 @pytest.mark.parametrize("flags", [(), ("--dryrun",)])
-def test_a_store_that_ignores_the_prefix_is_no_traceback(haul, tmp_path, flags):
+def test_a_store_that_ignores_the_prefix_is_no_traceback(cp, tmp_path, flags):
     objects = {"a": b"1", "p/b": b"2"}
-    _, code, said = haul(lambda _, reply: reply, *flags, objects=objects, source="p/")
+    _, code, said = cp(lambda _, reply: reply, *flags, objects=objects, source="p/")
     assert code == 6, said
     assert "does not begin with the prefix" in said
     assert not list(tmp_path.glob("data/[!.]*"))
 
 
-def test_a_dry_run_counts_the_entries_that_name_no_object(haul):
-    _, code, said = haul(replaced("<Key>k3</Key>", "<Key>k3%FF</Key>"), "--dryrun")
+def test_a_dry_run_counts_the_entries_that_name_no_object(cp):
+    _, code, said = cp(replaced("<Key>k3</Key>", "<Key>k3%FF</Key>"), "--dryrun")
     assert code == 0, said
     assert "1 of the listing's entries name no object" in said
 
 
-def test_a_listing_with_only_unusable_entries_is_not_reported_as_empty(haul):
-    _, code, said = haul(replaced("<Size>.*?</Size>", "<Size>x</Size>"))
+def test_a_listing_with_only_unusable_entries_is_not_reported_as_empty(cp):
+    _, code, said = cp(replaced("<Size>.*?</Size>", "<Size>x</Size>"))
     assert code == 1
     assert "Nothing is there" not in said
 
@@ -232,7 +232,7 @@ def test_a_listing_with_only_unusable_entries_is_not_reported_as_empty(haul):
     ],
     ids=["no-etag", "another-etag", "a-part", "a-page"],
 )
-def test_a_response_that_could_have_other_bytes_is_never_stored(haul, tmp_path, change):
-    _, code, said = haul(change)
+def test_a_response_that_could_have_other_bytes_is_never_stored(cp, tmp_path, change):
+    _, code, said = cp(change)
     assert code == 1, said
     assert tree(tmp_path / "data") == {}

@@ -104,7 +104,7 @@ def test_flags_and_an_external_id_from_the_environment_do_what_the_profile_does(
 
 def test_the_signature_version_pasted_on_one_line_works_as_well(server, machine, dest):
     machine.configure(signature="s3 = signature_version = s3v4")
-    ran = machine.haul(dest)
+    ran = machine.cp(dest)
     assert ran.code == 0, ran.text
     assert tree(dest) == expected(server)
 
@@ -117,18 +117,18 @@ def test_a_prefix_lands_without_its_own_name(server, machine, dest):
 
 
 def test_changed_objects_are_fetched_again_and_no_others(server, machine, dest):
-    machine.haul(dest)
+    machine.cp(dest)
     key = "data/1/object-0001.bin"
     server.cloud.change(seed.BUCKET, key)
     server.log.clear()
-    ran = machine.haul(dest)
+    ran = machine.cp(dest)
     assert ran.code == 0, ran.text
     assert [call.key for call in server.calls if call.operation == "GetObject"] == [key]
     assert tree(dest) == expected(server)
 
 
 def test_verify_finds_damage_and_files_without_a_journal_are_verified_and_not_fetched(server, machine, dest):
-    machine.haul(dest)
+    machine.cp(dest)
     (dest / "data" / "2" / "object-0002.bin").write_bytes(b"!" * (500 + 97 * 2))
     ran = machine.run("verify", str(dest))
     assert ran.code == 1
@@ -136,7 +136,7 @@ def test_verify_finds_damage_and_files_without_a_journal_are_verified_and_not_fe
     for name in ("journal.sqlite3", "journal.sqlite3-wal", "journal.sqlite3-shm"):
         (dest / ".s3haul" / name).unlink(missing_ok=True)
     server.log.clear()
-    ran = machine.haul(dest)
+    ran = machine.cp(dest)
     assert ran.code == 0, ran.text
     assert [call.key for call in server.calls if call.operation == "GetObject"] == ["data/2/object-0002.bin"]
     assert tree(dest) == expected(server)
@@ -144,7 +144,7 @@ def test_verify_finds_damage_and_files_without_a_journal_are_verified_and_not_fe
 
 @pytest.mark.parametrize("existing", ["verify", "skip", "overwrite"])
 def test_files_that_verify_finds_damaged_are_fetched_once_by_the_next_run(server, machine, dest, existing):
-    machine.haul(dest)
+    machine.cp(dest)
     rotten, key = dest / "data" / "2" / "object-0002.bin", "data/2/object-0002.bin"
     times = rotten.stat().st_atime_ns, rotten.stat().st_mtime_ns
     rotten.write_bytes(b"!" * rotten.stat().st_size)
@@ -157,7 +157,7 @@ def test_files_that_verify_finds_damaged_are_fetched_once_by_the_next_run(server
         (key, "failed")
     ]
     server.log.clear()
-    ran = machine.haul(dest, "--existing", existing)
+    ran = machine.cp(dest, "--existing", existing)
     assert ran.code == 0, ran.text
     assert [call.key for call in server.calls if call.operation == "GetObject"] == [key]
     assert machine.run("verify", str(dest)).code == 0
@@ -168,7 +168,7 @@ def test_the_figures_of_a_run_of_verify_and_of_the_report_add_up(server, machine
     for key in ("folder/", "folder/below/"):
         server.cloud.put(seed.BUCKET, key, b"")
     server.cloud.put(seed.BUCKET, "folder/old", b"no checksum", checksum=None)
-    found = machine.haul(dest).summary
+    found = machine.cp(dest).summary
     assert (found["done"]["objects"], found["directories"], found["verdicts"]) == (
         63,
         2,
@@ -191,7 +191,7 @@ def test_the_figures_of_a_run_of_verify_and_of_the_report_add_up(server, machine
 
 
 def test_a_damaged_file_that_is_put_right_by_hand_is_done_again(server, machine, dest):
-    machine.haul(dest)
+    machine.cp(dest)
     file = dest / "data" / "2" / "object-0002.bin"
     sound = file.read_bytes()
     file.unlink()
@@ -199,12 +199,12 @@ def test_a_damaged_file_that_is_put_right_by_hand_is_done_again(server, machine,
     file.write_bytes(sound)
     assert machine.run("verify", str(dest)).code == 0
     server.log.clear()
-    assert machine.haul(dest).code == 0
+    assert machine.cp(dest).code == 0
     assert not [call for call in server.calls if call.operation == "GetObject"]
 
 
 def test_damage_that_cannot_be_marked_is_reported_all_the_same(server, machine, dest):
-    machine.haul(dest)
+    machine.cp(dest)
     (dest / "data" / "2" / "object-0002.bin").write_bytes(b"short")
     with Destination.open(dest, force=True) as destination:
         destination.lock()
@@ -215,7 +215,7 @@ def test_damage_that_cannot_be_marked_is_reported_all_the_same(server, machine, 
 
 def test_an_object_stored_with_another_encryption_than_stated_fails(server, machine, dest):
     server.cloud.put(seed.BUCKET, "plain.bin", b"plain", sse="AES256")
-    ran = machine.haul(dest, "--sse", "aws:kms")
+    ran = machine.cp(dest, "--sse", "aws:kms")
     assert ran.code == 1
     assert ran.failed == {"wrong-encryption": 1}
     assert not (dest / "plain.bin").exists()

@@ -1,4 +1,4 @@
-"""`s3haul report` from the command line, on what a real haul left."""
+"""`s3haul report` from the command line, on what a real run left."""
 
 import json
 import os
@@ -15,7 +15,7 @@ def report(machine, dest, *arguments):
 def test_the_page_of_a_run_is_a_file_for_its_owner_only(server, machine, dest):
     key = "data/0/object-0007.bin"
     server.faults.add("error", operation="GetObject", key=key, status=403, code="AccessDenied", message="no")
-    assert machine.haul(dest).code == 1
+    assert machine.cp(dest).code == 1
     page = machine.home / "page.html"
     page.write_text("an older one")
     ran = report(machine, dest, "-o", "page.html")
@@ -30,7 +30,7 @@ def test_the_page_of_a_run_is_a_file_for_its_owner_only(server, machine, dest):
 
 
 def test_without_a_name_the_report_is_beside_the_journal_and_replaces_no_file_of_the_user(machine, dest):
-    assert machine.haul(dest).code == 0
+    assert machine.cp(dest).code == 0
     mine = machine.home / "report.html"
     mine.write_text("mine")
     for form, name in (("html", "report.html"), ("json", "report.json"), ("markdown", "report.md")):
@@ -41,11 +41,11 @@ def test_without_a_name_the_report_is_beside_the_journal_and_replaces_no_file_of
     assert json.loads((dest / ".s3haul/report.json").read_text())["finished"]
     assert report(machine, dest).code == 0
     assert (dest / ".s3haul/report.html").read_text().startswith("<!DOCTYPE html>")
-    assert machine.haul(dest).code == 0
+    assert machine.cp(dest).code == 0
 
 
 def test_the_name_of_the_file_or_a_flag_says_what_it_is(server, machine, dest, tmp_path):
-    assert machine.haul(dest).code == 0
+    assert machine.cp(dest).code == 0
     assert report(machine, dest, "-o", str(tmp_path / "r.json")).code == 0
     assert json.loads((tmp_path / "r.json").read_text())["objects"]["done"]["objects"] == 60
     assert report(machine, dest, "-o", str(tmp_path / "r.md")).code == 0
@@ -59,7 +59,7 @@ def test_the_name_of_the_file_or_a_flag_says_what_it_is(server, machine, dest, t
 
 
 def test_the_secrets_of_the_run_are_not_in_it(server, machine, dest):
-    assert machine.haul(dest).code == 0
+    assert machine.cp(dest).code == 0
     for form in ("html", "json", "markdown"):
         said = report(machine, dest, "-o", "-", "--format", form).text
         assert not [
@@ -85,7 +85,7 @@ def test_a_report_can_be_written_during_a_run(server, machine, dest):
 def test_what_cannot_be_reported_or_written_is_an_error_that_leaves_nothing(server, machine, dest, tmp_path):
     ran = report(machine, dest)
     assert (ran.code, "[S3H-DST-04]" in ran.err) == (5, True)
-    assert machine.haul(dest).code == 0
+    assert machine.cp(dest).code == 0
     ran = report(machine, dest, "-o", str(tmp_path / "missing/r.html"))
     assert (ran.code, "cannot be written" in ran.err) == (2, True)
     directory = tmp_path / "directory.html"

@@ -15,7 +15,7 @@ def test_a_run_that_outlives_its_sessions_renews_them_once_each_and_loses_nothin
     server.cloud.session_seconds = 2
     server.cloud.announce_session_seconds = announced
     server.faults.add("delay", operation="GetObject", seconds=0.35)
-    ran = machine.haul(dest, "--concurrency", "6")
+    ran = machine.cp(dest, "--concurrency", "6")
     assert ran.code == 0, ran.text
     assert ran.summary["failed"] == []
     assert tree(dest) == expected(server)
@@ -59,5 +59,5 @@ def test_a_role_that_is_withdrawn_ends_the_run_when_the_session_ends(server, mac
     assert "not authorized to perform: sts:AssumeRole" in line
     assert server.count("AssumeRole") <= 3
     server.faults.clear()
-    assert machine.haul(dest).code == 0
+    assert machine.cp(dest).code == 0
     assert tree(dest) == expected(server)

@@ -63,7 +63,7 @@ def test_what_does_not_finish_within_the_grace_period_is_given_up_and_leaves_not
     assert leftovers(dest) == []
     assert tree(dest).items() <= expected(server).items()
     server.faults.clear()
-    assert machine.haul(dest).code == 0
+    assert machine.cp(dest).code == 0
     assert tree(dest) == expected(server)
 
 
@@ -78,7 +78,7 @@ def test_a_second_interrupt_exits_at_once(server, machine, dest):
     assert process.returncode == 130
     assert "S3H-RUN-01" not in err  # it did not get to its orderly end
     server.faults.clear()
-    assert machine.haul(dest).code == 0
+    assert machine.cp(dest).code == 0
     assert tree(dest) == expected(server)
 
 

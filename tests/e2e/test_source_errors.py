@@ -119,7 +119,7 @@ def test_listing_pages_that_fail_once_are_requested_again(server, machine, dest)
     server.faults.add("truncated-xml", operation="ListObjectsV2", exactly=4)
     server.faults.add("reset", operation="ListObjectsV2", exactly=6, after=100)
     server.faults.add("expire-sessions", operation="ListObjectsV2", exactly=8)
-    ran = machine.haul(dest, "--page-size", "10")
+    ran = machine.cp(dest, "--page-size", "10")
     assert ran.code == 0, ran.text
     assert tree(dest) == expected(server)
     assert ran.summary["retries"]
@@ -128,7 +128,7 @@ def test_listing_pages_that_fail_once_are_requested_again(server, machine, dest)
 def test_keys_that_are_listed_twice_are_copied_once(server, machine, dest):
     server.faults.add("duplicate-key", operation="ListObjectsV2", exactly=1)
     server.faults.add("duplicate-key-across-pages", operation="ListObjectsV2", exactly=2)
-    ran = machine.haul(dest, "--page-size", "20")
+    ran = machine.cp(dest, "--page-size", "20")
     assert ran.code == 0, ran.text
     assert ran.summary["done"]["objects"] == server.count("GetObject") == len(expected(server))
     assert tree(dest) == expected(server)
@@ -147,7 +147,7 @@ def test_archived_objects_are_skipped_with_exit_code_3_and_without_a_request(ser
 def test_objects_deleted_or_overwritten_after_they_were_listed_are_distinguished(server, machine, dest):
     server.faults.add("delete", operation="GetObject", key="data/5/object-0005.bin")
     server.faults.add("change", operation="GetObject", key="data/6/object-0006.bin", first=1)
-    ran = machine.haul(dest)
+    ran = machine.cp(dest)
     assert (ran.code, ran.failed) == (1, {"not-found": 1})
     assert tree(dest) == expected(server)  # without the deleted one, with the new version of the other
 

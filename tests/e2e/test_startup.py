@@ -1,4 +1,4 @@
-"""What a haul loads: every start of the command pays for it."""
+"""What a run loads: every start of the command pays for it."""
 
 import pytest
 
@@ -27,14 +27,14 @@ OTHER_COMMANDS = (
 
 
 def loaded(machine, dest, *arguments: str) -> set[str]:
-    """The modules that a haul loads."""
+    """The modules that a run loads."""
     ran = machine.run("cp", SOURCE, str(dest), "--profile", "export", *arguments, PYTHONPROFILEIMPORTTIME="1")
     assert ran.code == 0
     lines = [line for line in ran.err.splitlines() if line.startswith("import time:")]
     return {line.rpartition("|")[2].strip() for line in lines}
 
 
-@pytest.mark.skipif(TRANSPORT == "sdk", reason="all hauls of this session go through the sdk")
+@pytest.mark.skipif(TRANSPORT == "sdk", reason="all runs of this session go through the sdk")
 def test_a_haul_over_libcurl_loads_neither_boto3_nor_bars_nor_a_second_command_line_parser(machine, dest):
     packages = {name.partition(".")[0] for name in loaded(machine, dest)}
     assert {"botocore", "pycurl", "sqlite3"} <= packages

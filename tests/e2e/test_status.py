@@ -61,7 +61,7 @@ def test_failures_are_counted_by_their_reason(server, machine, dest):
     server.cloud.put(seed.BUCKET, "folder/", b"")
     key = "data/0/object-0007.bin"
     server.faults.add("error", operation="GetObject", key=key, status=403, code="AccessDenied", message="no")
-    assert machine.haul(dest).code == 1
+    assert machine.cp(dest).code == 1
     said = told(machine, dest)
     assert "failed    1 object, 1.2 KiB (access-denied: 1)" in said
     assert "skipped   1 object, 4 B (archived: 1)" in said
@@ -76,7 +76,7 @@ def test_a_killed_run_is_distinguished_from_a_running_one(server, machine, dest)
     assert not status(machine, dest)["under_way"]
     assert "was interrupted; the same s3haul cp command resumes" in told(machine, dest)
     server.faults.clear()
-    assert machine.haul(dest).code == 0
+    assert machine.cp(dest).code == 0
     assert tree(dest) == expected(server)
 
 

@@ -11,7 +11,7 @@ from contract.memory import MemoryStore
 from s3haul.api.download import identity_of
 from s3haul.core.stats import Stats
 from s3haul.disk import Destination
-from s3haul.engine.run import Job, haul
+from s3haul.engine.run import Job, run_job
 from s3haul.events import Event
 from s3haul.journal import manifest_lines
 from s3haul.models import State
@@ -106,7 +106,7 @@ async def run_once(
             **({"sleep": clock.sleep, "clock": clock} if clock else {"sleep": nap}),
         )
         with threads_take_no_time() if clock else contextlib.nullcontext():
-            await haul(job, done.stats, emit)
+            await run_job(job, done.stats, emit)
     return done
 
 

@@ -13,7 +13,7 @@ from s3haul.core.stats import Stats
 from s3haul.demo import seed
 from s3haul.demo.server import DemoServer
 from s3haul.disk import Destination
-from s3haul.engine.run import Job, haul
+from s3haul.engine.run import Job, run_job
 from s3haul.events import Event
 from s3haul.journal import SourceIdentity
 from s3haul.options import AccessOptions, RangeOptions, SourceOptions, TransferOptions
@@ -62,7 +62,7 @@ async def run_on(store: ObjectStore, root: Path, source: SourceOptions = SOURCE,
             options=replace(QUICK, **options),
             sleep=nap,
         )
-        await haul(job, done.stats, emit)
+        await run_job(job, done.stats, emit)
     return done
 
 

@@ -23,7 +23,7 @@ from contract.memory import MemoryStore, stored
 from s3haul.core.stats import Stats
 from s3haul.disk import Destination
 from s3haul.engine import interruption
-from s3haul.engine.run import Job, haul
+from s3haul.engine.run import Job, run_job
 from s3haul.journal import SourceIdentity
 from s3haul.options import SourceOptions, TransferOptions
 
@@ -36,7 +36,7 @@ async def main():
         job = Job(store=MemoryStore({"k": stored(b"x")}), credentials=None, destination=destination,
                   source=SourceOptions(bucket="bucket"), identity=SourceIdentity("bucket", "", "memory"),
                   options=TransferOptions(stall_timeout=0.1, retry_budget=0.5))
-        await haul(job, Stats(), lambda event: print(event, flush=True))
+        await run_job(job, Stats(), lambda event: print(event, flush=True))
 
 asyncio.run(main())
 """

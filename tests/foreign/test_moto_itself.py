@@ -1,4 +1,4 @@
-"""What moto does, as far as other tests rely on it, and where it departs from S3 in a way that a haul meets.
+"""What moto does, as far as other tests rely on it, and where it departs from S3 in a way that a run meets.
 
 Plain botocore asks; nothing of s3haul takes part.
 """

@@ -1,6 +1,6 @@
 """What SeaweedFS does, as far as other tests rely on it: encryption at rest, checksums, credentials.
 
-Where it departs from S3 in a way that a haul meets, a test says exactly how. Plain botocore asks; nothing of
+Where it departs from S3 in a way that a run meets, a test says exactly how. Plain botocore asks; nothing of
 s3haul takes part.
 """
 

@@ -1,6 +1,6 @@
 """A failing example for every lint rule, made out of the right documents of the embedded cloud's accounts.
 
-`REFUSED` are those that a run meets: with such a document in force no haul passes. `SILENT` let more in than
+`REFUSED` are those that a run meets: with such a document in force no run succeeds. `SILENT` let more in than
 they should, or are refused by AWS when they are saved.
 """
 

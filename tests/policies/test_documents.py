@@ -1,4 +1,4 @@
-"""The documents in force in the embedded cloud: with all of them a haul passes, without any one it does not."""
+"""The documents in force in the embedded cloud: with all of them a run succeeds, without any one it does not."""
 
 import copy
 
@@ -30,7 +30,7 @@ def server():
         yield running
 
 
-def haul(server, home, url=f"s3://{seed.BUCKET}") -> int:
+def cp(server, home, url=f"s3://{seed.BUCKET}") -> int:
     with demo_profile(server, home):
         return run(["cp", url, str(home / "data"), "--profile", "export", "--quiet"])
 
@@ -55,16 +55,16 @@ GRANTS = {
 def test_a_run_works_with_these_documents_alone(server, tmp_path, grant, path):
     check_grant(grant)
     put_in_force(server.cloud, documents(grant))
-    assert haul(server, tmp_path, f"s3://{seed.BUCKET}{path}") == 0
-    hauled = {file.name for file in (tmp_path / "data").rglob("*") if file.suffix == ".log"}
-    assert hauled == {"plain.log", "bucket-key.log", "third.log"}
+    assert cp(server, tmp_path, f"s3://{seed.BUCKET}{path}") == 0
+    copied = {file.name for file in (tmp_path / "data").rglob("*") if file.suffix == ".log"}
+    assert copied == {"plain.log", "bucket-key.log", "third.log"}
 
 
 def test_a_role_for_a_prefix_reads_nothing_else(server, tmp_path):
     put_in_force(server.cloud, documents(demo_grant(prefix="logs/")))
     (tmp_path / "whole").mkdir()
-    assert haul(server, tmp_path / "whole") == 4
-    assert haul(server, tmp_path, f"s3://{seed.BUCKET}/other/") == 4
+    assert cp(server, tmp_path / "whole") == 4
+    assert cp(server, tmp_path, f"s3://{seed.BUCKET}/other/") == 4
 
 
 EVERY = [
@@ -82,7 +82,7 @@ def test_no_statement_can_be_left_out(server, tmp_path, part, number):
     cut = copy.deepcopy(made)
     del cut[part]["Statement"][number]
     put_in_force(server.cloud, cut)
-    assert haul(server, tmp_path) != 0
+    assert cp(server, tmp_path) != 0
 
 
 def test_a_session_of_one_run_reads_its_prefix_and_no_more(server):

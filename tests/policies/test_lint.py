@@ -77,8 +77,8 @@ def server():
         yield running
 
 
-def haul(server, home, part: Part, made: dict) -> int:
-    """The exit code of a haul with this document in force beside the right other ones."""
+def cp(server, home, part: Part, made: dict) -> int:
+    """The exit code of a copy with this document in force beside the right other ones."""
     put_in_force(server.cloud, documents(demo_grant()))
     role = server.cloud.roles[seed.ROLE_ARN]
     match part:
@@ -98,7 +98,7 @@ def haul(server, home, part: Part, made: dict) -> int:
 @pytest.mark.parametrize("mistake", REFUSED.values(), ids=REFUSED)
 def test_a_run_meets_the_mistake_and_passes_with_the_correction(server, tmp_path, capfd, mistake):
     finding = lint(mistake.document)[0]
-    assert haul(server, tmp_path / "wrong", mistake.part, mistake.document) != 0
+    assert cp(server, tmp_path / "wrong", mistake.part, mistake.document) != 0
     told = "".join(capfd.readouterr())
     missing = finding.said.partition("to perform: ")[2].split(" ")[0]
     assert missing in told
@@ -107,7 +107,7 @@ def test_a_run_meets_the_mistake_and_passes_with_the_correction(server, tmp_path
     made = filled(corrected(mistake), account)
     if mistake.rule == "session-as-principal":
         made = json.loads(json.dumps(made).replace(":role/worker", ":user/user-b"))
-    assert haul(server, tmp_path / "right", mistake.part, made) == 0
+    assert cp(server, tmp_path / "right", mistake.part, made) == 0
 
 
 def test_what_other_statements_grant_properly_is_no_finding():

@@ -10,7 +10,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from s3haul.core.stats import Stats
-from s3haul.engine.run import Job, haul
+from s3haul.engine.run import Job, run_job
 from s3haul.errors import S3HaulError
 from s3haul.events import Event
 from s3haul.journal import SourceIdentity
@@ -155,7 +155,7 @@ async def _haul(run: Run, scenario: Scenario, dice: random.Random, destination: 
         options=scenario.options,
         clock=loop.time,
     )
-    await haul(job, run.stats, emit)
+    await run_job(job, run.stats, emit)
 
 
 def _end(run: Run, scenario: Scenario, loop: VirtualLoop, task: asyncio.Task, destination) -> None:

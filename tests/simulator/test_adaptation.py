@@ -11,7 +11,7 @@ from contract.memory import MemoryStore
 from contract.stored import stored
 from s3haul.core.limits import FIRST_LIMIT
 from s3haul.core.stats import Stats
-from s3haul.engine.run import Job, haul
+from s3haul.engine.run import Job, run_job
 from s3haul.errors import Fault, FaultKind, StoreError
 from s3haul.journal import SourceIdentity
 from s3haul.journal import journal as journal_module
@@ -84,7 +84,7 @@ class KmsStorm(Capped):
 
 
 def run(store: Capped, root: Path) -> None:
-    """The whole haul, in virtual time."""
+    """The whole run, in virtual time."""
     dice = random.Random(1)
     random.seed(1)
     loop = VirtualLoop(dice, threads=(0.0,))
@@ -107,7 +107,7 @@ def run(store: Capped, root: Path) -> None:
                 handle_signals=False,
                 clock=loop.time,
             )
-            loop.run_until_complete(haul(job, stats, stats.observe))
+            loop.run_until_complete(run_job(job, stats, stats.observe))
             assert stats.exit_code == 0
     finally:
         loop.close()

@@ -1,4 +1,4 @@
-"""Objects named by a list: a haul of just these, and what has become of them since."""
+"""Objects named by a list: a run over just these, and what has become of them since."""
 
 import json
 import re
@@ -68,7 +68,7 @@ def test_with_a_manifest_of_an_earlier_run_changed_and_deleted_objects_are_repor
     assert ran.code == 3, ran.text
     assert (ran.summary["changed"], ran.summary["vanished"]["objects"]) == (1, 1)
     assert tree(other) == world.bodies()
-    assert world.server.count("ListObjectsV2") == 1, "that of the first haul"
+    assert world.server.count("ListObjectsV2") == 1, "that of the first run"
     assert world.server.count("HeadObject") == before + 1, "of the object that changed"
 
 

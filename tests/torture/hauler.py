@@ -13,7 +13,7 @@ from contract.memory import MemoryStore, StoredObject, stored
 from s3haul.core.stats import Stats
 from s3haul.disk import Destination
 from s3haul.engine import run
-from s3haul.engine.run import Job, haul
+from s3haul.engine.run import Job, run_job
 from s3haul.journal import SourceIdentity
 from s3haul.options import RangeOptions, SourceOptions, TransferOptions
 
@@ -41,7 +41,7 @@ async def main(root: Path, count: int) -> int:
             options=TransferOptions(concurrency=4, ranges=RANGES),
             handle_signals=False,
         )
-        await haul(job, stats, stats.observe)
+        await run_job(job, stats, stats.observe)
     return stats.exit_code
 
 

@@ -16,7 +16,7 @@ from s3haul.core.stats import Stats
 from s3haul.disk import Destination
 from s3haul.engine.context import ObjectSource, read_context
 from s3haul.engine.object_sources import ListedObjects, StoredReport
-from s3haul.engine.run import Job, haul
+from s3haul.engine.run import Job, run_job
 from s3haul.engine.version_source import VersionStore
 from s3haul.errors import DestinationError, UsageError
 from s3haul.events import CredentialsRenewed, Emit, Event, Retrying, Warned, ignore
@@ -87,7 +87,7 @@ async def download(
                 handle_signals=handle_signals,
                 pace=pace,
             )
-            await haul(job, stats, emit)
+            await run_job(job, stats, emit)
     return stats
 
 

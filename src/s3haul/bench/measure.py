@@ -24,7 +24,7 @@ from s3haul.core.retry import is_throttling, of_kms
 from s3haul.core.stats import Stats
 from s3haul.disk import Destination, free_space_for
 from s3haul.disk.staging import Buffer, Temporary
-from s3haul.engine.run import Job, haul
+from s3haul.engine.run import Job, run_job
 from s3haul.errors import DestinationError, StoreError
 from s3haul.journal import SourceIdentity
 from s3haul.models import ListPage, ObjectMeta, ObjectRef, SafePath
@@ -77,7 +77,7 @@ async def measure(
         processor, machine, began = _processor_seconds(), machine_ticks(), time.monotonic()
         try:
             async with asyncio.timeout(seconds):
-                await haul(job, stats, stats.observe)
+                await run_job(job, stats, stats.observe)
         except TimeoutError:
             cut_short = True
         took, used = time.monotonic() - began, _processor_seconds() - processor

@@ -27,7 +27,7 @@ from s3haul.concurrency import in_thread, main_error
 from s3haul.core.stats import Stats
 from s3haul.disk import Destination
 from s3haul.disk.root import sweep
-from s3haul.engine.run import haul
+from s3haul.engine.run import run_job
 from s3haul.errors import CredentialsError, DestinationError, S3HaulError
 from s3haul.events import Event
 from s3haul.journal import manifest_lines
@@ -168,7 +168,7 @@ class _ShardAttempt:
         try:
             async with asyncio.TaskGroup() as group:
                 reporting = group.create_task(self._keep_reporting())
-                await haul(job, self.node.stats, self.node.observe)
+                await run_job(job, self.node.stats, self.node.observe)
                 reporting.cancel()
         except BaseExceptionGroup as errors:
             raise main_error(errors) from errors

@@ -61,7 +61,7 @@ class Job:
     clock: Callable[[], float] = time.monotonic
 
 
-async def haul(job: Job, stats: Stats, emit: Emit) -> None:
+async def run_job(job: Job, stats: Stats, emit: Emit) -> None:
     """Run the job to its end; `emit` must pass every event to `stats`.
 
     Raises `S3HaulError` if something ended the run early; the journal is complete in any case.
