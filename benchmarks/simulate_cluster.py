@@ -2,7 +2,7 @@
 
     python benchmarks/simulate_cluster.py [--workers 1000] [--objects 1000000000] [--spot-loss 0.05]
 
-Real: where the listing is cut, the files of the plan, the schedule with its retries, the shares of the rate budget, the
+Real: where the listing is cut, the files of the plan, the schedule with its retries, the shares of the rate limits, the
 reading of reports, the limit that each worker adapts to what the service takes. Made up: the network and the workers,
 which take their time, die, hang and come back as the arguments say. Prints one table; the figures are in
 `s3haul help cluster`.
@@ -56,7 +56,7 @@ class Simulated(NamedTuple):
     hung: int
     lost_time: float
     poisoned: int
-    most_over_budget: float
+    most_over_limit: float
     decision: float
 
 
@@ -233,7 +233,7 @@ def lines(arguments: argparse.Namespace) -> Iterator[str]:
             f"losses of {loss:4.0%} an hour     {run.makespan / 3600:.2f} h ({run.makespan / run.ideal - 1:+.1%} over ideal),"
             f" {run.losses:,} attempts lost ({run.hung} hung), {run.lost_time / 3600:,.0f} worker hours"
             f" ({run.lost_time / (run.makespan * arguments.workers):.2%}), {run.poisoned} given up,"
-            f" budget exceeded by {run.most_over_budget:.1%} at most, {run.decision * 1e6:.0f} us a decision"
+            f" rate limit exceeded by {run.most_over_limit:.1%} at most, {run.decision * 1e6:.0f} us a decision"
         )
 
 

@@ -158,7 +158,7 @@ class TransferOptions:
     max_transfer: int | None = None  # bytes of one run
     max_duration: float | None = None  # of one run
     max_attempts: int | None = None  # for one object or page; None: only time limits them
-    retry_budget: float = 900.0  # seconds of temporary errors without any success
+    retry_timeout: float = 900.0  # seconds of temporary errors without any success
     stall_timeout: float = 60.0
     minimum_rate: int = 1024  # bytes per second over one stall window
     force_glacier_transfer: bool = False

@@ -1,4 +1,4 @@
-"""A worker's own credentials and its part of the rate budget, against the embedded cloud, in this process."""
+"""A worker's own credentials and its part of the rate limits, against the embedded cloud, in this process."""
 
 import asyncio
 from pathlib import Path
@@ -62,7 +62,7 @@ async def test_a_session_that_ends_between_two_shards_is_renewed(home, server):
     assert marker.exit_code == 0
 
 
-async def test_a_worker_keeps_to_the_share_of_the_budget_that_the_driver_sets(home):
+async def test_a_worker_keeps_to_the_share_of_the_limits_that_the_driver_sets(home):
     directory = await planned(home, max_rps=100.0, max_kms_rps=40.0, bandwidth=10_000_000)
     run = directory.describe()
     async with open_node(directory, run, home / "local", sharers=4) as node:

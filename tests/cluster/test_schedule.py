@@ -112,7 +112,7 @@ async def test_a_shard_that_a_worker_of_an_earlier_driver_finishes_is_not_tried(
     st.floats(0.1, 1e6),
     st.integers(2000, 10**10),
 )
-def test_the_shares_never_exceed_the_budget(slots, open_shards, rps, kms, bandwidth):
+def test_the_shares_never_exceed_the_limits(slots, open_shards, rps, kms, bandwidth):
     count = sharers(slots=slots, open_shards=open_shards)
     share = share_of(TransferOptions(max_rps=rps, max_kms_rps=kms, bandwidth=bandwidth), count)
     running = min(slots, open_shards)
@@ -121,7 +121,7 @@ def test_the_shares_never_exceed_the_budget(slots, open_shards, rps, kms, bandwi
     assert share.bandwidth * running <= bandwidth * (1 + 1e-9)
 
 
-def test_without_a_budget_nothing_is_limited_and_a_damaged_file_says_nothing(tmp_path):
+def test_without_limits_nothing_is_limited_and_a_damaged_file_says_nothing(tmp_path):
     assert share_of(TransferOptions(), 3) == LimitOptions()
     directory = RunDirectory.create(tmp_path / "run")
     assert directory.sharers() is None
@@ -137,7 +137,7 @@ def test_the_simulation_of_a_large_run_ends_with_every_shard_done():
     assert run.losses > 10
     assert run.poisoned == 0
     assert run.ideal < run.makespan < 1.5 * run.ideal
-    assert run.most_over_budget < 0.2
+    assert run.most_over_limit < 0.2
     planned = plan(30_000, random.Random(3))
     assert planned.bytes_each < 60
 

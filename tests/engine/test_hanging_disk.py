@@ -35,7 +35,7 @@ async def main():
         destination.lock()
         job = Job(store=MemoryStore({"k": stored(b"x")}), credentials=None, destination=destination,
                   source=SourceOptions(bucket="bucket"), identity=SourceIdentity("bucket", "", "memory"),
-                  options=TransferOptions(stall_timeout=0.1, retry_budget=0.5))
+                  options=TransferOptions(stall_timeout=0.1, retry_timeout=0.5))
         await run_job(job, Stats(), lambda event: print(event, flush=True))
 
 asyncio.run(main())
@@ -61,7 +61,11 @@ async def test_p9_a_disk_that_hangs_is_reported_and_ends_the_run(tmp_path, monke
 
     with pytest.raises(DestinationError, match="has not answered") as caught:
         await run_once(
-            MemoryStore({"k": stored(b"x")}), tmp_path, stall_timeout=0.5, retry_budget=1.5, events=Watching()
+            MemoryStore({"k": stored(b"x")}),
+            tmp_path,
+            stall_timeout=0.5,
+            retry_timeout=1.5,
+            events=Watching(),
         )
     assert (caught.value.exit_code, caught.value.id) == (5, "S3H-DST-13")
     assert any("the run waits" in event.message for event in events if isinstance(event, Warned))

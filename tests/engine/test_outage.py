@@ -67,10 +67,10 @@ async def test_an_outage_of_the_listing_is_retried_while_objects_are_fetched(tmp
     assert service.served[0] <= 603.0
 
 
-async def test_an_outage_longer_than_the_retry_budget_ends_the_run_and_fails_no_object(tmp_path):
+async def test_an_outage_longer_than_the_retry_timeout_ends_the_run_and_fails_no_object(tmp_path):
     service = Service(OUTAGES["500"], 10_000.0)
     with pytest.raises(SourceError, match="after retries") as caught:
-        await run_once(service.store, tmp_path, clock=service.clock, max_attempts=None, retry_budget=900.0)
+        await run_once(service.store, tmp_path, clock=service.clock, max_attempts=None, retry_timeout=900.0)
     assert (caught.value.exit_code, "15 min" in caught.value.hint) == (6, True)
     assert 900.0 <= max(service.asked) <= 1000.0
     assert set(states(tmp_path).values()) == {DONE}

@@ -72,7 +72,7 @@ async def test_temporary_faults_are_retried_and_permanent_ones_fail_only_that_ob
         if call.operation == "get" and (call.key == "k001" or call.n == 1):
             raise StoreError(fault)
 
-    done = await run_once(MemoryStore(objects(3), fault=trouble), tmp_path, retry_budget=5.0)
+    done = await run_once(MemoryStore(objects(3), fault=trouble), tmp_path, retry_timeout=5.0)
     assert states(tmp_path) == {"k000": DONE, "k001": ("failed", reason), "k002": DONE}
     assert done.stats.exit_code == 1
 

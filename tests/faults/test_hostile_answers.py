@@ -45,7 +45,7 @@ MOST_GROWTH = 8 << 20  # bytes of memory, once warm
 OPTIONS = TransferOptions(
     concurrency=AT_ONCE,
     max_attempts=2,
-    retry_budget=0.0,
+    retry_timeout=0.0,
     stall_timeout=1.0,
     minimum_rate=10_000,
     ranges=RangeOptions(above=50_000, smallest=16_384, largest=16_384, block=4096),
@@ -212,7 +212,7 @@ async def bench(root: Path):
             rate_limited = RateLimitedStore(store, LimitOptions())
             settings = RetrySettings(
                 url="s3://b/",
-                limits=RetryLimits(attempts=OPTIONS.max_attempts, budget=OPTIONS.retry_budget),
+                limits=RetryLimits(attempts=OPTIONS.max_attempts, timeout=OPTIONS.retry_timeout),
                 limiter=limiter,
                 kms_throttling=KmsThrottling(limiter),
                 credentials=None,

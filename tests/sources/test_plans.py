@@ -11,7 +11,7 @@ from s3haul.cli.dry_run import prices
 from s3haul.core.estimates import Prices, costs
 from s3haul.demo import seed
 from s3haul.demo.content import Generated
-from s3haul.engine.interruption import Budget
+from s3haul.engine.interruption import RunLimits
 from s3haul.engine.target import Decision, Target
 from s3haul.errors import LimitReachedError
 from s3haul.models import Block, ObjectRef, Partial, SafePath
@@ -207,20 +207,20 @@ def target(key, size, landed=0):
 
 
 def test_objects_are_begun_in_order_as_long_as_they_fit():
-    budget = Budget(TransferOptions(max_transfer=100), 0.0)
+    limits = RunLimits(TransferOptions(max_transfer=100), 0.0)
     first = [target("a", 60), target("b", 500, landed=480)]
-    assert budget.fitting(first) == first
-    assert budget.fitting([target("c", 20), target("d", 1), target("e", 0)]) == [target("c", 20)]
-    assert budget.fitting([target("f", 0)]) == []
-    assert isinstance(budget.error(), LimitReachedError)
+    assert limits.fitting(first) == first
+    assert limits.fitting([target("c", 20), target("d", 1), target("e", 0)]) == [target("c", 20)]
+    assert limits.fitting([target("f", 0)]) == []
+    assert isinstance(limits.error(), LimitReachedError)
 
 
 def test_a_file_that_is_verified_takes_no_bytes_unless_it_must_be_fetched():
-    budget = Budget(TransferOptions(max_transfer=100), 0.0)
+    limits = RunLimits(TransferOptions(max_transfer=100), 0.0)
     targets = [target(key, 90)._replace(decision=Decision.VERIFY) for key in "abc"]
-    assert budget.fitting(targets) == targets
-    assert [budget.fits(each) for each in targets] == [True, False, False]
-    assert budget.fitting(targets) == []
+    assert limits.fitting(targets) == targets
+    assert [limits.fits(each) for each in targets] == [True, False, False]
+    assert limits.fitting(targets) == []
 
 
 def test_files_that_are_here_already_do_not_use_up_the_bytes_of_a_run(world):
@@ -237,9 +237,9 @@ def test_files_that_are_here_already_do_not_use_up_the_bytes_of_a_run(world):
 
 
 def test_time_is_up_once():
-    budget = Budget(TransferOptions(max_duration=10.0), 100.0)
-    assert [budget.is_over(now) for now in (105.0, 110.0, 111.0)] == [False, True, False]
-    assert isinstance(budget.error(), LimitReachedError)
+    limits = RunLimits(TransferOptions(max_duration=10.0), 100.0)
+    assert [limits.time_is_up(now) for now in (105.0, 110.0, 111.0)] == [False, True, False]
+    assert isinstance(limits.error(), LimitReachedError)
 
 
 @pytest.mark.parametrize(

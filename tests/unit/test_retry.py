@@ -6,7 +6,7 @@ from s3haul.core.retry import LONGEST_DELAY, RENEWALS, STRIKES, Move, RetryLimit
 from s3haul.diagnose.reasons import REASONS
 from s3haul.errors import Fault, FaultKind
 
-LIMITS = RetryLimits(attempts=5, budget=60.0)
+LIMITS = RetryLimits(attempts=5, timeout=60.0)
 FIRST = RetryState(attempt=1, spent=0.0, integrity_failures=1)
 
 
@@ -89,7 +89,7 @@ PASSING = [
     Fault(FaultKind.STALL, "slow"),
     Fault(FaultKind.CONNECT, "no such host"),
 ]
-TIME_ALONE = RetryLimits(attempts=None, budget=60.0)
+TIME_ALONE = RetryLimits(attempts=None, timeout=60.0)
 
 
 @pytest.mark.parametrize("fault", PASSING)

@@ -101,7 +101,7 @@ def transfer_options(
         "conditions": conditions(filters, time.time()),
         "existing": _existing(transfer),
         "bandwidth": None if transfer.bwlimit is None else parse_bwlimit(transfer.bwlimit),
-        "retry_budget": parse_span("--retry-timeout", transfer.retry_timeout),
+        "retry_timeout": parse_span("--retry-timeout", transfer.retry_timeout),
         "max_transfer": if_given(parse_size, "--max-transfer", selection.max_transfer),
         "max_duration": if_given(parse_span, "--max-duration", selection.max_duration),
         "reconcile": is_reconciled(source, selection),

@@ -120,10 +120,10 @@ class RetryState(NamedTuple):
 
 
 class RetryLimits(NamedTuple):
-    """The run ends after `budget` seconds without any success. `attempts` is the user's own limit for each request."""
+    """The run ends after `timeout` seconds without any success. `attempts` is the user's own limit for each request."""
 
     attempts: int | None
-    budget: float
+    timeout: float
 
 
 def decide(fault: Fault, state: RetryState, limits: RetryLimits, jitter: float) -> Action:
@@ -225,9 +225,9 @@ def _passing(again: Action, state: RetryState, limits: RetryLimits) -> Action:
     """`again`, as long as the limits allow it."""
     if limits.attempts is not None and state.attempt >= limits.attempts:
         return Action(Move.FAIL, again.reason)
-    if state.without_success >= limits.budget:
+    if state.without_success >= limits.timeout:
         return Action(Move.ABORT, again.reason)
-    if state.spent >= limits.budget:
+    if state.spent >= limits.timeout:
         return Action(Move.FAIL, again.reason)
     return again
 

@@ -13,7 +13,7 @@ from s3haul.core.ranges import RangePlan
 from s3haul.models import Block
 
 # Passes the bytes from a first to an end (exclusive) to an update function, in a thread.
-Feed = Callable[[Callable[[Data], None], int, int], Awaitable[None]]
+ReadInto = Callable[[Callable[[Data], None], int, int], Awaitable[None]]
 
 
 class BlockMap:
@@ -108,8 +108,8 @@ class BlockStream:
 class Hashing:
     """The running digests of one file. After `claim` or `resting` returned a segment, call `advance` with it."""
 
-    def __init__(self, plan: RangePlan, block_map: BlockMap, algorithm: str, feed: Feed) -> None:
-        self._plan, self._block_map, self._algorithm, self._feed = plan, block_map, algorithm, feed
+    def __init__(self, plan: RangePlan, block_map: BlockMap, algorithm: str, read_into: ReadInto) -> None:
+        self._plan, self._block_map, self._algorithm, self._read_into = plan, block_map, algorithm, read_into
         self._hashers: list[Hasher] = []
         self._next: list[int] = []
         self._busy: set[int] = set()
@@ -137,7 +137,7 @@ class Hashing:
         try:
             while (end := self._stored_end(number, first := self._next[number])) > first:
                 start, stop = self._plan.start(first), self._plan.start(end)
-                await self._feed(self._hashers[number].update, start, stop)
+                await self._read_into(self._hashers[number].update, start, stop)
                 self._next[number] = end
         finally:
             self._busy.discard(number)

@@ -78,7 +78,7 @@ def read_context(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> ReadContext:
-    """A context with limiters of its own around `store`. Its options allow no more than the bandwidth can feed."""
+    """A context with limiters of its own around `store`. Its options allow no more than the bandwidth can serve."""
     fit = fitting(options, options.bandwidth)
     rate_limited = RateLimitedStore(store, options.limits, clock=clock, sleep=sleep)
 
@@ -87,7 +87,7 @@ def read_context(
 
     settings = RetrySettings(
         url=source.url,
-        limits=RetryLimits(attempts=options.max_attempts, budget=options.retry_budget),
+        limits=RetryLimits(attempts=options.max_attempts, timeout=options.retry_timeout),
         limiter=new_limiter(),
         kms_throttling=KmsThrottling(new_limiter()),
         credentials=credentials,

@@ -20,7 +20,7 @@ from s3haul.core.retry import Health
 from s3haul.core.stats import Timings
 from s3haul.diagnose.reasons import REFUSED, run_error
 from s3haul.engine.context import Context
-from s3haul.engine.interruption import Budget, Interruption
+from s3haul.engine.interruption import Interruption, RunLimits
 from s3haul.engine.listing import produce
 from s3haul.engine.object import transfer
 from s3haul.engine.object_sources import since_listed
@@ -45,11 +45,11 @@ class Dispatcher:
     def __init__(
         self,
         ctx: Context,
-        budget: Budget,
+        limits: RunLimits,
         timings: Timings,
         pace: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        self._ctx, self._budget, self._timings, self._pace = ctx, budget, timings, pace
+        self._ctx, self._limits, self._timings, self._pace = ctx, limits, timings, pace
         self._channel: Channel[Target] = Channel(QUEUE)
         self._denials = DenialWatch(ctx.limiter.health)
         self._small = SmallObjectFetcher(ctx, self._record, self._channel.push)
@@ -59,16 +59,15 @@ class Dispatcher:
     async def run(self, interruption: Interruption) -> None:
         """Copy everything that is listed. Raises what ends the run, perhaps as a group."""
         ctx = self._ctx
-        with closing(self._small):
+        with closing(self._small), interruption.calls(drain=self._drain, cancel=self._cancel):
             async with asyncio.TaskGroup() as group:
                 self._producer = group.create_task(produce(ctx, self._queue))
                 self._workers = WorkerPool(
                     group, ctx.limiter, self._channel, self._process, ctx.kms_throttling.count
                 )
                 ctx.kms_throttling.call_on_entry(self._waits_for_kms)
-                ticker = group.create_task(tick(ctx, self._small.wake, self._budget, interruption))
+                ticker = group.create_task(tick(ctx, self._small.wake, self._limits, interruption))
                 group.create_task(self._close_channel(ticker))
-                interruption.drain, interruption.cancel = self._drain, self._cancel
                 if interruption.signal is not None:  # the signal arrived before the tasks
                     self._drain()
                     self._cancel()
@@ -78,14 +77,15 @@ class Dispatcher:
         await limit_backlog(self._ctx)
         if self._pace is not None:
             await self._pace()
-        targets = self._budget.fitting(targets)
+        targets = self._limits.fitting(targets)
         plain = [target for target in targets if is_plain(target)] if self._small.available else []
         await self._small.submit(plain)
         small = {target.ref.key for target in plain}
         for target in targets:
             if target.ref.key not in small:
                 await self._channel.send(target)
-        self._budget.stop_if_full(self._producer)
+        if self._limits.transfer_exhausted:
+            self._producer.cancel()  # what it would list may not be begun
 
     def _record(self, outcomes: Sequence[Outcome]) -> None:
         """Small objects are done."""
@@ -97,9 +97,9 @@ class Dispatcher:
     async def _process(self, target: Target) -> None:
         """Bring one target to its Outcome, in a worker. Raises what ends the run."""
         ctx, began = self._ctx, self._ctx.clock()
-        outcome = await transfer(ctx, target, self._budget.fits)
-        if outcome is None:
-            self._budget.stop_if_full(self._producer)
+        outcome = await transfer(ctx, target, self._limits.fits)
+        if outcome is None:  # its bytes do not fit into --max-transfer
+            self._producer.cancel()
             return
         if ctx.objects is not None:
             outcome = since_listed(ctx, target, outcome)

@@ -25,15 +25,30 @@ HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interruption:
-    """Which signal arrived first, if any, and what happens then: `drain` at once, `cancel` after the grace time."""
+    """Which signal arrived first, if any, and how the work under way is stopped. Created on the event loop."""
 
     def __init__(self, emit: Emit) -> None:
         self.signal: int | None = None
-        self.drain: Callable[[], None] = lambda: None
-        self.cancel: Callable[[], None] = lambda: None
+        self._drain: Callable[[], object] = _nothing
+        self._cancel: Callable[[], object] = _nothing
         self._emit = emit
         self._limit: threading.Timer | None = None
         self._handles = False
+
+    @contextmanager
+    def calls(self, *, drain: Callable[[], object], cancel: Callable[[], object]) -> Iterator[None]:
+        """While the block runs, `stop` and signals stop its work: `drain` starts nothing more, `cancel` abandons the
+        rest. A signal that arrived before is for the block to ask about: `signal`."""
+        self._drain, self._cancel = drain, cancel
+        try:
+            yield
+        finally:
+            self._drain = self._cancel = _nothing
+
+    def stop(self) -> None:
+        """Drain at once, cancel after the grace time."""
+        self._drain()
+        asyncio.get_running_loop().call_later(GRACE, self._cancel)
 
     def leave(self, error: DestinationError) -> None:
         """The disk hangs, and so may the end of the run. Where the process is ours, it ends soon in any case."""
@@ -68,8 +83,7 @@ class Interruption:
             Warned(f"{name}: finishing what is under way, {GRACE:.0f} s at most; once more ends it at once")
         )
         self._end_soon(128 + number)
-        self.drain()
-        asyncio.get_running_loop().call_later(GRACE, self.cancel)
+        self.stop()
 
     def _end_soon(self, code: int) -> None:
         self._limit = threading.Timer(LIMIT, os._exit, [code])
@@ -77,12 +91,17 @@ class Interruption:
         self._limit.start()
 
 
-class Budget:
-    """What a run that begins `now` (by its clock) may take, of bytes and of time: --max-transfer, --max-duration.
+def _nothing() -> None:
+    """No work is under way that could be stopped."""
 
-    Objects are begun in the order of their keys as long as their bytes fit, so that a run never fetches more than it may,
-    and the next one goes on behind it. A file that is only verified takes none of them. Attempts that are thrown away are
-    not counted.
+
+class RunLimits:
+    """How many bytes a run that begins `now` (by its clock) may fetch, and how long it may take: --max-transfer,
+    --max-duration.
+
+    Objects are begun in the order of their keys as long as their bytes fit, so that a run never fetches more than it
+    may, and the next run continues behind it. A file that is only verified takes none of them. Attempts that are thrown
+    away are not counted.
     """
 
     def __init__(self, options: TransferOptions, now: float) -> None:
@@ -98,7 +117,7 @@ class Budget:
         if self._bytes is None:
             return targets
         for number, target in enumerate(targets):
-            if self._next is not None or (target.decision is Decision.FETCH and not self.fits(target)):
+            if self.transfer_exhausted or (target.decision is Decision.FETCH and not self.fits(target)):
                 return targets[:number]
         return targets
 
@@ -113,12 +132,12 @@ class Budget:
         self._next = self._next or target
         return False
 
-    def stop_if_full(self, producer: "asyncio.Task[None]") -> None:
-        """Whoever lists need not go on once no further object may be begun."""
-        if self._next is not None:
-            producer.cancel()
+    @property
+    def transfer_exhausted(self) -> bool:
+        """Whether no further object may be begun."""
+        return self._next is not None
 
-    def is_over(self, now: float) -> bool:
+    def time_is_up(self, now: float) -> bool:
         """Whether the time is up; true once."""
         if self._seconds is None or self._late or now - self._began < self._seconds:
             return False

@@ -59,7 +59,7 @@ class LargeFile:
         """Write to the page cache. Blocks while the disk is slow: call it in a thread."""
         self._disk.write(self.temporary, chunk, offset)
 
-    async def feed(self, update: Callable[[Data], None], start: int, stop: int) -> None:
+    async def read_into(self, update: Callable[[Data], None], start: int, stop: int) -> None:
         """Read the file from `start` to `stop` (exclusive, or its end) and pass the bytes to `update`, in a thread.
 
         One call into a thread for every few blocks, so that an interruption need not wait for long."""

@@ -13,7 +13,7 @@ from s3haul.core.stats import Sample, Series, Stats, Timings
 from s3haul.core.text import human_bytes
 from s3haul.disk.limits_file import LimitsFile
 from s3haul.engine.context import Context
-from s3haul.engine.interruption import GRACE, Budget, Interruption
+from s3haul.engine.interruption import Interruption, RunLimits
 from s3haul.errors import DestinationError, UsageError
 from s3haul.events import Noted, Tick, Warned
 from s3haul.journal.course import Course
@@ -25,16 +25,15 @@ EVERY = 1.0  # seconds
 WRITE = 30.0  # seconds, which a run that is killed loses of its course
 
 
-async def tick(ctx: Context, wake: Callable[[], None], budget: Budget, interruption: Interruption) -> None:
+async def tick(ctx: Context, wake: Callable[[], None], limits: RunLimits, interruption: Interruption) -> None:
     """Emit the tick, call `wake`, and end the run when its time is over."""
     while True:
         warn_of_limitations(ctx)
         await asyncio.sleep(EVERY)
         ctx.emit(Tick())
         wake()
-        if budget.is_over(ctx.clock()):
-            interruption.drain()
-            asyncio.get_running_loop().call_later(GRACE, interruption.cancel)
+        if limits.time_is_up(ctx.clock()):
+            interruption.stop()
 
 
 def warn_of_limitations(ctx: Context) -> None:
@@ -50,7 +49,7 @@ async def watch_disk(ctx: Context, leave: Callable[[DestinationError], None]) ->
         await asyncio.sleep(EVERY)
         seconds = ctx.destination.under_way.longest()
         message = f"the disk of {ctx.destination.root} has not answered for {seconds:.0f} s"
-        if seconds >= max(ctx.options.retry_budget, ctx.options.stall_timeout):
+        if seconds >= max(ctx.options.retry_timeout, ctx.options.stall_timeout):
             hint = "check the disk or the mount (dmesg, df), then run the same command again: it resumes"
             error = DestinationError(message, hint=hint, id=DISK_HANGS)
             leave(error)

@@ -120,7 +120,7 @@ class RangedFetch:
         self._hashing = (
             None
             if self._expected.combines
-            else Hashing(plan, self._block_map, self._expected.algorithm, self._file.feed)
+            else Hashing(plan, self._block_map, self._expected.algorithm, self._file.read_into)
         )
         self._name = ""  # of the temporary file
         self._begun = False
@@ -315,5 +315,5 @@ class RangedFetch:
             nonlocal value
             value = self._update(data, value)
 
-        await self._file.feed(update, start, stop)
+        await self._file.read_into(update, start, stop)
         return value

@@ -22,7 +22,7 @@ from s3haul.core.stats import Stats, Timings
 from s3haul.disk import Destination
 from s3haul.engine.context import Context, ObjectSource, read_context
 from s3haul.engine.dispatch import Dispatcher
-from s3haul.engine.interruption import Budget, Interruption
+from s3haul.engine.interruption import Interruption, RunLimits
 from s3haul.engine.periodic import Recorder, follow_limits, warn_of_limitations, watch_disk
 from s3haul.engine.reconcile import reconcile
 from s3haul.errors import InterruptedRunError
@@ -169,9 +169,9 @@ async def _work_through(
             helpers.append(outer.create_task(watch_disk(ctx, interruption.leave)))
             if job.credentials is not None:
                 helpers.append(outer.create_task(job.credentials.run()))
-            budget = Budget(ctx.options, ctx.clock())
-            await Dispatcher(ctx, budget, job.timings, job.pace).run(interruption)
-            exceeded = budget.error()
+            limits = RunLimits(ctx.options, ctx.clock())
+            await Dispatcher(ctx, limits, job.timings, job.pace).run(interruption)
+            exceeded = limits.error()
             if ctx.options.reconcile and exceeded is None and interruption.signal is None:
                 await _reconcile(ctx, interruption)
             for helper in helpers:
@@ -187,12 +187,9 @@ async def _work_through(
 async def _reconcile(ctx: Context, interruption: Interruption) -> None:
     """A signal ends it at once."""
     async with asyncio.TaskGroup() as group:
-        looking = group.create_task(reconcile(ctx))
-
-        def stop() -> None:
-            looking.cancel()
-
-        interruption.drain = interruption.cancel = stop
+        task = group.create_task(reconcile(ctx))
+        with interruption.calls(drain=task.cancel, cancel=task.cancel):
+            await asyncio.wait([task])
 
 
 async def _watch(failure: asyncio.Future[BaseException]) -> None:

@@ -155,7 +155,7 @@ def commands(grant: Grant, chosen: Mapping[Part, Document]) -> str:
                 words = ("iam", "put-role-policy", "--role-name", role.name, "--policy-name", POLICY_NAME)
                 sections.append(
                     f"# Account {role.account}: what the role may do\n"
-                    + _fed(words, "--policy-document", document)
+                    + _with_stdin(words, "--policy-document", document)
                 )
             case Part.KEY:
                 sections += _key_commands(grant, document)
@@ -172,7 +172,7 @@ def _trust_commands(role: Arn, document: Document) -> str:
     update = f"aws iam update-assume-role-policy --role-name {role.name} --policy-document file:///dev/stdin"
     return (
         f"# Account {role.account}, the data owner: the role and who may assume it\n"
-        f"# (a role that exists: {update})\n" + _fed(words, "--assume-role-policy-document", document)
+        f"# (a role that exists: {update})\n" + _with_stdin(words, "--assume-role-policy-document", document)
     )
 
 
@@ -197,10 +197,10 @@ def _caller_commands(caller: Arn, role: Arn, document: Document) -> str:
     kind = caller.resource.partition("/")[0]
     if kind in {"user", "role"}:
         put = ("iam", f"put-{kind}-policy", f"--{kind}-name", caller.name, "--policy-name", name)
-        return head + _fed(put, "--policy-document", document)
+        return head + _with_stdin(put, "--policy-document", document)
     create = ("iam", "create-policy", "--policy-name", name)
     note = "# then attach it: aws iam attach-user-policy, attach-group-policy or attach-role-policy\n"
-    return head + note + _fed(create, "--policy-document", document)
+    return head + note + _with_stdin(create, "--policy-document", document)
 
 
 def _session_command(grant: Grant, document: Document) -> str:
@@ -211,11 +211,11 @@ def _session_command(grant: Grant, document: Document) -> str:
         words += ["--external-id", "file:///dev/fd/3"]
         third = f" 3< <(printf %s {shlex.quote(grant.external_id)})"
     # STS counts whitespace in the length of a session policy.
-    fed = _fed(words, "--policy", compact(document)).replace(" <<'JSON'", f"{third} <<'JSON'", 1)
-    return f"# The caller: a session with only the permissions that this run needs\n{fed}"
+    command = _with_stdin(words, "--policy", compact(document)).replace(" <<'JSON'", f"{third} <<'JSON'", 1)
+    return f"# The caller: a session with only the permissions that this run needs\n{command}"
 
 
-def _fed(words: Sequence[str], parameter: str, document: Document | str) -> str:
+def _with_stdin(words: Sequence[str], parameter: str, document: Document | str) -> str:
     command = shlex.join(("aws", *words, parameter, "file:///dev/stdin"))
     text = document if isinstance(document, str) else json.dumps(document, indent=2)
     return f"{command} <<'JSON'\n{text}\nJSON\n"

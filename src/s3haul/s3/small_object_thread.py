@@ -83,7 +83,7 @@ class SmallObjectThread:
         self._thread.close()
 
     def next_exchange(self) -> _SmallExchange | None:
-        """As `transfers.Feed`."""
+        """As `transfers.ExchangeSource`."""
         work = self._work
         while (ref := work.next()) is not None:
             keys, clock = self._client.keys, self._client.clock
@@ -103,11 +103,11 @@ class SmallObjectThread:
         return None
 
     def before_wait(self) -> None:
-        """As `transfers.Feed`."""
+        """As `transfers.ExchangeSource`."""
         self._work.before_wait()
 
     def failed(self, error: BaseException) -> None:
-        """As `transfers.Feed`."""
+        """As `transfers.ExchangeSource`."""
         self._work.failed(error)
 
     def responded(

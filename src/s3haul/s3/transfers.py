@@ -47,7 +47,7 @@ class Exchange(Protocol):
         ...
 
 
-class Feed(Protocol):
+class ExchangeSource(Protocol):
     """Supplies more exchanges to a thread that has started all that were submitted. Called in the thread."""
 
     def next_exchange(self) -> Exchange | None: ...
@@ -69,10 +69,15 @@ class TransferThread:
     """
 
     def __init__(
-        self, network: Network, connections: int, name: str, timings: Timings, feed: Feed | None = None
+        self,
+        network: Network,
+        connections: int,
+        name: str,
+        timings: Timings,
+        source: ExchangeSource | None = None,
     ) -> None:
         self._network = network
-        self._feed = feed
+        self._source = source
         self._timings = timings
         self._answered = 0
         self.waited = 0.0  # seconds for the network, in all
@@ -115,7 +120,7 @@ class TransferThread:
         self.wake()
 
     def wake(self) -> None:
-        """Make the thread look for submissions and for more exchanges from its feed."""
+        """Make the thread look for submissions and for more exchanges from its source."""
         # Buffer full: the thread will wake anyway. Socket closed: there is no thread to wake.
         with contextlib.suppress(BlockingIOError, OSError):
             self._waker.send(b"\0")
@@ -137,8 +142,8 @@ class TransferThread:
                 self._finish(handle, pycurl.E_ABORTED_BY_CALLBACK, _ENDED)
         except BaseException as error:  # noqa: BLE001 - raised to whoever waits for an exchange
             self._failure = error
-            if self._feed is not None:
-                self._feed.failed(error)
+            if self._source is not None:
+                self._source.failed(error)
             for exchange in self._running.values():
                 exchange.fail(error)
         finally:
@@ -160,8 +165,8 @@ class TransferThread:
             self._start(self._waiting.popleft())
         while self._cancelled:
             self._abort(self._cancelled.popleft())
-        if self._feed is not None:
-            while (exchange := self._feed.next_exchange()) is not None:
+        if self._source is not None:
+            while (exchange := self._source.next_exchange()) is not None:
                 self._start(exchange)
 
     def _start(self, exchange: Exchange) -> None:
@@ -184,8 +189,8 @@ class TransferThread:
                 return
 
     def _wait(self) -> None:
-        if self._feed is not None:
-            self._feed.before_wait()
+        if self._source is not None:
+            self._source.before_wait()
         timeout = _LONGEST_WAIT
         if self._deadline is not None:
             timeout = max(0.0, self._deadline - time.monotonic())

@@ -313,7 +313,7 @@ class _Attempts:
             case Move.RENEW | Move.ABORT:
                 purpose = self._store.reading if self._key else self._store.listing
                 waited = self._state.without_success
-                ends_run = waited >= settings.limits.budget
+                ends_run = waited >= settings.limits.timeout
                 raise run_error(fault, purpose, waited=waited if ends_run else 0.0) from None
             case Move.HEAD_AGAIN | Move.SKIP | Move.FAIL:
                 raise GaveUpError(action, fault, self.count)
