@@ -183,7 +183,7 @@ def share_quota(workers: int, dice: random.Random) -> Shared:
         if answer:
             sending[worker] -= 1
             if fine:
-                limit.served(now, 1, crowded=True)
+                limit.served(now, 1, saturated=True)
             else:
                 limit.throttled(now, sent=sent)
             if now >= ADAPTING:

@@ -1,6 +1,6 @@
 """Measurements to be checked, with the figures that matter and sound ones for the rest."""
 
-from s3haul.bench.plan import Setting, SinkKind
+from s3haul.bench.plan import DestinationKind, Setting
 from s3haul.bench.result import Quantiles, Row, Spread
 
 
@@ -8,9 +8,9 @@ def spread(middle: float) -> Spread:
     return Spread(middle, 0.95 * middle, 1.05 * middle)
 
 
-def row(sink: str, rate: float, *, concurrency: int = 64, cores: float = 0.5, **others) -> Row:
+def row(destination: str, rate: float, *, concurrency: int = 64, cores: float = 0.5, **others) -> Row:
     fields = {
-        "setting": Setting(SinkKind(sink), concurrency),
+        "setting": Setting(DestinationKind(destination), concurrency),
         "seconds": spread(10.0),
         "objects_per_second": spread(rate),
         "bytes_per_second": spread(rate * 4096),

@@ -5,7 +5,7 @@ import pytest
 from contract.demo_access import demo_profile
 from s3haul.api.bench import bench
 from s3haul.bench import measure
-from s3haul.bench.plan import BenchOptions, SinkKind
+from s3haul.bench.plan import BenchOptions, DestinationKind
 from s3haul.demo import seed
 from s3haul.demo.server import DemoServer
 from s3haul.errors import DestinationError
@@ -27,22 +27,22 @@ def server(tmp_path):
 
 @pytest.fixture
 def no_memory(monkeypatch):
-    monkeypatch.setattr(measure, "SPARE", 1 << 60)
+    monkeypatch.setattr(measure, "MARGIN", 1 << 60)
 
 
-async def test_a_sink_without_space_is_left_out_with_a_message(server, tmp_path, no_memory):
+async def test_a_destination_without_space_is_left_out_with_a_message(server, tmp_path, no_memory):
     plans, runs = [], []
     options = BenchOptions(concurrency=(4,), repetitions=1)
     report = await bench(SOURCE, tmp_path, options, access=ACCESS, on_plan=plans.append, on_run=runs.append)
     (plan,) = plans
-    assert plan.options.sinks == (SinkKind.NULL, SinkKind.DISK)
-    assert [row.setting.sink for row in report.rows] == ["null", "disk"]
+    assert plan.options.destinations == (DestinationKind.NULL, DestinationKind.DISK)
+    assert [row.setting.destination for row in report.rows] == ["null", "disk"]
     assert (report.planned, report.made, runs[-1].planned, plan.cost.runs) == (3, 3, 3, 3)
 
 
 async def test_a_sample_that_fits_nowhere_is_an_error(server, tmp_path, no_memory):
     with pytest.raises(DestinationError, match="does not fit"):
-        await bench(SOURCE, tmp_path, BenchOptions(sinks=(SinkKind.MEMORY,)), access=ACCESS)
+        await bench(SOURCE, tmp_path, BenchOptions(destinations=(DestinationKind.MEMORY,)), access=ACCESS)
 
 
 async def test_a_directory_that_is_not_one_is_refused_before_any_request(server, tmp_path):
@@ -52,7 +52,9 @@ async def test_a_directory_that_is_not_one_is_refused_before_any_request(server,
 
 
 async def test_after_the_time_limit_there_is_at_least_one_measured_run(server, tmp_path):
-    options = BenchOptions(sinks=(SinkKind.NULL, SinkKind.DISK), concurrency=(2, 4), max_seconds=0.0)
+    options = BenchOptions(
+        destinations=(DestinationKind.NULL, DestinationKind.DISK), concurrency=(2, 4), max_seconds=0.0
+    )
     report = await bench(SOURCE, tmp_path, options, access=ACCESS)
     assert (report.made, len(report.rows)) == (2, 1)
     assert report.planned == 10

@@ -10,7 +10,7 @@ LISTING = Listing(pages=10, keys=10_000, seconds=1.0)
 
 
 def checked(rows, *, scan=None, listing=LISTING, mean_size=4096.0, processors=4):
-    scan = [each for each in rows if each.setting.sink == "null"] if scan is None else scan
+    scan = [each for each in rows if each.setting.destination == "null"] if scan is None else scan
     return bottleneck(
         Evidence(rows=rows, scan=scan, listing=listing, mean_size=mean_size, processors=processors)
     )

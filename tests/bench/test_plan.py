@@ -6,13 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3haul.bench.plan import BenchOptions, Sample, Setting, SinkKind, cost_of, ranges_of
+from s3haul.bench.plan import BenchOptions, DestinationKind, Sample, Setting, cost_of, ranges_of
 from s3haul.core.ranges import plan_ranges
 from s3haul.models import ObjectRef
 from s3haul.options import RangeOptions, TransferOptions
 
 MEBIBYTE = 1 << 20
-DISK_ONLY = BenchOptions(sinks=(SinkKind.DISK,), concurrency=(8,), repetitions=1, max_bytes=2000)
+DISK_ONLY = BenchOptions(
+    destinations=(DestinationKind.DISK,), concurrency=(8,), repetitions=1, max_bytes=2000
+)
 
 
 def refs(*sizes: int, storage_class: str = "STANDARD") -> list[ObjectRef]:
@@ -22,7 +24,7 @@ def refs(*sizes: int, storage_class: str = "STANDARD") -> list[ObjectRef]:
     ]
 
 
-def test_runs_are_the_warm_up_the_scan_and_the_other_sinks_with_the_best_setting():
+def test_runs_are_the_warm_up_the_scan_and_the_other_destinations_with_the_best_setting():
     assert BenchOptions(repetitions=3).runs == 1 + 3 * (3 + 2)
     assert replace(DISK_ONLY, part_sizes=(MEBIBYTE, 2 * MEBIBYTE)).runs == 1 + 2
 
@@ -82,5 +84,5 @@ def test_a_part_size_makes_ranges_of_just_that_size(size):
 
 def test_a_setting_changes_nothing_else_of_a_run():
     transfer = TransferOptions(require_checksum=True)
-    applied = Setting(SinkKind.NULL, 7).applied(transfer)
+    applied = Setting(DestinationKind.NULL, 7).applied(transfer)
     assert applied == replace(transfer, concurrency=7)

@@ -8,7 +8,7 @@ import pytest
 
 from bench.rows import row, spread
 from s3haul.bench.measure import busy_share, machine_ticks
-from s3haul.bench.plan import Setting, SinkKind
+from s3haul.bench.plan import DestinationKind, Setting
 from s3haul.bench.result import (
     Bottleneck,
     Limit,
@@ -55,7 +55,7 @@ def test_a_row_holds_the_medians_and_extremes_of_its_runs_and_the_quantiles_of_a
         )
         for rate in (10, 20, 40)
     ]
-    found = Row.of(Setting(SinkKind.NULL, 8), runs)
+    found = Row.of(Setting(DestinationKind.NULL, 8), runs)
     assert found.objects_per_second == (20, 10, 40)
     assert found.bytes_per_second == (200, 100, 400)
     assert found.cpu_cores.median == 0.5
@@ -67,13 +67,14 @@ def test_a_row_holds_the_medians_and_extremes_of_its_runs_and_the_quantiles_of_a
 def test_refused_requests_are_counted_but_not_in_the_times():
     timings = [RequestTiming(None, 0.5, 0.6), RequestTiming(None, 0.001, 0.001, 503)]
     found = Row.of(
-        Setting(SinkKind.NULL, 8), [Run(seconds=1.0, cpu_seconds=0.1, objects=1, bytes=1, timings=timings)]
+        Setting(DestinationKind.NULL, 8),
+        [Run(seconds=1.0, cpu_seconds=0.1, objects=1, bytes=1, timings=timings)],
     )
     assert (found.requests, found.first_byte_seconds) == (2, Quantiles(0.5, 0.5))
 
 
 def test_without_timings_there_are_no_quantiles():
-    found = Row.of(Setting(SinkKind.NULL, 8), [Run(seconds=1.0, cpu_seconds=0.1, objects=1, bytes=1)])
+    found = Row.of(Setting(DestinationKind.NULL, 8), [Run(seconds=1.0, cpu_seconds=0.1, objects=1, bytes=1)])
     assert found.total_seconds == Quantiles(None, None)
 
 
@@ -173,7 +174,7 @@ def test_results_that_measured_different_settings_are_refused(results, tmp_path,
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["s3://bucket", "--sinks", "tape"], "not a sink"),
+        (["s3://bucket", "--destinations", "tape"], "not a destination"),
         (["s3://bucket", "--concurrency", "8,no"], "not a number of requests"),
         (["s3://bucket", "--concurrency", "5000"], "from 1 to 1024"),
         (["s3://bucket", "--part-size", "1K"], "1MiB is the least"),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from report.destinations import HOSTILE, course, destination, mixed
+from report.destinations import HOSTILE, destination, mixed, performance
 from s3haul.core.text import show
 from s3haul.report.content import gather
 from s3haul.report.page import html
@@ -32,7 +32,7 @@ VIEWS = {"light": DESKTOP, "dark": DESKTOP | {"color_scheme": "dark"}, "phone": 
 def address(tmp_path_factory):
     root = tmp_path_factory.mktemp("dest")
     file = root / "report.html"
-    text = html(gather(destination(root, mixed(), course=course(), code=1), under_way=False))
+    text = html(gather(destination(root, mixed(), performance=performance(), code=1), under_way=False))
     file.write_text(text, encoding="utf-8")
     return file.as_uri()
 

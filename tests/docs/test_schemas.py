@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator
 
 from e2e.conftest import dest, machine, server  # noqa: F401 - fixtures
 from e2e.harness import SOURCE
-from report.destinations import course, destination, mixed, outcome
+from report.destinations import destination, mixed, outcome, performance
 from s3haul.cli.help_topics import SCHEMA_TOPICS, topic_text
 from s3haul.core.stats import Stats
 from s3haul.demo import seed
@@ -130,7 +130,7 @@ def test_progress_events():
 
 def test_reports_and_manifests(tmp_path):
     gone = outcome("gone", 1, State.VANISHED, "vanished")
-    for outcomes, how in (([*mixed(), gone], course()), ([], None)):
-        root = destination(tmp_path / str(len(outcomes)), outcomes, course=how)
+    for outcomes, how in (([*mixed(), gone], performance()), ([], None)):
+        root = destination(tmp_path / str(len(outcomes)), outcomes, performance=how)
         assert valid("report", as_object(gather(root, under_way=False)))
         assert all(valid("manifest", json.loads(line)) for line in manifest_lines(journal_path(root)))

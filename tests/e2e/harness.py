@@ -162,7 +162,7 @@ def wait_until(ready: Callable[[], Any], what: str) -> None:
     """Return once `ready` is true; fail the test when it never is."""
     deadline = time.monotonic() + LONGEST_WAIT
     while not ready():
-        assert time.monotonic() < deadline, f"waited in vain: {what}"
+        assert time.monotonic() < deadline, f"timed out waiting for: {what}"
         time.sleep(POLL)
 
 

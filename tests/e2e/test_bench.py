@@ -47,13 +47,14 @@ def left_behind(machine) -> Callable[[], list[Path]]:
     return find
 
 
-def test_every_sink_is_measured_with_all_objects_and_nothing_is_left(machine, server, left_behind):
+def test_every_destination_is_measured_with_all_objects_and_nothing_is_left(machine, server, left_behind):
     ran = bench(machine, *QUICK, "--part-size", "1MiB", "--json")
     assert ran.code == 0, ran.err
     found = json.loads(ran.out)
     rows = found["results"]
     assert [
-        (row["sink"], row["concurrency"])[: len(want)] for row, want in zip(rows, SETTINGS, strict=True)
+        (row["destination"], row["concurrency"])[: len(want)]
+        for row, want in zip(rows, SETTINGS, strict=True)
     ] == (SETTINGS)
     assert found["sample"]["objects"] == 21
     assert found["runs"] == {"planned": 5, "made": 5}
@@ -78,13 +79,13 @@ def test_the_cost_is_printed_before_any_object_is_requested(machine, server):
 
 
 def test_the_table_and_the_markdown_fit_and_name_the_bottleneck(machine):
-    ran = bench(machine, *QUICK, "--sinks", "null,disk")
+    ran = bench(machine, *QUICK, "--destinations", "null,disk")
     lines = ran.out.splitlines()
     table = lines[lines.index("") :]
     assert "run 4 of 4: disk" in ran.err
     assert any(line.startswith("Bottleneck: ") for line in lines)
     assert all(len(line) <= 80 for line in [*table, *ran.err.splitlines()])
-    ran = bench(machine, *QUICK, "--sinks", "disk", "--markdown", "--quiet")
+    ran = bench(machine, *QUICK, "--destinations", "disk", "--markdown", "--quiet")
     assert ran.err == ""
     assert ran.out.count("\n| disk ") == 4
     assert "**Bottleneck: " in ran.out
@@ -103,14 +104,14 @@ def test_a_bucket_without_an_object_that_fits_is_an_error_with_a_hint(machine):
 def test_throttling_is_recognised(machine, server, status, code, limit):
     message = "Please reduce the rate."
     server.faults.add("error", operation="GetObject", every=3, status=status, code=code, message=message)
-    ran = bench(machine, "--concurrency", "4", "--repetitions", "1", "--sinks", "null", "--json")
+    ran = bench(machine, "--concurrency", "4", "--repetitions", "1", "--destinations", "null", "--json")
     assert ran.code == 0, ran.err
     assert json.loads(ran.out)["bottleneck"]["limit"] == limit
 
 
 def test_a_sample_of_which_nothing_can_be_read_is_no_measurement(machine, server, left_behind):
     server.faults.add("error", operation="GetObject", status=403, code="AccessDenied", message="no")
-    ran = bench(machine, *QUICK, "--sinks", "null", "--json")
+    ran = bench(machine, *QUICK, "--destinations", "null", "--json")
     assert (ran.code, ran.out) == (6, "")
     assert "s3haul check says why" in ran.err
     assert not left_behind()
@@ -118,7 +119,7 @@ def test_a_sample_of_which_nothing_can_be_read_is_no_measurement(machine, server
 
 def test_one_object_can_be_measured(machine):
     ran = machine.run(
-        "bench", f"{SOURCE}/large.bin", "--profile", "export", *QUICK, "--sinks", "null", "--json"
+        "bench", f"{SOURCE}/large.bin", "--profile", "export", *QUICK, "--destinations", "null", "--json"
     )
     assert ran.code == 0, ran.err
     found = json.loads(ran.out)

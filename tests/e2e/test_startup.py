@@ -4,7 +4,7 @@ import pytest
 
 from e2e.harness import SOURCE, TRANSPORT
 
-SPARED = {
+NOT_LOADED = {
     "aioboto3",
     "boto3",
     "s3transfer",
@@ -38,7 +38,7 @@ def loaded(machine, dest, *arguments: str) -> set[str]:
 def test_a_haul_over_libcurl_loads_neither_boto3_nor_bars_nor_a_second_command_line_parser(machine, dest):
     packages = {name.partition(".")[0] for name in loaded(machine, dest)}
     assert {"botocore", "pycurl", "sqlite3"} <= packages
-    assert not packages & SPARED
+    assert not packages & NOT_LOADED
 
 
 def test_a_run_imports_nothing_of_other_commands(machine, dest):

@@ -26,7 +26,7 @@ class OneRole:
     def __init__(self):
         self.number = 0
         self.calls = 0
-        self.in_vain = []
+        self.never_worked = []
 
     @property
     def access_key_id(self):
@@ -35,8 +35,8 @@ class OneRole:
     async def run(self):
         await asyncio.get_running_loop().create_future()
 
-    async def renew(self, stale, *, in_vain=False):
-        self.in_vain.append(in_vain)
+    async def renew(self, stale, *, never_worked=False):
+        self.never_worked.append(never_worked)
         self.calls += 1
         if stale == self.access_key_id:
             self.number += 1
@@ -99,7 +99,7 @@ async def test_a_renewal_without_a_successful_request_after_it_is_useless(tmp_pa
             role.number = 4
 
     await run_once(MemoryStore(objects(3), fault=refuse), tmp_path, credentials=role, concurrency=1)
-    assert role.in_vain == [False, True, True, False]
+    assert role.never_worked == [False, True, True, False]
 
 
 async def test_a_listing_page_survives_an_expired_token_and_a_server_error(tmp_path):

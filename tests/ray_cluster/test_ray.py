@@ -97,7 +97,7 @@ def wait_for(ready, what, seconds=120.0):
     """What `ready` returns, as soon as that is something."""
     deadline = time.monotonic() + seconds
     while not (found := ready()):
-        assert time.monotonic() < deadline, f"waited in vain: {what}"
+        assert time.monotonic() < deadline, f"timed out waiting for: {what}"
         time.sleep(0.05)
     return found
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from journals import CRC, nothing
 from s3haul.core.stats import PrefixTime, Sample, SlowObject
 from s3haul.journal import Journal, SourceIdentity
-from s3haul.journal.course import Course
+from s3haul.journal.performance import Performance
 from s3haul.models import Checksum, ObjectRef, Outcome, State, Verdict
 
 STARTED = 1_764_412_200.0
@@ -71,7 +71,7 @@ def mixed() -> list[Outcome]:
     return found
 
 
-def course() -> Course:
+def performance() -> Performance:
     samples = [
         Sample(
             *(
@@ -88,7 +88,7 @@ def course() -> Course:
         )
         for second in range(90)
     ]
-    return Course(
+    return Performance(
         samples=samples,
         slowest=[SlowObject(9.5, f"slow/{HOSTILE[0]}", 1 << 20), SlowObject(0.25, "slow/b", 7)],
         prefixes=[PrefixTime(HOSTILE[1], 2, 15, 11.0), PrefixTime("", 10, 1 << 20, 0.5)],
@@ -100,7 +100,7 @@ def destination(
     root: Path,
     outcomes: Iterable[Outcome],
     *,
-    course: Course | None = None,
+    performance: Performance | None = None,
     ended: bool = True,
     code: int = 0,
 ) -> Path:
@@ -112,8 +112,8 @@ def destination(
     number = journal.begin_run()
     outcomes = list(outcomes)
     journal.record_all(outcomes)
-    if course is not None:
-        journal.put_course(number, course)
+    if performance is not None:
+        journal.put_performance(number, performance)
     now = STARTED + 90
     if ended:
         size = sum(each.ref.size for each in outcomes)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from report.destinations import DENIED, HOSTILE, KMS_KEY, STARTED, course, destination, mixed, outcome
+from report.destinations import DENIED, HOSTILE, KMS_KEY, STARTED, destination, mixed, outcome, performance
 from s3haul.errors import JournalError
 from s3haul.journal import Reader
-from s3haul.journal.course import Course
+from s3haul.journal.performance import Performance
 from s3haul.journal.survey import SIZE_CLASSES
 from s3haul.models import State
 from s3haul.report import content
@@ -22,7 +22,9 @@ OLD = Path(__file__).parents[1] / "unit"
 @pytest.fixture
 def report(tmp_path):
     return gather(
-        destination(tmp_path, mixed(), course=course(), code=1), under_way=False, clock=lambda: STARTED
+        destination(tmp_path, mixed(), performance=performance(), code=1),
+        under_way=False,
+        clock=lambda: STARTED,
     )
 
 
@@ -94,10 +96,10 @@ def test_rows_are_bounded_and_every_cause_has_some(tmp_path, monkeypatch):
 
 
 def test_the_course_is_that_of_the_run_that_received_most(tmp_path):
-    root = destination(tmp_path, mixed(), course=course())
-    destination(root, [], course=Course(samples=course().samples[:2]))
+    root = destination(tmp_path, mixed(), performance=performance())
+    destination(root, [], performance=Performance(samples=performance().samples[:2]))
     report = gather(root, under_way=False)
-    assert (report.course_run.number, report.course, len(report.runs)) == (1, course(), 2)
+    assert (report.performance_run.number, report.performance, len(report.runs)) == (1, performance(), 2)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +140,7 @@ def test_journals_of_earlier_versions_are_reported_on(tmp_path, version):
         ("skipped", "archived"),
     ]
     assert [(row.key, row.path) for row in report.encoded_rows] == [("base/shadow", "~s3haul~@shadow")]
-    assert (report.course_run, report.course) == (None, Course())
+    assert (report.performance_run, report.performance) == (None, Performance())
 
 
 def test_where_nothing_was_copied_there_is_no_report(tmp_path):

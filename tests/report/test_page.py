@@ -7,10 +7,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from report.destinations import HOSTILE, course, destination, mixed, outcome
+from report.destinations import HOSTILE, destination, mixed, outcome, performance
 from s3haul.core.stats import Sample
 from s3haul.core.text import show
-from s3haul.journal.course import Course
+from s3haul.journal.performance import Performance
 from s3haul.models import State
 from s3haul.report import page
 from s3haul.report.content import gather
@@ -99,7 +99,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
     root = tmp_path_factory.mktemp("dest")
-    return gather(destination(root, mixed(), course=course(), code=1), under_way=False)
+    return gather(destination(root, mixed(), performance=performance(), code=1), under_way=False)
 
 
 @pytest.fixture(scope="module")
@@ -166,8 +166,12 @@ def test_a_line_is_interrupted_where_no_time_was_taken(text):
 
 
 def test_what_never_happened_has_no_chart(tmp_path):
-    quiet = Course(samples=[Sample(0.0, 1.0, 10, 1, 1, 32, 0, 0, 0), Sample(1.0, 0.0, 0, 0, 0, 32, 0, 0, 0)])
-    found = Page(page.html(gather(destination(tmp_path, [outcome("a", 10)], course=quiet), under_way=False)))
+    quiet = Performance(
+        samples=[Sample(0.0, 1.0, 10, 1, 1, 32, 0, 0, 0), Sample(1.0, 0.0, 0, 0, 0, 32, 0, 0, 0)]
+    )
+    found = Page(
+        page.html(gather(destination(tmp_path, [outcome("a", 10)], performance=quiet), under_way=False))
+    )
     titles = [
         value.partition(" over ")[0]
         for tag, name, value in found.attributes
@@ -180,7 +184,7 @@ def test_long_keys_and_many_failures_leave_the_page_small(tmp_path):
     key = "<&\"'" * 250
     outcomes = [outcome(f"{key}{number:05}", 1, State.FAILED, "network") for number in range(3000)]
     outcomes += [outcome(f"{key}{number:05}/..", 1, path=f"{key}~s3haul~{number}") for number in range(3000)]
-    text = page.html(gather(destination(tmp_path, outcomes, course=course()), under_way=False))
+    text = page.html(gather(destination(tmp_path, outcomes, performance=performance()), under_way=False))
     assert len(text.encode()) < 1_000_000
     assert re.search(r"\d+ of 3,000 are shown", text)
 

@@ -86,5 +86,5 @@ def traced(pid: int) -> bool:
 def wait_for(ready, what: str) -> None:
     deadline = time.monotonic() + 60
     while not ready():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        assert time.monotonic() < deadline, f"timed out waiting for {what}"
         time.sleep(0.005)

@@ -8,13 +8,13 @@ from s3haul.core.limits import FIRST_LIMIT, LONGEST_REST, PAUSE, AdaptiveLimit
 
 
 def serve(
-    adaptive_limit: AdaptiveLimit, rate_at, seconds: float, start: float = 0.0, *, crowded: bool = True
+    adaptive_limit: AdaptiveLimit, rate_at, seconds: float, start: float = 0.0, *, saturated: bool = True
 ) -> float:
     """Simulate `rate_at(limit)` responses per second, in steps of 10 ms. Returns the time at the end."""
     now = start
     while now < start + seconds:
         now += 0.01
-        adaptive_limit.served(now, round(rate_at(adaptive_limit.limit) / 100), crowded=crowded)
+        adaptive_limit.served(now, round(rate_at(adaptive_limit.limit) / 100), saturated=saturated)
     return now
 
 
@@ -82,7 +82,7 @@ def test_slow_first_requests_of_new_connections_do_not_stop_the_growth():
         if adaptive_limit.limit > limit:
             busy_until = now + 0.2
         limit = adaptive_limit.limit
-        adaptive_limit.served(now, round(rate(limit) / 100), crowded=True)
+        adaptive_limit.served(now, round(rate(limit) / 100), saturated=True)
     assert adaptive_limit.limit == 256
 
 
@@ -95,7 +95,7 @@ def test_after_a_pause_the_search_continues():
 
 def test_the_limit_is_not_changed_while_there_is_too_little_work():
     adaptive_limit = AdaptiveLimit(ceiling=256)
-    serve(adaptive_limit, lambda limit: limit / 0.03, 5.0, crowded=False)
+    serve(adaptive_limit, lambda limit: limit / 0.03, 5.0, saturated=False)
     assert adaptive_limit.limit == FIRST_LIMIT
 
 
@@ -113,7 +113,7 @@ def test_a_few_refusals_in_a_hundred_cost_nothing():
     adaptive_limit = AdaptiveLimit(ceiling=256)
     for answer in range(20_000):
         if answer % 50:
-            adaptive_limit.served(answer / adaptive_limit.limit * 0.03, 1, crowded=True)
+            adaptive_limit.served(answer / adaptive_limit.limit * 0.03, 1, saturated=True)
         else:
             adaptive_limit.throttled(answer / adaptive_limit.limit * 0.03)
     assert adaptive_limit.limit == 256
@@ -172,7 +172,7 @@ class Service:
             if ok:
                 served += 1
                 self.adaptive_limit.served(
-                    self.now, 1, crowded=len(self._under_way) + 1 >= 0.75 * self.adaptive_limit.limit
+                    self.now, 1, saturated=len(self._under_way) + 1 >= 0.75 * self.adaptive_limit.limit
                 )
             else:
                 refused += 1

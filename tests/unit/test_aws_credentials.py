@@ -253,10 +253,10 @@ async def test_new_sessions_that_s3_refuses_are_replaced_with_growing_pauses_for
     rig = Rig(duration=43200)
     task = await rig.running()
 
-    async def refuse(in_vain: bool) -> None:
+    async def refuse(never_worked: bool) -> None:
         while True:
-            await rig.credentials.renew(rig.credentials.access_key_id, in_vain=in_vain)
-            in_vain = True
+            await rig.credentials.renew(rig.credentials.access_key_id, never_worked=never_worked)
+            never_worked = True
 
     workers = [asyncio.create_task(refuse(number > 0)) for number in range(4)]
     await rig.timeline.advance(10)

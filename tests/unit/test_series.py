@@ -1,4 +1,4 @@
-"""The course of a run: bounded, and nothing of it is lost when samples become one."""
+"""The samples of a run: bounded, and nothing of it is lost when samples become one."""
 
 from s3haul.core.stats import (
     EVERY,

@@ -57,9 +57,9 @@ async def test_a_source_without_other_keys_is_given_up_after_the_time_that_is_al
     credentials = await source.started(hold=60.0)
     await credentials.renew("AKIA1")
     while source.now < 60.0:
-        await credentials.renew("AKIA1", in_vain=True)
+        await credentials.renew("AKIA1", never_worked=True)
     with pytest.raises(CredentialsError, match="S3 has refused") as caught:
-        await credentials.renew("AKIA1", in_vain=True)
+        await credentials.renew("AKIA1", never_worked=True)
     assert (caught.value.exit_code, 60.0 <= source.now <= 75.0) == (4, True)
 
 
@@ -67,7 +67,7 @@ async def test_the_time_begins_anew_once_something_was_served():
     source = Source()
     credentials = await source.started(hold=10.0)
     for _ in range(100):
-        await credentials.renew("AKIA1", in_vain=False)
+        await credentials.renew("AKIA1", never_worked=False)
 
 
 async def test_a_report_about_keys_that_are_already_replaced_causes_no_request():

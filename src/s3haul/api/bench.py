@@ -17,7 +17,7 @@ from s3haul.api.download import within_open_files
 from s3haul.aws.session import OpenStore, open_store
 from s3haul.bench.bottleneck import Evidence, bottleneck, fastest
 from s3haul.bench.measure import MEMORY, Stopwatch, has_room, measure
-from s3haul.bench.plan import BenchOptions, Cost, Sample, Setting, SinkKind, cost_of
+from s3haul.bench.plan import BenchOptions, Cost, DestinationKind, Sample, Setting, cost_of
 from s3haul.bench.result import Listing, Report, Row, Run
 from s3haul.core.text import human_bytes
 from s3haul.engine.context import ReadContext, read_context
@@ -37,7 +37,7 @@ class Planned(NamedTuple):
 
     sample: Sample
     cost: Cost
-    options: BenchOptions  # as given, without sinks that have too little space
+    options: BenchOptions  # as given, without destinations that have too little space
 
 
 class RunEnded(NamedTuple):
@@ -59,11 +59,11 @@ async def bench(
     on_plan: Callable[[Planned], bool | None] = ignore,
     on_run: Callable[[RunEnded], None] = ignore,
 ) -> Report | None:
-    """Measure how fast the source can be copied, to the disk of `directory` and to the other sinks.
+    """Measure how fast the source can be copied, to the disk of `directory` and to the other destinations.
 
     If `on_plan` returns False, nothing is measured and the result is None. Raises `S3HaulError`.
     """
-    if SinkKind.DISK in options.sinks and not await asyncio.to_thread(directory.is_dir):
+    if DestinationKind.DISK in options.destinations and not await asyncio.to_thread(directory.is_dir):
         raise DestinationError(f"{directory} is not a directory.", hint="give one on the disk to measure")
     transfer = within_open_files(replace(transfer, concurrency=max(options.concurrency)), ignore)
     stopwatch = Stopwatch()
@@ -100,14 +100,14 @@ async def _sample(ctx: ReadContext, options: BenchOptions) -> tuple[Sample, List
 
 
 def _with_room(options: BenchOptions, sample: Sample) -> BenchOptions:
-    """The options without sinks that are too small. Raises `DestinationError` if none is left."""
-    sinks = tuple(kind for kind in options.sinks if has_room(kind, sample.bytes))
-    if not sinks:
+    """The options without destinations that are too small. Raises `DestinationError` if none is left."""
+    destinations = tuple(kind for kind in options.destinations if has_room(kind, sample.bytes))
+    if not destinations:
         raise DestinationError(
             f"The sample, {human_bytes(sample.bytes)}, does not fit into {MEMORY}.",
-            hint="a lower --max-bytes, or another of --sinks",
+            hint="a lower --max-bytes, or another of --destinations",
         )
-    return replace(options, sinks=sinks)
+    return replace(options, destinations=destinations)
 
 
 def _nothing_to_measure(source: SourceOptions, sample: Sample, options: BenchOptions) -> SourceError:
@@ -116,7 +116,7 @@ def _nothing_to_measure(source: SourceOptions, sample: Sample, options: BenchOpt
         room = human_bytes(options.max_bytes / options.runs)
         return SourceError(
             f"No object of {url} fits into one of {options.runs} runs: {room} each.",
-            hint="a higher --max-bytes, or fewer --repetitions, --sinks and --concurrency",
+            hint="a higher --max-bytes, or fewer --repetitions, --destinations and --concurrency",
             id="S3H-S3-19",
         )
     what = "an object that is not archived" if sample.archived else "any object"
@@ -143,10 +143,10 @@ class _Series:
         self._until = time.monotonic() + self.options.max_seconds
 
     async def run(self) -> None:
-        """Warm up, scan concurrency and part size, then measure the other sinks with the fastest setting. Ends when time
+        """Warm up, scan concurrency and part size, then measure the other destinations with the fastest setting. Ends when time
         is over."""
         options = self.options
-        first, *others = options.sinks
+        first, *others = options.destinations
         part_size, *more_part_sizes = options.part_sizes
         run = await self._one(Setting(first, max(options.concurrency), part_size), warm_up=True)
         if run.failed and not run.objects:
@@ -159,8 +159,8 @@ class _Series:
         if more_part_sizes:
             parts = await self._measured([best._replace(part_size=size) for size in more_part_sizes])
             best = fastest([*self.scan, *parts]).setting
-        for sink in others:
-            await self._measured([best._replace(sink=sink)])
+        for destination in others:
+            await self._measured([best._replace(destination=destination)])
 
     async def _measured(self, settings: Sequence[Setting]) -> list[Row]:
         """All repetitions of each, in rounds: if the network changes meanwhile, it changes for all settings."""

@@ -35,7 +35,7 @@ from s3haul.sources.lists import ListFile
 from s3haul.store.protocol import ObjectStore, OnTiming
 
 FILES_PER_REQUEST = 2  # a connection and a file
-SPARE_FILES = 128  # cached directories, the journal, libraries
+OTHER_FILES = 128  # cached directories, the journal, libraries
 MOST_EVENTS = 10_000  # that wait for the reader of the stream; objects under way may add some thousands
 
 _DEFAULT_ACCESS = AccessOptions()
@@ -165,7 +165,7 @@ def raise_open_files(concurrency: int) -> None:
     """Raise the soft limit of open files as far as a run needs and the hard limit allows. It holds for the whole process,
     so only programs of our own call this."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = FILES_PER_REQUEST * concurrency + SPARE_FILES
+    needed = FILES_PER_REQUEST * concurrency + OTHER_FILES
     if soft != resource.RLIM_INFINITY and soft < needed:
         soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
@@ -177,7 +177,7 @@ def within_open_files(transfer: TransferOptions, emit: Emit) -> TransferOptions:
     Without a free descriptor, a connection would fail as if the server could not be reached.
     """
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    fitting = (soft - SPARE_FILES) // FILES_PER_REQUEST
+    fitting = (soft - OTHER_FILES) // FILES_PER_REQUEST
     if soft == resource.RLIM_INFINITY or fitting >= transfer.concurrency:
         return transfer
     if fitting < 1:

@@ -90,10 +90,10 @@ class RoleCredentials:
             await self.renew(self.access_key_id)
         return self.session.keys
 
-    async def renew(self, stale_access_key: str, *, in_vain: bool = False) -> None:
+    async def renew(self, stale_access_key: str, *, never_worked: bool = False) -> None:
         """Replace the session with this access key. Callers that report the same key share one renewal.
 
-        `in_vain` means that no request succeeded with that session: then a pause follows the renewal, since S3 may
+        `never_worked` means that no request succeeded with that session: then a pause follows the renewal, since S3 may
         not know the new session yet. Retries for the limited time, then raises `S3HaulError`.
         """
         async with self._lock:
@@ -102,7 +102,7 @@ class RoleCredentials:
                 return
             if self._fatal is not None:
                 raise self._fatal
-            if not in_vain:
+            if not never_worked:
                 self._useless, self._waited = 0, 0.0
             try:
                 if self._waited >= self._hold:
@@ -111,7 +111,7 @@ class RoleCredentials:
             except S3HaulError as error:
                 self._fatal = error
                 raise
-            if in_vain:
+            if never_worked:
                 await self._pause_until_known()
 
     async def _pause_until_known(self) -> None:

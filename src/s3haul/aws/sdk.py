@@ -49,7 +49,7 @@ from s3haul.s3.documents import (
     read,
     read_layout,
 )
-from s3haul.s3.endpoint import CONNECT_TIMEOUT, REDIRECTS, SPARE_CONNECTIONS, FetchCredentials
+from s3haul.s3.endpoint import CONNECT_TIMEOUT, OTHER_CONNECTIONS, REDIRECTS, FetchCredentials
 from s3haul.s3.faults import refuses_a_header, service_fault
 from s3haul.store.protocol import Consume, GetRequest, HeadRequest, OnData, SmallObjectWork
 
@@ -374,7 +374,7 @@ def sdk_client(
     session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_timestamp)
     session.set_default_client_config(StrictConfig(defaults_mode="legacy"))  # as in `clients`
     config = StrictConfig(
-        max_pool_connections=transfer.concurrency + SPARE_CONNECTIONS,
+        max_pool_connections=transfer.concurrency + OTHER_CONNECTIONS,
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=transfer.stall_timeout,
         retries={"mode": "standard", "total_max_attempts": 1},

@@ -225,16 +225,16 @@ class SourceCredentials:
         self._keys = await self._fetch()
         return self._keys
 
-    async def renew(self, stale_access_key: str, *, in_vain: bool = False) -> None:
+    async def renew(self, stale_access_key: str, *, never_worked: bool = False) -> None:
         """Returns when the source has other credentials than these, or after a pause, to try the same ones again.
 
-        `in_vain` means that no request has succeeded since the last call. Raises `CredentialsError` when the limited
+        `never_worked` means that no request has succeeded since the last call. Raises `CredentialsError` when the limited
         time is over.
         """
         async with self._lock:
             if self.access_key_id != stale_access_key:
                 return
-            if not in_vain:
+            if not never_worked:
                 self._waited, self._attempt = 0.0, 0
             await self.start()
             if self.access_key_id != stale_access_key:

@@ -7,12 +7,12 @@ the objects; the disk is slower than memory; the processor is busy. Otherwise it
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from s3haul.bench.plan import SinkKind
+from s3haul.bench.plan import DestinationKind
 from s3haul.bench.result import Bottleneck, Limit, Listing, Row
 from s3haul.core.text import human_bytes
 
 THROTTLED = 0.01  # share of requests that were throttled
-SLOWER = 0.8  # share of the rate of another sink; a disk that is slower in every run is the bottleneck
+SLOWER = 0.8  # share of the rate of another destination; a disk that is slower in every run is the bottleneck
 BUSY = 0.9  # share of the processor time
 GAIN = 1.15  # if more parallel requests are faster by this factor, even more would help
 SMALL = 1 << 20  # bytes; smaller objects are processed in Python, which uses one core
@@ -76,8 +76,8 @@ def _listing(evidence: Evidence) -> Bottleneck | None:
 
 
 def _disk(rows: Sequence[Row]) -> Bottleneck | None:
-    on_disk = [row for row in rows if row.setting.sink is SinkKind.DISK]
-    others = [row for row in rows if row.setting.sink is not SinkKind.DISK]
+    on_disk = [row for row in rows if row.setting.destination is DestinationKind.DISK]
+    others = [row for row in rows if row.setting.destination is not DestinationKind.DISK]
     if not on_disk or not others:
         return None
     disk, other = fastest(on_disk), fastest(others)
@@ -86,7 +86,7 @@ def _disk(rows: Sequence[Row]) -> Bottleneck | None:
         return None
     return Bottleneck(
         Limit.DISK,
-        f"to the disk the run reaches {share:.0%} of its speed to {other.setting.sink.value}: {_rate(disk)}"
+        f"to the disk the run reaches {share:.0%} of its speed to {other.setting.destination.value}: {_rate(disk)}"
         f" against {_rate(other)}",
         "another disk, or another file system, for DEST",
     )
@@ -147,7 +147,7 @@ def _network(evidence: Evidence) -> Bottleneck:
 
 def _on_disk(rows: Sequence[Row]) -> Sequence[Row]:
     """The rows of the disk, if it was measured: a real run writes to the disk."""
-    return [row for row in rows if row.setting.sink is SinkKind.DISK] or rows
+    return [row for row in rows if row.setting.destination is DestinationKind.DISK] or rows
 
 
 def _rate(row: Row) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from s3haul.aws.session import OpenStore
-from s3haul.bench.plan import Sample, Setting, SinkKind
+from s3haul.bench.plan import DestinationKind, Sample, Setting
 from s3haul.bench.result import Run
 from s3haul.core.retry import is_throttling, of_kms
 from s3haul.core.stats import Stats
@@ -32,7 +32,7 @@ from s3haul.options import SourceOptions
 from s3haul.store.protocol import Consume, GetRequest, ObjectStore, RequestTiming, WrappedStore
 
 PAGE = 1000
-SPARE = 32 << 20  # bytes, for the journal and other files of a run in memory
+MARGIN = 32 << 20  # bytes, for the journal and other files of a run in memory
 MEMORY = Path("/dev/shm")  # noqa: S108 - a directory of our own is made in it
 
 
@@ -64,7 +64,7 @@ async def measure(
     """Copy the sample once, for `seconds` at most. Raises `S3HaulError` as a run does."""
     store, stats, cut_short = SampleStore(opened.store, sample.refs), Stats(), False
     stopwatch.taken()
-    with opened_sink(setting.sink, directory) as destination:
+    with opened_destination(setting.destination, directory) as destination:
         job = Job(
             store=store,
             credentials=opened.credentials,
@@ -154,28 +154,28 @@ def busy_share(before: Ticks | None, after: Ticks | None) -> float | None:
     return 1.0 - (after.idle - before.idle) / (after.total - before.total)
 
 
-def available(kind: SinkKind) -> bool:
+def available(kind: DestinationKind) -> bool:
     """Whether this system has it: only Linux has files in memory."""
-    return kind is SinkKind.DISK or (sys.platform == "linux" and MEMORY.is_dir())
+    return kind is DestinationKind.DISK or (sys.platform == "linux" and MEMORY.is_dir())
 
 
-def has_room(kind: SinkKind, size: int) -> bool:
+def has_room(kind: DestinationKind, size: int) -> bool:
     """Whether so many bytes fit. Not checked for the disk: the run does that itself."""
-    return kind is not SinkKind.MEMORY or size + SPARE < free_space_for(MEMORY).bytes
+    return kind is not DestinationKind.MEMORY or size + MARGIN < free_space_for(MEMORY).bytes
 
 
 @contextmanager
-def opened_sink(kind: SinkKind, directory: Path) -> Iterator[Destination]:
-    """A new destination; that of the sink `disk` is below `directory`. Raises `DestinationError`."""
-    parent = directory if kind is SinkKind.DISK else MEMORY
+def opened_destination(kind: DestinationKind, directory: Path) -> Iterator[Destination]:
+    """A new destination of this kind; a directory for `disk` is below `directory`. Raises `DestinationError`."""
+    parent = directory if kind is DestinationKind.DISK else MEMORY
     try:
         made = tempfile.TemporaryDirectory(prefix=f".s3haul-bench-{os.getpid()}-", dir=parent)
     except OSError as error:
         raise DestinationError(
             f"Cannot make a directory in {parent}: {error.strerror}.",
-            hint="name another one by --dir, or leave a sink out by --sinks",
+            hint="name another one by --dir, or leave a destination out by --destinations",
         ) from error
-    destination_class = NullDestination if kind is SinkKind.NULL else Destination
+    destination_class = NullDestination if kind is DestinationKind.NULL else Destination
     with made as name, closing(destination_class.open(Path(name))) as destination:
         destination.lock()
         yield destination

@@ -1,6 +1,6 @@
 """Which runs a benchmark makes, which objects they fetch, and what that costs. Pure.
 
-First a run to warm up, then the scan: each concurrency (and part size) with the first sink; then the other sinks with
+First a run to warm up, then the scan: each concurrency (and part size) with the first destination; then the other destinations with
 the fastest setting.
 """
 
@@ -17,7 +17,7 @@ GIBIBYTE = 1 << 30
 KEYS_PER_OBJECT = 10  # keys to look at for each object of the sample: most may be archived or too large
 
 
-class SinkKind(StrEnum):
+class DestinationKind(StrEnum):
     """Where the bytes go once they are verified."""
 
     NULL = "null"  # nowhere: measures everything before the disk
@@ -32,7 +32,7 @@ class BenchOptions:
     A part size (bytes) of None leaves the ranges of large objects to the engine.
     """
 
-    sinks: tuple[SinkKind, ...] = tuple(SinkKind)
+    destinations: tuple[DestinationKind, ...] = tuple(DestinationKind)
     concurrency: tuple[int, ...] = (16, 64, 256)
     part_sizes: tuple[int | None, ...] = (None,)
     repetitions: int = 3
@@ -43,14 +43,14 @@ class BenchOptions:
     @property
     def runs(self) -> int:
         """The number of all runs, with the one to warm up."""
-        settings = len(self.concurrency) + len(self.part_sizes) - 1 + len(self.sinks) - 1
+        settings = len(self.concurrency) + len(self.part_sizes) - 1 + len(self.destinations) - 1
         return 1 + self.repetitions * settings
 
 
 class Setting(NamedTuple):
     """What one measurement has in all its repetitions."""
 
-    sink: SinkKind
+    destination: DestinationKind
     concurrency: int
     part_size: int | None = None
 

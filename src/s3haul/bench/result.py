@@ -11,7 +11,7 @@ from enum import StrEnum
 from statistics import median
 from typing import Any, NamedTuple, Self
 
-from s3haul.bench.plan import Setting, SinkKind
+from s3haul.bench.plan import DestinationKind, Setting
 from s3haul.core.text import iso_time
 from s3haul.store.protocol import RequestTiming
 
@@ -133,7 +133,9 @@ class Row:
         """Raises `KeyError`, `TypeError` or `ValueError` for anything that `as_object` did not make."""
         size = found["part_size"]
         setting = Setting(
-            SinkKind(found["sink"]), int(found["concurrency"]), None if size is None else int(size)
+            DestinationKind(found["destination"]),
+            int(found["concurrency"]),
+            None if size is None else int(size),
         )
         values = {name: _DECODERS[kind](found[name]) for name, kind in _ROW_TYPES.items()}
         return cls(setting=setting, **values)
@@ -295,7 +297,7 @@ class Change(NamedTuple):
 
     def as_object(self) -> dict[str, Any]:
         return {
-            "sink": self.setting.sink.value,
+            "destination": self.setting.destination.value,
             "concurrency": self.setting.concurrency,
             "part_size": self.setting.part_size,
             "before_objects_per_second": self.before._asdict(),

@@ -18,7 +18,7 @@ EPILOG = """\b
 Examples:
   s3haul bench s3://BUCKET --profile export
   s3haul bench s3://BUCKET/2024/ --profile export --dir /data --max-bytes 8GiB
-  s3haul bench s3://BUCKET --profile export --concurrency 32,128,512 --sinks null --json > before.json
+  s3haul bench s3://BUCKET --profile export --concurrency 32,128,512 --destinations null --json > before.json
   s3haul bench --compare before.json after.json
   s3haul bench s3://BUCKET --profile export --html > bench.html
   s3haul bench s3://BUCKET --profile export --dryrun
@@ -35,7 +35,7 @@ Compare = Annotated[
     tuple[Path, Path] | None,
     typer.Option(metavar="A.json B.json", help="Compare two results of --json.", **_MEASURE),
 ]
-Sinks = Annotated[str, typer.Option(help="Where files are written: null, memory, disk.", **_MEASURE)]
+Destinations = Annotated[str, typer.Option(help="Where files are written: null, memory, disk.", **_MEASURE)]
 Concurrency = Annotated[
     str, typer.Option(metavar="N,...", help="Numbers of parallel requests to try.", **_MEASURE)
 ]
@@ -77,7 +77,7 @@ def bench(
     source: Source = None,
     *,
     compare: Compare = None,
-    sinks: Sinks = "null,memory,disk",
+    destinations: Destinations = "null,memory,disk",
     concurrency: Concurrency = "16,64,256",
     part_size: PartSize = None,
     repetitions: Repetitions = 3,
@@ -114,7 +114,7 @@ def bench(
         from s3haul.cli import bench_run  # noqa: PLC0415 - help and usage errors stay fast
 
     options = bench_run.options_of(
-        sinks=sinks,
+        destinations=destinations,
         concurrency=concurrency,
         part_size=part_size,
         repetitions=repetitions,

@@ -18,7 +18,7 @@ from s3haul.errors import UsageError
 
 WIDTH = 80
 MAX_BYTES = 16 << 20  # of a result in a file
-_SETTING = ("sink", "requests", "ranges")
+_SETTING = ("destination", "requests", "ranges")
 RATES = (*_SETTING, "objects/s", "spread", "Gb/s", "cores", "retries")
 CHANGES = (*_SETTING, "A objects/s", "B objects/s", "B / A", "verdict")
 TIMES = (*_SETTING, "connect ms", "first byte ms", "total ms")
@@ -43,7 +43,7 @@ def print_comparison(before: Path, after: Path, form: str) -> None:
     if not changes:
         raise UsageError(
             "The two results have no setting in common.",
-            hint="measure both with the same --sinks, --concurrency and --part-size",
+            hint="measure both with the same --destinations, --concurrency and --part-size",
         )
     if form == "json":
         kind = {"schema": 1, "kind": "s3haul-bench-comparison", "not_the_same": differing}
@@ -140,7 +140,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, markdown: bo
 def setting_text(setting: Setting) -> str:
     """In a few words."""
     size = "" if setting.part_size is None else f", ranges of {human_bytes(setting.part_size)}"
-    return f"{setting.sink.value}, {setting.concurrency} parallel requests{size}"
+    return f"{setting.destination.value}, {setting.concurrency} parallel requests{size}"
 
 
 def change_cells(change: Change) -> tuple[str, ...]:
@@ -178,7 +178,7 @@ def time_cells(row: Row) -> tuple[str, ...]:
 
 def _setting_cells(setting: Setting) -> tuple[str, str, str]:
     size = "auto" if setting.part_size is None else human_bytes(setting.part_size)
-    return setting.sink.value, str(setting.concurrency), size
+    return setting.destination.value, str(setting.concurrency), size
 
 
 def _spread(spread: Spread) -> str:

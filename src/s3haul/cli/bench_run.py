@@ -9,7 +9,7 @@ from types import FrameType
 from s3haul.api.bench import Planned, RunEnded, bench
 from s3haul.api.download import raise_open_files
 from s3haul.bench.measure import MEMORY, available
-from s3haul.bench.plan import BenchOptions, SinkKind
+from s3haul.bench.plan import BenchOptions, DestinationKind
 from s3haul.bench.result import Report, Run
 from s3haul.cli import bench_output, streams
 from s3haul.cli.selection import parse_size
@@ -24,7 +24,7 @@ MIN_PART_SIZE = 1 << 20  # bytes
 
 def options_of(
     *,
-    sinks: str,
+    destinations: str,
     concurrency: str,
     part_size: str | None,
     repetitions: int,
@@ -35,7 +35,7 @@ def options_of(
     """The options of these flags. Raises `UsageError`."""
     sizes = () if part_size is None else tuple(_part_size(word) for word in _words(part_size))
     return BenchOptions(
-        sinks=_sinks(sinks),
+        destinations=_destinations(destinations),
         concurrency=tuple(_requests(word) for word in _words(concurrency)),
         part_sizes=sizes or (None,),
         repetitions=repetitions,
@@ -97,8 +97,8 @@ def plan_lines(plan: Planned, options: BenchOptions) -> Iterator[str]:
         yield f"  left out  {human_count(sample.too_large, 'object')} too large for a run (see --max-bytes)"
     if sample.archived:
         yield f"  left out  {human_count(sample.archived, 'object')} archived"
-    for kind in options.sinks:
-        if kind not in plan.options.sinks:
+    for kind in options.destinations:
+        if kind not in plan.options.destinations:
             yield f"  left out  {kind.value}, because {MEMORY} has no space for {size}"
 
 
@@ -137,16 +137,20 @@ def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",")]
 
 
-def _sinks(text: str) -> tuple[SinkKind, ...]:
-    known = [kind.value for kind in SinkKind]
+def _destinations(text: str) -> tuple[DestinationKind, ...]:
+    known = [kind.value for kind in DestinationKind]
     words = list(dict.fromkeys(_words(text)))
     for word in words:
         if word not in known:
-            raise UsageError(f"--sinks: {word!r} is not a sink.", hint=f"sinks are {', '.join(known)}")
-    kinds = tuple(SinkKind(word) for word in words)
+            raise UsageError(
+                f"--destinations: {word!r} is not a destination.", hint=f"destinations are {', '.join(known)}"
+            )
+    kinds = tuple(DestinationKind(word) for word in words)
     there = tuple(kind for kind in kinds if available(kind))
     if not there:
-        raise UsageError(f"--sinks {text}: this system has no files in memory.", hint="--sinks disk")
+        raise UsageError(
+            f"--destinations {text}: this system has no files in memory.", hint="--destinations disk"
+        )
     return there
 
 

@@ -118,7 +118,7 @@ class RayExecutor:
         return [self._how_it_ended(task) for task in ready] or self._without_a_node()
 
     def _without_a_node(self) -> list[Ended]:
-        """Cancels tasks that wait in vain: every node that is left is one that they avoid."""
+        """Cancels tasks that no node will run: every node that is left is one that they avoid."""
         nodes = self._cpus().keys()
         lost = [attempt for attempt, avoided in self._tasks.values() if nodes and nodes <= avoided]
         for attempt in lost:

@@ -93,14 +93,14 @@ class AdaptiveLimit:
         self._pause_search(now)
         self.limit = max(1.0, min(self.limit, self.goal / 4))
 
-    def served(self, now: float, count: int, *, crowded: bool) -> None:
-        """So many requests succeeded; `crowded` says that others wait because of the limit."""
+    def served(self, now: float, count: int, *, saturated: bool) -> None:
+        """So many requests succeeded; `saturated` says that others wait because of the limit."""
         self._interrupted = False
         self._responded(count)
         if self.limit < self.goal:
             step = max(1.0 / self.limit, 0.25)
             self.limit = min(self.goal, self.limit + count * step)
-        elif not crowded:
+        elif not saturated:
             self._since = None
         elif self._since is None:
             self._since, self._served = now, 0

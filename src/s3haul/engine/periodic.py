@@ -16,13 +16,13 @@ from s3haul.engine.context import Context
 from s3haul.engine.interruption import Interruption, RunLimits
 from s3haul.errors import DestinationError, UsageError
 from s3haul.events import Noted, Tick, Warned
-from s3haul.journal.course import Course
+from s3haul.journal.performance import Performance
 from s3haul.options import LimitOptions, TransferOptions
 from s3haul.store.rate_limited import fitting
 
 DISK_HANGS = "S3H-DST-13"
 EVERY = 1.0  # seconds
-WRITE = 30.0  # seconds, which a run that is killed loses of its course
+WRITE = 30.0  # seconds of samples that a killed run loses, at most
 
 
 async def tick(ctx: Context, wake: Callable[[], None], limits: RunLimits, interruption: Interruption) -> None:
@@ -157,13 +157,13 @@ class Recorder:
         return stats.received, stats.finished, stats.selected, retries, stats.throttles, stats.renewals
 
     def _write(self) -> None:
-        course = Course(
+        performance = Performance(
             samples=self._series.samples,
             slowest=self._timings.slowest(),
             prefixes=self._timings.prefixes(),
             retries=dict(self._stats.retries),
         )
-        self._ctx.journal.put_course(self._run, course)
+        self._ctx.journal.put_performance(self._run, performance)
 
 
 def _percentile(ordered: list[float], share: float) -> float | None:

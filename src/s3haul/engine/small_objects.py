@@ -23,12 +23,12 @@ from s3haul.engine.target import Target, done, not_done
 from s3haul.errors import Fault, StoreError
 from s3haul.events import Received
 from s3haul.models import ObjectMeta, ObjectRef, Outcome
-from s3haul.store.limiter import CROWDED
+from s3haul.store.limiter import SATURATED
 from s3haul.store.protocol import FailedAttempt
 
 QUEUE = 4096  # targets that wait or are under way
 MOST_HANDED_BACK = 256  # not yet finished by the general path
-MOST_IN_VAIN = 8  # the same while no request works: let the general path find out why
+MOST_HANDED_BACK_FAILING = 8  # the same while no request succeeds: let the general path find out why
 REPORT_AT = 128  # results that wait
 REPORT_EVERY = 0.05  # seconds
 # The share of its time that the thread waits for the network. With less, more requests at a time gain nothing.
@@ -59,7 +59,7 @@ class SmallObjectFetcher:
         # File threads add to these while the transport's thread empties them.
         self._outcomes: deque[Outcome] = deque()
         self._handing_back: deque[Target] = deque()
-        self._works = True
+        self._succeeding = True
         # When results were reported last, and how long the thread had waited for the network until then.
         self._reported = self._waited = 0.0
         self._seconds_a_file = 0.0
@@ -139,13 +139,13 @@ class SmallObjectFetcher:
         finish_future(self._failure, error, None)
         self._subtract(0)
 
-    def _receive(self, outcomes: list[Outcome], others: list[Target], crowded: bool) -> None:  # noqa: FBT001 - a callback
+    def _receive(self, outcomes: list[Outcome], others: list[Target], saturated: bool) -> None:  # noqa: FBT001 - a callback
         """A batch of results, on the event loop."""
         try:
             if outcomes:
                 self._ctx.emit(Received(sum([outcome.fetched for outcome in outcomes])))
                 self._record(outcomes)
-                self._ctx.limiter.served(len(outcomes), crowded=crowded)
+                self._ctx.limiter.served(len(outcomes), saturated=saturated)
             for target in others:
                 self._handed_back.add(target.ref.key)
                 self._hand_back(target)
@@ -168,7 +168,7 @@ class SmallObjectFetcher:
         return target.ref
 
     def received(self, ref: ObjectRef, meta: ObjectMeta, body: Sequence[bytes]) -> None:
-        self._works = True
+        self._succeeding = True
         target, sent = self._running.pop(ref.key)
         if self._seconds_a_file < SLOW_FILE:
             self._accept(target, sent, meta, body)
@@ -184,7 +184,7 @@ class SmallObjectFetcher:
             # At once: the limiter must hear of it before more requests are made.
             self._loop.call_soon_threadsafe(self._ctx.store.throttled, failed_attempt)
         else:
-            self._works = False
+            self._succeeding = False
 
     def before_wait(self) -> None:
         count = len(self._outcomes) + len(self._handing_back)
@@ -192,27 +192,29 @@ class SmallObjectFetcher:
             return
         now = self._ctx.clock()
         if count >= REPORT_AT or not self._running or now - self._reported >= REPORT_EVERY:
-            crowded = self._measure_crowding(now)
+            saturated = self._measure_saturation(now)
             outcomes = [self._outcomes.popleft() for _ in range(len(self._outcomes))]
             others = [self._handing_back.popleft() for _ in range(len(self._handing_back))]
-            self._loop.call_soon_threadsafe(self._receive, outcomes, others, crowded)
+            self._loop.call_soon_threadsafe(self._receive, outcomes, others, saturated)
 
     def failed(self, error: BaseException) -> None:
         self._loop.call_soon_threadsafe(self._fail, error)
 
-    def _measure_crowding(self, now: float) -> bool:
+    def _measure_saturation(self, now: float) -> bool:
         """Since the last call: did targets wait because of the limit, and not because this thread had no time?"""
         assert self._thread is not None, "only its thread asks"
         limiter, waited = self._ctx.limiter, self._thread.waited
         idle = waited - self._waited >= IDLE * (now - self._reported)
         self._reported, self._waited = now, waited
-        return idle and bool(self._targets) and len(self._running) >= CROWDED * (limiter.limit - limiter.busy)
+        return (
+            idle and bool(self._targets) and len(self._running) >= SATURATED * (limiter.limit - limiter.busy)
+        )
 
     def _may_begin(self, now: float) -> bool:
         return (
             len(self._running) < self._ctx.limiter.room(now)
             and len(self._handed_back) + len(self._handing_back)
-            < (MOST_HANDED_BACK if self._works else MOST_IN_VAIN)
+            < (MOST_HANDED_BACK if self._succeeding else MOST_HANDED_BACK_FAILING)
             and len(self._waiting_files) < MOST_WAITING_FILES
         )
 

@@ -21,8 +21,8 @@ from urllib.parse import quote
 from s3haul.core.keypath import STATE_DIRECTORY
 from s3haul.errors import JournalError
 from s3haul.journal import version2
-from s3haul.journal.course import COURSE_TABLES
 from s3haul.journal.errors import damaged, other_source, run_error, translated
+from s3haul.journal.performance import PERFORMANCE_TABLES
 from s3haul.journal.rows import (
     ADD_CONTENT_TYPE,
     ADD_METADATA,
@@ -33,7 +33,7 @@ from s3haul.journal.rows import (
 )
 
 APPLICATION_ID = 0x73334861  # "s3Ha", as `file` shows it
-# 4 had one prefix only; 3 no course of a run (`course`), no content types and no user metadata; 2 no kinds
+# 4 had one prefix only; 3 no tables of `performance`, no content types and no user metadata; 2 no kinds
 # (`version2`); 1 no partial objects.
 VERSION = 5
 BUSY_TIMEOUT = 30.0  # seconds to wait for another process's lock
@@ -49,7 +49,7 @@ _TABLES = (
     OBJECTS_TABLE,
     PATHS_INDEX,
     *PARTIAL_TABLES,
-    *COURSE_TABLES,
+    *PERFORMANCE_TABLES,
 )
 
 
@@ -219,7 +219,7 @@ def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute(ADD_CONTENT_TYPE)
         connection.execute(ADD_METADATA)
     if version < 4:
-        for table in COURSE_TABLES:
+        for table in PERFORMANCE_TABLES:
             connection.execute(table)
     connection.execute("ALTER TABLE runs ADD COLUMN prefix TEXT")
     connection.execute(PATHS_INDEX)

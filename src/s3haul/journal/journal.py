@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from s3haul.errors import DestinationError
-from s3haul.journal.course import Course, statements
 from s3haul.journal.database import SourceIdentity, open_for_writing
 from s3haul.journal.errors import translated
+from s3haul.journal.performance import Performance, statements
 from s3haul.journal.reader import Reader
 from s3haul.journal.rows import (
     DROP_BLOCKS,
@@ -295,9 +295,9 @@ class Journal:
         """As `mark_gone`, of all keys with first <= key < end (None: without end)."""
         self._writer.submit(GONE_BETWEEN, (self._run, key_bytes(first), end_of_keys(end)))
 
-    def put_course(self, number: int, course: Course) -> None:
+    def put_performance(self, number: int, performance: Performance) -> None:
         """Queue how a run goes, in place of what was said of it before."""
-        for sql, parameters in statements(number, course):
+        for sql, parameters in statements(number, performance):
             self._writer.submit(sql, *parameters)
 
     def flush(self) -> None:

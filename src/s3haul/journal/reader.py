@@ -19,9 +19,9 @@ from s3haul.core.key_ranges import prefix_end
 from s3haul.core.text import iso_time
 from s3haul.diagnose.reasons import DAMAGED
 from s3haul.journal import version2
-from s3haul.journal.course import Course, read_course
 from s3haul.journal.database import SourceIdentity, is_empty, open_for_reading, source_of, version_of
 from s3haul.journal.errors import damaged, other_source, translated
+from s3haul.journal.performance import Performance, read_performance
 from s3haul.journal.rows import (
     BLOCKS,
     KIND,
@@ -256,11 +256,11 @@ class Reader:
                     self._path,
                 )
 
-    def course(self, run: int) -> Course:
+    def performance(self, run: int) -> Performance:
         """How a run went, as far as it was written down; earlier versions did not."""
         with self._lock, translated(self._path):
             known = version_of(self._connection) > 3
-            return read_course(self._connection, run) if known else Course()
+            return read_performance(self._connection, run) if known else Performance()
 
     def partials(self) -> list[Partial]:
         """The partial objects, without their blocks."""

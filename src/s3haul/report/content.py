@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from s3haul.core.text import human_bytes, iso_time
 from s3haul.diagnose.reasons import REASONS
-from s3haul.journal.course import Course
 from s3haul.journal.database import existing_journal
+from s3haul.journal.performance import Performance
 from s3haul.journal.reader import Run
 from s3haul.journal.survey import SIZE_CLASSES, Group, Listed, Survey
 
@@ -68,7 +68,7 @@ class Key(NamedTuple):
 class Report:
     """One destination at one time. `states` has an amount for each of `STATES`.
 
-    `course` are the samples of run `course_run`, the one that received most; None if no run recorded samples.
+    `performance` are the samples of run `performance_run`, the one that received most; None if no run recorded samples.
     """
 
     source: str
@@ -87,8 +87,8 @@ class Report:
     fetched: int
     encoded: int
     encoded_rows: Sequence[Listed]
-    course_run: Run | None
-    course: Course
+    performance_run: Run | None
+    performance: Performance
 
     @property
     def all(self) -> Amount:
@@ -110,11 +110,11 @@ def gather(root: Path, *, under_way: bool, clock: Callable[[], float] = time.tim
     """The report on the destination `root`. Raises `JournalError` if there is no journal."""
     with Survey(existing_journal(root)) as survey:
         groups, runs = survey.groups(), survey.runs()
-        courses = [(survey.course(run.number), run) for run in runs]
-        course, course_run = max(
-            ((course, run) for course, run in courses if course.samples),
+        performances = [(survey.performance(run.number), run) for run in runs]
+        performance, performance_run = max(
+            ((performance, run) for performance, run in performances if performance.samples),
             key=lambda pair: sum(sample.bytes for sample in pair[0].samples),
-            default=(Course(), None),
+            default=(Performance(), None),
         )
         return Report(
             source=survey.url,
@@ -133,8 +133,8 @@ def gather(root: Path, *, under_way: bool, clock: Callable[[], float] = time.tim
             fetched=sum(group.fetched for group in groups),
             encoded=sum(group.encoded for group in groups),
             encoded_rows=survey.encoded(ENCODED_ROWS),
-            course_run=course_run,
-            course=course,
+            performance_run=performance_run,
+            performance=performance,
         )
 
 
@@ -264,7 +264,9 @@ def as_object(report: Report) -> dict[str, Any]:
             "objects": report.encoded,
             "examples": [{"key": row.key, "path": row.path} for row in report.encoded_rows],
         },
-        "course": None if report.course_run is None else _course(report.course_run.number, report.course),
+        "performance": None
+        if report.performance_run is None
+        else _performance(report.performance_run.number, report.performance),
     }
 
 
@@ -285,11 +287,11 @@ def _cause(cause: Cause) -> dict[str, Any]:
     }
 
 
-def _course(run: int, course: Course) -> dict[str, Any]:
+def _performance(run: int, performance: Performance) -> dict[str, Any]:
     return {
         "run": run,
-        "samples": [sample._asdict() for sample in course.samples],
-        "slowest": [slow._asdict() for slow in course.slowest],
-        "prefixes": [prefix._asdict() for prefix in course.prefixes],
-        "retries": dict(course.retries),
+        "samples": [sample._asdict() for sample in performance.samples],
+        "slowest": [slow._asdict() for slow in performance.slowest],
+        "prefixes": [prefix._asdict() for prefix in performance.prefixes],
+        "retries": dict(performance.retries),
     }

@@ -29,7 +29,7 @@ ROOM = 400_000  # maximum characters for the list of objects, and half as many f
 def html(report: Report) -> str:
     """The whole page."""
     style, script = _asset("page.css"), _asset("page.js")
-    samples = report.course.samples
+    samples = report.performance.samples
     rows = [_fitting(cause.rows, ROOM // len(report.causes)) for cause in report.causes]
     incomplete = report.states["failed"].objects + report.states["skipped"].objects
     return (
@@ -70,7 +70,7 @@ def _most(report: Report) -> Amount:
 
 
 def _slowest_prefixes(report: Report) -> list[PrefixTime]:
-    return sorted(report.course.prefixes, key=lambda each: each.seconds / each.objects, reverse=True)[
+    return sorted(report.performance.prefixes, key=lambda each: each.seconds / each.objects, reverse=True)[
         :PREFIXES
     ]
 

@@ -105,11 +105,11 @@ def tiles(report: Report) -> Iterator[Tile]:
     if report.seconds:
         runs = f"in {human_count(len(report.runs), 'run')}" if len(report.runs) > 1 else ""
         yield Tile("Time", human_duration(report.seconds), runs)
-    if (samples := report.course.samples) and (received := sum(sample.bytes for sample in samples)):
+    if (samples := report.performance.samples) and (received := sum(sample.bytes for sample in samples)):
         seconds = samples[-1].start + samples[-1].seconds
         objects = sum(sample.objects for sample in samples) / seconds
         yield Tile("Speed", f"{human_bytes(received / seconds)}/s", f"{objects:,.0f} objects/s")
-    retries = sum(report.course.retries.values())
+    retries = sum(report.performance.retries.values())
     note = f"{human_count(report.repeated, 'object')} took several" if report.repeated else ""
     yield Tile("Repeated requests", human_count(retries), note)
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 _PORTS = {"https": 443, "http": 80}
 CONNECT_TIMEOUT = 10  # seconds
-SPARE_CONNECTIONS = 8  # in addition to those of GETs: for listings and HEADs
+OTHER_CONNECTIONS = 8  # in addition to those of GETs: for listings and HEADs
 REDIRECTS = frozenset({301, 302, 303, 307, 308})  # statuses, never followed
 
 

@@ -27,7 +27,7 @@ _FIXDATE_LENGTH = len("Sun, 06 Nov 1994 08:49:37 GMT")
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d", re.ASCII)
 
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_SPARE_DESCRIPTORS = 2
+_FEWEST_FREE_DESCRIPTORS = 2
 _OF_A_HEADER = frozenset({"InvalidArgument", "InvalidRequest", "BadRequest", "NotImplemented"})
 
 
@@ -83,7 +83,7 @@ def out_of_descriptors() -> bool:
     """Whether (almost) no file descriptor is left. An EMFILE in the resolver looks like a connection error."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
-        return sum(1 for _ in Path("/dev/fd").iterdir()) + _SPARE_DESCRIPTORS >= limit
+        return sum(1 for _ in Path("/dev/fd").iterdir()) + _FEWEST_FREE_DESCRIPTORS >= limit
     except OSError as error:
         return error.errno in _EXHAUSTED
 

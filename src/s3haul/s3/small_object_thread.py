@@ -47,7 +47,7 @@ class _SmallExchange:
             self._owner.responded(self.ref, lines, body, seconds, self.access_key)
         lines.clear()
         body.clear()
-        self._owner.spare.append(self)
+        self._owner.idle.append(self)
 
     def fail(self, error: BaseException) -> None:
         """Nothing: `SmallObjectThread.failed` ends the run."""
@@ -57,7 +57,7 @@ class SmallObjectThread:
     """Implements `store.protocol.SmallObjects`. The constructor starts the thread."""
 
     def __init__(self, client: RequestClient, shape: Shape, work: SmallObjectWork) -> None:
-        self.spare: list[_SmallExchange] = []
+        self.idle: list[_SmallExchange] = []
         self._client = client
         self._shape = shape
         self._work = work
@@ -96,7 +96,7 @@ class SmallObjectThread:
             except ValueError:
                 work.not_received(ref, None)
                 continue
-            exchange = self.spare.pop() if self.spare else _SmallExchange(self)
+            exchange = self.idle.pop() if self.idle else _SmallExchange(self)
             exchange.ref, exchange.request = ref, (self._origin + path, headers)
             exchange.access_key = keys.access_key
             return exchange

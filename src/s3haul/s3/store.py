@@ -16,7 +16,7 @@ from s3haul.options import SourceOptions, TransferOptions
 from s3haul.s3 import documents, list_pages, responses
 from s3haul.s3.client import Request, RequestClient, Response
 from s3haul.s3.documents import ATTRIBUTES, LONGEST_PAGE, PARTS_PER_PAGE, interception, read_layout
-from s3haul.s3.endpoint import SPARE_CONNECTIONS, Endpoint, FetchCredentials
+from s3haul.s3.endpoint import OTHER_CONNECTIONS, Endpoint, FetchCredentials
 from s3haul.s3.faults import refuses_a_header, service_fault
 from s3haul.s3.libcurl import Network
 from s3haul.s3.list_pages import version_page
@@ -206,7 +206,7 @@ async def open_curl_store(
         endpoint,
         network,
         fetch,
-        connections=transfer.concurrency + SPARE_CONNECTIONS,
+        connections=transfer.concurrency + OTHER_CONNECTIONS,
         threads=min(MOST_THREADS, os.cpu_count() or 1),
     )
     try:

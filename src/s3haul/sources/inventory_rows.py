@@ -25,7 +25,7 @@ from s3haul.sources.rows import (
 )
 
 MOST_UNPACKED = 200  # times the file's size; a row has an ETag, which hardly compresses
-SPARE = 1 << 20  # bytes that any file may unpack to
+MARGIN = 1 << 20  # bytes that any file may unpack to
 MOST_ROWS = 8  # per byte, in addition to 100,000
 LARGEST_GROUP = 1 << 30  # bytes of a row group
 BATCH = 1024  # rows
@@ -94,7 +94,7 @@ class _Unpacking(io.RawIOBase):
     """A gzip file that raises ValueError if it unpacks to too many bytes."""
 
     def __init__(self, path: Path) -> None:
-        self._left = path.stat().st_size * MOST_UNPACKED + SPARE
+        self._left = path.stat().st_size * MOST_UNPACKED + MARGIN
         self._file = gzip.open(path)  # noqa: SIM115 - closed with this
 
     def readable(self) -> bool:
@@ -144,7 +144,7 @@ def _parquet(path: Path) -> Iterator[Cells]:
 def _check_groups(metadata: Any, size: int) -> None:
     """Check the sizes in the metadata, before anything is unpacked."""
     groups = [metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups)]
-    if sum(groups) > size * MOST_UNPACKED + SPARE or max(groups, default=0) > LARGEST_GROUP:
+    if sum(groups) > size * MOST_UNPACKED + MARGIN or max(groups, default=0) > LARGEST_GROUP:
         raise ValueError(f"it unpacks to {sum(groups):,} bytes, far more than its size")
     _check_count(metadata.num_rows, size)
 

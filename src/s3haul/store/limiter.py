@@ -16,7 +16,7 @@ from s3haul.core.limits import AdaptiveLimit
 from s3haul.core.retry import Health
 from s3haul.models import Outcome, State
 
-CROWDED = 0.75  # of the limit; the rest of the places are between two requests
+SATURATED = 0.75  # of the limit; the rest of the places are between two requests
 MOST = 2000  # objects; with more, the whole run slows down
 ENOUGH = 0.05  # of the objects that were served lately
 LATELY = 1000  # objects
@@ -99,26 +99,26 @@ class ConcurrencyLimiter:
 
     def listed(self) -> None:
         """A request for a page succeeded, which says nothing about objects."""
-        self._served(1, crowded=self.crowded)
+        self._served(1, saturated=self.saturated)
 
     def succeeded(self) -> None:
         """A request for an object succeeded."""
-        self.served(1, crowded=self.crowded)
+        self.served(1, saturated=self.saturated)
 
-    def served(self, count: int, *, crowded: bool) -> None:
+    def served(self, count: int, *, saturated: bool) -> None:
         """So many requests for objects succeeded, here or in the thread for small objects."""
         self.health.succeeded(count)
-        self._served(count, crowded=crowded)
+        self._served(count, saturated=saturated)
 
-    def _served(self, count: int, *, crowded: bool) -> None:
+    def _served(self, count: int, *, saturated: bool) -> None:
         self.health.accepted += count
-        self._adaptive_limit.served(self._clock(), count, crowded=crowded)
+        self._adaptive_limit.served(self._clock(), count, saturated=saturated)
         self.wake()
 
     @property
-    def crowded(self) -> bool:
+    def saturated(self) -> bool:
         """Whether requests wait because of the limit: the last one that began took one of the last places."""
-        return self._load >= CROWDED * self._adaptive_limit.limit
+        return self._load >= SATURATED * self._adaptive_limit.limit
 
     @property
     def busy(self) -> int:

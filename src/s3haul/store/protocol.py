@@ -85,8 +85,8 @@ class RenewableCredentials(Protocol):
         """Whether they are known to be good, so that a refusal is waited out even before any request succeeded."""
         ...
 
-    async def renew(self, stale_access_key: str, *, in_vain: bool = False) -> None:
-        """Return when credentials other than `stale_access_key` are in use. `in_vain` says that no request has
+    async def renew(self, stale_access_key: str, *, never_worked: bool = False) -> None:
+        """Return when credentials other than `stale_access_key` are in use. `never_worked` says that no request has
         succeeded since the last renewal."""
         ...
 

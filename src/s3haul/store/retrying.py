@@ -374,10 +374,10 @@ class _Attempts:
 
     async def _renew(self, credentials: RenewableCredentials, fault: Fault) -> None:
         """The next attempt uses new credentials. Raises `S3HaulError` where there are none."""
-        in_vain = self._health.renewed == self._health.accepted
+        never_worked = self._health.renewed == self._health.accepted
         self._health.renewed = self._health.accepted
         try:
-            await credentials.renew(self._signing_key, in_vain=in_vain)
+            await credentials.renew(self._signing_key, never_worked=never_worked)
         except S3HaulError as error:
             error.said = error.said or f"{fault.code}: {fault.message}"
             raise

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from s3haul.bench.measure import MEMORY, available, has_room, opened_sink
-from s3haul.bench.plan import SinkKind
+from s3haul.bench.measure import MEMORY, available, has_room, opened_destination
+from s3haul.bench.plan import DestinationKind
 from s3haul.errors import DestinationError
 from s3haul.models import SafePath
 
@@ -21,8 +21,8 @@ def files(root: Path) -> list[str]:
 
 
 @linux_only
-def test_the_null_sink_takes_everything_and_keeps_nothing(tmp_path):
-    with opened_sink(SinkKind.NULL, tmp_path) as destination:
+def test_the_null_destination_takes_everything_and_keeps_nothing(tmp_path):
+    with opened_destination(DestinationKind.NULL, tmp_path) as destination:
         destination.write_file(PATH, [b"small"], 0.0)
         destination.make_directory(SafePath(("d",), directory=True))
         large = destination.create_temporary(8)
@@ -42,10 +42,12 @@ def test_the_null_sink_takes_everything_and_keeps_nothing(tmp_path):
     assert not destination.root.exists()
 
 
-@pytest.mark.parametrize("kind", [SinkKind.DISK, pytest.param(SinkKind.MEMORY, marks=linux_only)])
-def test_the_other_sinks_are_ordinary_destinations_that_are_gone_afterwards(tmp_path, kind):
-    with opened_sink(kind, tmp_path) as destination:
-        assert destination.root.parent == (tmp_path if kind is SinkKind.DISK else MEMORY)
+@pytest.mark.parametrize(
+    "kind", [DestinationKind.DISK, pytest.param(DestinationKind.MEMORY, marks=linux_only)]
+)
+def test_the_other_destinations_are_ordinary_destinations_that_are_gone_afterwards(tmp_path, kind):
+    with opened_destination(kind, tmp_path) as destination:
+        assert destination.root.parent == (tmp_path if kind is DestinationKind.DISK else MEMORY)
         destination.write_file(PATH, [b"small"], 0.0)
         assert files(destination.root) == ["a/b.bin"]
     assert not destination.root.exists()
@@ -53,14 +55,14 @@ def test_the_other_sinks_are_ordinary_destinations_that_are_gone_afterwards(tmp_
 
 @linux_only
 def test_memory_has_room_for_what_fits_into_it():
-    assert all(available(kind) for kind in SinkKind)
-    assert has_room(SinkKind.MEMORY, 1000)
-    assert not has_room(SinkKind.MEMORY, 1 << 60)
-    assert has_room(SinkKind.DISK, 1 << 60)  # a run says so itself
+    assert all(available(kind) for kind in DestinationKind)
+    assert has_room(DestinationKind.MEMORY, 1000)
+    assert not has_room(DestinationKind.MEMORY, 1 << 60)
+    assert has_room(DestinationKind.DISK, 1 << 60)  # a run says so itself
 
 
 def test_a_directory_that_cannot_be_created_is_an_error_with_a_hint(tmp_path):
-    sink = opened_sink(SinkKind.DISK, tmp_path / "none")
-    with pytest.raises(DestinationError, match="Cannot make a directory") as told, sink:
+    destination = opened_destination(DestinationKind.DISK, tmp_path / "none")
+    with pytest.raises(DestinationError, match="Cannot make a directory") as told, destination:
         pass
     assert "--dir" in (told.value.hint or "")

@@ -1,4 +1,4 @@
-"""How runs went, in tables of their own: samples over time, the slowest objects, what prefixes took, what was retried.
+"""The performance of runs, in tables of their own: samples over time, the slowest objects, what prefixes took, what was retried.
 
 For the report alone: no run reads any of it, and a journal without it is complete. A run writes all of its rows anew
 from time to time; their number is bounded by who collects them (`core.stats`).
@@ -12,7 +12,7 @@ from typing import Any
 from s3haul.core.stats import PrefixTime, Sample, SlowObject
 from s3haul.journal.rows import storable
 
-COURSE_TABLES = (
+PERFORMANCE_TABLES = (
     """CREATE TABLE samples (run INTEGER NOT NULL, start REAL NOT NULL, seconds REAL NOT NULL, bytes INTEGER NOT NULL,
     objects INTEGER NOT NULL, listed INTEGER NOT NULL, request_limit INTEGER NOT NULL,
     retries INTEGER NOT NULL, throttles INTEGER NOT NULL, renewals INTEGER NOT NULL, first_byte REAL,
@@ -28,8 +28,8 @@ _NAMES = ("samples", "slow_objects", "prefix_times", "retries")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
-    """How one run went. `slowest` has the slowest first; `prefixes` is a sample; `retries` counts by reason."""
+class Performance:
+    """Of one run. `slowest` has the slowest first; `prefixes` is a sample; `retries` counts by reason."""
 
     samples: Sequence[Sample] = ()
     slowest: Sequence[SlowObject] = ()
@@ -37,16 +37,16 @@ class Course:
     retries: Mapping[str, int] = field(default_factory=dict)
 
 
-def statements(run: int, course: Course) -> list[tuple[str, list[tuple[Any, ...]]]]:
-    """What puts the course of a run in place of what was written of it before; texts with their parameters."""
+def statements(run: int, performance: Performance) -> list[tuple[str, list[tuple[Any, ...]]]]:
+    """The SQL that replaces what is stored of a run; each statement with its rows of parameters."""
     slowest = {
-        each.key: (run, each.seconds, storable(each.key), each.size) for each in reversed(course.slowest)
+        each.key: (run, each.seconds, storable(each.key), each.size) for each in reversed(performance.slowest)
     }
     rows: tuple[list[tuple[Any, ...]], ...] = (
-        [(run, *sample) for sample in course.samples],
+        [(run, *sample) for sample in performance.samples],
         list(slowest.values()),
-        [(run, storable(prefix), *rest) for prefix, *rest in course.prefixes],
-        [(run, *item) for item in course.retries.items()],
+        [(run, storable(prefix), *rest) for prefix, *rest in performance.prefixes],
+        [(run, *item) for item in performance.retries.items()],
     )
     drop = [(f"DELETE FROM {name} WHERE run = ?", [(run,)]) for name in _NAMES]  # noqa: S608 - constants
     return drop + [
@@ -56,7 +56,7 @@ def statements(run: int, course: Course) -> list[tuple[str, list[tuple[Any, ...]
     ]
 
 
-def read_course(connection: sqlite3.Connection, run: int) -> Course:
+def read_performance(connection: sqlite3.Connection, run: int) -> Performance:
     """What is known of a run, of a journal that has these tables."""
 
     def rows(columns: str, table: str, order: str) -> list[Any]:
@@ -69,7 +69,7 @@ def read_course(connection: sqlite3.Connection, run: int) -> Course:
         "samples",
         "start",
     )
-    return Course(
+    return Performance(
         samples=[Sample._make(row) for row in samples],
         slowest=[SlowObject._make(row) for row in rows("seconds, key, size", "slow_objects", "seconds DESC")],
         prefixes=[

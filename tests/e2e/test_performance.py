@@ -7,9 +7,9 @@ from s3haul.journal import Reader
 from s3haul.journal.database import journal_path
 
 
-def courses(dest):
+def performances(dest):
     with Reader(journal_path(dest)) as reader:
-        return [reader.course(run.number) for run in reader.runs()]
+        return [reader.performance(run.number) for run in reader.runs()]
 
 
 def test_what_a_run_received_ended_and_repeated_is_in_its_samples(server, machine, dest):
@@ -18,16 +18,17 @@ def test_what_a_run_received_ended_and_repeated_is_in_its_samples(server, machin
     slow = "data/3/object-0010.bin"
     server.faults.add("delay", operation="GetObject", key=slow, seconds=1.5)
     ran = machine.cp(dest)
-    (course,) = courses(dest)
+    (performance,) = performances(dest)
     total = {
-        name: sum(getattr(each, name) for each in course.samples) for name in course.samples[0]._fields[2:8]
+        name: sum(getattr(each, name) for each in performance.samples)
+        for name in performance.samples[0]._fields[2:8]
     }
     assert total["objects"] == total["listed"] == ran.summary["selected"]["objects"]
     assert total["bytes"] == ran.summary["done"]["bytes"]
-    assert (total["retries"], course.retries) == (4, {"server-error": 4})
-    assert {each.key: each.seconds >= 1.5 for each in course.slowest}[slow]
-    assert {each.prefix for each in course.prefixes} <= {f"data/{number}/" for number in range(7)}
-    assert any(each.first_byte for each in course.samples)
+    assert (total["retries"], performance.retries) == (4, {"server-error": 4})
+    assert {each.key: each.seconds >= 1.5 for each in performance.slowest}[slow]
+    assert {each.prefix for each in performance.prefixes} <= {f"data/{number}/" for number in range(7)}
+    assert any(each.first_byte for each in performance.samples)
 
 
 def test_an_interrupted_run_keeps_its_samples(server, machine, dest):
@@ -36,5 +37,5 @@ def test_an_interrupted_run_keeps_its_samples(server, machine, dest):
         wait_until(lambda: server.count("GetObject") > 10, "the first objects")
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
-    (course,) = courses(dest)
-    assert sum(each.objects for each in course.samples) >= 5
+    (performance,) = performances(dest)
+    assert sum(each.objects for each in performance.samples) >= 5
