@@ -271,10 +271,10 @@ def _stored_verifier(outcome: Outcome) -> Verifier | None:
         return None
     size = outcome.ref.size
     match choose_checksum((outcome.checksum,), size):
-        case FullObject() as wanted:
-            return WholeVerifier(wanted)
-        case Composite() as wanted:
-            verifier = composite_verifier(wanted, size, outcome.part_sizes)
+        case FullObject() as stored:
+            return WholeVerifier(stored)
+        case Composite() as stored:
+            verifier = composite_verifier(stored, size, outcome.part_sizes)
             return None if isinstance(verifier, Unverifiable) else verifier
         case Unverifiable():
             return None
@@ -284,8 +284,8 @@ def _received_verifier(outcome: Outcome) -> WholeVerifier | None:
     """A verifier of the CRC64NVME of the bytes that were received; None if the journal has none."""
     if not outcome.computed:
         return None
-    wanted = choose_checksum((Checksum("CRC64NVME", "FULL_OBJECT", outcome.computed),), outcome.ref.size)
-    return WholeVerifier(wanted) if isinstance(wanted, FullObject) else None
+    stored = choose_checksum((Checksum("CRC64NVME", "FULL_OBJECT", outcome.computed),), outcome.ref.size)
+    return WholeVerifier(stored) if isinstance(stored, FullObject) else None
 
 
 def _damaged(outcome: Outcome, problem: str, detail: str) -> Finding:

@@ -99,7 +99,7 @@ class Bars:
         if not reading.selected and not reading.listing_complete:
             return [f"listing  nothing found yet, {human_duration(reading.elapsed)}", *below]
         more = reading.more
-        size = f"{human_bytes(reading.here)} of {human_bytes(reading.wanted)}{more}"
+        size = f"{human_bytes(reading.arrived)} of {human_bytes(reading.total)}{more}"
         left = f", {human_duration(reading.remaining)} left" if reading.remaining else ""
         count = f"{human_count(reading.objects)} of {human_count(reading.selected)}{more}"
         listing = "" if reading.listing_complete else ", listing"
@@ -263,8 +263,8 @@ def progress_line(reading: Reading) -> str:
     more = reading.more
     return (
         f"{human_duration(reading.elapsed)}: {human_count(reading.objects)} of "
-        f"{human_count(reading.selected)}{more} objects, {human_bytes(reading.here)} of "
-        f"{human_bytes(reading.wanted)}{more}{share}, {human_bytes(reading.byte_rate)}/s{left}"
+        f"{human_count(reading.selected)}{more} objects, {human_bytes(reading.arrived)} of "
+        f"{human_bytes(reading.total)}{more}{share}, {human_bytes(reading.byte_rate)}/s{left}"
         + "".join(f", {note}" for note in (*reading.notes(), *reading.savings(), reading.stall) if note)
     )
 

@@ -148,7 +148,7 @@ REFUSED = {
     ),
     "no-bill-paid": (refusing(403, "AccountProblem", lambda asked: asked.is_listing), 6, "S3H-S3-21", "AWS Support"),
     "a-count-that-differs": (
-        replaced("<KeyCount>3<", "<KeyCount>4<"), 6, "S3H-S3-15", "announces 4 keys and holds 3"
+        replaced("<KeyCount>3<", "<KeyCount>4<"), 6, "S3H-S3-15", "announces 4 keys and has 3"
     ),
     "out-of-order": (replaced("<Key>k1<", "<Key>x<"), 6, "S3H-S3-15", "ascending"),
 }  # fmt: skip

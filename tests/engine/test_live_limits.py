@@ -91,7 +91,7 @@ async def test_fewer_requests_are_made_at_a_time_once_the_file_says_so(tmp_path)
 async def test_an_invalid_limits_file_causes_a_warning_and_changes_nothing(tmp_path, text):
     heard = await told(tmp_path, text, Warned)
     assert len(heard) == 1
-    assert "holds no limits" in heard[0]
+    assert "contains no limits" in heard[0]
 
 
 async def test_changed_limits_do_not_apply_to_the_next_run(tmp_path):

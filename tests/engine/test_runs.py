@@ -241,14 +241,14 @@ async def test_a_file_that_was_renamed_into_a_new_directory_is_found_there(tmp_p
 
 
 async def test_a_missing_directory_is_tried_once_a_page(tmp_path, monkeypatch):
-    asked, hold = [], Directories.hold
+    asked, acquire = [], Directories.acquire
 
     def counted(self, parts, *, create):
         if not create:
             asked.append(parts)
-        return hold(self, parts, create=create)
+        return acquire(self, parts, create=create)
 
-    monkeypatch.setattr(Directories, "hold", counted)
+    monkeypatch.setattr(Directories, "acquire", counted)
     objects = {f"{directory}/{n:04}": stored(b"1") for directory in "ab" for n in range(30)}
     await run_once(MemoryStore(objects), tmp_path)
     assert asked == [("a",), ("b",)]

@@ -82,8 +82,8 @@ REFUSED = {
     "a prefix that shuts out the root": permissions(
         "prefix-shuts-out", "list", Condition={"StringLike": {"s3:prefix": ["logs/*", "other/*"]}}
     ),
-    "a delimiter is wanted": permissions(
-        "delimiter-wanted", "list", Condition={"StringEquals": {"s3:delimiter": "/"}}
+    "a delimiter is required": permissions(
+        "delimiter-required", "list", Condition={"StringEquals": {"s3:delimiter": "/"}}
     ),
     "an alias in kms:Decrypt": permissions("alias-in-decrypt", "decrypt", Resource=ALIAS),
     "the context of objects only": permissions(

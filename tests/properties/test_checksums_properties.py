@@ -42,19 +42,19 @@ def feed(verifier, chunks):
     return verifier.finish()
 
 
-def wanted_full(algorithm, body):
+def stored_full(algorithm, body):
     value = text_of(reference(algorithm, body))
     return choose_checksum((Checksum(algorithm, "FULL_OBJECT", value),), len(body))
 
 
-def wanted_composite(algorithm, parts):
+def stored_composite(algorithm, parts):
     value = text_of(reference(algorithm, b"".join(reference(algorithm, part) for part in parts)))
     return choose_checksum((Checksum(algorithm, "COMPOSITE", f"{value}-{len(parts)}"),), sum(map(len, parts)))
 
 
 def verifier_of(algorithm, parts, digests=()):
     return composite_verifier(
-        wanted_composite(algorithm, parts), sum(map(len, parts)), [len(part) for part in parts], digests
+        stored_composite(algorithm, parts), sum(map(len, parts)), [len(part) for part in parts], digests
     )
 
 
@@ -76,13 +76,13 @@ def test_every_digest_follows_its_definition(algorithm, body):
 
 @given(algorithms, bodies, places)
 def test_any_cut_of_the_stream_gives_the_same_verdict(algorithm, body, chunks):
-    assert feed(WholeVerifier(wanted_full(algorithm, body)), cut(body, chunks)) is None
+    assert feed(WholeVerifier(stored_full(algorithm, body)), cut(body, chunks)) is None
 
 
 @given(algorithms, st.binary(min_size=1, max_size=200), st.integers(0, 1600), places)
 def test_one_flipped_bit_is_found_in_a_full_object(algorithm, body, bit, chunks):
-    wanted = wanted_full(algorithm, body)
-    assert feed(WholeVerifier(wanted), cut(flipped(body, bit), chunks)) is not None
+    stored = stored_full(algorithm, body)
+    assert feed(WholeVerifier(stored), cut(flipped(body, bit), chunks)) is not None
 
 
 @given(algorithms, bodies, places, places, st.booleans())
@@ -109,8 +109,8 @@ def test_one_flipped_bit_is_found_and_its_part_is_named(algorithm, body, boundar
 def test_a_part_boundary_one_byte_off_is_found(body, place, step):
     boundary = 2 + place % (len(body) - 4)
     parts = [body[:boundary], body[boundary:]]
-    wanted = wanted_composite("SHA256", parts)
-    verifier = composite_verifier(wanted, len(body), [boundary + step, len(body) - boundary - step])
+    stored = stored_composite("SHA256", parts)
+    verifier = composite_verifier(stored, len(body), [boundary + step, len(body) - boundary - step])
     assert feed(verifier, [body]) is not None
 
 

@@ -36,7 +36,7 @@ def rows(root: Path, count: int) -> set[str]:
     try:
         opened = Reader(journal)
     except JournalError as error:
-        assert "holds nothing yet" in error.message  # noqa: PT017 - of a run that was killed as it began
+        assert "is still empty" in error.message  # noqa: PT017 - of a run that was killed as it began
         return set()
     with opened as reader:
         done = {one.path for one in reader.outcomes() if one.state is State.DONE}

@@ -101,7 +101,7 @@ def test_a_composite_value_may_come_with_or_without_its_count(suffix, parts):
     assert isinstance(chosen, Composite)
     assert chosen.parts == parts
     assert (
-        chosen.expected
+        chosen.digest
         == hashlib.sha256(hashlib.sha256(b"abc").digest() + hashlib.sha256(b"de").digest()).digest()
     )
 

@@ -429,9 +429,9 @@ def test_few_directories_stay_open_even_if_there_are_many(destination):
 def test_a_directory_in_use_stays_open_when_it_is_no_longer_kept(tmp_path):
     root_fd = os.open(tmp_path, os.O_RDONLY)
     directories = Directories(root_fd, limit=2)
-    used = directories.hold(("used",), create=True)
+    used = directories.acquire(("used",), create=True)
     for name in "abc":
-        directories.release(directories.hold((name,), create=True))
+        directories.release(directories.acquire((name,), create=True))
     assert os.path.samestat(os.fstat(used.fd), (tmp_path / "used").stat())
     directories.release(used)
     with pytest.raises(OSError, match="Bad file descriptor"):
@@ -445,7 +445,7 @@ def test_the_directory_used_longest_ago_is_closed_first(tmp_path):
     directories = Directories(root_fd, limit=2)
 
     def use(name):
-        directories.release(handle := directories.hold((name,), create=True))
+        directories.release(handle := directories.acquire((name,), create=True))
         return handle
 
     first = use("a")

@@ -592,7 +592,7 @@ def test_commits_wait_for_the_disk(path, monkeypatch):
 
 def test_the_journal_of_a_run_that_was_killed_at_its_start_is_empty_and_is_used_again(path):
     path.touch(mode=0o600)
-    with pytest.raises(JournalError, match="holds nothing yet"):
+    with pytest.raises(JournalError, match="is still empty"):
         Reader(path)
     with closing(open_journal(path)) as journal:
         assert journal.committed.partials() == []

@@ -2,7 +2,16 @@
 
 import pytest
 
-from s3haul.core.retry import LONGEST_DELAY, RENEWALS, STRIKES, Move, RetryLimits, RetryState, backoff, decide
+from s3haul.core.retry import (
+    LONGEST_DELAY,
+    RENEWALS,
+    STRIKES,
+    Move,
+    RetryLimits,
+    RetryState,
+    decide,
+    full_jitter_backoff,
+)
 from s3haul.diagnose.reasons import REASONS
 from s3haul.errors import Fault, FaultKind
 
@@ -137,9 +146,9 @@ def test_the_server_may_request_a_longer_wait_up_to_a_limit():
 
 
 def test_backoff_is_full_jitter_under_a_doubling_bound():
-    assert backoff(1, 0.0) == 0.0
-    assert backoff(1, 0.5) * 2 == backoff(2, 0.5)
-    assert backoff(1000, 0.999) < LONGEST_DELAY
+    assert full_jitter_backoff(1, 0.0) == 0.0
+    assert full_jitter_backoff(1, 0.5) * 2 == full_jitter_backoff(2, 0.5)
+    assert full_jitter_backoff(1000, 0.999) < LONGEST_DELAY
 
 
 def test_attempts_during_an_outage_do_not_increase_later_delays():

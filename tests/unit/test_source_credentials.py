@@ -26,8 +26,8 @@ class Source:
     async def sleep(self, seconds: float) -> None:
         self.now += seconds
 
-    async def started(self, hold: float = 900.0) -> SourceCredentials:
-        made = SourceCredentials(self.load, on_event=self.events.append, hold=hold, sleep=self.sleep)
+    async def started(self, seconds: float = 900.0) -> SourceCredentials:
+        made = SourceCredentials(self.load, on_event=self.events.append, timeout=seconds, sleep=self.sleep)
         await made.start()
         return made
 
@@ -54,7 +54,7 @@ async def test_a_token_that_was_refused_for_a_moment_is_tried_again_after_a_paus
 
 async def test_a_source_without_other_keys_is_given_up_after_the_time_that_is_allowed():
     source = Source()
-    credentials = await source.started(hold=60.0)
+    credentials = await source.started(60.0)
     await credentials.renew("AKIA1")
     while source.now < 60.0:
         await credentials.renew("AKIA1", never_worked=True)
@@ -65,7 +65,7 @@ async def test_a_source_without_other_keys_is_given_up_after_the_time_that_is_al
 
 async def test_the_time_begins_anew_once_something_was_served():
     source = Source()
-    credentials = await source.started(hold=10.0)
+    credentials = await source.started(10.0)
     for _ in range(100):
         await credentials.renew("AKIA1", never_worked=False)
 

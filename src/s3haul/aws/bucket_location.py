@@ -84,24 +84,24 @@ class Choice:
     proxy: str = field(default="", repr=False)  # URL, for the curl transport
 
 
-def choose(client: Any, bucket: str, wanted: str) -> Choice:
-    """The transport for `bucket`; `wanted` is "auto", "curl" or "sdk".
+def choose(client: Any, bucket: str, requested: str) -> Choice:
+    """The transport for `bucket`; `requested` is "auto", "curl" or "sdk".
 
-    Raises `UsageError` for another word or an invalid proxy, or if `wanted` is "curl" and curl does not support the
+    Raises `UsageError` for another word or an invalid proxy, or if `requested` is "curl" and curl does not support the
     bucket.
     """
-    if wanted not in TRANSPORTS:
-        raise UsageError(f"no such transport: {wanted!r}", hint=f"one of {', '.join(TRANSPORTS)}")
+    if requested not in TRANSPORTS:
+        raise UsageError(f"no such transport: {requested!r}", hint=f"one of {', '.join(TRANSPORTS)}")
     found = locate(client, bucket)  # for the SDK too: the rules refuse invalid bucket names
     proxy = proxy_for(client.meta.endpoint_url)
-    if proxy.startswith("socks") and (wanted == "sdk" or not isinstance(found, Endpoint)):
+    if proxy.startswith("socks") and (requested == "sdk" or not isinstance(found, Endpoint)):
         raise UsageError("the sdk transport cannot go through a SOCKS proxy", hint="use an HTTP proxy")
-    if wanted == "sdk":
+    if requested == "sdk":
         return Choice("sdk", "it was requested")
     if isinstance(found, Endpoint):
-        reason = "it supports this bucket" if wanted == "auto" else "it was requested"
+        reason = "it supports this bucket" if requested == "auto" else "it was requested"
         return Choice("curl", reason, found, proxy_for(found.origin))
-    if wanted == "curl":
+    if requested == "curl":
         hint = "leave out --transport, or use --transport sdk"
         raise UsageError(f"the curl transport does not support this bucket: {found}", hint=hint)
     return Choice("sdk", found)

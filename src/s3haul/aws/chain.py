@@ -130,8 +130,8 @@ def _walk(files: ConfigFile, name: str, seen: tuple[str, ...] = ()) -> tuple[tup
             hint="a comment must be on its own line" if "#" in source else exist,
             id="S3H-CFG-02",
         )
-    held = files.profiles[source]
-    if {"aws_access_key_id", "aws_secret_access_key"} & held.keys() or not _has_role(held):
+    values = files.profiles[source]
+    if {"aws_access_key_id", "aws_secret_access_key"} & values.keys() or not _has_role(values):
         return (step,), Base(BaseKind.PROFILE, source)
     if source in (*seen, name):
         raise ProfileError(

@@ -147,12 +147,12 @@ def _has_only_changes(before: str, after: str, profile: str, changes: Changes) -
     now, was = new.pop(mine[0]), old.pop(mine[0], {})
     for name, value in changes.items():
         outer, _, inner = name.partition(".")
-        held, old_value = now.pop(outer, None), was.pop(outer, None)
+        new_value, old_value = now.pop(outer, None), was.pop(outer, None)
         if inner:
-            nested, nested_before = _nested(held), _nested(old_value)
+            nested, nested_before = _nested(new_value), _nested(old_value)
             if nested != nested_before | {inner: value} or None in nested.values():
                 return False
-        elif held != value:
+        elif new_value != value:
             return False
     return now == was and old == new
 
@@ -207,50 +207,50 @@ def _replace(target: Path, text: str, like: os.stat_result | None) -> None:
         os.close(directory)
 
 
-def plan_role_profile(profile: str, wanted: Mapping[str, str]) -> Edit:
+def plan_role_profile(profile: str, given: Mapping[str, str]) -> Edit:
     """The edit that sets these options of the profile and keeps its other options.
 
     Raises `UsageError` for contradicting options, `ProfileError` for a file that cannot be used.
     """
     files = config_file.read(Session())
-    held = files.profiles.get(profile, {})
-    _check_role_profile(profile, wanted, held)
-    changes: dict[str, str | None] = dict(wanted)
+    current = files.profiles.get(profile, {})
+    _check_role_profile(profile, given, current)
+    changes: dict[str, str | None] = dict(given)
     for one, other in (_SOURCES, _SOURCES[::-1]):
-        if one in wanted:
+        if one in given:
             changes[other] = None  # botocore refuses a profile that has both
     changes["s3.signature_version"] = "s3v4"
     path = Path(os.path.expandvars(files.paths[0]))  # as botocore reads it
     edit = plan(path, profile, changes)
-    source = wanted.get("source_profile")
+    source = given.get("source_profile")
     if source in (None, "default", *files.profiles):
         return edit
     warning = f"the source profile {source!r} does not exist yet; it must contain your own credentials"
     return replace(edit, warning=warning)
 
 
-def _check_role_profile(profile: str, wanted: Mapping[str, str], held: Mapping[str, object]) -> None:
-    if all(source in wanted for source in _SOURCES):
+def _check_role_profile(profile: str, given: Mapping[str, str], current: Mapping[str, object]) -> None:
+    if all(source in given for source in _SOURCES):
         raise UsageError("--source-profile and --credential-source exclude each other.")
-    if "role_arn" not in {**held, **wanted}:
+    if "role_arn" not in {**current, **given}:
         raise UsageError("--role-arn is required, because the profile has no role yet.")
-    if not {*_SOURCES} & {**held, **wanted}.keys():
+    if not {*_SOURCES} & {**current, **given}.keys():
         raise UsageError(
             "The credentials that assume the role are not given.",
             hint="give --source-profile, or --credential-source on AWS machines",
         )
-    if wanted.get("source_profile") == profile and "aws_access_key_id" not in held:
+    if given.get("source_profile") == profile and "aws_access_key_id" not in current:
         raise UsageError(f"Profile {profile!r} cannot be its own source, because it has no credentials.")
-    if wanted.get("credential_source", CREDENTIAL_SOURCES[0]) not in CREDENTIAL_SOURCES:
+    if given.get("credential_source", CREDENTIAL_SOURCES[0]) not in CREDENTIAL_SOURCES:
         raise UsageError(f"--credential-source takes {', '.join(CREDENTIAL_SOURCES)}.")
-    if "region" in wanted:
-        check_region(wanted["region"])
+    if "region" in given:
+        check_region(given["region"])
     check_role(
         RoleOptions(
-            role_arn=wanted.get("role_arn", str(held.get("role_arn"))),
-            external_id=wanted.get("external_id"),
-            session_name=wanted.get("role_session_name"),
-            duration_seconds=int(wanted.get("duration_seconds", "3600")),
-            mfa_serial=wanted.get("mfa_serial"),
+            role_arn=given.get("role_arn", str(current.get("role_arn"))),
+            external_id=given.get("external_id"),
+            session_name=given.get("role_session_name"),
+            duration_seconds=int(given.get("duration_seconds", "3600")),
+            mfa_serial=given.get("mfa_serial"),
         )
     )

@@ -13,14 +13,14 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 
-from s3haul.aws.source_credentials import advisory_window, backoff, mandatory_window
+from s3haul.aws.source_credentials import advisory_window, equal_jitter_backoff, mandatory_window
 from s3haul.aws.sts import Assume, RoleSession
 from s3haul.diagnose.table import DIAGNOSES
 from s3haul.errors import CredentialsError, S3HaulError
 from s3haul.events import CredentialsRenewed, Emit, Warned
 from s3haul.s3.endpoint import Credentials
 
-LONGEST_HOLD = 900.0
+DEFAULT_TIMEOUT = 900.0
 UNKNOWN = "S3H-STS-14"
 LONGEST_RETRY = 60.0
 
@@ -30,7 +30,7 @@ Sleep = Callable[[float], Awaitable[None]]
 class RoleCredentials:
     """Call `start` once, then run `run` in a task group. Any task may call `current` and `renew`.
 
-    `clock` returns epoch seconds. `renewable` is false if every session needs an MFA code. `hold` is how long, in
+    `clock` returns epoch seconds. `renewable` is false if every session needs an MFA code. `timeout` is how long, in
     seconds, requests wait for a valid session.
     """
 
@@ -42,7 +42,7 @@ class RoleCredentials:
         *,
         on_event: Emit,
         renewable: bool = True,
-        hold: float = LONGEST_HOLD,
+        timeout: float = DEFAULT_TIMEOUT,
         clock: Callable[[], float] = time.time,
         sleep: Sleep = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
@@ -50,7 +50,7 @@ class RoleCredentials:
         self._assume = assume
         self._on_event = on_event
         self._renewable = renewable
-        self._hold = hold
+        self._timeout = timeout
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
@@ -105,7 +105,7 @@ class RoleCredentials:
             if not never_worked:
                 self._useless, self._waited = 0, 0.0
             try:
-                if self._waited >= self._hold:
+                if self._waited >= self._timeout:
                     raise self._refused_for_good()
                 await self._replace()
             except S3HaulError as error:
@@ -177,7 +177,7 @@ class RoleCredentials:
                 session = await self._assume()
             except S3HaulError as error:
                 delay = self._backoff(attempt)
-                if waited + delay >= self._hold:
+                if waited + delay >= self._timeout:
                     raise self._given_up(error) from error
                 if attempt == 1:
                     self._warn("the role's session has ended: requests wait for a new one", error.id)
@@ -192,7 +192,7 @@ class RoleCredentials:
         """An error of the same class and id, which also says how long was tried, and that a new run resumes."""
         hint = f"{error.hint}; " if error.hint else ""
         return type(error)(
-            f"{error.message}; the session was not renewed within {self._hold:.0f} s",
+            f"{error.message}; the session was not renewed within {self._timeout:.0f} s",
             hint=f"{hint}the same command resumes",
             said=error.said,
             seen=error.seen,
@@ -200,7 +200,7 @@ class RoleCredentials:
         )
 
     def _backoff(self, attempt: int) -> float:
-        return backoff(attempt, LONGEST_RETRY, self._jitter())
+        return equal_jitter_backoff(attempt, LONGEST_RETRY, self._jitter())
 
     def _expired(self) -> bool:
         return self._clock() >= self.session.expires_at

@@ -51,7 +51,7 @@ class SdkSetting(NamedTuple):
         """Whether the valid values are known here."""
         return bool(self.words) or self.least is not None
 
-    def wanted(self) -> str:
+    def valid_values(self) -> str:
         """The valid values, for messages."""
         return " or ".join(self.words) or f"a whole number, at least {self.least}"
 
@@ -169,7 +169,7 @@ SDK_SETTINGS = (
     SdkSetting(
         "proxies_config",
         "",
-        unused="the CA bundle holds for the proxy, too",
+        unused="the CA bundle applies to the proxy, too",
     ),
     SdkSetting("metadata_service_timeout", "AWS_METADATA_SERVICE_TIMEOUT", "obeyed", least=0),
     SdkSetting("metadata_service_num_attempts", "AWS_METADATA_SERVICE_NUM_ATTEMPTS", "obeyed", least=0),
@@ -302,7 +302,7 @@ def check_sdk_settings(keys: Mapping[str, Any], place: "Place") -> None:
             raise invalid(name, repr(keys[name]), place.section(name), hint)
     for one in _given(keys, place):
         if not one.setting.accepts(one.value):
-            raise invalid(one.name, repr(one.value), one.where, f"it must be {one.setting.wanted()}")
+            raise invalid(one.name, repr(one.value), one.where, f"it must be {one.setting.valid_values()}")
 
 
 def endpoint_settings(keys: Mapping[str, Any], place: "Place") -> Iterator[str]:

@@ -217,14 +217,18 @@ async def open_bucket(
 
 
 async def _credentials(
-    settings: Settings, on_event: Emit, ask_mfa: AskMfa, hold: float, assume: Assume | None
+    settings: Settings, on_event: Emit, ask_mfa: AskMfa, credential_timeout: float, assume: Assume | None
 ) -> tuple[RoleCredentials | SourceCredentials | None, FetchCredentials]:
     if assume is None and not settings.roles:
-        source = SourceCredentials(lambda: load_source(settings), on_event=on_event, hold=hold)
+        source = SourceCredentials(
+            lambda: load_source(settings), on_event=on_event, timeout=credential_timeout
+        )
         await source.start()
         return (source if source.access_key_id else None), source.current
     chain = RoleChain(settings, ask_mfa=ask_mfa, on_event=on_event)
     renewable = assume is not None or not chain.needs_mfa
-    credentials = RoleCredentials(assume or chain, on_event=on_event, renewable=renewable, hold=hold)
+    credentials = RoleCredentials(
+        assume or chain, on_event=on_event, renewable=renewable, timeout=credential_timeout
+    )
     await credentials.start()
     return credentials, credentials.current

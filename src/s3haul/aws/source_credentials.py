@@ -194,13 +194,13 @@ class SourceCredentials:
         load: Callable[[], Awaitable[FetchCredentials]],
         *,
         on_event: Emit,
-        hold: float,
+        timeout: float,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._load = load
         self._on_event = on_event
-        self._hold = hold
+        self._timeout = timeout
         self._sleep = sleep
         self._jitter = jitter
         self._lock = asyncio.Lock()
@@ -239,7 +239,7 @@ class SourceCredentials:
             await self.start()
             if self.access_key_id != stale_access_key:
                 return
-            if self._waited >= self._hold:
+            if self._waited >= self._timeout:
                 raise CredentialsError(
                     f"S3 has refused the credentials for {self._waited:.0f} s, and their source has no new ones",
                     hint="log in again, or renew the keys; the same command resumes",
@@ -249,7 +249,7 @@ class SourceCredentials:
 
     async def _wait(self) -> None:
         self._attempt += 1
-        delay = backoff(self._attempt, LONGEST_DELAY, self._jitter())
+        delay = equal_jitter_backoff(self._attempt, LONGEST_DELAY, self._jitter())
         if self._attempt == 1:
             message = (
                 "S3 refuses the credentials: requests wait, and the credentials are loaded again meanwhile"
@@ -263,8 +263,8 @@ class SourceCredentials:
         await asyncio.get_running_loop().create_future()
 
 
-def backoff(attempt: int, longest: float, jitter: float) -> float:
-    """Seconds to wait after this attempt, counted from 1: exponential, half of it random."""
+def equal_jitter_backoff(attempt: int, longest: float, jitter: float) -> float:
+    """Seconds to wait after this attempt, counted from 1: at least half of a bound that doubles, the rest is random."""
     return min(longest, FIRST_DELAY * 2.0 ** min(attempt - 1, 10)) * (0.5 + 0.5 * jitter)
 
 

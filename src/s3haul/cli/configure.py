@@ -75,10 +75,10 @@ def configure(
         from s3haul.aws import config_edit  # noqa: PLC0415 - start-up stays fast
 
     profile = settings.profile or "export"
-    wanted = asdict(settings) | {"credential_source": credential_source}
+    given = asdict(settings) | {"credential_source": credential_source}
     given = {
         name: str(value)
-        for name, value in wanted.items()
+        for name, value in given.items()
         if value is not None and name not in ("profile", *_ONLY_FOR_A_RUN)
     }
     edit = config_edit.plan_role_profile(profile, given)

@@ -226,7 +226,7 @@ def decode_report(data: bytes) -> AttemptReport | None:
 
 
 def share_of(transfer: TransferOptions, sharers: int) -> LimitOptions:
-    """The rate limits of one of so many shards. They hold for all workers together: the driver writes how many shards share
+    """The rate limits of one of so many shards. They apply to all workers together: the driver writes how many shards share
     them to `RUN/limits.json`; a worker reads that every few seconds. When the driver has ended, the last share stays in
     force: so the sum hardly exceeds the limits, and the workers are never stopped."""
     return LimitOptions._make(each and each / max(1, sharers) for each in transfer.limits)

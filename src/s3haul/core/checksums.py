@@ -54,10 +54,10 @@ class Mismatch(NamedTuple):
 
 
 class FullObject(NamedTuple):
-    """Verifiable by one digest over the whole body; `expected` is the raw digest."""
+    """Verifiable by one raw `digest` over the whole body."""
 
     checksum: Checksum
-    expected: bytes
+    digest: bytes
 
     @property
     def algorithm(self) -> str:
@@ -65,10 +65,10 @@ class FullObject(NamedTuple):
 
 
 class Composite(NamedTuple):
-    """Verifiable by the digests of the parts; `parts` is their number, where the value has it."""
+    """Verifiable by the digests of the parts, of which `digest` is the digest; `parts` is their number, where the value has it."""
 
     checksum: Checksum
-    expected: bytes
+    digest: bytes
     parts: int | None
 
     @property
@@ -187,16 +187,16 @@ def _classify(checksum: Checksum, size: int) -> FullObject | Composite | Unverif
             "unknown-type", f"the {checksum.algorithm} that S3 stores is of no known type: {checksum.type!r}"
         )
     text, dash, count = checksum.value.partition("-")
-    expected = _raw(checksum.algorithm, text)
+    digest = _raw(checksum.algorithm, text)
     parts = _part_count(count, size) if dash else None
-    if expected is None or (dash and (parts is None or kind == "FULL_OBJECT")):
+    if digest is None or (dash and (parts is None or kind == "FULL_OBJECT")):
         return Unverifiable(
             "malformed-checksum",
             f"the {checksum.algorithm} that S3 sends is malformed: {checksum.value[:100]!r}",
         )
     if kind == "FULL_OBJECT":
-        return FullObject(checksum, expected)
-    return Composite(checksum, expected, parts)
+        return FullObject(checksum, digest)
+    return Composite(checksum, digest, parts)
 
 
 def _part_count(text: str, size: int) -> int | None:

@@ -39,13 +39,13 @@ def prefixes_to_list(filters: Filters, prefix: str) -> tuple[str, ...]:
             taken = []
         elif include and taken is not None:
             taken.append(_literal(pattern))
-    wanted: list[str] = []
+    prefixes: list[str] = []
     for begin in sorted(set(taken or ())):
-        if not wanted or not begin.startswith(wanted[-1]):
-            wanted.append(begin)
-    if not wanted or len(wanted) > MOST_PREFIXES:
+        if not prefixes or not begin.startswith(prefixes[-1]):
+            prefixes.append(begin)
+    if not prefixes or len(prefixes) > MOST_PREFIXES:
         return (prefix,)
-    return tuple(prefix + begin for begin in wanted)
+    return tuple(prefix + begin for begin in prefixes)
 
 
 def literal_prefixes(filters: Filters) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 A range has an exclusive lower limit, which is what StartAfter is, and an inclusive upper one: of two
 neighbours the left one owns a key that equals the split point. A range is read page by page from its lower
 limit; whatever lies before its cursor is accounted for. It can be split behind the cursor at any time, also
-while a page of it is under way: what that page holds beyond the new end is thrown away.
+while a page of it is under way: what that page has beyond the new end is thrown away.
 
 A range ends where a key behind it is seen, not where its last one is. So of two keys that a server sends one after
 the other, whoever read the first reads the second, and a server with another order is found out as surely as
@@ -198,10 +198,10 @@ class Coverage:
 
     def is_exactly(self, prefixes: Iterable[str]) -> bool:
         """Whether it is all keys that begin with one of these, each once."""
-        wanted = Coverage()
+        whole = Coverage()
         for prefix in prefixes:
-            wanted.add(Interval(prefix, prefix_end(prefix)))
-        return not self._twice and self._end_of == wanted._end_of
+            whole.add(Interval(prefix, prefix_end(prefix)))
+        return not self._twice and self._end_of == whole._end_of
 
 
 def just_after(key: str) -> str:

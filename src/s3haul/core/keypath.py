@@ -11,7 +11,7 @@ it is. Every other one is *encoded*:
                       live ("a" beside "a/b"), so that the file sits next to the directory
     ~s3haul~:VERSION:TEXT   as "=", for the last component of a key of which all versions are taken
 
-Encoded are: "", ".", "..", what holds NUL or a lone surrogate, what exceeds 255 UTF-8 bytes, what
+Encoded are: "", ".", "..", what contains NUL or a lone surrogate, what exceeds 255 UTF-8 bytes, what
 begins with the mark, and ".s3haul" (the state directory) as the first component. The last two are
 compared as a disk would that folds case and drops invisible characters.
 
@@ -30,7 +30,7 @@ ever; `disk.names` remembers which. The others are spelled *apart*:
 
     ~s3haul~^TEXT     as "=" (or as no encoding at all), spelled so that no disk folds it
     ~s3haul~#TEXT     as "@"
-    ~s3haul~!TEXT     as ":"; TEXT holds both
+    ~s3haul~!TEXT     as ":"; TEXT has both
 
 TEXT has lower-case ASCII letters, digits and some punctuation; all else is %XX. So these spellings depend
 on the component alone, and two of them differ on every disk.
@@ -177,7 +177,7 @@ class ShadowFilter(Generic[T]):
     """Passes items on with the verdict "shadowed?", as soon as the listing shows it.
 
     Keys must come in UTF-8 byte order (which is Python's order of str). A key p stays open only while
-    the listing is between p and p + "/"; all keys in that gap begin with p. So what is held back is a
+    the listing is between p and p + "/"; all keys in that gap begin with p. So what waits is a
     chain in which each key is a prefix of the next: never more keys than the longest has characters,
     and mostly one. A shadowed key is released before the first key below it, though not
     necessarily before keys that sort after it.
@@ -230,7 +230,7 @@ class ShadowFilter(Generic[T]):
         return decided
 
     def flush(self) -> list[tuple[T, bool]]:
-        """End of the listing: nothing that is still held is shadowed by what came here."""
+        """End of the listing: nothing that still waits is shadowed by what came here."""
         decided = [(item, key in self._known) for key, item in reversed(self._chain)]
         self._chain.clear()
         return decided

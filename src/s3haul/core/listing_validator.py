@@ -109,7 +109,7 @@ class ListingValidator:
             raise incomplete("the answer has no listing in it", after=self.last_key)
         if page.key_count is not None and page.key_count != len(page.entries) + len(page.unusable):
             raise incomplete(
-                f"the page announces {page.key_count} keys and holds {len(page.entries) + len(page.unusable)}",
+                f"the page announces {page.key_count} keys and has {len(page.entries) + len(page.unusable)}",
                 after=self.last_key,
             )
         if page.truncated and not page.token:

@@ -1,4 +1,4 @@
-"""How far a run is, how fast it goes and what holds it up: one model for bars, lines and JSON.
+"""How far a run is, how fast it goes and what slows it down: one model for bars, lines and JSON.
 
 Pure: counts and time come in. No share and no time left are claimed before the
 listing is complete, since until then nobody knows how much there is.
@@ -23,8 +23,8 @@ _CAUSE_LENGTH = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """The run at one moment. Bytes are those of bodies that this run fetches, rates are per second. `here` are the
-    bytes that came or were found in place, of the `wanted` ones that will not be lost.
+    """The run at one moment. Bytes are those of bodies that this run fetches, rates are per second. `arrived`
+    are the bytes that came or were found in place, of the `total` that will not be lost.
 
     `resumed` are bytes of earlier runs in objects that this run continues. `share` (0 to 1) and `remaining` (seconds) are
     None as long as they cannot be known. `silent` counts the seconds since anything ended, arrived or was listed.
@@ -42,8 +42,8 @@ class Reading:
     encoded: int
     bytes: int
     to_fetch: int
-    here: int
-    wanted: int
+    arrived: int
+    total: int
     byte_rate: float
     object_rate: float
     share: float | None
@@ -145,9 +145,9 @@ class Meter:
         if seen != self._seen:
             self._seen, self._moved = seen, now
         recent = self._base(now - WINDOW)
-        total = max(stats.selected_bytes - stats.already_bytes - stats.resumed, 0)
-        lost, here = stats.lost_bytes, stats.received + stats.found_bytes
-        wanted = max(total - lost, here)
+        due = max(stats.selected_bytes - stats.already_bytes - stats.resumed, 0)
+        arrived = stats.received + stats.found_bytes
+        total = max(due - stats.lost_bytes, arrived)
         reading = Reading(
             elapsed=now - self._started,
             listing_complete=stats.listing_complete,
@@ -160,13 +160,13 @@ class Meter:
             resumed=max(stats.resumed, 0),
             encoded=stats.encoded,
             bytes=stats.received,
-            to_fetch=wanted - stats.found_bytes,
-            here=here,
-            wanted=wanted,
+            to_fetch=total - stats.found_bytes,
+            arrived=arrived,
+            total=total,
             byte_rate=_rate(current.received - recent.received, now - recent.time),
             object_rate=_rate(current.ended - recent.ended, now - recent.time),
-            share=self._share(here, wanted),
-            remaining=self._remaining(current, total),
+            share=self._share(arrived, total),
+            remaining=self._remaining(current, due),
             throttled=current.throttles > recent.throttles,
             retries=dict(stats.retries),
             silent=now - self._moved,
@@ -190,14 +190,14 @@ class Meter:
                 return sample
         return self._samples[0]
 
-    def _share(self, here: int, wanted: int) -> float | None:
+    def _share(self, arrived: int, total: int) -> float | None:
         if not self._stats.listing_complete:
             return None
-        if wanted > 0:
-            return max(here / wanted, 0.0)
+        if total > 0:
+            return max(arrived / total, 0.0)
         return self._stats.finished / self._stats.selected if self._stats.selected else 1.0
 
-    def _remaining(self, current: _Sample, total: int) -> float | None:
+    def _remaining(self, current: _Sample, due: int) -> float | None:
         """The longer of what the bytes and what the objects need at their present rates."""
         base = self._base(current.time - HORIZON)
         span = current.time - base.time
@@ -206,7 +206,7 @@ class Meter:
         byte_rate = _rate(current.advanced - base.advanced, span)
         object_rate = _rate(current.ended - base.ended, span)
         times = []
-        if (left := total - current.advanced) > 0:
+        if (left := due - current.advanced) > 0:
             times.append(left / byte_rate if byte_rate else _LONGEST)
         if (objects := self._stats.selected - current.ended) > 0 and object_rate:
             times.append(objects / object_rate)

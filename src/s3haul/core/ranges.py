@@ -25,7 +25,7 @@ _GRAIN = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class RangePlan:
-    """`blocks` holds the first byte of each block, `requests` and `segments` the first block of each.
+    """`blocks` has the first byte of each block, `requests` and `segments` the first block of each.
 
     A segment may be empty (a part of no bytes); blocks and requests are not.
     """

@@ -218,7 +218,7 @@ def _retry(reason: str, fault: Fault, state: RetryState, limits: RetryLimits, ji
 def _retry_integrity(reason: str, state: RetryState, jitter: float) -> Action:
     if state.integrity_failures >= INTEGRITY_TRIES:
         return Action(Move.FAIL, reason)
-    return Action(Move.RETRY, reason, backoff(state.integrity_failures, jitter))
+    return Action(Move.RETRY, reason, full_jitter_backoff(state.integrity_failures, jitter))
 
 
 def _passing(again: Action, state: RetryState, limits: RetryLimits) -> Action:
@@ -234,11 +234,11 @@ def _passing(again: Action, state: RetryState, limits: RetryLimits) -> Action:
 
 def _delay(fault: Fault, state: RetryState, jitter: float) -> float:
     demanded = min(fault.retry_after or 0.0, MAX_RETRY_AFTER)
-    return max(demanded, backoff(max(1, state.attempt - state.outage_attempts), jitter))
+    return max(demanded, full_jitter_backoff(max(1, state.attempt - state.outage_attempts), jitter))
 
 
-def backoff(attempt: int, jitter: float) -> float:
-    """Full jitter: uniform between zero and a bound that doubles with every attempt."""
+def full_jitter_backoff(attempt: int, jitter: float) -> float:
+    """Seconds to wait: uniform between zero and a bound that doubles with every attempt."""
     return jitter * min(LONGEST_DELAY, BASE_DELAY * 2.0 ** min(attempt, 10))
 
 

@@ -78,7 +78,7 @@ def colour_mark(text: str) -> str:
 def folded(text: str, columns: int) -> str:
     """`text` with its long lines cut between words, aligned with where their words begin.
 
-    Lines that hold a command, a document or an address stay whole: they are for copying.
+    Lines that contain a command, a document or an address stay whole: they are for copying.
     """
     return "\n".join(
         line if len(line) <= columns or _COPIED.search(line) else _fold(line, columns)

@@ -3,9 +3,9 @@
 First checks of status, headers and lengths: an SDK accepts a 206 with another range, a 200 for a range, an empty 204
 and a short Content-Length, and each of these would put wrong bytes into a file that looks complete.
 
-Then the bytes. A segment is what has one stored digest: the whole object, or each of its parts. `wanted_checksum` chooses
+Then the bytes. A segment is what has one stored digest: the whole object, or each of its parts. `stored_checksum` chooses
 the checksum from the headers, `verifier_for` the verifier, which takes the bytes in order, from S3 or from a file;
-`prove` compares. `Expected` says what segments must hash to; ranges hash their blocks themselves, and ask `Expected` alone.
+`prove` compares. `ExpectedDigests` says what segments must hash to; ranges hash their blocks themselves, and ask `ExpectedDigests` alone.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ from s3haul.options import TransferOptions
 FALLBACK = "CRC64NVME"  # hashed where S3 stores nothing that can be computed, for a later offline verify
 UNKNOWN_PARTS = Unverifiable("unknown-parts", "the server does not tell where the parts begin")
 
-Wanted = FullObject | Composite | Unverifiable
+StoredChecksum = FullObject | Composite | Unverifiable
 
 
 class RefusedError(Exception):
@@ -46,9 +46,9 @@ class RefusedError(Exception):
 class PartsNeededError(Exception):
     """The checksum can be checked only by who knows where the parts begin. `failed` attempts came before this response."""
 
-    def __init__(self, wanted: Composite) -> None:
+    def __init__(self, stored: Composite) -> None:
         super().__init__()
-        self.wanted = wanted
+        self.stored = stored
         self.failed = 0
 
 
@@ -96,9 +96,9 @@ def demand_encryption(meta: ObjectMeta, options: TransferOptions) -> None:
         raise RefusedError(
             "wrong-encryption", f"stored with {meta.sse or 'no encryption header'}, not {options.sse}"
         )
-    wanted = options.sse_kms_key_id
-    if wanted is not None and wanted not in {meta.kms_key_id, meta.kms_key_id.rpartition("/")[2]}:
-        raise RefusedError("wrong-encryption", f"stored under key {meta.kms_key_id or 'none'}, not {wanted}")
+    key = options.sse_kms_key_id
+    if key is not None and key not in {meta.kms_key_id, meta.kms_key_id.rpartition("/")[2]}:
+        raise RefusedError("wrong-encryption", f"stored under key {meta.kms_key_id or 'none'}, not {key}")
 
 
 def _check_etag(ref: ObjectRef, meta: ObjectMeta) -> None:
@@ -119,15 +119,15 @@ class Parts:
     digests: tuple[str, ...] = ()
 
 
-def wanted_checksum(meta: ObjectMeta, size: int, options: TransferOptions) -> Wanted:
+def stored_checksum(meta: ObjectMeta, size: int, options: TransferOptions) -> StoredChecksum:
     """What the headers allow. Raises `StoreError` for a checksum that no honest answer carries, and
     `RefusedError` where `--require-checksum` wants more than S3 stores."""
-    wanted = choose_checksum(meta.checksums, size)
-    if isinstance(wanted, Unverifiable):
-        if wanted.reason == "malformed-checksum":
-            raise wrong(wanted.sentence)
-        demand_checksum(wanted, options)
-    return wanted
+    stored = choose_checksum(meta.checksums, size)
+    if isinstance(stored, Unverifiable):
+        if stored.reason == "malformed-checksum":
+            raise wrong(stored.sentence)
+        demand_checksum(stored, options)
+    return stored
 
 
 def demand_checksum(why: Unverifiable, options: TransferOptions) -> None:
@@ -136,7 +136,7 @@ def demand_checksum(why: Unverifiable, options: TransferOptions) -> None:
         raise RefusedError("no-checksum", why.sentence)
 
 
-class Expected(NamedTuple):
+class ExpectedDigests(NamedTuple):
     """`segments` are their raw digests, None where unknown; `whole` that over all of them, if there is one."""
 
     algorithm: str
@@ -157,30 +157,30 @@ class Expected(NamedTuple):
         """The segments to fetch again, and what is wrong; nothing where all is right."""
         wrong = [
             number
-            for number, (wanted, got) in enumerate(zip(self.segments, digests, strict=True))
-            if wanted is not None and wanted != got
+            for number, (expected, got) in enumerate(zip(self.segments, digests, strict=True))
+            if expected is not None and expected != got
         ]
         if wrong:
-            wanted = self.segments[wrong[0]] or b""
+            expected = self.segments[wrong[0]] or b""
             part = None if self.whole is None else wrong[0] + 1
-            return wrong, Mismatch(self.algorithm, text_of(wanted), text_of(digests[wrong[0]]), part)
+            return wrong, Mismatch(self.algorithm, text_of(expected), text_of(digests[wrong[0]]), part)
         if self.whole is None or self.whole == (got := _digest_of_digests(self.algorithm, digests)):
             return [], None
-        unknown = [number for number, wanted in enumerate(self.segments) if wanted is None]
+        unknown = [number for number, digest in enumerate(self.segments) if digest is None]
         mismatch = Mismatch(self.algorithm, text_of(self.whole), text_of(got))
         return unknown or list(range(len(digests))), mismatch
 
 
-def expected(wanted: Wanted, part_digests: Sequence[str], parts: int) -> Expected:
+def expected_digests(stored: StoredChecksum, part_digests: Sequence[str], parts: int) -> ExpectedDigests:
     """What must come out. `part_digests` are base64, "" where unknown, or nothing; a "-N" is ignored."""
-    match wanted:
+    match stored:
         case FullObject():
-            return Expected(wanted.algorithm, (wanted.expected,))
+            return ExpectedDigests(stored.algorithm, (stored.digest,))
         case Unverifiable():
-            return Expected(FALLBACK, (None,))
+            return ExpectedDigests(FALLBACK, (None,))
         case Composite():
-            raw = [raw_digest(wanted.algorithm, text) for text in part_digests] or [None] * parts
-            return Expected(wanted.algorithm, tuple(raw), wanted.expected)
+            raw = [raw_digest(stored.algorithm, text) for text in part_digests] or [None] * parts
+            return ExpectedDigests(stored.algorithm, tuple(raw), stored.digest)
 
 
 def _digest_of_digests(algorithm: str, digests: Sequence[bytes]) -> bytes:
@@ -196,18 +196,18 @@ class WholeVerifier:
     Only bytes are compared: that as many came as were listed is for the caller to check, first.
     """
 
-    def __init__(self, wanted: FullObject | Unverifiable) -> None:
-        self.wanted = wanted
-        hasher = new_hasher(wanted.checksum.algorithm if isinstance(wanted, FullObject) else FALLBACK)
+    def __init__(self, stored: FullObject | Unverifiable) -> None:
+        self.stored = stored
+        hasher = new_hasher(stored.checksum.algorithm if isinstance(stored, FullObject) else FALLBACK)
         self.update = hasher.update
         self.digest = hasher.digest
 
     def finish(self) -> Mismatch | None:
         """What is wrong, if anything."""
-        wanted, got = self.wanted, self.digest()
-        if not isinstance(wanted, FullObject) or got == wanted.expected:
+        stored, got = self.stored, self.digest()
+        if not isinstance(stored, FullObject) or got == stored.digest:
             return None
-        return Mismatch(wanted.algorithm, text_of(wanted.expected), text_of(got))
+        return Mismatch(stored.algorithm, text_of(stored.digest), text_of(got))
 
 
 class SegmentVerifier:
@@ -216,8 +216,8 @@ class SegmentVerifier:
     Only bytes are compared: that as many came as were listed is for the caller to check, first.
     """
 
-    def __init__(self, wanted: Composite, expected: Expected, sizes: Sequence[int]) -> None:
-        self.wanted = wanted
+    def __init__(self, stored: Composite, expected: ExpectedDigests, sizes: Sequence[int]) -> None:
+        self.stored = stored
         self._expected = expected
         self.sizes = sizes
         self._digests: list[bytes] = []
@@ -252,43 +252,45 @@ Verifier = WholeVerifier | SegmentVerifier
 
 def accept_whole(ref: ObjectRef, meta: ObjectMeta, parts: Parts | None, options: TransferOptions) -> Verifier:
     """Check the response to a plain GET of this version; what takes its body. Raises as `check_whole`, `demand_encryption`,
-    `wanted_checksum` and `verifier_for`."""
+    `stored_checksum` and `verifier_for`."""
     check_whole(ref, meta)
     demand_encryption(meta, options)
-    return verifier_for(wanted_checksum(meta, ref.size, options), ref.size, parts, options)
+    return verifier_for(stored_checksum(meta, ref.size, options), ref.size, parts, options)
 
 
 def composite_verifier(
-    wanted: Composite, size: int, sizes: Sequence[int], digests: Sequence[str] = ()
+    stored: Composite, size: int, sizes: Sequence[int], digests: Sequence[str] = ()
 ) -> SegmentVerifier | Unverifiable:
     """For an object of `size` bytes whose parts have these `sizes`, in order.
 
     `digests` are the parts' stored digests (base64, "" where unknown, a "-N" is ignored), or nothing.
     Parts that cannot be those of the object give `Unverifiable`: what S3 said of it is not consistent.
     """
-    fits = bool(sizes) and min(sizes) >= 0 and sum(sizes) == size and wanted.parts in {None, len(sizes)}
+    fits = bool(sizes) and min(sizes) >= 0 and sum(sizes) == size and stored.parts in {None, len(sizes)}
     if not fits or (digests and len(digests) != len(sizes)):
         return Unverifiable(
             "unknown-parts", f"the {len(sizes)} parts that are known do not make up the stored object"
         )
-    if any(text and raw_digest(wanted.algorithm, text) is None for text in digests):
+    if any(text and raw_digest(stored.algorithm, text) is None for text in digests):
         return Unverifiable(
-            "malformed-checksum", f"the {wanted.algorithm} that S3 sends of a part is malformed"
+            "malformed-checksum", f"the {stored.algorithm} that S3 sends of a part is malformed"
         )
-    return SegmentVerifier(wanted, expected(wanted, digests, len(sizes)), sizes)
+    return SegmentVerifier(stored, expected_digests(stored, digests, len(sizes)), sizes)
 
 
-def verifier_for(wanted: Wanted, size: int, parts: Parts | None, options: TransferOptions) -> Verifier:
+def verifier_for(
+    stored: StoredChecksum, size: int, parts: Parts | None, options: TransferOptions
+) -> Verifier:
     """What takes the whole body. `parts` is None while nobody has requested them.
 
     Raises `PartsNeededError` then, if they are needed; `RefusedError` if nobody knows them and a checksum is demanded.
     """
-    if not isinstance(wanted, Composite):
-        return WholeVerifier(wanted)
-    parts = Parts((size,)) if wanted.parts == 1 else parts
+    if not isinstance(stored, Composite):
+        return WholeVerifier(stored)
+    parts = Parts((size,)) if stored.parts == 1 else parts
     if parts is None:
-        raise PartsNeededError(wanted)
-    composite = composite_verifier(wanted, size, parts.sizes, parts.digests)
+        raise PartsNeededError(stored)
+    composite = composite_verifier(stored, size, parts.sizes, parts.digests)
     if isinstance(composite, Unverifiable):
         demand_checksum(UNKNOWN_PARTS, options)
         return WholeVerifier(UNKNOWN_PARTS)
@@ -312,22 +314,22 @@ def prove(verifier: Verifier) -> Proof:
     if mismatch is not None:
         raise mismatched(mismatch)
     if isinstance(verifier, SegmentVerifier):
-        return proof_of(verifier.wanted, tuple(verifier.sizes))
+        return proof_of(verifier.stored, tuple(verifier.sizes))
     return proof_of(
-        verifier.wanted, (), verifier.digest() if isinstance(verifier.wanted, Unverifiable) else b""
+        verifier.stored, (), verifier.digest() if isinstance(verifier.stored, Unverifiable) else b""
     )
 
 
-def proof_of(wanted: Wanted, part_sizes: tuple[int, ...], digest: bytes = b"") -> Proof:
+def proof_of(stored: StoredChecksum, part_sizes: tuple[int, ...], digest: bytes = b"") -> Proof:
     """What is known once all is compared; `digest` is the CRC64NVME where there was nothing to compare with."""
-    match wanted:
+    match stored:
         case FullObject():
-            return Proof(Verdict.VERIFIED, wanted.checksum)
+            return Proof(Verdict.VERIFIED, stored.checksum)
         case Composite():
-            return Proof(Verdict.VERIFIED, wanted.checksum, part_sizes)
+            return Proof(Verdict.VERIFIED, stored.checksum, part_sizes)
         case Unverifiable():
             computed = text_of(digest)
-            return Proof(Verdict.SIZE_ONLY, computed=computed, reason=wanted.reason, detail=wanted.sentence)
+            return Proof(Verdict.SIZE_ONLY, computed=computed, reason=stored.reason, detail=stored.sentence)
 
 
 def mismatched(mismatch: Mismatch) -> StoreError:

@@ -212,7 +212,7 @@ class Destination(Tree):
     def make_directory(self, path: SafePath) -> None:
         """Create the directory `path` and its parents, unless they exist."""
         try:
-            self._directories.release(self._directories.hold(path.parts, create=True))
+            self._directories.release(self._directories.acquire(path.parts, create=True))
         except OSError as error:
             raise self._path_error(error) from error
 
@@ -222,7 +222,7 @@ class Destination(Tree):
         if found is None or not found.is_regular:
             return False
         try:
-            parent = self._directories.hold(old.parts[:-1], create=False)
+            parent = self._directories.acquire(old.parts[:-1], create=False)
             try:
                 self._rename(leaf_name(old), parent.fd, new)
             finally:
@@ -280,7 +280,7 @@ class Destination(Tree):
 
     def _rename_once(self, name: str | bytes, source_fd: int, path: SafePath) -> None:
         leaf = leaf_name(path)
-        parent = self._directories.hold(path.parts[:-1], create=True)
+        parent = self._directories.acquire(path.parts[:-1], create=True)
         try:
             # rename would replace a symbolic link, FIFO or device without a question.
             with contextlib.suppress(FileNotFoundError):

@@ -74,7 +74,7 @@ MEANINGS = {
     errno.EFBIG: Meaning("the file is too large for this file system or process", reason="file-too-large"),
     errno.EBUSY: Meaning("the file is in use by the system", reason="busy"),
     errno.ETXTBSY: Meaning("the file is a program that is running", reason="busy"),
-    errno.EMLINK: Meaning("the directory cannot hold more subdirectories", reason="directory-full"),
+    errno.EMLINK: Meaning("the directory cannot have more subdirectories", reason="directory-full"),
     errno.ENOENT: Meaning("the file or its directory was removed during the run", reason="vanished"),
 }
 OBJECT_REASONS = frozenset(meaning.reason for meaning in MEANINGS.values() if meaning.reason) | {

@@ -66,7 +66,7 @@ def parse(text: bytes) -> dict[str, Any]:
         given = {key: _number(value) for key, value in json.loads(text).items()}
         LimitOptions()._replace(**given)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise UsageError(f"{NAME} holds no limits: {error}", hint="set them with s3haul limit") from None
+        raise UsageError(f"{NAME} contains no limits: {error}", hint="set them with s3haul limit") from None
     return given
 
 

@@ -49,12 +49,12 @@ class Names:
 
     def path_on_disk(self, path: SafePath) -> SafePath:
         """`path`, with every component encoded whose name would collide with that of another component."""
-        wanted = words(path)
+        natural = words(path)
         with self._lock, self._translated():
             if not self._database.in_transaction:
                 self._database.execute("BEGIN")
-            chosen, folded = self._chosen_parent(wanted[:-1])
-            chosen = [*chosen, *(self._claim(word, folded)[0] for word in wanted[-1:])]
+            chosen, folded = self._chosen_parent(natural[:-1])
+            chosen = [*chosen, *(self._claim(word, folded)[0] for word in natural[-1:])]
         return joined(chosen, directory=path.directory)
 
     def commit(self) -> None:
@@ -68,15 +68,15 @@ class Names:
             self._database.commit()
             self._database.close()
 
-    def _chosen_parent(self, wanted: list[Word]) -> tuple[list[Word], bytes]:
+    def _chosen_parent(self, natural: list[Word]) -> tuple[list[Word], bytes]:
         """The directory as spelled on the disk, and folded. Cached, since most paths are in the directory of the previous path."""
         known, chosen, folded = self._parent
-        if known != wanted:
+        if known != natural:
             chosen, folded = [], b""
-            for word in wanted:
+            for word in natural:
                 spelled, folded = self._claim(word, folded)
                 chosen.append(spelled)
-            self._parent = wanted, chosen, folded
+            self._parent = natural, chosen, folded
         return chosen, folded
 
     def _claim(self, word: Word, parent: bytes) -> tuple[Word, bytes]:

@@ -89,7 +89,7 @@ class Tree:
             return None
         try:
             try:
-                parent = self._directories.hold(parts, create=False)
+                parent = self._directories.acquire(parts, create=False)
             except (FileNotFoundError, ObjectPathError):
                 if absent is not None:
                     absent.add(parts)
@@ -107,7 +107,7 @@ class Tree:
         """A descriptor to read the regular file `path`. Raises `ObjectPathError` if it is anything else."""
         leaf = leaf_name(path)
         try:
-            parent = self._directories.hold(path.parts[:-1], create=False)
+            parent = self._directories.acquire(path.parts[:-1], create=False)
             try:
                 refuse_irregular(os.stat(leaf, dir_fd=parent.fd, follow_symlinks=False))
                 fd = os.open(leaf, _READ, dir_fd=parent.fd)
@@ -207,7 +207,7 @@ class Directories:
         self._lock = Lock()
         self._kept: OrderedDict[tuple[str, ...], Handle] = OrderedDict()
 
-    def hold(self, parts: tuple[str, ...], *, create: bool) -> Handle:
+    def acquire(self, parts: tuple[str, ...], *, create: bool) -> Handle:
         """Open the directory of `parts`; the caller releases it.
 
         Raises `ObjectPathError` if a component is not a directory; other OSErrors are not translated.

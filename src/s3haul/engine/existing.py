@@ -15,8 +15,8 @@ from s3haul.core.verification import (
     Verifier,
     demand_encryption,
     prove,
+    stored_checksum,
     verifier_for,
-    wanted_checksum,
 )
 from s3haul.engine.context import Context
 from s3haul.engine.part_layout import stored_parts
@@ -47,14 +47,14 @@ async def verify_existing(ctx: Context, ref: ObjectRef, path: SafePath) -> Outco
 
 
 async def _proof(ctx: Context, ref: ObjectRef, path: SafePath, meta: ObjectMeta) -> Proof | None:
-    wanted = wanted_checksum(meta, ref.size, ctx.options)
-    if isinstance(wanted, Unverifiable):
+    stored = stored_checksum(meta, ref.size, ctx.options)
+    if isinstance(stored, Unverifiable):
         stat = await in_thread(ctx.threads, ctx.destination.stat, path)
         same = stat is not None and abs(stat.mtime - ref.last_modified) <= SAME_TIME
         return Proof(Verdict.SIZE_ONLY, reason="same-size-and-time") if same else None
-    parts = await stored_parts(ctx, ref, wanted) if isinstance(wanted, Composite) else None
-    verifier = verifier_for(wanted, ref.size, parts or Parts(), ctx.options)
-    if isinstance(verifier.wanted, Unverifiable):
+    parts = await stored_parts(ctx, ref, stored) if isinstance(stored, Composite) else None
+    verifier = verifier_for(stored, ref.size, parts or Parts(), ctx.options)
+    if isinstance(verifier.stored, Unverifiable):
         return None  # the parts are not known: fetch it
     await _hash_file(ctx, path, verifier)
     try:

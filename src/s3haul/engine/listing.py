@@ -2,7 +2,7 @@
 
 Pages come from `parallel_listing`. Each is merged with the journal's rows of the same keys and with the disk,
 and turned into targets. One page is compared in one call to a thread. Keys whose path depends on keys still to
-come are held back by `Shadows`, mostly one in each range.
+come wait in `Shadows`, mostly one in each range.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -121,8 +121,8 @@ async def _queue_all(ctx: Context, queue: Queue, room: SpaceEstimate) -> tuple[i
     async with aclosing(ctx.objects.pages(ctx) if ctx.objects else listing.pages()) as pages:
         async for page in pages:
             results = [await in_thread(ctx.threads, _compare, ctx, shadows, partials, page)]
-            if held := await shadows.looked_up():
-                results.append(await in_thread(ctx.threads, _decide_and_prepare, ctx, held, partials))
+            if decided := await shadows.looked_up():
+                results.append(await in_thread(ctx.threads, _decide_and_prepare, ctx, decided, partials))
             for result in results:
                 await _send(ctx, queue, room, result)
                 selected, filtered = selected + result.selected, filtered + result.filtered

@@ -124,7 +124,7 @@ class WholeDownload:
             try:
                 attempts = await self._load(failed_attempt)
             except PartsNeededError as needed:
-                self._parts = await stored_parts(self._ctx, self._ref, needed.wanted) or Parts()
+                self._parts = await stored_parts(self._ctx, self._ref, needed.stored) or Parts()
                 attempts = await self._load(failed=needed.failed)
             await self._publish()
         except BaseException:

@@ -92,7 +92,7 @@ def _check_versions(page: Sequence[ObjectRow], following: Sequence[ObjectRow], n
     for row in (*page, *following):
         if row.key == last:
             raise SourceError(
-                f"{name} names more than one version of {row.key!a}, and a file can hold one.",
+                f"{name} names more than one version of {row.key!a}, and a file can have one.",
                 hint="make a list of each, and give each list a destination of its own",
                 id="S3H-S3-23",
             )

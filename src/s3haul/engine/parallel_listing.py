@@ -1,10 +1,10 @@
 """Reads a listing with several requests at a time: each reads a range of the keys, page by page.
 
-    first page -> second page -> does StartAfter hold? -> ranges are split as long as pages are waited for
+    first page -> second page -> does StartAfter work? -> ranges are split as long as pages are waited for
 
 All requests have the prefix of the source and no delimiter: only StartAfter differs, so a policy judges
 them alike. Each reader requests its next page while its last one is processed. A server on which StartAfter
-does not hold is read by one reader, with tokens alone, as is everything with a limit of 1.
+does not work is read by one reader, with tokens alone, as is everything with a limit of 1.
 """
 
 import asyncio
@@ -91,7 +91,7 @@ class ParallelListing(Generic[E]):
         self._running = 0  # readers
         self._allowed = 1
         self._pages = 0
-        self._start_after_holds: bool | None = None  # not known yet
+        self._start_after_works: bool | None = None  # not known yet
         self._probing = False
         self._repeated = False
 
@@ -201,14 +201,14 @@ class ParallelListing(Generic[E]):
 
     async def _split(self) -> bool:
         """Whether there are ranges now that nobody reads."""
-        if self._limit == 1 or self._start_after_holds is False or self._probing:
+        if self._limit == 1 or self._start_after_works is False or self._probing:
             return False
         found = self._ranges.points()
         if found is None:
             return False
         range_, points = found
         points = [point for point in points if await self._may_split(range_.prefix, point)]
-        if points and self._start_after_holds is None:
+        if points and self._start_after_works is None:
             self._probing = True
             self._start(partial(self._probe, range_, points[0]))
             return False
@@ -222,10 +222,10 @@ class ParallelListing(Generic[E]):
             first = next(iter(page.entries), None)
             if first is None:
                 return  # nothing is there, or the server is at a loss: try elsewhere
-            self._start_after_holds = first.key > point
+            self._start_after_works = first.key > point
         finally:
             self._probing = False
-        if self._start_after_holds and self._ranges.split(range_, [point]):
+        if self._start_after_works and self._ranges.split(range_, [point]):
             new = self._ranges.begin()
             assert new is not None
             await self._read(new, page)

@@ -16,27 +16,27 @@ from s3haul.store.retrying import GaveUpError
 AT_ONCE = 32  # requests; the limiter may allow fewer
 
 
-async def stored_parts(ctx: ReadContext, ref: ObjectRef, wanted: Composite) -> Parts | None:
-    """The parts that `wanted` was computed over, or None if the server does not say."""
-    if wanted.parts == 1:
+async def stored_parts(ctx: ReadContext, ref: ObjectRef, stored: Composite) -> Parts | None:
+    """The parts that `stored` was computed over, or None if the server does not say."""
+    if stored.parts == 1:
         return Parts((ref.size,))
     layout = await ctx.store.part_layout(ref.key, version_id=ref.version_id)
     if layout is not None:
-        digests = tuple(part.digest for part in layout.parts) if layout.algorithm == wanted.algorithm else ()
+        digests = tuple(part.digest for part in layout.parts) if layout.algorithm == stored.algorithm else ()
         parts = Parts(tuple(part.size for part in layout.parts), digests)
-        if _fits(parts, wanted, ref.size):
+        if _fits(parts, stored, ref.size):
             return parts
     try:
-        return await _ask_every_part(ctx, ref, wanted)
+        return await _ask_every_part(ctx, ref, stored)
     except GaveUpError as gave_up:
         if gave_up.action.move is Move.HEAD_AGAIN:
             raise
         return None
 
 
-async def _ask_every_part(ctx: ReadContext, ref: ObjectRef, wanted: Composite) -> Parts | None:
+async def _ask_every_part(ctx: ReadContext, ref: ObjectRef, stored: Composite) -> Parts | None:
     first = await _ask(ctx, ref, 1)
-    count = first.parts_count or wanted.parts or 0
+    count = first.parts_count or stored.parts or 0
     if first.status != 206 or not 1 < count <= MAX_PARTS:
         return None
     metas = [first]
@@ -45,9 +45,9 @@ async def _ask_every_part(ctx: ReadContext, ref: ObjectRef, wanted: Composite) -
         metas += await together([_ask(ctx, ref, number) for number in numbers])
     parts = Parts(
         tuple(meta.length or 0 for meta in metas),
-        tuple(_digest(meta, wanted) for meta in metas),
+        tuple(_digest(meta, stored) for meta in metas),
     )
-    return parts if _fits(parts, wanted, ref.size) else None
+    return parts if _fits(parts, stored, ref.size) else None
 
 
 async def _ask(ctx: ReadContext, ref: ObjectRef, number: int) -> ObjectMeta:
@@ -56,11 +56,11 @@ async def _ask(ctx: ReadContext, ref: ObjectRef, number: int) -> ObjectMeta:
     )
 
 
-def _digest(meta: ObjectMeta, wanted: Composite) -> str:
+def _digest(meta: ObjectMeta, stored: Composite) -> str:
     """The checksum of a part. Some servers send that of the whole object with every part: it is ignored."""
-    values = (one.value for one in meta.checksums if one.algorithm == wanted.algorithm)
-    return next((value for value in values if value != wanted.checksum.value), "")
+    values = (one.value for one in meta.checksums if one.algorithm == stored.algorithm)
+    return next((value for value in values if value != stored.checksum.value), "")
 
 
-def _fits(parts: Parts, wanted: Composite, size: int) -> bool:
-    return not isinstance(composite_verifier(wanted, size, parts.sizes, parts.digests), Unverifiable)
+def _fits(parts: Parts, stored: Composite, size: int) -> bool:
+    return not isinstance(composite_verifier(stored, size, parts.sizes, parts.digests), Unverifiable)

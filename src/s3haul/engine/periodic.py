@@ -76,7 +76,7 @@ async def follow_limits(ctx: Context, options: TransferOptions) -> None:
 
 
 def apply(ctx: Context, options: TransferOptions, limits: LimitOptions) -> None:
-    """These hold from now on."""
+    """Apply these limits from now on."""
     ctx.rate_limited.limit(limits)
     if limits.concurrency is not None:
         most = min(options.concurrency, max(1, int(limits.concurrency)))

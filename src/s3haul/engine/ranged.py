@@ -16,19 +16,19 @@ from s3haul.core.ranges import RangePlan, costs_kms_call, plan_ranges
 from s3haul.core.retry import Action, Move
 from s3haul.core.verification import (
     UNKNOWN_PARTS,
-    Expected,
+    ExpectedDigests,
     Parts,
     Proof,
-    Wanted,
+    StoredChecksum,
     check_complete,
     check_not_longer,
     check_range,
     demand_checksum,
     demand_encryption,
-    expected,
+    expected_digests,
     mismatched,
     proof_of,
-    wanted_checksum,
+    stored_checksum,
 )
 from s3haul.disk import ObjectPathError
 from s3haul.engine.blocks import BlockMap, BlockStream, Hashing
@@ -67,28 +67,28 @@ async def _prepare(ctx: Context, ref: ObjectRef, path: SafePath) -> "tuple[Objec
     found = await _head_listed(ctx, ref)
     if found is None:
         return None
-    meta, wanted = found
+    meta, stored = found
     parts = Parts()
-    if isinstance(wanted, Composite):
-        parts = await stored_parts(ctx, ref, wanted) or parts
+    if isinstance(stored, Composite):
+        parts = await stored_parts(ctx, ref, stored) or parts
         if not parts.sizes:
             demand_checksum(UNKNOWN_PARTS, ctx.options)
-            wanted = UNKNOWN_PARTS
+            stored = UNKNOWN_PARTS
     plan = plan_ranges(ref.size, parts.sizes, ctx.options.ranges, costs_kms=costs_kms_call(meta))
     if plan is None:
         return None
     ref = ref._replace(etag=meta.etag)
-    return meta, RangedFetch(ctx, ref, path, plan=plan, wanted=wanted, parts=parts)
+    return meta, RangedFetch(ctx, ref, path, plan=plan, stored=stored, parts=parts)
 
 
-async def _head_listed(ctx: Context, ref: ObjectRef) -> tuple[ObjectMeta, Wanted] | None:
+async def _head_listed(ctx: Context, ref: ObjectRef) -> tuple[ObjectMeta, StoredChecksum] | None:
     """The headers of the listed version and its checksum. None if HEAD is refused: a GET will report the reason."""
 
     def validate(meta: ObjectMeta) -> None:
         if not same_etag(meta.etag, ref.etag or meta.etag) or meta.size not in {ref.size, None}:
             raise StoreError(Fault(FaultKind.HTTP, "it is not the listed version any more", status=412))
         demand_encryption(meta, ctx.options)
-        wanted_checksum(meta, ref.size, ctx.options)
+        stored_checksum(meta, ref.size, ctx.options)
 
     try:
         meta = await ctx.store.head(
@@ -102,18 +102,25 @@ async def _head_listed(ctx: Context, ref: ObjectRef) -> tuple[ObjectMeta, Wanted
         raise
     if not meta.etag or meta.size is None:
         return None
-    return meta, wanted_checksum(meta, ref.size, ctx.options)
+    return meta, stored_checksum(meta, ref.size, ctx.options)
 
 
 class RangedFetch:
     """Fetches one version of one object. `fetched` counts body bytes, `attempts` is the most that the same bytes took."""
 
     def __init__(
-        self, ctx: Context, ref: ObjectRef, path: SafePath, *, plan: RangePlan, wanted: Wanted, parts: Parts
+        self,
+        ctx: Context,
+        ref: ObjectRef,
+        path: SafePath,
+        *,
+        plan: RangePlan,
+        stored: StoredChecksum,
+        parts: Parts,
     ) -> None:
-        self._ctx, self._ref, self._path, self._plan, self._wanted = ctx, ref, path, plan, wanted
+        self._ctx, self._ref, self._path, self._plan, self._stored = ctx, ref, path, plan, stored
         self._parts = parts
-        self._expected: Expected = expected(wanted, parts.digests, len(parts.sizes))
+        self._expected: ExpectedDigests = expected_digests(stored, parts.digests, len(parts.sizes))
         self._block_map = BlockMap(plan, self._expected.block_algorithm)
         self._update = CRCS[self._block_map.algorithm].update
         self._file = LargeFile(ctx)
@@ -199,7 +206,7 @@ class RangedFetch:
             digests = self._digests()
             again, mismatch = self._expected.validate(digests)
             if mismatch is None:
-                return proof_of(self._wanted, self._parts.sizes, digests[0])
+                return proof_of(self._stored, self._parts.sizes, digests[0])
             fault = mismatched(mismatch).fault
             if last:
                 raise GaveUpError(Action(Move.FAIL, "checksum-mismatch"), fault, self.attempts)

@@ -1,4 +1,4 @@
-"""The bucket listed once more at the end of a run, and held against the journal: what came, changed or went meanwhile.
+"""The bucket listed once more at the end of a run, and compared with the journal: what came, changed or went meanwhile.
 
 Nothing is fetched and nothing recorded: the next run does that. Each page is compared with the rows of its own range of
 keys, so that nothing grows with the bucket.

@@ -68,7 +68,7 @@ class Stream:
             try:
                 attempts = await self._fetch()
             except PartsNeededError as needed:
-                self._parts = await stored_parts(self._ctx, ref, needed.wanted) or Parts()
+                self._parts = await stored_parts(self._ctx, ref, needed.stored) or Parts()
                 attempts = await self._fetch(needed.failed)
             assert self._verifier is not None, "a response without an error has headers"
             proof = prove(self._verifier)

@@ -1,6 +1,6 @@
 """One object on its way through the engine: a `Target`, with the decision what to do with it, becomes an `Outcome`.
 
-The decisions are pure: `listing` gathers what an earlier run wrote and what the disk holds now, and acts on them. All
+The decisions are pure: `listing` gathers what an earlier run wrote and what is on the disk now, and acts on them. All
 outcomes end in `finish`.
 """
 

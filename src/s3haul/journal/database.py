@@ -167,7 +167,7 @@ def _connect_known(path: Path, parameters: str) -> sqlite3.Connection:
     with _closed_on_error(connection):
         if _is_new(connection):  # a run was killed as it began
             raise JournalError(
-                f"the journal {path} holds nothing yet", hint="run the same command again, or wait a moment"
+                f"the journal {path} is still empty", hint="run the same command again, or wait a moment"
             )
         _refuse_foreign(connection, path)
     return connection

@@ -192,7 +192,7 @@ PUT_RAW = PUT.replace("(?", "(CAST(? AS TEXT)", 1)  # as GONE_RAW
 
 def to_row(outcome: Outcome, kind: NumberedKind, base: str, run: int, now: float) -> tuple[Any, ...]:
     """The row of an outcome of this kind; its key is bytes where these are no UTF-8. Raises `JournalError` for a
-    key or size that no journal can hold."""
+    key or size that no journal can store."""
     ref, _, path, _, detail, _, checksum, part_sizes, computed, _, _, version_id, *counts, _, metadata = (
         outcome
     )

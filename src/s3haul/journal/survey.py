@@ -1,7 +1,7 @@
 """The whole journal in figures: listed objects by how they ended, how they are stored and how large they are.
 
 Everything is seen as of one moment, also during a run. SQLite counts; a million rows take a second or two and no
-memory. The rows are not held against their CRCs here: the manifest and `verify` do that.
+memory. The CRCs of the rows are not checked here: the manifest and `verify` do that.
 """
 
 from contextlib import ExitStack

@@ -40,7 +40,7 @@ _LAMBDA = _Refused(
     "name the access point or the bucket behind it",
 )
 _TABLES = _Refused(
-    "A table bucket holds tables, and no objects to list.", "export the table to a general purpose bucket"
+    "A table bucket has tables, and no objects to list.", "export the table to a general purpose bucket"
 )
 _BY_SUFFIX = {
     "--x-s3": _DIRECTORY,
@@ -57,7 +57,7 @@ _BY_SERVICE = {
     "s3-object-lambda": _LAMBDA,
     "s3tables": _TABLES,
     "s3vectors": _Refused(
-        "A vector bucket holds vectors, and no objects to list.", "name a general purpose bucket"
+        "A vector bucket has vectors, and no objects to list.", "name a general purpose bucket"
     ),
     "backup": _Refused(
         "A backup is read through the access point of S3 that AWS Backup makes for it.",

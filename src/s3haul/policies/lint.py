@@ -42,10 +42,10 @@ def documents_in(value: Any, name: str = "", depth: int = DEEPEST) -> Iterator[t
     inner = _inner(value) if depth else {}
     found = [
         each
-        for key, held in inner.items()
-        for each in documents_in(held, f"{name}.{key}".lstrip("."), depth - 1)
+        for key, nested in inner.items()
+        for each in documents_in(nested, f"{name}.{key}".lstrip("."), depth - 1)
     ]
-    policies = [(where, held) for where, held in found if "Statement" in held]
+    policies = [(where, policy) for where, policy in found if "Statement" in policy]
     yield from policies or [(name, value)]
 
 
@@ -76,8 +76,8 @@ def _inner(value: Any) -> dict[str, dict[str, Any]]:
     """The nested objects of an object that is not a policy."""
     if not isinstance(value, dict) or "Statement" in value:
         return {}
-    held = {key: _parsed(each) for key, each in value.items()}
-    return {key: each for key, each in held.items() if isinstance(each, dict)}
+    parsed = {key: _parsed(each) for key, each in value.items()}
+    return {key: each for key, each in parsed.items() if isinstance(each, dict)}
 
 
 def _parsed(value: Any) -> Any:

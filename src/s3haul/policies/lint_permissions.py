@@ -134,7 +134,7 @@ def prefix_shuts_out(statement: Statement, scope: Scope) -> Problem | None:
     )
 
 
-def delimiter_wanted(statement: Statement, scope: Scope) -> Problem | None:
+def delimiter_required(statement: Statement, scope: Scope) -> Problem | None:
     """s3haul lists without a delimiter; a condition that requires one refuses that."""
     del scope
     found = [clause for clause in clauses(statement) if _narrows(clause, "s3:delimiter")]
@@ -213,12 +213,12 @@ def wrong_via_service(statement: Statement, scope: Scope) -> Problem | None:
     regions = _key_regions(statement) or ({scope.region} if scope.region else set())
     if not about_s3 or any(_is_via_s3(value, regions) for value in found.values):
         return None
-    wanted = via_service(min(regions, default="REGION"))
+    service = via_service(min(regions, default="REGION"))
     corrected = with_clauses(
-        statement, (found.operator, found.key, None), ("StringEquals", "kms:ViaService", wanted)
+        statement, (found.operator, found.key, None), ("StringEquals", "kms:ViaService", service)
     )
     return Problem(
-        f"kms:ViaService is {found.values[0]}, but S3 calls KMS as {wanted[0]}",
+        f"kms:ViaService is {found.values[0]}, but S3 calls KMS as {service[0]}",
         _decrypt_denied(scope),
         (corrected,),
     )
@@ -252,7 +252,7 @@ RULES = (
     Rule("get-on-bucket", "S3H-S3-04", OWNER, get_on_bucket),
     Rule("no-such-action", "S3H-S3-02", OWNER, no_such_action),
     Rule("prefix-shuts-out", "S3H-S3-03", OWNER, prefix_shuts_out),
-    Rule("delimiter-wanted", "S3H-S3-03", OWNER, delimiter_wanted),
+    Rule("delimiter-required", "S3H-S3-03", OWNER, delimiter_required),
     Rule("alias-in-decrypt", "S3H-KMS-01", OWNER, alias_in_decrypt),
     Rule("one-context-form", "S3H-KMS-05", OWNER, one_context_form),
     Rule("wildcard-in-equals", "S3H-KMS-05", OWNER, wildcard_in_equals),

@@ -165,7 +165,7 @@ def check_key_arn(text: str) -> None:
         )
     _check_partition(text)
     check_region(parsed(text).region)
-    if not partitions()[parsed(text).partition].holds(parsed(text).region):
+    if not partitions()[parsed(text).partition].contains(parsed(text).region):
         raise UsageError(f"Region {parsed(text).region} is not in the partition of {text}.")
 
 
@@ -238,7 +238,7 @@ class Partition:
     pattern: re.Pattern[str]  # of its regions; matches future regions too
     regions: frozenset[str]
 
-    def holds(self, region: str) -> bool:
+    def contains(self, region: str) -> bool:
         return region in self.regions or self.pattern.fullmatch(region) is not None
 
 
@@ -250,7 +250,7 @@ def partitions() -> Mapping[str, Partition]:
 
 def partition_of_region(region: str) -> Partition | None:
     """The partition of a region; None if no partition matches."""
-    return next((one for one in partitions().values() if one.holds(region)), None)
+    return next((one for one in partitions().values() if one.contains(region)), None)
 
 
 def region_of_title(title: str) -> str:
@@ -272,7 +272,7 @@ def region_in_host(host: str) -> str:
             host.lower(),
             re.ASCII,
         )
-        if found and one.holds(found[1]):
+        if found and one.contains(found[1]):
             return found[1]
     return ""
 

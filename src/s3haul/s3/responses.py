@@ -111,7 +111,7 @@ def object_meta(status: int, headers: Mapping[str, str], *, dated: bool = True) 
 
 
 class _Names(NamedTuple):
-    """Which of some headers hold a checksum, and of which algorithm; and which hold user metadata."""
+    """Which of some headers are checksums, and of which algorithm; and which are user metadata."""
 
     checksums: tuple[tuple[str, str], ...]
     metadata: tuple[str, ...]
@@ -303,8 +303,8 @@ def _kept_name(sent: bytes, colon: bytes) -> str:
     if not colon or sent[:1] in {b" ", b"\t"}:
         raise ViolationError("a line is not a header")
     name = sent.decode("latin-1").lower()
-    wanted = name in _PLAIN or (name.startswith("x-amz-") and not name.startswith(_UNREAD))
-    kept = name if wanted else ""
+    relevant = name in _PLAIN or (name.startswith("x-amz-") and not name.startswith(_UNREAD))
+    kept = name if relevant else ""
     if len(_spellings) < _MOST_SPELLINGS:
         _spellings[sent] = kept
     return kept

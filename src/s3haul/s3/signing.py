@@ -31,7 +31,7 @@ _CODES = frozenset(
 _UNSIGNED = (("accept-encoding", "identity"), ("user-agent", f"s3haul/{__version__}"), ("accept", ""))
 
 _UNRESERVED = "-._~"
-_SLOT = "\0"  # the place of a varying value; no header holds it
+_SLOT = "\0"  # the place of a varying value; no header contains it
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9._~/-]*", re.ASCII)
 
 Pairs = tuple[tuple[str, str], ...]
@@ -40,7 +40,7 @@ Pairs = tuple[tuple[str, str], ...]
 def encode_path(text: str) -> str:
     """A key as a URL path: all but unreserved characters and "/" percent-encoded, nothing normalized.
 
-    Raises UnicodeEncodeError for lone surrogates, which no key holds.
+    Raises UnicodeEncodeError for lone surrogates, which no key contains.
     """
     return text if _PLAIN_PATH.fullmatch(text) else quote(text, safe=_UNRESERVED + "/")
 

@@ -29,7 +29,7 @@ MARGIN = 1 << 20  # bytes that any file may unpack to
 MOST_ROWS = 8  # per byte, in addition to 100,000
 LARGEST_GROUP = 1 << 30  # bytes of a row group
 BATCH = 1024  # rows
-_WANTED = frozenset(
+_READ = frozenset(
     {"bucket", "key", "islatest", "isdeletemarker", "size", "lastmodifieddate", "etag", "storageclass"}
 )
 _TRUE, _FALSE = frozenset({True, "true", "True", "TRUE"}), frozenset({False, "false", "False", "FALSE"})
@@ -131,7 +131,7 @@ def _parquet(path: Path) -> Iterator[Cells]:
         raise _not_installed("Parquet") from None
     try:
         with parquet.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
-            names = _wanted(file.schema_arrow.names)
+            names = _columns(file.schema_arrow.names)
             _check_groups(file.metadata, path.stat().st_size)
             for batch in file.iter_batches(BATCH, columns=list(names), use_threads=False):
                 found = {names[name]: batch.column(name).to_pylist() for name in names}
@@ -163,7 +163,7 @@ def _orc(path: Path) -> Iterator[Cells]:
     with path.open("rb") as file:
         try:
             schema: Any = pyorc.Reader(file).schema
-            names = _wanted(schema.fields)
+            names = _columns(schema.fields)
             file.seek(0)
             reader = pyorc.Reader(file, BATCH, column_names=list(names), struct_repr=pyorc.StructRepr.DICT)
             _check_count(len(reader), path.stat().st_size)
@@ -173,12 +173,12 @@ def _orc(path: Path) -> Iterator[Cells]:
             raise ValueError(f"it cannot be read: {str(error)[:200]!a}") from None
 
 
-def _wanted(names: Any) -> dict[str, str]:
+def _columns(names: Any) -> dict[str, str]:
     """The columns of a file that are read, with their normalised names."""
-    wanted = {name: plain(name) for name in names if plain(name) in _WANTED}
-    if not {"bucket", "key"} <= set(wanted.values()) or len(set(wanted.values())) != len(wanted):
+    columns = {name: plain(name) for name in names if plain(name) in _READ}
+    if not {"bucket", "key"} <= set(columns.values()) or len(set(columns.values())) != len(columns):
         raise ValueError("its columns lack bucket or key, or name one twice")
-    return wanted
+    return columns
 
 
 def _not_installed(form: str) -> UsageError:

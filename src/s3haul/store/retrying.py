@@ -252,7 +252,7 @@ class _Attempts:
         self._served = self._health.served
         self._since: float | None = None
         self._outage = False  # when the last attempt failed
-        self._held_by_kms = False
+        self._kms_throttled = False
         # Of the attempt under way: when it was sent, and what signed it.
         self._sent, self._signing_key = settings.clock(), ""
         if failed_attempt is not None:
@@ -276,25 +276,25 @@ class _Attempts:
                 await self._recover(fault)
                 fault = None
         finally:
-            if self._held_by_kms:
+            if self._kms_throttled:
                 self._settings.kms_throttling.leave()
 
     async def _send(self, once: Callable[[], Awaitable[T]]) -> T:
         """One attempt, which holds a place of each limiter. Reports its success to them."""
-        settings, held = self._settings, list[ConcurrencyLimiter]()
+        settings, acquired = self._settings, list[ConcurrencyLimiter]()
         try:
-            if self._held_by_kms:
+            if self._kms_throttled:
                 await settings.kms_throttling.limiter.acquire()
-                held.append(settings.kms_throttling.limiter)
+                acquired.append(settings.kms_throttling.limiter)
             await settings.limiter.acquire()
-            held.append(settings.limiter)
+            acquired.append(settings.limiter)
             self._sent = settings.clock()
             self._signing_key = settings.credentials.access_key_id if settings.credentials else ""
             result = await once()
         finally:
-            for limiter in reversed(held):
+            for limiter in reversed(acquired):
                 limiter.release()
-        for limiter in held:
+        for limiter in acquired:
             (limiter.succeeded if self._key else limiter.listed)()
         return result
 
@@ -328,9 +328,9 @@ class _Attempts:
         )
         action = decide(fault, self._state, settings.limits, settings.jitter())
         throttled = action.move is Move.WAIT
-        if throttled and self._key and from_kms and not self._held_by_kms:
-            self._held_by_kms = settings.kms_throttling.enter(self._key)
-        limiter = settings.kms_throttling.limiter if self._held_by_kms and from_kms else settings.limiter
+        if throttled and self._key and from_kms and not self._kms_throttled:
+            self._kms_throttled = settings.kms_throttling.enter(self._key)
+        limiter = settings.kms_throttling.limiter if self._kms_throttled and from_kms else settings.limiter
         reported = self._failed_attempt is not None and fault is self._failed_attempt.fault and not from_kms
         if throttled and not reported:
             limiter.throttled(fault.retry_after, sent=self._sent)
@@ -359,7 +359,7 @@ class _Attempts:
     async def _wait(self, action: Action, fault: Fault) -> None:
         """Wait before the next attempt. During an outage the limiter sets the pace instead."""
         settings, state = self._settings, self._state
-        everyone = (action.move is Move.WAIT and not self._held_by_kms) or self._outage
+        everyone = (action.move is Move.WAIT and not self._kms_throttled) or self._outage
         delay = action.delay if self._key else min(action.delay, LONGEST_PAGE_DELAY)
         if self._outage:
             delay = 0.0
