@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING
 
 from s3haul.api.download import download, raise_open_files
@@ -48,13 +48,12 @@ def run(
     listener = together(exported, log and log.begin(stats), display(stats, output))
     if exported is not None:
         listener.observe(exported.note)
-    emit = _until_stderr_is_closed(listener.observe)
 
     def opened(store: OpenStore) -> None:
-        emit(Noted(_access_note(store, verbose=output.verbose)))
+        listener.observe(Noted(_access_note(store, verbose=output.verbose)))
         for remark in source_warnings(source, transfer.filters, where):
             stats.observe(remark)
-            emit(remark)
+            listener.observe(remark)
 
     async def main() -> None:
         await download(
@@ -62,7 +61,7 @@ def run(
             where,
             access=access,
             transfer=transfer,
-            on_event=emit,
+            on_event=listener.observe,
             on_open=opened,
             on_timing=exported.requests.observe if exported else None,
             stats=stats,
@@ -73,8 +72,7 @@ def run(
     try:
         error = what_ended(main())
     finally:
-        with streams.ignoring_errors(sys.stderr):
-            listener.close()
+        listener.close()
     seconds = time.monotonic() - started
     error, findings = explained(access, source, transfer, stats, error)
     summary = Summary(
@@ -93,18 +91,6 @@ def run(
             raise error
     check_not_empty(transfer, stats.selected)
     return summary.exit_code
-
-
-def _until_stderr_is_closed(observe: Callable[[Event], None]) -> Callable[[Event], None]:
-    """`observe`, until stderr is closed. It is called for every object: a context manager would cost more than it does."""
-
-    def emit(event: Event) -> None:
-        try:
-            observe(event)
-        except OSError:
-            streams.redirect_to_null(sys.stderr)
-
-    return emit
 
 
 def what_ended(main: Coroutine[None, None, None]) -> S3HaulError | None:
@@ -152,8 +138,7 @@ def write_to_stdout(
 
     def emit(event: Event) -> None:
         stats.observe(event)
-        with streams.ignoring_errors(sys.stderr):
-            listener.observe(event)
+        listener.observe(event)
 
     async def main() -> None:
         async with open_store(access, source, transfer, on_event=emit) as opened:

@@ -93,8 +93,7 @@ def run(
             )
         )
     if not estimate.objects and not estimate.unusable:
-        with streams.ignoring_errors(sys.stderr):
-            listener.observe(Warned(nothing_selected(transfer.filters, estimate.filtered), "S3H-S3-19"))
+        listener.observe(Warned(nothing_selected(transfer.filters, estimate.filtered), "S3H-S3-19"))
     _put_estimate(estimate, past_rate, output, log)
     if output.plan is not None and not (output.quiet or output.json):
         planned = estimate.objects - estimate.archived - estimate.unchanged - estimate.taken

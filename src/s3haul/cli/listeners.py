@@ -56,7 +56,7 @@ def display(stats: Stats, output: OutputOptions) -> Listener:
 class StatusLine:
     """One line about work without events, such as `verify`: redrawn on a terminal, else printed every ten seconds.
 
-    Nothing is shown during the first second. A closed stream is ignored.
+    Nothing is shown during the first second.
     """
 
     def __init__(
@@ -82,25 +82,22 @@ class StatusLine:
             return
         line = text(now - self._started)
         self._next = now + (DRAW_INTERVAL if self._screen else LINE_INTERVAL)
-        with streams.ignoring_errors(self._stream):
-            if self._screen:
-                self._screen.draw([line[: self._screen.columns - 1]])
-            else:
-                write_line(self._stream, f"{human_duration(now - self._started)}: {line}")
+        if self._screen:
+            self._screen.draw([line[: self._screen.columns - 1]])
+        else:
+            write_line(self._stream, f"{human_duration(now - self._started)}: {line}")
 
     def say(self, line: str) -> None:
         """Print a line permanently."""
-        with streams.ignoring_errors(self._stream):
-            if self._screen:
-                self._screen.say(line)
-            else:
-                write_line(self._stream, line)
+        if self._screen:
+            self._screen.say(line)
+        else:
+            write_line(self._stream, line)
 
     def close(self) -> None:
         """Remove the line from a terminal."""
-        with streams.ignoring_errors(self._stream):
-            if self._screen:
-                self._screen.draw([])
+        if self._screen:
+            self._screen.draw([])
 
 
 def status_line(*, shown: bool = True) -> StatusLine:

@@ -1,7 +1,7 @@
 """Writes to standard streams, which may be closed or full: a run must not depend on a reader.
 
-Errors of stderr are ignored; errors of stdout become an `S3HaulError`. Text is not formatted here, except that a terminal
-gets folded lines, coloured marks, and no control characters of data (`print_data`).
+After `prepare`, errors of stderr are ignored, and errors of stdout become an `S3HaulError`. Text is not formatted here,
+except that a terminal gets folded lines, coloured marks, and no control characters of data (`print_data`).
 """
 
 import contextlib
@@ -35,8 +35,25 @@ class _Stdout(io.BufferedWriter):
             super().flush()
 
 
+class _Stderr(io.BufferedWriter):
+    """Standard error, which is silent after its first error (a closed terminal or pipe)."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            _redirect_to_null(self)
+            return len(data)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError:
+            _redirect_to_null(self)
+
+
 def prepare() -> None:
-    """Replace standard streams that the caller closed, and `sys.stdout`, so that its errors are plain ones.
+    """Replace standard streams that the caller closed, and `sys.stdout` and `sys.stderr`, so that their errors are handled.
 
     If a closed stream is not replaced, the next file that is opened gets its descriptor, and messages are written into
     that file. Characters that stdout cannot encode are escaped: otherwise a key could end a run in a C locale.
@@ -52,17 +69,19 @@ def prepare() -> None:
         except OSError:
             os.open(os.devnull, flag)  # gets the lowest free number, which is this one
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
-    if isinstance(stdout := sys.stdout, io.TextIOWrapper):
-        encoding, lines = stdout.encoding, stdout.line_buffering or stdout.write_through
-        raw = stdout.detach()
-        sys.stdout = io.TextIOWrapper(
-            _Stdout(
-                raw.detach() if isinstance(raw, io.BufferedWriter) else raw
-            ),  # PYTHONUNBUFFERED has no buffer
-            encoding=encoding,
-            errors="backslashreplace",
-            line_buffering=lines,
-        )
+    sys.stdout, sys.stderr = _rewritten(sys.stdout, _Stdout), _rewritten(sys.stderr, _Stderr)
+
+
+def _rewritten(stream: TextIO, writer: type[io.BufferedWriter]) -> TextIO:
+    """The stream with another writer below; unchanged if it is no file."""
+    if not isinstance(stream, io.TextIOWrapper):
+        return stream
+    encoding, lines = stream.encoding, stream.line_buffering or stream.write_through
+    buffer = stream.detach()
+    raw = (
+        buffer.detach() if isinstance(buffer, io.BufferedWriter) else buffer
+    )  # PYTHONUNBUFFERED has no buffer
+    return io.TextIOWrapper(writer(raw), encoding=encoding, errors="backslashreplace", line_buffering=lines)
 
 
 def is_closed() -> bool:
@@ -81,19 +100,9 @@ def colour_allowed(stream: TextIO) -> bool:
 
 
 def print_message(text: str) -> None:
-    """Write `text` and a line end to stderr. Errors are ignored."""
-    with ignoring_errors(sys.stderr):
-        sys.stderr.write(_for_terminal(text, sys.stderr) + "\n")
-        sys.stderr.flush()
-
-
-@contextlib.contextmanager
-def ignoring_errors(stream: TextIO) -> Iterator[None]:
-    """If a write fails inside (a closed terminal or pipe), the stream is silenced and no error is raised."""
-    try:
-        yield
-    except OSError:
-        redirect_to_null(stream)
+    """Write `text` and a line end to stderr."""
+    sys.stderr.write(_for_terminal(text, sys.stderr) + "\n")
+    sys.stderr.flush()
 
 
 def print_line(text: str) -> None:
@@ -134,7 +143,7 @@ def flush() -> None:
     sys.stdout.flush()
 
 
-def redirect_to_null(stream: TextIO) -> None:
+def _redirect_to_null(stream: TextIO | io.BufferedWriter) -> None:
     """Redirect `stream` to /dev/null, including what is still in its buffer: else Python fails again at exit."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, stream.fileno())
@@ -146,10 +155,10 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        redirect_to_null(sys.stdout)
+        _redirect_to_null(sys.stdout)
         raise ReaderGoneError from None
     except OSError as error:
-        redirect_to_null(sys.stdout)
+        _redirect_to_null(sys.stdout)
         if error.errno == errno.EBADF:
             raise DestinationError(
                 "Standard output is closed.", hint="send it to a file or a program"
