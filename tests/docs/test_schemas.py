@@ -66,7 +66,7 @@ def test_a_field_too_many_too_few_or_of_another_type_is_found():
         assert not validator("verify").is_valid(wrong)
 
 
-def test_summaries_events_and_estimates_of_hauls(server, machine, dest):  # noqa: F811
+def test_summaries_events_and_estimates_of_runs(server, machine, dest):  # noqa: F811
     server.cloud.put(seed.BUCKET, "cold.bin", b"cold", storage_class="GLACIER", metadata=(("a", "b"),))
     server.faults.add("error", operation="GetObject", key=KEY, status=403, code="AccessDenied", message="no")
     other = "data/1/object-0008.bin"

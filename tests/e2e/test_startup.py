@@ -35,7 +35,7 @@ def loaded(machine, dest, *arguments: str) -> set[str]:
 
 
 @pytest.mark.skipif(TRANSPORT == "sdk", reason="all runs of this session go through the sdk")
-def test_a_haul_over_libcurl_loads_neither_boto3_nor_bars_nor_a_second_command_line_parser(machine, dest):
+def test_a_run_over_libcurl_loads_neither_boto3_nor_bars_nor_a_second_command_line_parser(machine, dest):
     packages = {name.partition(".")[0] for name in loaded(machine, dest)}
     assert {"botocore", "pycurl", "sqlite3"} <= packages
     assert not packages & NOT_LOADED

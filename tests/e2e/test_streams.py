@@ -162,7 +162,7 @@ def test_output_that_cannot_be_written_is_exit_code_5_for_every_command(machine,
         assert (ran.code, message in ran.err) == (5, True), ran.text
 
 
-def test_a_reader_of_progress_that_leaves_does_not_end_the_haul(server, machine, dest):
+def test_a_reader_of_progress_that_leaves_does_not_end_the_run(server, machine, dest):
     reading, writing = os.pipe()
     os.close(reading)
     try:

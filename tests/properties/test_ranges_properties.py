@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.stored import digest
-from s3haul.core.ranges import MOST_BLOCKS, REQUESTS, plan_ranges
-from s3haul.engine.blocks import BlockMap, BlockStream
+from s3haul.core.ranges import MOST_BLOCKS, REQUESTS, BlockMap, BlockStream, plan_ranges
 from s3haul.options import RangeOptions
 
 TERABYTE = 10**12
@@ -84,9 +83,9 @@ def test_blocks_in_any_order_and_pieces_give_the_digest_of_the_whole(body, algor
         data = body[cut.start(first) : cut.start(end)]
         for at in range(0, len(data), chunk):
             for number, crc in stream.add(data[at : at + chunk]):
-                block_map.store(number, crc)
+                block_map.add(number, crc)
         assert stream.pending == 0
-    assert block_map.stored_bytes == len(body)
+    assert block_map.written_bytes == len(body)
     assert list(block_map.missing(0, len(cut.blocks))) == []
     assert block_map.digest(0, len(cut.blocks)) == digest(algorithm, body)
 
@@ -101,7 +100,7 @@ def test_the_block_map_knows_what_is_missing(count, seed):
     for _ in range(80):
         number = dice.randrange(count)
         if dice.random() < 0.7:
-            block_map.store(number, 1)
+            block_map.add(number, 1)
             here.add(number)
         else:
             end = dice.randrange(number, count) + 1
@@ -109,4 +108,4 @@ def test_the_block_map_knows_what_is_missing(count, seed):
             here -= set(range(number, end))
         missing = {block for first, end in block_map.missing(0, count) for block in range(first, end)}
         assert missing == set(range(count)) - here
-        assert block_map.stored_bytes == sum(7 if number == count - 1 else 10 for number in here)
+        assert block_map.written_bytes == sum(7 if number == count - 1 else 10 for number in here)

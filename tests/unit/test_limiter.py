@@ -6,8 +6,7 @@ from itertools import pairwise
 import pytest
 
 from engine.harness import VirtualClock
-from s3haul.core.limits import AdaptiveLimit
-from s3haul.core.retry import IN_A_ROW, INTERVAL, THROTTLED_FOR
+from s3haul.core.limits import IN_A_ROW, INTERVAL, THROTTLED_FOR, AdaptiveLimit
 from s3haul.store.limiter import ConcurrencyLimiter
 
 

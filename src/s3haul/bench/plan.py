@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
 
-from s3haul.core.ranges import plan_ranges
+from s3haul.core.ranges import is_ranged, plan_ranges
 from s3haul.models import ObjectRef
 from s3haul.options import RangeOptions, TransferOptions
 
@@ -107,7 +107,7 @@ def cost_of(sample: Sample, pages: int, options: BenchOptions, ranges: RangeOpti
     """The cost of all runs; `pages` of the listing were read already."""
     cut = [ranges_of(ranges, size) for size in options.part_sizes]
     gets = sum(max(_requests(ref.size, each) for each in cut) for ref in sample.refs)
-    heads = sum(ref.size > ranges.above for ref in sample.refs)
+    heads = sum(any(is_ranged(ref.size, each) for each in cut) for ref in sample.refs)
     runs = options.runs
     return Cost(runs, pages, runs * gets, runs * heads, runs * sample.bytes)
 

@@ -1,4 +1,5 @@
-"""Limits: how many requests may be under way, found by trial; and how many requests, KMS calls or bytes a second. Pure.
+"""Limits: how many requests may be under way, found by trial, and two a second in an outage; and how many requests, KMS
+calls or bytes a second. Pure.
 
 Responses and the time come in, a limit comes out. The search multiplies the limit as long as that makes the run faster,
 and stops where it does not: a service with a long latency needs many requests at once, while a busy processor does not
@@ -27,6 +28,9 @@ FINEST = 1.06  # a smaller step towards a limit that was too high is not worth a
 BEYOND = 1.1  # times what was too high, to see whether it still is
 PAUSE = 0.5  # seconds between requests where even one at a time is throttled
 LONGEST_PAUSE = 20.0  # that a server may demand
+IN_A_ROW = 8  # failures of requests for objects are an outage
+THROTTLED_FOR = 2.0  # seconds; throttling alone is an outage only after that, since fewer requests may help
+INTERVAL = 0.5  # seconds between two requests during an outage
 BURST = 0.1  # seconds
 LATELY = 100  # responses
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtKMGT]?)i?([bB]?)(/s)?", re.ASCII)
@@ -165,6 +169,47 @@ class AdaptiveLimit:
         self._before = 0.0
         self._settling = False
         self._rest_until = now + self._rest
+
+
+@dataclass(slots=True)
+class Health:
+    """Whether the service is down, or it is this object: counts successes of requests for objects, and runs a clock while
+    there are none. `good` is the key of an object that could be read.
+
+    `accepted` counts pages too: requests whose credentials were good.
+    """
+
+    served: int = 0
+    accepted: int = 0
+    renewed: int = -1  # `accepted` when the credentials were last renewed
+    good: str = ""
+    next_request: float = 0.0
+    _failed: int = 0
+    _since: float | None = None
+    outage: bool = False
+
+    def failed(self, now: float, *, throttled: bool = False) -> bool:
+        """A request failed in a way that passes, perhaps only because of its rate; whether an outage begins with it."""
+        self._failed += 1
+        self._since = now if self._since is None else self._since
+        lasting = now - self._since >= THROTTLED_FOR or not throttled
+        begins = not self.outage and self._failed >= IN_A_ROW and lasting
+        self.outage = self.outage or begins
+        return begins
+
+    def succeeded(self, count: int = 1) -> None:
+        self.served += count
+        self._failed = 0
+        self._since = None
+        self.outage = False
+
+    def requested(self, now: float) -> None:
+        """A request is made, during an outage: the next one has to wait."""
+        self.next_request = now + INTERVAL
+
+    def seconds_without_success(self, now: float) -> float:
+        """How long nothing has succeeded, since the first failure."""
+        return 0.0 if self._since is None else now - self._since
 
 
 class Rate:

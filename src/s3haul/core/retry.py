@@ -1,5 +1,4 @@
-"""What to do about one failed request: `decide` is a table from kind, code and status to an action. And is the service
-down, or is it this object? `Health` counts successes, and runs a clock while there are none.
+"""What to do about one failed request: `decide` is a table from kind, code and status to an action.
 
 Pure: the attempt number, the time spent and the random number come in; an `Action` comes out. `store.retrying` is the
 one owner of retries for objects and pages; the SDK's own are off.
@@ -7,7 +6,6 @@ Codes: S3 API reference "Error responses"; the KMS texts are those that S3 passe
 """
 
 import re
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -67,9 +65,6 @@ _RESOURCE = re.compile(
     r"\bresource:? (?:\".*\"|arn:.*(?= because no | with an explicit deny )|arn:.*)", re.DOTALL
 )
 _ARN = re.compile(r"\barn:\S+(?: \([^()]*\))?")  # perhaps followed by the name of the policy
-IN_A_ROW = 8
-THROTTLED_FOR = 2.0  # seconds of throttling: until then, fewer requests may help
-INTERVAL = 0.5  # seconds between two requests during an outage
 
 
 class Move(Enum):
@@ -240,43 +235,3 @@ def _delay(fault: Fault, state: RetryState, jitter: float) -> float:
 def full_jitter_backoff(attempt: int, jitter: float) -> float:
     """Seconds to wait: uniform between zero and a bound that doubles with every attempt."""
     return jitter * min(LONGEST_DELAY, BASE_DELAY * 2.0 ** min(attempt, 10))
-
-
-@dataclass(slots=True)
-class Health:
-    """Of the requests for objects. `served` counts successes; `good` is the key of an object that could be read.
-
-    `accepted` counts pages too: requests whose credentials were good.
-    """
-
-    served: int = 0
-    accepted: int = 0
-    renewed: int = -1  # `accepted` when the credentials were last renewed
-    good: str = ""
-    next_request: float = 0.0
-    _failed: int = 0
-    _since: float | None = None
-    outage: bool = False
-
-    def failed(self, now: float, *, throttled: bool = False) -> bool:
-        """A request failed in a way that passes, perhaps only because of its rate; whether an outage begins with it."""
-        self._failed += 1
-        self._since = now if self._since is None else self._since
-        lasting = now - self._since >= THROTTLED_FOR or not throttled
-        begins = not self.outage and self._failed >= IN_A_ROW and lasting
-        self.outage = self.outage or begins
-        return begins
-
-    def succeeded(self, count: int = 1) -> None:
-        self.served += count
-        self._failed = 0
-        self._since = None
-        self.outage = False
-
-    def requested(self, now: float) -> None:
-        """A request is made, during an outage: the next one has to wait."""
-        self.next_request = now + INTERVAL
-
-    def seconds_without_success(self, now: float) -> float:
-        """How long nothing has succeeded, since the first failure."""
-        return 0.0 if self._since is None else now - self._since

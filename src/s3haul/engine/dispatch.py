@@ -16,7 +16,7 @@ from contextlib import closing
 from typing import Generic, TypeVar
 
 from s3haul.concurrency import in_thread, spawn
-from s3haul.core.retry import Health
+from s3haul.core.limits import Health
 from s3haul.core.stats import Timings
 from s3haul.diagnose.reasons import REFUSED, run_error
 from s3haul.engine.context import Context

@@ -15,7 +15,7 @@ from s3haul.core.checksums import MAX_PARTS
 from s3haul.core.estimates import SpaceEstimate
 from s3haul.core.filters import choice, everything_is_chosen, prefixes_to_list
 from s3haul.core.keypath import MARK, perhaps_encoded
-from s3haul.core.ranges import plan_ranges
+from s3haul.core.ranges import is_ranged, plan_ranges
 from s3haul.engine.context import ReadContext
 from s3haul.engine.listing import list_limit, look_up, may_take
 from s3haul.engine.parallel_listing import ParallelListing
@@ -219,11 +219,11 @@ def _sizes_by_class(refs: Sequence[ObjectRef]) -> SizesByClass:
 def _are_simple(refs: Sequence[ObjectRef], sizes: SizesByClass, ranges: RangeOptions) -> bool:
     """Whether one GET brings each of these objects, as on most pages."""
     smallest, biggest = min(map(min, sizes.values()), default=0), max(map(max, sizes.values()), default=0)
-    return smallest > 0 and biggest <= ranges.above and "COMPOSITE" not in map(_TYPE, refs)
+    return smallest > 0 and not is_ranged(biggest, ranges) and "COMPOSITE" not in map(_TYPE, refs)
 
 
 def _is_simple(ref: ObjectRef, ranges: RangeOptions) -> bool:
-    return 0 < ref.size <= ranges.above and ref.checksum_type != "COMPOSITE"
+    return ref.size > 0 and not is_ranged(ref.size, ranges) and ref.checksum_type != "COMPOSITE"
 
 
 class _Requests(NamedTuple):
@@ -242,7 +242,7 @@ def _requests_for(ref: ObjectRef, ranges: RangeOptions, *, costs_kms: bool) -> _
     match = _PARTS.search(ref.etag) if ref.checksum_type == "COMPOSITE" else None
     parts = min(int(match[1]), MAX_PARTS) if match else 1
     attributes, part_heads = (1, parts) if parts > 1 else (0, 0)
-    if ref.size > ranges.above:
+    if is_ranged(ref.size, ranges):
         plan = plan_ranges(ref.size, (), ranges, costs_kms=costs_kms)
         return _Requests(len(plan.requests) if plan else 1, 1, attributes, part_heads)
     # The headers of the first GET show the checksum; the second one follows once the parts are known.

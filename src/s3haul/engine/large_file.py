@@ -1,4 +1,5 @@
-"""The file of one large object, under a temporary name until its bytes are verified; and a count of bytes that arrive.
+"""The file of one large object, under a temporary name until its bytes are verified; the digests of its segments, and a
+count of the bytes that arrive.
 
 A file that is neither published nor set aside is removed.
 """
@@ -7,7 +8,8 @@ import asyncio
 from collections.abc import Callable
 
 from s3haul.concurrency import in_thread
-from s3haul.core.checksums import Data
+from s3haul.core.checksums import Data, Hasher, new_hasher
+from s3haul.core.ranges import BlockMap, RangePlan
 from s3haul.disk import Temporary
 from s3haul.engine.context import Context
 from s3haul.models import Partial, SafePath
@@ -85,6 +87,64 @@ class LargeFile:
         while start < stop and (data := self._disk.read(self.temporary, min(BLOCK, stop - start), start)):
             update(data)
             start += len(data)
+
+
+class SegmentHashing:
+    """The digests of a file's segments by an algorithm that cannot combine those of blocks.
+
+    Each is computed in order, several segments at a time: ranges arrive in any order, so blocks are read back, mostly
+    from the page cache, as soon as they follow the last hashed byte. After `claim` or `resting` returned a segment, call
+    `advance` with it.
+    """
+
+    def __init__(self, plan: RangePlan, block_map: BlockMap, algorithm: str, file: LargeFile) -> None:
+        self._plan, self._block_map, self._algorithm, self._file = plan, block_map, algorithm, file
+        self._hashers: list[Hasher] = []
+        self._next: list[int] = []
+        self._busy: set[int] = set()
+        for number in range(len(plan.segments)):
+            self._hashers.append(self._new())
+            self._next.append(plan.segment(number)[0])
+
+    def claim(self, block: int) -> int | None:
+        """The segment that can be hashed further now that this block is written; None if there is none, or it is busy."""
+        number = self._plan.segment_of(block)
+        if number in self._busy or self._next[number] != block:
+            return None
+        self._busy.add(number)
+        return number
+
+    def resting(self) -> list[int]:
+        """All segments that can be hashed further, for the start."""
+        firsts = enumerate(self._next)
+        found = [number for number, first in firsts if self._written_end(number, first) > first]
+        self._busy.update(found)
+        return found
+
+    async def advance(self, number: int) -> None:
+        """Hash the written blocks of a segment, up to the first one that is missing."""
+        try:
+            while (end := self._written_end(number, first := self._next[number])) > first:
+                start, stop = self._plan.start(first), self._plan.start(end)
+                await self._file.read_into(self._hashers[number].update, start, stop)
+                self._next[number] = end
+        finally:
+            self._busy.discard(number)
+
+    def restart(self, number: int) -> None:
+        """Start a segment again: it will be fetched again."""
+        self._hashers[number] = self._new()
+        self._next[number] = self._plan.segment(number)[0]
+
+    def digests(self) -> list[bytes]:
+        """The digests of all segments, once everything is written and hashed."""
+        return [hasher.digest() for hasher in self._hashers]
+
+    def _written_end(self, number: int, first: int) -> int:
+        return self._block_map.written_end(first, self._plan.segment(number)[1])
+
+    def _new(self) -> Hasher:
+        return new_hasher(self._algorithm)
 
 
 def drop_partial(ctx: Context, partial: Partial) -> None:

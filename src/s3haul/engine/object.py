@@ -11,6 +11,7 @@ error that ends the run is raised.
 from collections.abc import Callable
 
 from s3haul.concurrency import in_thread
+from s3haul.core.ranges import is_ranged
 from s3haul.core.retry import Action, Move
 from s3haul.core.verification import (
     Parts,
@@ -32,7 +33,7 @@ from s3haul.engine.ranged import fetch_in_ranges
 from s3haul.engine.target import Decision, Target, done, not_done
 from s3haul.errors import Fault, FaultKind
 from s3haul.events import Received
-from s3haul.models import ObjectMeta, ObjectRef, Outcome, Partial, SafePath, State
+from s3haul.models import ObjectMeta, ObjectRef, Outcome, SafePath, State
 from s3haul.store.protocol import LARGEST_IN_MEMORY, Chunk, FailedAttempt, GetRequest, HeadRequest, OnData
 from s3haul.store.retrying import GaveUpError
 
@@ -66,12 +67,14 @@ async def _fetch(ctx: Context, target: Target) -> Outcome:
     ref, partial, failed_attempt = target.ref, target.partial, target.failed_attempt
     for _ in range(MAX_CHANGES):
         try:
-            if ref.size > LARGEST_IN_MEMORY or ref.size > ctx.options.ranges.above:
-                return await _large(ctx, ref, target.path, partial)
-            if partial is not None:  # of a version that was larger
+            if is_ranged(ref.size, ctx.options.ranges):
+                outcome = await fetch_in_ranges(ctx, ref, target.path, partial)
+                if outcome is not None:
+                    return outcome
+            if partial is not None:  # a plain GET cannot resume it
                 await in_thread(ctx.threads, drop_partial, ctx, partial)
                 partial = None
-            return await WholeDownload(ctx, ref, target.path).run(failed_attempt)
+            return await _fetch_whole(ctx, ref, target.path, failed_attempt)
         except GaveUpError as gave_up:
             if gave_up.action.move is not Move.HEAD_AGAIN:
                 raise
@@ -85,17 +88,18 @@ async def _fetch(ctx: Context, target: Target) -> Outcome:
     raise GaveUpError(Action(Move.FAIL, "changed"), fault, MAX_CHANGES)
 
 
-async def _large(ctx: Context, ref: ObjectRef, path: SafePath, partial: Partial | None) -> Outcome:
-    """In ranges if the object is large enough for several, else with one GET, which counts as a large transfer too."""
-    outcome = await fetch_in_ranges(ctx, ref, path, partial)
-    if outcome is not None:
-        return outcome
-    owner = object()
-    await ctx.large_limiter.acquire(owner)
+async def _fetch_whole(
+    ctx: Context, ref: ObjectRef, path: SafePath, failed_attempt: FailedAttempt | None
+) -> Outcome:
+    """With one GET, which counts as a large transfer if the body is not kept in memory."""
+    download = WholeDownload(ctx, ref, path)
+    if ref.size <= LARGEST_IN_MEMORY:
+        return await download.run(failed_attempt)
+    await ctx.large_limiter.acquire(download)
     try:
-        return await WholeDownload(ctx, ref, path).run()
+        return await download.run(failed_attempt)
     finally:
-        ctx.large_limiter.release(owner)
+        ctx.large_limiter.release(download)
 
 
 class WholeDownload:

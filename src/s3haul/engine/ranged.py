@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from s3haul.concurrency import in_thread, main_error, spawn, together
 from s3haul.core.checksums import CRCS, Composite, Data
-from s3haul.core.ranges import RangePlan, costs_kms_call, plan_ranges
+from s3haul.core.ranges import BlockMap, BlockStream, RangePlan, costs_kms_call, plan_ranges
 from s3haul.core.retry import Action, Move
 from s3haul.core.verification import (
     UNKNOWN_PARTS,
@@ -31,9 +31,8 @@ from s3haul.core.verification import (
     stored_checksum,
 )
 from s3haul.disk import ObjectPathError
-from s3haul.engine.blocks import BlockMap, BlockStream, Hashing
 from s3haul.engine.context import Context
-from s3haul.engine.large_file import ByteCounter, LargeFile, drop_partial
+from s3haul.engine.large_file import ByteCounter, LargeFile, SegmentHashing, drop_partial
 from s3haul.engine.part_layout import stored_parts
 from s3haul.engine.target import done
 from s3haul.errors import Fault, FaultKind, StoreError
@@ -50,12 +49,10 @@ READERS = 4  # threads that hash the blocks of an earlier run
 async def fetch_in_ranges(
     ctx: Context, ref: ObjectRef, path: SafePath, partial: Partial | None
 ) -> Outcome | None:
-    """The Outcome, or None if the object must be fetched with one plain GET. Raises
+    """The Outcome, or None if the object must be fetched with one plain GET; `partial` is untouched then. Raises
     `GaveUpError`, `RefusedError`, `ObjectPathError` or what ends the run."""
-    prepared = await _prepare(ctx, ref, path) if ref.size > ctx.options.ranges.above else None
+    prepared = await _prepare(ctx, ref, path)
     if prepared is None:
-        if partial is not None:
-            await in_thread(ctx.threads, drop_partial, ctx, partial)
         return None
     meta, fetch = prepared
     proof = await fetch.run(partial)
@@ -127,7 +124,7 @@ class RangedFetch:
         self._hashing = (
             None
             if self._expected.combines
-            else Hashing(plan, self._block_map, self._expected.algorithm, self._file.read_into)
+            else SegmentHashing(plan, self._block_map, self._expected.algorithm, self._file)
         )
         self._name = ""  # of the temporary file
         self._begun = False
@@ -145,7 +142,7 @@ class RangedFetch:
             await self._file.publish(self._path, self._ref.last_modified)
         except (GaveUpError, ObjectPathError) as error:
             keep = isinstance(error, GaveUpError) and error.action.reason not in _OF_NO_USE
-            self._ctx.emit(Received(self._resumed - self._block_map.stored_bytes))
+            self._ctx.emit(Received(self._resumed - self._block_map.written_bytes))
             self._ctx.emit(Resumed(-self._resumed))
             raise
         except BaseException:
@@ -193,7 +190,7 @@ class RangedFetch:
                     continue
                 crc = await self._crc(block.start, block.start + block.size)
                 if crc == block.crc:
-                    self._block_map.store(number, crc)
+                    self._block_map.add(number, crc)
                     self._resumed += block.size
                     self._ctx.emit(Resumed(block.size))
 
@@ -256,7 +253,7 @@ class RangedFetch:
 
     async def _fetch_span(self, first: int, end: int) -> None:
         """Fetch consecutive missing blocks: with one request, or with more if a response breaks off."""
-        while (begin := self._block_map.stored_end(first, end)) < end:
+        while (begin := self._block_map.written_end(first, end)) < end:
             attempts = await self._fetch_range(begin, end)
             self.attempts = max(self.attempts, self._earlier + attempts)
 
@@ -293,7 +290,7 @@ class RangedFetch:
                 request,
                 begin,
                 complete=lambda: check_complete(stop - stream.position),
-                progressed=lambda: self._block_map.stored_end(first, end) > first,
+                progressed=lambda: self._block_map.written_end(first, end) > first,
             )
         finally:
             counter.end()
@@ -305,7 +302,7 @@ class RangedFetch:
         self._ctx.emit(Received(size))
 
     def _store_block(self, number: int, crc: int) -> None:
-        block = self._block_map.store(number, crc)
+        block = self._block_map.add(number, crc)
         journal = self._ctx.journal
         if not self._begun:
             ref, algorithm = self._ref, self._block_map.algorithm

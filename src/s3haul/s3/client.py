@@ -75,6 +75,7 @@ class RequestClient:
         self.network = network
         self.clock = ServerClock()
         self.keys: Credentials | None = None  # the result of the last `fetch`
+        self._origin = endpoint.origin
         self._fetch = fetch
         self._signing = SigningKeys(endpoint)
         self.connections = connections
@@ -118,7 +119,7 @@ class RequestClient:
             )
         except ValueError as error:
             raise StoreError(Fault(FaultKind.PROTOCOL, f"the request cannot be sent: {error}")) from error
-        url = self.endpoint.origin + request.target
+        url = self._origin + request.target
         exchange = RequestExchange(url, headers, on_head, buffers=self._buffers, method=shape.method)
         thread = self._thread()
         thread.submit(exchange)

@@ -1,6 +1,6 @@
 """Limits the number of concurrent requests: at most `AdaptiveLimit.limit`, none in a pause, two a second in an outage.
 
-The decisions are made in `core.limits` and `core.retry.Health`; this module only makes tasks wait for them. Objects that
+The decisions are made in `core.limits`; this module only makes tasks wait for them. Objects that
 KMS throttles get a limiter of their own, so that objects that need no KMS call go on at full speed. Large bodies take a
 place of `LargeTransferLimiter` first, so that a few huge objects cannot use up all requests.
 """
@@ -12,8 +12,7 @@ from collections.abc import Awaitable, Callable, Sized
 from pathlib import Path
 
 from s3haul.concurrency import finish_future
-from s3haul.core.limits import AdaptiveLimit
-from s3haul.core.retry import Health
+from s3haul.core.limits import AdaptiveLimit, Health
 from s3haul.models import Outcome, State
 
 SATURATED = 0.75  # of the limit; the rest of the places are between two requests
