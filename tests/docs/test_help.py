@@ -20,7 +20,7 @@ from s3haul.diagnose.table import DIAGNOSES
 from s3haul.engine.dry_run import Estimate
 from s3haul.errors import S3HaulError, UsageError
 from s3haul.options import RangeOptions
-from s3haul.store.limiter import BYTES_PER_TRANSFER, FIRST
+from s3haul.store.limiter import BYTES_PER_TRANSFER, FIRST_PLACES
 
 SOURCE = Path(s3haul.__file__).parent
 ID = re.compile(r"S3H-[A-Z0-9]+-\d{2}")
@@ -116,7 +116,7 @@ def test_the_sizes_in_the_text_on_large_objects_are_those_of_the_code():
     assert f"A range has {mebi['smallest']} to {mebi['largest']} MiB" in text
     assert f"{mebi['smallest'] * KMS_FACTOR} to {mebi['largest'] * KMS_FACTOR} MiB if every GET costs" in text
     assert f"{mebi['memory']} MiB of memory, at most {BYTES_PER_TRANSFER >> 20} MiB per range" in text
-    assert f"At first at most {FIRST} ranges are fetched in parallel" in text
+    assert f"At first at most {FIRST_PLACES} ranges are fetched in parallel" in text
     assert (
         f"each block ({mebi['block']} MiB, more beyond {sizes.block * MOST_BLOCKS // 10**11 * 100} GB)"
         in text

@@ -6,7 +6,7 @@ from contract.memory import MemoryStore, refused, stored
 from engine.harness import DONE, VirtualClock, run_once, states
 from s3haul.core.limits import AdaptiveLimit
 from s3haul.models import ObjectRef, Outcome, State
-from s3haul.store.limiter import MOST, ConcurrencyLimiter, KmsThrottling
+from s3haul.store.limiter import MOST_THROTTLED, ConcurrencyLimiter, KmsThrottling
 
 
 def objects(count: int, *, plain: int):
@@ -56,13 +56,13 @@ def served(sse: str) -> Outcome:
 def test_objects_wait_for_kms_while_others_are_fetched(plain, makes_sense):
     kms_throttling = KmsThrottling(ConcurrencyLimiter(AdaptiveLimit(ceiling=8)))
     for number in range(100):
-        kms_throttling.saw(served("AES256" if number < plain else "aws:kms"))
+        kms_throttling.observe(served("AES256" if number < plain else "aws:kms"))
     assert kms_throttling.enter("k") is makes_sense
 
 
 def test_only_a_limited_number_of_objects_wait_for_kms():
     kms_throttling = KmsThrottling(ConcurrencyLimiter(AdaptiveLimit(ceiling=8)))
-    kms_throttling.saw(served(""))
-    assert [kms_throttling.enter("k") for _ in range(MOST + 1)] == [True] * MOST + [False]
+    kms_throttling.observe(served(""))
+    assert [kms_throttling.enter("k") for _ in range(MOST_THROTTLED + 1)] == [True] * MOST_THROTTLED + [False]
     kms_throttling.leave()
     assert kms_throttling.enter("k")

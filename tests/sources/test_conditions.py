@@ -2,7 +2,7 @@
 
 import pytest
 
-from s3haul.core.filters import choice
+from s3haul.core.filters import object_selector
 from s3haul.models import ObjectRef
 from s3haul.options import Conditions, TransferOptions
 from sources.world import tree
@@ -34,13 +34,13 @@ def ref(key="p/a.csv", size=10, modified=100.0, storage_class="STANDARD"):
 )
 def test_all_conditions_must_hold(conditions, chosen):
     options = TransferOptions(conditions=Conditions(**conditions))
-    assert choice(options, "p/")(ref()) is chosen
+    assert object_selector(options, "p/")(ref()) is chosen
 
 
 def test_patterns_and_conditions_must_both_select():
     options = TransferOptions(filters=((False, "*.csv"),), conditions=Conditions(min_size=1))
-    assert not choice(options, "p/")(ref())
-    assert choice(options, "p/")(ref("p/a.txt"))
+    assert not object_selector(options, "p/")(ref())
+    assert object_selector(options, "p/")(ref("p/a.txt"))
 
 
 def test_a_run_takes_what_is_selected_and_counts_the_rest(world):

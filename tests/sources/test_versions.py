@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from s3haul.core.listing_validator import MAX_BARREN_PAGES, version_at
+from s3haul.core.listing_validator import MAX_PAGES_WITHOUT_NEWS, version_at
 from s3haul.demo import seed
 from s3haul.engine.context import read_context
 from s3haul.engine.parallel_listing import ParallelListing
@@ -174,7 +174,7 @@ async def listed(pages):
         ([page(entry("b"), entry("c"), following=("c", "v")), page(entry("a"))], "not in ascending order"),
         ([page(following=("a", "v")), page(following=("a", "v"))], "marker repeats"),
         ([VersionPage((), True, None, None)], "not where"),
-        ([page(following=("a", str(n))) for n in range(MAX_BARREN_PAGES + 1)], "brought nothing new"),
+        ([page(following=("a", str(n))) for n in range(MAX_PAGES_WITHOUT_NEWS + 1)], "brought nothing new"),
     ],
 )
 async def test_an_incomplete_listing_of_versions_is_refused(pages, said):

@@ -6,7 +6,13 @@ from hypothesis import strategies as st
 
 from s3haul.cli.flags import FilterFlags
 from s3haul.cli.selection import filters_in_order
-from s3haul.core.filters import MOST_PREFIXES, idle, nothing_selected, prefixes_to_list, selector
+from s3haul.core.filters import (
+    MOST_PREFIXES,
+    mistake_in,
+    nothing_selected,
+    pattern_selector,
+    prefixes_to_list,
+)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +31,7 @@ from s3haul.core.filters import MOST_PREFIXES, idle, nothing_selected, prefixes_
     ],
 )
 def test_the_last_matching_pattern_decides(filters, key, selected):
-    assert selector(tuple(filters))(key) is selected
+    assert pattern_selector(tuple(filters))(key) is selected
 
 
 def test_the_order_of_both_flags_is_taken_from_the_command_line():
@@ -65,7 +71,7 @@ def test_only_prefixes_that_can_match_are_listed(filters, prefixes):
     st.lists(st.tuples(st.booleans(), st.text("ab*?[]", max_size=3)), max_size=5), st.text("ab", max_size=4)
 )
 def test_a_key_that_is_selected_is_listed(filters, key):
-    if selector(tuple(filters))(key):
+    if pattern_selector(tuple(filters))(key):
         assert key.startswith(prefixes_to_list(tuple(filters), ""))
 
 
@@ -80,7 +86,7 @@ def test_a_key_that_is_selected_is_listed(filters, key):
     ],
 )
 def test_filters_without_effect_cause_a_warning(filters, said):
-    found = idle(filters)
+    found = mistake_in(filters)
     assert found is None if said is None else said in found
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from s3haul.core.limits import AdaptiveLimit
 from s3haul.store import limiter as limiter_module
-from s3haul.store.limiter import BYTES_PER_TRANSFER, FIRST, ConcurrencyLimiter, LargeTransferLimiter
+from s3haul.store.limiter import BYTES_PER_TRANSFER, FIRST_PLACES, ConcurrencyLimiter, LargeTransferLimiter
 
 PLENTY = 1 << 40
 
@@ -39,8 +39,8 @@ async def held(large_limiter, owner, most):
 
 
 async def test_one_object_alone_may_use_all_requests():
-    _, large_limiter = lanes_of(FIRST)
-    assert await held(large_limiter, "a", 20) == FIRST
+    _, large_limiter = lanes_of(FIRST_PLACES)
+    assert await held(large_limiter, "a", 20) == FIRST_PLACES
 
 
 async def test_the_memory_limits_large_transfers_whatever_the_request_limit():
@@ -59,13 +59,13 @@ async def test_there_are_more_places_only_while_the_processors_are_idle():
 
     task = asyncio.create_task(take())
     await settle()
-    assert len(got) == FIRST
+    assert len(got) == FIRST_PLACES
     large_limiter.grow(busy=0.95)
     await settle()
-    assert len(got) == FIRST
+    assert len(got) == FIRST_PLACES
     large_limiter.grow(busy=0.1)
     await settle()
-    assert len(got) == 2 * FIRST
+    assert len(got) == 2 * FIRST_PLACES
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 

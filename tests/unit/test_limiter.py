@@ -188,7 +188,7 @@ async def test_requests_of_batches_take_places_too():
         asyncio.Event(),
         ["a request"] * 5,
     )
-    limiter.count_too(others)
+    limiter.count_others(others)
     tasks = [asyncio.create_task(hold(limiter, release)) for _ in range(8)]
     await settle()
     assert (limiter.busy, limiter.waiting) == (3, 5)

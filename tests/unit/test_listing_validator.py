@@ -2,7 +2,7 @@
 
 import pytest
 
-from s3haul.core.listing_validator import MAX_BARREN_PAGES, ListingValidator, unusable_outcome
+from s3haul.core.listing_validator import MAX_PAGES_WITHOUT_NEWS, ListingValidator, unusable_outcome
 from s3haul.errors import ListingIncompleteError
 from s3haul.models import ListPage, ObjectRef, State, UnusableEntry
 
@@ -54,7 +54,7 @@ def test_unusable_entries_count_as_entries_and_belong_to_the_range_that_is_liste
         "c",
     ]
     assert validator.last_key == "c"
-    for number in range(MAX_BARREN_PAGES + 1):
+    for number in range(MAX_PAGES_WITHOUT_NEWS + 1):
         validator.accept(page(token=f"more {number}", unusable=(f"d{number:05d}\udcff",)))
 
 
@@ -105,7 +105,7 @@ def test_a_key_out_of_order_within_a_page_is_refused():
 
 def test_endless_pages_without_a_new_key_are_refused():
     validator = ListingValidator()
-    for number in range(MAX_BARREN_PAGES):
+    for number in range(MAX_PAGES_WITHOUT_NEWS):
         validator.accept(page(token=str(number)))
     with pytest.raises(ListingIncompleteError, match="no new key"):
         validator.accept(page(token="one more"))

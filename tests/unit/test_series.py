@@ -1,9 +1,9 @@
 """The samples of a run: bounded, and nothing of it is lost when samples become one."""
 
 from s3haul.core.stats import (
-    EVERY,
-    MOST,
+    MOST_SAMPLES,
     OTHER_PREFIXES,
+    PREFIX_SAMPLE,
     PREFIXES,
     SLOWEST,
     Sample,
@@ -23,9 +23,9 @@ def test_a_run_of_any_length_is_a_bounded_list_without_gaps_that_sums_up_right()
     series = Series()
     for second in range(10_000):
         series.add(sample(second))
-        assert len(series.samples) <= MOST
+        assert len(series.samples) <= MOST_SAMPLES
     kept = series.samples
-    assert len(kept) > MOST // 4
+    assert len(kept) > MOST_SAMPLES // 4
     assert [each.start + each.seconds for each in kept[:-1]] == [each.start for each in kept[1:]]
     sums = (
         sum(each.bytes for each in kept),
@@ -62,8 +62,8 @@ def test_the_slowest_objects_are_kept_and_only_these():
 
 def test_prefixes_are_counted_by_a_sample_and_beyond_a_number_together():
     timings = Timings()
-    for number in range(EVERY * (PREFIXES + 10)):
-        timings.add_object(f"p{number // EVERY}/k", 5, 0.5)
+    for number in range(PREFIX_SAMPLE * (PREFIXES + 10)):
+        timings.add_object(f"p{number // PREFIX_SAMPLE}/k", 5, 0.5)
     prefixes = {each.prefix: each for each in timings.prefixes()}
     assert len(prefixes) == PREFIXES + 1
     assert prefixes["p3/"][1:] == (1, 5, 0.5)

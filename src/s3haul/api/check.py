@@ -6,7 +6,7 @@ from typing import NamedTuple
 from s3haul.aws.probes import Probes
 from s3haul.aws.session import ask_mfa
 from s3haul.aws.sts import AskMfa
-from s3haul.core.filters import choice, literal_prefixes, prefixes_to_list
+from s3haul.core.filters import literal_prefixes, object_selector, prefixes_to_list
 from s3haul.diagnose.causes import Finding, exit_code_of, find_causes, finding_of_error
 from s3haul.diagnose.evidence import Evidence, StepResult
 from s3haul.events import ignore
@@ -62,7 +62,7 @@ async def check(
         Probes(access, source, transfer, ask_mfa),
         source,
         on_step,
-        selected=choice(transfer, source.base),
+        selected=object_selector(transfer, source.base),
         narrowed=_narrowed(source, transfer),
         candidates=tuple(source.prefix + prefix for prefix in literal_prefixes(transfer.filters)),
         suspects=suspects,

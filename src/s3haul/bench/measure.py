@@ -20,7 +20,7 @@ from typing import NamedTuple
 from s3haul.aws.session import OpenStore
 from s3haul.bench.plan import DestinationKind, Sample, Setting
 from s3haul.bench.result import Run
-from s3haul.core.retry import is_throttling, of_kms
+from s3haul.core.retry import is_from_kms, is_throttling
 from s3haul.core.stats import Stats
 from s3haul.disk import Destination, free_space_for
 from s3haul.disk.staging import Buffer, Temporary
@@ -120,7 +120,7 @@ class SampleStore(WrappedStore):
             return await super().load(request, consume)
         except StoreError as error:
             if is_throttling(error.fault):
-                self.throttles["kms" if of_kms(error.fault) else "s3"] += 1
+                self.throttles["kms" if is_from_kms(error.fault) else "s3"] += 1
             raise
 
 

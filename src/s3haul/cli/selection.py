@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from s3haul.cli.flags import Encodings, FilterFlags, ListFormats, SelectionFlags
-from s3haul.core.filters import Filters, idle
+from s3haul.core.filters import Filters, mistake_in
 from s3haul.errors import SourceError, UsageError
 from s3haul.events import Warned
 from s3haul.options import (
@@ -146,7 +146,7 @@ def is_narrowed(transfer: TransferOptions) -> bool:
 def source_warnings(source: SourceOptions, filters: Filters, where: DestinationOptions) -> Iterator[Warned]:
     """Warn about filters that exclude nothing, and about a key that looks like a pattern. The run continues; it warns
     later about filters that exclude everything."""
-    if all(include for include, _ in filters) and (warning := idle(filters)):
+    if all(include for include, _ in filters) and (warning := mistake_in(filters)):
         yield Warned(warning)
     key = source.prefix.removesuffix("/") if source.recursive else source.prefix
     if "*" in key or "?" in key:

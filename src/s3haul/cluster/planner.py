@@ -17,7 +17,7 @@ from s3haul.cluster.directory import RunDirectory
 from s3haul.cluster.plan import Cutter, Shard, ShardSize, encode_record
 from s3haul.cluster.records import RunDescription, without_secrets
 from s3haul.concurrency import in_thread
-from s3haul.core.filters import choice, key_choice
+from s3haul.core.filters import key_selector, object_selector
 from s3haul.core.key_ranges import prefix_end
 from s3haul.core.text import key_octets
 from s3haul.disk import Destination
@@ -173,8 +173,8 @@ class _Planner:
         self.records: list[bytes] = []
         self.objects = self.bytes = self.filtered = 0
         self._directory = directory
-        self._selects = choice(run.transfer, run.source.base)
-        self._selects_key = key_choice(run.transfer, run.source.base)
+        self._selects = object_selector(run.transfer, run.source.base)
+        self._selects_key = key_selector(run.transfer, run.source.base)
 
     def take(self, page: Iterable[Entry]) -> None:
         """Add one page. Runs in a thread."""

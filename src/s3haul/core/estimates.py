@@ -70,7 +70,7 @@ class SpaceEstimate:
     def __init__(self, free_bytes: int, free_files: int) -> None:
         self.free_bytes, self.free_files = free_bytes, free_files
         self.needed_bytes = self.needed_files = 0
-        self._said = False
+        self._warned = False
 
     def need(self, size: int, files: int) -> None:
         """So many bytes and files more. `size` is negative for a file that makes room for a smaller one."""
@@ -84,9 +84,9 @@ class SpaceEstimate:
 
     def warning(self) -> str | None:
         """The sentence for the user, once, when it no longer fits."""
-        if self.fits or self._said:
+        if self.fits or self._warned:
             return None
-        self._said = True
+        self._warned = True
         return (
             f"The destination is too small: {human_bytes(self.needed_bytes)} in {self.needed_files:,} files are"
             f" still to come, {human_bytes(self.free_bytes)} and {self.free_files:,} inodes are free."

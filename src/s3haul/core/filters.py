@@ -17,7 +17,7 @@ MOST_PREFIXES = 100  # that are listed one by one; with more of them, everything
 Filters = tuple[tuple[bool, str], ...]  # (include?, pattern), in the order of the command line
 
 
-def selector(filters: Filters) -> Callable[[str], bool]:
+def pattern_selector(filters: Filters) -> Callable[[str], bool]:
     """A predicate over relative keys for (include?, pattern) pairs in command-line order."""
     rules = [(include, re.compile(translate(pattern)).match) for include, pattern in reversed(filters)]
 
@@ -59,8 +59,8 @@ def _literal(pattern: str) -> str:
     return re.split(r"[*?\[]", pattern, maxsplit=1)[0]
 
 
-def idle(filters: Filters) -> str | None:
-    """What is wrong with filters that cannot do what they look like; None if nothing is."""
+def mistake_in(filters: Filters) -> str | None:
+    """Why filters cannot do what they look like; None if they can."""
     if filters and all(include for include, _ in filters):
         return "--include alone leaves nothing out: write --exclude '*' before it"
     if len(filters) > 1 and filters[-1] == (False, "*"):
@@ -77,29 +77,29 @@ def nothing_selected(filters: Filters, filtered: int) -> str:
     if not filters:
         return f"No object of {human_count(filtered)} meets the conditions of size, age, storage class and --regex."
     hint = (
-        idle(filters)
+        mistake_in(filters)
         or "the last pattern that matches a key decides, and a pattern sees the key without the prefix"
     )
     return f"The filters leave nothing of {human_count(filtered, 'object')}: {hint}."
 
 
-def everything_is_chosen(options: TransferOptions) -> bool:
-    """Whether `choice` takes every object."""
+def selects_everything(options: TransferOptions) -> bool:
+    """Whether `object_selector` selects every object."""
     return not options.filters and options.conditions == Conditions()
 
 
-def choice(options: TransferOptions, base: str) -> Callable[[ObjectRef], bool]:
+def object_selector(options: TransferOptions, base: str) -> Callable[[ObjectRef], bool]:
     """Whether an object is selected, by patterns and conditions; `base` is what these do not see of its key."""
     conditions = options.conditions
-    chosen = key_choice(options, base)
+    selected = key_selector(options, base)
     if conditions == Conditions():
-        return lambda ref: chosen(ref.plain_key)
-    return lambda ref: chosen(ref.plain_key) and _meets(conditions, ref)
+        return lambda ref: selected(ref.plain_key)
+    return lambda ref: selected(ref.plain_key) and _meets(conditions, ref)
 
 
-def key_choice(options: TransferOptions, base: str) -> Callable[[str], bool]:
-    """As `choice`, as far as the key decides."""
-    cut, selected = len(base), selector(options.filters)
+def key_selector(options: TransferOptions, base: str) -> Callable[[str], bool]:
+    """As `object_selector`, as far as the key decides."""
+    cut, selected = len(base), pattern_selector(options.filters)
     searches = [re.compile(pattern).search for pattern in options.conditions.regex]
     if not searches:
         return lambda key: selected(key[cut:])

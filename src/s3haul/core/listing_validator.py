@@ -28,7 +28,7 @@ from s3haul.models import (
     VersionPage,
 )
 
-MAX_BARREN_PAGES = 1000
+MAX_PAGES_WITHOUT_NEWS = 1000
 _KEY = attrgetter("key")
 _VERSION_1 = (
     "Ask the server's operator for ListObjectsV2: an answer without NextContinuationToken and KeyCount is one of"
@@ -58,7 +58,7 @@ class ListingValidator:
         # Keys of the last page; one further back would mean that the listing starts again.
         self._named: Collection[str] = ()
         self._token: str | None = None
-        self._barren = 0
+        self._without_news = 0
 
     def accept(self, page: KeyPage[E]) -> list[E]:
         """The new entries of this page: ascending, each key once. Raises `ListingIncompleteError`."""
@@ -73,9 +73,9 @@ class ListingValidator:
         self._check_prefix(fresh, page.unusable)
         self._last, self._named, self._token = last, named, page.token
         self.last_key = _greatest(last, self.last_key, *(entry.key for entry in page.unusable))
-        self._barren = 0 if fresh or page.unusable else self._barren + 1
-        if page.truncated and self._barren > MAX_BARREN_PAGES:
-            raise incomplete(f"{self._barren} pages in a row brought no new key", after=last)
+        self._without_news = 0 if fresh or page.unusable else self._without_news + 1
+        if page.truncated and self._without_news > MAX_PAGES_WITHOUT_NEWS:
+            raise incomplete(f"{self._without_news} pages in a row brought no new key", after=last)
         return fresh
 
     def _without_repeated(self, entries: Iterable[E]) -> tuple[list[E], Collection[str]]:

@@ -127,7 +127,7 @@ def decide(fault: Fault, state: RetryState, limits: RetryLimits, jitter: float) 
         case FaultKind.HTTP:
             return _decide_http(fault, state, limits, jitter)
         case FaultKind.CONNECT:
-            return _passing(Action(Move.RETRY, "network", _delay(fault, state, jitter)), state, limits)
+            return _within_limits(Action(Move.RETRY, "network", _delay(fault, state, jitter)), state, limits)
         case FaultKind.BROKEN:
             return _retry("network", fault, state, limits, jitter)
         case FaultKind.STALL:
@@ -149,7 +149,7 @@ def _decide_http(fault: Fault, state: RetryState, limits: RetryLimits, jitter: f
     if code in _ABORT:
         return Action(Move.ABORT, _ABORT[code])
     if is_throttling(fault):
-        return _passing(Action(Move.WAIT, "throttled", _delay(fault, state, jitter)), state, limits)
+        return _within_limits(Action(Move.WAIT, "throttled", _delay(fault, state, jitter)), state, limits)
     if code in TRANSIENT or status == 408 or (status >= 500 and status not in _PERMANENT):
         return _retry("server-error", fault, state, limits, jitter)
     if status in {412, 416}:
@@ -187,7 +187,7 @@ def is_of_run(fault: Fault) -> bool:
     return fault.code in _ABORT or fault.kind not in _OF_REQUEST
 
 
-def of_kms(fault: Fault) -> bool:
+def is_from_kms(fault: Fault) -> bool:
     """Whether throttling comes from KMS, whose quota is not the bucket's."""
     return fault.code.startswith("KMS.") or about_kms(fault.message)
 
@@ -207,7 +207,7 @@ def _retry(reason: str, fault: Fault, state: RetryState, limits: RetryLimits, ji
     """Trouble that can be the object's own: it ends when others are served again and again meanwhile."""
     if state.strikes >= STRIKES:
         return Action(Move.FAIL, reason)
-    return _passing(Action(Move.RETRY, reason, _delay(fault, state, jitter)), state, limits)
+    return _within_limits(Action(Move.RETRY, reason, _delay(fault, state, jitter)), state, limits)
 
 
 def _retry_integrity(reason: str, state: RetryState, jitter: float) -> Action:
@@ -216,7 +216,7 @@ def _retry_integrity(reason: str, state: RetryState, jitter: float) -> Action:
     return Action(Move.RETRY, reason, full_jitter_backoff(state.integrity_failures, jitter))
 
 
-def _passing(again: Action, state: RetryState, limits: RetryLimits) -> Action:
+def _within_limits(again: Action, state: RetryState, limits: RetryLimits) -> Action:
     """`again`, as long as the limits allow it."""
     if limits.attempts is not None and state.attempt >= limits.attempts:
         return Action(Move.FAIL, again.reason)

@@ -40,10 +40,10 @@ FIRST_BYTES = 4096  # kept until they are taken
 SLOWEST = 25
 PREFIXES = 512  # further ones are counted together
 PREFIX_DEPTH = 2
-EVERY = 8  # one object in so many counts for its prefix
+PREFIX_SAMPLE = 8  # one object in so many counts for its prefix
 OTHER_PREFIXES = ""
-MOST = 480  # samples of a run
-SHORTEST = 0.95  # seconds that a sample covers, at least; one is taken every second
+MOST_SAMPLES = 480  # of a run
+SHORTEST_SAMPLE = 0.95  # seconds, at least; one is taken every second
 
 
 @dataclass(slots=True)
@@ -103,7 +103,7 @@ class Stats:
     warnings: list[str] = field(default_factory=list)
 
     def observe(self, event: Event) -> None:  # noqa: C901, PLR0912 - one case a kind of event
-        """Add one event to the books."""
+        """Count one event."""
         match event:
             case Received():
                 self.received += event.bytes
@@ -132,7 +132,6 @@ class Stats:
                 self.next_refresh = event.next_refresh
             case Warned():
                 self.warnings.append(event.message)
-
             case _:
                 pass
 
@@ -200,7 +199,7 @@ class Stats:
 
     @property
     def exit_code(self) -> int:
-        """The exit code of a run that was not cut short; 70 (a bug) when the books do not balance."""
+        """The exit code of a run that was not cut short; 70 (a bug) when the counts do not balance."""
         if not self.balanced:
             return 70
         if self.refused_everything:
@@ -248,7 +247,7 @@ class Timings:
         self._ended += 1  # may miss one of another thread, which is no harm: it only chooses the sample
         if seconds > self._notable:
             self._note(SlowObject(seconds, key, size))
-        if self._ended % EVERY == 1:
+        if self._ended % PREFIX_SAMPLE == 1:
             self._add_to_prefix(key, size, seconds)
 
     def take_first_bytes(self) -> list[float]:
@@ -318,7 +317,7 @@ class Series:
     def __init__(self) -> None:
         self._whole: list[Sample] = []
         self._open: Sample | None = None  # covers too little time yet
-        self._shortest = SHORTEST
+        self._shortest = SHORTEST_SAMPLE
 
     def add(self, sample: Sample) -> None:
         joined = sample if self._open is None else join((self._open, sample))
@@ -327,8 +326,8 @@ class Series:
             return
         self._open = None
         self._whole.append(joined)
-        if len(self._whole) == MOST:
-            self._whole = [join(self._whole[at : at + 2]) for at in range(0, MOST, 2)]
+        if len(self._whole) == MOST_SAMPLES:
+            self._whole = [join(self._whole[at : at + 2]) for at in range(0, MOST_SAMPLES, 2)]
             self._shortest *= 2
 
     @property

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
 
-from s3haul.core.retry import TRANSIENT, about_kms, is_throttling, of_kms, own_words
+from s3haul.core.retry import TRANSIENT, about_kms, is_from_kms, is_throttling, own_words
 from s3haul.errors import Fault, FaultKind
 from s3haul.policies.names import principal_of
 
@@ -186,7 +186,7 @@ _ROWS: tuple[tuple[str, Callable[[_Response], object]], ...] = (
     ("S3H-STS-10", lambda it: it.of_role and it.says("MaxSessionDuration", "'durationSeconds'")),
     ("S3H-STS-09", lambda it: it.of_role and it.says("'externalId'")),
     ("S3H-STS-08", lambda it: it.of_role and it.says("MultiFactorAuthentication")),
-    ("S3H-KMS-08", lambda it: is_throttling(it.fault) and of_kms(it.fault)),
+    ("S3H-KMS-08", lambda it: is_throttling(it.fault) and is_from_kms(it.fault)),
     ("S3H-STS-15", lambda it: it.of_role and it.is_unknown_request),
     ("S3H-NET-05", lambda it: it.of_role and it.is_busy),
     ("S3H-S3-11", lambda it: is_throttling(it.fault)),

@@ -1,7 +1,7 @@
 """What every part of one run shares: built once and passed down. No behaviour beyond handing out these parts.
 
 The parts stay the same during a run; what they limit (the rates of `rate_limited`, the limiters) may change.
-In two widths: `ReadContext` reads from S3, `Context` also brings objects onto the disk and records what became of them.
+`ReadContext` is for reading from S3; `Context` is also for writing to the disk and the journal.
 """
 
 import asyncio

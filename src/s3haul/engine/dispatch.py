@@ -91,7 +91,7 @@ class Dispatcher:
         """Small objects are done."""
         finish(self._ctx, outcomes)
         for outcome in outcomes:
-            self._ctx.kms_throttling.saw(outcome)
+            self._ctx.kms_throttling.observe(outcome)
         self._denials.not_refused(outcomes[-1])
 
     async def _process(self, target: Target) -> None:
@@ -104,7 +104,7 @@ class Dispatcher:
         if ctx.objects is not None:
             outcome = since_listed(ctx, target, outcome)
         self._timings.add_object(target.ref.key, target.ref.size, ctx.clock() - began)
-        ctx.kms_throttling.saw(outcome)
+        ctx.kms_throttling.observe(outcome)
         finish(ctx, (outcome,))
         await limit_backlog(ctx)
         await self._denials.observe(ctx, outcome)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from s3haul.core.checksums import MAX_PARTS
 from s3haul.core.estimates import SpaceEstimate
-from s3haul.core.filters import choice, everything_is_chosen, prefixes_to_list
+from s3haul.core.filters import object_selector, prefixes_to_list, selects_everything
 from s3haul.core.keypath import MARK, perhaps_encoded
 from s3haul.core.ranges import is_ranged, plan_ranges
 from s3haul.engine.context import ReadContext
@@ -156,7 +156,7 @@ async def preview(
         return
     lister = lister_of(ctx)
     shadows: Shadows[ObjectRef] = Shadows(lister, key=_KEY)
-    selected = None if everything_is_chosen(ctx.options) else choice(ctx.options, ctx.source.base)
+    selected = None if selects_everything(ctx.options) else object_selector(ctx.options, ctx.source.base)
     prefixes = prefixes_to_list(ctx.options.filters, ctx.source.prefix)
     listing = ParallelListing(ctx, lister, prefixes, list_limit(ctx))
     async with aclosing(ctx.objects.pages(ctx) if ctx.objects else listing.pages()) as pages:

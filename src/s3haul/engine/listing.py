@@ -12,7 +12,13 @@ from functools import partial
 
 from s3haul.concurrency import in_thread
 from s3haul.core.estimates import SpaceEstimate
-from s3haul.core.filters import choice, everything_is_chosen, key_choice, nothing_selected, prefixes_to_list
+from s3haul.core.filters import (
+    key_selector,
+    nothing_selected,
+    object_selector,
+    prefixes_to_list,
+    selects_everything,
+)
 from s3haul.core.key_ranges import Interval, ListedPage, ancestors_across, just_after
 from s3haul.core.keypath import safe_path
 from s3haul.core.listing_validator import unusable_outcome
@@ -177,7 +183,7 @@ def is_whole(ctx: ReadContext) -> bool:
 
 
 def _is_selected(ctx: Context, entry: UnusableEntry) -> bool:
-    return key_choice(ctx.options, ctx.source.base)(entry.key)
+    return key_selector(ctx.options, ctx.source.base)(entry.key)
 
 
 def _partials_here(ctx: Context) -> dict[str, Partial]:
@@ -260,7 +266,7 @@ def _chosen(
     ctx: Context, placed: Sequence[Placed], partials: dict[str, Partial], result: PageResult
 ) -> list[tuple[ObjectRef, KnownRow | None, SafePath, Partial | None]]:
     """The entries that the filters select, with their paths and partial files. Counts the others."""
-    selected = None if everything_is_chosen(ctx.options) else choice(ctx.options, ctx.source.base)
+    selected = None if selects_everything(ctx.options) else object_selector(ctx.options, ctx.source.base)
     chosen = []
     for (ref, row), shadowed in placed:
         partial_file = partials.pop(ref.key, None) if partials else None

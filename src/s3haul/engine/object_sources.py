@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from s3haul.concurrency import in_thread, together
-from s3haul.core.filters import key_choice
+from s3haul.core.filters import key_selector
 from s3haul.core.key_ranges import Interval, KeyRange, ListedPage, just_after
 from s3haul.core.text import human_count
 from s3haul.diagnose.reasons import DENIED, run_error
@@ -101,7 +101,7 @@ def _check_versions(page: Sequence[ObjectRow], following: Sequence[ObjectRow], n
 
 async def _looked_up(ctx: ReadContext, page: Sequence[ObjectRow]) -> _Found:
     """What a page of the listing would say of these objects. What the filters leave out is not requested."""
-    selected = key_choice(ctx.options, ctx.source.base)
+    selected = key_selector(ctx.options, ctx.source.base)
     doubtful = [
         row for row in page if (not row.complete or row.storage_class in ARCHIVED) and selected(row.key)
     ]

@@ -13,7 +13,7 @@ from s3haul.models import ObjectMeta, ObjectRef
 from s3haul.store.protocol import HeadRequest
 from s3haul.store.retrying import GaveUpError
 
-AT_ONCE = 32  # requests; the limiter may allow fewer
+PARALLEL = 32  # requests; the limiter may allow fewer
 
 
 async def stored_parts(ctx: ReadContext, ref: ObjectRef, stored: Composite) -> Parts | None:
@@ -27,22 +27,22 @@ async def stored_parts(ctx: ReadContext, ref: ObjectRef, stored: Composite) -> P
         if _fits(parts, stored, ref.size):
             return parts
     try:
-        return await _ask_every_part(ctx, ref, stored)
+        return await _head_every_part(ctx, ref, stored)
     except GaveUpError as gave_up:
         if gave_up.action.move is Move.HEAD_AGAIN:
             raise
         return None
 
 
-async def _ask_every_part(ctx: ReadContext, ref: ObjectRef, stored: Composite) -> Parts | None:
-    first = await _ask(ctx, ref, 1)
+async def _head_every_part(ctx: ReadContext, ref: ObjectRef, stored: Composite) -> Parts | None:
+    first = await _head_part(ctx, ref, 1)
     count = first.parts_count or stored.parts or 0
     if first.status != 206 or not 1 < count <= MAX_PARTS:
         return None
     metas = [first]
     while len(metas) < count:
-        numbers = range(len(metas) + 1, min(len(metas) + AT_ONCE, count) + 1)
-        metas += await together([_ask(ctx, ref, number) for number in numbers])
+        numbers = range(len(metas) + 1, min(len(metas) + PARALLEL, count) + 1)
+        metas += await together([_head_part(ctx, ref, number) for number in numbers])
     parts = Parts(
         tuple(meta.length or 0 for meta in metas),
         tuple(_digest(meta, stored) for meta in metas),
@@ -50,7 +50,7 @@ async def _ask_every_part(ctx: ReadContext, ref: ObjectRef, stored: Composite) -
     return parts if _fits(parts, stored, ref.size) else None
 
 
-async def _ask(ctx: ReadContext, ref: ObjectRef, number: int) -> ObjectMeta:
+async def _head_part(ctx: ReadContext, ref: ObjectRef, number: int) -> ObjectMeta:
     return await ctx.store.head(
         HeadRequest(ref.key, checksums=True, part_number=number, version_id=ref.version_id)
     )

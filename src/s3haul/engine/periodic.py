@@ -22,7 +22,7 @@ from s3haul.store.rate_limited import fitting
 
 DISK_HANGS = "S3H-DST-13"
 EVERY = 1.0  # seconds
-WRITE = 30.0  # seconds of samples that a killed run loses, at most
+WRITE_EVERY = 30.0  # seconds of samples that a killed run loses, at most
 
 
 async def tick(ctx: Context, wake: Callable[[], None], limits: RunLimits, interruption: Interruption) -> None:
@@ -44,7 +44,7 @@ def warn_of_limitations(ctx: Context) -> None:
 
 async def watch_disk(ctx: Context, leave: Callable[[DestinationError], None]) -> None:
     """Until cancelled. Calls `leave` with the `DestinationError` that it raises when the disk is silent for too long."""
-    said = False
+    warned = False
     while True:
         await asyncio.sleep(EVERY)
         seconds = ctx.destination.under_way.longest()
@@ -55,9 +55,9 @@ async def watch_disk(ctx: Context, leave: Callable[[DestinationError], None]) ->
             leave(error)
             raise error
         silent = seconds >= ctx.options.stall_timeout
-        if silent and not said:
+        if silent and not warned:
             ctx.emit(Warned(f"{message}; the run waits", DISK_HANGS))
-        said = silent
+        warned = silent
 
 
 async def follow_limits(ctx: Context, options: TransferOptions) -> None:
@@ -89,16 +89,16 @@ def apply(ctx: Context, options: TransferOptions, limits: LimitOptions) -> None:
 
 def describe(limits: LimitOptions) -> str:
     """The limits in words."""
-    said = []
+    words = []
     if limits.concurrency is not None:
-        said.append(f"{limits.concurrency:g} parallel requests")
+        words.append(f"{limits.concurrency:g} parallel requests")
     if limits.max_rps is not None:
-        said.append(f"{limits.max_rps:g} requests/s")
+        words.append(f"{limits.max_rps:g} requests/s")
     if limits.max_kms_rps is not None:
-        said.append(f"{limits.max_kms_rps:g} KMS calls/s")
+        words.append(f"{limits.max_kms_rps:g} KMS calls/s")
     if limits.bandwidth is not None:
-        said.append(f"{human_bytes(int(limits.bandwidth))}/s")
-    return ", ".join(said) or "none"
+        words.append(f"{human_bytes(int(limits.bandwidth))}/s")
+    return ", ".join(words) or "none"
 
 
 class Recorder:
@@ -115,20 +115,20 @@ class Recorder:
 
     async def watch(self) -> None:
         """Until cancelled."""
-        due = self._began + WRITE
+        due = self._began + WRITE_EVERY
         while True:
             await asyncio.sleep(EVERY)
-            self._look()
+            self._add_sample()
             if self._last >= due:
-                due = self._last + WRITE
+                due = self._last + WRITE_EVERY
                 self._write()
 
     def end(self) -> None:
         """Write what is left. The journal is open still."""
-        self._look()
+        self._add_sample()
         self._write()
 
-    def _look(self) -> None:
+    def _add_sample(self) -> None:
         now, counts = self._ctx.clock(), self._counts()
         received, ended, listed, retries, throttles, renewals = (
             max(0, count - before) for count, before in zip(counts, self._before, strict=True)

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from s3haul.concurrency import in_thread
-from s3haul.core.filters import choice, key_choice, prefixes_to_list
+from s3haul.core.filters import key_selector, object_selector, prefixes_to_list
 from s3haul.core.key_ranges import Interval, ListedPage, just_after
 from s3haul.core.text import is_text
 from s3haul.engine.context import Context
@@ -48,7 +48,7 @@ async def reconcile(ctx: Context) -> None:
 
 def _compare(ctx: Context, page: ListedPage, found: _Differences) -> None:
     """One page against the rows of the same keys. Runs in a thread."""
-    selected = choice(ctx.options, ctx.source.base)
+    selected = object_selector(ctx.options, ctx.source.base)
     first, end = page.interval
     behind = just_after(page.refs[-1].key) if page.refs else first
     rows = ctx.journal.committed.known(first, behind)
@@ -58,11 +58,11 @@ def _compare(ctx: Context, page: ListedPage, found: _Differences) -> None:
             _compare_one(ref, row, found)
     for entry in page.unusable:
         rows.pop(entry.key, None)
-    _gone(ctx, list(rows), found)
+    _count_deleted(ctx, list(rows), found)
     unusable = {entry.key for entry in page.unusable}
     for interval in (Interval(behind, end), *page.empty):
         for keys in _keys_in(ctx, interval):
-            _gone(ctx, [key for key in keys if key not in unusable], found)
+            _count_deleted(ctx, [key for key in keys if key not in unusable], found)
 
 
 def _keys_in(ctx: Context, interval: Interval) -> Iterator[list[str]]:
@@ -83,9 +83,9 @@ def _compare_one(ref: ObjectRef, row: KnownRow | None, found: _Differences) -> N
     found.show(ref.key)
 
 
-def _gone(ctx: Context, keys: list[str], found: _Differences) -> None:
-    """These keys are not listed. One that is not UTF-8 may be, by a page that does not cover its place among the keys."""
-    chosen = key_choice(ctx.options, ctx.source.base)
-    for key in filter(chosen, filter(is_text, keys)):
+def _count_deleted(ctx: Context, keys: list[str], found: _Differences) -> None:
+    """Count keys that are not listed. One that is not UTF-8 may be listed by a page that does not cover its place."""
+    selected = key_selector(ctx.options, ctx.source.base)
+    for key in filter(selected, filter(is_text, keys)):
         found.deleted += 1
         found.show(key)

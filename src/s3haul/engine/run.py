@@ -164,7 +164,7 @@ async def _work_through(
 ) -> None:
     try:
         async with asyncio.TaskGroup() as outer:
-            helpers = [outer.create_task(_watch(failure)), outer.create_task(recorder.watch())]
+            helpers = [outer.create_task(_raise_failure(failure)), outer.create_task(recorder.watch())]
             helpers.append(outer.create_task(follow_limits(ctx, job.options)))
             helpers.append(outer.create_task(watch_disk(ctx, interruption.leave)))
             if job.credentials is not None:
@@ -192,5 +192,5 @@ async def _reconcile(ctx: Context, interruption: Interruption) -> None:
             await asyncio.wait([task])
 
 
-async def _watch(failure: asyncio.Future[BaseException]) -> None:
+async def _raise_failure(failure: asyncio.Future[BaseException]) -> None:
     raise await failure

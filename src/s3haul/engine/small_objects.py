@@ -70,7 +70,7 @@ class SmallObjectFetcher:
         self._progress: asyncio.Future[None] | None = None
         self._failure: asyncio.Future[BaseException] = self._loop.create_future()
         self._thread = ctx.store.small_objects(self)
-        ctx.limiter.count_too(self._running)
+        ctx.limiter.count_others(self._running)
 
     @property
     def available(self) -> bool:
@@ -139,20 +139,20 @@ class SmallObjectFetcher:
         finish_future(self._failure, error, None)
         self._subtract(0)
 
-    def _receive(self, outcomes: list[Outcome], others: list[Target], saturated: bool) -> None:  # noqa: FBT001 - a callback
+    def _receive(self, outcomes: list[Outcome], handed_back: list[Target], saturated: bool) -> None:  # noqa: FBT001 - a callback
         """A batch of results, on the event loop."""
         try:
             if outcomes:
                 self._ctx.emit(Received(sum([outcome.fetched for outcome in outcomes])))
                 self._record(outcomes)
                 self._ctx.limiter.served(len(outcomes), saturated=saturated)
-            for target in others:
+            for target in handed_back:
                 self._handed_back.add(target.ref.key)
                 self._hand_back(target)
             self._ctx.limiter.wake()
         except Exception as error:  # noqa: BLE001 - raised to whoever waits: this is a callback of the loop
             self._fail(error)
-        self._subtract(len(outcomes) + len(others))
+        self._subtract(len(outcomes) + len(handed_back))
 
     # For the transport's thread
 
@@ -194,8 +194,8 @@ class SmallObjectFetcher:
         if count >= REPORT_AT or not self._running or now - self._reported >= REPORT_EVERY:
             saturated = self._measure_saturation(now)
             outcomes = [self._outcomes.popleft() for _ in range(len(self._outcomes))]
-            others = [self._handing_back.popleft() for _ in range(len(self._handing_back))]
-            self._loop.call_soon_threadsafe(self._receive, outcomes, others, saturated)
+            handed_back = [self._handing_back.popleft() for _ in range(len(self._handing_back))]
+            self._loop.call_soon_threadsafe(self._receive, outcomes, handed_back, saturated)
 
     def failed(self, error: BaseException) -> None:
         self._loop.call_soon_threadsafe(self._fail, error)

@@ -17,7 +17,7 @@ from typing import Any
 
 from s3haul.core.key_ranges import Interval
 from s3haul.core.listing_validator import (
-    MAX_BARREN_PAGES,
+    MAX_PAGES_WITHOUT_NEWS,
     Marker,
     check_version_frame,
     incomplete,
@@ -67,7 +67,7 @@ class _VersionLister:
         """The next keys with all their versions; of a key with many, from several pages."""
         after = token or start_after
         marker: Marker | None = (after, None) if after else None
-        entries, unusable, barren = list[VersionEntry](), list[UnusableEntry](), 0
+        entries, unusable, without_news = list[VersionEntry](), list[UnusableEntry](), 0
         while True:
             self.requests += 1
             page = await self._store.list_versions(prefix, marker=marker)
@@ -75,11 +75,13 @@ class _VersionLister:
             fresh = [entry for entry in page.entries if entry.ref.key != after]
             entries += fresh
             unusable += page.unusable
-            barren = 0 if fresh or page.unusable else barren + 1
+            without_news = 0 if fresh or page.unusable else without_news + 1
             if not page.truncated or (entries and entries[0].ref.key != entries[-1].ref.key):
                 break
-            if barren > MAX_BARREN_PAGES:
-                raise incomplete(f"{barren} pages of versions in a row brought nothing new", after=after)
+            if without_news > MAX_PAGES_WITHOUT_NEWS:
+                raise incomplete(
+                    f"{without_news} pages of versions in a row brought nothing new", after=after
+                )
             assert page.next_key is not None, "a page without a marker was refused"
             marker = (page.next_key, page.next_version)
         keys = versions_by_key(entries, more=page.truncated)

@@ -13,7 +13,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from s3haul import __version__
-from s3haul.core.stats import EVERY, PrefixTime
+from s3haul.core.stats import PREFIX_SAMPLE, PrefixTime
 from s3haul.core.text import human_bytes, human_count, human_duration, show
 from s3haul.journal.survey import Listed
 from s3haul.report.charts import bar, brief_seconds, charts_of, drawn, stacked
@@ -43,7 +43,7 @@ def html(report: Report) -> str:
             charts=[(chart, drawn(chart, samples)) for chart in charts_of(samples)] if samples else [],
             most=_most(report),
             prefixes=_slowest_prefixes(report),
-            sampled=EVERY,
+            sampled=PREFIX_SAMPLE,
             incomplete=incomplete,
             causes=list(zip(report.causes, rows, strict=True)),
             shown=sum(map(len, rows)),

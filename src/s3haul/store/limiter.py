@@ -16,12 +16,12 @@ from s3haul.core.limits import AdaptiveLimit, Health
 from s3haul.models import Outcome, State
 
 SATURATED = 0.75  # of the limit; the rest of the places are between two requests
-MOST = 2000  # objects; with more, the whole run slows down
-ENOUGH = 0.05  # of the objects that were served lately
+MOST_THROTTLED = 2000  # objects; with more, the whole run slows down
+ENOUGH_PLAIN = 0.05  # of the objects that were read lately
 LATELY = 1000  # objects
 BYTES_PER_TRANSFER = 1 << 20  # of buffers for one body: a chunk of the SDK; the curl transport needs far less
-FIRST = 16
-LOOK_AFTER = 0.2  # seconds
+FIRST_PLACES = 16  # for large bodies
+MEASURE_AFTER = 0.2  # seconds
 BUSY = 0.8  # of the processors' time
 PROCESSORS = Path("/proc/stat")
 
@@ -47,7 +47,7 @@ class ConcurrencyLimiter:
         self._first = asyncio.Lock()  # held by the first of them; the others wait for it, in their order
         self._freed: asyncio.Future[None] | None = None  # what the first one waits for
 
-    def count_too(self, others: Sized) -> None:
+    def count_others(self, others: Sized) -> None:
         """`others` are requests under way that do not acquire a place here, and count all the same."""
         self._others = others
 
@@ -164,8 +164,8 @@ class KmsThrottling:
         """Call this with the key of each object that enters."""
         self._on_entry = callback
 
-    def saw(self, outcome: Outcome) -> None:
-        """Count which kind of object was read lately."""
+    def observe(self, outcome: Outcome) -> None:
+        """Count objects with and without KMS that were read lately."""
         if outcome.state is not State.DONE:
             return
         if outcome.sse.startswith("aws:kms"):
@@ -178,7 +178,7 @@ class KmsThrottling:
     @property
     def helps(self) -> bool:
         """Whether there are objects without KMS that could go on meanwhile."""
-        return self._count < MOST and self._plain > ENOUGH * (self._plain + self._encrypted)
+        return self._count < MOST_THROTTLED and self._plain > ENOUGH_PLAIN * (self._plain + self._encrypted)
 
     def enter(self, key: str) -> bool:
         """Move an object to the second limiter if that helps; `leave` ends it."""
@@ -210,10 +210,10 @@ class LargeTransferLimiter:
     def __init__(self, limiter: ConcurrencyLimiter, memory: int) -> None:
         self._limiter = limiter
         self._most = max(1, memory // BYTES_PER_TRANSFER)
-        self._worth = FIRST
-        self._ticks: tuple[int, int] | None = None  # at the last look
-        self._taken = 0
-        self._of: Counter[object] = Counter()
+        self._places = FIRST_PLACES
+        self._ticks: tuple[int, int] | None = None  # at the last measurement
+        self._occupied = 0
+        self._places_of: Counter[object] = Counter()
         self._waiting: dict[object, asyncio.Future[None]] = {}
 
     def allow(self, memory: int) -> None:
@@ -223,12 +223,12 @@ class LargeTransferLimiter:
 
     async def acquire(self, owner: object) -> None:
         """Wait for a place and take it; `release` gives it back."""
-        if not self._waiting and self._taken < self._allowed():
+        if not self._waiting and self._occupied < self._allowed():
             self._take(owner)
             return
         loop = asyncio.get_running_loop()
         waiter = self._waiting[owner] = loop.create_future()
-        self._look_later(loop)
+        self._measure_later(loop)
         try:
             await waiter
         except asyncio.CancelledError:
@@ -240,48 +240,48 @@ class LargeTransferLimiter:
 
     def release(self, owner: object) -> None:
         """Give a place back."""
-        self._taken -= 1
-        self._of[owner] -= 1
-        if not self._of[owner]:
-            del self._of[owner]
+        self._occupied -= 1
+        self._places_of[owner] -= 1
+        if not self._places_of[owner]:
+            del self._places_of[owner]
         self._give()
 
     def grow(self, busy: float) -> None:
         """The processors were busy for this share of the time (0 to 1), while somebody waited."""
-        if busy < BUSY and self._worth < self._most:
-            self._worth *= 2
+        if busy < BUSY and self._places < self._most:
+            self._places *= 2
             self._give()
 
-    def _look_later(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._ticks is None and self._worth < self._most:
+    def _measure_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._ticks is None and self._places < self._most:
             self._ticks = _ticks()
-            loop.call_later(LOOK_AFTER, self._look, loop)
+            loop.call_later(MEASURE_AFTER, self._measure, loop)
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _measure(self, loop: asyncio.AbstractEventLoop) -> None:
         assert self._ticks is not None
         (busy, every), (busy_now, every_now) = self._ticks, _ticks()
         self._ticks = None
         if self._waiting:
             self.grow((busy_now - busy) / max(1, every_now - every))
         if self._waiting:
-            self._look_later(loop)
+            self._measure_later(loop)
 
     def _give(self) -> None:
-        while self._waiting and self._taken < self._allowed():
-            poorest = min(self._waiting, key=self._of.__getitem__)
+        while self._waiting and self._occupied < self._allowed():
+            poorest = min(self._waiting, key=self._places_of.__getitem__)
             waiter = self._waiting.pop(poorest)
             if not waiter.done():
                 self._take(poorest)
                 waiter.set_result(None)
 
     def _take(self, owner: object) -> None:
-        self._taken += 1
-        self._of[owner] += 1
+        self._occupied += 1
+        self._places_of[owner] += 1
 
     def _allowed(self) -> int:
         limit = self._limiter.limit
-        small = self._limiter.busy + self._limiter.waiting - self._taken
-        return max(1, min(self._most, self._worth, limit - max(0, min(small, limit // 2))))
+        small = self._limiter.busy + self._limiter.waiting - self._occupied
+        return max(1, min(self._most, self._places, limit - max(0, min(small, limit // 2))))
 
 
 def _ticks() -> tuple[int, int]:

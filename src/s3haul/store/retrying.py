@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from s3haul.core.retry import Action, Move, RetryLimits, RetryState, decide, of_kms
+from s3haul.core.retry import Action, Move, RetryLimits, RetryState, decide, is_from_kms
 from s3haul.core.verification import PartsNeededError
 from s3haul.diagnose.reasons import listing_of, reading_of, run_error, versions_of
 from s3haul.errors import Fault, FaultKind, S3HaulError, StoreError
@@ -180,7 +180,7 @@ class RetryingStore:
     def throttled(self, failed_attempt: FailedAttempt) -> None:
         """A first attempt that was made elsewhere was throttled just now, and `load` will retry it, perhaps much later:
         report it to the limiter at once. KMS has limits of its own, to which `load` reports."""
-        if not of_kms(failed_attempt.fault):
+        if not is_from_kms(failed_attempt.fault):
             self._settings.limiter.throttled(failed_attempt.fault.retry_after, sent=failed_attempt.sent)
 
     def small_objects(self, work: SmallObjectWork) -> SmallObjects | None:
@@ -320,7 +320,7 @@ class _Attempts:
 
     async def _decide(self, fault: Fault) -> Action:
         """What to do about a failed attempt. Reports it to the limiters."""
-        settings, state, from_kms = self._settings, self._state, of_kms(fault)
+        settings, state, from_kms = self._settings, self._state, is_from_kms(fault)
         self._state = state._replace(
             integrity_failures=state.integrity_failures + (fault.kind in _INTEGRITY),
             without_success=self._seconds_without_success(),
