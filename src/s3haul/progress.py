@@ -82,7 +82,7 @@ class Bars:
         self._colour = colour
         self._next = 0.0
         self._bar, self._trim = tqdm.format_meter, disp_trim
-        self._ascii = not _can_show("█▏", stream)
+        self._ascii = not _can_show_bars(stream)
 
     def observe(self, event: Event) -> None:
         now = self._clock()
@@ -282,9 +282,9 @@ def _message(event: Warned | Noted, *, colour: bool) -> str:
     return colour_mark(line) if colour else line
 
 
-def _can_show(text: str, stream: TextIO) -> bool:
+def _can_show_bars(stream: TextIO) -> bool:
     try:
-        text.encode(stream.encoding or "ascii")
+        "█▏".encode(stream.encoding or "ascii")
     except (UnicodeError, LookupError):
         return False
     return True

@@ -189,7 +189,7 @@ def lint(
     from s3haul.policies.lint import documents_in, lint  # noqa: PLC0415 - start-up stays fast
 
     if account is not None:
-        check_account(account, "--account")
+        check_account(account)
     if region is not None:
         check_region(region)
     found = [

@@ -115,13 +115,13 @@ class Destination(Tree):
         """
         return path if self._names is None else self._names.path_on_disk(path)
 
-    def clear_temporary(self, prefix: str = "", kept: Collection[str] = ()) -> int:
-        """Remove the files in `.s3haul/tmp` that begin with `prefix`, except the names `kept`. Returns how many.
+    def clear_temporary(self, kept: Collection[str] = ()) -> int:
+        """Remove the files in `.s3haul/tmp`, except the names `kept`. Returns how many.
 
         Call it only with the lock held, and while no file is being written.
         """
         try:
-            return self._staging.clear(prefix, kept)
+            return self._staging.clear(kept)
         except OSError as error:
             raise run_error(error, f"clean {self.state_path / 'tmp'}") from error
 

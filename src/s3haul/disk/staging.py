@@ -115,11 +115,10 @@ class Staging:
         except OSError:
             return 0
 
-    def clear(self, prefix: str, kept: Collection[str]) -> int:
-        """Remove every file whose name begins with `prefix`, except those in `kept`. Returns how many."""
+    def clear(self, kept: Collection[str]) -> int:
+        """Remove every file except those in `kept`. Returns how many."""
         with os.scandir(self.fd) as entries:
-            found = [entry.name for entry in entries]
-        names = [name for name in found if name.startswith(prefix) and name not in kept]
+            names = [entry.name for entry in entries if entry.name not in kept]
         for name in names:
             os.unlink(name, dir_fd=self.fd)
         return len(names)

@@ -150,7 +150,7 @@ class SegmentHashing:
 def drop_partial(ctx: Context, partial: Partial) -> None:
     """Delete a partial file of an earlier run. Blocks: call it in a thread."""
     ctx.destination.remove_temporary(partial.temporary)
-    ctx.journal.forget(partial.temporary)
+    ctx.journal.forget_partial(partial.temporary)
 
 
 class ByteCounter:

@@ -158,7 +158,7 @@ class RangedFetch:
             await self._file.set_aside()
         else:
             if self._begun:  # first: a cancellation may skip what follows
-                self._ctx.journal.forget(self._name)
+                self._ctx.journal.forget_partial(self._name)
             await self._file.discard()
 
     async def _open(self, partial: Partial | None) -> None:
@@ -306,9 +306,9 @@ class RangedFetch:
         journal = self._ctx.journal
         if not self._begun:
             ref, algorithm = self._ref, self._block_map.algorithm
-            journal.begin(Partial(ref.key, ref.etag, ref.size, self._name, algorithm))
+            journal.begin_partial(Partial(ref.key, ref.etag, ref.size, self._name, algorithm))
             self._begun = True
-        journal.block_stored(self._name, block)
+        journal.record_block(self._name, block)
         if self._hashing and (segment := self._hashing.claim(number)) is not None:
             spawn(self._group, self._hashing.advance(segment))
 

@@ -176,7 +176,7 @@ class Journal:
     """Create it with `open`; end it with `close`. `committed` reads what this run and earlier ones have committed. All
     methods may be called from any thread.
 
-    `record*`, `mark_gone*`, `begin`, `block_stored` and `forget` only queue and never block; the others may access the disk.
+    `record*`, `mark_gone*` and `*_partial` only queue and never block; the others may access the disk.
     After an error in the writer's thread, all methods raise that error.
     """
 
@@ -269,15 +269,15 @@ class Journal:
         self._writer.submit(PUT, *[row for row in rows if type(row[0]) is str])
         self._writer.submit(PUT_RAW, *[row for row in rows if type(row[0]) is bytes])
 
-    def begin(self, partial: Partial) -> None:
+    def begin_partial(self, partial: Partial) -> None:
         """Queue an object that is written block by block to its own temporary file."""
         self._writer.submit(PUT_PARTIAL, partial_row(partial))
 
-    def block_stored(self, temporary: str, block: Block) -> None:
+    def record_block(self, temporary: str, block: Block) -> None:
         """Queue a block of that file; its bytes must have been written."""
         self._writer.submit(PUT_BLOCK, block_row(temporary, block))
 
-    def forget(self, temporary: str) -> None:
+    def forget_partial(self, temporary: str) -> None:
         """Queue the removal of a temporary file and its blocks: it is finished or discarded."""
         self._writer.submit(DROP_BLOCKS, (temporary,))
         self._writer.submit(DROP_PARTIAL, (temporary,))

@@ -106,16 +106,16 @@ def role_arn(text: str, account: str | None, partition: str) -> str:
             f"{text!r} is not the ARN of a role.",
             hint="write arn:aws:iam::ACCOUNT-ID:role/NAME, or add --account",
         )
-    check_account(account, "--account")
+    check_account(account)
     made = f"arn:{partition}:iam::{account}:role/{text.lstrip('/')}"
     check_role_arn(made)
     return made
 
 
-def check_account(text: str, what: str) -> None:
+def check_account(text: str) -> None:
     """Raise `UsageError` unless `text` is an account id."""
     if not ACCOUNT.fullmatch(text):
-        raise UsageError(f"{what} {text!r} is not an account id: it has 12 digits.")
+        raise UsageError(f"--account {text!r} is not an account id: it has 12 digits.")
 
 
 def check_role_arn(text: str) -> None:
