@@ -27,7 +27,7 @@ from s3haul.disk import Destination, ObjectPathError, Tree
 from s3haul.errors import S3HaulError
 from s3haul.events import ignore
 from s3haul.journal import Journal, Reader, SourceIdentity
-from s3haul.journal.database import existing_journal
+from s3haul.journal.database import existing_journal, journal_path
 from s3haul.models import Checksum, Outcome, SafePath, State, Verdict
 
 BLOCK = 1 << 20
@@ -335,7 +335,7 @@ class DamageRecorder:
         if self._journal is None:
             destination = self._stack.enter_context(closing(Destination.open(self._root, force=True)))
             destination.lock()
-            path = destination.state_path / "journal.sqlite3"
+            path = journal_path(self._root)
             journal = Journal.open(path, self._source, sync=destination.check_alive)
             self._journal = self._stack.enter_context(closing(journal))
         return self._journal

@@ -1,5 +1,6 @@
-"""A signal before the first request ends the run, too."""
+"""A signal before the first request ends the run, too, and one while the bucket is listed again."""
 
+import asyncio
 import os
 import signal
 
@@ -28,3 +29,20 @@ async def test_a_signal_while_the_journal_is_opened_ends_the_run_before_any_requ
     assert tree(tmp_path) == {}
     done = await run_once(store, tmp_path)
     assert done.stats.done == 50
+
+
+async def test_a_signal_while_the_bucket_is_listed_again_ends_the_run_at_once(tmp_path):
+    listings = []
+
+    async def signal_the_second(call):
+        if call.operation == "list":
+            listings.append(call)
+            if len(listings) == 2:
+                os.kill(os.getpid(), signal.SIGTERM)
+                await asyncio.Event().wait()
+
+    store = MemoryStore({"k": stored(b"data")}, fault=signal_the_second)
+    with pytest.raises(InterruptedRunError) as caught:
+        await asyncio.wait_for(run_once(store, tmp_path, reconcile=True), 2)
+    assert caught.value.code == 143
+    assert tree(tmp_path) == {"k": b"data"}
