@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.stored import digest
+from s3haul.core.checksums import CRCS
 from s3haul.core.ranges import MOST_BLOCKS, REQUESTS, BlockMap, BlockStream, plan_ranges
 from s3haul.options import RangeOptions
 
@@ -75,11 +76,11 @@ def test_blocks_in_any_order_and_pieces_give_the_digest_of_the_whole(body, algor
     cut = plan_ranges(len(body), (), options, costs_kms=False)
     if cut is None:
         return
-    block_map = BlockMap(cut, algorithm)
+    block_map = BlockMap(cut, CRCS[algorithm])
     requests = [cut.request(number) for number in range(len(cut.requests))]
     dice.shuffle(requests)
     for first, end in requests:
-        stream = BlockStream(cut, algorithm, first)
+        stream = BlockStream(cut, CRCS[algorithm], first)
         data = body[cut.start(first) : cut.start(end)]
         for at in range(0, len(data), chunk):
             for number, crc in stream.add(data[at : at + chunk]):
@@ -96,7 +97,7 @@ def test_the_block_map_knows_what_is_missing(count, seed):
     cut = plan_ranges(
         count * 10 - 3, (), RangeOptions(above=0, smallest=10, largest=10, block=10), costs_kms=False
     )
-    block_map, here = BlockMap(cut, "CRC32"), set()
+    block_map, here = BlockMap(cut, CRCS["CRC32"]), set()
     for _ in range(80):
         number = dice.randrange(count)
         if dice.random() < 0.7:

@@ -156,7 +156,7 @@ class Service:
         self.now = 0.0
         self._under_way: list[
             tuple[float, bool, float]
-        ] = []  # when the answer comes, what it is, when it was asked for
+        ] = []  # when the answer comes, what it is, when it was requested
 
     def run(self, seconds: float) -> tuple[float, float]:
         """Answers a second, and the share of the requests that was refused."""

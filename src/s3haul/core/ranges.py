@@ -14,10 +14,13 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
-from s3haul.core.checksums import CRCS, Data
 from s3haul.models import Block, ObjectMeta
 from s3haul.options import RangeOptions
+
+if TYPE_CHECKING:  # for commands that only plan, and load no CRCs
+    from s3haul.core.checksums import Crc, Data
 
 MOST_BLOCKS = 100_000  # cut for their size; a part may add one more
 REQUESTS = 16  # of one object, while they stay between the smallest and the largest
@@ -95,13 +98,12 @@ def costs_kms_call(meta: ObjectMeta) -> bool:
 class BlockMap:
     """Which blocks of one object are in its file, with their CRCs. Compact, since an object of 50 TB has 100,000 blocks.
 
-    `algorithm` is one of `CRCS`; `written_bytes` counts their bytes. A span of blocks is (first, end), the end exclusive."""
+    `written_bytes` counts their bytes. A span of blocks is (first, end), the end exclusive."""
 
-    def __init__(self, plan: RangePlan, algorithm: str) -> None:
-        self.algorithm = algorithm
+    def __init__(self, plan: RangePlan, crc: "Crc") -> None:
         self.written_bytes = 0
         self._plan = plan
-        self._crc = CRCS[algorithm]
+        self._crc = crc
         self._values = array("Q", bytes(8 * len(plan.blocks)))
         self._here = bytearray(len(plan.blocks))
 
@@ -155,16 +157,16 @@ class BlockStream:
     `position` is the offset of the next byte in the object; `pending` counts the bytes of the incomplete block.
     """
 
-    def __init__(self, plan: RangePlan, algorithm: str, first: int) -> None:
+    def __init__(self, plan: RangePlan, crc: "Crc", first: int) -> None:
         self.position = plan.start(first)
         self.pending = 0
         self._plan = plan
-        self._update = CRCS[algorithm].update
+        self._update = crc.update
         self._block = first
         self._edge = plan.start(first + 1)
         self._crc = 0
 
-    def add(self, data: Data) -> list[tuple[int, int]]:
+    def add(self, data: "Data") -> list[tuple[int, int]]:
         """Take bytes; returns the blocks that they complete, with their CRCs."""
         whole: list[tuple[int, int]] = []
         view = memoryview(data)

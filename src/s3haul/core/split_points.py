@@ -53,7 +53,7 @@ class Alphabet:
         else:
             below, above = self._number(low, at, _DIGITS), self._number(high, at, _DIGITS)
             tail = self._text((below + above) // 2, _DIGITS)
-        # The shorter, the less likely it is a key, of which S3 must be asked whether it is a directory too.
+        # The shorter, the less likely it is a key, for which a request must find out whether it is a directory too.
         for length in range(_ENOUGH_DIGITS, _DIGITS + 1):
             point = high[:at] + tail[:length]
             if low < point < high:

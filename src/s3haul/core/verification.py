@@ -103,7 +103,7 @@ def demand_encryption(meta: ObjectMeta, options: TransferOptions) -> None:
 
 def _check_etag(ref: ObjectRef, meta: ObjectMeta) -> None:
     if ref.etag and not same_etag(meta.etag, ref.etag):
-        raise wrong(f"ETag {meta.etag or 'missing'} where {ref.etag} was asked for")
+        raise wrong(f"ETag {meta.etag or 'missing'} where {ref.etag} was requested")
 
 
 def wrong(what: str) -> StoreError:

@@ -112,10 +112,10 @@ class Estimate:
             for ref in refs:
                 if not _is_simple(ref, ranges) and not natural_path(ref, base, shadowed=False).directory:
                     need = _requests_for(ref, ranges, costs_kms=True)
-                    self._ask(ref.storage_class, ref.size, need)
+                    self._add_requests(ref.storage_class, ref.size, need)
                     self.most_get_requests += _requests_for(ref, ranges, costs_kms=False).gets - need.gets
         for storage_class, some in sizes.items():
-            self._ask(storage_class, sum(some), _Requests(len(some)))
+            self._add_requests(storage_class, sum(some), _Requests(len(some)))
         self._note_largest(refs)
         odd = [fetched[place] for place in perhaps_encoded(list(map(_KEY, refs)), base=base)]
         if True in map(itemgetter(1), fetched):
@@ -133,7 +133,7 @@ class Estimate:
         found = chain(self.largest, map(_SIZE_AND_KEY, refs))
         self.largest = sorted(found, key=lambda each: (-each[0], each[1]))[:LARGEST]
 
-    def _ask(self, storage_class: str, size: int, need: "_Requests") -> None:
+    def _add_requests(self, storage_class: str, size: int, need: "_Requests") -> None:
         self.needed_bytes += size
         self.get_requests += need.gets
         self.most_get_requests += need.gets

@@ -38,7 +38,7 @@ class Interruption:
     @contextmanager
     def calls(self, *, drain: Callable[[], object], cancel: Callable[[], object]) -> Iterator[None]:
         """While the block runs, `stop` and signals stop its work: `drain` starts nothing more, `cancel` abandons the
-        rest. A signal that arrived before is for the block to ask about: `signal`."""
+        rest. A signal that arrived before is for the block to look at: `signal`."""
         self._drain, self._cancel = drain, cancel
         try:
             yield

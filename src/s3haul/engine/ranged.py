@@ -118,8 +118,9 @@ class RangedFetch:
         self._ctx, self._ref, self._path, self._plan, self._stored = ctx, ref, path, plan, stored
         self._parts = parts
         self._expected: ExpectedDigests = expected_digests(stored, parts.digests, len(parts.sizes))
-        self._block_map = BlockMap(plan, self._expected.block_algorithm)
-        self._update = CRCS[self._block_map.algorithm].update
+        self._algorithm = self._expected.block_algorithm
+        self._crc = CRCS[self._algorithm]
+        self._block_map = BlockMap(plan, self._crc)
         self._file = LargeFile(ctx)
         self._hashing = (
             None
@@ -168,7 +169,7 @@ class RangedFetch:
             same = (partial.etag, partial.size, partial.algorithm) == (
                 ref.etag,
                 ref.size,
-                self._block_map.algorithm,
+                self._algorithm,
             )
             self._name, self._begun = partial.temporary, same
             if same and await self._file.reopen(partial.temporary, ref.size):
@@ -188,7 +189,7 @@ class RangedFetch:
                 number = self._plan.block_at(block.start, block.size)
                 if number is None:
                     continue
-                crc = await self._crc(block.start, block.start + block.size)
+                crc = await self._crc_of(block.start, block.start + block.size)
                 if crc == block.crc:
                     self._block_map.add(number, crc)
                     self._resumed += block.size
@@ -265,13 +266,13 @@ class RangedFetch:
         ref, file, loop = self._ref, self._file, asyncio.get_running_loop()
         counter = ByteCounter(self._count, self._ctx.clock)
         start, stop = self._plan.start(first), self._plan.start(end)
-        stream, lost = BlockStream(self._plan, self._block_map.algorithm, first), 0
+        stream, lost = BlockStream(self._plan, self._crc, first), 0
 
         def begin(meta: ObjectMeta) -> OnData:
             nonlocal stream, lost
             check_range(ref, meta, start, stop)
             lost += stream.pending
-            stream = BlockStream(self._plan, self._block_map.algorithm, first)
+            stream = BlockStream(self._plan, self._crc, first)
             return on_data
 
         def on_data(chunk: Chunk) -> None:
@@ -305,19 +306,19 @@ class RangedFetch:
         block = self._block_map.add(number, crc)
         journal = self._ctx.journal
         if not self._begun:
-            ref, algorithm = self._ref, self._block_map.algorithm
+            ref, algorithm = self._ref, self._algorithm
             journal.begin_partial(Partial(ref.key, ref.etag, ref.size, self._name, algorithm))
             self._begun = True
         journal.record_block(self._name, block)
         if self._hashing and (segment := self._hashing.claim(number)) is not None:
             spawn(self._group, self._hashing.advance(segment))
 
-    async def _crc(self, start: int, stop: int) -> int:
+    async def _crc_of(self, start: int, stop: int) -> int:
         value = 0
 
         def update(data: Data) -> None:
             nonlocal value
-            value = self._update(data, value)
+            value = self._crc.update(data, value)
 
         await self._file.read_into(update, start, stop)
         return value

@@ -34,7 +34,7 @@ class Shadows(Generic[T]):
         self._known = known
         self._filters: dict[KeyRange, ShadowFilter[T]] = {}
         self._open: list[tuple[T, str]] = []  # items, each with the prefix of its listing
-        self._below: dict[str, bool] = {}  # keys that S3 was asked about
+        self._below: dict[str, bool] = {}  # whether there are keys below a key, once requested
 
     def push(self, range_: KeyRange, items: Sequence[T], *, last: bool) -> list[tuple[T, bool]]:
         """The next items of a range, the last ones if it has ended; returns those with a verdict now."""
@@ -54,7 +54,7 @@ class Shadows(Generic[T]):
         return decided
 
     async def looked_up(self) -> list[tuple[T, bool]]:
-        """The items of ranges that have ended for which S3 must be asked, with the verdict."""
+        """The items of ended ranges whose verdict needs a request to S3, with that verdict."""
         open_, self._open = self._open, []
         return [(item, await self.has_keys_below(self._key(item), prefix)) for item, prefix in open_]
 

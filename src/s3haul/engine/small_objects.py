@@ -202,7 +202,7 @@ class SmallObjectFetcher:
 
     def _measure_saturation(self, now: float) -> bool:
         """Since the last call: did targets wait because of the limit, and not because this thread had no time?"""
-        assert self._thread is not None, "only its thread asks"
+        assert self._thread is not None, "only its thread calls this"
         limiter, waited = self._ctx.limiter, self._thread.waited
         idle = waited - self._waited >= IDLE * (now - self._reported)
         self._reported, self._waited = now, waited
@@ -235,7 +235,7 @@ class SmallObjectFetcher:
             self._outcomes.append(not_done(target.ref, str(target.path), error))
         except StoreError as error:  # the response or its bytes are wrong
             self._handing_back.append(target._replace(failed_attempt=FailedAttempt(error.fault, sent)))
-        except Exception:  # noqa: BLE001 - the general path asks again, and says what is wrong
+        except Exception:  # noqa: BLE001 - the general path requests it again, and says what is wrong
             self._handing_back.append(target)
 
     def _verify_and_write(self, target: Target, meta: ObjectMeta, body: Sequence[bytes]) -> Outcome:

@@ -36,7 +36,7 @@ _NOT_ABOUT_PARTS = frozenset({"ExpiredToken", "InvalidToken", "TokenRefreshRequi
 # The numbers are the codes of refusals without a document.
 _NO_LAYOUT = frozenset({"AccessDenied", "NotImplemented", "MethodNotAllowed", "403", "405", "501"})
 # Fetches the page after this part number (None: the first page), in the form that botocore returns.
-AskPage = Callable[[int | None], Awaitable[Mapping[str, Any]]]
+RequestPage = Callable[[int | None], Awaitable[Mapping[str, Any]]]
 
 
 class Document:
@@ -209,13 +209,13 @@ def _algorithm(checksum: Mapping[str, Any]) -> str:
     return next((name for name in named if name != "Type"), "")
 
 
-async def read_layout(ask: AskPage) -> PartLayout | None:
+async def read_layout(request_page: RequestPage) -> PartLayout | None:
     """Fetch all pages. None if the server does not support them, or permission is missing. Raises `StoreError`."""
     pages: list[Mapping[str, Any]] = []
     marker: int | None = None
     while True:
         try:
-            page = await ask(marker)
+            page = await request_page(marker)
         except StoreError as error:
             if _means_no_layout(error.fault):
                 return None
