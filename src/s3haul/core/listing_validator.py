@@ -100,7 +100,7 @@ class ListingValidator:
         for key in keys:
             if not key.startswith(self._prefix):
                 raise incomplete(
-                    f"the server gives {key!a}, which does not begin with the requested prefix",
+                    f"the server gives {key!a}, which does not begin with the prefix of the request",
                     after=self.last_key,
                 )
 

@@ -166,11 +166,8 @@ class RangedFetch:
         """Open the partial file of an earlier run if it belongs to this version and has the same blocks; else a new file."""
         ref = self._ref
         if partial is not None:
-            same = (partial.etag, partial.size, partial.algorithm) == (
-                ref.etag,
-                ref.size,
-                self._algorithm,
-            )
+            version = (ref.etag, ref.size, self._algorithm)
+            same = (partial.etag, partial.size, partial.algorithm) == version
             self._name, self._begun = partial.temporary, same
             if same and await self._file.reopen(partial.temporary, ref.size):
                 await self._hash_again(partial.blocks)
@@ -306,8 +303,8 @@ class RangedFetch:
         block = self._block_map.add(number, crc)
         journal = self._ctx.journal
         if not self._begun:
-            ref, algorithm = self._ref, self._algorithm
-            journal.begin_partial(Partial(ref.key, ref.etag, ref.size, self._name, algorithm))
+            ref = self._ref
+            journal.begin_partial(Partial(ref.key, ref.etag, ref.size, self._name, self._algorithm))
             self._begun = True
         journal.record_block(self._name, block)
         if self._hashing and (segment := self._hashing.claim(number)) is not None:
