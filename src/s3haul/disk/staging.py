@@ -106,12 +106,10 @@ class Staging:
 
     def space(self, name: str) -> int:
         """Bytes that a file occupies on the disk; 0 if it does not exist."""
+        if not _NAME.fullmatch(name):
+            return 0
         try:
-            return (
-                os.stat(name, dir_fd=self.fd, follow_symlinks=False).st_blocks * 512
-                if _NAME.fullmatch(name)
-                else 0
-            )
+            return os.stat(name, dir_fd=self.fd, follow_symlinks=False).st_blocks * 512
         except OSError:
             return 0
 
