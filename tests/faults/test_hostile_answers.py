@@ -72,12 +72,12 @@ class Book:
     def __init__(self) -> None:
         self.kept: set[str] = set()
 
-    def begin(self, partial) -> None:
+    def begin_partial(self, partial) -> None:
         self.kept.add(partial.temporary)
 
-    def block_stored(self, temporary, block) -> None: ...
+    def record_block(self, temporary, block) -> None: ...
 
-    def forget(self, temporary) -> None:
+    def forget_partial(self, temporary) -> None:
         self.kept.discard(temporary)
 
 
