@@ -234,7 +234,7 @@ async def test_a_run_is_drained_though_the_transfer_thread_takes_the_last_target
             return super().pop()
 
     store = SimpleNamespace(small_objects=lambda _work: None)
-    ctx = SimpleNamespace(store=store, limiter=SimpleNamespace(count_too=lambda _others: None))
+    ctx = SimpleNamespace(store=store, limiter=SimpleNamespace(count_others=lambda _others: None))
     fetcher = SmallObjectFetcher(ctx, lambda _outcomes: None, lambda _target: None)
     await fetcher.submit(["a", "b", "c"])
     fetcher._targets = Targets(fetcher._targets)

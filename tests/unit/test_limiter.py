@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from engine.harness import VirtualClock
-from s3haul.core.limits import IN_A_ROW, INTERVAL, THROTTLED_FOR, AdaptiveLimit
+from s3haul.core.limits import OUTAGE_FAILURES, OUTAGE_INTERVAL, OUTAGE_THROTTLED_FOR, AdaptiveLimit
 from s3haul.store.limiter import ConcurrencyLimiter
 
 
@@ -52,7 +52,7 @@ async def test_places_are_given_in_the_order_of_arrival(outage):
     clock = VirtualClock()
     limiter = ConcurrencyLimiter(AdaptiveLimit(ceiling=1), clock=clock, sleep=clock.sleep)
     if outage:
-        for _ in range(IN_A_ROW):
+        for _ in range(OUTAGE_FAILURES):
             limiter.failed()
     served = []
 
@@ -130,25 +130,25 @@ async def test_during_an_outage_one_request_is_sent_at_a_time_until_one_succeeds
         await release.wait()
         limiter.release()
 
-    for _ in range(IN_A_ROW):
+    for _ in range(OUTAGE_FAILURES):
         limiter.failed()
     tasks = [asyncio.create_task(ask()) for _ in range(20)]
     while len(entered) < 4:
         await clock.sleep(0.01)
     assert [later - earlier for earlier, later in pairwise(entered)] == pytest.approx(
-        [INTERVAL] * 3, abs=0.02
+        [OUTAGE_INTERVAL] * 3, abs=0.02
     )
     assert limiter.limit == 1
     limiter.succeeded()
     assert limiter.limit > 1
     release.set()
     await asyncio.gather(*tasks)
-    assert entered[-1] - entered[3] <= INTERVAL
+    assert entered[-1] - entered[3] <= OUTAGE_INTERVAL
 
 
 async def test_a_successful_page_does_not_end_an_outage_of_objects():
     limiter = ConcurrencyLimiter(AdaptiveLimit(ceiling=8))
-    for _ in range(IN_A_ROW):
+    for _ in range(OUTAGE_FAILURES):
         limiter.failed()
     limiter.listed()
     assert limiter.health.outage
@@ -160,11 +160,11 @@ async def test_an_outage_in_which_nothing_is_answered_lets_no_more_requests_hang
         ConcurrencyLimiter(AdaptiveLimit(ceiling=3), clock=clock, sleep=clock.sleep),
         asyncio.Event(),
     )
-    for _ in range(IN_A_ROW):
+    for _ in range(OUTAGE_FAILURES):
         limiter.failed()
     tasks = [asyncio.create_task(hold(limiter, release)) for _ in range(10)]
     for _ in range(20):
-        await clock.sleep(INTERVAL)
+        await clock.sleep(OUTAGE_INTERVAL)
     assert limiter.busy == 3
     limiter.succeeded()
     release.set()
@@ -174,10 +174,10 @@ async def test_an_outage_in_which_nothing_is_answered_lets_no_more_requests_hang
 async def test_refusals_for_the_rate_are_no_outage_until_they_have_lasted_a_while():
     clock = VirtualClock()
     limiter = ConcurrencyLimiter(AdaptiveLimit(ceiling=256), clock=clock, sleep=clock.sleep)
-    for _ in range(10 * IN_A_ROW):
+    for _ in range(10 * OUTAGE_FAILURES):
         limiter.failed(throttled=True)
     assert not limiter.health.outage
-    clock.now += THROTTLED_FOR
+    clock.now += OUTAGE_THROTTLED_FOR
     limiter.failed(throttled=True)
     assert limiter.health.outage
 

@@ -28,9 +28,11 @@ FINEST = 1.06  # a smaller step towards a limit that was too high is not worth a
 BEYOND = 1.1  # times what was too high, to see whether it still is
 PAUSE = 0.5  # seconds between requests where even one at a time is throttled
 LONGEST_PAUSE = 20.0  # that a server may demand
-IN_A_ROW = 8  # failures of requests for objects are an outage
-THROTTLED_FOR = 2.0  # seconds; throttling alone is an outage only after that, since fewer requests may help
-INTERVAL = 0.5  # seconds between two requests during an outage
+OUTAGE_FAILURES = 8  # in a row, of requests for objects
+OUTAGE_THROTTLED_FOR = (
+    2.0  # seconds; throttling alone is an outage only after that, since fewer requests may help
+)
+OUTAGE_INTERVAL = 0.5  # seconds between two requests
 BURST = 0.1  # seconds
 LATELY = 100  # responses
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtKMGT]?)i?([bB]?)(/s)?", re.ASCII)
@@ -192,8 +194,8 @@ class Health:
         """A request failed in a way that passes, perhaps only because of its rate; whether an outage begins with it."""
         self._failed += 1
         self._since = now if self._since is None else self._since
-        lasting = now - self._since >= THROTTLED_FOR or not throttled
-        begins = not self.outage and self._failed >= IN_A_ROW and lasting
+        lasting = now - self._since >= OUTAGE_THROTTLED_FOR or not throttled
+        begins = not self.outage and self._failed >= OUTAGE_FAILURES and lasting
         self.outage = self.outage or begins
         return begins
 
@@ -205,7 +207,7 @@ class Health:
 
     def requested(self, now: float) -> None:
         """A request is made, during an outage: the next one has to wait."""
-        self.next_request = now + INTERVAL
+        self.next_request = now + OUTAGE_INTERVAL
 
     def seconds_without_success(self, now: float) -> float:
         """How long nothing has succeeded, since the first failure."""

@@ -93,7 +93,7 @@ class SegmentHashing:
     """The digests of a file's segments by an algorithm that cannot combine those of blocks.
 
     Each is computed in order, several segments at a time: ranges arrive in any order, so blocks are read back, mostly
-    from the page cache, as soon as they follow the last hashed byte. After `claim` or `resting` returned a segment, call
+    from the page cache, as soon as they follow the last hashed byte. After `claim` or `ready` returned a segment, call
     `advance` with it.
     """
 
@@ -114,7 +114,7 @@ class SegmentHashing:
         self._busy.add(number)
         return number
 
-    def resting(self) -> list[int]:
+    def ready(self) -> list[int]:
         """All segments that can be hashed further, for the start."""
         firsts = enumerate(self._next)
         found = [number for number, first in firsts if self._written_end(number, first) > first]

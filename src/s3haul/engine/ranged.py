@@ -233,7 +233,7 @@ class RangedFetch:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 if hashing := self._hashing:
-                    for number in hashing.resting():
+                    for number in hashing.ready():
                         group.create_task(hashing.advance(number))
                 for span in self._missing():
                     await large_limiter.acquire(self)
