@@ -33,7 +33,7 @@ from s3haul.engine.version_source import lister_of
 from s3haul.errors import S3HaulError, SourceError
 from s3haul.events import AlreadyDone, Listed, ListingEnded, Warned
 from s3haul.journal import KnownRow
-from s3haul.models import ObjectRef, Outcome, Partial, SafePath, State, UnusableEntry
+from s3haul.models import ObjectRef, Outcome, Partial, SafePath, State
 from s3haul.options import SourceOptions
 from s3haul.store.protocol import HeadRequest
 from s3haul.store.retrying import GaveUpError
@@ -171,7 +171,8 @@ def _compare(
     if not is_whole(ctx):
         placed = among_neighbours(ctx, placed)
     result = _decide_and_prepare(ctx, placed, partials)
-    unusable = [unusable_outcome(entry) for entry in page.unusable if _is_selected(ctx, entry)]
+    selected = key_selector(ctx.options, ctx.source.base)
+    unusable = [unusable_outcome(entry) for entry in page.unusable if selected(entry.key)]
     result.filtered += len(page.unusable) - len(unusable)
     result.outcomes += [*unusable, *page.outcomes]
     return result
@@ -180,10 +181,6 @@ def _compare(
 def is_whole(ctx: ReadContext) -> bool:
     """Whether every object is named, so that what the journal knows beside them is gone."""
     return ctx.objects is None
-
-
-def _is_selected(ctx: Context, entry: UnusableEntry) -> bool:
-    return key_selector(ctx.options, ctx.source.base)(entry.key)
 
 
 def _partials_here(ctx: Context) -> dict[str, Partial]:
