@@ -1,7 +1,8 @@
 """The entry point of `make bench`: every contender, every scenario, in interleaved rounds, on one server.
 
-Each run starts with an empty destination in memory and ends with a check of every byte that it left. The
-figures go to results/SCHEME.json and from there into the README files; `--quick` only shows that it all works.
+Each run starts with an empty destination in memory and ends with a check of every byte that it
+left. The figures go to results/SCHEME.json and from there into the README files; `--quick` only
+shows that it all works.
 """
 
 import argparse

@@ -1,10 +1,12 @@
-"""What sharding costs: the same bucket by `s3haul cp` and by `s3haul cluster run`, and by one worker or node beside two.
+"""What sharding costs: the same bucket by `s3haul cp` and by `s3haul cluster run`,
+and by one worker or node beside two.
 
     python benchmarks/cluster_cost.py [cpu] [minutes] [workers] [nodes] [--objects 10000]
 
-The embedded cloud serves. For `cpu`, what counts is the CPU of the client, since the wall clock is the server's. For the
-others every GET waits, and a worker may make 16 at a time: then neither the server nor the machine is the limit.
-`minutes` are two shards of a minute, `nodes` are of a Ray cluster on loopback (pip install 's3haul[ray]').
+The embedded cloud serves. For `cpu`, what counts is the CPU of the client, since the wall clock is the
+server's. For the others every GET waits, and a worker may make 16 at a time: then neither the server nor the
+machine is the limit. `minutes` are two shards of a minute, `nodes` are of a Ray cluster on loopback (pip
+install 's3haul[ray]').
 """
 
 import argparse

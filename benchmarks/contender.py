@@ -34,9 +34,9 @@ class Task:
 class Contender:
     """`packages` empty: it is here already. `checks`, `settings` and `source` are shown in the results.
 
-    `source`: who recommends the settings. `ours`: a build of s3haul, whose summary is checked.
-    `slow`: Python work on every object makes it need a minute where others need seconds, so it runs the first
-    round only, and of scenarios that count objects a part (`scenarios.part`). `only`: the scenarios it is for.
+    `source`: who recommends the settings. `ours`: a build of s3haul, whose summary is checked. `slow`: Python
+    work on every object makes it need a minute where others need seconds, so it runs the first round only,
+    and of scenarios that count objects a part (`scenarios.part`). `only`: the scenarios it is for.
     """
 
     name: str

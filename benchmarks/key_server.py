@@ -2,8 +2,9 @@
 
     python benchmarks/key_server.py MILLISECONDS      prints its port; ends when its standard input does
 
-Every response is sent after so many milliseconds. All entries of a page are the same text except for their keys, so a page
-costs little CPU. It checks no signature, and counts the requests and the keys that it sent: GET /?counts.
+Every response is sent after so many milliseconds. All entries of a page are the same text except for their
+keys, so a page costs little CPU. It checks no signature, and counts the requests and the keys that it sent:
+GET /?counts.
 """
 
 import asyncio
@@ -33,7 +34,8 @@ _UNICODE = "\x01\x1f aZ09-_/~éßабвгдежзий日本語漢字中文数据
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """`count` keys in the order of UTF-8; `one` makes the key at a place, `sent` as a listing sends it: URL-encoded."""
+    """`count` keys in the order of UTF-8; `one` makes the key at a place,
+    `sent` as a listing sends it: URL-encoded."""
 
     count: int
     one: Callable[[int], str]

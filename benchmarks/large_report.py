@@ -1,7 +1,8 @@
-"""What a report on many rows costs: `python benchmarks/large_report.py 1000000` writes a journal, then reports on it.
+"""What a report on many rows costs: `python benchmarks/large_report.py 1000000` writes a
+journal, then reports on it.
 
-The journal is made by the product's own code, and no object is fetched. Printed are the seconds of `gather` and of
-the page, the size of the page, and the most memory that the process had.
+The journal is made by the product's own code, and no object is fetched. Printed are the seconds of `gather`
+and of the page, the size of the page, and the most memory that the process had.
 """
 
 import resource

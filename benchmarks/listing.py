@@ -1,8 +1,9 @@
 """Listings of a million keys at 50 ms a page: `python benchmarks/listing.py`, a quarter of an hour.
 
-Every keyspace by s3haul's dry run, with several requests at a time and with one; the rivals on a part of the sequential
-one, since all of them list page after page; the memory of 10,000 to 10,000,000 keys; and a run with a million objects done. The
-server (key_server.py) is in a process of its own. Figures go to results/listing.json and into README.md.
+Every keyspace by s3haul's dry run, with several requests at a time and with one; the rivals on a part of the
+sequential one, since all of them list page after page; the memory of 10,000 to 10,000,000 keys; and a run
+with a million objects done. The server (key_server.py) is in a process of its own. Figures go to
+results/listing.json and into README.md.
 """
 
 import argparse

@@ -23,8 +23,8 @@ class Cost:
     """Seconds, except `peak_memory` (bytes). `status` None: it took too long.
 
     `user` and `system` cover every descendant (getrusage(2)). `peak_memory` is that of the largest process as
-    the kernel knows it or, where that is more, of all together as seen every `SAMPLED` seconds (Pss: what they
-    share counts once).
+    the kernel knows it or, where that is more, of all together as seen every `SAMPLED` seconds (Pss: what
+    they share counts once).
     """
 
     status: int | None
@@ -78,8 +78,9 @@ def measure(
 def warm(directory: Path, size: int) -> None:
     """Gives the kernel `size` bytes of memory that was just in use: for the copy that follows.
 
-    A virtual machine whose host takes free memory back pays for the first touch of each page, three times what
-    a warm page costs (3.2 s instead of 0.7 s for 2 GiB here), and the client that comes first would pay it.
+    A virtual machine whose host takes free memory back pays for the first touch of each page,
+    three times what a warm page costs (3.2 s instead of 0.7 s for 2 GiB here), and the client that
+    comes first would pay it.
     """
     block = bytes(1 << 20)
     with tempfile.TemporaryFile(dir=directory) as file:
@@ -95,7 +96,8 @@ def machine_cpu_seconds() -> float:
 
 
 def _watch(process: subprocess.Popen[bytes], deadline: float) -> int:
-    """Until it ends or it is too late; returns the most memory that its descendants had together, in bytes."""
+    """Until it ends or it is too late; returns the most memory that its descendants
+    had together, in bytes."""
     most = 0
     while time.monotonic() < deadline:
         try:

@@ -1,8 +1,8 @@
 """How much code one object passes through: `python benchmarks/path_length.py`.
 
-Copies N and 2 N objects of one kind in this process under a profiler, in all threads. What is called more often with
-2 N objects, by half an object or more, belongs to the path of an object. Prints its modules and its Python calls of
-s3haul's own code. Counts no time: the profiler makes everything slow.
+Copies N and 2 N objects of one kind in this process under a profiler, in all threads. What is called more
+often with 2 N objects, by half an object or more, belongs to the path of an object. Prints its modules and
+its Python calls of s3haul's own code. Counts no time: the profiler makes everything slow.
 """
 
 import os

@@ -39,7 +39,8 @@ class Row(NamedTuple):
 
 
 def plot(results: Results, scheme: str, only: Sequence[str] = ()) -> str:
-    """The whole picture, or `only` some scenarios: speed on the left, CPU on the right, the fastest client first."""
+    """The whole picture, or `only` some scenarios: speed on the left, CPU on the right,
+    the fastest client first."""
     body = [*_heading(results, scheme)]
     top = TITLE
     for scenario in results["scenarios"]:

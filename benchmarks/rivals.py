@@ -1,7 +1,7 @@
 """The contenders as data: s3haul and its rivals, each at the best settings its own makers write down.
 
-A contender is a command line, an environment, and what it checks. If the advice leaves a value open (the number of
-parallel requests), the fastest one here is used, and shown.
+A contender is a command line, an environment, and what it checks. If the advice leaves a value open (the
+number of parallel requests), the fastest one here is used, and shown.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,8 @@
 """What is copied: how many objects of which size, how the server paces its responses, and the bytes.
 
-Every scenario is a bucket of its own, so that each client lists exactly it. The content is random but the same in every
-run, and differs between objects and between blocks of one object, so a body that is stored under another name or at
-another offset is found.
+Every scenario is a bucket of its own, so that each client lists exactly it. The content is random but the
+same in every run, and differs between objects and between blocks of one object, so a body that is stored
+under another name or at another offset is found.
 """
 
 import base64
@@ -122,7 +122,8 @@ class Stored:
 
     @property
     def etag(self) -> str:
-        """nginx's own: not an MD5, as under SSE-KMS (ngx_http_set_etag: modification time and size in hex)."""
+        """nginx's own: not an MD5, as under SSE-KMS (ngx_http_set_etag:
+        modification time and size in hex)."""
         return f'"{self.modified:x}-{self.size:x}"'
 
 

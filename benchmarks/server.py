@@ -1,8 +1,9 @@
-"""The server of the benchmarks: Debian's nginx replays buckets from memory on 127.0.0.1, over TLS and plain http.
+"""The server of the benchmarks: Debian's nginx replays buckets from memory on 127.0.0.1,
+over TLS and plain http.
 
-Responses have the form of S3's (API reference: ListObjectsV2, GetObject with x-amz-checksum-mode ENABLED) for objects
-under SSE-KMS whose CRC64NVME is stored as FULL_OBJECT. Signatures are not checked: they cost the client what they always
-cost, and the server nothing.
+Responses have the form of S3's (API reference: ListObjectsV2, GetObject with x-amz-checksum-mode ENABLED) for
+objects under SSE-KMS whose CRC64NVME is stored as FULL_OBJECT. Signatures are not checked: they cost the
+client what they always cost, and the server nothing.
 
 Started in the foreground and stopped by its pid; its CPU time is read from /proc, to show beside each
 client's that the server was not the limit.

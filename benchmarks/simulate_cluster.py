@@ -2,10 +2,10 @@
 
     python benchmarks/simulate_cluster.py [--workers 1000] [--objects 1000000000] [--spot-loss 0.05]
 
-Real: where the listing is cut, the files of the plan, the schedule with its retries, the shares of the rate limits, the
-reading of reports, the limit that each worker adapts to what the service takes. Made up: the network and the workers,
-which take their time, die, hang and come back as the arguments say. Prints one table; the figures are in
-`s3haul help cluster`.
+Real: where the listing is cut, the files of the plan, the schedule with its retries, the shares of the rate
+limits, the reading of reports, the limit that each worker adapts to what the service takes. Made up: the
+network and the workers, which take their time, die, hang and come back as the arguments say. Prints one
+table; the figures are in `s3haul help cluster`.
 """
 
 import argparse
@@ -163,7 +163,8 @@ class Simulation:
 
 
 class Shared(NamedTuple):
-    """Shares, while workers adapt to one quota: of the quota that is used, and of the requests that are refused."""
+    """Shares, while workers adapt to one quota: of the quota that is used,
+    and of the requests that are refused."""
 
     used: float
     refused: float
@@ -174,7 +175,8 @@ def share_quota(workers: int, dice: random.Random) -> Shared:
     limits, sending = [AdaptiveLimit(256) for _ in range(workers)], [0] * workers
     burst = tokens = QUOTA / 10
     filled, served, refused = 0.0, 0, 0
-    # When, for whom, whether it is an answer (and not the end of a pause), whether it was served, when it was sent.
+    # When, for whom, whether it is an answer (and not the end of a pause),
+    # whether it was served, when it was sent.
     events = [(dice.random(), worker, False, False, 0.0) for worker in range(workers)]
     heapq.heapify(events)
     while events[0][0] < ADAPTED:

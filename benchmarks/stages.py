@@ -1,8 +1,8 @@
 """Where the CPU of a small object goes: `python benchmarks/stages.py`, on a machine that does nothing else.
 
-First a whole run of the command, in this process, with the CPU of each thread (schedstat of proc(5)). Then the
-transfer thread alone, fed from a list: libcurl, signing and the headers; then with the decision and the checksum;
-then with the file. Prints microseconds an object; records nothing.
+First a whole run of the command, in this process, with the CPU of each thread (schedstat of proc(5)). Then
+the transfer thread alone, fed from a list: libcurl, signing and the headers; then with the decision and the
+checksum; then with the file. Prints microseconds an object; records nothing.
 """
 
 import asyncio

@@ -66,7 +66,8 @@ class Run:
 
 
 def same_as_kept(directory: Path, name: str, rows: list[str]) -> None:
-    """Fails unless the screen is the kept one. With S3HAUL_KEEP_SCREENS=1 it is kept instead: look at the change."""
+    """Fails unless the screen is the kept one. With S3HAUL_KEEP_SCREENS=1 it is kept
+    instead: look at the change."""
     file = directory / "screens" / f"{name}.txt"
     text = "".join(f"{row}\n" for row in rows)
     if os.environ.get("S3HAUL_KEEP_SCREENS"):

@@ -1,7 +1,7 @@
 """Wheel and sdist of the commit that is checked out, built twice and compared: `make dist`.
 
-The two builds differ in directory, umask, time zone and locale; what they make must not. The time in them is that of
-the commit (SOURCE_DATE_EPOCH). What is not committed is not built.
+The two builds differ in directory, umask, time zone and locale; what they make must not. The time in them is
+that of the commit (SOURCE_DATE_EPOCH). What is not committed is not built.
 """
 
 import hashlib

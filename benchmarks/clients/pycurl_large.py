@@ -1,7 +1,8 @@
-"""Large bodies by libcurl (pycurl): ranges of 16 MiB over several connections, two threads, written by position.
+"""Large bodies by libcurl (pycurl): ranges of 16 MiB over several connections,
+two threads, written by position.
 
-Nothing is verified, and a file has its name from the start. No journal, retries, resume, odd names, or account of what
-was copied. `pycurl_large.py ENDPOINT BUCKET DEST CONNECTIONS`.
+Nothing is verified, and a file has its name from the start. No journal, retries, resume, odd names, or
+account of what was copied. `pycurl_large.py ENDPOINT BUCKET DEST CONNECTIONS`.
 """
 
 import os

@@ -1,6 +1,7 @@
 """What both pycurl clients need of S3: signed requests, the listing, many transfers in one thread.
 
-No retries, no redirects, no other credentials than two environment variables: the first error ends the program.
+No retries, no redirects, no other credentials than two environment variables:
+the first error ends the program.
 """
 
 import hashlib

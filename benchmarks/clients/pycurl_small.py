@@ -1,7 +1,7 @@
 """Whole small objects by libcurl (pycurl): what one thread of Python can do, and little more than the copy.
 
-CRC64NVME checked, temporary file, rename. No journal, retries, resume, odd names, other checksums, or account of
-what was copied. `pycurl_small.py ENDPOINT BUCKET DEST CONNECTIONS`.
+CRC64NVME checked, temporary file, rename. No journal, retries, resume, odd names, other checksums, or account
+of what was copied. `pycurl_small.py ENDPOINT BUCKET DEST CONNECTIONS`.
 """
 
 import base64

@@ -1,7 +1,7 @@
 """s3haul: copy an SSE-KMS encrypted bucket of another account to local disk, verified and resumable.
 
-From Python: `await s3haul.download(SourceOptions(...), DestinationOptions(...))`, see `s3haul.api`. Names are imported
-at their first use.
+From Python: `await s3haul.download(SourceOptions(...), DestinationOptions(...))`, see `s3haul.api`.
+Names are imported at their first use.
 """
 
 from importlib import import_module

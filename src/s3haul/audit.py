@@ -1,11 +1,12 @@
-"""`verify DEST`, offline: every file that the journal calls done is read again and compared with what the journal knows.
+"""`verify DEST`, offline: every file that the journal calls done is read again and compared
+with what the journal knows.
 
-A file is compared with the checksum that S3 stores (a composite one with the part sizes in the journal), else with the
-CRC64NVME of the bytes that were received, else with the size. The result depends on the disk and the journal alone, even
-months later. Several files are read at once; hashing releases the interpreter.
+A file is compared with the checksum that S3 stores (a composite one with the part sizes in the journal), else
+with the CRC64NVME of the bytes that were received, else with the size. The result depends on the disk and the
+journal alone, even months later. Several files are read at once; hashing releases the interpreter.
 
-A damaged file is recorded as no longer done, so that the next run fetches it; its digests stay in its row, so that
-`verify` finds the damage again until the file is replaced.
+A damaged file is recorded as no longer done, so that the next run fetches it; its digests stay in its row, so
+that `verify` finds the damage again until the file is replaced.
 """
 
 import os
@@ -50,8 +51,9 @@ _VERDICTS = {Grade.VERIFIED: Verdict.VERIFIED, Grade.DIRECTORY: None}
 
 
 class Finding(NamedTuple):
-    """The result of one file. For a damaged file, and if only the size could be checked, `problem` is a slug: wrong-path,
-    missing, not-a-regular-file, wrong-size, wrong-checksum, unreadable, or size-only; `detail` is a sentence for a person.
+    """The result of one file. For a damaged file, and if only the size could be checked, `problem` is a slug:
+    wrong-path, missing, not-a-regular-file, wrong-size, wrong-checksum, unreadable, or size-only; `detail` is
+    a sentence for a person.
     """
 
     outcome: Outcome
@@ -100,10 +102,11 @@ def verify(
 ) -> AuditCounts:
     """Read every file below `root` that is done according to the journal, and compare it with its checksum.
 
-    `found` is called in key order for each file that is damaged or checked by size only; `progress` gets the counts so far,
-    every few files or half second. Damaged files are marked, so that the next download fetches them again. `unmarked` is
-    called if that fails, for example on a read-only medium. Blocks until the end: in an event loop, use
-    `asyncio.to_thread`. Raises `JournalError` for a damaged journal, `DestinationError` if the disk itself fails.
+    `found` is called in key order for each file that is damaged or checked by size only; `progress` gets the
+    counts so far, every few files or half second. Damaged files are marked, so that the next download fetches
+    them again. `unmarked` is called if that fails, for example on a read-only medium. Blocks until the end:
+    in an event loop, use `asyncio.to_thread`. Raises `JournalError` for a damaged journal, `DestinationError`
+    if the disk itself fails.
     """
     with (
         Reader(existing_journal(root)) as reader,
@@ -202,8 +205,8 @@ def _in_order(
 
 
 def check_file(tree: Tree, outcome: Outcome, add_bytes: Callable[[int], None]) -> Finding:
-    """Check the file of one done object. `add_bytes` is called for every block that was read. Raises `DestinationError` if
-    the disk itself fails."""
+    """Check the file of one done object. `add_bytes` is called for every block that was read. Raises
+    `DestinationError` if the disk itself fails."""
     path = _own_path(outcome)
     if path is None:
         return _damaged(outcome, "wrong-path", "the journal names a path that this key cannot have")
@@ -293,9 +296,9 @@ def _damaged(outcome: Outcome, problem: str, detail: str) -> Finding:
 
 
 class DamageRecorder:
-    """Records in the journal which files are damaged, and which are no longer. The journal is opened, with the lock of a
-    run, at the first write. If that fails (a run has the lock, the disk is read-only), `failed` is called once, and
-    nothing is written."""
+    """Records in the journal which files are damaged, and which are no longer. The journal is opened, with
+    the lock of a run, at the first write. If that fails (a run has the lock, the disk is read-only), `failed`
+    is called once, and nothing is written."""
 
     def __init__(self, root: Path, source: SourceIdentity, failed: Callable[[S3HaulError], None]) -> None:
         self._root, self._source, self._failed = root, source, failed

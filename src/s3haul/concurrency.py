@@ -1,7 +1,8 @@
-"""Work that runs concurrently, in threads and in tasks: always waited for, and one error, not a group of errors.
+"""Work that runs concurrently, in threads and in tasks: always waited for,
+and one error, not a group of errors.
 
-A thread cannot be cancelled. A task that is cancelled while a thread works on its file waits for the thread; otherwise a
-descriptor could be closed, or a file removed, during a write.
+A thread cannot be cancelled. A task that is cancelled while a thread works on its file waits for the thread;
+otherwise a descriptor could be closed, or a file removed, during a write.
 """
 
 import asyncio
@@ -22,8 +23,8 @@ SWITCH_INTERVAL = 5e-4  # seconds
 
 
 async def shielded(work: Awaitable[T], hurry: Callable[[], None] | None = None) -> T:
-    """The result of `work`. If the task is cancelled, the cancellation is raised after `work` has ended; `hurry` is called
-    to make it end soon.
+    """The result of `work`. If the task is cancelled, the cancellation is raised after `work` has ended;
+    `hurry` is called to make it end soon.
     """
     future = asyncio.ensure_future(work)
     try:
@@ -70,8 +71,8 @@ async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 
 
 def main_error(error: BaseException) -> BaseException:
-    """The error of a group that explains the failure best: our own errors before others; among ours, those of the
-    destination before those of the source, since a full disk also breaks connections."""
+    """The error of a group that explains the failure best: our own errors before others; among ours, those of
+    the destination before those of the source, since a full disk also breaks connections."""
     leaves = list(_leaves(error))
     ours = [leaf for leaf in leaves if isinstance(leaf, S3HaulError)]
     return min(ours, key=lambda leaf: _RANK.get(leaf.exit_code, len(_RANK))) if ours else leaves[0]
@@ -86,7 +87,8 @@ def _leaves(error: BaseException) -> Iterable[BaseException]:
 
 
 def spawn(group: asyncio.TaskGroup, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
-    """Start `work` in `group`, from a callback that may run when the group is already ending: then do nothing."""
+    """Start `work` in `group`, from a callback that may run when the group is already
+    ending: then do nothing."""
     try:
         return group.create_task(work)
     except RuntimeError:
@@ -97,9 +99,9 @@ def spawn(group: asyncio.TaskGroup, work: Coroutine[Any, Any, None]) -> asyncio.
 def run_loop(main: Coroutine[Any, Any, None]) -> None:
     """As `asyncio.run`, with settings of the interpreter for a process that only copies.
 
-    Garbage collection is rare: imported modules live for ever, and a run makes almost no reference cycles. A transfer
-    thread that returns from a system call gets the interpreter after `SWITCH_INTERVAL`; with the default of 5 ms, small
-    objects would be copied a tenth more slowly.
+    Garbage collection is rare: imported modules live for ever, and a run makes almost no reference cycles. A
+    transfer thread that returns from a system call gets the interpreter after `SWITCH_INTERVAL`; with the
+    default of 5 ms, small objects would be copied a tenth more slowly.
     """
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)

@@ -1,8 +1,8 @@
 """All errors of s3haul: those that end a run, and those of one request.
 
-`S3HaulError` and its subclasses end a run; each has an exit code, a stable id and a hint. `StoreError` never leaves the
-engine: with it a transport reports a failed request, as a `Fault` for which `core.retry` chooses an action. This module
-imports nothing of s3haul.
+`S3HaulError` and its subclasses end a run; each has an exit code, a stable id and a hint. `StoreError` never
+leaves the engine: with it a transport reports a failed request, as a `Fault` for which `core.retry` chooses
+an action. This module imports nothing of s3haul.
 """
 
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ NO_THREAD = "can't start new thread"  # the message of Python's RuntimeError
 
 
 class S3HaulError(Exception):
-    """Ends the run. `message` says what happened, `hint` what to do. `said` is the message of the service, `seen` the
-    message of a library, the system or a proxy.
+    """Ends the run. `message` says what happened, `hint` what to do. `said` is the message of the service,
+    `seen` the message of a library, the system or a proxy.
 
     `who` can fix it; None: see the help page of the id.
     """

@@ -1,4 +1,5 @@
-"""The events of a run: plain values, emitted by the engine and by `aws.credentials` for progress bars, logs and metrics.
+"""The events of a run: plain values, emitted by the engine and by `aws.credentials` for
+progress bars, logs and metrics.
 
 `Emit` functions are called on the event loop, and must return at once.
 """
@@ -10,7 +11,8 @@ from s3haul.models import Outcome
 
 
 class Listed(NamedTuple):
-    """One listing page was read: the number of its selected objects, their bytes, and the number that was filtered out.
+    """One listing page was read: the number of its selected objects, their bytes,
+    and the number that was filtered out.
 
     `replacing` objects have a different file in their place, which will be replaced.
     """
@@ -33,7 +35,8 @@ class AlreadyDone(NamedTuple):
 
 
 class Received(NamedTuple):
-    """Bytes of bodies were received. Bytes of an attempt that is discarded are subtracted by a negative number."""
+    """Bytes of bodies were received. Bytes of an attempt that is discarded are subtracted
+    by a negative number."""
 
     bytes: int
 
@@ -57,7 +60,8 @@ class Changed(NamedTuple):
 
 
 class Reconciled(NamedTuple):
-    """The bucket was listed again at the end: the numbers of objects that were added, changed or deleted, and some keys."""
+    """The bucket was listed again at the end: the numbers of objects that were added,
+    changed or deleted, and some keys."""
 
     added: int
     changed: int

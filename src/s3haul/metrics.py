@@ -21,8 +21,8 @@ SECONDS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30
 
 
 class RunCollector(Collector):
-    """Converts the counts to metrics. `observe` keeps what the counts do not have: the times of events, and received bytes
-    that never decrease (bytes of a discarded attempt are subtracted from the counts)."""
+    """Converts the counts to metrics. `observe` keeps what the counts do not have: the times of events, and
+    received bytes that never decrease (bytes of a discarded attempt are subtracted from the counts)."""
 
     def __init__(self, stats: Stats, source: SourceOptions) -> None:
         self._stats = stats

@@ -1,7 +1,7 @@
 """The records that modules pass to each other: listed objects, their metadata, and the outcomes.
 
-Only values: no I/O, no clock, no logic except fields that follow from others. Sizes are bytes, times are seconds since the
-epoch (UTC), keys are str (decoded from UTF-8, not URL-encoded).
+Only values: no I/O, no clock, no logic except fields that follow from others. Sizes are bytes, times are
+seconds since the epoch (UTC), keys are str (decoded from UTF-8, not URL-encoded).
 """
 
 from dataclasses import dataclass
@@ -41,8 +41,8 @@ class ObjectRef(NamedTuple):
 
 
 class UnusableEntry(NamedTuple):
-    """An entry of a listing with an impossible key; `detail` says why. Bytes of `key` that are not UTF-8 are lone surrogates
-    (`surrogateescape`)."""
+    """An entry of a listing with an impossible key; `detail` says why. Bytes of `key` that are not UTF-8 are
+    lone surrogates (`surrogateescape`)."""
 
     key: str
     detail: str
@@ -99,7 +99,8 @@ class KeyVersions(NamedTuple):
 
 
 class Checksum(NamedTuple):
-    """A stored checksum: `algorithm` as S3 writes it (CRC64NVME), `value` in base64, with "-N" if S3 sent it so."""
+    """A stored checksum: `algorithm` as S3 writes it (CRC64NVME), `value` in base64,
+    with "-N" if S3 sent it so."""
 
     algorithm: str
     type: str  # FULL_OBJECT or COMPOSITE
@@ -109,9 +110,9 @@ class Checksum(NamedTuple):
 class ObjectMeta(NamedTuple):
     """The headers of one GET or HEAD response.
 
-    `length` is Content-Length, `size` that of the whole object (from Content-Range if the response is a part).
-    `checksums` are those of the response: of the whole object for a plain GET, of one part for a GET with partNumber of
-    a composite object.
+    `length` is Content-Length, `size` that of the whole object (from Content-Range if the response is a
+    part). `checksums` are those of the response: of the whole object for a plain GET, of one part for a GET
+    with partNumber of a composite object.
     """
 
     status: int
@@ -171,7 +172,8 @@ class Block(NamedTuple):
 
 
 class Partial(NamedTuple):
-    """An incomplete object: its version, the name of its temporary file, the blocks in it, and the algorithm of their CRCs.
+    """An incomplete object: its version, the name of its temporary file, the blocks in it,
+    and the algorithm of their CRCs.
 
     Blocks are hashed again before they are used.
     """
@@ -216,10 +218,10 @@ class Verdict(StrEnum):
 class Outcome(NamedTuple):
     """The result of one object; one row of the journal and one line of the manifest.
 
-    `reason` is a stable slug (`access-denied`, `archived`), `detail` a sentence that may quote the service. `fetched` counts
-    the received bytes of all attempts. `part_sizes` are those of a COMPOSITE checksum, so that the file can be hashed
-    again offline. `computed` is the base64 CRC64NVME of the received bytes, if S3 stores no checksum that we can compute.
-    `user_metadata` is a JSON object of names and values, or "".
+    `reason` is a stable slug (`access-denied`, `archived`), `detail` a sentence that may quote the service.
+    `fetched` counts the received bytes of all attempts. `part_sizes` are those of a COMPOSITE checksum, so
+    that the file can be hashed again offline. `computed` is the base64 CRC64NVME of the received bytes, if S3
+    stores no checksum that we can compute. `user_metadata` is a JSON object of names and values, or "".
     """
 
     ref: ObjectRef

@@ -1,7 +1,8 @@
-"""The options of a run, as frozen records: created by the command line or the user of the API, and never changed.
+"""The options of a run, as frozen records: created by the command line or the user of
+the API, and never changed.
 
-These records do not check their values; `cli` does, or the module that uses them. `None` means "not given": then the AWS
-configuration decides.
+These records do not check their values; `cli` does, or the module that uses them. `None` means "not given":
+then the AWS configuration decides.
 """
 
 from dataclasses import dataclass, field
@@ -23,8 +24,8 @@ class RoleOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessOptions:
-    """Credentials and endpoints. `role` replaces the role of the profile. `external_id` without `role` belongs to the role
-    of the profile, so that it does not have to be in a file."""
+    """Credentials and endpoints. `role` replaces the role of the profile. `external_id` without `role`
+    belongs to the role of the profile, so that it does not have to be in a file."""
 
     profile: str | None = None
     source_profile: str | None = None  # credentials to assume the flags' role with
@@ -56,8 +57,9 @@ class ListForm(StrEnum):
 class ObjectList:
     """A file with the objects to copy, instead of the listing of the bucket.
 
-    `location` is a path, or for an inventory also s3://BUCKET/KEY of its manifest.json. `encoded` says whether keys are
-    percent-encoded; None is the default of the form. `name` is its name in messages, if that is not the location.
+    `location` is a path, or for an inventory also s3://BUCKET/KEY of its manifest.json. `encoded` says
+    whether keys are percent-encoded; None is the default of the form. `name` is its name in messages, if that
+    is not the location.
     """
 
     location: str
@@ -108,8 +110,8 @@ MEBIBYTE = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RangeOptions:
-    """How objects are fetched in ranges; all values are bytes. The size of requests grows with that of the object, from
-    `smallest` to `largest`; if each request costs a KMS call, they are larger."""
+    """How objects are fetched in ranges; all values are bytes. The size of requests grows with that of the
+    object, from `smallest` to `largest`; if each request costs a KMS call, they are larger."""
 
     above: int = 32 * MEBIBYTE  # smaller objects are fetched with one GET
     smallest: int = 16 * MEBIBYTE
@@ -129,8 +131,9 @@ class LimitOptions(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """The conditions for an object to be selected; all must be true. Sizes are bytes, both ends included; times are epoch
-    seconds, the end excluded. Each of `regex` must match somewhere in the key without the source prefix."""
+    """The conditions for an object to be selected; all must be true. Sizes are bytes, both ends included;
+    times are epoch seconds, the end excluded. Each of `regex` must match somewhere in the key without the
+    source prefix."""
 
     min_size: int | None = None
     max_size: int | None = None

@@ -1,7 +1,8 @@
-"""Listeners that show the events of a run: progress bars on a terminal, a line every ten seconds elsewhere, or JSON lines.
+"""Listeners that show the events of a run: progress bars on a terminal,
+a line every ten seconds elsewhere, or JSON lines.
 
-Each is a class with `observe` and `close`; what they show is a `core.meter.Reading`. Keys are escaped with `show`, so that
-a key cannot move the cursor or fake a line. The stream is given; it is stderr, or a log file.
+Each is a class with `observe` and `close`; what they show is a `core.meter.Reading`. Keys are escaped with
+`show`, so that a key cannot move the cursor or fake a line. The stream is given; it is stderr, or a log file.
 """
 
 import json
@@ -36,8 +37,8 @@ class Listener(Protocol):
 class Screen:
     """A few lines at the end of a terminal, which are redrawn in place.
 
-    Between two calls the cursor is below these lines, at the start of a line. So the prompt is clean however the
-    program ends, also after a kill.
+    Between two calls the cursor is below these lines, at the start of a line. So the prompt is clean however
+    the program ends, also after a kill.
     """
 
     def __init__(self, stream: TextIO) -> None:

@@ -1,4 +1,5 @@
-"""The report in a real browser: `make test-browser`, with Chromium and Playwright. Not part of the ordinary tests.
+"""The report in a real browser: `make test-browser`, with Chromium and Playwright.
+Not part of the ordinary tests.
 
 S3HAUL_SCREENSHOTS names a directory for pictures of the page, for people to look at.
 """

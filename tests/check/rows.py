@@ -1,4 +1,5 @@
-"""Every row of the diagnosis table that the embedded cloud can produce: exactly that mistake, set up honestly.
+"""Every row of the diagnosis table that the embedded cloud can produce:
+exactly that mistake, set up honestly.
 
 A scenario changes one thing. `ROWS` says what `check` and `cp` must end with.
 """

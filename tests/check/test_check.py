@@ -1,4 +1,5 @@
-"""What `check` does beside naming rows: its steps, its report, the destination, large buckets; and `cp` afterwards."""
+"""What `check` does beside naming rows: its steps, its report, the destination,
+large buckets; and `cp` afterwards."""
 
 import json
 

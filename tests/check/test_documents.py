@@ -1,4 +1,5 @@
-"""The documents of `s3haul policy`, in force alone: `check` and `cp` pass; without any one statement `check` names it."""
+"""The documents of `s3haul policy`, in force alone: `check` and `cp` pass;
+without any one statement `check` names it."""
 
 import copy
 

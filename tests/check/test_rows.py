@@ -17,7 +17,8 @@ TABLE = {
 
 
 def test_every_row_of_the_table_is_set_up():
-    """Throttling and a proxy's header are answers that the server is told to give; all else is a real mistake."""
+    """Throttling and a proxy's header are answers that the server is told to give;
+    all else is a real mistake."""
     assert {row.id for row in ROWS.values()} == TABLE
 
 

@@ -1,4 +1,5 @@
-"""A run of many processes as a user meets it: the real commands, against the embedded cloud of the test's process."""
+"""A run of many processes as a user meets it: the real commands,
+against the embedded cloud of the test's process."""
 
 import gzip
 import json

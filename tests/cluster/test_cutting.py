@@ -1,4 +1,5 @@
-"""Shards of random listings: every key in exactly one, in order, with the path that it would have in one run."""
+"""Shards of random listings: every key in exactly one, in order,
+with the path that it would have in one run."""
 
 import itertools
 

@@ -1,4 +1,5 @@
-"""The run's directory: numbers are given out once, markers are published once, and nothing secret is in it."""
+"""The run's directory: numbers are given out once, markers are published once,
+and nothing secret is in it."""
 
 import fcntl
 import os

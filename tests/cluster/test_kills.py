@@ -1,6 +1,8 @@
-"""Workers and drivers are killed, stopped and made to fail: nothing is lost, nothing is done twice, every key ends once.
+"""Workers and drivers are killed, stopped and made to fail: nothing is lost,
+nothing is done twice, every key ends once.
 
-`S3HAUL_CLUSTER_KILLS` makes the campaign longer, `S3HAUL_CLUSTER_SEED` repeats one; the seed is in every failure.
+`S3HAUL_CLUSTER_KILLS` makes the campaign longer, `S3HAUL_CLUSTER_SEED` repeats one;
+the seed is in every failure.
 """
 
 import contextlib

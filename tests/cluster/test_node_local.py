@@ -1,4 +1,5 @@
-"""Objects on disks of the nodes: the manifest says which node has what, and what a lost node had is copied again."""
+"""Objects on disks of the nodes: the manifest says which node has what,
+and what a lost node had is copied again."""
 
 import gzip
 import json

@@ -1,5 +1,5 @@
-"""The recipes of `s3haul help cluster` are what Slurm, Kubernetes, AWS Batch and Ray take, as far as that can be known
-without them, and their commands are commands of ours."""
+"""The recipes of `s3haul help cluster` are what Slurm, Kubernetes, AWS Batch and Ray take, as far as that can
+be known without them, and their commands are commands of ours."""
 
 import json
 import re

@@ -1,4 +1,5 @@
-"""Sessions of the role on workers: they end in the middle of a shard, they are refused, they come from another role."""
+"""Sessions of the role on workers: they end in the middle of a shard, they are refused,
+they come from another role."""
 
 import json
 
@@ -118,7 +119,8 @@ def test_a_machine_that_may_not_assume_the_role_reports_it_and_does_not_affect_o
 
 
 def test_a_worker_that_runs_with_a_role_has_sessions_of_an_hour_and_a_warning(cluster, server):
-    """The base identity of a machine in a cloud is an assumed role: STS allows sessions of one hour from there."""
+    """The base identity of a machine in a cloud is an assumed role:
+    STS allows sessions of one hour from there."""
     machine_role = f"arn:aws:iam::{seed.ACCOUNT_B}:role/machine"
     may_assume = small_cloud().users[seed.USER_B_KEY_ID].policies[0]
     may_assume["Statement"][0]["Resource"] = "*"

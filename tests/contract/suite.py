@@ -64,8 +64,8 @@ OpenBucket = Callable[[Mapping[str, Upload], int, int], AbstractAsyncContextMana
 class StoreCase:
     """One implementation: `open(contents, page size, concurrency)` gives a store of a fresh bucket.
 
-    `lacks` may hold: odd-keys, versions, no-checksum, composite, parts, small-parts (below 5 MiB), layout, kms,
-    encoding, and names of checksum algorithms.
+    `lacks` may hold: odd-keys, versions, no-checksum, composite, parts, small-parts (below 5 MiB), layout,
+    kms, encoding, and names of checksum algorithms.
     """
 
     open: OpenBucket

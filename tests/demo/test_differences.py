@@ -1,6 +1,8 @@
-"""Where the embedded cloud is not AWS: each row of that table in `s3haul help compatibility` is one of these tests.
+"""Where the embedded cloud is not AWS: each row of that table in `s3haul help
+compatibility` is one of these tests.
 
-The help is written from them: `S3HAUL_WRITE_HELP=1 pytest tests/demo/test_differences.py` puts the table in place.
+The help is written from them: `S3HAUL_WRITE_HELP=1 pytest tests/demo/test_differences.py`
+puts the table in place.
 """
 
 import http.client

@@ -1,4 +1,5 @@
-"""What stands above plain permissions: organisations, boundaries, endpoints, grants, recreated users, regions off."""
+"""What stands above plain permissions: organisations, boundaries, endpoints, grants,
+recreated users, regions off."""
 
 from typing import Any
 

@@ -1,4 +1,5 @@
-"""README as something to run: its blocks, the embedded cloud that they run against, and the transcript that it shows.
+"""README as something to run: its blocks, the embedded cloud that they run against,
+and the transcript that it shows.
 
 `python -m docs.readme`, with tests/ on the path, records the transcript anew.
 """

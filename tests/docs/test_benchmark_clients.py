@@ -1,4 +1,5 @@
-"""The pycurl clients of the benchmarks copy a bucket whose server checks their signatures, or end with an error."""
+"""The pycurl clients of the benchmarks copy a bucket whose server checks their signatures,
+or end with an error."""
 
 import os
 import random

@@ -58,7 +58,8 @@ def test_every_setting_has_its_row():
 
 @pytest.mark.parametrize("effect", SDK_SETTINGS, ids=lambda one: one.key)
 def test_the_test_of_a_row_exists(effect):
-    """What is not used is told, what asks for nothing is no news; whatever is obeyed has a test of its own."""
+    """What is not used is told, what asks for nothing is no news;
+    whatever is obeyed has a test of its own."""
     node = OBEYED.get(effect.key, NOT_USED if effect.unused else NO_NEWS)
     file, _, name = node.partition("::")
     assert re.search(rf"^(async )?def {name}\(", (TESTS / file).read_text(), re.MULTILINE)

@@ -78,7 +78,8 @@ class Ran:
 
 
 class Machine:
-    """The computer of the user in account B: a home with the recipe's profile, and a shell to run commands."""
+    """The computer of the user in account B: a home with the recipe's profile,
+    and a shell to run commands."""
 
     def __init__(self, server: DemoServer, home: Path) -> None:
         self.server = server

@@ -1,4 +1,5 @@
-"""A small S3 over plain HTTP on 127.0.0.1, every answer of which a test may change. It checks no signature."""
+"""A small S3 over plain HTTP on 127.0.0.1, every answer of which a test may change.
+It checks no signature."""
 
 import hashlib
 import re

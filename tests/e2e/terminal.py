@@ -1,4 +1,5 @@
-"""The command on a terminal of its own: a pseudo-terminal of 80 columns, whose screen pyte draws in memory."""
+"""The command on a terminal of its own: a pseudo-terminal of 80 columns,
+whose screen pyte draws in memory."""
 
 import fcntl
 import os

@@ -1,4 +1,5 @@
-"""What goes wrong between two accounts: each ends with its exit code, names cause and fix, and an id with a page."""
+"""What goes wrong between two accounts: each ends with its exit code, names cause and fix,
+and an id with a page."""
 
 import json
 import re

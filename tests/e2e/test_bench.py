@@ -1,4 +1,5 @@
-"""`s3haul bench` on the embedded cloud: an ordinary run is measured, within its bounds, and nothing is left."""
+"""`s3haul bench` on the embedded cloud: an ordinary run is measured,
+within its bounds, and nothing is left."""
 
 import json
 import signal
@@ -37,7 +38,8 @@ def directories(machine) -> list[Path]:
 
 @pytest.fixture
 def left_behind(machine) -> Callable[[], list[Path]]:
-    """New directories of processes that have ended: the memory is shared with whatever else runs or ran here."""
+    """New directories of processes that have ended: the memory is shared with whatever
+    else runs or ran here."""
     before = directories(machine)
 
     def find() -> list[Path]:

@@ -1,4 +1,5 @@
-"""What goes wrong on this side: the disk, the directory, another run. Exit code 5, and nothing is asked of AWS."""
+"""What goes wrong on this side: the disk, the directory, another run. Exit code 5,
+and nothing is asked of AWS."""
 
 import os
 import shutil

@@ -1,7 +1,8 @@
 """kill -9 in the middle of one large object, again and again: what was kept is not fetched again, and at the
 end every byte is right.
 
-`S3HAUL_KILL_LARGE_ROUNDS` and `S3HAUL_KILL_LARGE_MIB` make the campaign longer, `S3HAUL_KILL_SEED` repeats one.
+`S3HAUL_KILL_LARGE_ROUNDS` and `S3HAUL_KILL_LARGE_MIB` make the campaign longer,
+`S3HAUL_KILL_SEED` repeats one.
 """
 
 import contextlib

@@ -1,4 +1,5 @@
-"""The machine gives no further thread, or no current directory: the run ends with exit code 5 and names the cause."""
+"""The machine gives no further thread, or no current directory:
+the run ends with exit code 5 and names the cause."""
 
 import pytest
 

@@ -1,4 +1,5 @@
-"""Stores that differ from S3 where it does not matter are copied; where bytes or keys could be wrong, it is said."""
+"""Stores that differ from S3 where it does not matter are copied;
+where bytes or keys could be wrong, it is said."""
 
 import gzip
 import json

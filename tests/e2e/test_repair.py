@@ -1,4 +1,5 @@
-"""What `s3haul verify` says of damage: the command that it prints heals these files, at their place, and fetches no other."""
+"""What `s3haul verify` says of damage: the command that it prints heals these files, at their place,
+and fetches no other."""
 
 import json
 import subprocess

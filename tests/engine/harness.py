@@ -55,7 +55,8 @@ class VirtualClock:
 
 @contextlib.contextmanager
 def threads_take_no_time() -> Iterator[None]:
-    """Work for threads is done at once, on the loop: a virtual clock would run on while a real thread works."""
+    """Work for threads is done at once, on the loop: a virtual clock would run on
+    while a real thread works."""
     loop = asyncio.get_running_loop()
 
     def do_now(_executor, work, *arguments) -> asyncio.Future:

@@ -1,4 +1,5 @@
-"""Cancellation at every point: no incomplete file with a final name, no open file, no wrong row in the journal."""
+"""Cancellation at every point: no incomplete file with a final name, no open file,
+no wrong row in the journal."""
 
 import asyncio
 import contextlib

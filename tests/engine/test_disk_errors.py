@@ -1,4 +1,5 @@
-"""What a disk can refuse in mid-run: the run ends with exit code 5 and the error's name, and nothing wrong is left."""
+"""What a disk can refuse in mid-run: the run ends with exit code 5 and the error's name,
+and nothing wrong is left."""
 
 import errno
 import os

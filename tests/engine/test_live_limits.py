@@ -1,4 +1,5 @@
-"""Limits that are changed while a run goes on hold within a second or two, and nothing in the file can end the run."""
+"""Limits that are changed while a run goes on hold within a second or two,
+and nothing in the file can end the run."""
 
 import asyncio
 import os
@@ -35,7 +36,8 @@ class Held(MemoryStore):
 
 
 async def told(root, text: bytes, kind, store=None):
-    """A run in the midst of which the file holds `text`, until an event of `kind` was heard; its sentences."""
+    """A run in the midst of which the file holds `text`,
+    until an event of `kind` was heard; its sentences."""
     store = store or Held()
     heard = []
 

@@ -1,4 +1,5 @@
-"""Large objects in ranges with the real engine: what an interrupted run leaves, and how a later one uses it."""
+"""Large objects in ranges with the real engine: what an interrupted run leaves,
+and how a later one uses it."""
 
 import os
 import sqlite3

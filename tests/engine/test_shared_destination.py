@@ -1,4 +1,5 @@
-"""Several prefixes of one bucket in one destination: each keeps its own rows, and no file is replaced unasked."""
+"""Several prefixes of one bucket in one destination: each keeps its own rows,
+and no file is replaced unasked."""
 
 import pytest
 

@@ -1,4 +1,5 @@
-"""The batch path has the same outcomes as the general path; it hands back everything that is not a normal case."""
+"""The batch path has the same outcomes as the general path;
+it hands back everything that is not a normal case."""
 
 import asyncio
 import random

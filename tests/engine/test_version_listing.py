@@ -18,7 +18,8 @@ MOMENT = 50.0
 
 
 class VersionKeyStore(KeyStore):
-    """Knows ListObjectVersions. `inclusive`: a marker without a version means the key itself too, as in old Ceph."""
+    """Knows ListObjectVersions. `inclusive`: a marker without a version means the key
+    itself too, as in old Ceph."""
 
     def __init__(self, entries, *, inclusive=False, **more):
         super().__init__({entry.ref.key for entry in entries}, **more)

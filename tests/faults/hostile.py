@@ -1,8 +1,9 @@
 """Answers that no honest server sends, each made from a name: the same name is always answered alike. Pure.
 
-A name is `LANE/NUMBER`: a key, or the prefix of a listing. The answer begins as the sound one, and then a few
-things go wrong with it. The checksum is that of the stored bytes in any case, or none: nobody could find out about
-other bytes under their own checksum. An answer whose bytes were changed keeps its checksum headers as they are.
+A name is `LANE/NUMBER`: a key, or the prefix of a listing. The answer begins as the sound one, and then a
+few things go wrong with it. The checksum is that of the stored bytes in any case, or none: nobody could
+find out about other bytes under their own checksum. An answer whose bytes were changed keeps its checksum
+headers as they are.
 """
 
 import base64

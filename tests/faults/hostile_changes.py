@@ -1,7 +1,7 @@
 """An answer in the making, and everything that can go wrong with it, one function each. Pure.
 
-`HEADS` spoil what is above the body, `BODIES` the body or its framing, `DELIVERIES` how it is sent. The checksum
-headers of an answer that `BODIES` change stay as they are.
+`HEADS` spoil what is above the body, `BODIES` the body or its framing, `DELIVERIES` how it is sent. The
+checksum headers of an answer that `BODIES` change stay as they are.
 """
 
 import random

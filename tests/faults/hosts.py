@@ -29,7 +29,8 @@ class LeadingProxy(ConnectProxy):
 async def hosted(
     name: str, script: Script, ca_file: Path
 ) -> AsyncIterator[tuple[CannedServer, LeadingProxy, str]]:
-    """A server that stands for the host `name`, the proxy that leads there, and its URL. `ca_file` is written."""
+    """A server that stands for the host `name`, the proxy that leads there, and its URL.
+    `ca_file` is written."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(ca_file))
     async with canned(script, server_context(authority, name)) as server:

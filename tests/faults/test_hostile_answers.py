@@ -1,7 +1,7 @@
 """Thousands of hostile answers, each of which ends in an error of our own or in a correct object.
 
-`make torture` sends 10,000 of them. `S3HAUL_HOSTILE_ANSWERS` is their number over all lanes, `S3HAUL_HOSTILE_SEED`
-the first seed: an answer depends on lane and seed alone, and a failure names both.
+`make torture` sends 10,000 of them. `S3HAUL_HOSTILE_ANSWERS` is their number over all lanes,
+`S3HAUL_HOSTILE_SEED` the first seed: an answer depends on lane and seed alone, and a failure names both.
 """
 
 import asyncio
@@ -115,7 +115,8 @@ class Bench:
         came = await load(self.store, request)
         assert came.meta.status in {200, 206}
         told = came.meta.length
-        # Without a Content-Length only Content-Range tells a length, which the engine compares with the bytes.
+        # Without a Content-Length only Content-Range tells a length,
+        # which the engine compares with the bytes.
         framed = b"content-length" in hostile(name, sound(name, byte_range)).chunks[0].lower()
         # libcurl takes a length of 2**63 or more for none.
         assert not framed or told in {None, len(came.body)} or told >= 1 << 63

@@ -1,4 +1,5 @@
-"""A multi-region access point is asked at its global host, with Signature Version 4A, all the way from the ARN."""
+"""A multi-region access point is asked at its global host, with Signature Version 4A,
+all the way from the ARN."""
 
 import pytest
 

@@ -1,4 +1,5 @@
-"""Both transports under the same faults: each becomes the same kind of `StoreError`, nothing hides or hangs."""
+"""Both transports under the same faults: each becomes the same kind of `StoreError`,
+nothing hides or hangs."""
 
 import pytest
 
@@ -65,7 +66,8 @@ async def test_each_fault_of_one_get_is_named_and_the_next_get_works(
     server.faults.add(effect, operation="GetObject", **parameters)
     fault = await fault_of(read(store))
     assert fault.kind is kind
-    # Both libraries send a request again that was closed before any byte on the connection of an earlier request.
+    # Both libraries send a request again that was closed before any byte on the connection
+    # of an earlier request.
     again = effect == "close"
     assert server.count("GetObject") == (2 if again else 1)
     server.faults.clear()

@@ -25,7 +25,8 @@ aws_secret_access_key = {secret}
 
 @contextmanager
 def role_profile(server: MiniStack | Moto, directory: Path, **changes: str) -> Iterator[Path]:
-    """The user assumes the role (of account A; moto has one account only) with the External ID, as the recipe writes it.
+    """The user assumes the role (of account A; moto has one account only) with the External ID,
+    as the recipe writes it.
 
     `changes` replace values of `contract.demo_access.CONFIG`.
     """

@@ -16,7 +16,8 @@ LONGEST_INSTALL = 900.0
 
 
 def installed(name: str, requirement: str) -> Path:
-    """The `bin` directory of the environment `name`, which holds exactly `requirement`: one or several, apart by spaces.
+    """The `bin` directory of the environment `name`, which holds exactly `requirement`:
+    one or several, apart by spaces.
 
     Raises `RuntimeError` with pip's own words when it cannot be installed.
     """

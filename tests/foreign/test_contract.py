@@ -13,8 +13,9 @@ from s3haul.aws.session import open_store
 from s3haul.options import AccessOptions, SourceOptions, TransferOptions
 from s3haul.store.protocol import ObjectStore
 
-# aiohttp may leave a TLS connection that a server closes while it is given up to the garbage collector (sdk transport).
-# The suite on the embedded server, tests/contract, still takes every unclosed connection for an error.
+# aiohttp may leave a TLS connection that a server closes while it is given up to the garbage collector
+# (sdk transport). The suite on the embedded server, tests/contract, still takes every unclosed
+# connection for an error.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Exception ignored in. <(function _SelectorTransport.__del__|socket.socket fd)"
     ":pytest.PytestUnraisableExceptionWarning"

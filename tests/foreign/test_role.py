@@ -1,4 +1,5 @@
-"""The access layer against servers that we did not write: the role of another account, its sessions' ends, TLS."""
+"""The access layer against servers that we did not write: the role of another account,
+its sessions' ends, TLS."""
 
 import asyncio
 from contextlib import asynccontextmanager

@@ -1,4 +1,5 @@
-"""The documents in force in the embedded cloud: with all of them a run succeeds, without any one it does not."""
+"""The documents in force in the embedded cloud: with all of them a run succeeds,
+without any one it does not."""
 
 import copy
 

@@ -29,7 +29,8 @@ OF_ITSELF = {
 
 @pytest.fixture(scope="module")
 def parliament():
-    # It imports pkg_resources, which a new environment of Python 3.12 lacks and newer setuptools no longer have.
+    # It imports pkg_resources, which a new environment of Python 3.12 lacks and newer
+    # setuptools no longer have.
     python = installed("parliament", "parliament==1.6.4 setuptools<81") / "python"
 
     def judge(*policies: dict) -> list[list[list[str]]]:

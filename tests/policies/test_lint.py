@@ -26,7 +26,8 @@ EVERY = REFUSED | SILENT
 
 
 def corrected(mistake: Mistake) -> dict:
-    """The document with the corrections of its findings in place, until there are none; people's values filled in."""
+    """The document with the corrections of its findings in place, until there are none;
+    people's values filled in."""
     made = copy.deepcopy(mistake.document)
     while found := [finding for finding in lint(made) if finding.corrected]:
         first, statements = found[0], made["Statement"]

@@ -1,4 +1,5 @@
-"""Whatever a server answers to any request of a run: each call succeeds or ends in one error; never a traceback."""
+"""Whatever a server answers to any request of a run: each call succeeds or ends in one
+error; never a traceback."""
 
 import asyncio
 from types import SimpleNamespace

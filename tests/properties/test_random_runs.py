@@ -1,4 +1,5 @@
-"""The whole command, with random settings and random answers: it ends with one of its exit codes, never as a bug."""
+"""The whole command, with random settings and random answers:
+it ends with one of its exit codes, never as a bug."""
 
 import re
 import socketserver

@@ -1,4 +1,5 @@
-"""Whatever stands in files, variables and flags: it works, or one error says what to do; never a traceback."""
+"""Whatever stands in files, variables and flags: it works,
+or one error says what to do; never a traceback."""
 
 import os
 import tempfile

@@ -1,4 +1,5 @@
-"""A Ray cluster of a few nodes with one CPU each, on loopback, with TLS; collected only where `make test-ray` asks for it."""
+"""A Ray cluster of a few nodes with one CPU each, on loopback, with TLS;
+collected only where `make test-ray` asks for it."""
 
 import os
 import tempfile
@@ -8,7 +9,8 @@ import trustme
 collect_ignore_glob = [] if os.environ.get("S3HAUL_TEST_RAY") else ["test_*.py"]
 
 if not collect_ignore_glob:
-    # Ray reads its variables when it is imported. Without the first one it would not listen on loopback alone.
+    # Ray reads its variables when it is imported. Without the first one it would not
+    # listen on loopback alone.
     os.environ |= {
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "RAY_USAGE_STATS_ENABLED": "0",

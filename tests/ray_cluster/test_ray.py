@@ -1,5 +1,5 @@
-"""Shards on a Ray cluster with TLS, whose workers have no credentials: one node always refuses, a worker is killed, a node is
-removed without grace, the driver is killed: all of it is here."""
+"""Shards on a Ray cluster with TLS, whose workers have no credentials: one node always refuses, a worker is
+killed, a node is removed without grace, the driver is killed: all of it is here."""
 
 import gzip
 import json

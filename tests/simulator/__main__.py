@@ -1,4 +1,5 @@
-"""`python -m simulator SEED`: one seed again, or `--count N` from it on. Says how many runs a minute that were."""
+"""`python -m simulator SEED`: one seed again, or `--count N` from it on.
+Says how many runs a minute that were."""
 
 import argparse
 import time

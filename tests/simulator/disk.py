@@ -1,7 +1,8 @@
-"""The disk and the journal of a simulated run: real files and a real database, whose crashes are known exactly.
+"""The disk and the journal of a simulated run: real files and a real database,
+whose crashes are known exactly.
 
-`image` is what a kill or a power loss would leave: the files of this moment, of which a power loss spoils those
-that were not synced.
+`image` is what a kill or a power loss would leave: the files of this moment,
+of which a power loss spoils those that were not synced.
 """
 
 import asyncio
@@ -21,7 +22,8 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.EROFS)
 
 
 class SimulatedDestination(Destination):
-    """As `Destination`, knowing what a power loss would spoil; `fails_after` so many files it takes no more."""
+    """As `Destination`, knowing what a power loss would spoil;
+    `fails_after` so many files it takes no more."""
 
     dice: Random
     fails_after: int | None = None

@@ -1,4 +1,5 @@
-"""The bucket of a simulated run: the in-memory store, whose answers are late, wrong or refused as the dice say."""
+"""The bucket of a simulated run: the in-memory store, whose answers are late,
+wrong or refused as the dice say."""
 
 import asyncio
 from collections.abc import Callable
@@ -55,7 +56,8 @@ LISTINGS = ("no token", "same token", "empty")
 
 @dataclass
 class Weather:
-    """How much goes wrong. Probabilities are for each request; an outage is (seconds from the start, seconds, kind)."""
+    """How much goes wrong. Probabilities are for each request;
+    an outage is (seconds from the start, seconds, kind)."""
 
     transient: float = 0.0
     final: float = 0.0
@@ -151,7 +153,8 @@ class Service(MemoryStore):
                     page = page._replace(truncated=True, token="00")
                 case "empty":
                     page = page._replace(entries=(), empty_answer=True, key_count=None, truncated=False)
-        # Entries are right whatever the token is, which the reader of a range that ends on this page does not need.
+        # Entries are right whatever the token is, which the reader of a range that ends on
+        # this page does not need.
         self.listed.update(entry.key for entry in page.entries)
         call.answer = page
 

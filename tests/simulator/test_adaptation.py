@@ -1,4 +1,5 @@
-"""The real engine finds how many requests a service takes, in virtual time: at once, and again when it takes fewer."""
+"""The real engine finds how many requests a service takes, in virtual time: at once,
+and again when it takes fewer."""
 
 import asyncio
 import random
@@ -56,7 +57,8 @@ class Capped(MemoryStore):
 
 
 class KmsStorm(Capped):
-    """Every other object is encrypted by KMS, which from `since` on refuses all but a few requests at a time."""
+    """Every other object is encrypted by KMS, which from `since` on refuses all but a
+    few requests at a time."""
 
     def __init__(self, count: int, *, batches: bool, since: float):
         super().__init__(count, 0.1, batches=batches, since=since)

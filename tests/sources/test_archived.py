@@ -1,4 +1,5 @@
-"""Archived objects: never asked for, told with the way to have them back, and fetched once they are restored."""
+"""Archived objects: never asked for, told with the way to have them back,
+and fetched once they are restored."""
 
 import csv
 import io

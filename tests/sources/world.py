@@ -1,4 +1,5 @@
-"""The command on the embedded cloud, in this process: a start of Python for each command would take most of the time."""
+"""The command on the embedded cloud, in this process: a start of Python for each command would
+take most of the time."""
 
 import io
 import json

@@ -1,7 +1,8 @@
 """The power goes while a run writes to an ext4 disk: what the journal calls done is here whole.
 
-A file is the disk. EXT4_IOC_SHUTDOWN without a flush drops all that was not synced, as a power loss does; then the file
-system is mounted anew. Needs root, loop devices and mkfs.ext4. `S3HAUL_POWER_LOSSES` is how many.
+A file is the disk. EXT4_IOC_SHUTDOWN without a flush drops all that was not synced, as a power loss
+does; then the file system is mounted anew. Needs root, loop devices and mkfs.ext4.
+`S3HAUL_POWER_LOSSES` is how many.
 """
 
 import contextlib

@@ -1,7 +1,8 @@
-"""Outages, storms and short sessions, with the real command, sockets and time. Nothing fails, and few requests are made.
+"""Outages, storms and short sessions, with the real command, sockets and time. Nothing fails,
+and few requests are made.
 
-`S3HAUL_OUTAGE_SECONDS` (120), `S3HAUL_STORM_SECONDS` (600), `S3HAUL_SESSION_SECONDS` (300) and `S3HAUL_WORKER_SECONDS`
-(180) say how long.
+`S3HAUL_OUTAGE_SECONDS` (120), `S3HAUL_STORM_SECONDS` (600), `S3HAUL_SESSION_SECONDS` (300) and
+`S3HAUL_WORKER_SECONDS` (180) say how long.
 """
 
 import json
@@ -66,7 +67,8 @@ def interrupted(server, host, kind):
 
 
 def outage(server, machine, dest, kind, seconds):
-    """A run with an outage after 500 objects: its exit code, its summary, and seconds from its end to the run's."""
+    """A run with an outage after 500 objects: its exit code, its summary,
+    and seconds from its end to the run's."""
     with Forwarder(urlsplit(server.endpoint_url).port) as host:
         machine.configure(endpoint_url=f"https://127.0.0.1:{host.port}")
         with machine.start("cp", SOURCE, str(dest), "--profile", "export", "--json", "--no-progress") as run:

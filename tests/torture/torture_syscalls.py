@@ -1,6 +1,7 @@
 """A run is killed at the first system call of a kind, at the second, and so on, until it ends before it is.
 
-strace counts the calls of each thread, from the moment at which everything is loaded. `S3HAUL_SYSCALLS` names the kinds.
+strace counts the calls of each thread, from the moment at which everything is loaded.
+`S3HAUL_SYSCALLS` names the kinds.
 """
 
 import os

@@ -1,4 +1,5 @@
-"""The credentials of the role over days of virtual time: renewed one at a time, before expiry, with events."""
+"""The credentials of the role over days of virtual time: renewed one at a time,
+before expiry, with events."""
 
 import asyncio
 

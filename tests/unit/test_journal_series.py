@@ -1,4 +1,5 @@
-"""How runs went, in the journal: written anew by each, read back whole, and absent in what earlier versions wrote."""
+"""How runs went, in the journal: written anew by each, read back whole,
+and absent in what earlier versions wrote."""
 
 import sqlite3
 from contextlib import closing

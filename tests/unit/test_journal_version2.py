@@ -1,4 +1,5 @@
-"""Journals of earlier versions: they can be read, and the next run converts them, completely or not at all."""
+"""Journals of earlier versions: they can be read, and the next run converts them,
+completely or not at all."""
 
 import json
 import sqlite3

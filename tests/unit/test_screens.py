@@ -1,4 +1,5 @@
-"""What stands on a terminal of 80 columns in each situation of a run, compared with the screens in `screens`."""
+"""What stands on a terminal of 80 columns in each situation of a run,
+compared with the screens in `screens`."""
 
 from pathlib import Path
 

@@ -1,4 +1,5 @@
-"""A transfer thread ends every exchange: a bug reaches whoever waits as the bug that it is, not as a lost connection."""
+"""A transfer thread ends every exchange: a bug reaches whoever waits as the bug that it is,
+not as a lost connection."""
 
 import asyncio
 import threading

@@ -1,4 +1,5 @@
-"""A web page comes from a proxy or portal; an error in XML comes from the service, whatever its content type."""
+"""A web page comes from a proxy or portal; an error in XML comes from the service,
+whatever its content type."""
 
 import pytest
 

@@ -1,4 +1,5 @@
-"""`bench`: one benchmark from its sample of the bucket to the bottleneck. `bench.measure` makes each of its runs.
+"""`bench`: one benchmark from its sample of the bucket to the bottleneck.
+`bench.measure` makes each of its runs.
 
 Fetches no more than its options allow, and leaves no files behind.
 """
@@ -125,8 +126,8 @@ def _nothing_to_measure(source: SourceOptions, sample: Sample, options: BenchOpt
 
 @dataclass
 class _Series:
-    """All runs of one benchmark, in their order and within their time; `rows` grows as settings are measured, `scan` are
-    those over concurrency."""
+    """All runs of one benchmark, in their order and within their time; `rows` grows as settings are measured,
+    `scan` are those over concurrency."""
 
     opened: OpenStore
     source: SourceOptions
@@ -143,8 +144,8 @@ class _Series:
         self._until = time.monotonic() + self.options.max_seconds
 
     async def run(self) -> None:
-        """Warm up, scan concurrency and part size, then measure the other destinations with the fastest setting. Ends when time
-        is over."""
+        """Warm up, scan concurrency and part size, then measure the other destinations with the fastest
+        setting. Ends when time is over."""
         options = self.options
         first, *others = options.destinations
         part_size, *more_part_sizes = options.part_sizes
@@ -163,7 +164,8 @@ class _Series:
             await self._measured([best._replace(destination=destination)])
 
     async def _measured(self, settings: Sequence[Setting]) -> list[Row]:
-        """All repetitions of each, in rounds: if the network changes meanwhile, it changes for all settings."""
+        """All repetitions of each, in rounds: if the network changes meanwhile,
+        it changes for all settings."""
         runs: dict[Setting, list[Run]] = {setting: [] for setting in settings}
         for setting in list(settings) * self.options.repetitions:
             if self.made == 1 or time.monotonic() < self._until:  # at least one run is measured

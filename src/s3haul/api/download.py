@@ -1,4 +1,5 @@
-"""`download`: combines access, the source of the objects, destination and engine to one run. The command line uses it, too.
+"""`download`: combines access, the source of the objects, destination and engine to one run.
+The command line uses it, too.
 
 Nothing is printed, and signals are handled only on request.
 """
@@ -55,13 +56,15 @@ async def download(
     stats: Stats | None = None,
     handle_signals: bool = False,
 ) -> Stats:
-    """Copy the selected objects, and return the counts; `failed` and `skipped` have the objects that are not here.
+    """Copy the selected objects, and return the counts;
+    `failed` and `skipped` have the objects that are not here.
 
-    `on_event` is called on the event loop and must not block; `pace`, if given, is awaited before the objects of each page
-    of the listing are begun, so that a slow listener can hold the run back. `on_open` gets the opened store, `on_timing`
-    the duration of each request (in threads; only with the curl transport). Neither may raise. If `stats` is given, the
-    counts are added to it, so they can be read during the run and after an error. With `handle_signals`, SIGINT, SIGTERM and SIGHUP end the run after it has
-    saved its state; that needs the main thread. Raises `S3HaulError` for an error that ends the run early.
+    `on_event` is called on the event loop and must not block; `pace`, if given, is awaited before the objects
+    of each page of the listing are begun, so that a slow listener can hold the run back. `on_open` gets the
+    opened store, `on_timing` the duration of each request (in threads; only with the curl transport). Neither
+    may raise. If `stats` is given, the counts are added to it, so they can be read during the run and after
+    an error. With `handle_signals`, SIGINT, SIGTERM and SIGHUP end the run after it has saved its state; that
+    needs the main thread. Raises `S3HaulError` for an error that ends the run early.
     """
     check_source(source)
     stats = Stats() if stats is None else stats
@@ -119,8 +122,8 @@ async def download_events(
     transfer: TransferOptions = _DEFAULT_TRANSFER,
     stats: Stats | None = None,
 ) -> AsyncIterator[Event]:
-    """`download` as a stream of its events. Closing the iterator (`contextlib.aclosing`) cancels the run. While more than
-    `MOST_EVENTS` wait to be read, no more objects are begun."""
+    """`download` as a stream of its events. Closing the iterator (`contextlib.aclosing`) cancels the run.
+    While more than `MOST_EVENTS` wait to be read, no more objects are begun."""
     events: asyncio.Queue[Event | None] = asyncio.Queue()
     room = asyncio.Event()
     room.set()
@@ -162,8 +165,8 @@ def _open_destination(options: DestinationOptions) -> Destination:
 
 
 def raise_open_files(concurrency: int) -> None:
-    """Raise the soft limit of open files as far as a run needs and the hard limit allows. It holds for the whole process,
-    so only programs of our own call this."""
+    """Raise the soft limit of open files as far as a run needs and the hard limit allows. It holds for the
+    whole process, so only programs of our own call this."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = FILES_PER_REQUEST * concurrency + OTHER_FILES
     if soft != resource.RLIM_INFINITY and soft < needed:
@@ -202,8 +205,8 @@ _REPORTED = (Warned, Retrying, CredentialsRenewed)
 async def object_source(
     access: AccessOptions, source: SourceOptions, transfer: TransferOptions, emit: Emit
 ) -> AsyncIterator[ObjectSource | None]:
-    """Open the list of objects that the source names, until the run ends; None is the listing of the bucket. Raises
-    `S3HaulError`."""
+    """Open the list of objects that the source names, until the run ends; None is the listing of the bucket.
+    Raises `S3HaulError`."""
     objects = source.objects
     if objects is None:
         yield None
@@ -228,7 +231,8 @@ def store_for(store: ObjectStore, source: SourceOptions) -> ObjectStore:
 async def _stored_report(
     objects: ObjectList, access: AccessOptions, source: SourceOptions, transfer: TransferOptions, emit: Emit
 ) -> AsyncIterator[StoredReport]:
-    """A report in S3, read through its own store: conditions such as --sse apply to the objects, not to the report."""
+    """A report in S3, read through its own store: conditions such as --sse apply to the
+    objects, not to the report."""
     bucket, _, key = objects.location.removeprefix(_SCHEME).partition("/")
     check_bucket(bucket)
     if not key.endswith(MANIFEST):

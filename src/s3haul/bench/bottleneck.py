@@ -1,7 +1,7 @@
 """The bottleneck of a run, found in the figures of a benchmark. Pure.
 
-These are tested in this order, and the first that is true decides: requests are throttled; the listing is slower than
-the objects; the disk is slower than memory; the processor is busy. Otherwise it is the network.
+These are tested in this order, and the first that is true decides: requests are throttled; the listing is
+slower than the objects; the disk is slower than memory; the processor is busy. Otherwise it is the network.
 """
 
 from collections.abc import Sequence

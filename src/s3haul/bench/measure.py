@@ -1,7 +1,8 @@
-"""One run of a benchmark: an ordinary run over the sample, with its time, its processor time and its requests.
+"""One run of a benchmark: an ordinary run over the sample, with its time,
+its processor time and its requests.
 
-Its destination is a directory on the disk, one in memory, or one that drops every file. Each is a new directory with a
-journal of its own, and is removed afterwards.
+Its destination is a directory on the disk, one in memory, or one that drops every file. Each is a new
+directory with a journal of its own, and is removed afterwards.
 """
 
 import asyncio
@@ -83,7 +84,8 @@ async def measure(
         took, used = time.monotonic() - began, _processor_seconds() - processor
         busy = busy_share(machine, machine_ticks())
     timings = stopwatch.taken()
-    # `SampleStore` does not see small objects; the status does not distinguish KMS throttling from another 400.
+    # `SampleStore` does not see small objects; the status does not distinguish KMS
+    # throttling from another 400.
     statuses = Counter(timing.status for timing in timings)
     return Run(
         seconds=took,
@@ -101,7 +103,8 @@ async def measure(
 
 
 class SampleStore(WrappedStore):
-    """A store that lists the sample and nothing else. `throttles` counts 503 and similar, by service: "kms" or "s3"."""
+    """A store that lists the sample and nothing else. `throttles` counts 503 and similar,
+    by service: "kms" or "s3"."""
 
     def __init__(self, store: ObjectStore, refs: Sequence[ObjectRef]) -> None:
         super().__init__(store)
@@ -166,7 +169,8 @@ def has_room(kind: DestinationKind, size: int) -> bool:
 
 @contextmanager
 def opened_destination(kind: DestinationKind, directory: Path) -> Iterator[Destination]:
-    """A new destination of this kind; a directory for `disk` is below `directory`. Raises `DestinationError`."""
+    """A new destination of this kind; a directory for `disk` is below `directory`.
+    Raises `DestinationError`."""
     parent = directory if kind is DestinationKind.DISK else MEMORY
     try:
         made = tempfile.TemporaryDirectory(prefix=f".s3haul-bench-{os.getpid()}-", dir=parent)
@@ -182,7 +186,8 @@ def opened_destination(kind: DestinationKind, directory: Path) -> Iterator[Desti
 
 
 class NullDestination(Destination):
-    """Drops verified files. Large ones are in memory until then, because some hashes are computed from the file."""
+    """Drops verified files. Large ones are in memory until then,
+    because some hashes are computed from the file."""
 
     _numbers = itertools.count()
 

@@ -1,7 +1,7 @@
 """Which runs a benchmark makes, which objects they fetch, and what that costs. Pure.
 
-First a run to warm up, then the scan: each concurrency (and part size) with the first destination; then the other destinations with
-the fastest setting.
+First a run to warm up, then the scan: each concurrency (and part size) with the first destination; then the
+other destinations with the fastest setting.
 """
 
 from collections.abc import Iterable
@@ -27,7 +27,8 @@ class DestinationKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchOptions:
-    """What to measure, and the limits. `max_bytes` and `max_seconds` are for all runs together, `max_objects` for one.
+    """What to measure, and the limits. `max_bytes` and `max_seconds` are for all runs
+    together, `max_objects` for one.
 
     A part size (bytes) of None leaves the ranges of large objects to the engine.
     """
@@ -94,7 +95,8 @@ class Sample:
 
 
 class Cost(NamedTuple):
-    """The requests and bytes of all runs together, at most. Without a Bucket Key each GET costs a KMS Decrypt."""
+    """The requests and bytes of all runs together, at most.
+    Without a Bucket Key each GET costs a KMS Decrypt."""
 
     runs: int
     list_requests: int
@@ -113,7 +115,8 @@ def cost_of(sample: Sample, pages: int, options: BenchOptions, ranges: RangeOpti
 
 
 def ranges_of(ranges: RangeOptions, part_size: int | None) -> RangeOptions:
-    """The options for ranges of exactly this size, if one is given; objects up to twice this size are still one GET."""
+    """The options for ranges of exactly this size, if one is given;
+    objects up to twice this size are still one GET."""
     if part_size is None:
         return ranges
     return replace(

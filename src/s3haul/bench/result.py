@@ -1,4 +1,5 @@
-"""What a benchmark measured, where, and the bottleneck: records that are written as JSON, read again, and compared. Pure.
+"""What a benchmark measured, where, and the bottleneck: records that are written as JSON,
+read again, and compared. Pure.
 
 Times are seconds, sizes bytes. The schema number changes only when a field changes its meaning.
 """
@@ -21,7 +22,8 @@ SHORT = 1.0  # seconds; a run needs time to reach its full speed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One repetition. `failed` counts objects that did not arrive; `cut_short` is true if the time limit ended it.
+    """One repetition. `failed` counts objects that did not arrive;
+    `cut_short` is true if the time limit ended it.
 
     `machine_busy` is the share of all processors that was busy, with any program; None where it is not known.
     """
@@ -65,7 +67,8 @@ class Spread(NamedTuple):
 
 
 class Quantiles(NamedTuple):
-    """Of the times of many requests. None where there was none: a connection that is kept open is not made again."""
+    """Of the times of many requests. None where there was none:
+    a connection that is kept open is not made again."""
 
     p50: float | None
     p99: float | None
@@ -79,7 +82,8 @@ class Quantiles(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """All repetitions of one setting. The fields have the same names in JSON, and those of `setting` are beside them."""
+    """All repetitions of one setting. The fields have the same names in JSON,
+    and those of `setting` are beside them."""
 
     setting: Setting
     seconds: Spread

@@ -1,1 +1,2 @@
-"""The command line: one module for each command, its flags and its output. Only this package and `progress` print."""
+"""The command line: one module for each command, its flags and its output.
+Only this package and `progress` print."""

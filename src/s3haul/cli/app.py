@@ -1,7 +1,8 @@
 """The `s3haul` command: the typer application, and the only place that maps errors to exit codes.
 
-Each command has a small module: it converts flags to options, makes one call, and prints the result. It returns its
-exit code or raises; `run` maps the exception. The module is imported only if its command is called.
+Each command has a small module: it converts flags to options, makes one call, and prints the
+result. It returns its exit code or raises; `run` maps the exception. The module is imported only if
+its command is called.
 """
 
 import atexit
@@ -60,7 +61,8 @@ def _options(
 def main() -> None:
     """The console script."""
     codes = list[int]()
-    # Registered first, so it is called last. Without it, Python frees all objects one by one, which takes 20 ms.
+    # Registered first, so it is called last. Without it,
+    # Python frees all objects one by one, which takes 20 ms.
     atexit.register(lambda: os._exit(codes[0]) if codes else None)
     streams.prepare()
     codes.append(run(sys.argv[1:]))

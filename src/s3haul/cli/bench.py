@@ -1,6 +1,7 @@
 """`s3haul bench`: measures how fast a bucket can be copied to this machine, and finds the bottleneck.
 
-Converts flags to options; `bench_run` measures, `bench_output` shows the result. Two results are compared without network.
+Converts flags to options; `bench_run` measures, `bench_output` shows the result.
+Two results are compared without network.
 """
 
 from pathlib import Path

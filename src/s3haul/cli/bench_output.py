@@ -1,7 +1,7 @@
 """What `s3haul bench` shows: one result, or two compared, as text, Markdown, an HTML page or JSON.
 
-The page needs nothing else: no script, no network, no font; it has light and dark colours. Text from outside, such as
-the name of a bucket in a file, is escaped with `show`, and on the page also for HTML.
+The page needs nothing else: no script, no network, no font; it has light and dark colours. Text from outside,
+such as the name of a bucket in a file, is escaped with `show`, and on the page also for HTML.
 """
 
 import json

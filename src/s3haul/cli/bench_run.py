@@ -118,7 +118,8 @@ def _rates(run: Run) -> str:
 
 @contextmanager
 def _cleaned_up_on_sigterm() -> Iterator[Sequence[int]]:
-    """SIGTERM ends the run as Ctrl-C does: files in memory must be removed. The list is not empty if it came."""
+    """SIGTERM ends the run as Ctrl-C does: files in memory must be removed.
+    The list is not empty if it came."""
     received: list[int] = []
 
     def end(number: int, _frame: FrameType | None) -> None:

@@ -1,7 +1,8 @@
 """`s3haul check`: tests every step of access, and says what is wrong, who can fix it, and how.
 
-Only single bytes of objects are downloaded, and nothing is left at the destination. `explain_run` takes the same steps
-after a run that was refused access, to find the cause. All text from outside is escaped with `show`.
+Only single bytes of objects are downloaded, and nothing is left at the destination. `explain_run`
+takes the same steps after a run that was refused access, to find the cause. All text from outside is
+escaped with `show`.
 """
 
 import asyncio
@@ -73,7 +74,8 @@ def check(
 ) -> int:
     """Test access and destination, and find the cause of errors.
 
-    Every step is tested. For an error it prints the cause, who can fix it, and how. Only single bytes are downloaded.
+    Every step is tested. For an error it prints the cause, who can fix it, and how.
+    Only single bytes are downloaded.
     """
     refuse_swapped(source, dest or "")
     what = source_options(source, part)
@@ -118,8 +120,8 @@ def explain_run(
 ) -> tuple[S3HaulError | None, tuple[Finding, ...]]:
     """Find the cause of an access error that ended a run, or of objects that could not be read, with a check.
 
-    Returns the error, with the cause if one was found, and the findings about objects. No request is sent if the run
-    had no unexplained access error.
+    Returns the error, with the cause if one was found, and the findings about objects. No request is sent if
+    the run had no unexplained access error.
     """
     in_doubt = error.id in _IN_DOUBT if error else bool(stats.failed.keys() & UNEXPLAINED)
     if access.no_sign_request:
@@ -157,7 +159,8 @@ def _explained(error: S3HaulError, found: Finding) -> S3HaulError:
 def _explain(
     access: AccessOptions, source: SourceOptions, transfer: TransferOptions, suspects: Sequence[str]
 ) -> tuple[Finding, ...]:
-    """The errors that a check finds. The user is not asked for another MFA code: if one is needed, there are none."""
+    """The errors that a check finds. The user is not asked for another MFA code:
+    if one is needed, there are none."""
     from s3haul.api import check as api  # noqa: PLC0415 - as above
 
     looking = api.check(
@@ -204,7 +207,8 @@ def report_lines(found: Sequence[Finding], *, quiet: bool = False) -> Iterator[s
 
 
 def finding_lines(found: Finding) -> Iterator[str]:
-    """What is wrong, the message of AWS, who can fix it, what is affected, how to fix it, where to read more."""
+    """What is wrong, the message of AWS, who can fix it, what is affected,
+    how to fix it, where to read more."""
     yield f"{_SIGNS[found.level]} {show(found.title.removesuffix('.'))}   [{found.id}]"
     if found.said:
         yield f"  AWS said: {show(found.said)}"

@@ -1,6 +1,8 @@
-"""`s3haul cluster`: one copy by many processes: on this machine, on a Ray cluster, or as an array of batch jobs.
+"""`s3haul cluster`: one copy by many processes: on this machine, on a Ray cluster,
+or as an array of batch jobs.
 
-Converts flags to options and makes one call each; `cluster_run` does the work, `cluster_output` shows the state of a run.
+Converts flags to options and makes one call each; `cluster_run` does the work,
+`cluster_output` shows the state of a run.
 """
 
 from enum import StrEnum
@@ -138,8 +140,9 @@ def _examples(command: str) -> dict[str, Any]:
 def cluster(context: typer.Context) -> None:
     """Copy with many processes: on this machine, on a Ray cluster, or as an array of batch jobs.
 
-    plan lists the source once and cuts the listing into shards, run copies the shards with workers, and merge checks the
-    result of every key. RUN and DEST are on a file system of all workers. s3haul help cluster has recipes.
+    plan lists the source once and cuts the listing into shards, run copies the shards with workers, and
+    merge checks the result of every key. RUN and DEST are on a file system of all workers. s3haul help
+    cluster has recipes.
     """
     if context.invoked_subcommand is None:
         streams.print_line(context.get_help())
@@ -165,8 +168,8 @@ def plan(
 ) -> int:
     """List the source once, and cut the listing into shards.
 
-    The plan contains the name, ETag and size of every object; rate limits are for all workers together. It contains no
-    secret: an External ID that is given here must be in S3HAUL_EXTERNAL_ID of every worker.
+    The plan contains the name, ETag and size of every object; rate limits are for all workers together. It
+    contains no secret: an External ID that is given here must be in S3HAUL_EXTERNAL_ID of every worker.
     """
     what = source_options(source, part)
     who = access_options(access, transport)
@@ -202,8 +205,8 @@ def run(
 ) -> int:
     """Copy all shards that are not done with workers, then merge. After a crash, the same command resumes.
 
-    If a worker dies or hangs, only time is lost. A shard that always fails is given up, and the others continue. Exit
-    codes are those of s3haul cp; 1 also if a shard was given up.
+    If a worker dies or hangs, only time is lost. A shard that always fails is given up, and the others
+    continue. Exit codes are those of s3haul cp; 1 also if a shard was given up.
     """
     with quick_imports():
         from s3haul.cli import cluster_run  # noqa: PLC0415 - help and usage errors stay fast
@@ -215,8 +218,8 @@ def run(
 def shard(directory: Run, shards: Shards, *, workers: Tasks = None, local: Local = None) -> int:
     """Copy one shard, or every M-th one, in this process: for array jobs, which need no driver.
 
-    The command can be repeated: a shard that is done is skipped. Rate limits are divided by the number of tasks:
-    --workers, else M, else the number of shards.
+    The command can be repeated: a shard that is done is skipped. Rate limits are divided by the number of
+    tasks: --workers, else M, else the number of shards.
     """
     with quick_imports():
         from s3haul.cli import cluster_run  # noqa: PLC0415 - help and usage errors stay fast

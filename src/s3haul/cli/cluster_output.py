@@ -1,4 +1,5 @@
-"""What `s3haul cluster` shows: plan, progress, checks of nodes, the summary of a merge, the state and the cost of a run."""
+"""What `s3haul cluster` shows: plan, progress, checks of nodes, the summary of a merge,
+the state and the cost of a run."""
 
 import json as jsonlib
 from collections.abc import Iterator, Mapping, Sequence

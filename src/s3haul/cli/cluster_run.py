@@ -1,5 +1,5 @@
-"""The work of `s3haul cluster plan`, `run`, `shard`, `merge` and `check`: calls `s3haul.cluster`, shows progress on stderr
-and the result on stdout. `cluster_output` makes the lines.
+"""The work of `s3haul cluster plan`, `run`, `shard`, `merge` and `check`: calls `s3haul.cluster`, shows
+progress on stderr and the result on stdout. `cluster_output` makes the lines.
 """
 
 import asyncio
@@ -37,7 +37,8 @@ from s3haul.progress import Quiet
 
 
 class Pool(NamedTuple):
-    """What runs the workers, and how many; None is one per CPU. With `broker` the driver assumes the role for them."""
+    """What runs the workers, and how many; None is one per CPU.
+    With `broker` the driver assumes the role for them."""
 
     executor: str
     workers: int | None
@@ -112,7 +113,8 @@ def plan(
 
 @_signals()
 def run(root: Path, pool: Pool, attempts: int, hung_after: float, *, json: bool) -> int:
-    """Have all shards copied, then merge. Returns the exit code; raises the error that ended the run early."""
+    """Have all shards copied, then merge. Returns the exit code;
+    raises the error that ended the run early."""
     directory = RunDirectory(root)
     plan = directory.describe()
     with_external_id(plan)
@@ -183,8 +185,8 @@ def _executor(directory: RunDirectory, pool: Pool, broker: str) -> Executor:
 
 
 def array_shards(run: RunDescription, text: str) -> tuple[list[int], int]:
-    """The shards that "N" or "N/M" names, and the largest number of processes that may run at the same time: "3/8" are
-    the shards 3, 11, 19 and so on, and 8 processes. Raises `UsageError`."""
+    """The shards that "N" or "N/M" names, and the largest number of processes that may run at the same time:
+    "3/8" are the shards 3, 11, 19 and so on, and 8 processes. Raises `UsageError`."""
     first, slash, count = text.partition("/")
     if not (first.isdecimal() and first.isascii() and (not slash or (count.isdecimal() and count.isascii()))):
         raise UsageError(
@@ -248,7 +250,8 @@ def merge(root: Path, *, json: bool) -> int:
 
 
 def check(root: Path, pool: Pool, *, json: bool) -> int:
-    """Check where the workers run; prints the result of each node. Returns the worst exit code, of which 3 is the least."""
+    """Check where the workers run; prints the result of each node. Returns the worst exit code,
+    of which 3 is the least."""
     directory = RunDirectory(root)
     checks: Sequence[NodeCheck]
     with probe_file(directory.describe()) as probe:

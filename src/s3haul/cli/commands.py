@@ -1,5 +1,5 @@
-"""The commands by name, with the first line of their help. The module of a command (in this package, with `register`) is
-imported when the command is called.
+"""The commands by name, with the first line of their help. The module of a command (in this package, with
+`register`) is imported when the command is called.
 
 Imports take most of the start-up time, so listing the commands, or running one, imports none of the others.
 """
@@ -44,8 +44,8 @@ class Grouped(TyperCommand):
         return params
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Raises `UsageError` for an empty value: it is usually that of a variable that is not set, and a run without
-        the flag could send requests to another endpoint, or demand less of the objects."""
+        """Raises `UsageError` for an empty value: it is usually that of a variable that is not set, and a run
+        without the flag could send requests to another endpoint, or demand less of the objects."""
         rest: list[str] = super().parse_args(ctx, args)
         for param in self.params:
             if param.param_type_name == "option" and ctx.params.get(param.name) == "" != param.default:
@@ -91,10 +91,11 @@ def load(name: str) -> Any:
 
 @contextmanager
 def quick_imports() -> Iterator[None]:
-    """For the AWS SDK and the modules that use it: imports inside take 25 % less time, without the garbage collector.
+    """For the AWS SDK and the modules that use it: imports inside take 25 % less time,
+    without the garbage collector.
 
-    Modules are never freed, so there is nothing to collect. `gc.freeze` also excludes them from later collections, of
-    which the first one alone would take 10 ms.
+    Modules are never freed, so there is nothing to collect. `gc.freeze` also excludes them from later
+    collections, of which the first one alone would take 10 ms.
     """
     gc.disable()
     try:

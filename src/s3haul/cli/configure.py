@@ -1,4 +1,5 @@
-"""`s3haul configure` writes a profile to the AWS configuration file; `configure show` prints the effective settings.
+"""`s3haul configure` writes a profile to the AWS configuration file;
+`configure show` prints the effective settings.
 
 It converts flags to changes of one profile; `s3haul.aws.config_edit` edits and saves the file.
 """
@@ -66,8 +67,8 @@ def configure(
 ) -> int:
     """Write a profile for the role, or show the effective settings.
 
-    The profile (export, if --profile is not given) is written to the AWS configuration file. Everything else in the
-    file stays unchanged, also options of an existing profile that are not given.
+    The profile (export, if --profile is not given) is written to the AWS configuration file. Everything else
+    in the file stays unchanged, also options of an existing profile that are not given.
     """
     if context.invoked_subcommand is not None:
         return 0
@@ -105,8 +106,8 @@ def show(
 ) -> int:
     """Print every effective setting and where it comes from: a flag, a variable, or a section of a file.
 
-    Takes the access flags of cp, and also shows S3HAUL_ variables for its other flags. Sends nothing. Only the length of
-    the External ID is shown.
+    Takes the access flags of cp, and also shows S3HAUL_ variables for its other flags. Sends nothing. Only
+    the length of the External ID is shown.
     """
     with quick_imports():
         from s3haul.aws.config_file import Origin  # noqa: PLC0415 - start-up stays fast

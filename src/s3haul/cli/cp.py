@@ -49,8 +49,8 @@ def cp(
 ) -> int:
     """Copy objects to local disk, verified and resumable.
 
-    The journal of the run is in DEST/.s3haul. A download cannot choose an encryption, so --sse and --sse-kms-key-id
-    demand one: an object that is stored with another encryption fails.
+    The journal of the run is in DEST/.s3haul. A download cannot choose an encryption, so --sse and
+    --sse-kms-key-id demand one: an object that is stored with another encryption fails.
     """
     refuse_swapped(source, dest)
     what = parsing.source_options(source, part, selection)

@@ -41,7 +41,8 @@ def run(
     *,
     log: LogFile | None = None,
 ) -> int:
-    """Copy, print the summary to stdout, and return the exit code. Raises the error that ended the run early."""
+    """Copy, print the summary to stdout, and return the exit code.
+    Raises the error that ended the run early."""
     stats, started = Stats(), time.monotonic()
     port, address = output.metrics_port, output.metrics_address
     exported = None if port is None else Exporter(stats, source, address, port)
@@ -125,12 +126,13 @@ def explained(
 def write_to_stdout(
     access: AccessOptions, source: SourceOptions, transfer: TransferOptions, log: LogFile | None = None
 ) -> int:
-    """Write one object to standard output; prints nothing else if all is well. Returns the exit code, raises the error
-    that ended the run.
+    """Write one object to standard output; prints nothing else if all is well. Returns the exit code,
+    raises the error that ended the run.
 
     There is no state to save, so a signal ends the process at once, as for any filter.
     """
-    # Python would raise KeyboardInterrupt and print a traceback; the default action ends the process silently.
+    # Python would raise KeyboardInterrupt and print a traceback;
+    # the default action ends the process silently.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     stats, started = Stats(), time.monotonic()
     shown = Quiet(stats, sys.stderr, colour=streams.colour_allowed(sys.stderr))
@@ -161,7 +163,8 @@ def write_to_stdout(
 
 
 def _access_note(opened: OpenStore, *, verbose: bool) -> str:
-    """Identity and endpoint. Always printed, because an endpoint from the environment decides where data comes from."""
+    """Identity and endpoint. Always printed, because an endpoint from the environment decides
+    where data comes from."""
     why = f", transport {opened.transport}: {opened.transport_reason}" if verbose else ""
     return f"{opened.identity} at {opened.endpoint} ({opened.region}){why}"
 

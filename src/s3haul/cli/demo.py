@@ -1,8 +1,8 @@
 """`s3haul demo`: a complete run against an embedded S3 + STS + KMS, without an AWS account.
 
-It starts the embedded cloud in its own process, writes a profile to a temporary directory, checks access, runs `cp` as a
-user would, runs it again, and verifies the files. It prints each command before it runs. Nothing outside the directory
-is changed. With --serve only the cloud is started, for other clients.
+It starts the embedded cloud in its own process, writes a profile to a temporary directory, checks access,
+runs `cp` as a user would, runs it again, and verifies the files. It prints each command before it runs.
+Nothing outside the directory is changed. With --serve only the cloud is started, for other clients.
 """
 
 import json
@@ -108,7 +108,8 @@ def _to_type(directory: Path, cloud: dict[str, Any]) -> Iterator[str]:
     source = f"s3://{cloud['bucket']}"
     yield f"An embedded AWS with {source} ({cloud['objects']} objects) runs until Ctrl-C. In another terminal:"
     yield ""
-    # Set in the other terminal, these would have precedence over the profile; and commands without it need them.
+    # Set in the other terminal, these would have precedence over the profile;
+    # and commands without it need them.
     shown = _variables(directory) | {
         "AWS_CA_BUNDLE": cloud["ca_path"],
         "AWS_ENDPOINT_URL": cloud["endpoint_url"],
@@ -179,8 +180,8 @@ def _s3haul(arguments: list[str], directory: Path) -> int:
 
 @contextmanager
 def _cloud() -> "Iterator[tuple[Path, dict[str, Any], subprocess.Popen[bytes]]]":
-    """Run the embedded cloud in its own process. Yields a directory with the AWS configuration of account B, the
-    addresses and credentials of the cloud, and the process."""
+    """Run the embedded cloud in its own process. Yields a directory with the AWS configuration of account B,
+    the addresses and credentials of the cloud, and the process."""
     with tempfile.TemporaryDirectory(prefix="s3haul-demo-") as name:
         directory = Path(name)
         announcement = directory / "cloud.json"

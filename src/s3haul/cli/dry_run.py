@@ -1,4 +1,5 @@
-"""The dry run: lists the source, shows one line per object and the estimate, and writes the plan for `cp --plan`.
+"""The dry run: lists the source, shows one line per object and the estimate,
+and writes the plan for `cp --plan`.
 
 Nothing is written to DEST, and no object is read.
 """
@@ -53,8 +54,8 @@ def run(
     *,
     log: LogFile | None = None,
 ) -> int:
-    """List, print the objects and the estimate to stdout, and return the exit code. Refuses a destination that a run
-    would refuse."""
+    """List, print the objects and the estimate to stdout, and return the exit code.
+    Refuses a destination that a run would refuse."""
     check_root(where.root, force=where.force)
     space = free_space_for(where.root)
     estimate = Estimate(free_bytes=space.bytes, free_files=space.inodes)
@@ -133,7 +134,8 @@ async def _estimate(
     journal: Reader | None,
     each: Callable[[Fetched], None],
 ) -> None:
-    """List the source and fill the estimate; `each` gets the objects that would be fetched, batch by batch."""
+    """List the source and fill the estimate; `each` gets the objects that would be
+    fetched, batch by batch."""
     async with (
         open_store(access, source, transfer, on_event=emit) as opened,
         object_source(access, source, transfer, emit) as objects,
@@ -150,8 +152,8 @@ async def _estimate(
 
 @contextmanager
 def opened_plan(path: Path | None, source: SourceOptions) -> Iterator[Add]:
-    """A function that adds an object to the plan. Without a path it does nothing; the file gets its name when it is
-    complete. Raises `DestinationError`."""
+    """A function that adds an object to the plan. Without a path it does nothing; the file gets its name when
+    it is complete. Raises `DestinationError`."""
     if path is None:
         yield lambda _ref: None
         return
@@ -207,7 +209,8 @@ def money(estimate: Estimate) -> Costs:
 
 
 def estimate_object(estimate: Estimate, past_rate: float | None) -> dict[str, Any]:
-    """`seconds` is at the rate of earlier runs, or else at 1 Gbit/s; `costs` are in the currency of the prices."""
+    """`seconds` is at the rate of earlier runs, or else at 1 Gbit/s;
+    `costs` are in the currency of the prices."""
     table = prices()
     rate = past_rate or LINK
     return {

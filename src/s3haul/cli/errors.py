@@ -13,8 +13,8 @@ from s3haul.errors import NO_THREAD, DestinationError, InterruptedRunError, S3Ha
 
 
 def machine_limit(error: BaseException) -> DestinationError | None:
-    """The error to show if the system refused a thread or memory, or if the current directory does not exist any more;
-    None for any other exception."""
+    """The error to show if the system refused a thread or memory, or if the current directory does not exist
+    any more; None for any other exception."""
     if isinstance(error, MemoryError):
         return DestinationError(
             "This process cannot get more memory (ulimit -v, or the limit of its container).",
@@ -80,6 +80,7 @@ def pasteable(argv: Sequence[str]) -> list[str]:
 
 
 def _sentence(message: str) -> str:
-    """The message with a capital first letter, unless its first word is a name such as `role_arn`, or a path."""
+    """The message with a capital first letter, unless its first word is a name such as
+    `role_arn`, or a path."""
     first = message.partition(" ")[0]
     return message[:1].upper() + message[1:] if first.isalpha() else message

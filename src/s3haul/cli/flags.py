@@ -1,8 +1,8 @@
 """The command-line flags: one class for each group of flags that commands share, and types of single flags.
 
-A command takes a class as one parameter, and `with_flags` gives it the flags of the class. `parsing` converts their values
-to options. Flags of the AWS CLI for downloads keep their names and meaning. Every flag of `cp` can also be set by an environment
-variable, `S3HAUL_<FLAG>`; the command line has precedence.
+A command takes a class as one parameter, and `with_flags` gives it the flags of the class. `parsing` converts
+their values to options. Flags of the AWS CLI for downloads keep their names and meaning. Every flag of `cp`
+can also be set by an environment variable, `S3HAUL_<FLAG>`; the command line has precedence.
 """
 
 import os
@@ -372,5 +372,6 @@ def variable_of(flag: str) -> str:
 
 
 def is_typed(ctx: Any, flag: str) -> bool:
-    """Whether the flag is on the command line. If a variable sets it, it is also set for commands that cannot use it."""
+    """Whether the flag is on the command line. If a variable sets it,
+    it is also set for commands that cannot use it."""
     return getattr(ctx.get_parameter_source(flag), "name", "") == "COMMANDLINE"

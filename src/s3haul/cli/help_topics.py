@@ -147,7 +147,8 @@ def _page(error_id: str) -> str:
 
 
 class ReliabilityRow(NamedTuple):
-    """One row of the table: what can go wrong, what s3haul does then, and the test for it, as FILE::FUNCTION below tests/.
+    """One row of the table: what can go wrong, what s3haul does then, and the test for it,
+    as FILE::FUNCTION below tests/.
 
     `promise` is the id of the promise that it belongs to, "-" for the promises themselves.
     """

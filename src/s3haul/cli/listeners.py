@@ -1,8 +1,9 @@
-"""What listens to the events of a run: the display on stderr, the log file (`--log-file`), the metrics (`--metrics-port`).
+"""What listens to the events of a run: the display on stderr, the log file (`--log-file`),
+the metrics (`--metrics-port`).
 
-The log file has the lines that stderr gets without a terminal, or the events with --log-format json, each with its time;
-then the summary or the error. Lines are appended, and only the owner may read the file. If it cannot be written, the run
-continues.
+The log file has the lines that stderr gets without a terminal, or the events with --log-format json, each
+with its time; then the summary or the error. Lines are appended, and only the owner may read the file. If it
+cannot be written, the run continues.
 """
 
 import io
@@ -54,7 +55,8 @@ def display(stats: Stats, output: OutputOptions) -> Listener:
 
 
 class StatusLine:
-    """One line about work without events, such as `verify`: redrawn on a terminal, else printed every ten seconds.
+    """One line about work without events, such as `verify`: redrawn on a terminal,
+    else printed every ten seconds.
 
     Nothing is shown during the first second.
     """
@@ -195,7 +197,8 @@ class _Stamped(io.TextIOWrapper):
 
 @contextmanager
 def opened_log(path: Path | None, argv: Sequence[str], *, as_json: bool) -> Iterator[LogFile | None]:
-    """The log of one run: it begins with the command line, and ends with the error, if any. None without a path."""
+    """The log of one run: it begins with the command line, and ends with the error,
+    if any. None without a path."""
     if path is None:
         yield None
         return
@@ -224,8 +227,8 @@ def summarise(log: LogFile | None, summary: Summary) -> None:
 class Exporter:
     """Serves the metrics of a run (`--metrics-port`) until it is closed. A listener.
 
-    `requests` gets the time of each request from the transport. Raises `UsageError` if the extra is not installed, or the
-    address cannot be used.
+    `requests` gets the time of each request from the transport. Raises `UsageError` if the extra is not
+    installed, or the address cannot be used.
     """
 
     def __init__(self, stats: Stats, source: SourceOptions, address: str, port: int) -> None:

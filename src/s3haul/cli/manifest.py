@@ -1,4 +1,5 @@
-"""`s3haul manifest`: prints one line per key of the latest listing, from the journal, as JSON, CSV or Parquet."""
+"""`s3haul manifest`: prints one line per key of the latest listing, from the journal,
+as JSON, CSV or Parquet."""
 
 import csv
 import io

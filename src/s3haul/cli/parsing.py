@@ -1,8 +1,8 @@
 """From the command line to the options that the API takes: SOURCE, DEST and the flags of a command.
 
-Invalid values raise `UsageError`. Nothing is opened. A bucket may be written as in consoles, browsers, policies and other
-tools: then the error names the right arguments. Everything in a web URL except bucket and key is dropped, because it may
-be a signature or a password.
+Invalid values raise `UsageError`. Nothing is opened. A bucket may be written as in consoles, browsers,
+policies and other tools: then the error names the right arguments. Everything in a web URL except bucket and
+key is dropped, because it may be a signature or a password.
 """
 
 import re

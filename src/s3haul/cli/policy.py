@@ -1,7 +1,7 @@
 """`s3haul policy` prints the policies of both accounts; `s3haul policy lint` checks existing policies.
 
-Converts flags to a grant, and prints the documents that `s3haul.policies` builds; reads the files of `lint`, and prints
-what its rules find.
+Converts flags to a grant, and prints the documents that `s3haul.policies` builds; reads the files of `lint`,
+and prints what its rules find.
 """
 
 import json as jsonlib
@@ -137,8 +137,9 @@ def policy(
 ) -> int:
     """Print the policies that both accounts need, or check them (lint).
 
-    The data owner needs trust (who may assume the role), permissions (what it may read) and key (one statement to add
-    to the key policy); you need caller. session is an optional session policy, which limits one run. Sends nothing.
+    The data owner needs trust (who may assume the role), permissions (what it may read) and key (one
+    statement to add to the key policy); you need caller. session is an optional session policy, which limits
+    one run. Sends nothing.
     """
     if context.invoked_subcommand is not None:
         return 0
@@ -183,8 +184,8 @@ def lint(
 ) -> int:
     """Check policies for common mistakes: which error each causes in a run, who can fix it, and how.
 
-    Takes policy documents, the output of s3haul policy, and that of aws iam get-role, aws iam get-role-policy and
-    aws kms get-key-policy. Exit code 0: no mistakes found. 1: findings. 2: a file cannot be read.
+    Takes policy documents, the output of s3haul policy, and that of aws iam get-role, aws iam get-role-policy
+    and aws kms get-key-policy. Exit code 0: no mistakes found. 1: findings. 2: a file cannot be read.
     """
     from s3haul.policies.lint import documents_in, lint  # noqa: PLC0415 - start-up stays fast
 

@@ -59,7 +59,8 @@ def report(
         Formats | None, typer.Option("--format", help="Default: by the suffix of FILE; html if it has none.")
     ] = None,
 ) -> int:
-    """Write a page about DEST: which objects are here, how they were verified, what is missing and why, and all runs.
+    """Write a page about DEST: which objects are here, how they were verified,
+    what is missing and why, and all runs.
 
     The page is one file that needs neither network nor JavaScript. Works during a run, too.
     """

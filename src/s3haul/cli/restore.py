@@ -1,4 +1,5 @@
-"""`s3haul restore`: prints the commands to restore archived objects, for somebody with that permission. Sends no request."""
+"""`s3haul restore`: prints the commands to restore archived objects,
+for somebody with that permission. Sends no request."""
 
 import csv
 import io
@@ -26,8 +27,9 @@ command that skipped them fetches them.
 """
 
 TIERING = "INTELLIGENT_TIERING"  # its archived objects move back for good
-# How long a restore takes at most, as S3 documents it, by tier and storage class; "" where the class has no such tier.
-# Those of INTELLIGENT_TIERING are in one of two archive tiers, and the journal does not know in which.
+# How long a restore takes at most, as S3 documents it, by tier and storage class; "" where the class
+# has no such tier. Those of INTELLIGENT_TIERING are in one of two archive tiers, and the journal does
+# not know in which.
 WAITING = {
     "Bulk": {"GLACIER": "12 hours", "DEEP_ARCHIVE": "48 hours", TIERING: "48 hours"},
     "Standard": {"GLACIER": "5 hours", "DEEP_ARCHIVE": "12 hours", TIERING: "12 hours"},
@@ -108,7 +110,8 @@ def restore(
 
 
 def _two_jobs(dest: str, classes: Sequence[str]) -> str:
-    """S3InitiateRestoreObjectOperation of the S3 Control API: one job takes either kind, and days only for the one."""
+    """S3InitiateRestoreObjectOperation of the S3 Control API: one job takes either kind,
+    and days only for the one."""
 
     def command(*of: str) -> str:
         flags_of = [word for each in of for word in ("--storage-class", each)]
@@ -136,8 +139,8 @@ def batch_line(bucket: str, ref: ObjectRef) -> str:
 def shell_line(bucket: str, ref: ObjectRef, *, days: int, tier: Tiers) -> str:
     """A command of the AWS CLI for one object.
 
-    Keys and versions are chosen by others. As arguments, the CLI would take -x for a flag, and for file://x would send what
-    that file of the data owner holds. In JSON they are only text, and printable.
+    Keys and versions are chosen by others. As arguments, the CLI would take -x for a flag, and for file://x
+    would send what that file of the data owner holds. In JSON they are only text, and printable.
     """
     restore: dict[str, Any] = {"GlacierJobParameters": {"Tier": tier}}
     if ref.storage_class != TIERING:  # S3 refuses days: nothing expires

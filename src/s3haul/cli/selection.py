@@ -1,5 +1,5 @@
-"""The flags that select objects, as options: patterns in their order, sizes, ages, classes, regular expressions, versions,
-and lists of objects (--files-from, --inventory, --plan).
+"""The flags that select objects, as options: patterns in their order, sizes, ages, classes, regular
+expressions, versions, and lists of objects (--files-from, --inventory, --plan).
 
 Also warns about a selection that is valid but probably a mistake.
 """
@@ -47,7 +47,8 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 def filters_in_order(argv: Sequence[str], patterns: FilterFlags) -> Filters:
     """The patterns in the order of the command line, which the parsed lists do not have.
 
-    Patterns of a variable (used if the flag is not given) come first. Raises `UsageError` for an unreadable file.
+    Patterns of a variable (used if the flag is not given) come first.
+    Raises `UsageError` for an unreadable file.
     """
     given = {flag: getattr(patterns, flag[2:].replace("-", "_")) or () for flag in _ORDER}
     found: list[tuple[str, str]] = []
@@ -127,7 +128,8 @@ def with_versions(source: SourceOptions, flags: SelectionFlags, now: float) -> S
 
 
 def is_reconciled(source: SourceOptions, flags: SelectionFlags) -> bool:
-    """Whether the bucket is listed again at the end. Raises `UsageError` if there is nothing to compare that with."""
+    """Whether the bucket is listed again at the end. Raises `UsageError` if there is nothing
+    to compare that with."""
     a_list = flags.files_from is not None or flags.plan is not None
     other_versions = source.at is not None or source.all_versions
     if flags.reconcile and (a_list or other_versions or not source.recursive):
@@ -144,8 +146,8 @@ def is_narrowed(transfer: TransferOptions) -> bool:
 
 
 def source_warnings(source: SourceOptions, filters: Filters, where: DestinationOptions) -> Iterator[Warned]:
-    """Warn about filters that exclude nothing, and about a key that looks like a pattern. The run continues; it warns
-    later about filters that exclude everything."""
+    """Warn about filters that exclude nothing, and about a key that looks like a pattern. The run continues;
+    it warns later about filters that exclude everything."""
     if all(include for include, _ in filters) and (warning := mistake_in(filters)):
         yield Warned(warning)
     key = source.prefix.removesuffix("/") if source.recursive else source.prefix
@@ -161,7 +163,8 @@ def source_warnings(source: SourceOptions, filters: Filters, where: DestinationO
 
 @contextmanager
 def opened_list(source: SourceOptions, flags: SelectionFlags) -> Iterator[SourceOptions]:
-    """The source with the list of objects that the flags name, if there is one. Raises `UsageError` and `SourceError`."""
+    """The source with the list of objects that the flags name, if there is one.
+    Raises `UsageError` and `SourceError`."""
     given = {"--files-from": flags.files_from, "--inventory": flags.inventory, "--plan": flags.plan}
     names = [flag for flag, value in given.items() if value is not None]
     if len(names) > 1:
@@ -203,7 +206,8 @@ def _demand_prefix(source: SourceOptions, flag: str) -> None:
 
 @contextmanager
 def _as_file(objects: ObjectList) -> Iterator[ObjectList]:
-    """The list as a regular file: a run reads it while it works, but standard input or a pipe can be read only once."""
+    """The list as a regular file: a run reads it while it works,
+    but standard input or a pipe can be read only once."""
     path = Path(objects.location)
     try:
         given: BinaryIO = sys.stdin.buffer if objects.location == STDIN else path.open("rb")

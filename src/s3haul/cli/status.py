@@ -1,5 +1,5 @@
-"""A run, seen from another terminal: `s3haul status` shows its progress, or how the last run ended; `s3haul limit` changes
-its limits.
+"""A run, seen from another terminal: `s3haul status` shows its progress, or how the last run ended;
+`s3haul limit` changes its limits.
 
 `status` reads the journal, which is a few seconds behind the run. It does not disturb the run.
 """
@@ -80,8 +80,8 @@ def status(dest: flags.State, *, json: flags.Json = False) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The content of a journal, summarised. `holder` is the process that holds the lock, or None. `partial` objects are
-    not complete; `partial_bytes` counts their bytes that are here."""
+    """The content of a journal, summarised. `holder` is the process that holds the lock, or None. `partial`
+    objects are not complete; `partial_bytes` counts their bytes that are here."""
 
     source: str
     holder: str | None

@@ -1,7 +1,8 @@
 """Writes to standard streams, which may be closed or full: a run must not depend on a reader.
 
-After `prepare`, errors of stderr are ignored, and errors of stdout become an `S3HaulError`. Text is not formatted here,
-except that a terminal gets folded lines, coloured marks, and no control characters of data (`print_data`).
+After `prepare`, errors of stderr are ignored, and errors of stdout become an `S3HaulError`. Text is not
+formatted here, except that a terminal gets folded lines, coloured marks, and no control characters of data
+(`print_data`).
 """
 
 import contextlib
@@ -20,11 +21,13 @@ STDOUT = 1  # the descriptor, and the name of the stream that `prepare` opens on
 
 
 class ReaderGoneError(Exception):
-    """The reader of stdout has ended, as with `| head`. Not an OSError, because typer would exit with code 1."""
+    """The reader of stdout has ended, as with `| head`. Not an OSError,
+    because typer would exit with code 1."""
 
 
 class _Stdout(io.BufferedWriter):
-    """Standard output whose errors are `ReaderGoneError` and `DestinationError`, also for what typer prints."""
+    """Standard output whose errors are `ReaderGoneError` and `DestinationError`,
+    also for what typer prints."""
 
     def write(self, data: Any, /) -> int:
         with _translated():
@@ -53,10 +56,12 @@ class _Stderr(io.BufferedWriter):
 
 
 def prepare() -> None:
-    """Replace standard streams that the caller closed, and `sys.stdout` and `sys.stderr`, so that their errors are handled.
+    """Replace standard streams that the caller closed, and `sys.stdout` and `sys.stderr`,
+    so that their errors are handled.
 
-    If a closed stream is not replaced, the next file that is opened gets its descriptor, and messages are written into
-    that file. Characters that stdout cannot encode are escaped: otherwise a key could end a run in a C locale.
+    If a closed stream is not replaced, the next file that is opened gets its descriptor, and messages are
+    written into that file. Characters that stdout cannot encode are escaped: otherwise a key could end a run
+    in a C locale.
     """
     # Read-only for stdout: a write is an error then (EBADF), as if it were still closed.
     for number, name, mode, flag in (
@@ -106,13 +111,14 @@ def print_message(text: str) -> None:
 
 
 def print_line(text: str) -> None:
-    """Write `text` and a line end to stdout. Raises `ReaderGoneError`, or `DestinationError` for a full disk."""
+    """Write `text` and a line end to stdout. Raises `ReaderGoneError`,
+    or `DestinationError` for a full disk."""
     sys.stdout.write(text + "\n")
 
 
 def print_data(line: str) -> None:
-    """Write a line for programs, with a line end, to stdout: the very bytes of the keys in it; on a terminal, text that
-    `show` made harmless. Raises as `print_line`."""
+    """Write a line for programs, with a line end, to stdout: the very bytes of the keys in it; on a terminal,
+    text that `show` made harmless. Raises as `print_line`."""
     if sys.stdout.isatty():
         print_line(show(line))
     else:
@@ -120,7 +126,8 @@ def print_data(line: str) -> None:
 
 
 def write_bytes(data: bytes | memoryview) -> None:
-    """Write all of `data` to stdout without buffering. Raises as `print_line`; may be called in any thread."""
+    """Write all of `data` to stdout without buffering. Raises as `print_line`;
+    may be called in any thread."""
     rest = memoryview(data)
     with _translated():
         while rest:
@@ -128,7 +135,8 @@ def write_bytes(data: bytes | memoryview) -> None:
 
 
 def print_report(text: str) -> None:
-    """As `print_line`; on a terminal folded to its width, with the marks of warnings and errors in colour if allowed."""
+    """As `print_line`; on a terminal folded to its width, with the marks of warnings and errors
+    in colour if allowed."""
     print_line(_for_terminal(text, sys.stdout))
 
 
@@ -144,7 +152,8 @@ def flush() -> None:
 
 
 def _redirect_to_null(stream: TextIO | io.BufferedWriter) -> None:
-    """Redirect `stream` to /dev/null, including what is still in its buffer: else Python fails again at exit."""
+    """Redirect `stream` to /dev/null, including what is still in its buffer:
+    else Python fails again at exit."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, stream.fileno())
     os.close(null)

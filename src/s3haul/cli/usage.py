@@ -1,6 +1,8 @@
-"""Errors of the command-line parser, formatted like all other errors: what is wrong, what to do, where to read more.
+"""Errors of the command-line parser, formatted like all other errors: what is wrong,
+what to do, where to read more.
 
-For a command or flag of aws s3, s5cmd, rclone, gsutil and similar tools the hint says what to use here instead.
+For a command or flag of aws s3, s5cmd, rclone, gsutil and similar tools the hint says
+what to use here instead.
 """
 
 import os
@@ -117,7 +119,8 @@ FOREIGN_FLAGS = {
 
 
 def usage_error_lines(error: typer.TyperException, argv: Sequence[str]) -> Iterator[str]:
-    """The lines for an exception of typer. Its classes are private, so attributes distinguish the kinds of error."""
+    """The lines for an exception of typer. Its classes are private,
+    so attributes distinguish the kinds of error."""
     context: Any = getattr(error, "ctx", None)
     command = context.command_path if context else "s3haul"
     if command == "s3haul" and argv[0] in COMMANDS:  # a flag without its value has no context
@@ -177,7 +180,8 @@ def _variable_of(error: typer.TyperException, argv: Sequence[str]) -> str | None
 
 
 def _behind_the_command(argv: Sequence[str]) -> str | None:
-    """A hint for flags in front of the command, as in `aws --profile P s3 cp`; None if there is no command."""
+    """A hint for flags in front of the command, as in `aws --profile P s3 cp`;
+    None if there is no command."""
     at = next((number for number, word in enumerate(argv) if word in COMMANDS), None)
     if at is None:
         return None

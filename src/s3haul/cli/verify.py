@@ -36,8 +36,8 @@ def register(app: typer.Typer) -> None:
 def verify(dest: flags.State, *, json: flags.Json = False) -> int:
     """Compare every downloaded file with its checksum, without network.
 
-    Damaged files are marked, so that the next `s3haul cp` fetches them again. Exit code 0: all files are intact. 1: a
-    file is damaged, missing or replaced.
+    Damaged files are marked, so that the next `s3haul cp` fetches them again. Exit code 0: all files are
+    intact. 1: a file is damaged, missing or replaced.
     """
     from s3haul.audit import Finding, Grade  # noqa: PLC0415 - help stays fast
     from s3haul.audit import verify as verify_files  # noqa: PLC0415 - same
@@ -90,9 +90,9 @@ def verify(dest: flags.State, *, json: flags.Json = False) -> int:
 
 @dataclass(slots=True)
 class Repair:
-    """The way to fetch the damaged files again, and nothing else: by a list of them for each copied prefix, which the
-    manifest is. A single object is fetched by its own command; only the command of the run knows all else (the versions
-    of --all-versions, what a list cannot name).
+    """The way to fetch the damaged files again, and nothing else: by a list of them for each copied prefix,
+    which the manifest is. A single object is fetched by its own command; only the command of the run knows
+    all else (the versions of --all-versions, what a list cannot name).
     """
 
     dest: Path
@@ -120,7 +120,8 @@ class Repair:
 
     @property
     def command(self) -> str | None:
-        """A command line for a shell; None if nothing is damaged, or no command fetches exactly these files."""
+        """A command line for a shell; None if nothing is damaged,
+        or no command fetches exactly these files."""
         if self.others or not self.marked:
             return None
         bucket, dest = f"s3://{self.bucket}", str(self.dest)

@@ -1,8 +1,9 @@
-"""Checks that the results of the shards account for every planned key. Pure: a shard and its audit in, problems out.
+"""Checks that the results of the shards account for every planned key. Pure:
+a shard and its audit in, problems out.
 
-The audit of a shard is its manifest. It must have each planned key once, in order, with a state; an object that is done
-must have the planned ETag or be a newer version, and must have the path of its key. Different keys have different
-paths, so this also proves that no file was written twice.
+The audit of a shard is its manifest. It must have each planned key once, in order, with a state; an object
+that is done must have the planned ETag or be a newer version, and must have the path of its key. Different
+keys have different paths, so this also proves that no file was written twice.
 """
 
 import hashlib
@@ -49,7 +50,8 @@ class DamagedAuditError(Exception):
 
 @dataclass(slots=True)
 class Totals:
-    """The totals of all shards. `newer` objects changed after they were planned; the newer version was copied."""
+    """The totals of all shards. `newer` objects changed after they were planned;
+    the newer version was copied."""
 
     objects: int = 0
     bytes: int = 0

@@ -1,12 +1,12 @@
-"""Sessions of the role for workers that cannot assume it: `--broker`, when only the driver has the source credentials (a
-login with SSO, an MFA device).
+"""Sessions of the role for workers that cannot assume it: `--broker`, when only the driver has the source
+credentials (a login with SSO, an MFA device).
 
-The driver assumes the role for all workers. A worker connects, sends the access key of the session that it wants to
-replace, and gets the current session, or a new one, as one line of JSON. Only sessions leave the driver, never the source
-credentials. Nothing is written to RUN, and nothing passes through Ray.
+The driver assumes the role for all workers. A worker connects, sends the access key of the session that it
+wants to replace, and gets the current session, or a new one, as one line of JSON. Only sessions leave the
+driver, never the source credentials. Nothing is written to RUN, and nothing passes through Ray.
 
-On one machine the connection is a Unix socket in a directory that only this user can enter. Between machines it is TLS
-with the certificates of the Ray cluster, which both sides must present.
+On one machine the connection is a Unix socket in a directory that only this user can enter. Between machines
+it is TLS with the certificates of the Ray cluster, which both sides must present.
 """
 
 import asyncio
@@ -36,10 +36,11 @@ _CERTIFICATES = ("RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_CA_CERT")
 
 @contextmanager
 def brokering(access: AccessOptions, host: str, *, on_event: Emit, ask_mfa: AskMfa) -> Iterator[str]:
-    """Serve sessions until the block ends; yields the address for workers. `host` is the address of this machine in its
-    Ray cluster, or "" if all workers are on this machine.
+    """Serve sessions until the block ends; yields the address for workers. `host` is the address of this
+    machine in its Ray cluster, or "" if all workers are on this machine.
 
-    The first session is fetched at once. Raises what AssumeRole raises, and `UsageError` if there is no role, or no TLS.
+    The first session is fetched at once. Raises what AssumeRole raises,
+    and `UsageError` if there is no role, or no TLS.
     """
     settings = checked_settings(access)
     if not settings.roles:
@@ -88,7 +89,8 @@ class _Broker:
         self._session: RoleSession | None = None
 
     async def session(self, stale: str) -> RoleSession:
-        """A session with another access key than `stale`. Raises what AssumeRole raises: the worker tries again."""
+        """A session with another access key than `stale`. Raises what AssumeRole raises:
+        the worker tries again."""
         async with self._lock:
             now = self._session
             if now is None or now.keys.access_key == stale or now.expires_at <= time.time():
@@ -161,7 +163,8 @@ class BrokeredSessions:
 
 def _tls(purpose: ssl.Purpose) -> ssl.SSLContext:
     """TLS as Ray has it: both sides present a certificate of the cluster's authority
-    (https://docs.ray.io/en/latest/ray-core/configure.html#tls-authentication). Raises `UsageError` without it."""
+    (https://docs.ray.io/en/latest/ray-core/configure.html#tls-authentication). Raises `UsageError` without
+    it."""
     certificate, key, authority = (os.environ.get(name, "") for name in _CERTIFICATES)
     if os.environ.get("RAY_USE_TLS", "0").lower() not in {"1", "true"} or not all(
         (certificate, key, authority)

@@ -11,8 +11,8 @@
     log/                 what worker processes print
     lock                 of the driver
 
-A published file is never changed, except `limits.json` and those in `live/`, which are replaced as a whole, and
-`events.jsonl`, which grows. `retract` removes the marker of a shard that must be copied again.
+A published file is never changed, except `limits.json` and those in `live/`, which are replaced as a whole,
+and `events.jsonl`, which grows. `retract` removes the marker of a shard that must be copied again.
 """
 
 import contextlib
@@ -72,7 +72,8 @@ class RunDirectory:
         return cls(root)
 
     def discard(self) -> None:
-        """Remove what `create` and a plan that was not completed have left, so that the same command can be repeated."""
+        """Remove what `create` and a plan that was not completed have left,
+        so that the same command can be repeated."""
         with _on(self.root):
             for path in (self.root / "plan").iterdir():
                 path.unlink()
@@ -209,7 +210,8 @@ class RunDirectory:
         self._write(self.root / "limits.json", data, sync=False)
 
     def sharers(self) -> int | None:
-        """How many shards share the rate limits; None if no driver has written it, or the file is not valid."""
+        """How many shards share the rate limits; None if no driver has written it,
+        or the file is not valid."""
         try:
             count = json.loads((self.root / "limits.json").read_bytes())["sharers"]
         except (OSError, ValueError, TypeError, KeyError):

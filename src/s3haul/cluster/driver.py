@@ -1,7 +1,9 @@
-"""The driver: keeps the workers busy, retries failed attempts, gives up shards that always fail, reports the progress.
+"""The driver: keeps the workers busy, retries failed attempts,
+gives up shards that always fail, reports the progress.
 
-It can be killed at any time. Its state is in RUN: markers say which shards are done, claims which attempt numbers are
-used. The next driver continues from there. `Schedule` decides which shard is next, and does no I/O.
+It can be killed at any time. Its state is in RUN: markers say which shards are done, claims which
+attempt numbers are used. The next driver continues from there. `Schedule` decides which shard is
+next, and does no I/O.
 """
 
 import time
@@ -51,11 +53,11 @@ class Schedule:
     If an attempt fails, the shard is tried again, after the others. A shard that fails too often is given up
     ("poisoned"), and the run continues without it.
 
-    If several nodes run attempts, a shard is tried again on another node than the one that reported an error, and a node
-    on which one shard after another fails (its disk is read-only, it cannot assume the role) is avoided for a while.
-    Otherwise such a node, which fails at once and so is always idle, would use up the attempts of all shards.
-    `failed_on` has for each node the shards that failed there with an error id since the last one that it finished, and
-    when.
+    If several nodes run attempts, a shard is tried again on another node than the one that reported an error,
+    and a node on which one shard after another fails (its disk is read-only, it cannot assume the role) is
+    avoided for a while. Otherwise such a node, which fails at once and so is always idle, would use up the
+    attempts of all shards. `failed_on` has for each node the shards that failed there with an error id since
+    the last one that it finished, and when.
     """
 
     waiting: deque[int]
@@ -93,7 +95,8 @@ class Schedule:
         self.in_a_row, self.last = 0, _NO_ERROR
 
     def failed(self, shard: int, error: ErrorSummary, now: float, node: str = "") -> bool:
-        """The attempt ended without a marker. Returns whether the shard will be tried again. `node` as for `finished`."""
+        """The attempt ended without a marker. Returns whether the shard will be tried again.
+        `node` as for `finished`."""
         self.running.discard(shard)
         if node and error.id:
             self.failed_on.setdefault(node, {})[shard] = now
@@ -119,8 +122,8 @@ class Schedule:
         return self.refusing(now) | {node for node, failed in self.failed_on.items() if shard in failed}
 
     def hopeless(self, slots: int) -> bool:
-        """Whether all attempts fail for the same reason, for example a role that was deleted. `slots` are those of all
-        nodes."""
+        """Whether all attempts fail for the same reason, for example a role that was deleted.
+        `slots` are those of all nodes."""
         return self.in_a_row >= max(3, 2 * slots)
 
 
@@ -160,7 +163,8 @@ class _Running:
 
 
 class Driver:
-    """Runs the shards that are not done yet. `hung_after` is in seconds; `warn` gets messages for the user."""
+    """Runs the shards that are not done yet. `hung_after` is in seconds;
+    `warn` gets messages for the user."""
 
     def __init__(
         self,

@@ -1,6 +1,8 @@
-"""Executors run the attempts of a driver: the interface, and the executor for one machine. The results are in RUN.
+"""Executors run the attempts of a driver: the interface,
+and the executor for one machine. The results are in RUN.
 
-The local executor has worker processes that run many attempts, each with a session of its own. `ray` is the other one.
+The local executor has worker processes that run many attempts,
+each with a session of its own. `ray` is the other one.
 """
 
 import contextlib
@@ -19,9 +21,9 @@ NO_NODES: frozenset[str] = frozenset()
 
 
 class Ended(NamedTuple):
-    """An attempt has ended. `finished` if it has succeeded, so that the shard has its marker; else `how` says what is
-    known ("killed by signal 9"), with the id of the error if the attempt could not report it in RUN. `node` is the name
-    that the executor has for its node, if it has several."""
+    """An attempt has ended. `finished` if it has succeeded, so that the shard has its marker; else `how` says
+    what is known ("killed by signal 9"), with the id of the error if the attempt could not report it in RUN.
+    `node` is the name that the executor has for its node, if it has several."""
 
     attempt: Attempt
     finished: bool
@@ -34,8 +36,8 @@ class Executor(Protocol):
     """Starts attempts in other processes. Used by one thread."""
 
     def slots(self, avoided: frozenset[str] = NO_NODES) -> int:
-        """How many attempts it can run at the same time without these nodes, or with them if there are no others. May
-        change."""
+        """How many attempts it can run at the same time without these nodes,
+        or with them if there are no others. May change."""
         ...
 
     @property
@@ -87,7 +89,8 @@ class _Worker:
 
 
 class LocalExecutor:
-    """An `Executor`. `local` is the directory where the workers keep their journals, `broker` the address of theirs."""
+    """An `Executor`. `local` is the directory where the workers keep their journals,
+    `broker` the address of theirs."""
 
     starts_at_once = True
 

@@ -1,8 +1,8 @@
 """The directory in which an attempt keeps its journal: on a disk of the node, never on a network file system.
 
-An attempt uses the directory of an earlier attempt at the same shard on this node, unless that still runs: a lock shows
-it, which the kernel releases with its process. So a shard that is tried again on the same node resumes, large objects
-included; on another node it verifies the files that exist, and fetches the rest.
+An attempt uses the directory of an earlier attempt at the same shard on this node, unless that still runs: a
+lock shows it, which the kernel releases with its process. So a shard that is tried again on the same node
+resumes, large objects included; on another node it verifies the files that exist, and fetches the rest.
 
 Processes of one node create and remove these directories one at a time, under the lock of the directory
 that holds them all (`local`), for which nobody waits longer than `LONGEST_WAIT`.
@@ -45,8 +45,8 @@ class JournalDirectory:
 
     @classmethod
     def take(cls, local: Path, run_id: str, attempt: Attempt) -> "JournalDirectory":
-        """The latest one of this shard that no attempt uses, or a new one. No two processes may use the same number of
-        an attempt. Raises `DestinationError`."""
+        """The latest one of this shard that no attempt uses, or a new one. No two processes may use the same
+        number of an attempt. Raises `DestinationError`."""
         runs = local / run_id
         with _alone(local) as fd:
             os.close(open_private(local, fd, run_id, Limitations(), force=False))
@@ -110,7 +110,8 @@ def _alone(local: Path) -> Iterator[int]:
 
 
 def _wait_for_lock(fd: int) -> None:
-    """A process that was stopped while it has the lock must not stop the others: after a while they do without."""
+    """A process that was stopped while it has the lock must not stop the others:
+    after a while they do without."""
     deadline = time.monotonic() + LONGEST_WAIT
     while time.monotonic() < deadline:
         with contextlib.suppress(BlockingIOError):

@@ -1,8 +1,8 @@
 """The end of a run: every shard's audit against the plan, one manifest, one journal in the destination.
 
-Nothing here depends on when or where it runs: the same plan, markers and audits give the same manifest, byte by byte.
-The journal is the one that a single run would have left, so that `s3haul verify`, `manifest`, `status`, and a later
-`s3haul cp` of the same source can use it.
+Nothing here depends on when or where it runs: the same plan, markers and audits give the same manifest, byte
+by byte. The journal is the one that a single run would have left, so that `s3haul verify`, `manifest`,
+`status`, and a later `s3haul cp` of the same source can use it.
 """
 
 import hashlib
@@ -49,10 +49,11 @@ _NONE = _Audit(b"", [], "")
 def merge(
     directory: RunDirectory, run: RunDescription, *, progress: Callable[[Totals], None] = ignore
 ) -> Totals:
-    """Audit all shards and write manifest, journal and summary. The problems that the audit finds are in the totals.
+    """Audit all shards and write manifest, journal and summary.
+    The problems that the audit finds are in the totals.
 
-    If every node has a destination of its own, the manifest names the node of each object, and no journal is written.
-    Raises `S3HaulError` for a file that cannot be read or written.
+    If every node has a destination of its own, the manifest names the node of each object, and no journal is
+    written. Raises `S3HaulError` for a file that cannot be read or written.
     """
     totals = Totals()
     base = run.source.base
@@ -77,8 +78,8 @@ def merge(
 
 
 def merge_here(directory: RunDirectory, run: RunDescription, node: str) -> int:
-    """Write the journal of the objects on this node, in the destination on its disk, for `s3haul verify` and others.
-    Returns the number of objects. Raises `S3HaulError`, also for a damaged audit."""
+    """Write the journal of the objects on this node, in the destination on its disk, for `s3haul verify` and
+    others. Returns the number of objects. Raises `S3HaulError`, also for a damaged audit."""
     count = 0
     with merged_journal(run) as journal:
         for number in sorted(directory.done()):
@@ -184,8 +185,8 @@ class MergedManifest:
 
 
 class MergedJournal:
-    """The journal in the destination, as after a single run over all shards. Created by `merged_journal`. The rows of
-    other prefixes stay, and if the source is one object those of all others."""
+    """The journal in the destination, as after a single run over all shards. Created by `merged_journal`. The
+    rows of other prefixes stay, and if the source is one object those of all others."""
 
     def __init__(self, journal: Journal, source: SourceOptions) -> None:
         self._journal = journal
@@ -196,8 +197,8 @@ class MergedJournal:
         self._objects = self._bytes = 0
 
     def add(self, shard: Shard, entries: list[Entry]) -> None:
-        """Add the outcomes of the next shard, in order. Other rows in its range of keys are marked as gone, unless the
-        shard has no outcomes at all."""
+        """Add the outcomes of the next shard, in order. Other rows in its range of keys are marked as gone,
+        unless the shard has no outcomes at all."""
         keys = [ref.key for ref in shard.refs[-1:]] + [entry["key"] for entry in entries[-1:]]
         end = max([self._first, *map(just_after, keys)])
         if entries:
@@ -226,7 +227,8 @@ class MergedJournal:
 
 @contextmanager
 def merged_journal(run: RunDescription) -> Iterator[MergedJournal]:
-    """Open the journal, then remove temporary files of killed workers: none runs any more. Raises `S3HaulError`."""
+    """Open the journal, then remove temporary files of killed workers: none runs any more.
+    Raises `S3HaulError`."""
     identity = identity_of(run.source, run.endpoint)
     with Destination.open(Path(run.destination), force=run.force) as destination:
         destination.lock()

@@ -1,12 +1,13 @@
-"""The plan: a listing cut into shards, and the files of the plan. Pure: entries or bytes in, shards or bytes out.
+"""The plan: a listing cut into shards, and the files of the plan. Pure:
+entries or bytes in, shards or bytes out.
 
-A shard is a range of the listing with every key in it by name: its worker fetches exactly what was planned. A shard is
-full when its share of objects and its share of bytes together come to one, so shards are about equal in work. Entries
-come in one by one, in UTF-8 order.
+A shard is a range of the listing with every key in it by name: its worker fetches exactly what was planned. A
+shard is full when its share of objects and its share of bytes together come to one, so shards are about equal
+in work. Entries come in one by one, in UTF-8 order.
 
-A key that is also a directory of other keys ("a" beside "a/b") is shadowed: it gets another path than it would have
-alone. A worker sees only the keys of its shard, so the plan says which keys are shadowed. Usually that is known before
-the shard is cut; if the other key comes after the cut, it is in the list `late`.
+A key that is also a directory of other keys ("a" beside "a/b") is shadowed: it gets another path than it
+would have alone. A worker sees only the keys of its shard, so the plan says which keys are shadowed. Usually
+that is known before the shard is cut; if the other key comes after the cut, it is in the list `late`.
 """
 
 import gzip
@@ -40,8 +41,8 @@ class ShardSize:
 
 
 class Attempt(NamedTuple):
-    """One attempt at one shard. Every attempt has a higher number than those before it, also after a restart of the
-    driver."""
+    """One attempt at one shard. Every attempt has a higher number than those before it,
+    also after a restart of the driver."""
 
     shard: int
     number: int
@@ -92,7 +93,8 @@ class Cutter:
         self.late: list[LateShadow] = []
 
     def add(self, ref: ObjectRef, *, selected: bool = True) -> Iterator[Shard]:
-        """Add the next entry; yields a shard if one is complete. An entry that is not selected only shadows others."""
+        """Add the next entry; yields a shard if one is complete.
+        An entry that is not selected only shadows others."""
         share = self._size.share(ref.size)
         if selected and self._shard.objects and self._filled + share > 1.0:
             yield self._cut()

@@ -1,7 +1,7 @@
 """Makes the plan in RUN from a listing, which is read once: nothing later lists again.
 
-`plan_listing` takes the engine's listing of a bucket; `make_plan` takes pages of entries from any source: objects, and
-entries that name none, in the order of their keys.
+`plan_listing` takes the engine's listing of a bucket; `make_plan` takes pages of entries from any source:
+objects, and entries that name none, in the order of their keys.
 """
 
 import hashlib
@@ -47,8 +47,8 @@ async def plan_listing(
     on_event: Emit = ignore,
     progress: Callable[[int], None] = ignore,
 ) -> RunDescription:
-    """List the source, and write its plan. `node_local`: every node has a destination of its own. `progress` gets the
-    number of objects. Raises `S3HaulError`."""
+    """List the source, and write its plan. `node_local`: every node has a destination of its own. `progress`
+    gets the number of objects. Raises `S3HaulError`."""
     refuse_what_cannot_be_shared(access, transfer)
     if not node_local:
         with Destination.open(destination.root, force=destination.force):
@@ -63,8 +63,8 @@ async def plan_listing(
 
 
 def _refuse_shared(root: Path, source: SourceOptions) -> None:
-    """Raise `JournalError` if objects of other prefixes are in the destination: workers do not know which files are
-    theirs, and would replace them."""
+    """Raise `JournalError` if objects of other prefixes are in the destination: workers do not know which
+    files are theirs, and would replace them."""
     path = journal_path(root)
     if not is_there(path):
         return
@@ -100,8 +100,8 @@ def new_run(
     endpoint: str,
     node_local: bool = False,
 ) -> RunDescription:
-    """The description of a run before it is planned, without secrets. The path of the destination is the same on every
-    node."""
+    """The description of a run before it is planned, without secrets.
+    The path of the destination is the same on every node."""
     return RunDescription(
         created=time.time(),
         source=source,
@@ -129,7 +129,8 @@ async def _listed(bucket: OpenStore, source: SourceOptions, on_event: Emit) -> A
 
 
 def in_order(refs: Sequence[ObjectRef], unusable: Sequence[UnusableEntry]) -> Sequence[Entry]:
-    """All entries of a page in the order of S3, which is that of the bytes, also for keys that are not UTF-8."""
+    """All entries of a page in the order of S3, which is that of the bytes,
+    also for keys that are not UTF-8."""
     if not unusable:
         return refs
     return sorted((*refs, *unusable), key=lambda entry: key_octets(entry.key))
@@ -143,8 +144,8 @@ async def make_plan(
     *,
     progress: Callable[[int], None] = ignore,
 ) -> RunDescription:
-    """Write the plan of all objects in `pages` that the filters select. Returns the complete description of the run.
-    Raises what `pages` raise."""
+    """Write the plan of all objects in `pages` that the filters select. Returns the complete description of
+    the run. Raises what `pages` raise."""
     planner = _Planner(directory, run, size)
     async for page in pages:
         await in_thread(None, planner.take, page)

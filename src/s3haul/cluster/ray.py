@@ -1,11 +1,12 @@
 """The executor on a Ray cluster: an attempt is a task that needs one CPU. Ray places it, and reports its end.
 
-Ray must not retry a task by itself: the retry would have the same attempt number as the first one, which may still run
-on a node that Ray cannot reach. Only a few numbers and paths pass through Ray's object store, and no secret: each task
-gets its credentials on its node.
+Ray must not retry a task by itself: the retry would have the same attempt number as the first one, which may
+still run on a node that Ray cannot reach. Only a few numbers and paths pass through Ray's object store, and
+no secret: each task gets its credentials on its node.
 
-A task avoids nodes by Ray's label of a node's id (https://docs.ray.io/en/latest/ray-core/scheduling/labels.html), and
-waits for the others. A `fallback_strategy` would not do: Ray 2.60 takes it as soon as the others are busy.
+A task avoids nodes by Ray's label of a node's id
+(https://docs.ray.io/en/latest/ray-core/scheduling/labels.html), and waits for the others. A
+`fallback_strategy` would not do: Ray 2.60 takes it as soon as the others are busy.
 """
 
 import asyncio
@@ -74,8 +75,8 @@ class _Task(NamedTuple):
 
 
 class RayExecutor:
-    """An `Executor`. It has as many slots as the cluster has CPUs now, unless their number is given. Nodes are named by
-    Ray's ids."""
+    """An `Executor`. It has as many slots as the cluster has CPUs now, unless their number is given.
+    Nodes are named by Ray's ids."""
 
     starts_at_once = False
 
@@ -139,7 +140,8 @@ class RayExecutor:
 
 
 def _said(error: Any) -> str:
-    """An error of Ray in one line: of the exception of a task the last one, after the traceback; else the first one."""
+    """An error of Ray in one line: of the exception of a task the last one,
+    after the traceback; else the first one."""
     lines = str(error).strip().splitlines() or [""]
     failed_itself = getattr(error, "cause", None) is not None
     return lines[-1] if failed_itself else f"{type(error).__name__}: {lines[0]}"
@@ -162,8 +164,8 @@ def _attempt_here(root: str, local: str, broker: str, attempt: Attempt, workers:
 
 
 def run_attempt(root: str, local: str, broker: str, attempt: Attempt, workers: int) -> bool:
-    """One attempt, in a Ray worker. Returns whether the shard is finished; an error is in the last report. Raises
-    `S3HaulError` if RUN cannot be used here, not even for that report."""
+    """One attempt, in a Ray worker. Returns whether the shard is finished; an error is in the last report.
+    Raises `S3HaulError` if RUN cannot be used here, not even for that report."""
     directory = RunDirectory(Path(root))
     try:
         _node_of_this_process().attempt(directory, Path(local), attempt, workers, broker)
@@ -174,7 +176,8 @@ def run_attempt(root: str, local: str, broker: str, attempt: Attempt, workers: i
 
 
 class _WarmNode:
-    """The node of a Ray worker. It stays open between tasks, so that one session of the role serves all of them.
+    """The node of a Ray worker. It stays open between tasks,
+    so that one session of the role serves all of them.
 
     It uses an event loop in a thread of its own. After an error it is opened again.
     """
@@ -213,8 +216,8 @@ def _node_of_this_process() -> _WarmNode:
 
 
 def check_nodes(address: str, root: Path, local: Path, mark: str) -> Sequence[NodeCheck]:
-    """The check on every node that has a CPU for tasks. It does not wait for a CPU, which may copy a shard. A node without
-    an answer has a problem that says so. Raises `UsageError` if there is no such node."""
+    """The check on every node that has a CPU for tasks. It does not wait for a CPU, which may copy a shard. A
+    node without an answer has a problem that says so. Raises `UsageError` if there is no such node."""
     ray = _connected(address)
     try:
         nodes = _working_nodes(ray)

@@ -1,7 +1,8 @@
 """The JSON files in RUN: the description of the run, markers and reports of attempts, the rate limits.
 
-Access is stored as a reference: the name of a profile or the ARN of a role. Each worker gets credentials itself. The
-External ID is not stored either: it comes from the profile, or from S3HAUL_EXTERNAL_ID on every node.
+Access is stored as a reference: the name of a profile or the ARN of a role. Each worker gets
+credentials itself. The External ID is not stored either: it comes from the profile, or from
+S3HAUL_EXTERNAL_ID on every node.
 """
 
 import json
@@ -32,8 +33,8 @@ MOST_WARNINGS = 5  # in a marker
 class RunDescription:
     """`RUN/run.json`, written last by the planner: everything that a worker must know, and no secret.
 
-    `run_id` names the run in temporary files; `index_sha256` and `late_sha256` are of the files of the plan. The fields
-    with defaults are set when the plan is complete.
+    `run_id` names the run in temporary files; `index_sha256` and `late_sha256` are of the files of the plan.
+    The fields with defaults are set when the plan is complete.
     """
 
     created: float
@@ -59,7 +60,8 @@ class RunDescription:
 
 
 def without_secrets(access: AccessOptions) -> AccessOptions:
-    """The reference that is stored. Raises `UsageError` for access that a worker cannot get without a user."""
+    """The reference that is stored. Raises `UsageError` for access that a worker
+    cannot get without a user."""
     if access.role is not None and access.role.mfa_serial:
         raise UsageError(
             "A worker cannot ask for an MFA code.",
@@ -130,8 +132,8 @@ def _description(found: dict[str, Any]) -> RunDescription:
 class Marker:
     """A shard is finished: by which attempt, with the hash of its audit.
 
-    `failed` and `skipped` count objects by reason, `retries` repeated requests; `again` are objects that an earlier
-    attempt had finished; `warnings` are the first few.
+    `failed` and `skipped` count objects by reason, `retries` repeated requests; `again` are objects that an
+    earlier attempt had finished; `warnings` are the first few.
     """
 
     shard: int
@@ -226,7 +228,8 @@ def decode_report(data: bytes) -> AttemptReport | None:
 
 
 def share_of(transfer: TransferOptions, sharers: int) -> LimitOptions:
-    """The rate limits of one of so many shards. They apply to all workers together: the driver writes how many shards share
-    them to `RUN/limits.json`; a worker reads that every few seconds. When the driver has ended, the last share stays in
-    force: so the sum hardly exceeds the limits, and the workers are never stopped."""
+    """The rate limits of one of so many shards. They apply to all workers together: the driver writes
+    how many shards share them to `RUN/limits.json`; a worker reads that every few seconds. When the
+    driver has ended, the last share stays in force: so the sum hardly exceeds the limits, and the
+    workers are never stopped."""
     return LimitOptions._make(each and each / max(1, sharers) for each in transfer.limits)

@@ -1,10 +1,10 @@
-"""A process that works on shards of a run (`Node`), and one attempt at a shard: the ordinary engine on planned objects,
-then the audit and the marker.
+"""A process that works on shards of a run (`Node`), and one attempt at a shard: the ordinary engine on
+planned objects, then the audit and the marker.
 
-Each process assumes the role itself; its session serves all of its shards. An attempt reports its progress every few
-seconds, and checks whether it is still needed: if the driver has started a later attempt at the shard, this one stops.
-Both may run for a while: each has temporary files of its own and verifies before it renames, and only one marker can be
-published.
+Each process assumes the role itself; its session serves all of its shards. An attempt reports its progress
+every few seconds, and checks whether it is still needed: if the driver has started a later attempt at the
+shard, this one stops. Both may run for a while: each has temporary files of its own and verifies before it
+renames, and only one marker can be published.
 """
 
 import asyncio
@@ -43,7 +43,8 @@ _LAST = 1 << 30  # the sequence number of the last report
 
 @dataclass(slots=True)
 class Node:
-    """Created by `open_node`. `stats` are those of the current shard; `share` is this process's part of the rate limits."""
+    """Created by `open_node`. `stats` are those of the current shard;
+    `share` is this process's part of the rate limits."""
 
     directory: RunDirectory
     run: RunDescription
@@ -76,9 +77,9 @@ async def open_node(
     driven: bool = True,
     broker: str = "",
 ) -> AsyncIterator[Node]:
-    """A worker process with a session of its own, which it gets from `broker`, if there is one. `sharers` processes divide
-    the rate limits; a driver may change that number in `limits.json`, which is read only if the process is `driven`.
-    Raises `S3HaulError`."""
+    """A worker process with a session of its own, which it gets from `broker`, if there is one. `sharers`
+    processes divide the rate limits; a driver may change that number in `limits.json`, which is read only if
+    the process is `driven`. Raises `S3HaulError`."""
     node: Node | None = None
     first = Stats()  # of the first shard: what happens here counts there
 
@@ -119,8 +120,8 @@ class SupersededError(S3HaulError):
 
 
 async def attempt_shard(node: Node, attempt: Attempt) -> Marker | None:
-    """Haul the shard and publish it. None if another process has finished it. Raises `S3HaulError`, which is also in
-    the last report."""
+    """Haul the shard and publish it. None if another process has finished it. Raises `S3HaulError`,
+    which is also in the last report."""
     shard_attempt = _ShardAttempt(node, attempt, time.monotonic())
     try:
         await shard_attempt.report()

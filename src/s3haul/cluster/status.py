@@ -1,5 +1,5 @@
-"""The state of a run, read from RUN at any time, without contact to the driver or the workers; and what is lost with a
-node."""
+"""The state of a run, read from RUN at any time, without contact to the driver or the workers;
+and what is lost with a node."""
 
 import statistics
 from collections import Counter
@@ -24,8 +24,8 @@ class NodeWork:
 
 @dataclass(slots=True)
 class RunStatus:
-    """`retried` are shards with more than one attempt; `under_way` are the last reports of attempts that have not
-    reported their end; `events` are those of the drivers."""
+    """`retried` are shards with more than one attempt; `under_way` are the last reports of attempts that have
+    not reported their end; `events` are those of the drivers."""
 
     run: RunDescription
     shards_done: int = 0
@@ -84,8 +84,8 @@ def read_status(directory: RunDirectory) -> RunStatus:
 
 
 def forget_node(directory: RunDirectory, run: RunDescription, node: str) -> int:
-    """The disk of a node is lost: mark its shards as not finished. Returns how many. A worker that still runs on that
-    node cannot finish them. Raises `UsageError` if the nodes share one destination."""
+    """The disk of a node is lost: mark its shards as not finished. Returns how many. A worker that still runs
+    on that node cannot finish them. Raises `UsageError` if the nodes share one destination."""
     if not run.node_local:
         raise UsageError("The objects are in one place for all nodes: none is lost with a node.")
     markers = [directory.marker(shard) for shard in sorted(directory.done())]

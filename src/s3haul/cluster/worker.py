@@ -1,9 +1,9 @@
-"""What runs on a node: a worker process of a driver (`python -m s3haul.cluster.worker RUN LOCAL SHARERS BROKER`), an array
-job without one, or the check of a node.
+"""What runs on a node: a worker process of a driver (`python -m s3haul.cluster.worker RUN LOCAL SHARERS
+BROKER`), an array job without one, or the check of a node.
 
-The driver writes attempts to stdin, one per line ("SHARD NUMBER"); the worker writes those that have succeeded to
-stdout. When stdin ends, the driver has ended or needs no more work: the process exits at once, even during an attempt,
-as if it were killed. After an error it exits too, and the driver starts a new one.
+The driver writes attempts to stdin, one per line ("SHARD NUMBER"); the worker writes those that have
+succeeded to stdout. When stdin ends, the driver has ended or needs no more work: the process exits at once,
+even during an attempt, as if it were killed. After an error it exits too, and the driver starts a new one.
 """
 
 import asyncio
@@ -84,8 +84,9 @@ def report_failure(directory: RunDirectory, attempt: Attempt, error: S3HaulError
 async def work_on_shards(
     directory: RunDirectory, local: Path, shards: list[int], *, sharers: int
 ) -> list[Marker]:
-    """Haul these shards, one after another, without a driver: for array jobs. Finished ones are skipped. Returns all
-    markers. If a shard fails, the others are still tried; then the first `S3HaulError` is raised."""
+    """Haul these shards, one after another, without a driver: for array jobs. Finished ones are
+    skipped. Returns all markers. If a shard fails, the others are still tried; then the first
+    `S3HaulError` is raised."""
     run, failed = directory.describe(), None
     if left := [shard for shard in shards if not directory.is_done(shard)]:
         async with open_node(directory, run, local, sharers=sharers, driven=False) as node:
@@ -101,7 +102,8 @@ async def work_on_shards(
 
 @dataclass(slots=True)
 class NodeCheck:
-    """The result of one node: `findings` about access, `problems` of the node; `exit_code` as of `s3haul check`."""
+    """The result of one node: `findings` about access, `problems` of the node;
+    `exit_code` as of `s3haul check`."""
 
     node: str
     exit_code: int
@@ -132,9 +134,9 @@ def probe_file(run: RunDescription) -> Iterator[str]:
 
 
 async def check_node(root: Path, local: Path, probe: str) -> NodeCheck:
-    """The tests of `s3haul cluster check` on one node, with the credentials of a worker there: access, the destination,
-    the disk for the journal, and whether the destination is the same directory as on the other nodes (`probe` is the
-    name that `probe_file` gave). Errors are in the result."""
+    """The tests of `s3haul cluster check` on one node, with the credentials of a worker there: access, the
+    destination, the disk for the journal, and whether the destination is the same directory as on the other
+    nodes (`probe` is the name that `probe_file` gave). Errors are in the result."""
     from s3haul.api.check import check  # noqa: PLC0415 - a process that only copies does not need it
 
     found = NodeCheck(os.uname().nodename, 0)

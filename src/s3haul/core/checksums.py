@@ -1,13 +1,13 @@
 """Checksums that S3 stores: which one to verify an object by, and running digests. No I/O.
 
-A FULL_OBJECT value is a digest of the whole body. A COMPOSITE value is the digest of the concatenated
-raw digests of the parts, so it says nothing about the body's own digest, and can be checked only by who
-knows where the parts begin. The type is what the ChecksumType field says. The "-N" that may follow a composite
-value does not decide, since S3 leaves it out of some responses (GetObjectAttributes, ranges over the whole object);
-only where a response has no ChecksumType, `s3.responses` goes by it.
+A FULL_OBJECT value is a digest of the whole body. A COMPOSITE value is the digest of the concatenated raw
+digests of the parts, so it says nothing about the body's own digest, and can be checked only by who knows
+where the parts begin. The type is what the ChecksumType field says. The "-N" that may follow a composite
+value does not decide, since S3 leaves it out of some responses (GetObjectAttributes, ranges over the whole
+object); only where a response has no ChecksumType, `s3.responses` goes by it.
 
-An object with several stored checksums is verified by the first one of `_ALGORITHMS` that is well formed: all of them
-find damage.
+An object with several stored checksums is verified by the first one of `_ALGORITHMS` that is well formed:
+all of them find damage.
 """
 
 import base64
@@ -65,7 +65,8 @@ class FullObject(NamedTuple):
 
 
 class Composite(NamedTuple):
-    """Verifiable by the digests of the parts, of which `digest` is the digest; `parts` is their number, where the value has it."""
+    """Verifiable by the digests of the parts, of which `digest` is the digest; `parts` is their number,
+    where the value has it."""
 
     checksum: Checksum
     digest: bytes
@@ -121,7 +122,8 @@ class _XxHash:
 
 
 class Crc(NamedTuple):
-    """A CRC as a function that starts at 0 and goes on from a value, and the value of two segments in sequence."""
+    """A CRC as a function that starts at 0 and goes on from a value,
+    and the value of two segments in sequence."""
 
     update: Callable[[Data, int], int]
     combine: Callable[[int, int, int], int]  # of the first, of the second, length of the second
@@ -141,8 +143,8 @@ class _Algorithm(NamedTuple):
     new: Callable[[], Hasher]
 
 
-# In order of preference: what is known for longest first, and of these what costs least. `new` returns a `Hasher`, which
-# must take memoryviews and give a digest at any time.
+# In order of preference: what is known for longest first, and of these what costs least. `new` returns a
+# `Hasher`, which must take memoryviews and give a digest at any time.
 _ALGORITHMS: Mapping[str, _Algorithm] = {
     **{name: _Algorithm(crc.size, partial(_Crc, crc.update, crc.size)) for name, crc in CRCS.items()},
     "SHA256": _Algorithm(32, hashlib.sha256),
@@ -156,7 +158,8 @@ _ALGORITHMS: Mapping[str, _Algorithm] = {
 
 
 def new_hasher(algorithm: str) -> Hasher:
-    """A running digest. Raises `KeyError` for an algorithm that is not known here; `choose_checksum` names none of these."""
+    """A running digest. Raises `KeyError` for an algorithm that is not known here;
+    `choose_checksum` names none of these."""
     return _ALGORITHMS[algorithm].new()
 
 

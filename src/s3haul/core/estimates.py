@@ -1,8 +1,8 @@
 """What a run needs, in money and in space on the disk. Pure.
 
-Costs follow from requests, bytes and a table of prices: an upper bound for what S3 and KMS charge the payer of the requests
-(the owner, unless the requester pays); discounts, free tiers and Bucket Keys make it less. Whether bytes are charged
-depends on where they go, so they are separate.
+Costs follow from requests, bytes and a table of prices: an upper bound for what S3 and KMS charge the payer
+of the requests (the owner, unless the requester pays); discounts, free tiers and Bucket Keys make it less.
+Whether bytes are charged depends on where they go, so they are separate.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,8 @@ GB = 10**9  # as it is charged
 
 
 class Prices(NamedTuple):
-    """Of one region, as of one month. Reads are GET, HEAD and GetObjectAttributes; both tables are by storage class."""
+    """Of one region, as of one month. Reads are GET, HEAD and GetObjectAttributes;
+    both tables are by storage class."""
 
     as_of: str
     region: str
@@ -63,8 +64,8 @@ def costs(
 class SpaceEstimate:
     """What a destination offered at the start, and what the objects listed so far need of it.
 
-    The warning comes as soon as the listing shows it, and nothing is enforced: file systems compress, and others free
-    space meanwhile. A disk that is really full ends the run.
+    The warning comes as soon as the listing shows it, and nothing is enforced: file systems compress, and
+    others free space meanwhile. A disk that is really full ends the run.
     """
 
     def __init__(self, free_bytes: int, free_files: int) -> None:

@@ -1,7 +1,9 @@
-"""Which objects are selected: by `--include` and `--exclude`, and by size, age, storage class and regular expression.
+"""Which objects are selected: by `--include` and `--exclude`, and by size, age,
+storage class and regular expression.
 
-Patterns have the rules of `aws s3 cp`: everything is selected at first, and the last pattern that matches decides. They
-are shell globs over the key without the source prefix; `*` also matches "/". All other conditions must hold. Pure.
+Patterns have the rules of `aws s3 cp`: everything is selected at first, and the last pattern that matches
+decides. They are shell globs over the key without the source prefix; `*` also matches "/". All other
+conditions must hold. Pure.
 """
 
 import re
@@ -31,8 +33,8 @@ def pattern_selector(filters: Filters) -> Callable[[str], bool]:
 
 
 def prefixes_to_list(filters: Filters, prefix: str) -> tuple[str, ...]:
-    """What the keys below `prefix` begin with that can be selected at all: nothing else needs to be listed. None
-    begins with another one."""
+    """What the keys below `prefix` begin with that can be selected at all: nothing else needs to be listed.
+    None begins with another one."""
     taken: list[str] | None = None  # None: everything that was not left out
     for include, pattern in filters:
         if not include and pattern and not pattern.strip("*"):
@@ -89,7 +91,8 @@ def selects_everything(options: TransferOptions) -> bool:
 
 
 def object_selector(options: TransferOptions, base: str) -> Callable[[ObjectRef], bool]:
-    """Whether an object is selected, by patterns and conditions; `base` is what these do not see of its key."""
+    """Whether an object is selected, by patterns and conditions;
+    `base` is what these do not see of its key."""
     conditions = options.conditions
     selected = key_selector(options, base)
     if conditions == Conditions():

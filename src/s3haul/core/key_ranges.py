@@ -1,13 +1,14 @@
-"""The ranges of keys that a listing is divided into, while it is read by several at a time, and its pages. Pure.
+"""The ranges of keys that a listing is divided into, while it is read by several at a
+time, and its pages. Pure.
 
 A range has an exclusive lower limit, which is what StartAfter is, and an inclusive upper one: of two
 neighbours the left one owns a key that equals the split point. A range is read page by page from its lower
 limit; whatever lies before its cursor is accounted for. It can be split behind the cursor at any time, also
 while a page of it is under way: what that page has beyond the new end is thrown away.
 
-A range ends where a key behind it is seen, not where its last one is. So of two keys that a server sends one after
-the other, whoever read the first reads the second, and a server with another order is found out as surely as
-by one reader.
+A range ends where a key behind it is seen, not where its last one is. So of two keys that a server sends one
+after the other, whoever read the first reads the second, and a server with another order is found out as
+surely as by one reader.
 
 What was accounted for is given as intervals from one key, inclusive, to another, exclusive. `Coverage` proves
 that these are adjacent and leave nothing out.
@@ -52,11 +53,11 @@ class KeyRange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedPage:
-    """A page of the listing, or of a list that names objects. `refs` are in order. Nothing else is listed in `interval`,
-    and nothing at all in the intervals of `empty`.
+    """A page of the listing, or of a list that names objects. `refs` are in order. Nothing else is listed in
+    `interval`, and nothing at all in the intervals of `empty`.
 
-    `last`: it is the last page of `range`. `outcomes` are objects of a list that end here without a download; `lookups`
-    counts the HEAD requests that the page took.
+    `last`: it is the last page of `range`. `outcomes` are objects of a list that end here without a download;
+    `lookups` counts the HEAD requests that the page took.
     """
 
     refs: Sequence[ObjectRef]
@@ -95,8 +96,8 @@ class OpenRanges:
         return range_
 
     def advance(self, range_: KeyRange, keys: Sequence[str], *, more: bool, whole: bool = True) -> Step:
-        """A page of `range_` came: its keys in order, and whether more follow. `whole`: these are all the page's
-        entries."""
+        """A page of `range_` came: its keys in order, and whether more follow. `whole`:
+        these are all the page's entries."""
         before, upto = range_.cursor, range_.upto
         own = len(keys) if upto is None else bisect_right(keys, upto)
         self._alphabet.learn(keys)
@@ -132,7 +133,8 @@ class OpenRanges:
         return (best, points) if points else None
 
     def split(self, range_: KeyRange, points: Sequence[str]) -> list[KeyRange]:
-        """Divide what is left of `range_`; the new ranges wait. Points that it has passed meanwhile are left out."""
+        """Divide what is left of `range_`; the new ranges wait.
+        Points that it has passed meanwhile are left out."""
         upto = range_.upto
         good = [p for p in points if p > range_.cursor and (upto is None or p < upto)]
         if range_.ended or not good:
@@ -163,8 +165,8 @@ class OpenRanges:
     def _shown_empty(
         self, range_: KeyRange, keys: Sequence[str], before: str, *, more: bool
     ) -> Iterable[Interval]:
-        """A page says all of what lies between its cursor and its last key, and of everything behind that if no
-        more follows."""
+        """A page says all of what lies between its cursor and its last key,
+        and of everything behind that if no more follows."""
         last = keys[-1] if keys else ""
         for other in self.waiting[:]:
             if other.prefix != range_.prefix or other.after < before:
@@ -219,13 +221,14 @@ def prefix_end(prefix: str) -> str | None:
 
 
 def may_have_keys_below(key: str, upto: str | None) -> bool:
-    """Whether keys that begin with `key` and "/" may lie behind `upto`, of a listing that has come so far with
-    none of them seen."""
+    """Whether keys that begin with `key` and "/" may lie behind `upto`,
+    of a listing that has come so far with none of them seen."""
     return upto is not None and upto.startswith(key) and upto[len(key) : len(key) + 1] <= "/"
 
 
 def ancestors_across(point: str) -> list[str]:
-    """The keys up to a split point that may have keys below them (that begin with the key and "/") behind it."""
+    """The keys up to a split point that may have keys below them (that begin with the
+    key and "/") behind it."""
     return [point[:at] for at in range(1, len(point) + 1) if point[at : at + 1] <= "/"]
 
 

@@ -101,7 +101,8 @@ def safe_path(
 
 
 def perhaps_encoded(keys: Sequence[str], *, base: str = "") -> list[int]:
-    """The places of those of these keys whose path may differ from the key without `base`; mostly seen at a glance."""
+    """The places of those of these keys whose path may differ from the key without `base`;
+    mostly seen at a glance."""
     rests = [key[len(base) :] for key in keys] if base else keys
     text = f"/{'/'.join(rests)}/"
     ordinary = text.isascii()
@@ -191,7 +192,8 @@ class ShadowFilter(Generic[T]):
         self._chain: list[tuple[str, T]] = []
 
     def push(self, item: T) -> list[tuple[T, bool]]:
-        """Take the next item; return those whose verdict it shows. Raises ValueError when it is out of order."""
+        """Take the next item; return those whose verdict it shows.
+        Raises ValueError when it is out of order."""
         return self.push_all((item,))
 
     def push_all(self, items: Sequence[T]) -> list[tuple[T, bool]]:
@@ -207,7 +209,8 @@ class ShadowFilter(Generic[T]):
         )
         if one_by_one:
             return decided + self._push_each(following, items[1:])
-        # As in most pages, no key is the beginning of a later one, because then the next one would begin with it too.
+        # As in most pages, no key is the beginning of a later one,
+        # because then the next one would begin with it too.
         decided += zip(items[:-1], map(self._known.__contains__, keys), strict=False)
         self._chain = [(keys[-1], items[-1])]
         return decided
@@ -305,7 +308,8 @@ def _end(word: tuple[str, ...]) -> str:
 
 
 def _component(word: tuple[str, ...]) -> str:
-    """The component of the word. Accepts more than `_names` makes; `key_of` refuses the rest by encoding again."""
+    """The component of the word. Accepts more than `_names` makes;
+    `key_of` refuses the rest by encoding again."""
     end = _end(word)
     if not end:
         return "/".join(word)

@@ -1,13 +1,13 @@
-"""Limits: how many requests may be under way, found by trial, and two a second in an outage; and how many requests, KMS
-calls or bytes a second. Pure.
+"""Limits: how many requests may be under way, found by trial, and two a second in an outage; and how many
+requests, KMS calls or bytes a second. Pure.
 
-Responses and the time come in, a limit comes out. The search multiplies the limit as long as that makes the run faster,
-and stops where it does not: a service with a long latency needs many requests at once, while a busy processor does not
-get faster with more of them.
+Responses and the time come in, a limit comes out. The search multiplies the limit as long as that makes the
+run faster, and stops where it does not: a service with a long latency needs many requests at once, while a
+busy processor does not get faster with more of them.
 
-If more than a few in a hundred requests are throttled, the limit is halved, or the last trial is taken back. Requests
-that were under way at that time may be throttled too; they say nothing new. Below a limit that was too high the search
-takes smaller steps, and tries now and then whether there is more room.
+If more than a few in a hundred requests are throttled, the limit is halved, or the last trial is taken back.
+Requests that were under way at that time may be throttled too; they say nothing new. Below a limit that was
+too high the search takes smaller steps, and tries now and then whether there is more room.
 """
 
 import re
@@ -134,7 +134,8 @@ class AdaptiveLimit:
         self.limit = min(self.limit, self.goal)
 
     def _evaluate(self, now: float, rate: float) -> None:
-        """A window at the full limit has passed: did the last trial make the run faster, is it time for another?"""
+        """A window at the full limit has passed: did the last trial make the run faster,
+        is it time for another?"""
         self._since = None
         below = self.goal < self._too_high  # where to be served is enough
         growth = self.goal / self._before if self._before else 1.0
@@ -154,7 +155,8 @@ class AdaptiveLimit:
             self.goal = self.limit = goal
 
     def _next_goal(self, now: float) -> float:
-        """Half the way to what was too high; where that is near, or nothing was, a step further once in a while."""
+        """Half the way to what was too high; where that is near, or nothing was,
+        a step further once in a while."""
         goal = float(round((self.goal + self._too_high) / 2))
         if goal < FINEST * self.goal:
             if now < self._rest_until:
@@ -175,8 +177,8 @@ class AdaptiveLimit:
 
 @dataclass(slots=True)
 class Health:
-    """Whether the service is down, or it is this object: counts successes of requests for objects, and runs a clock while
-    there are none. `good` is the key of an object that could be read.
+    """Whether the service is down, or it is this object: counts successes of requests for objects, and runs a
+    clock while there are none. `good` is the key of an object that could be read.
 
     `accepted` counts pages too: requests whose credentials were good.
     """
@@ -191,7 +193,8 @@ class Health:
     outage: bool = False
 
     def failed(self, now: float, *, throttled: bool = False) -> bool:
-        """A request failed in a way that passes, perhaps only because of its rate; whether an outage begins with it."""
+        """A request failed in a way that passes, perhaps only because of its rate;
+        whether an outage begins with it."""
         self._failed += 1
         self._since = now if self._since is None else self._since
         lasting = now - self._since >= OUTAGE_THROTTLED_FOR or not throttled
@@ -215,8 +218,8 @@ class Health:
 
 
 class Rate:
-    """`per_second` of whatever it counts. What was spent is paid back before anything else may happen; of what was not
-    spent, no more than a tenth of a second's worth is kept."""
+    """`per_second` of whatever it counts. What was spent is paid back before anything else may happen; of
+    what was not spent, no more than a tenth of a second's worth is kept."""
 
     def __init__(self, per_second: float) -> None:
         self._seconds_each = 1.0 / per_second
@@ -233,7 +236,8 @@ class Rate:
 
 
 def parse_rate(text: str) -> int | None:
-    """Bytes a second, at least 1: "500K", "10MB/s", "80Mb/s" (bits); None where it is no rate. A K is 1,024."""
+    """Bytes a second, at least 1: "500K", "10MB/s", "80Mb/s" (bits);
+    None where it is no rate. A K is 1,024."""
     match = _RATE.fullmatch(text.strip())
     if match is None:
         return None
@@ -247,9 +251,9 @@ def parse_rate(text: str) -> int | None:
 class DecryptRate:
     """`per_second` calls of kms:Decrypt.
 
-    Only a response shows whether its request cost a KMS call: a request is charged with the share of the latest responses
-    that did, and its own response corrects that. So a bucket without KMS is not slowed down, and one that needs it for
-    every object keeps to the rate from the first request on.
+    Only a response shows whether its request cost a KMS call: a request is charged with the share of the
+    latest responses that did, and its own response corrects that. So a bucket without KMS is not slowed down,
+    and one that needs it for every object keeps to the rate from the first request on.
     """
 
     def __init__(self, per_second: float) -> None:

@@ -5,8 +5,8 @@ new key that does not ascend, a page that says "more" without saying where, or a
 means that keys are missing. SDK paginators end quietly on some of these; a run must not. Not a
 client: pages come in as values. A key that is named again counts once.
 
-Listings of versions (ListObjectVersions) have rules of their own, in the functions at the end: by key, of each key the
-newest version first.
+Listings of versions (ListObjectVersions) have rules of their own, in the functions at the end: by key, of
+each key the newest version first.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -133,7 +133,8 @@ def incomplete(what: str, *, after: str | None, hint: str = _HINT) -> ListingInc
 
 
 def check_version_frame(page: VersionPage, marker: Marker | None) -> None:
-    """Raises `ListingIncompleteError` if the page does not say where the listing goes on. `marker` led to it."""
+    """Raises `ListingIncompleteError` if the page does not say where the listing goes
+    on. `marker` led to it."""
     after = marker[0] if marker else None
     if page.truncated and page.next_key is None:
         raise incomplete("the page says that more follows, but not where", after=after)
@@ -142,7 +143,8 @@ def check_version_frame(page: VersionPage, marker: Marker | None) -> None:
 
 
 def versions_by_key(entries: Sequence[VersionEntry], *, more: bool) -> list[KeyVersions]:
-    """The keys whose versions are all there: with `more`, all but the last one. Raises `ListingIncompleteError`.
+    """The keys whose versions are all there: with `more`, all but the last one.
+    Raises `ListingIncompleteError`.
 
     A version that is named twice counts once."""
     found: list[KeyVersions] = []
@@ -158,7 +160,8 @@ def versions_by_key(entries: Sequence[VersionEntry], *, more: bool) -> list[KeyV
 
 
 def version_at(versions: KeyVersions, moment: float) -> ObjectRef | None:
-    """The version that was the current one at `moment`, epoch seconds; None if there was none, or a delete marker."""
+    """The version that was the current one at `moment`, epoch seconds;
+    None if there was none, or a delete marker."""
     for entry in versions.entries:
         if entry.ref.last_modified <= moment:
             return None if entry.deleted else entry.ref

@@ -26,8 +26,9 @@ class Reading:
     """The run at one moment. Bytes are those of bodies that this run fetches, rates are per second. `arrived`
     are the bytes that came or were found in place, of the `total` that will not be lost.
 
-    `resumed` are bytes of earlier runs in objects that this run continues. `share` (0 to 1) and `remaining` (seconds) are
-    None as long as they cannot be known. `silent` counts the seconds since anything ended, arrived or was listed.
+    `resumed` are bytes of earlier runs in objects that this run continues. `share` (0 to 1) and `remaining`
+    (seconds) are None as long as they cannot be known. `silent` counts the seconds since anything ended,
+    arrived or was listed.
     """
 
     elapsed: float

@@ -96,7 +96,8 @@ def costs_kms_call(meta: ObjectMeta) -> bool:
 
 
 class BlockMap:
-    """Which blocks of one object are in its file, with their CRCs. Compact, since an object of 50 TB has 100,000 blocks.
+    """Which blocks of one object are in its file, with their CRCs. Compact,
+    since an object of 50 TB has 100,000 blocks.
 
     `written_bytes` counts their bytes. A span of blocks is (first, end), the end exclusive."""
 
@@ -154,7 +155,8 @@ class BlockMap:
 class BlockStream:
     """Splits a stream of bytes into consecutive blocks and computes their CRCs.
 
-    `position` is the offset of the next byte in the object; `pending` counts the bytes of the incomplete block.
+    `position` is the offset of the next byte in the object;
+    `pending` counts the bytes of the incomplete block.
     """
 
     def __init__(self, plan: RangePlan, crc: "Crc", first: int) -> None:
@@ -193,7 +195,8 @@ def _cut_parts(part_sizes: Sequence[int], most: int) -> tuple[Sequence[int], Seq
 
 
 def _grouped(blocks: Sequence[int], size: int, request: int) -> Sequence[int]:
-    """The first block of each request of at least one block and, where it has more, at most `request` bytes."""
+    """The first block of each request of at least one block and, where it has more,
+    at most `request` bytes."""
     if isinstance(blocks, range):
         return range(0, len(blocks), max(1, request // blocks.step))
     requests = [0]

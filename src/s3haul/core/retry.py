@@ -1,8 +1,8 @@
 """What to do about one failed request: `decide` is a table from kind, code and status to an action.
 
-Pure: the attempt number, the time spent and the random number come in; an `Action` comes out. `store.retrying` is the
-one owner of retries for objects and pages; the SDK's own are off.
-Codes: S3 API reference "Error responses"; the KMS texts are those that S3 passes through.
+Pure: the attempt number, the time spent and the random number come in; an `Action` comes out.
+`store.retrying` is the one owner of retries for objects and pages; the SDK's own are off. Codes: S3 API
+reference "Error responses"; the KMS texts are those that S3 passes through.
 """
 
 import re
@@ -99,9 +99,9 @@ _FINAL = {
 class RetryState(NamedTuple):
     """What one object or page has cost so far, in requests and seconds. `attempt` counts from 1.
 
-    While others were served, `spent` seconds were waited, and `strikes` attempts failed. Nobody has been served for the
-    seconds `without_success`; `outage_attempts` were made in an outage. `trusted`: the credentials were good for another
-    request.
+    While others were served, `spent` seconds were waited, and `strikes` attempts failed. Nobody has been
+    served for the seconds `without_success`; `outage_attempts` were made in an outage. `trusted`: the
+    credentials were good for another request.
     """
 
     attempt: int
@@ -115,7 +115,8 @@ class RetryState(NamedTuple):
 
 
 class RetryLimits(NamedTuple):
-    """The run ends after `timeout` seconds without any success. `attempts` is the user's own limit for each request."""
+    """The run ends after `timeout` seconds without any success.
+    `attempts` is the user's own limit for each request."""
 
     attempts: int | None
     timeout: float
@@ -199,7 +200,8 @@ def about_kms(message: str) -> bool:
 
 
 def own_words(message: str) -> str:
-    """S3's message without the resource, ARNs and names in it, which others chose. A cause is only found by these words."""
+    """S3's message without the resource, ARNs and names in it, which others chose.
+    A cause is only found by these words."""
     return _ARN.sub("", _RESOURCE.sub("resource", message))
 
 

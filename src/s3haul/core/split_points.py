@@ -53,7 +53,8 @@ class Alphabet:
         else:
             below, above = self._number(low, at, _DIGITS), self._number(high, at, _DIGITS)
             tail = self._text((below + above) // 2, _DIGITS)
-        # The shorter, the less likely it is a key, for which a request must find out whether it is a directory too.
+        # The shorter, the less likely it is a key, for which a request must find out whether
+        # it is a directory too.
         for length in range(_ENOUGH_DIGITS, _DIGITS + 1):
             point = high[:at] + tail[:length]
             if low < point < high:
@@ -84,8 +85,9 @@ class Alphabet:
         return sorted(point for point in points if point > last and len(point.encode()) <= LONGEST)
 
     def _number(self, text: str, at: int, digits: int) -> int:
-        """The characters from `at` on as a number of so many digits; 0 is the end of the text. One that was not seen
-        is taken for the place just before the next one that was: it may be the end of a range whose keys lie below."""
+        """The characters from `at` on as a number of so many digits; 0 is the end of the text. One that was
+        not seen is taken for the place just before the next one that was: it may be the end of a range whose
+        keys lie below."""
         alphabet, base, number, count = self._sorted, len(self._sorted) + 1, 0, 0
         for character in text[at : at + digits]:
             place, count = bisect_left(alphabet, character), count + 1
@@ -119,7 +121,8 @@ def common_length(one: str, other: str) -> int:
 
 
 def _sendable(code: int) -> int:
-    """A code point near this one that every server takes: no control, no surrogate, none that is no character."""
+    """A code point near this one that every server takes: no control, no surrogate,
+    none that is no character."""
     if 0xD800 <= code <= 0xDFFF:
         return 0xD7FF
     return max(0x20, code - 2 if code & 0xFFFE == 0xFFFE else code)

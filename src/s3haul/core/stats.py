@@ -1,9 +1,11 @@
-"""The statistics of one run: counts in `Stats`, times in `Timings`, and how it goes over time in `Series`. Pure.
+"""The statistics of one run: counts in `Stats`, times in `Timings`,
+and how it goes over time in `Series`. Pure.
 
-Every event is counted, and at the end the counts must balance: listed = filtered + already done + done + skipped + failed
-+ vanished, or something was lost. Progress shows the counts, the summary prints them, the exit code follows from them.
-Times and samples are bounded, however many objects come and however long a run takes: if a series is full, neighbours
-become one sample, so a run of a minute is known by the second, one of a week by the half hour.
+Every event is counted, and at the end the counts must balance: listed = filtered + already done + done +
+skipped + failed + vanished, or something was lost. Progress shows the counts, the summary prints them, the
+exit code follows from them. Times and samples are bounded, however many objects come and however long a run
+takes: if a series is full, neighbours become one sample, so a run of a minute is known by the second, one of
+a week by the half hour.
 """
 
 import heapq
@@ -67,9 +69,10 @@ class Cause:
 class Stats:
     """Counts of objects and bytes. `received` counts body bytes that were kept, `resumed` those of earlier
     runs that are in objects which this one finished or goes on with. `found` are objects, part of `done`,
-    whose file was there already and has been verified; `directories` are those of `done` that became one, and so have
-    no verdict; `replacing` those whose file differed; `encoded` those whose key cannot be a file name as it is. `vanished` are objects that a list names and S3 does not find any more,
-    `changed` those of `done` that are another version than the list says."""
+    whose file was there already and has been verified; `directories` are those of `done` that became one, and
+    so have no verdict; `replacing` those whose file differed; `encoded` those whose key cannot be a file name
+    as it is. `vanished` are objects that a list names and S3 does not find any more, `changed` those of
+    `done` that are another version than the list says."""
 
     selected: int = 0
     selected_bytes: int = 0
@@ -227,8 +230,8 @@ class PrefixTime(NamedTuple):
 
 
 class Timings:
-    """A sample of first-byte times, the slowest objects, the prefixes that cost time. All methods may be called from any
-    thread."""
+    """A sample of first-byte times, the slowest objects, the prefixes that cost time.
+    All methods may be called from any thread."""
 
     def __init__(self) -> None:
         self._first_bytes: deque[float] = deque(maxlen=FIRST_BYTES)
@@ -294,8 +297,8 @@ def prefix_of(key: str) -> str:
 class Sample(NamedTuple):
     """What happened in the `seconds` after `start`, which counts from the beginning of the run.
 
-    `limit` is how many requests were allowed at a time, at most. Of the first-byte times of a sample of requests: the
-    median and the 99th percentile, None where there was none.
+    `limit` is how many requests were allowed at a time, at most. Of the first-byte times of a sample of
+    requests: the median and the 99th percentile, None where there was none.
     """
 
     start: float

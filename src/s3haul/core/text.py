@@ -1,5 +1,5 @@
-"""Text for people: the one escaping for anything that came from outside, counts, sizes and durations. And the bytes of
-keys that are not UTF-8 (`key_octets`, `is_text`).
+"""Text for people: the one escaping for anything that came from outside, counts, sizes and durations. And the
+bytes of keys that are not UTF-8 (`key_octets`, `is_text`).
 
 Keys, error messages and headers are chosen by others. Shown raw they can forge log lines, drive a
 terminal or reverse the reading order, so every such text passes `show` on its way to a person. JSON
@@ -57,7 +57,8 @@ def _escape(match: re.Match[str]) -> str:
 def command_line(words: Iterable[str]) -> str:
     """The words as a command to paste into a shell, harmless to a terminal.
 
-    A word with controls is written as $'...', which bash, zsh and ksh read: escaped with `show` it would be another word.
+    A word with controls is written as $'...', which bash, zsh and ksh read:
+    escaped with `show` it would be another word.
     """
     return " ".join(_ansi_c(word) if _CONTROL.search(word) else shlex.quote(word) for word in words)
 
@@ -134,8 +135,8 @@ def human_duration(seconds: float) -> str:
 
 
 def iso_time(seconds: float) -> str | None:
-    """A moment in seconds since 1970 as all outputs for programs have it: `2026-01-02T03:04:05Z`, with milliseconds if
-    there are any; None if it is unknown, or after the year 9999."""
+    """A moment in seconds since 1970 as all outputs for programs have it: `2026-01-02T03:04:05Z`, with
+    milliseconds if there are any; None if it is unknown, or after the year 9999."""
     seconds = round(seconds, 3)
     if not 0 < seconds < _YEAR_10000:
         return None

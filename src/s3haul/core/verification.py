@@ -1,11 +1,12 @@
 """Is this response right, and are its bytes? Pure.
 
-First checks of status, headers and lengths: an SDK accepts a 206 with another range, a 200 for a range, an empty 204
-and a short Content-Length, and each of these would put wrong bytes into a file that looks complete.
+First checks of status, headers and lengths: an SDK accepts a 206 with another range, a 200 for a range, an
+empty 204 and a short Content-Length, and each of these would put wrong bytes into a file that looks complete.
 
-Then the bytes. A segment is what has one stored digest: the whole object, or each of its parts. `stored_checksum` chooses
-the checksum from the headers, `verifier_for` the verifier, which takes the bytes in order, from S3 or from a file;
-`prove` compares. `ExpectedDigests` says what segments must hash to; ranges hash their blocks themselves, and ask `ExpectedDigests` alone.
+Then the bytes. A segment is what has one stored digest: the whole object, or each of its parts.
+`stored_checksum` chooses the checksum from the headers, `verifier_for` the verifier, which takes the bytes in
+order, from S3 or from a file; `prove` compares. `ExpectedDigests` says what segments must hash to; ranges
+hash their blocks themselves, and ask `ExpectedDigests` alone.
 """
 
 from collections.abc import Sequence
@@ -44,7 +45,8 @@ class RefusedError(Exception):
 
 
 class PartsNeededError(Exception):
-    """The checksum can be checked only by who knows where the parts begin. `failed` attempts came before this response."""
+    """The checksum can be checked only by who knows where the parts begin.
+    `failed` attempts came before this response."""
 
     def __init__(self, stored: Composite) -> None:
         super().__init__()
@@ -62,7 +64,8 @@ def check_whole(ref: ObjectRef, meta: ObjectMeta) -> None:
 
 
 def check_range(ref: ObjectRef, meta: ObjectMeta, start: int, end: int) -> None:
-    """Raises `StoreError` unless `meta` answers a GET of just these bytes (`end` exclusive) of this version."""
+    """Raises `StoreError` unless `meta` answers a GET of just these bytes (`end`
+    exclusive) of this version."""
     if meta.status != 206:
         ignored = ": the server, or a proxy in between, ignores Range" if meta.status == 200 else ""
         raise wrong(f"status {meta.status} to a GET of a range{ignored}")
@@ -113,7 +116,8 @@ def wrong(what: str) -> StoreError:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Sizes in order, none where they are not known; `digests` are base64, or nothing where they are not known."""
+    """Sizes in order, none where they are not known; `digests` are base64,
+    or nothing where they are not known."""
 
     sizes: tuple[int, ...] = ()
     digests: tuple[str, ...] = ()
@@ -137,7 +141,8 @@ def demand_checksum(why: Unverifiable, options: TransferOptions) -> None:
 
 
 class ExpectedDigests(NamedTuple):
-    """`segments` are their raw digests, None where unknown; `whole` that over all of them, if there is one."""
+    """`segments` are their raw digests, None where unknown;
+    `whole` that over all of them, if there is one."""
 
     algorithm: str
     segments: tuple[bytes | None, ...]
@@ -251,8 +256,8 @@ Verifier = WholeVerifier | SegmentVerifier
 
 
 def accept_whole(ref: ObjectRef, meta: ObjectMeta, parts: Parts | None, options: TransferOptions) -> Verifier:
-    """Check the response to a plain GET of this version; what takes its body. Raises as `check_whole`, `demand_encryption`,
-    `stored_checksum` and `verifier_for`."""
+    """Check the response to a plain GET of this version; what takes its body. Raises as `check_whole`,
+    `demand_encryption`, `stored_checksum` and `verifier_for`."""
     check_whole(ref, meta)
     demand_encryption(meta, options)
     return verifier_for(stored_checksum(meta, ref.size, options), ref.size, parts, options)
@@ -283,7 +288,8 @@ def verifier_for(
 ) -> Verifier:
     """What takes the whole body. `parts` is None while nobody has requested them.
 
-    Raises `PartsNeededError` then, if they are needed; `RefusedError` if nobody knows them and a checksum is demanded.
+    Raises `PartsNeededError` then, if they are needed;
+    `RefusedError` if nobody knows them and a checksum is demanded.
     """
     if not isinstance(stored, Composite):
         return WholeVerifier(stored)
@@ -309,7 +315,8 @@ class Proof(NamedTuple):
 
 
 def prove(verifier: Verifier) -> Proof:
-    """What is known of the bytes. Raises `StoreError` (a checksum fault) unless they are those that S3 stores."""
+    """What is known of the bytes. Raises `StoreError` (a checksum fault) unless they are
+    those that S3 stores."""
     mismatch = verifier.finish()
     if mismatch is not None:
         raise mismatched(mismatch)
@@ -321,7 +328,8 @@ def prove(verifier: Verifier) -> Proof:
 
 
 def proof_of(stored: StoredChecksum, part_sizes: tuple[int, ...], digest: bytes = b"") -> Proof:
-    """What is known once all is compared; `digest` is the CRC64NVME where there was nothing to compare with."""
+    """What is known once all is compared; `digest` is the CRC64NVME where there was
+    nothing to compare with."""
     match stored:
         case FullObject():
             return Proof(Verdict.VERIFIED, stored.checksum)

@@ -27,9 +27,9 @@ class Cloud:
     end that soon; the answer of AssumeRole names that end only with `announce_session_seconds`, so
     that by default a client runs into ExpiredToken unprepared.
 
-    `service_control` and `resource_control` are the organisation's policies by account;
-    `endpoint_policy` is that of the VPC endpoint that every request comes through. `sts_regions_off` are
-    regions where STS is not active. `tells_regions` is off for servers that keep a bucket's region to themselves.
+    `service_control` and `resource_control` are the organisation's policies by account; `endpoint_policy` is
+    that of the VPC endpoint that every request comes through. `sts_regions_off` are regions where STS is not
+    active. `tells_regions` is off for servers that keep a bucket's region to themselves.
     """
 
     clock: Callable[[], float] = time.time

@@ -1,4 +1,5 @@
-"""What each fault does to one call: to its request, its page, its answer, its delivery. Pure but for `prepare`."""
+"""What each fault does to one call: to its request, its page, its answer, its delivery.
+Pure but for `prepare`."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any

@@ -63,7 +63,8 @@ EFFECTS: dict[str, dict[str, Any]] = {
 
 @dataclass(slots=True)
 class FaultRule:
-    """One effect and the calls it hits. `parameters` are complete: defaults are filled in by `FaultPlan.add`."""
+    """One effect and the calls it hits. `parameters` are complete:
+    defaults are filled in by `FaultPlan.add`."""
 
     effect: str
     operation: str = ANY

@@ -1,4 +1,5 @@
-"""Which operation a request is, and the S3 operations by name. The table is the whole surface of the demo S3."""
+"""Which operation a request is, and the S3 operations by name.
+The table is the whole surface of the demo S3."""
 
 from collections.abc import Callable, Mapping
 

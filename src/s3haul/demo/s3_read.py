@@ -1,4 +1,5 @@
-"""GetObject and HeadObject: whole, Range, partNumber, versionId, preconditions, and which checksum goes along.
+"""GetObject and HeadObject: whole, Range, partNumber, versionId, preconditions,
+and which checksum goes along.
 
 The checksum rules are those that were recorded from S3: a value for the whole object and for a Range that
 covers all of it; a part's own value for partNumber of a COMPOSITE object; none for other ranges.

@@ -38,7 +38,8 @@ def list_versions(call: S3Call) -> Answer:
 
 
 def _following(bucket: Bucket, prefix: str, after: str, version: str) -> Iterator[ObjectVersion]:
-    """What comes behind a marker: behind that version of its key, or behind the key where no version is given."""
+    """What comes behind a marker: behind that version of its key,
+    or behind the key where no version is given."""
     keys = bucket.sorted_keys()
     for key in keys[bisect_left(keys, max(prefix, after)) :]:
         if not key.startswith(prefix):

@@ -114,7 +114,8 @@ def _s3_failure(request: Request, error: CloudError) -> Answer:
 
 
 def _bug() -> CloudError:
-    """For the exception being handled, which is shown on stderr: a bug here, or a policy that cannot be judged."""
+    """For the exception being handled, which is shown on stderr: a bug here,
+    or a policy that cannot be judged."""
     traceback.print_exc(file=sys.stderr)
     return CloudError(500, "InternalError", "The demo cloud could not serve this.")
 

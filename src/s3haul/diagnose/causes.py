@@ -1,7 +1,8 @@
-"""Derives the findings of a check from its evidence: rows of the diagnosis table, and how many objects each affects.
+"""Derives the findings of a check from its evidence: rows of the diagnosis table,
+and how many objects each affects.
 
-Pure. The steps of access are examined in order. The first one that failed is the finding, because all later ones fail
-for the same reason. `symptoms` examines one error response; this module combines several.
+Pure. The steps of access are examined in order. The first one that failed is the finding, because all later
+ones fail for the same reason. `symptoms` examines one error response; this module combines several.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -30,7 +31,8 @@ EXAMPLES = 3
 
 
 class Level(StrEnum):
-    """A note is only information; a warning means that objects are skipped; an error means that a run would fail."""
+    """A note is only information; a warning means that objects are skipped;
+    an error means that a run would fail."""
 
     NOTE = "note"
     WARNING = "warning"
@@ -39,7 +41,8 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A row that applies, to `affected` of `sampled` objects. `complete` if these are all objects there are."""
+    """A row that applies, to `affected` of `sampled` objects.
+    `complete` if these are all objects there are."""
 
     id: str
     level: Level
@@ -161,7 +164,8 @@ def _without_role(finding: Finding, evidence: Evidence) -> Finding:
 
 
 def _bucket_row(evidence: Evidence, fault: Fault) -> str:
-    """The row of a failed HEAD, or "". A 400 or 403 without a body has many causes: then the listing is examined."""
+    """The row of a failed HEAD, or "". A 400 or 403 without a body has many causes:
+    then the listing is examined."""
     if evidence.foreign_bucket:
         return "S3H-S3-13"
     if fault.status in _CANNOT_TELL:
@@ -197,15 +201,16 @@ def _object_row(sample: Sample, fine: Iterable[Sample], role_arn: str) -> str:
 
 
 def _unexplained_row(sample: Sample, fine: Iterable[Sample], role_arn: str) -> str:
-    """The row of an "Access Denied" without details. HEAD needs the same S3 permission as GET, but not the KMS key: if
-    only GET fails, the key is the cause."""
+    """The row of an "Access Denied" without details. HEAD needs the same S3 permission as GET, but not the
+    KMS key: if only GET fails, the key is the cause."""
     if sample.head is None and sample.kms_key:
         return "S3H-KMS-01" if account_of(sample.kms_key) == account_of(role_arn) else "S3H-KMS-03"
     return "S3H-S3-07" if sample.head is not None and _others_own(sample, fine) else "S3H-S3-04"
 
 
 def _kms_row(row: str, sample: Sample, fine: Iterable[Sample]) -> str:
-    """A more exact row, if other objects can be decrypted: those with another key, or with (without) a Bucket Key.
+    """A more exact row, if other objects can be decrypted: those with another key,
+    or with (without) a Bucket Key.
 
     If the key policy refuses, the row stays: it is about that key, whatever other keys there are.
     """
@@ -301,7 +306,8 @@ def statement_of(row: str, grant: Grant) -> Statement | None:
 def _with_statements(
     found: Iterable[Finding], evidence: Evidence, source: SourceOptions
 ) -> Iterator[Finding]:
-    """The findings with the statement that is missing, with the real ARNs. They are known for a role and a bucket."""
+    """The findings with the statement that is missing, with the real ARNs.
+    They are known for a role and a bucket."""
     if not evidence.role_arn or source.bucket.startswith("arn:"):
         yield from found
         return

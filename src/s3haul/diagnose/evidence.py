@@ -31,7 +31,8 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """One line of the report. `ok` is None if the step was skipped or shows nothing; `text` says what was found."""
+    """One line of the report. `ok` is None if the step was skipped or shows nothing;
+    `text` says what was found."""
 
     step: Step
     ok: bool | None

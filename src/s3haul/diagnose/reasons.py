@@ -1,7 +1,7 @@
 """Why an object was not copied, and why a run ended: both name an entry of the diagnosis table. Pure.
 
-Reasons are stable slugs, each with a sentence. Journal and manifest contain the slug; summaries print the sentence.
-`run_error` makes of a fault the error that ends a run.
+Reasons are stable slugs, each with a sentence. Journal and manifest contain the slug; summaries print the
+sentence. `run_error` makes of a fault the error that ends a run.
 """
 
 import string

@@ -1,12 +1,12 @@
 """Finds the row of the diagnosis table for one failed request: the first rule that matches. Pure.
 
 Codes are examined first; messages are used only if a code has several causes, without the names in them
-(`core.retry.own_words`). `parse_denial` parses AWS's "not authorized" messages: the action, the resource, and the kind of
-policy that denies. AWS names only one kind of policy, even if several deny. Since January 2026 the message may end with
-the ARN of that policy, followed by its name in parentheses.
+(`core.retry.own_words`). `parse_denial` parses AWS's "not authorized" messages: the action, the resource, and
+the kind of policy that denies. AWS names only one kind of policy, even if several deny. Since January 2026
+the message may end with the ARN of that policy, followed by its name in parentheses.
 
-Sources: STS and S3 API references, IAM User Guide "Troubleshoot access denied error messages", and recorded responses.
-`causes` combines several requests.
+Sources: STS and S3 API references, IAM User Guide "Troubleshoot access denied error messages", and recorded
+responses. `causes` combines several requests.
 """
 
 import re
@@ -38,7 +38,8 @@ _KEY = re.compile(r"arn:[\w-]+:kms:[\w-]+:\d+:key/[\w-]+", re.ASCII)
 
 
 class Denial(NamedTuple):
-    """`policy` is the kind that AWS names ("identity-based", "service control", ...), or "" if it names none."""
+    """`policy` is the kind that AWS names ("identity-based", "service control", ...),
+    or "" if it names none."""
 
     action: str
     resource: str = ""
@@ -49,7 +50,8 @@ class Denial(NamedTuple):
 
     @property
     def guarded(self) -> bool:
-        """Whether an explicit Deny or a guardrail refuses: then no Allow of the role or the resource can help."""
+        """Whether an explicit Deny or a guardrail refuses:
+        then no Allow of the role or the resource can help."""
         return self.explicit or self.policy in GUARDRAILS
 
 
@@ -143,7 +145,8 @@ _NOT_PUBLIC = re.compile(r"because public access is (?:prevented|blocked|denied)
 
 
 class _Response(NamedTuple):
-    """One error response. `denial` is empty if the message does not follow the grammar; `words` are S3's own."""
+    """One error response. `denial` is empty if the message does not follow the grammar;
+    `words` are S3's own."""
 
     fault: Fault
     request: RequestKind

@@ -1,8 +1,8 @@
 """The one diagnosis table: what each id means, who can fix it, and how. `s3haul help ID` prints an entry.
 
-The entries are in table.tsv, in the columns of `Diagnosis`. The ids are stable: appended to, never renumbered.
-`symptoms` and `causes` find the entry; errors and the reasons of objects name it. A fix has words in capitals
-(BUCKET), which `fill_placeholders` replaces.
+The entries are in table.tsv, in the columns of `Diagnosis`. The ids are stable: appended to, never
+renumbered. `symptoms` and `causes` find the entry; errors and the reasons of objects name it. A fix has words
+in capitals (BUCKET), which `fill_placeholders` replaces.
 """
 
 from collections.abc import Mapping
@@ -17,10 +17,11 @@ _ORGANISATION = "an organisation admin"
 
 
 class Diagnosis(NamedTuple):
-    """`error` is the class of the error that ends a run with this id; it has the exit code. `title` is what happened.
+    """`error` is the class of the error that ends a run with this id; it has the exit code.
+    `title` is what happened.
 
-    `fix` is an instruction to `who`; its words in capitals (BUCKET, ROLE-ARN, KEY-ARN, CALLER-ARN, REGION, PREFIX) stand
-    for values, which `fill_placeholders` puts in where they are known.
+    `fix` is an instruction to `who`; its words in capitals (BUCKET, ROLE-ARN, KEY-ARN, CALLER-ARN, REGION,
+    PREFIX) stand for values, which `fill_placeholders` puts in where they are known.
     """
 
     error: type[S3HaulError]
@@ -36,7 +37,8 @@ def _read(path: Path) -> dict[str, Diagnosis]:
 
 DIAGNOSES = _read(Path(__file__).with_name("table.tsv"))
 
-# Kinds of policies that limit what other policies allow: who owns each, and where to look. They refine S3H-S3-08.
+# Kinds of policies that limit what other policies allow: who owns each, and where to look.
+# They refine S3H-S3-08.
 GUARDS: dict[str, tuple[str, str]] = {
     "service control": (
         _ORGANISATION,
@@ -64,8 +66,8 @@ GUARDS: dict[str, tuple[str, str]] = {
 def fill_placeholders(text: str, values: Mapping[str, str]) -> str:
     """`text` with its words in capitals replaced; those without a value stay.
 
-    Permissions for an access point name its ARN, and ARN/object/* for its objects (S3 User Guide, "Configuring IAM
-    policies for using access points").
+    Permissions for an access point name its ARN, and ARN/object/* for its objects (S3 User Guide,
+    "Configuring IAM policies for using access points").
     """
     bucket = values.get("BUCKET", "")
     if bucket.startswith("arn:"):

@@ -1,9 +1,9 @@
 """The destination directory: writes files into it, complete ones only, and never outside it.
 
-A file is written under a temporary name in `.s3haul/tmp`, then renamed to its final name. That directory is on the
-same file system, as rename needs, and cleaning it after a crash needs no walk of the tree. All paths are opened
-relative to directory descriptors (see `tree`). An error of one object is an `ObjectPathError`, every other
-error a `DestinationError`.
+A file is written under a temporary name in `.s3haul/tmp`, then renamed to its final name. That directory is
+on the same file system, as rename needs, and cleaning it after a crash needs no walk of the tree. All paths
+are opened relative to directory descriptors (see `tree`). An error of one object is an `ObjectPathError`,
+every other error a `DestinationError`.
 """
 
 import contextlib
@@ -55,11 +55,11 @@ class Destination(Tree):
 
     @classmethod
     def open(cls, root: Path, *, force: bool = False, shard: str | None = None) -> Self:
-        """Open `root`, creating it as needed. Takes no lock. For one of several runs at a time, `shard` names its
-        directory of temporary files.
+        """Open `root`, creating it as needed. Takes no lock. For one of several runs at a time, `shard` names
+        its directory of temporary files.
 
-        Raises `DestinationError` if it is not a directory or not writable, and, without `force`, if it is `/`,
-        the home directory, or owned by another user.
+        Raises `DestinationError` if it is not a directory or not writable, and, without `force`, if it is
+        `/`, the home directory, or owned by another user.
         """
         with contextlib.ExitStack() as undo:
             limitations = Limitations()
@@ -85,8 +85,8 @@ class Destination(Tree):
         return destination
 
     def lock(self) -> None:
-        """Claim the destination until `close`, a shard together with others. Raises `DestinationLockedError`, naming
-        the owner."""
+        """Claim the destination until `close`, a shard together with others.
+        Raises `DestinationLockedError`, naming the owner."""
         self._fds.append(take_lock(self.root, self._state_fd, shared=self._shared))
 
     def close(self) -> None:
@@ -98,7 +98,8 @@ class Destination(Tree):
             super().close()
 
     def unreported_limitations(self) -> list[str]:
-        """What this file system does not support (the run continues): the sentences that no earlier call returned."""
+        """What this file system does not support (the run continues):
+        the sentences that no earlier call returned."""
         return self._limitations.unreported()
 
     @property
@@ -107,11 +108,12 @@ class Destination(Tree):
         return self._names is not None
 
     def path_on_disk(self, path: SafePath) -> SafePath:
-        """The path to use on this file system: `path` itself, or one with other spellings of those components that
-        the file system would treat as equal to a component of an earlier call, in this run or a previous one.
+        """The path to use on this file system: `path` itself, or one with other spellings of those
+        components that the file system would treat as equal to a component of an earlier call, in this
+        run or a previous one.
 
-        The result depends only on earlier calls, so call it for all keys in the order of the listing, or a second run
-        could choose other names. Raises `DestinationError`.
+        The result depends only on earlier calls, so call it for all keys in the order of the listing, or a
+        second run could choose other names. Raises `DestinationError`.
         """
         return path if self._names is None else self._names.path_on_disk(path)
 
@@ -158,7 +160,8 @@ class Destination(Tree):
         return temporary
 
     def reopen_temporary(self, name: str, size: int) -> Temporary | None:
-        """Open the file that an earlier run left for an object of `size` bytes; None if it cannot be continued."""
+        """Open the file that an earlier run left for an object of `size` bytes;
+        None if it cannot be continued."""
         try:
             return self._staging.reopen(name, size)
         except OSError as error:
@@ -232,8 +235,10 @@ class Destination(Tree):
         return True
 
     def sync(self) -> None:
-        """When this returns, all files that were published and all names that were chosen survive a power loss."""
-        # Names first: a file that is durable under a name that is not recorded could get a second name in the next run.
+        """When this returns, all files that were published and all names that were chosen
+        survive a power loss."""
+        # Names first: a file that is durable under a name that is not recorded could get a
+        # second name in the next run.
         if self._names is not None:
             self._names.commit()
         # One sync of the file system covers the data, the renames and the directories of many files.
@@ -272,7 +277,8 @@ class Destination(Tree):
             try:
                 self._rename_once(name, source_fd, path)
             except FileNotFoundError:
-                # Somebody removed a directory of which we hold a descriptor: open it again from the root, once.
+                # Somebody removed a directory of which we hold a descriptor:
+                # open it again from the root, once.
                 self.check_alive()
                 self._rename_once(name, source_fd, path)
         except OSError as error:
@@ -296,7 +302,8 @@ class Destination(Tree):
 
 
 class UnderWay:
-    """The disk operations that have begun and not ended: a mount that is gone may never answer, and nothing says so.
+    """The disk operations that have begun and not ended: a mount that is gone may never
+    answer, and nothing says so.
 
     A context manager for any number of threads at once, one operation each. `clock` is in seconds.
     """

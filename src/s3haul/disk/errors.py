@@ -1,7 +1,8 @@
-"""Maps an errno to an error for the user: of one object, of the whole run, or something that a run can do without.
-No I/O here.
+"""Maps an errno to an error for the user: of one object, of the whole run,
+or something that a run can do without. No I/O here.
 
-Messages contain file names as they are, like all errors; the code that prints them escapes with `core.text.show`.
+Messages contain file names as they are, like all errors;
+the code that prints them escapes with `core.text.show`.
 """
 
 import errno
@@ -34,7 +35,8 @@ class ObjectPathError(Exception):
 
 
 class FreeSpace(NamedTuple):
-    """What an unprivileged process may still use. `inodes` is `sys.maxsize` if the file system has no limit."""
+    """What an unprivileged process may still use. `inodes` is `sys.maxsize` if the
+    file system has no limit."""
 
     bytes: int
     inodes: int

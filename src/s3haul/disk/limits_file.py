@@ -1,4 +1,5 @@
-"""Limits for the run on a destination, changed while it goes on: a small file that the run looks at every second.
+"""Limits for the run on a destination, changed while it goes on:
+a small file that the run looks at every second.
 
 `s3haul limit` writes it whole, the run reads it and removes what an earlier run has left.
 """

@@ -1,9 +1,10 @@
-"""Which spelling of a name is used on a file system that folds names (treats `A` and `a` as equal, for example), as macOS,
-Windows, exFAT, SMB and ext4 with casefold do.
+"""Which spelling of a name is used on a file system that folds names (treats `A` and `a` as equal, for
+example), as macOS, Windows, exFAT, SMB and ext4 with casefold do.
 
-The first spelling that a run meets keeps the name; every later one is encoded. `.s3haul/names.sqlite3` stores this,
-because names that collide may be millions of keys apart in the listing, and because a later run must find each file
-where an earlier one put it. If the file is lost, names are chosen as in a first run. Not used on other file systems.
+The first spelling that a run meets keeps the name; every later one is encoded. `.s3haul/names.sqlite3` stores
+this, because names that collide may be millions of keys apart in the listing, and because a later run must
+find each file where an earlier one put it. If the file is lost, names are chosen as in a first run. Not used
+on other file systems.
 """
 
 import re
@@ -23,8 +24,8 @@ FILE_NAME = "names.sqlite3"
 _SHORT = re.compile(r"[^.]{1,6}~[0-9]{1,6}(\.[^.]{0,3})?", re.DOTALL)
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS names (folded BLOB PRIMARY KEY, spelled BLOB NOT NULL) WITHOUT ROWID"
-# One statement that inserts the name if it is free, and returns the spelling that has it. The UPDATE changes nothing:
-# without it, SQLite would return no row on a conflict.
+# One statement that inserts the name if it is free, and returns the spelling that has it. The UPDATE changes
+# nothing: without it, SQLite would return no row on a conflict.
 _CLAIM = (
     "INSERT INTO names VALUES (?, ?) ON CONFLICT (folded) DO UPDATE SET spelled = spelled RETURNING spelled"
 )
@@ -69,7 +70,8 @@ class Names:
             self._database.close()
 
     def _chosen_parent(self, natural: list[Word]) -> tuple[list[Word], bytes]:
-        """The directory as spelled on the disk, and folded. Cached, since most paths are in the directory of the previous path."""
+        """The directory as spelled on the disk, and folded. Cached,
+        since most paths are in the directory of the previous path."""
         known, chosen, folded = self._parent
         if known != natural:
             chosen, folded = [], b""
@@ -102,16 +104,17 @@ class Names:
 
 
 def _folded(parent: bytes, word: Word) -> bytes:
-    """The key in the table: equal for paths that the file system may treat as the same file. No name contains NUL."""
+    """The key in the table: equal for paths that the file system may treat as the same file.
+    No name contains NUL."""
     return b"\0".join([parent, *(fold(name).encode() for name in word)])
 
 
 def fold(name: str) -> str:
-    """The text that all names which a disk may take for `name` have in common: case, Unicode form, invisible characters,
-    and dots or spaces at the end do not count.
+    """The text that all names which a disk may take for `name` have in common: case, Unicode form, invisible
+    characters, and dots or spaces at the end do not count.
 
-    Coarser than any disk. A name that is confused with another only here gets an encoded name without need, which does
-    no harm.
+    Coarser than any disk. A name that is confused with another only here gets an encoded name without
+    need, which does no harm.
     """
     if name.isascii():
         return name.lower().rstrip(". ")

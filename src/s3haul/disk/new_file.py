@@ -1,4 +1,5 @@
-"""A file that is written whole or not at all: a report, a plan, the limits of a run. Not for objects (`staging`)."""
+"""A file that is written whole or not at all: a report, a plan, the limits of a run.
+Not for objects (`staging`)."""
 
 import os
 import secrets
@@ -12,9 +13,11 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @contextmanager
 def new_file(path: Path) -> Iterator[TextIO]:
-    """A text file that gets the name `path` when the block ends, synced; nothing of it stays if an error ends the block.
+    """A text file that gets the name `path` when the block ends, synced;
+    nothing of it stays if an error ends the block.
 
-    Only the owner may read it, because it contains keys. Its name until then is one that nobody else has. Raises `OSError`.
+    Only the owner may read it, because it contains keys. Its name until then is one that nobody
+    else has. Raises `OSError`.
     """
     temporary = path.with_name(f".s3haul.{secrets.token_hex(8)}")
     descriptor = os.open(temporary, _NEW, 0o600)

@@ -1,7 +1,8 @@
-"""Tests what a file system supports: names that differ only in case, Unicode form or a final dot; renaming; times.
+"""Tests what a file system supports: names that differ only in case,
+Unicode form or a final dot; renaming; times.
 
-A run calls `names_are_folded`. `check` calls `try_out`, in a temporary directory that is removed
-afterwards: nothing in the user's tree is touched, and a destination that does not exist is not created; its nearest
+A run calls `names_are_folded`. `check` calls `try_out`, in a temporary directory that is removed afterwards:
+nothing in the user's tree is touched, and a destination that does not exist is not created; its nearest
 parent is tested instead.
 """
 
@@ -30,12 +31,12 @@ LONGEST_NAME = 255  # bytes of one component; longer names are always encoded
 
 
 def folds_names(root_fd: int, temporary_fd: int, prefix: str) -> bool:
-    """Whether the file system treats different names as equal. Creates a file in the directory of temporary files,
-    whose name begins with `prefix`, and removes it.
+    """Whether the file system treats different names as equal. Creates a file in the directory of temporary
+    files, whose name begins with `prefix`, and removes it.
 
-    It is enough that another spelling of our state directory exists. Inode numbers are not compared, because FUSE
-    gives the other spelling a different one. If somebody really created such a directory, some names are encoded
-    without need.
+    It is enough that another spelling of our state directory exists. Inode numbers are not compared, because
+    FUSE gives the other spelling a different one. If somebody really created such a directory, some names are
+    encoded without need.
     """
     for name in (STATE_DIRECTORY.upper(), STATE_DIRECTORY + "."):
         with contextlib.suppress(OSError):  # mostly: no such name
@@ -82,8 +83,8 @@ def try_to_rename(temporary_fd: int, state_fd: int, prefix: str) -> None:
 
 
 def names_are_folded(root: Path, root_fd: int, state_fd: int, temporary_fd: int, prefix: str) -> bool:
-    """Whether the disk folds names. Raises `DestinationError` for one that nothing can be renamed or removed on:
-    each object would fail at its end."""
+    """Whether the disk folds names. Raises `DestinationError` for one that nothing can be renamed or removed
+    on: each object would fail at its end."""
     try:
         try_to_rename(temporary_fd, state_fd, prefix)
         return folds_names(root_fd, temporary_fd, prefix)

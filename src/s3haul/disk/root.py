@@ -1,7 +1,8 @@
-"""The root of the destination: which directories are allowed, our own directories inside it, and the lock of the run.
+"""The root of the destination: which directories are allowed, our own directories inside it,
+and the lock of the run.
 
-One run per destination: an advisory lock, which the kernel releases however the process ends, SIGKILL included. Also
-removes what shards left (`.s3haul/shards/NAME`).
+One run per destination: an advisory lock, which the kernel releases however the process ends, SIGKILL
+included. Also removes what shards left (`.s3haul/shards/NAME`).
 """
 
 import contextlib
@@ -27,10 +28,11 @@ _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVA
 
 
 def open_root(root: Path, *, force: bool) -> tuple[Path, int]:
-    """The absolute path and a descriptor of `root`, created with its parents if needed; a symbolic link is allowed.
+    """The absolute path and a descriptor of `root`, created with its parents if needed;
+    a symbolic link is allowed.
 
-    Raises `DestinationError` for a directory that cannot be used; and, without `force`, for one in which files with
-    names chosen by others would be dangerous.
+    Raises `DestinationError` for a directory that cannot be used; and, without `force`, for one in which
+    files with names chosen by others would be dangerous.
     """
     root = root.absolute()
     with _translated(root):
@@ -95,7 +97,8 @@ def _not_a_directory(name: str, root: Path) -> DestinationError:
 
 
 def open_private(root: Path, parent_fd: int, name: str, limitations: Limitations, *, force: bool) -> int:
-    """A descriptor of our own directory `name`. Creates it if needed, with mode 0700 if the file system stores modes."""
+    """A descriptor of our own directory `name`. Creates it if needed,
+    with mode 0700 if the file system stores modes."""
     try:
         with contextlib.suppress(FileExistsError):  # from an earlier run; the open below checks its type
             os.mkdir(name, 0o700, dir_fd=parent_fd)
@@ -165,8 +168,8 @@ def _user(uid: int) -> str:
 
 
 def sweep(root: Path, prefix: str) -> int:
-    """Remove the directories of shards whose names begin so, with all that is in them; how many. Whoever still writes
-    there fails."""
+    """Remove the directories of shards whose names begin so, with all that is in them; how many.
+    Whoever still writes there fails."""
     with contextlib.ExitStack() as stack:
         try:
             state = os.open(root / STATE_DIRECTORY, _OPEN | os.O_NOFOLLOW)
@@ -187,12 +190,14 @@ def sweep(root: Path, prefix: str) -> int:
 
 
 def take_lock(root: Path, state_fd: int, *, shared: bool = False) -> int:
-    """The descriptor that holds the lock until it is closed; a `shared` one keeps out only those that are not.
+    """The descriptor that holds the lock until it is closed;
+    a `shared` one keeps out only those that are not.
 
-    Raises `DestinationLockedError`, which names the process that holds it; `DestinationError` if the file system
-    does not support locks.
+    Raises `DestinationLockedError`, which names the process that holds it; `DestinationError` if the file
+    system does not support locks.
     """
-    # flock, not fcntl: a lock of fcntl is lost as soon as this process closes any other descriptor of the file.
+    # flock, not fcntl: a lock of fcntl is lost as soon as this process closes any other
+    # descriptor of the file.
     try:
         fd = os.open("lock", _LOCK, 0o600, dir_fd=state_fd)
     except OSError as error:
@@ -218,7 +223,8 @@ def take_lock(root: Path, state_fd: int, *, shared: bool = False) -> int:
 
 
 def try_lock(root: Path, fd: int) -> None:
-    """Lock and unlock a file of our own. Raises `DestinationError` if the file system of `root` has no locks."""
+    """Lock and unlock a file of our own. Raises `DestinationError` if the file system
+    of `root` has no locks."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         fcntl.flock(fd, fcntl.LOCK_UN)
@@ -238,7 +244,8 @@ def _no_locks(root: Path, error: OSError) -> DestinationError:
 def holder_of(root: Path) -> str | None:
     """What the run that holds the lock wrote into the lock file ("" if nothing); None if no run holds it.
 
-    The only way to know is to try the lock. It is tried in shared mode, without waiting, and released at once.
+    The only way to know is to try the lock. It is tried in shared mode,
+    without waiting, and released at once.
     """
     try:
         fd = os.open(root / STATE_DIRECTORY / "lock", _READ_LOCK)

@@ -1,7 +1,7 @@
 """Files that are being written: they have temporary names in `.s3haul/tmp` until `Destination` renames them.
 
-With the system calls for it that Python does not offer: reserving space, and syncing one file system. OSErrors are not
-translated here; `Destination` does that.
+With the system calls for it that Python does not offer: reserving space, and syncing one file system.
+OSErrors are not translated here; `Destination` does that.
 """
 
 import contextlib
@@ -19,7 +19,8 @@ from s3haul.disk.errors import TIMES, Limitations
 
 Buffer = bytes | bytearray | memoryview
 
-# O_NONBLOCK and O_NOCTTY have no effect on files. They protect against a FIFO or terminal device with that name.
+# O_NONBLOCK and O_NOCTTY have no effect on files. They protect against a FIFO or terminal
+# device with that name.
 _AGAIN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NAME = re.compile(r"[0-9a-f]{8}-[0-9]+", re.ASCII)
@@ -27,7 +28,8 @@ _BUFFERS = 1024  # IOV_MAX of Linux and macOS
 _LAST_SECOND = 253402300799.0  # of the year 9999, the last that Python's datetime supports
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _SYNCFS: Callable[[int], int] | None = getattr(_LIBC, "syncfs", None)
-# glibc's fallocate64 takes 64-bit offsets on every platform; musl has only fallocate, with 64-bit offsets too.
+# glibc's fallocate64 takes 64-bit offsets on every platform; musl has only fallocate,
+# with 64-bit offsets too.
 _FALLOCATE = getattr(_LIBC, "fallocate64", None) or getattr(_LIBC, "fallocate", None)
 if _FALLOCATE is not None:
     _FALLOCATE.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
@@ -54,7 +56,8 @@ class Staging:
         self._numbers = itertools.count()
 
     def create(self, size: int) -> Temporary:
-        """Create an empty file, with its final mode (0666 minus umask): other users cannot enter the directory."""
+        """Create an empty file, with its final mode (0666 minus umask):
+        other users cannot enter the directory."""
         name = f"{self.prefix}{next(self._numbers)}"
         return Temporary(os.open(name, _NEW, 0o666, dir_fd=self.fd), name, size)
 
@@ -76,8 +79,8 @@ class Staging:
         return Temporary(fd, name, size)
 
     def finish(self, temporary: Temporary, mtime: float) -> None:
-        """Set the modification time, if the file system accepts it, and close. On a network mount, only close reports
-        writes that failed."""
+        """Set the modification time, if the file system accepts it, and close. On a network mount, only close
+        reports writes that failed."""
         fd, nanoseconds = temporary.fd, _nanoseconds(mtime)
         try:
             os.utime(fd, ns=(nanoseconds, nanoseconds))
@@ -160,8 +163,8 @@ def sync_file_system(fd: int) -> None:
 def reserve(fd: int, size: int) -> None:
     """Reserve blocks for `size` bytes if the file system can. The length of the file does not change.
 
-    Not posix_fallocate: it sets the length, so the length would no longer show how much was written, and where the
-    file system does not support it, glibc writes to every block.
+    Not posix_fallocate: it sets the length, so the length would no longer show how much was written, and
+    where the file system does not support it, glibc writes to every block.
     """
     if _FALLOCATE is None or size <= 0:
         return

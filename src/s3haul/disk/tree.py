@@ -1,8 +1,10 @@
-"""Reads the user's tree: through directory descriptors, without following symbolic links, without changing anything.
+"""Reads the user's tree: through directory descriptors, without following symbolic links,
+without changing anything.
 
-Each directory is opened relative to the descriptor of its parent. If somebody replaces it by a symbolic link afterwards,
-the descriptor still refers to the original directory, so nothing outside the root is read or written. This is all that
-`verify` needs, also on read-only media. `destination` adds the operations that write.
+Each directory is opened relative to the descriptor of its parent. If somebody replaces it by a symbolic
+link afterwards, the descriptor still refers to the original directory, so nothing outside the root is
+read or written. This is all that `verify` needs, also on read-only media. `destination` adds the
+operations that write.
 """
 
 import contextlib
@@ -79,8 +81,8 @@ class Tree:
     def stat(self, path: SafePath, absent: set[tuple[str, ...]] | None = None) -> FileStat | None:
         """What exists at `path`; None if nothing does, or if a parent does not exist or is not a directory.
 
-        `absent` is a cache for many calls, while nobody creates directories: parents that cannot be opened are added
-        to it, and are not tried again.
+        `absent` is a cache for many calls, while nobody creates directories: parents that cannot be opened
+        are added to it, and are not tried again.
         """
         if not path.parts:
             return _file_stat(os.fstat(self._root_fd))
@@ -116,8 +118,8 @@ class Tree:
         except OSError as error:
             raise self._path_error(error) from error
         try:
-            # Check again: the file may have been replaced between stat and open. The stat before avoids opening a
-            # device, which can have side effects.
+            # Check again: the file may have been replaced between stat and open. The stat before avoids
+            # opening a device, which can have side effects.
             refuse_irregular(os.fstat(fd))
         except BaseException:
             os.close(fd)
@@ -199,7 +201,8 @@ class Handle:
 
 
 class Directories:
-    """A cache of directory descriptors by path. The least recently used one is closed first, but never while in use."""
+    """A cache of directory descriptors by path. The least recently used one is closed first,
+    but never while in use."""
 
     def __init__(self, root_fd: int, limit: int = LIMIT) -> None:
         self._root = Handle(root_fd)

@@ -25,12 +25,12 @@ from s3haul.store.retrying import RetryingStore, RetrySettings
 
 
 class ObjectSource(Protocol):
-    """Where the objects of a run come from, other than from a listing: from a list, which may be out of date, and need
-    not name all of them."""
+    """Where the objects of a run come from, other than from a listing: from a list, which may be out of date,
+    and need not name all of them."""
 
     def pages(self, ctx: "ReadContext") -> AsyncGenerator[ListedPage, None]:
-        """The objects in the order of their keys. Close the iterator (`contextlib.aclosing`). Raises what ends the
-        run."""
+        """The objects in the order of their keys. Close the iterator (`contextlib.aclosing`).
+        Raises what ends the run."""
         ...
 
 
@@ -78,7 +78,8 @@ def read_context(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> ReadContext:
-    """A context with limiters of its own around `store`. Its options allow no more than the bandwidth can serve."""
+    """A context with limiters of its own around `store`. Its options allow no more than
+    the bandwidth can serve."""
     fit = fitting(options, options.bandwidth)
     rate_limited = RateLimitedStore(store, options.limits, clock=clock, sleep=sleep)
 

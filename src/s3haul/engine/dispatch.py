@@ -117,8 +117,8 @@ class Dispatcher:
         self._small.wake()
 
     async def _close_channel(self, ticker: asyncio.Task[None]) -> None:
-        """Close the channel once no target can arrive any more: after the listing and the small objects, which may be
-        handed back until then."""
+        """Close the channel once no target can arrive any more: after the listing and the small objects,
+        which may be handed back until then."""
         try:
             await self._small.join(self._producer)
         finally:
@@ -151,7 +151,8 @@ class DenialWatch:
             self._health.good = outcome.ref.key
 
     async def observe(self, ctx: Context, outcome: Outcome) -> None:
-        """Raises `S3HaulError` if everything is refused now, including an object that could be read before."""
+        """Raises `S3HaulError` if everything is refused now,
+        including an object that could be read before."""
         if outcome.reason not in REFUSED:
             self.not_refused(outcome)
             return
@@ -186,12 +187,12 @@ class ChannelClosedError(Exception):
 
 
 class Channel(Generic[T]):
-    """A closable bounded queue between one producer and many workers. `close` lets receivers drain what is left;
-    `discard` throws that away first.
+    """A closable bounded queue between one producer and many workers. `close` lets receivers drain what is
+    left; `discard` throws that away first.
 
-    `asyncio.Queue` cannot be closed before Python 3.13, and workers must learn that the listing has ended without one
-    sentinel per worker. Each waiting task has a future of its own and is woken alone, so hundreds of waiting workers cost
-    nothing.
+    `asyncio.Queue` cannot be closed before Python 3.13, and workers must learn that the listing has ended
+    without one sentinel per worker. Each waiting task has a future of its own and is woken alone, so hundreds
+    of waiting workers cost nothing.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -262,7 +263,8 @@ def _wake(waiters: deque[asyncio.Future[None]]) -> None:
 class WorkerPool:
     """Tasks of `group`, as many as requests may be under way, until the channel is closed and empty.
 
-    `process` brings one target to its Outcome. `waiting_for_kms` returns how many workers wait for KMS: they are replaced.
+    `process` brings one target to its Outcome. `waiting_for_kms` returns how many workers wait
+    for KMS: they are replaced.
     """
 
     def __init__(

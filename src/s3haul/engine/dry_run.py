@@ -38,17 +38,17 @@ _SIZE_AND_KEY = attrgetter("size", "key")
 
 @dataclass(slots=True)
 class Estimate:
-    """What the run would request of S3 and KMS, and need of the disk. Without Bucket Keys every GET and HEAD of it is
-    one Decrypt, and `get_requests` are sent; with them, or without SSE-KMS, ranges of large objects are smaller, and
-    `most_get_requests` are sent. A listing does not say which objects are which.
+    """What the run would request of S3 and KMS, and need of the disk. Without Bucket Keys every GET and HEAD
+    of it is one Decrypt, and `get_requests` are sent; with them, or without SSE-KMS, ranges of large objects
+    are smaller, and `most_get_requests` are sent. A listing does not say which objects are which.
 
-    `unchanged` is what the journal calls done, `taken` what would fail because its path has the file of another object; both
-    are part of `objects` and will not be fetched. `vanished` are objects that a list names and that are not there; they
-    are not part of it. `classes` are objects and bytes by storage class. `encoded`, `largest`, `reads` (GET, HEAD and
-    GetObjectAttributes) and `sizes` are of what would be fetched, the last two by storage class. `lookups` are the HEAD
-    requests of a list.
-    `attributes_requests` are for the parts of composite checksums; `part_heads`, part of `head_requests`, are sent only
-    where the role may not do that.
+    `unchanged` is what the journal calls done, `taken` what would fail because its path has the file of
+    another object; both are part of `objects` and will not be fetched. `vanished` are objects that a list
+    names and that are not there; they are not part of it. `classes` are objects and bytes by storage class.
+    `encoded`, `largest`, `reads` (GET, HEAD and GetObjectAttributes) and `sizes` are of what would be
+    fetched, the last two by storage class. `lookups` are the HEAD requests of a list. `attributes_requests`
+    are for the parts of composite checksums; `part_heads`, part of `head_requests`, are sent only where the
+    role may not do that.
     """
 
     objects: int = 0
@@ -85,7 +85,8 @@ class Estimate:
 
     @property
     def kms_calls(self) -> int:
-        """At most; a HEAD that only looks an object up needs none, nor does a GetObjectAttributes that is refused."""
+        """At most; a HEAD that only looks an object up needs none,
+        nor does a GetObjectAttributes that is refused."""
         return self.get_requests + self.head_requests - self.lookups
 
     def looked_up(self, requests: int) -> None:
@@ -147,8 +148,8 @@ class Estimate:
 async def preview(
     ctx: ReadContext, estimate: Estimate, journal: Reader | None
 ) -> AsyncGenerator[Fetched, None]:
-    """The objects that would be fetched, page by page; adds up `estimate`. `journal` is that of earlier runs. Close the
-    iterator (`contextlib.aclosing`)."""
+    """The objects that would be fetched, page by page; adds up `estimate`. `journal` is that of earlier runs.
+    Close the iterator (`contextlib.aclosing`)."""
     if not ctx.source.recursive:
         ref = await look_up(ctx)
         estimate.looked_up(1)
@@ -227,7 +228,8 @@ def _is_simple(ref: ObjectRef, ranges: RangeOptions) -> bool:
 
 
 class _Requests(NamedTuple):
-    """What one object takes, if nothing fails. `part_heads` are sent only where GetObjectAttributes is refused."""
+    """What one object takes, if nothing fails. `part_heads` are sent only where
+    GetObjectAttributes is refused."""
 
     gets: int
     heads: int = 0
@@ -236,9 +238,9 @@ class _Requests(NamedTuple):
 
 
 def _requests_for(ref: ObjectRef, ranges: RangeOptions, *, costs_kms: bool) -> _Requests:
-    """As `object.transfer` sends them, if each costs a KMS call or none does. The sizes of the parts, which can move the
-    ends of ranges, are not known here; nor that a checksum is composite, if a list does not say so (keys, CSV,
-    inventory)."""
+    """As `object.transfer` sends them, if each costs a KMS call or none does. The sizes of the parts, which
+    can move the ends of ranges, are not known here; nor that a checksum is composite, if a list does not say
+    so (keys, CSV, inventory)."""
     match = _PARTS.search(ref.etag) if ref.checksum_type == "COMPOSITE" else None
     parts = min(int(match[1]), MAX_PARTS) if match else 1
     attributes, part_heads = (1, parts) if parts > 1 else (0, 0)

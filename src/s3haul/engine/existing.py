@@ -1,7 +1,7 @@
 """A file that the journal does not know is already at the path of an object: is it that object?
 
-Yes if its bytes match the checksum that S3 stores or, where S3 stores none, if size and modification time match, as
-for `aws s3 sync`. Otherwise the object is fetched.
+Yes if its bytes match the checksum that S3 stores or, where S3 stores none, if size and modification time
+match, as for `aws s3 sync`. Otherwise the object is fetched.
 """
 
 import aiofiles

@@ -1,9 +1,9 @@
 """What ends a run before everything is copied: a signal, a limit of its bytes or its time, a disk that hangs.
 
-INT, TERM and HUP end a run in order: the first signal lets work finish, the second exits at once. (Python's default
-for TERM and HUP is to end at once, whatever is under way.) Work under way gets `GRACE` seconds to finish, then it is
-cancelled; the next run fetches it again. A thread that hangs on a dead disk cannot be cancelled, so after `LIMIT`
-seconds the process exits in any case; for the journal that is like a kill.
+INT, TERM and HUP end a run in order: the first signal lets work finish, the second exits at once. (Python's
+default for TERM and HUP is to end at once, whatever is under way.) Work under way gets `GRACE` seconds to
+finish, then it is cancelled; the next run fetches it again. A thread that hangs on a dead disk cannot be
+cancelled, so after `LIMIT` seconds the process exits in any case; for the journal that is like a kill.
 """
 
 import asyncio
@@ -25,7 +25,8 @@ HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interruption:
-    """Which signal arrived first, if any, and how the work under way is stopped. Created on the event loop."""
+    """Which signal arrived first, if any, and how the work under way is stopped.
+    Created on the event loop."""
 
     def __init__(self, emit: Emit) -> None:
         self.signal: int | None = None
@@ -37,8 +38,8 @@ class Interruption:
 
     @contextmanager
     def calls(self, *, drain: Callable[[], object], cancel: Callable[[], object]) -> Iterator[None]:
-        """While the block runs, `stop` and signals stop its work: `drain` starts nothing more, `cancel` abandons the
-        rest. A signal that arrived before is for the block to look at: `signal`."""
+        """While the block runs, `stop` and signals stop its work: `drain` starts nothing more, `cancel`
+        abandons the rest. A signal that arrived before is for the block to look at: `signal`."""
         self._drain, self._cancel = drain, cancel
         try:
             yield
@@ -51,7 +52,8 @@ class Interruption:
         asyncio.get_running_loop().call_later(GRACE, self._cancel)
 
     def leave(self, error: DestinationError) -> None:
-        """The disk hangs, and so may the end of the run. Where the process is ours, it ends soon in any case."""
+        """The disk hangs, and so may the end of the run. Where the process is ours,
+        it ends soon in any case."""
         if self._handles:
             self._emit(Warned(f"{error.message}: the run ends", error.id))
             self._end_soon(error.exit_code)
@@ -96,12 +98,12 @@ def _nothing() -> None:
 
 
 class RunLimits:
-    """How many bytes a run that begins `now` (by its clock) may fetch, and how long it may take: --max-transfer,
-    --max-duration.
+    """How many bytes a run that begins `now` (by its clock) may fetch, and how long it may take:
+    --max-transfer, --max-duration.
 
-    Objects are begun in the order of their keys as long as their bytes fit, so that a run never fetches more than it
-    may, and the next run continues behind it. A file that is only verified takes none of them. Attempts that are thrown
-    away are not counted.
+    Objects are begun in the order of their keys as long as their bytes fit, so that a run never fetches more
+    than it may, and the next run continues behind it. A file that is only verified takes none of them.
+    Attempts that are thrown away are not counted.
     """
 
     def __init__(self, options: TransferOptions, now: float) -> None:

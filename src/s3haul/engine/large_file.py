@@ -1,5 +1,5 @@
-"""The file of one large object, under a temporary name until its bytes are verified; the digests of its segments, and a
-count of the bytes that arrive.
+"""The file of one large object, under a temporary name until its bytes are verified; the digests of its
+segments, and a count of the bytes that arrive.
 
 A file that is neither published nor set aside is removed.
 """
@@ -62,7 +62,8 @@ class LargeFile:
         self._disk.write(self.temporary, chunk, offset)
 
     async def read_into(self, update: Callable[[Data], None], start: int, stop: int) -> None:
-        """Read the file from `start` to `stop` (exclusive, or its end) and pass the bytes to `update`, in a thread.
+        """Read the file from `start` to `stop` (exclusive, or its end) and pass the bytes
+        to `update`, in a thread.
 
         One call into a thread for every few blocks, so that an interruption need not wait for long."""
         for begin in range(start, stop, VISIT):
@@ -92,9 +93,9 @@ class LargeFile:
 class SegmentHashing:
     """The digests of a file's segments by an algorithm that cannot combine those of blocks.
 
-    Each is computed in order, several segments at a time: ranges arrive in any order, so blocks are read back, mostly
-    from the page cache, as soon as they follow the last hashed byte. After `claim` or `ready` returned a segment, call
-    `advance` with it.
+    Each is computed in order, several segments at a time: ranges arrive in any order, so blocks are read
+    back, mostly from the page cache, as soon as they follow the last hashed byte. After `claim` or `ready`
+    returned a segment, call `advance` with it.
     """
 
     def __init__(self, plan: RangePlan, block_map: BlockMap, algorithm: str, file: LargeFile) -> None:
@@ -107,7 +108,8 @@ class SegmentHashing:
             self._next.append(plan.segment(number)[0])
 
     def claim(self, block: int) -> int | None:
-        """The segment that can be hashed further now that this block is written; None if there is none, or it is busy."""
+        """The segment that can be hashed further now that this block is written;
+        None if there is none, or it is busy."""
         number = self._plan.segment_of(block)
         if number in self._busy or self._next[number] != block:
             return None
@@ -154,7 +156,8 @@ def drop_partial(ctx: Context, partial: Partial) -> None:
 
 
 class ByteCounter:
-    """`report` is called on the event loop with the bytes since the last call. Create one for each body, on that loop."""
+    """`report` is called on the event loop with the bytes since the last call.
+    Create one for each body, on that loop."""
 
     def __init__(self, report: Callable[[int], None], clock: Callable[[], float]) -> None:
         self._loop = asyncio.get_running_loop()

@@ -1,8 +1,8 @@
 """The producer: reads the listing page by page, or a list instead, and queues what is to be fetched.
 
 Pages come from `parallel_listing`. Each is merged with the journal's rows of the same keys and with the disk,
-and turned into targets. One page is compared in one call to a thread. Keys whose path depends on keys still to
-come wait in `Shadows`, mostly one in each range.
+and turned into targets. One page is compared in one call to a thread. Keys whose path depends on keys still
+to come wait in `Shadows`, mostly one in each range.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -51,7 +51,8 @@ class PageResult:
     replacing: int = 0  # files that are here and differ
     files: int = 0  # that will be made, and the space that they will take
     space: int = 0
-    # Files that become those of other objects: the path, the key that it was of, and the one that it will be of.
+    # Files that become those of other objects: the path, the key that it was of,
+    # and the one that it will be of.
     taken_over: list[tuple[str, str, str]] = field(default_factory=list)
 
     @property
@@ -143,8 +144,8 @@ def list_limit(ctx: ReadContext) -> int:
 
 
 async def _may_split(ctx: Context, shadows: Shadows[Entry], prefix: str, point: str) -> bool:
-    """What landed under a key that has become a directory moves aside when that key is looked at: not after the
-    keys below it, which a range that begins after `point` may bring at once."""
+    """What landed under a key that has become a directory moves aside when that key is looked at: not after
+    the keys below it, which a range that begins after `point` may bring at once."""
     for key in await in_thread(ctx.threads, _files_across, ctx, prefix, point):
         if await shadows.has_keys_below(key, prefix):
             return False
@@ -226,7 +227,8 @@ def _join(ctx: Context, shadows: Shadows[Entry], page: ListedPage) -> list[Place
 
 
 def _decide_and_prepare(ctx: Context, placed: Sequence[Placed], partials: dict[str, Partial]) -> PageResult:
-    """Decide every entry; the disk is looked at for each path. Moves files and deletes partial files as that demands.
+    """Decide every entry; the disk is looked at for each path.
+    Moves files and deletes partial files as that demands.
 
     The rows of versions that will be replaced are marked as gone first: a kill between the rename of the new
     file and its commit must not leave a row that says "done" of another file.
@@ -290,8 +292,8 @@ def _prepared(
 
 
 def may_take(source: SourceOptions, owner: str) -> bool:
-    """Whether a file may become another object's than `owner`'s, which earlier runs wrote there: if the user names the
-    one object, or if the owner will get another path in this run."""
+    """Whether a file may become another object's than `owner`'s, which earlier runs wrote there: if the user
+    names the one object, or if the owner will get another path in this run."""
     return not source.recursive or owner.startswith(source.prefix)
 
 

@@ -2,10 +2,10 @@
 
     GET (If-Match) -> validate the headers -> receive, hash and write -> compare -> publish -> Outcome
 
-Small objects take a shorter way if nothing unusual happens (`small_objects`), large ones are fetched in ranges
-(`ranged`). To verify a composite checksum one must know the sizes of the parts: if the headers show such a checksum,
-the sizes are requested and the GET is sent again. An error that concerns this object only becomes its Outcome; an
-error that ends the run is raised.
+Small objects take a shorter way if nothing unusual happens (`small_objects`), large ones are fetched in
+ranges (`ranged`). To verify a composite checksum one must know the sizes of the parts: if the headers show
+such a checksum, the sizes are requested and the GET is sent again. An error that concerns this object only
+becomes its Outcome; an error that ends the run is raised.
 """
 
 from collections.abc import Callable
@@ -43,8 +43,8 @@ MAX_CHANGES = 3
 async def transfer(
     ctx: Context, target: Target, may_fetch: Callable[[Target], bool] = lambda _target: True
 ) -> Outcome | None:
-    """Bring `target` to its one Outcome; None if its file differs from the object, and `may_fetch` refuses. Raises only
-    what ends the run."""
+    """Bring `target` to its one Outcome; None if its file differs from the object, and `may_fetch` refuses.
+    Raises only what ends the run."""
     ref, path = target.ref, target.path
     try:
         if path.directory:
@@ -63,7 +63,8 @@ async def transfer(
 
 
 async def _fetch(ctx: Context, target: Target) -> Outcome:
-    """Fetch the listed version. If the object has changed since, fetch the new version; give up after a few changes."""
+    """Fetch the listed version. If the object has changed since, fetch the new version;
+    give up after a few changes."""
     ref, partial, failed_attempt = target.ref, target.partial, target.failed_attempt
     for _ in range(MAX_CHANGES):
         try:
@@ -122,8 +123,9 @@ class WholeDownload:
         self.fetched = 0
 
     async def run(self, failed_attempt: FailedAttempt | None = None) -> Outcome:
-        """The file has its name when this returns. `failed_attempt` is the first attempt, if the thread for small objects
-        made it. Raises `GaveUpError`, `RefusedError`, `ObjectPathError` or what ends the run."""
+        """The file has its name when this returns. `failed_attempt` is the first attempt, if the
+        thread for small objects made it. Raises `GaveUpError`, `RefusedError`, `ObjectPathError` or
+        what ends the run."""
         try:
             try:
                 attempts = await self._load(failed_attempt)

@@ -1,8 +1,10 @@
-"""Where a run's objects come from, if not from the listing: what a list names, looked up as far as it does not say.
+"""Where a run's objects come from, if not from the listing: what a list names,
+looked up as far as it does not say.
 
-The rows of a list become what the listing would have said of the same objects, in the same order. Where a row does not
-say all of that, S3 is asked (HEAD, many at a time); also for archived objects, which may have been restored. An inventory
-report that lies in S3 is fetched file by file, each verified as any object is, then by the report's MD5.
+The rows of a list become what the listing would have said of the same objects, in the same order. Where a row
+does not say all of that, S3 is asked (HEAD, many at a time); also for archived objects, which may have been
+restored. An inventory report that lies in S3 is fetched file by file, each verified as any object is, then by
+the report's MD5.
 """
 
 import tempfile
@@ -33,13 +35,15 @@ MANY = 100  # objects
 
 
 class ListedObjects:
-    """`context.ObjectSource` of a list: objects that were there when it was written, and perhaps others beside them."""
+    """`context.ObjectSource` of a list: objects that were there when it was written,
+    and perhaps others beside them."""
 
     def __init__(self, rows: RowSource) -> None:
         self._rows = rows
 
     async def pages(self, ctx: ReadContext) -> AsyncGenerator[ListedPage, None]:
-        """As `ParallelListing.pages`; `outcomes` of a page are of objects that are there no more, or cannot be requested."""
+        """As `ParallelListing.pages`; `outcomes` of a page are of objects that are there no more,
+        or cannot be requested."""
         with closing(SortedRows()) as rows:
             ctx.emit(Noted(f"The objects are those of {self._rows.name}"))
             async for chunk in self._rows.chunks():
@@ -117,7 +121,8 @@ async def _looked_up(ctx: ReadContext, page: Sequence[ObjectRow]) -> _Found:
 
 
 def _check_rights(ctx: ReadContext, found: Sequence[ObjectRef | Outcome]) -> None:
-    """Raises `S3HaulError` where every one of many objects is refused, and none could be read before: so will the others."""
+    """Raises `S3HaulError` where every one of many objects is refused,
+    and none could be read before: so will the others."""
     if len(found) < MANY or ctx.limiter.health.good:
         return
     if all(isinstance(each, Outcome) and each.reason in DENIED for each in found):
@@ -141,7 +146,8 @@ async def _look_up(ctx: ReadContext, row: ObjectRow) -> ObjectRef | Outcome:
 
 
 def since_listed(ctx: ReadContext, target: Target, outcome: Outcome) -> Outcome:
-    """How an object of a list ended, in view of what the list said of it. Emits `Changed` if it is another version now."""
+    """How an object of a list ended, in view of what the list said of it.
+    Emits `Changed` if it is another version now."""
     listed = target.ref.etag
     if outcome.state is State.DONE and listed and not same_etag(outcome.ref.etag, listed):
         ctx.emit(Changed(outcome.ref.key))

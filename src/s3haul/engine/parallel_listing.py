@@ -27,7 +27,8 @@ WAITING_PAGES = 2  # read and not processed yet; with the page of each reader, t
 _KEY = attrgetter("key")
 
 
-# Whether a range of the keys with this prefix may begin after this key: it is read before those to its left have ended.
+# Whether a range of the keys with this prefix may begin after this key:
+# it is read before those to its left have ended.
 MaySplit = Callable[[str, str], Awaitable[bool]]
 
 
@@ -37,8 +38,8 @@ async def always(_prefix: str, _point: str) -> bool:
 
 
 class Lister(Protocol[E]):
-    """What is listed: pages of entries, one for each key in order; the objects that these stand for, and the interval
-    of their keys for an interval of the entries' keys. `requests` counts."""
+    """What is listed: pages of entries, one for each key in order; the objects that these stand for, and the
+    interval of their keys for an interval of the entries' keys. `requests` counts."""
 
     requests: int
 
@@ -96,8 +97,8 @@ class ParallelListing(Generic[E]):
         self._repeated = False
 
     async def pages(self) -> AsyncGenerator[ListedPage, None]:
-        """The listing, in the order in which pages come; in the order of the keys with a limit of 1. To be closed
-        (`contextlib.aclosing`). Raises `ListingIncompleteError` or what ends the run."""
+        """The listing, in the order in which pages come; in the order of the keys with a limit of 1. To be
+        closed (`contextlib.aclosing`). Raises `ListingIncompleteError` or what ends the run."""
         coverage = Coverage()
         try:
             if self.prefixes:
@@ -116,7 +117,8 @@ class ParallelListing(Generic[E]):
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _begin(self) -> None:
-        """The first page. Who may list the source's whole prefix need not have the right to list less of it."""
+        """The first page. Who may list the source's whole prefix need not have the
+        right to list less of it."""
         whole = self._ctx.source.prefix
         range_ = self._ranges.begin()
         assert range_ is not None
@@ -215,8 +217,8 @@ class ParallelListing(Generic[E]):
         return bool(self._ranges.split(range_, points))
 
     async def _probe(self, range_: KeyRange, point: str) -> None:
-        """Request the keys after `point`, as the first ones of a new range, and see whether the server understands;
-        until then nothing depends on it."""
+        """Request the keys after `point`, as the first ones of a new range, and see whether the server
+        understands; until then nothing depends on it."""
         try:
             page = await self._lister.list_page(range_.prefix, start_after=point)
             first = next(iter(page.entries), None)

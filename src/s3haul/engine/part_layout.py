@@ -1,7 +1,7 @@
 """Where the parts of a COMPOSITE object begin: from GetObjectAttributes, else from a HEAD of every part.
 
-The second way needs no permission beyond s3:GetObject. Both answers are checked: sizes that do not add up, or a
-number of parts that contradicts the checksum, count as unknown.
+The second way needs no permission beyond s3:GetObject. Both answers are checked: sizes that do not add up, or
+a number of parts that contradicts the checksum, count as unknown.
 """
 
 from s3haul.concurrency import together

@@ -1,7 +1,8 @@
-"""What a run does once a second: its tick, a look at the disk, at the file with changed limits, and at the counts.
+"""What a run does once a second: its tick, a look at the disk,
+at the file with changed limits, and at the counts.
 
-Each task runs until cancelled. A thread that waits for a disk that hangs cannot be ended, and nobody can wait for
-it: whoever owns the process must leave it.
+Each task runs until cancelled. A thread that waits for a disk that hangs cannot be ended, and nobody can wait
+for it: whoever owns the process must leave it.
 """
 
 import asyncio
@@ -43,7 +44,8 @@ def warn_of_limitations(ctx: Context) -> None:
 
 
 async def watch_disk(ctx: Context, leave: Callable[[DestinationError], None]) -> None:
-    """Until cancelled. Calls `leave` with the `DestinationError` that it raises when the disk is silent for too long."""
+    """Until cancelled. Calls `leave` with the `DestinationError` that it raises when the disk
+    is silent for too long."""
     warned = False
     while True:
         await asyncio.sleep(EVERY)
@@ -102,7 +104,8 @@ def describe(limits: LimitOptions) -> str:
 
 
 class Recorder:
-    """Records how a run goes, for the report: looks at the counts once a second, writes to the journal now and then.
+    """Records how a run goes, for the report: looks at the counts once a second,
+    writes to the journal now and then.
 
     `run` is the number of the run in the journal. It costs the same whatever the run does.
     """

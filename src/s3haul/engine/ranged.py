@@ -1,10 +1,12 @@
 """One large object in ranges, from start to Outcome: several requests at a time into one file.
 
-    HEAD -> plan the ranges -> hash again what an earlier run left -> GET ranges (If-Match) -> compare -> publish
+    HEAD -> plan the ranges -> hash again what an earlier run left -> GET ranges
+    (If-Match) -> compare -> publish
 
-The unit of progress is the block: written to the file, hashed and recorded in the journal. So a lost connection or a
-killed process costs only the incomplete blocks. Segments whose checksum is wrong are fetched once more; if they are
-wrong again, the object fails. If the object changes during the download, everything fetched of it is dropped.
+The unit of progress is the block: written to the file, hashed and recorded in the journal. So a lost
+connection or a killed process costs only the incomplete blocks. Segments whose checksum is wrong are fetched
+once more; if they are wrong again, the object fails. If the object changes during the download, everything
+fetched of it is dropped.
 """
 
 import asyncio
@@ -49,8 +51,8 @@ READERS = 4  # threads that hash the blocks of an earlier run
 async def fetch_in_ranges(
     ctx: Context, ref: ObjectRef, path: SafePath, partial: Partial | None
 ) -> Outcome | None:
-    """The Outcome, or None if the object must be fetched with one plain GET; `partial` is untouched then. Raises
-    `GaveUpError`, `RefusedError`, `ObjectPathError` or what ends the run."""
+    """The Outcome, or None if the object must be fetched with one plain GET; `partial` is untouched then.
+    Raises `GaveUpError`, `RefusedError`, `ObjectPathError` or what ends the run."""
     prepared = await _prepare(ctx, ref, path)
     if prepared is None:
         return None
@@ -79,7 +81,8 @@ async def _prepare(ctx: Context, ref: ObjectRef, path: SafePath) -> "tuple[Objec
 
 
 async def _head_listed(ctx: Context, ref: ObjectRef) -> tuple[ObjectMeta, StoredChecksum] | None:
-    """The headers of the listed version and its checksum. None if HEAD is refused: a GET will report the reason."""
+    """The headers of the listed version and its checksum. None if HEAD is refused:
+    a GET will report the reason."""
 
     def validate(meta: ObjectMeta) -> None:
         if not same_etag(meta.etag, ref.etag or meta.etag) or meta.size not in {ref.size, None}:
@@ -103,7 +106,8 @@ async def _head_listed(ctx: Context, ref: ObjectRef) -> tuple[ObjectMeta, Stored
 
 
 class RangedFetch:
-    """Fetches one version of one object. `fetched` counts body bytes, `attempts` is the most that the same bytes took."""
+    """Fetches one version of one object. `fetched` counts body bytes,
+    `attempts` is the most that the same bytes took."""
 
     def __init__(
         self,
@@ -154,7 +158,8 @@ class RangedFetch:
         return proof
 
     async def _end(self, *, keep: bool) -> None:
-        """Keep or delete the temporary file. After the rename there is none: a run may be cancelled just behind it."""
+        """Keep or delete the temporary file. After the rename there is none:
+        a run may be cancelled just behind it."""
         if keep and not self._file.is_closed:
             await self._file.set_aside()
         else:
@@ -163,7 +168,8 @@ class RangedFetch:
             await self._file.discard()
 
     async def _open(self, partial: Partial | None) -> None:
-        """Open the partial file of an earlier run if it belongs to this version and has the same blocks; else a new file."""
+        """Open the partial file of an earlier run if it belongs to this version and has the same
+        blocks; else a new file."""
         ref = self._ref
         if partial is not None:
             version = (ref.etag, ref.size, self._algorithm)
@@ -195,7 +201,8 @@ class RangedFetch:
         await together(work() for _ in range(READERS))
 
     async def _fetch_all(self) -> Proof:
-        """Fetch what is missing, then once more the segments that turn out to be wrong. Raises `GaveUpError`."""
+        """Fetch what is missing, then once more the segments that turn out to be wrong.
+        Raises `GaveUpError`."""
         for last in (False, True):
             await self._fetch_missing()
             digests = self._digests()
@@ -227,7 +234,8 @@ class RangedFetch:
         return [self._block_map.digest(*self._plan.segment(number)) for number in segments]
 
     async def _fetch_missing(self) -> None:
-        """Send all requests for missing blocks, as the large-transfer limiter allows, and hash what has arrived."""
+        """Send all requests for missing blocks, as the large-transfer limiter allows,
+        and hash what has arrived."""
         large_limiter = self._ctx.large_limiter
         try:
             async with asyncio.TaskGroup() as group:
@@ -276,7 +284,8 @@ class RangedFetch:
             check_not_longer(stop - stream.position, chunk)
             file.write(chunk, stream.position)
             counter.add(len(chunk))
-            # In order: these callbacks run before the task that awaits `load` goes on, so that it finds every block.
+            # In order: these callbacks run before the task that awaits `load` goes on,
+            # so that it finds every block.
             for number, crc in stream.add(chunk):
                 loop.call_soon_threadsafe(self._store_block, number, crc)
 

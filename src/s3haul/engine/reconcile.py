@@ -1,7 +1,8 @@
-"""The bucket listed once more at the end of a run, and compared with the journal: what came, changed or went meanwhile.
+"""The bucket listed once more at the end of a run, and compared with the journal: what came,
+changed or went meanwhile.
 
-Nothing is fetched and nothing recorded: the next run does that. Each page is compared with the rows of its own range of
-keys, so that nothing grows with the bucket.
+Nothing is fetched and nothing recorded: the next run does that. Each page is compared with the rows of its
+own range of keys, so that nothing grows with the bucket.
 """
 
 from collections.abc import Iterator
@@ -84,7 +85,8 @@ def _compare_one(ref: ObjectRef, row: KnownRow | None, found: _Differences) -> N
 
 
 def _count_deleted(ctx: Context, keys: list[str], found: _Differences) -> None:
-    """Count keys that are not listed. One that is not UTF-8 may be listed by a page that does not cover its place."""
+    """Count keys that are not listed. One that is not UTF-8 may be listed by a page that
+    does not cover its place."""
     selected = key_selector(ctx.options, ctx.source.base)
     for key in filter(selected, filter(is_text, keys)):
         found.deleted += 1

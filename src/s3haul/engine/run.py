@@ -1,7 +1,7 @@
 """One run: which tasks it consists of, and how it ends.
 
-    outer task group: the renewal of credentials, a task that waits for a failure of the journal, the recorder, and two
-                      that look once a second for changed limits and for a disk that hangs
+    outer task group: the renewal of credentials, a task that waits for a failure of the journal, the recorder,
+                      and two that look once a second for changed limits and for a disk that hangs
         inner task group (`dispatch`): the listing, the workers, a tick a second
     inner group done -> with --reconcile, the bucket is listed again -> outer tasks cancelled
                      -> journal flushed, the end of the run recorded in it, journal closed
@@ -38,10 +38,11 @@ FILE_THREADS = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What to copy, from where, to where. `destination` is open and locked; the run neither opens nor closes it.
+    """What to copy, from where, to where. `destination` is open and locked;
+    the run neither opens nor closes it.
 
-    `journal` is the path of the journal if it is not in the destination. `shadowed` are keys that are directories of
-    other keys which `store` does not list.
+    `journal` is the path of the journal if it is not in the destination. `shadowed` are keys that are
+    directories of other keys which `store` does not list.
     """
 
     store: ObjectStore
@@ -89,8 +90,8 @@ async def run_job(job: Job, stats: Stats, emit: Emit) -> None:
 
 
 async def _close(journal: Journal) -> None:
-    """In a thread, or on the event loop if the system gives no thread: the last commit needs the destination, which is
-    closed next."""
+    """In a thread, or on the event loop if the system gives no thread: the last commit needs the destination,
+    which is closed next."""
     try:
         await shielded(asyncio.to_thread(journal.close))
     except RuntimeError:

@@ -1,8 +1,9 @@
 """Which keys are directories of other keys ("a" beside "a/b"), in a listing whose ranges come in any order.
 
-Within a range `ShadowFilter` finds them. Where a range ends between a key and the keys that may lie below it, S3 is
-asked whether there are any: for a handful of keys in a whole listing, mostly none. A list does not name every key of
-the bucket: for those, the journal knows which keys earlier runs copied (`among_neighbours`, in a thread).
+Within a range `ShadowFilter` finds them. Where a range ends between a key and the keys that may lie below
+it, S3 is asked whether there are any: for a handful of keys in a whole listing, mostly none. A list does not
+name every key of the bucket: for those, the journal knows which keys earlier runs copied
+(`among_neighbours`, in a thread).
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -24,7 +25,8 @@ Placed = tuple[Entry, bool]
 
 
 class Shadows(Generic[T]):
-    """Items with the verdict "shadowed?"; `key` returns an item's key. `known` keys are shadowed in any case."""
+    """Items with the verdict "shadowed?"; `key` returns an item's key.
+    `known` keys are shadowed in any case."""
 
     def __init__(
         self, lister: Lister[Any], key: Callable[[T], str], known: Collection[str] = frozenset()
@@ -83,8 +85,8 @@ async def _has_keys_below(lister: Lister[Any], key: str, prefix: str) -> bool:
 
 
 def among_neighbours(ctx: Context, placed: list[Placed]) -> list[Placed]:
-    """Move files aside that are in the way of the directories of these objects of a list; returns the objects, with
-    what the journal knows of keys below them."""
+    """Move files aside that are in the way of the directories of these objects of a list; returns the
+    objects, with what the journal knows of keys below them."""
     _make_way(ctx, (ref.key for (ref, _), _ in placed))
     return [(entry, shadowed or ctx.journal.committed.has_below(entry[0].key)) for entry, shadowed in placed]
 

@@ -1,12 +1,14 @@
-"""The fast path for small objects: one thread of the transport requests, verifies and writes them, many at a time.
+"""The fast path for small objects: one thread of the transport requests,
+verifies and writes them, many at a time.
 
-It handles the plain case only: status 200, a checksum that the headers alone allow to verify, bytes that match.
-In every other case (another status, a composite checksum, a disk error) it hands the target back to the general path,
-`object.transfer`, which owns retries and error reasons: what failed here counts there as the first attempt. Both paths
-use the same functions for validation.
+It handles the plain case only: status 200, a checksum that the headers alone allow to verify, bytes that
+match. In every other case (another status, a composite checksum, a disk error) it hands the target back to
+the general path, `object.transfer`, which owns retries and error reasons: what failed here counts there as
+the first attempt. Both paths use the same functions for validation.
 
-Why a second path: a coroutine, a future and two thread switches for each object cost more than the object itself.
-Results go back to the event loop in batches. If the disk is slow, the file threads write too, and requests wait for them.
+Why a second path: a coroutine, a future and two thread switches for each object cost more than the object
+itself. Results go back to the event loop in batches. If the disk is slow, the file threads write too, and
+requests wait for them.
 """
 
 import asyncio
@@ -31,16 +33,19 @@ MOST_HANDED_BACK = 256  # not yet finished by the general path
 MOST_HANDED_BACK_FAILING = 8  # the same while no request succeeds: let the general path find out why
 REPORT_AT = 128  # results that wait
 REPORT_EVERY = 0.05  # seconds
-# The share of its time that the thread waits for the network. With less, more requests at a time gain nothing.
+# The share of its time that the thread waits for the network. With less,
+# more requests at a time gain nothing.
 IDLE = 0.05
 SLOW_FILE = 2e-3  # seconds a file; beyond, the file threads help
 MOST_WAITING_FILES = 64  # bodies that wait for a file thread
 
 
 class SmallObjectFetcher:
-    """`SmallObjectWork` for one run. `record` takes outcomes, `hand_back` queues a target for the general path.
+    """`SmallObjectWork` for one run. `record` takes outcomes,
+    `hand_back` queues a target for the general path.
 
-    The methods of `SmallObjectWork` are called by the thread of the transport, the other public ones on the event loop.
+    The methods of `SmallObjectWork` are called by the thread of the transport,
+    the other public ones on the event loop.
     """
 
     def __init__(
@@ -63,8 +68,8 @@ class SmallObjectFetcher:
         # When results were reported last, and how long the thread had waited for the network until then.
         self._reported = self._waited = 0.0
         self._seconds_a_file = 0.0
-        # Changed on the event loop only. `_handed_back` lags behind: between `before_wait` and `_receive`, a target is
-        # neither there nor in `_handing_back`.
+        # Changed on the event loop only. `_handed_back` lags behind: between `before_wait` and `_receive`, a
+        # target is neither there nor in `_handing_back`.
         self._unfinished = 0
         self._handed_back: set[str] = set()
         self._progress: asyncio.Future[None] | None = None
@@ -86,8 +91,8 @@ class SmallObjectFetcher:
         self.wake()
 
     async def join(self, producer: "asyncio.Task[None]") -> None:
-        """Wait for the end of `producer`, which submits, and until every target was recorded or handed back. Raises the
-        error that ended the thread, at once."""
+        """Wait for the end of `producer`, which submits, and until every target was recorded or handed back.
+        Raises the error that ended the thread, at once."""
         either: set[asyncio.Future[Any]] = {producer, self._failure}
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         while self._unfinished:
@@ -101,7 +106,8 @@ class SmallObjectFetcher:
             self.wake()  # another may be handed back now
 
     def wake(self) -> None:
-        """Make the thread look for work. Also called every second, because the end of a pause causes no event."""
+        """Make the thread look for work. Also called every second,
+        because the end of a pause causes no event."""
         if self._thread is not None:
             self._thread.wake()
 
@@ -201,7 +207,8 @@ class SmallObjectFetcher:
         self._loop.call_soon_threadsafe(self._fail, error)
 
     def _measure_saturation(self, now: float) -> bool:
-        """Since the last call: did targets wait because of the limit, and not because this thread had no time?"""
+        """Since the last call: did targets wait because of the limit,
+        and not because this thread had no time?"""
         assert self._thread is not None, "only its thread calls this"
         limiter, waited = self._ctx.limiter, self._thread.waited
         idle = waited - self._waited >= IDLE * (now - self._reported)

@@ -80,7 +80,8 @@ class Stream:
         return done(ref, safe_path(NAME), self._meta, proof, attempts=attempts, fetched=self.written)
 
     async def _fetch(self, failed: int = 0) -> int:
-        """The whole body, after so many attempts that `failed`; returns the most attempts that one request took."""
+        """The whole body, after so many attempts that `failed`;
+        returns the most attempts that one request took."""
         attempts = await self._fetch_rest(failed)
         while self.written < self._ref.size:
             attempts = max(attempts, await self._fetch_rest())

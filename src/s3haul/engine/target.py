@@ -1,7 +1,8 @@
-"""One object on its way through the engine: a `Target`, with the decision what to do with it, becomes an `Outcome`.
+"""One object on its way through the engine: a `Target`,
+with the decision what to do with it, becomes an `Outcome`.
 
-The decisions are pure: `listing` gathers what an earlier run wrote and what is on the disk now, and acts on them. All
-outcomes end in `finish`.
+The decisions are pure: `listing` gathers what an earlier run wrote and what is on the disk now, and acts on
+them. All outcomes end in `finish`.
 """
 
 from collections.abc import Sequence
@@ -55,7 +56,8 @@ def decide_target(
     """The target for one entry of the listing. `on_disk` describes what `path` is now."""
     if is_done(row, ref, path) and is_intact(on_disk, ref, path):
         return Target(ref, path, Decision.KEEP)
-    # The journal vouches for the bytes under the old path only: a file that was moved by hand is hashed again.
+    # The journal vouches for the bytes under the old path only:
+    # a file that was moved by hand is hashed again.
     if same_version(row, ref) and is_intact(on_disk, ref, path):
         return Target(ref, path, Decision.FETCH if path.directory else Decision.VERIFY)
     if ref.archived and not options.force_glacier_transfer:

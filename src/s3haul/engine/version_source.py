@@ -1,15 +1,17 @@
-"""The bucket as it was at a moment, or with all versions: `parallel_listing.Lister` from the listing of all versions.
+"""The bucket as it was at a moment, or with all versions:
+`parallel_listing.Lister` from the listing of all versions.
 
 Each object is fetched by its version, so that nothing that happens meanwhile changes it. Needs
 s3:ListBucketVersions and s3:GetObjectVersion.
 
-A page has all versions of each of its keys. So it begins after a key, as ListObjectsV2 does with StartAfter: KeyMarker
-without VersionIdMarker is the place behind all versions of that key (what ceph/s3-tests demands; older versions of
-Ceph begin with the key itself, which is left out here). The versions of the last key of a page are requested again.
+A page has all versions of each of its keys. So it begins after a key, as ListObjectsV2 does with StartAfter:
+KeyMarker without VersionIdMarker is the place behind all versions of that key (what ceph/s3-tests demands;
+older versions of Ceph begin with the key itself, which is left out here). The versions of the last key of a
+page are requested again.
 
-Where a run takes all versions, what the engine calls a key is key + NUL + version, so that each version is an object of
-its own, and `VersionStore` translates. No version has a NUL in it, and NUL sorts before everything else: versions of one
-key lie together, at the place of that key.
+Where a run takes all versions, what the engine calls a key is key + NUL + version, so that each version is an
+object of its own, and `VersionStore` translates. No version has a NUL in it, and NUL sorts before everything
+else: versions of one key lie together, at the place of that key.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """The journal: the outcome of every listed key, in `DEST/.s3haul/journal.sqlite3`.
 
-Resume, manifest, `verify` and report all read it. There is one writer; there may be any number of readers, also in
-other processes and during a run.
+Resume, manifest, `verify` and report all read it. There is one writer; there may be any number of readers,
+also in other processes and during a run.
 """
 
 from s3haul.journal.database import SourceIdentity

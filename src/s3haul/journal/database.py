@@ -1,10 +1,10 @@
 """Creates, checks and opens the file of the journal, for writing or for reading.
 
-The file is in WAL mode with synchronous=FULL: a commit that returned survives a power loss, and the file is valid
-after a kill at any moment. The frames of the log have checksums, so a log that is cut or damaged ends at its last
-complete commit. The database file itself has no checksums. Damage to its structure is found when a run opens it
-(`quick_check`), damage to a row by the CRC of that row (`rows`). Neither finds a row that is missing completely: then
-the object is unknown, and its file is verified again.
+The file is in WAL mode with synchronous=FULL: a commit that returned survives a power loss, and the file is
+valid after a kill at any moment. The frames of the log have checksums, so a log that is cut or damaged ends
+at its last complete commit. The database file itself has no checksums. Damage to its structure is found when
+a run opens it (`quick_check`), damage to a row by the CRC of that row (`rows`). Neither finds a row that is
+missing completely: then the object is unknown, and its file is verified again.
 """
 
 import contextlib
@@ -54,11 +54,12 @@ _TABLES = (
 
 
 class SourceIdentity(NamedTuple):
-    """Where the objects of one run come from. `base` is the prefix of the keys that is not part of the paths; `key` is
-    the one object, None if all objects below `base` are meant. That of a journal has the `base` of its first run.
+    """Where the objects of one run come from. `base` is the prefix of the keys that is not part of the paths;
+    `key` is the one object, None if all objects below `base` are meant. That of a journal has the `base` of
+    its first run.
 
-    The endpoint is stored but not compared: one bucket has several, and two buckets with the same name have different
-    ETags.
+    The endpoint is stored but not compared: one bucket has several,
+    and two buckets with the same name have different ETags.
     """
 
     bucket: str
@@ -70,9 +71,11 @@ class SourceIdentity(NamedTuple):
 def open_for_writing(
     path: Path, source: SourceIdentity, clock: Callable[[], float] = time.time
 ) -> sqlite3.Connection:
-    """Open the journal of `source`, or create it with mode 0600. Use the connection from one thread at a time.
+    """Open the journal of `source`, or create it with mode 0600.
+    Use the connection from one thread at a time.
 
-    Raises `JournalError` (damaged, not a journal, of another bucket, of a newer version) and `DestinationError`.
+    Raises `JournalError` (damaged, not a journal, of another bucket,
+    of a newer version) and `DestinationError`.
     """
     with translated(path):
         if not is_there(path):
@@ -103,8 +106,9 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         try:
             return _connect_known(path, "mode=ro")
         except sqlite3.OperationalError:
-            # To read in WAL mode, SQLite creates a shared index file (-shm). If it may not create files here, it
-            # can only open the database as immutable. That is safe only if there is no log: then nobody writes.
+            # To read in WAL mode, SQLite creates a shared index file (-shm). If it may not create files
+            # here, it can only open the database as immutable. That is safe only if there is no log:
+            # then nobody writes.
             if _log_size(path):
                 raise
             return _connect_known(path, "mode=ro&immutable=1")
@@ -136,7 +140,8 @@ def version_of(connection: sqlite3.Connection) -> int:
 
 
 def is_there(path: Path) -> bool:
-    """Whether there is a file at `path`. Raises `JournalError` for anything but a regular file, and `DestinationError`."""
+    """Whether there is a file at `path`. Raises `JournalError` for anything but a regular file,
+    and `DestinationError`."""
     try:
         status = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):

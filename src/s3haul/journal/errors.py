@@ -76,7 +76,8 @@ def other_source(what: str, path: Path) -> JournalError:
 
 
 def _is_full(path: Path) -> bool:
-    """Whether the disk is full. SQLite reports any failure to grow its -shm file (by 32 KiB) as a general I/O error."""
+    """Whether the disk is full. SQLite reports any failure to grow its -shm file (by 32 KiB)
+    as a general I/O error."""
     with contextlib.suppress(OSError):
         space = os.statvfs(path.parent)
         return space.f_bavail * space.f_frsize < 65536

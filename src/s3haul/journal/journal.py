@@ -1,8 +1,9 @@
 """The journal of one run: the engine records outcomes in it, and reads the outcomes of earlier runs.
 
-`Journal` turns outcomes into SQL statements. Its one `Writer` takes them from any thread, and commits them in batches in
-a thread of its own. A row says "done" only after its file is durable: `sync` runs before every commit. Outcomes that
-were recorded but not committed when a run dies are lost; the next run fetches or verifies those objects again.
+`Journal` turns outcomes into SQL statements. Its one `Writer` takes them from any thread, and commits them in
+batches in a thread of its own. A row says "done" only after its file is durable: `sync` runs before every
+commit. Outcomes that were recorded but not committed when a run dies are lost; the next run fetches or
+verifies those objects again.
 """
 
 import contextlib
@@ -52,10 +53,10 @@ class Writer:
 
         take a batch -> sync() -> BEGIN, statements in their order, COMMIT
 
-    `sync` runs after the batch is taken and before the commit. So it makes all files durable that the batch refers to, and
-    after a power loss no committed row refers to a file that is lost. Consecutive statements with the same SQL are sorted
-    by key (the first parameter); those of one key keep their order. The first error is final: nothing is written after it,
-    and every later call raises it.
+    `sync` runs after the batch is taken and before the commit. So it makes all files durable that the batch
+    refers to, and after a power loss no committed row refers to a file that is lost. Consecutive statements
+    with the same SQL are sorted by key (the first parameter); those of one key keep their order. The first
+    error is final: nothing is written after it, and every later call raises it.
     """
 
     def __init__(
@@ -93,7 +94,8 @@ class Writer:
         return self._submitted - self._committed
 
     def submit(self, sql: str, *parameters: Parameters) -> None:
-        """Queue one SQL text with each of `parameters`, and return at once. Raises the error that ended the writer."""
+        """Queue one SQL text with each of `parameters`, and return at once.
+        Raises the error that ended the writer."""
         with self._lock:
             self._raise_failure()
             if self._closing:
@@ -119,7 +121,8 @@ class Writer:
                 self._raise_failure()
 
     def close(self) -> None:
-        """Commit what is queued, and end the thread. Raises the error that ended the writer, if there was one."""
+        """Commit what is queued, and end the thread. Raises the error that ended the
+        writer, if there was one."""
         with self._lock:
             self._closing = True
             self._wake.notify()
@@ -153,8 +156,8 @@ class Writer:
 
     def _commit(self, statements: list[Statements]) -> None:
         self._sync()
-        # IMMEDIATE takes the write lock now: a transaction that upgrades from read to write later can fail at once
-        # with SQLITE_BUSY, without the busy timeout.
+        # IMMEDIATE takes the write lock now: a transaction that upgrades from read to write later can fail at
+        # once with SQLITE_BUSY, without the busy timeout.
         self._connection.execute("BEGIN IMMEDIATE")
         for sql, parameters in statements:
             parameters.sort(key=itemgetter(0))  # in key order, each page of the table is written once
@@ -173,8 +176,8 @@ class Writer:
 
 
 class Journal:
-    """Create it with `open`; end it with `close`. `committed` reads what this run and earlier ones have committed. All
-    methods may be called from any thread.
+    """Create it with `open`; end it with `close`. `committed` reads what this run and earlier ones have
+    committed. All methods may be called from any thread.
 
     `record*`, `mark_gone*` and `*_partial` only queue and never block; the others may access the disk.
     After an error in the writer's thread, all methods raise that error.
@@ -211,9 +214,9 @@ class Journal:
     ) -> Self:
         """Open the journal at `path`, or create it; the directory must exist. One writer at a time.
 
-        `sync` makes published files durable. The writer's thread calls it before each commit; it commits when `batch`
-        statements wait, or `interval` seconds after the first one. If an error ends that thread, it calls `on_error`
-        once. Raises `JournalError` and `DestinationError`.
+        `sync` makes published files durable. The writer's thread calls it before each commit; it commits when
+        `batch` statements wait, or `interval` seconds after the first one. If an error ends that thread, it
+        calls `on_error` once. Raises `JournalError` and `DestinationError`.
         """
 
         def sync_and_check() -> None:
@@ -240,8 +243,8 @@ class Journal:
         return cls(writer, reader, kinds, source, clock)
 
     def begin_run(self) -> int:
-        """Record the start of a run. Returns its number; the first run is 1. Raises `JournalError` for a source above or
-        below one that an earlier run copied."""
+        """Record the start of a run. Returns its number; the first run is 1. Raises `JournalError` for a
+        source above or below one that an earlier run copied."""
         base, key = self._source.base, self._source.key
         self.committed.refuse_nested(self._source)
         self._shares_paths = self.committed.shares_paths(base)
@@ -251,8 +254,8 @@ class Journal:
         return self._run
 
     def owners_of(self, paths: Sequence[str]) -> dict[str, str]:
-        """The keys of the objects whose files earlier runs, of other sources, wrote to those of these paths that have
-        one: within one source, no two keys have the same path."""
+        """The keys of the objects whose files earlier runs, of other sources, wrote to those of these paths
+        that have one: within one source, no two keys have the same path."""
         return self.committed.owners_of(paths) if paths and self._shares_paths else {}
 
     def record(self, outcome: Outcome) -> None:
@@ -283,10 +286,11 @@ class Journal:
         self._writer.submit(DROP_PARTIAL, (temporary,))
 
     def mark_gone(self, keys: Iterable[str]) -> None:
-        """These keys are no longer listed, or are about to be replaced: their rows stay, but out of the manifest.
+        """These keys are no longer listed, or are about to be replaced: their rows stay,
+        but out of the manifest.
 
-        What this run has recorded is listed: it may be an entry that is not UTF-8, on a page that does not cover
-        its place among the keys.
+        What this run has recorded is listed: it may be an entry that is not UTF-8, on a page that does not
+        cover its place among the keys.
         """
         for key in map(key_bytes, keys):
             self._writer.submit(GONE if isinstance(key, str) else GONE_RAW, (self._run, key))
@@ -318,7 +322,8 @@ class Journal:
         self._writer.flush()
 
     def close(self) -> None:
-        """Commit what is queued and close the file, also after an error; then raise the error, if there was one."""
+        """Commit what is queued and close the file, also after an error;
+        then raise the error, if there was one."""
         self.committed.close()
         self._writer.close()
 
@@ -329,7 +334,8 @@ class Journal:
 
 
 def _refuse_replaced(path: Path, identity: os.stat_result) -> None:
-    # SQLite would write on to a file that was deleted, without an error, and everything would be lost at the end.
+    # SQLite would write on to a file that was deleted, without an error,
+    # and everything would be lost at the end.
     try:
         same = os.path.samestat(path.stat(), identity)
     except FileNotFoundError:

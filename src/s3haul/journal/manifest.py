@@ -1,7 +1,7 @@
 """The manifest: one JSON line per listed key, in key order, read from the journal.
 
-Output is ASCII: all other characters of keys and messages are escaped. `path` is relative to the destination, `etag`
-includes its quotes, times are UTC.
+Output is ASCII: all other characters of keys and messages are escaped. `path` is relative to the destination,
+`etag` includes its quotes, times are UTC.
 """
 
 import json
@@ -26,8 +26,8 @@ def manifest_lines(
 def manifest_entries(
     journal_path: Path, states: Container[str] = frozenset(State), reasons: Container[str] = ()
 ) -> Iterator[dict[str, Any]]:
-    """One entry per listed key whose state is in `states` and, if there are `reasons`, whose reason is in them. During a
-    run, each row is read as it is at that moment.
+    """One entry per listed key whose state is in `states` and, if there are `reasons`, whose reason is in
+    them. During a run, each row is read as it is at that moment.
 
     Raises `JournalError` if there is no usable journal. Entries that were yielded before are correct.
     """
@@ -40,8 +40,8 @@ def manifest_entries(
 def manifest_entry(outcome: Outcome) -> dict[str, Any]:
     """One line as a dict. `detail`, `computed` and `part_sizes` are left out if they are empty.
 
-    `part_sizes` is a list of [size, number of consecutive parts with it]. `computed` is the base64 CRC64NVME of the
-    bytes that were received, if S3 stores no checksum that s3haul can compute.
+    `part_sizes` is a list of [size, number of consecutive parts with it]. `computed` is the base64 CRC64NVME
+    of the bytes that were received, if S3 stores no checksum that s3haul can compute.
     """
     ref, checksum = outcome.ref, outcome.checksum
     entry: dict[str, Any] = {
@@ -73,8 +73,8 @@ def manifest_entry(outcome: Outcome) -> dict[str, Any]:
 
 
 def outcome_of(entry: dict[str, Any]) -> Outcome:
-    """The outcome behind an entry of `manifest_entry`, less what the manifest leaves out. Raises ValueError, KeyError or
-    TypeError for what is none."""
+    """The outcome behind an entry of `manifest_entry`, less what the manifest leaves out. Raises ValueError,
+    KeyError or TypeError for what is none."""
     checksum, metadata = entry["checksum"], entry.get("user_metadata")
     moment = entry["last_modified"]
     ref = ObjectRef(

@@ -1,7 +1,8 @@
-"""The performance of runs, in tables of their own: samples over time, the slowest objects, what prefixes took, what was retried.
+"""The performance of runs, in tables of their own: samples over time, the slowest objects,
+what prefixes took, what was retried.
 
-For the report alone: no run reads any of it, and a journal without it is complete. A run writes all of its rows anew
-from time to time; their number is bounded by who collects them (`core.stats`).
+For the report alone: no run reads any of it, and a journal without it is complete. A run writes all of its
+rows anew from time to time; their number is bounded by who collects them (`core.stats`).
 """
 
 import sqlite3

@@ -1,8 +1,8 @@
 """Reads a journal, through a read-only connection.
 
-Rows are read in pages, in the order of their keys. Memory is bounded, and no read transaction stays open: while one is
-open, SQLite cannot move the log into the database file (checkpoint), and the log would grow during a run. As a
-consequence, a pass over all rows during a run does not see all rows at the same moment.
+Rows are read in pages, in the order of their keys. Memory is bounded, and no read transaction stays open:
+while one is open, SQLite cannot move the log into the database file (checkpoint), and the log would grow
+during a run. As a consequence, a pass over all rows during a run does not see all rows at the same moment.
 """
 
 import contextlib
@@ -86,8 +86,8 @@ class KnownRow(NamedTuple):
 
 
 class Run(NamedTuple):
-    """One run of one prefix, or of one key, with times in seconds since 1970. If it was killed, `ended` and the fields after
-    it are None, and it is not `complete`."""
+    """One run of one prefix, or of one key, with times in seconds since 1970. If it was killed, `ended` and
+    the fields after it are None, and it is not `complete`."""
 
     number: int
     started: float
@@ -139,8 +139,9 @@ class Reader:
             return is_empty(self._connection)
 
     def known(self, first: str, end: str | None) -> dict[str, KnownRow]:
-        """What is known of the listed keys with first <= key < end (None: without end). Only of a journal that is
-        up to date. A key that is listed again after it was gone is unknown, so that its file is verified first."""
+        """What is known of the listed keys with first <= key < end (None: without end). Only of a journal
+        that is up to date. A key that is listed again after it was gone is unknown, so that its file is
+        verified first."""
         return self._known(self._query(_LISTED_BETWEEN, (key_bytes(first), end_of_keys(end))))
 
     def known_of(self, keys: Sequence[str]) -> dict[str, KnownRow]:
@@ -165,8 +166,8 @@ class Reader:
         return {row.path: key for key, row in known if row.path in wanted and row.is_here}
 
     def shares_paths(self, base: str) -> bool:
-        """Whether objects that are not below `base` may have the paths of some that are. Only of a journal that is up to
-        date."""
+        """Whether objects that are not below `base` may have the paths of some that are.
+        Only of a journal that is up to date."""
         with self._lock, translated(self._path):
             if version_of(self._connection) < 5:
                 return False
@@ -229,8 +230,8 @@ class Reader:
         return [run._replace(complete=bool(run.complete)) for run in runs]
 
     def prefixes(self) -> list[str]:
-        """What the runs copied: prefixes, which end in "/" or are empty, and single keys; the first one first. Without
-        those that had no object."""
+        """What the runs copied: prefixes, which end in "/" or are empty, and single keys; the first one
+        first. Without those that had no object."""
         return list(dict.fromkeys(run.prefix for run in self.runs() if run.listed != 0))
 
     @property
@@ -242,8 +243,8 @@ class Reader:
         return f"s3://{self.source.bucket}/{common[: common.rfind('/') + 1]}"
 
     def refuse_nested(self, source: SourceIdentity) -> None:
-        """Raise `JournalError` if objects of the source are here with other paths, because an earlier run copied a prefix
-        above or below it: a journal has one path for each key. A single object may move."""
+        """Raise `JournalError` if objects of the source are here with other paths, because an earlier run
+        copied a prefix above or below it: a journal has one path for each key. A single object may move."""
         for prefix in self.prefixes() if source.key is None else ():
             outer, inner = sorted((prefix, source.base), key=len)
             if outer == inner or not inner.startswith(outer) or prefix.rpartition("/")[2]:
@@ -298,7 +299,8 @@ class Reader:
 
     @contextlib.contextmanager
     def _snapshot(self) -> Iterator[None]:
-        """All statements read the same state, even if a run converts the journal to a newer version meanwhile."""
+        """All statements read the same state, even if a run converts the journal to a
+        newer version meanwhile."""
         self._connection.execute("BEGIN")
         try:
             yield

@@ -1,12 +1,13 @@
-"""The rows of the journal: an `Outcome` as columns, with a CRC; a partial object and its blocks. Pure, no I/O.
+"""The rows of the journal: an `Outcome` as columns, with a CRC;
+a partial object and its blocks. Pure, no I/O.
 
-What many objects share (state, reason, encryption and so on) is a kind: a row of its own that is written once and never
-changed; the row of an object contains its number. The CRC covers the whole row, with its key and its kind: SQLite does
-not notice bytes that changed on the disk, the CRC does. Text from outside is made storable here; a key that cannot be
-stored is refused here.
+What many objects share (state, reason, encryption and so on) is a kind: a row of its own that is written once
+and never changed; the row of an object contains its number. The CRC covers the whole row, with its key and
+its kind: SQLite does not notice bytes that changed on the disk, the CRC does. Text from outside is made
+storable here; a key that cannot be stored is refused here.
 
-The tables of partial objects are not trusted: a block is reused only if the bytes in the temporary file still have its
-CRC. So their rows need no CRC, and the order of the statements does not matter.
+The tables of partial objects are not trusted: a block is reused only if the bytes in the temporary file still
+have its CRC. So their rows need no CRC, and the order of the statements does not matter.
 """
 
 import contextlib
@@ -21,8 +22,8 @@ from typing import Any, NamedTuple
 from s3haul.errors import JournalError
 from s3haul.models import Block, Checksum, ObjectRef, Outcome, Partial, State, Verdict
 
-# No column is NULL: binding None takes as long as binding five texts, and an empty text needs no more space. SQLite
-# stores a REAL as an integer if that is exact.
+# No column is NULL: binding None takes as long as binding five texts, and an empty text needs no more space.
+# SQLite stores a REAL as an integer if that is exact.
 OBJECTS_TABLE = """CREATE TABLE objects (
     key TEXT PRIMARY KEY, etag TEXT NOT NULL, path TEXT NOT NULL, checksum TEXT NOT NULL,
     version_id TEXT NOT NULL, detail TEXT NOT NULL, part_sizes TEXT NOT NULL, computed TEXT NOT NULL,
@@ -42,8 +43,8 @@ _ONES = 0xFFFFFFFF
 _OWN_PATH, _NO_PATH, _ROOT = "", "/", "//"
 _TEXTS, _NUMBERS = 8, Struct("<qdqqqqd")  # the columns that the CRC covers, in their order
 
-# A row that is no longer listed has the complement of its CRC. So the CRC also protects `listed`, and an UPDATE can
-# change it without reading the row.
+# A row that is no longer listed has the complement of its CRC. So the CRC also protects `listed`, and an
+# UPDATE can change it without reading the row.
 _GONE = f"UPDATE objects SET listed = 0, crc = {_ONES} - crc WHERE listed = 1 AND run < ? AND"  # noqa: S608 - a constant
 GONE = f"{_GONE} key = ?"
 GONE_RAW = f"{_GONE} key = CAST(? AS TEXT)"  # for a key that is no UTF-8, as its bytes
@@ -75,8 +76,8 @@ LATEST_KINDS = f"SELECT * FROM kinds ORDER BY number DESC LIMIT {REMEMBERED}"  #
 
 
 class Kind(NamedTuple):
-    """The part of an `Outcome` that many objects share. One that was dropped from memory, because there were too many,
-    may get a second number."""
+    """The part of an `Outcome` that many objects share. One that was dropped from memory, because there were
+    too many, may get a second number."""
 
     state: State
     reason: str | None
@@ -90,7 +91,8 @@ class Kind(NamedTuple):
 
 
 class NumberedKind(NamedTuple):
-    """A kind as stored. `seal` is a CRC of the kind and of the journal's base, the start value of each row's CRC."""
+    """A kind as stored. `seal` is a CRC of the kind and of the journal's base,
+    the start value of each row's CRC."""
 
     number: int
     kind: Kind
@@ -100,7 +102,8 @@ class NumberedKind(NamedTuple):
 class KindNumbers:
     """The numbers of kinds, for one writer of a journal. Safe to use from several threads at once.
 
-    `put` queues a row of the table, before any row that refers to it. `latest` are the rows of `LATEST_KINDS`.
+    `put` queues a row of the table, before any row that refers to it.
+    `latest` are the rows of `LATEST_KINDS`.
     """
 
     def __init__(
@@ -191,8 +194,8 @@ PUT_RAW = PUT.replace("(?", "(CAST(? AS TEXT)", 1)  # as GONE_RAW
 
 
 def to_row(outcome: Outcome, kind: NumberedKind, base: str, run: int, now: float) -> tuple[Any, ...]:
-    """The row of an outcome of this kind; its key is bytes where these are no UTF-8. Raises `JournalError` for a
-    key or size that no journal can store."""
+    """The row of an outcome of this kind; its key is bytes where these are no UTF-8. Raises `JournalError`
+    for a key or size that no journal can store."""
     ref, _, path, _, detail, _, checksum, part_sizes, computed, _, _, version_id, *counts, _, metadata = (
         outcome
     )

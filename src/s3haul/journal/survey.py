@@ -1,7 +1,7 @@
 """The whole journal in figures: listed objects by how they ended, how they are stored and how large they are.
 
-Everything is seen as of one moment, also during a run. SQLite counts; a million rows take a second or two and no
-memory. The CRCs of the rows are not checked here: the manifest and `verify` do that.
+Everything is seen as of one moment, also during a run. SQLite counts; a million rows take a second or two and
+no memory. The CRCs of the rows are not checked here: the manifest and `verify` do that.
 """
 
 from contextlib import ExitStack
@@ -39,10 +39,11 @@ _ENCODED = f"instr(path, '{MARK}') > 0 LIMIT ?"
 
 
 class Group(NamedTuple):
-    """Listed objects that ended alike, are stored alike and are of one size class (an index, see `SIZE_CLASSES`).
+    """Listed objects that ended alike, are stored alike and are of one size class (an
+    index, see `SIZE_CLASSES`).
 
-    `fetched` are body bytes received for them, `repeated` of them took more than one attempt, `encoded` have a
-    path that is not their key.
+    `fetched` are body bytes received for them, `repeated` of them took more than one attempt,
+    `encoded` have a path that is not their key.
     """
 
     state: str

@@ -1,8 +1,8 @@
 """Checks the source: the bucket in s3://... (a name, or the ARN of an access point), and its prefix. Pure.
 
-Names in other stores do not follow AWS's rules, so a name is refused only if it cannot be part of a request, or if AWS
-uses such names for something else than buckets of objects. ARNs: S3 User Guide, "Referencing access points",
-"Multi-Region Access Points", and the guides of S3 on Outposts, Object Lambda and AWS Backup.
+Names in other stores do not follow AWS's rules, so a name is refused only if it cannot be part of a request,
+or if AWS uses such names for something else than buckets of objects. ARNs: S3 User Guide, "Referencing access
+points", "Multi-Region Access Points", and the guides of S3 on Outposts, Object Lambda and AWS Backup.
 """
 
 import re

@@ -1,7 +1,7 @@
 """Checks the grant of account A (who, what, with which keys), and builds its policy documents, as AWS's JSON.
 
-Every statement is needed: without it some object cannot be read. Sids are stable, so that the statements can be found
-again in an account. `rendering` writes the documents as Terraform or commands. Pure.
+Every statement is needed: without it some object cannot be read. Sids are stable, so that the statements can
+be found again in an account. `rendering` writes the documents as Terraform or commands. Pure.
 """
 
 import json
@@ -28,9 +28,9 @@ KEY_SID = "ExportRoleDecryptsThroughS3"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What account A grants. `callers` are ARNs of users, roles or account roots. `key_arns` are in the bucket's region,
-    in any account. `run_prefix` is the prefix to which the session policy limits the role. Without callers or External
-    ID, the documents that contain them are not valid."""
+    """What account A grants. `callers` are ARNs of users, roles or account roots. `key_arns` are in the
+    bucket's region, in any account. `run_prefix` is the prefix to which the session policy limits the role.
+    Without callers or External ID, the documents that contain them are not valid."""
 
     role_arn: str
     bucket: str
@@ -69,7 +69,8 @@ LONGEST = {
 
 
 def check_grant(grant: Grant, parts: Collection[Part] = tuple(Part)) -> None:
-    """Raise `UsageError` for the first error. Values that only documents other than `parts` need may be missing."""
+    """Raise `UsageError` for the first error. Values that only documents other than
+    `parts` need may be missing."""
     names.check_role_arn(grant.role_arn)
     partition = parsed(grant.role_arn).partition
     if not grant.callers and {Part.TRUST, Part.CALLER} & set(parts):
@@ -137,7 +138,8 @@ def _check_lengths(grant: Grant, parts: Collection[Part]) -> None:
 
 
 def documents(grant: Grant) -> dict[Part, Document]:
-    """The documents of both accounts, in the order in which they are created there. Part.KEY exists only with keys.
+    """The documents of both accounts, in the order in which they are created there.
+    Part.KEY exists only with keys.
 
     `check_grant` must have accepted the grant.
     """
@@ -211,8 +213,8 @@ def _reading(grant: Grant) -> list[str]:
 def _key_statement(grant: Grant) -> Statement:
     """Lets the policies of the role allow use of the key, only for this role and only through S3.
 
-    The principal is the account, not the role. If a role is deleted and created again, a principal that names it would
-    become an invalid AROA... id; and PutKeyPolicy refuses a role that does not exist yet.
+    The principal is the account, not the role. If a role is deleted and created again, a principal that names
+    it would become an invalid AROA... id; and PutKeyPolicy refuses a role that does not exist yet.
     """
     role = parsed(grant.role_arn)
     return {

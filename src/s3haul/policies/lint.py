@@ -1,8 +1,9 @@
 """The policy linter: checks the grammar of a document, then applies every rule to every statement. Pure.
 
-AWS refuses errors of grammar when the policy is saved (MalformedPolicyDocument), so they never occur in a run. The
-grammar is that of the IAM User Guide. The rules are few, and only about access as s3haul needs it. There is no list of
-all AWS actions, because it would get out of date. Each finding has the id and the AWS message that a run would show.
+AWS refuses errors of grammar when the policy is saved (MalformedPolicyDocument), so they never occur in a
+run. The grammar is that of the IAM User Guide. The rules are few, and only about access as s3haul needs it.
+There is no list of all AWS actions, because it would get out of date. Each finding has the id and the AWS
+message that a run would show.
 """
 
 import json
@@ -37,8 +38,9 @@ def lint(document: Any, *, account: str | None = None, region: str | None = None
 
 
 def documents_in(value: Any, name: str = "", depth: int = DEEPEST) -> Iterator[tuple[str, Any]]:
-    """The policies in a JSON value, each with its location. The value is a policy, the output of `s3haul policy`, or
-    that of the AWS CLI about a role (PolicyDocument, AssumeRolePolicyDocument) or a key (Policy)."""
+    """The policies in a JSON value, each with its location. The value is a policy, the output of `s3haul
+    policy`, or that of the AWS CLI about a role (PolicyDocument, AssumeRolePolicyDocument) or a key
+    (Policy)."""
     inner = _inner(value) if depth else {}
     found = [
         each
@@ -197,7 +199,8 @@ def _is_condition(value: Any) -> bool:
 
 
 def _corrected(statement: Statement, *, attached: bool) -> Statement | None:
-    """The statement with corrected names of elements, and without those that are not allowed, if that makes it valid."""
+    """The statement with corrected names of elements, and without those that are not allowed,
+    if that makes it valid."""
     spelled = {name.lower(): name for name in _STATEMENT} | {f"{name.lower()}s": name for name in _STATEMENT}
     renamed = {spelled.get(name.lower(), name): value for name, value in statement.items()}
     if isinstance(renamed.get("Effect"), str):

@@ -1,7 +1,7 @@
 """Lint rules for what the role may do: list and read the bucket, decrypt with the key.
 
-They find actions on the wrong kind of resource, conditions that exclude too much, and what never matches when S3 calls
-KMS. Those for kms:Decrypt apply to the role's policy and to the key policy.
+They find actions on the wrong kind of resource, conditions that exclude too much, and what never matches when
+S3 calls KMS. Those for kms:Decrypt apply to the role's policy and to the key policy.
 """
 
 import re
@@ -282,8 +282,8 @@ def _names_objects(resource: str) -> bool:
 def _misplaced(
     statement: Statement, scope: Scope, action: str, right: Callable[[str], bool]
 ) -> list[re.Match[str]]:
-    """The S3 resources on which the statement allows `action`, if no statement allows it on the kind of resource that
-    the action needs."""
+    """The S3 resources on which the statement allows `action`, if no statement allows it on the kind of
+    resource that the action needs."""
     granting = [each for each in statements(scope.document) if allows(each) and covers(each, action)]
     if statement not in granting or any(right(resource) for each in granting for resource in resources(each)):
         return []
@@ -318,7 +318,8 @@ def _narrows(clause: Clause, key: str) -> bool:
 
 
 def _readable_prefixes(statement: Statement, scope: Scope) -> list[str]:
-    """The prefixes that the document allows to read in the buckets of the statement, from resources BUCKET/PREFIX*."""
+    """The prefixes that the document allows to read in the buckets of the statement,
+    from resources BUCKET/PREFIX*."""
     reading = (each for each in statements(scope.document) if allows(each) and covers(each, READ))
     found = (_S3.fullmatch(resource) for each in reading for resource in resources(each))
     return [

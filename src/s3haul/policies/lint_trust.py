@@ -1,7 +1,8 @@
-"""Lint rules for who may assume the role: principals and External ID of the trust policy, and the caller's policy.
+"""Lint rules for who may assume the role: principals and External ID of the trust policy,
+and the caller's policy.
 
-The rules about principals also apply to key and bucket policies. A trust policy that allows too much causes no error at
-run time; then `said` states that.
+The rules about principals also apply to key and bucket policies. A trust policy that allows too much causes
+no error at run time; then `said` states that.
 """
 
 import re
@@ -48,7 +49,8 @@ _ORPHAN = re.compile(r"A(ID|RO)A[A-Z0-9]{12,}")
 
 
 def no_external_id(statement: Statement, scope: Scope) -> Problem | None:
-    """A role for another account without an External ID: anyone who knows the ARN can make that account use it."""
+    """A role for another account without an External ID:
+    anyone who knows the ARN can make that account use it."""
     if not (allows(statement) and covers(statement, ASSUME) and _other_accounts(statement, scope)):
         return None
     if any(
@@ -110,7 +112,8 @@ def session_as_principal(statement: Statement, scope: Scope) -> Problem | None:
 
 
 def orphaned_principal(statement: Statement, scope: Scope) -> Problem | None:
-    """IAM replaces the ARN of a deleted user or role by its unique id. A new one with the same name has another id."""
+    """IAM replaces the ARN of a deleted user or role by its unique id.
+    A new one with the same name has another id."""
     del scope
     if not any(_ORPHAN.fullmatch(each) for each in principals(statement)):
         return None
@@ -173,7 +176,8 @@ def _placeholder(text: str) -> str:
 
 
 def trust_diagnosis_id(policy: Mapping[str, Any], caller_arn: str, role: RoleOptions) -> str:
-    """The row for a caller that STS refused, because STS does not say why; S3H-STS-03 if the policy shows no reason.
+    """The row for a caller that STS refused, because STS does not say why;
+    S3H-STS-03 if the policy shows no reason.
 
     It looks for the common mistakes in one trust policy for one caller; it is not a policy evaluator.
     """

@@ -1,8 +1,8 @@
 """Names of AWS, and their checks: partitions, regions, accounts, ARNs, buckets, External IDs.
 
-Limits and patterns are those of the IAM, STS and KMS service models and of S3's bucket naming rules. The partitions and
-their regions are read from a data file in botocore, once, at first use; the SDK is not imported. New ones need a newer
-botocore.
+Limits and patterns are those of the IAM, STS and KMS service models and of S3's bucket naming rules. The
+partitions and their regions are read from a data file in botocore, once, at first use; the SDK is not
+imported. New ones need a newer botocore.
 """
 
 import functools
@@ -28,7 +28,8 @@ _CALLER_ARN = re.compile(
 _KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+", re.ASCII)
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 _REGION = re.compile(r"[a-z]{2,8}(-[a-z]+)+-\d+", re.ASCII)
-# IAM accepts tab, line ends and U+0020 to U+00FF in documents. `_SPECIAL` are wildcards and variables in policies.
+# IAM accepts tab, line ends and U+0020 to U+00FF in documents.
+# `_SPECIAL` are wildcards and variables in policies.
 _POLICY_TEXT = re.compile(r"[ -~\xa0-\xff]*")
 _SPECIAL = frozenset("*?$")
 _SHORTER = "grant a shorter prefix, and limit the run with --include"
@@ -77,7 +78,8 @@ def account_of(arn: str) -> str:
 
 
 def principal_of(caller: str) -> str:
-    """The principal of a caller in policies: for a session, its role (without path, which a session ARN lacks)."""
+    """The principal of a caller in policies: for a session, its role (without path,
+    which a session ARN lacks)."""
     arn = Arn.parse(caller)
     if arn is None or not arn.resource.startswith("assumed-role/"):
         return caller
@@ -87,7 +89,8 @@ def principal_of(caller: str) -> str:
 def via_service(region: str) -> list[str]:
     """The value of kms:ViaService when S3 in this region calls KMS.
 
-    AWS documents amazonaws.com for all partitions. If the host names of the partition end differently, both are listed.
+    AWS documents amazonaws.com for all partitions. If the host names of the partition end
+    differently, both are listed.
     """
     partition = partition_of_region(region)
     suffixes = ["amazonaws.com", partition.suffix if partition else "amazonaws.com"]

@@ -1,11 +1,13 @@
-"""Renders the documents as Terraform, or as `aws` commands in one section per account. Text only; nothing is run.
+"""Renders the documents as Terraform, or as `aws` commands in one section per account.
+Text only; nothing is run.
 
-Terraform: one resource per document, with the provider of its account. The key policy is defined elsewhere by its
-owner, so the statement to add becomes a local value. A session policy is not a resource, so it is left out.
+Terraform: one resource per document, with the provider of its account. The key policy is defined
+elsewhere by its owner, so the statement to add becomes a local value. A session policy is not a
+resource, so it is left out.
 
-The commands read the documents from standard input, so the External ID is not visible in the process list and nothing
-needs quoting. The key policy is read, extended by one statement and written back (with jq): replacing it by that
-statement alone would lock out the owner of the key.
+The commands read the documents from standard input, so the External ID is not visible in the process list and
+nothing needs quoting. The key policy is read, extended by one statement and written back (with jq): replacing
+it by that statement alone would lock out the owner of the key.
 """
 
 import json
@@ -136,7 +138,8 @@ def _key_name(name: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A string literal. Terraform has the escapes of JSON; in addition ${ and %{ must be escaped, which begin templates."""
+    """A string literal. Terraform has the escapes of JSON; in addition ${ and %{ must be escaped,
+    which begin templates."""
     return json.dumps(text).replace("${", "$${").replace("%{", "%%{")
 
 

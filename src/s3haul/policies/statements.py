@@ -1,4 +1,5 @@
-"""A policy statement and its parts (actions, resources, principals, conditions), and what a lint rule finds in it.
+"""A policy statement and its parts (actions, resources, principals, conditions),
+and what a lint rule finds in it.
 
 Only for statements whose grammar `lint` has checked. A single value may be given in place of a list.
 """
@@ -109,7 +110,8 @@ class Scope:
 
     @property
     def attached(self) -> bool:
-        """Whether it is a resource-based policy (trust policy, key policy, bucket policy), which names principals."""
+        """Whether it is a resource-based policy (trust policy, key policy, bucket policy),
+        which names principals."""
         return any("Principal" in each or "NotPrincipal" in each for each in statements(self.document))
 
     def others(self, statement: Statement) -> list[Statement]:
@@ -117,8 +119,8 @@ class Scope:
 
 
 class Problem(NamedTuple):
-    """`said` is the error message of AWS at run time. `corrected` are the statements to replace the wrong one with;
-    words in capitals in them are placeholders."""
+    """`said` is the error message of AWS at run time. `corrected` are the statements to replace the wrong one
+    with; words in capitals in them are placeholders."""
 
     text: str
     said: str
@@ -137,7 +139,8 @@ class Rule(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One mistake in one statement. `statement` is its Sid or its number ("#2"); "" for the whole document."""
+    """One mistake in one statement. `statement` is its Sid or its number ("#2");
+    "" for the whole document."""
 
     rule: str
     diagnosis: str

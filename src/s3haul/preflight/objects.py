@@ -1,7 +1,7 @@
 """The steps of the objects: one object in detail, then the first byte of a sample of all.
 
-If a byte is refused, the headers are requested too, because the encryption helps to find the cause. The sample covers
-the whole range of keys, with few pages of the listing.
+If a byte is refused, the headers are requested too, because the encryption helps to find the cause. The
+sample covers the whole range of keys, with few pages of the listing.
 """
 
 import asyncio
@@ -78,7 +78,8 @@ async def _head(
 
 
 async def first_object(state: CheckState, store: ObjectStore, key: str) -> ListPage:
-    """The single object that the source names, as a page of a listing. A refusal is reported later, when it is read."""
+    """The single object that the source names, as a page of a listing.
+    A refusal is reported later, when it is read."""
     meta = await _head(state, store, key)
     entry = meta.ref(key) if meta else ObjectRef(key, 1, "", 0.0)
     return ListPage((entry,), truncated=False, token=None, key_count=1)
@@ -206,7 +207,8 @@ def spread(found: Sequence[T], count: int) -> list[T]:
 
 
 def representative(found: Sequence[T], count: int, alike: Callable[[T], Hashable]) -> list[T]:
-    """At most `count` of `found`: one of each kind as far as half of the places go, the others spread evenly."""
+    """At most `count` of `found`: one of each kind as far as half of the places go,
+    the others spread evenly."""
     if len(found) <= count:
         return list(found)
     kinds: dict[Hashable, int] = {}

@@ -1,7 +1,7 @@
 """The steps of a check, in the order of access, until one fails; then requests that help to find the cause.
 
-Configuration, caller, role, bucket, listing, destination; `objects` reads objects. Each step is reported at once. Only
-the order is decided here; `diagnose.causes` examines the evidence.
+Configuration, caller, role, bucket, listing, destination; `objects` reads objects. Each step is reported at
+once. Only the order is decided here; `diagnose.causes` examines the evidence.
 """
 
 import resource
@@ -108,7 +108,8 @@ async def _try_without_external_id(state: CheckState, role: RoleOptions | None) 
 
 
 async def _reach_bucket(state: CheckState) -> None:
-    """All steps from the bucket to the objects, until one fails. Raises `UsageError` for an unsuitable transport."""
+    """All steps from the bucket to the objects, until one fails.
+    Raises `UsageError` for an unsuitable transport."""
     try:
         region = await _find_bucket(state)
     except SourceError as error:
@@ -185,7 +186,8 @@ async def _list(state: CheckState, store: ObjectStore) -> ListPage | None:
 
 
 async def _explain_listing(state: CheckState, store: ObjectStore, region: str) -> None:
-    """Find the cause of a refused listing: try Requester Pays, then other prefixes (for an s3:prefix condition)."""
+    """Find the cause of a refused listing: try Requester Pays,
+    then other prefixes (for an s3:prefix condition)."""
     fault = state.evidence.listing
     if fault is None or diagnosis_id(fault, RequestKind.LISTING) != "S3H-S3-02":
         return

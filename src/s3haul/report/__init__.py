@@ -1,1 +1,2 @@
-"""The report on a destination: the content of its journal as an HTML page, JSON or Markdown. Sends and writes nothing."""
+"""The report on a destination: the content of its journal as an HTML page, JSON or Markdown.
+Sends and writes nothing."""

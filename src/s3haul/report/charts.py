@@ -1,7 +1,7 @@
 """Charts as SVG, styled by the page: they need no JavaScript, and can be printed.
 
-A chart is `Markup` made of numbers and of words of this module; it contains no text from outside. Its `data-` attributes
-have the figures that the page shows below the pointer: positions in viewBox units, and the text.
+A chart is `Markup` made of numbers and of words of this module; it contains no text from outside. Its `data-`
+attributes have the figures that the page shows below the pointer: positions in viewBox units, and the text.
 """
 
 import json
@@ -122,7 +122,8 @@ def drawn(chart: Chart, samples: Sequence[Sample]) -> Markup:
 
 
 def stacked(parts: Sequence[tuple[str, float]]) -> Markup:
-    """Shares of a whole in one bar; each has a class and an amount. A small share is still wide enough to be seen."""
+    """Shares of a whole in one bar; each has a class and an amount.
+    A small share is still wide enough to be seen."""
     whole = sum(amount for _, amount in parts) or 1.0
     widths = [(style, max(100 * amount / whole, 0.6)) for style, amount in parts if amount]
     scale = 100 / (sum(width for _, width in widths) or 1.0)

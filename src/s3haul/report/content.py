@@ -1,4 +1,5 @@
-"""The content of a report, read from one journal: plain values, also as one JSON object. `page` and `text` format it."""
+"""The content of a report, read from one journal: plain values, also as one JSON object.
+`page` and `text` format it."""
 
 import time
 from collections import defaultdict
@@ -38,7 +39,8 @@ class Share(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """Why objects were skipped or failed, who can change that and how. `rows` are the first of these objects."""
+    """Why objects were skipped or failed, who can change that and how.
+    `rows` are the first of these objects."""
 
     state: str
     reason: str
@@ -56,7 +58,8 @@ class Cause:
 
 
 class Key(NamedTuple):
-    """The objects that are encrypted with one KMS key. `encryption` is the kind of SSE, "" if it is not known."""
+    """The objects that are encrypted with one KMS key. `encryption` is the kind of SSE,
+    "" if it is not known."""
 
     kms_key_id: str
     encryption: str
@@ -68,7 +71,8 @@ class Key(NamedTuple):
 class Report:
     """One destination at one time. `states` has an amount for each of `STATES`.
 
-    `performance` are the samples of run `performance_run`, the one that received most; None if no run recorded samples.
+    `performance` are the samples of run `performance_run`, the one that received most;
+    None if no run recorded samples.
     """
 
     source: str
@@ -232,7 +236,8 @@ def _keys(groups: Sequence[Group]) -> list[Key]:
 
 
 def as_object(report: Report) -> dict[str, Any]:
-    """The report for programs (s3haul help schema-report). `schema` changes only if the meaning of a field changes."""
+    """The report for programs (s3haul help schema-report).
+    `schema` changes only if the meaning of a field changes."""
     return {
         "schema": SCHEMA,
         "source": report.source,

@@ -1,7 +1,8 @@
 """The report as one HTML page. It needs no network, and can be read without JavaScript.
 
-Keys, messages and names come from outside: `show` removes their control characters, and Jinja escapes them for HTML. The
-page's content security policy forbids all requests, and all scripts and styles except two that it names by their hash.
+Keys, messages and names come from outside: `show` removes their control characters, and Jinja escapes them
+for HTML. The page's content security policy forbids all requests, and all scripts and styles except two that
+it names by their hash.
 """
 
 import base64

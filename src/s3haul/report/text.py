@@ -1,5 +1,5 @@
-"""The report in words: the sentences and figures that all formats share, and the Markdown for a ticket or a mail, which has
-result, figures and causes, but no charts.
+"""The report in words: the sentences and figures that all formats share, and the Markdown for a ticket or a
+mail, which has result, figures and causes, but no charts.
 
 The sentences claim no more than the journal knows.
 """

@@ -1,8 +1,8 @@
-"""Parses the XML documents of S3: errors, and object attributes with the parts that they name. Detects pages of proxies
-and web filters. Sends nothing.
+"""Parses the XML documents of S3: errors, and object attributes with the parts that they name. Detects pages
+of proxies and web filters. Sends nothing.
 
-The server may be hostile: only UTF-8 is accepted, and no DOCTYPE, so there are no entities. The caller limits the
-size. Invalid documents raise ValueError. Elements: S3 API reference, 2006-03-01.
+The server may be hostile: only UTF-8 is accepted, and no DOCTYPE, so there are no entities. The caller limits
+the size. Invalid documents raise ValueError. Elements: S3 API reference, 2006-03-01.
 """
 
 import html
@@ -78,8 +78,8 @@ def plain(body: bytes) -> bytes:
 def checked_text(body: bytes) -> str:
     """Decode a document. Raises ValueError if it is not UTF-8, or contains a DOCTYPE, an entity or NUL."""
     text = plain(body).decode("utf-8")
-    # The parser gets text, not bytes, so it ignores a declared encoding; and without NUL it does not guess UTF-16.
-    # Otherwise it could find a DOCTYPE in bytes in which this check found none.
+    # The parser gets text, not bytes, so it ignores a declared encoding; and without NUL it does not guess
+    # UTF-16. Otherwise it could find a DOCTYPE in bytes in which this check found none.
     if ("!" in text and ("<!DOCTYPE" in text or "<!ENTITY" in text)) or "\0" in text:
         raise ValueError("a document with a DOCTYPE or NUL")
     return text
@@ -98,7 +98,8 @@ def parse(text: str) -> ET.Element:
 def error(body: bytes) -> Mapping[str, str]:
     """Code, Message, Region and BucketRegion, without those that the document does not have.
 
-    Read with a pattern: S3 quotes keys, whose characters may not be valid in XML, and the code is needed all the same.
+    Read with a pattern: S3 quotes keys, whose characters may not be valid in XML,
+    and the code is needed all the same.
     """
     try:
         found = _FIELD.findall(plain(body).decode("utf-8", "replace"))
@@ -110,8 +111,8 @@ def error(body: bytes) -> Mapping[str, str]:
 
 
 def error_fields(status: int, headers: Mapping[str, str], body: bytes) -> Mapping[str, str]:
-    """`error` of a response. Without a document, code and message are the status and its text, as in the SDK; no code
-    for the 404 of a web server, which may not know S3 at all."""
+    """`error` of a response. Without a document, code and message are the status and its text, as in the SDK;
+    no code for the 404 of a web server, which may not know S3 at all."""
     code = "" if status == 404 and headers.get("content-type", "").startswith("text/html") else str(status)
     return {"Code": code, "Message": responses.get(status, ""), **error(body)}
 
@@ -156,7 +157,8 @@ def count(text: str) -> int:
 
 
 def interception(status: int, headers: Mapping[str, str], body: bytes) -> Fault | None:
-    """The fault of a response that an intermediary sent; None for any other. Header names are in lower case."""
+    """The fault of a response that an intermediary sent; None for any other.
+    Header names are in lower case."""
     if status not in _IN_BETWEEN and (
         status in _LATER or status >= 500 or not _is_page(status, headers, body)
     ):
@@ -168,8 +170,8 @@ def interception(status: int, headers: Mapping[str, str], body: bytes) -> Fault 
 
 
 def _is_page(status: int, headers: Mapping[str, str], body: bytes) -> bool:
-    """Whether the body is a web page. The content type alone is not enough: some stores send text/html with XML errors
-    and with empty bodies."""
+    """Whether the body is a web page. The content type alone is not enough: some stores send text/html with
+    XML errors and with empty bodies."""
     kind, said = headers.get("content-type", "").lower(), body.strip()
     if _START.match(body):
         return True
@@ -210,7 +212,8 @@ def _algorithm(checksum: Mapping[str, Any]) -> str:
 
 
 async def read_layout(request_page: RequestPage) -> PartLayout | None:
-    """Fetch all pages. None if the server does not support them, or permission is missing. Raises `StoreError`."""
+    """Fetch all pages. None if the server does not support them,
+    or permission is missing. Raises `StoreError`."""
     pages: list[Mapping[str, Any]] = []
     marker: int | None = None
     while True:

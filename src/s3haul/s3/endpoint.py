@@ -1,5 +1,5 @@
-"""What a request is sent to and with: the endpoint of a bucket, credentials, and limits of both transports. Opens no
-connection.
+"""What a request is sent to and with: the endpoint of a bucket, credentials,
+and limits of both transports. Opens no connection.
 
 `aws.bucket_location` gets the URL of the bucket from botocore's endpoint rules; this module parses it.
 """
@@ -16,7 +16,8 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})  # statuses, never followed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """The address of one bucket. `authority` is the Host header, `base` the path of the bucket ("" or "/bucket")."""
+    """The address of one bucket. `authority` is the Host header,
+    `base` the path of the bucket ("" or "/bucket")."""
 
     secure: bool
     host: str

@@ -1,7 +1,7 @@
 """Maps error responses, connection errors and our own errors to `errors.Fault`. Uses no SDK.
 
-`aws.faults` adds the errors of botocore and aiohttp. Retries are decided in `core.retry`, not here. The mapping
-uses codes, types and errno, never substrings of messages.
+`aws.faults` adds the errors of botocore and aiohttp. Retries are decided in `core.retry`, not here. The
+mapping uses codes, types and errno, never substrings of messages.
 """
 
 import errno
@@ -37,7 +37,8 @@ def own_fault(error: S3HaulError) -> Fault:
 
 
 def kind_of_causes(error: BaseException) -> FaultKind | None:
-    """The kind of an error whose cause decides it (no file descriptors left, an untrusted certificate); else None."""
+    """The kind of an error whose cause decides it (no file descriptors left,
+    an untrusted certificate); else None."""
     chain = tuple(causes(error))
     if any(isinstance(one, OSError) and one.errno in _EXHAUSTED for one in chain):
         return FaultKind.LOCAL
@@ -80,7 +81,8 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def out_of_descriptors() -> bool:
-    """Whether (almost) no file descriptor is left. An EMFILE in the resolver looks like a connection error."""
+    """Whether (almost) no file descriptor is left. An EMFILE in the resolver looks
+    like a connection error."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         return sum(1 for _ in Path("/dev/fd").iterdir()) + _FEWEST_FREE_DESCRIPTORS >= limit

@@ -1,7 +1,9 @@
-"""Creates libcurl handles, with every relevant option set explicitly, and maps libcurl's error codes. Sends nothing.
+"""Creates libcurl handles, with every relevant option set explicitly,
+and maps libcurl's error codes. Sends nothing.
 
-By default libcurl reads the proxy variables of the environment, uses the certificate authorities of the machine that
-built it, and supports a dozen other protocols. The options here apply to every request but those of the sdk transport.
+By default libcurl reads the proxy variables of the environment, uses the certificate authorities of the
+machine that built it, and supports a dozen other protocols. The options here apply to every request but those
+of the sdk transport.
 """
 
 from dataclasses import dataclass, field
@@ -13,8 +15,8 @@ from s3haul.s3.endpoint import CONNECT_TIMEOUT
 from s3haul.s3.faults import NO_ADDRESS, out_of_descriptors
 from s3haul.store.protocol import OnTiming
 
-# A connection that was idle for longer is not reused. Servers close idle connections after about this time, and a
-# request that meets the close fails.
+# A connection that was idle for longer is not reused. Servers close idle connections after about this time,
+# and a request that meets the close fails.
 IDLE_SECONDS = 30
 RECEIVE_BUFFER = 256 << 10  # bytes; libcurl still delivers 16 KiB at a time
 
@@ -24,7 +26,8 @@ _PROXY = 97  # CURLE_PROXY
 _UNRECOVERABLE_POLL = 99  # CURLE_UNRECOVERABLE_POLL
 _CLIENT_CERTIFICATE = 98  # CURLE_SSL_CLIENTCERT
 _NO_THREAD = "S3H-DST-11"  # the row of the diagnosis table
-# libcurl resolves names in threads. One that cannot be started is reported as a name that does not resolve, in these words.
+# libcurl resolves names in threads. One that cannot be started is reported as a name that does not
+# resolve, in these words.
 _NO_RESOLVER = "thread failed to start"
 _RESOLVE = frozenset({pycurl.E_COULDNT_RESOLVE_PROXY, pycurl.E_COULDNT_RESOLVE_HOST})
 KINDS: dict[int, FaultKind] = {
@@ -77,7 +80,8 @@ KINDS: dict[int, FaultKind] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """Network options. `authorities` is the path of a PEM file; `proxy` is a URL, maybe with a password, or "".
+    """Network options. `authorities` is the path of a PEM file; `proxy` is a URL,
+    maybe with a password, or "".
 
     A transfer has stalled if it receives less than `minimum_rate` bytes/s for `stall_timeout` seconds.
     """
@@ -116,7 +120,8 @@ def new_handle(network: Network) -> pycurl.Curl:
         (pycurl.CONNECTTIMEOUT_MS, int(network.connect_timeout * 1000)),
         (pycurl.LOW_SPEED_LIMIT, max(1, network.minimum_rate)),
         (pycurl.LOW_SPEED_TIME, max(1, round(network.stall_timeout))),
-        # `store.rate_limited` counts bytes: with a limit of its own, libcurl stops watching connections that it reuses.
+        # `store.rate_limited` counts bytes: with a limit of its own,
+        # libcurl stops watching connections that it reuses.
         (pycurl.MAX_RECV_SPEED_LARGE, 0),
         (pycurl.MAXAGE_CONN, IDLE_SECONDS),
         (pycurl.TCP_KEEPALIVE, 1),
@@ -127,7 +132,8 @@ def new_handle(network: Network) -> pycurl.Curl:
 
 
 def curl_fault(code: int, message: str, *, connected: bool) -> Fault:
-    """The fault of a transfer that libcurl ended with `code`. `connected` says whether the connection was ready."""
+    """The fault of a transfer that libcurl ended with `code`.
+    `connected` says whether the connection was ready."""
     text = message or f"libcurl error {code}"
     # libcurl has one code for a connection that cannot be opened in time and for a body that stalls.
     if code == pycurl.E_OPERATION_TIMEDOUT:
@@ -144,6 +150,7 @@ def curl_fault(code: int, message: str, *, connected: bool) -> Fault:
 
 
 def _handshake(text: str) -> FaultKind:
-    """A handshake that OpenSSL refused has an OpenSSL error in its text; one that was cut off is a lost connection."""
+    """A handshake that OpenSSL refused has an OpenSSL error in its text;
+    one that was cut off is a lost connection."""
     refused = "error:" in text and "unexpected eof" not in text
     return FaultKind.TLS if refused else FaultKind.CONNECT

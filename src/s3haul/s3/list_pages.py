@@ -1,12 +1,12 @@
 """Parses a page of the listing (ListObjectsV2), or of all versions (ListObjectVersions). Pure.
 
-S3 writes all entries in one fixed form, which a regular expression reads five times faster than an XML parser does. If
-anything on a page has another form, the XML parser of `documents` reads the whole page; the result is the same. The
-server may be hostile; the caller limits the size.
+S3 writes all entries in one fixed form, which a regular expression reads five times faster than an XML parser
+does. If anything on a page has another form, the XML parser of `documents` reads the whole page; the result
+is the same. The server may be hostile; the caller limits the size.
 
-The parser is strict where an error could lose a key or change its bytes; an invalid date only loses the date. An entry
-without a usable key or size is returned separately, so that it is still counted and reported. Versions and delete
-markers are in one order, that of S3: by key, of each key the newest first.
+The parser is strict where an error could lose a key or change its bytes; an invalid date only loses the date.
+An entry without a usable key or size is returned separately, so that it is still counted and reported.
+Versions and delete markers are in one order, that of S3: by key, of each key the newest first.
 """
 
 import codecs
@@ -85,8 +85,8 @@ def read(body: bytes) -> PageDocument:
 def _read_by_pattern(text: str) -> PageDocument | None:
     """Read the entries with the regular expression; None if that is not possible.
 
-    The rest of the page is parsed as XML, with one empty element in place of the entries. If that element is not a
-    child of the root, the text that looked like entries was something else, for example a comment."""
+    The rest of the page is parsed as XML, with one empty element in place of the entries. If that element is
+    not a child of the root, the text that looked like entries was something else, for example a comment."""
     start, end = text.find(_OPEN), text.rfind(_CLOSE) + len(_CLOSE)
     if start < 0 or end < start or not text.isascii():
         return None
@@ -239,7 +239,8 @@ def decoded_key(text: str) -> tuple[str, str]:
 def decoded_keys(texts: Sequence[str]) -> tuple[Sequence[str], dict[int, str]]:
     """`decoded_key` of each of these printable texts; what is wrong with some of them, by their place.
 
-    All are decoded at once, as far as they are what they should be: Python's escapes of bytes are \\xFF for %FF.
+    All are decoded at once, as far as they are what they should be:
+    Python's escapes of bytes are \\xFF for %FF.
     """
     joined = _BETWEEN.join(texts)
     if joined.count("%") == len(texts) - 1 and "+" not in joined:
@@ -270,8 +271,8 @@ def epoch(text: str) -> float:
 
 
 def version_page(page: Document) -> VersionPage:
-    """The page's contents. A document without any of its elements was no listing at all. Raises ValueError for an
-    entry without a key or a version."""
+    """The page's contents. A document without any of its elements was no listing at all. Raises ValueError
+    for an entry without a key or a version."""
     encoded = is_encoded(page.text("EncodingType"))
     version, marker = page.space + "Version", page.space + "DeleteMarker"
     entries: list[VersionEntry] = []

@@ -1,10 +1,10 @@
-"""Parses and checks the headers of responses, and converts them, and what botocore parses, to the records of `models`.
-Sends nothing.
+"""Parses and checks the headers of responses, and converts them, and what botocore parses,
+to the records of `models`. Sends nothing.
 
-libcurl finds the end of the body. This module refuses a response whose length is ambiguous (both Content-Length and
-Transfer-Encoding: RFC 9112, section 6.3), and one that has an important header twice with different values. Checksums
-are read from the raw headers, because the SDK knows only some of the algorithms. Sources: S3 service model
-2006-03-01 and recorded responses.
+libcurl finds the end of the body. This module refuses a response whose length is ambiguous (both
+Content-Length and Transfer-Encoding: RFC 9112, section 6.3), and one that has an important header twice with
+different values. Checksums are read from the raw headers, because the SDK knows only some of the algorithms.
+Sources: S3 service model 2006-03-01 and recorded responses.
 """
 
 import json
@@ -32,7 +32,8 @@ _PREFIX = "x-amz-checksum-"
 # The last one is a parameter of uploads that some servers send back.
 _NO_CHECKSUM = frozenset({_PREFIX + "type", _PREFIX + "mode", _PREFIX + "algorithm"})
 _METADATA = "x-amz-meta-"  # the owner's own, which nothing depends on: of two the first counts
-# Units are case-insensitive (RFC 9110, 14.1); blanks and "=" in place of the blank come from servers that are less exact.
+# Units are case-insensitive (RFC 9110, 14.1); blanks and "=" in place of the blank come from
+# servers that are less exact.
 _CONTENT_RANGE = re.compile(
     r"bytes[ =]\s*(\d{1,19})\s*-\s*(\d{1,19})\s*/\s*(\d{1,19}|\*)", re.ASCII | re.IGNORECASE
 )
@@ -70,9 +71,9 @@ _UNREAD_REPEATED = frozenset({b"Accept-Ranges", b"Connection", b"Server"})
 _MOST_SPELLINGS = 1024
 _MOST_LINES = 1024
 _LONGEST_LINE = 512
-# Two caches, because parsing headers is a large part of the cost of a small object. Both are bounded, because the
-# server chooses the contents.
-# From the name of a header as sent to its lower-case name; "" for one that nobody reads.
+# Two caches, because parsing headers is a large part of the cost of a small object. Both are bounded, because
+# the server chooses the contents. From the name of a header as sent to its lower-case name; "" for one that
+# nobody reads.
 _spellings: dict[bytes, str] = {}
 # From a whole line to name and value, for lines that are likely to repeat. Emptied when full.
 _lines: dict[bytes, tuple[str, str]] = {}
@@ -126,7 +127,8 @@ def _names(headers: tuple[str, ...]) -> _Names:
 
 
 def _checksums(headers: Mapping[str, str], names: _Names) -> tuple[Checksum, ...]:
-    """All checksum headers with a value. If the server sends no type, "-N" at the end of the value means COMPOSITE."""
+    """All checksum headers with a value. If the server sends no type,
+    "-N" at the end of the value means COMPOSITE."""
     kind = headers.get(_PREFIX + "type", "").upper()
     return tuple(
         [_checksum(algorithm, headers[name], kind) for name, algorithm in names.checksums if headers[name]]
@@ -134,7 +136,8 @@ def _checksums(headers: Mapping[str, str], names: _Names) -> tuple[Checksum, ...
 
 
 def _user_metadata(headers: Mapping[str, str], names: _Names) -> str:
-    """What the owner has stored with the object, by name without `x-amz-meta-`, as JSON; "" if it is too much."""
+    """What the owner has stored with the object, by name without `x-amz-meta-`, as JSON;
+    "" if it is too much."""
     text = json.dumps({name.removeprefix(_METADATA): headers[name] for name in names.metadata})
     return text if len(text) <= MOST_METADATA else ""
 
@@ -146,8 +149,8 @@ def _checksum(algorithm: str, value: str, kind: str) -> Checksum:
 def list_page(answer: Mapping[str, Any]) -> ListPage:
     """One ListObjectsV2 response as botocore parses it; keys are still URL-encoded if the response says so.
 
-    If the response has no member of a listing, `empty_answer` is true. botocore reads every IsTruncated except "true"
-    as False, so a token also means that more pages follow.
+    If the response has no member of a listing, `empty_answer` is true. botocore reads every IsTruncated
+    except "true" as False, so a token also means that more pages follow.
     """
     entries: list[ObjectRef] = []
     unusable: list[UnusableEntry] = []
@@ -171,8 +174,8 @@ def list_page(answer: Mapping[str, Any]) -> ListPage:
 
 
 def version_page(answer: Mapping[str, Any]) -> VersionPage:
-    """One ListObjectVersions answer as botocore parses it: versions and delete markers apart, so that their order is
-    that of their times."""
+    """One ListObjectVersions answer as botocore parses it: versions and delete markers apart, so that their
+    order is that of their times."""
     entries: list[VersionEntry] = []
     unusable: list[UnusableEntry] = []
     encoded = is_encoded(answer.get("EncodingType"))
@@ -245,8 +248,8 @@ class ViolationError(Exception):
 def parse_head(lines: Sequence[bytes]) -> tuple[int, dict[str, str]]:
     """Status and headers (names in lower case) of the final response in `lines`.
 
-    `lines` are all header lines from libcurl: interim (1xx) responses come before the final one, trailers after its
-    blank line. Raises `ViolationError`.
+    `lines` are all header lines from libcurl: interim (1xx) responses come before the final one, trailers
+    after its blank line. Raises `ViolationError`.
     """
     start, status = 0, 0
     while start < len(lines):

@@ -1,9 +1,10 @@
 """Signature Version 4 in headers, for requests of S3 without a body: what is signed is what is sent.
 
-A `Signer` returns the headers of a request; what does not change from one request to the next is prepared once a
-second. `ServerClock` has the time of signatures, `SigningKeys` the signer of the current credentials. This is for S3
-only, whose rules differ from those of other services: the path is percent-encoded once and never normalized.
-Source: AWS General Reference, "Signature Version 4"; a test compares it with botocore's S3SigV4Auth.
+A `Signer` returns the headers of a request; what does not change from one request to the next is prepared
+once a second. `ServerClock` has the time of signatures, `SigningKeys` the signer of the current credentials.
+This is for S3 only, whose rules differ from those of other services: the path is percent-encoded once and
+never normalized. Source: AWS General Reference, "Signature Version 4"; a test compares it with botocore's
+S3SigV4Auth.
 """
 
 import re
@@ -23,7 +24,8 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 EMPTY_SHA256 = sha256(b"").hexdigest()
 LARGEST_SKEW = 86_400.0  # seconds
 TOLERABLE_SKEW = 60.0
-# Codes of S3 and STS for a wrong clock. The response to a HEAD has no document, so its code is the bare status.
+# Codes of S3 and STS for a wrong clock. The response to a HEAD has no document,
+# so its code is the bare status.
 _CODES = frozenset(
     {"RequestTimeTooSkewed", "SignatureDoesNotMatch", "InvalidSignatureException", "RequestExpired", "403"}
 )
@@ -64,7 +66,8 @@ class Shape:
 
 
 class _Template(NamedTuple):
-    """A shape at one second. `canonical` are the texts around the varying values, one more than there are values."""
+    """A shape at one second. `canonical` are the texts around the varying values,
+    one more than there are values."""
 
     method: str
     canonical: tuple[str, ...]  # behind path and query
@@ -189,8 +192,9 @@ def _header_value(text: str) -> str:
 class ServerClock:
     """Our clock plus an offset, which is learned from a server that refuses our time.
 
-    The offset is at most one day, which is enough for a wrong time zone. With a larger one, a hostile server could
-    collect signatures that become valid later. TLS certificates cannot be checked with such a clock anyway.
+    The offset is at most one day, which is enough for a wrong time zone. With a larger one, a hostile
+    server could collect signatures that become valid later. TLS certificates cannot be checked with
+    such a clock anyway.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
@@ -211,7 +215,8 @@ class ServerClock:
         return self._offset
 
     def learn(self, fault: Fault, offset: float) -> bool:
-        """Correct the clock if `fault` is about it. Returns whether to repeat a request signed with `offset`."""
+        """Correct the clock if `fault` is about it. Returns whether to repeat a request
+        signed with `offset`."""
         if fault.kind is not FaultKind.HTTP or fault.code not in _CODES or fault.skew is None:
             return False
         if abs(fault.skew) > LARGEST_SKEW or abs(fault.skew - offset) <= TOLERABLE_SKEW:

@@ -1,7 +1,7 @@
 """Fetches many small objects at a time in one transfer thread, without using the event loop.
 
-An object needs no coroutine, no future and no call into the loop, so it costs much less CPU time. Nothing is verified or
-retried here: an object whose request fails goes back to the caller together with the reason.
+An object needs no coroutine, no future and no call into the loop, so it costs much less CPU time. Nothing is
+verified or retried here: an object whose request fails goes back to the caller together with the reason.
 """
 
 import pycurl
@@ -126,5 +126,6 @@ class SmallObjectThread:
         self.failed_one(ref, fault, access_key)
 
     def failed_one(self, ref: ObjectRef, fault: Fault, access_key: str) -> None:
-        """The request of one object failed. What ends the run, the general path finds out with a request of its own."""
+        """The request of one object failed. What ends the run,
+        the general path finds out with a request of its own."""
         self._work.not_received(ref, None if is_of_run(fault) else fault, access_key)

@@ -1,8 +1,8 @@
 """Threads that transfer data: each runs many libcurl transfers at the same time.
 
-A thread waits for its sockets with `poll`, then calls libcurl for each socket that is ready (libcurl's multi socket
-interface). epoll would need an extra system call whenever a transfer begins or ends. Nothing here knows S3: an
-`Exchange` sets up the handle, and its `end` is called when the transfer has ended.
+A thread waits for its sockets with `poll`, then calls libcurl for each socket that is ready (libcurl's multi
+socket interface). epoll would need an extra system call whenever a transfer begins or ends. Nothing here
+knows S3: an `Exchange` sets up the handle, and its `end` is called when the transfer has ended.
 """
 
 import contextlib
@@ -31,15 +31,16 @@ _EVENTS = {
 
 
 class Exchange(Protocol):
-    """One request and its response. All methods are called in the transfer thread, `fail` perhaps in another one. What
-    they raise ends the thread."""
+    """One request and its response. All methods are called in the transfer thread, `fail` perhaps in another
+    one. What they raise ends the thread."""
 
     def begin(self, handle: pycurl.Curl) -> None:
         """Set URL, headers and callbacks. The handle still has the options that its last exchange set."""
         ...
 
     def end(self, handle: pycurl.Curl | None, code: int, message: str) -> None:
-        """The transfer has ended. `code` is libcurl's error code, 0 for success. Without a handle, it did not begin."""
+        """The transfer has ended. `code` is libcurl's error code, 0 for success.
+        Without a handle, it did not begin."""
         ...
 
     def fail(self, error: BaseException) -> None:
@@ -64,8 +65,8 @@ class ExchangeSource(Protocol):
 class TransferThread:
     """The constructor starts the thread, `close` ends it. `submit`, `cancel` and `wake` are thread-safe.
 
-    An unexpected error ends the thread too. It is passed to every exchange, also to those that are submitted later, so
-    that it is not taken for a failure of the network.
+    An unexpected error ends the thread too. It is passed to every exchange, also to those that are submitted
+    later, so that it is not taken for a failure of the network.
     """
 
     def __init__(
@@ -204,7 +205,8 @@ class TransferThread:
                         pass
             else:
                 self._multi.socket_action(number, _ready(events))
-        # libcurl has no timer of its own: connect timeouts, stalls and limits only work if we call it at that time.
+        # libcurl has no timer of its own: connect timeouts,
+        # stalls and limits only work if we call it at that time.
         if self._deadline is not None and time.monotonic() >= self._deadline:
             self._deadline = None
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
@@ -231,7 +233,8 @@ class TransferThread:
                 listener(timing)
 
     def _finish(self, handle: pycurl.Curl, code: int, message: str) -> None:
-        # Remove it first: libcurl must not touch the handle while `end` resets its callbacks, or when it is reused.
+        # Remove it first: libcurl must not touch the handle while `end` resets its
+        # callbacks, or when it is reused.
         self._multi.remove_handle(handle)
         self._running[handle].end(handle, code, message)
         del self._running[handle]
@@ -257,7 +260,8 @@ class TransferThread:
 
 
 def _ready(events: int) -> int:
-    """The events of poll as flags of libcurl. Errors and hang-ups count as readable: libcurl finds them by reading."""
+    """The events of poll as flags of libcurl. Errors and hang-ups count as readable:
+    libcurl finds them by reading."""
     readable = events & ~select.POLLOUT
     writable = events & select.POLLOUT
     return (pycurl.CSELECT_IN if readable else 0) | (pycurl.CSELECT_OUT if writable else 0)

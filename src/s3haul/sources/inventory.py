@@ -1,11 +1,12 @@
-"""One report of S3 Inventory as a list of objects: its manifest, its data files, each checked before it is used.
+"""One report of S3 Inventory as a list of objects: its manifest, its data files,
+each checked before it is used.
 
     manifest.json    names the bucket, the form, the columns, and the data files with their MD5
     manifest.checksum   the MD5 of manifest.json
     data files       CSV behind gzip, Parquet or ORC
 
-Data files are looked for in one place only: beside the manifest of a local report, or in the bucket of a report in S3,
-below its own prefix. A report about another bucket is refused.
+Data files are looked for in one place only: beside the manifest of a local report, or in the bucket of a
+report in S3, below its own prefix. A report about another bucket is refused.
 """
 
 import hashlib
@@ -44,7 +45,8 @@ class DataFile(NamedTuple):
 
 
 class Manifest(NamedTuple):
-    """The content of a manifest. `columns` are those of CSV, in order; the other formats have names in their files."""
+    """The content of a manifest. `columns` are those of CSV, in order;
+    the other formats have names in their files."""
 
     form: str
     columns: tuple[str, ...]
@@ -148,7 +150,8 @@ def _data_file(entry: dict[str, Any]) -> DataFile:
 class LocalReport:
     """The `ReportFiles` of a copy in a local directory; `manifest` is the path of manifest.json.
 
-    S3 delivers .../DATE/manifest.json and .../data/NAME; a copy may have data/NAME or NAME beside the manifest, too.
+    S3 delivers .../DATE/manifest.json and .../data/NAME; a copy may have data/NAME or NAME
+    beside the manifest, too.
     """
 
     def __init__(self, manifest: Path) -> None:

@@ -1,7 +1,7 @@
 """The rows of one data file of an inventory, read in bounded memory: CSV, Parquet, ORC.
 
-Rows of old versions and of delete markers are only counted. Files that unpack to far more than an inventory can are
-refused. All functions raise ValueError for data that is not an inventory of this bucket.
+Rows of old versions and of delete markers are only counted. Files that unpack to far more than an inventory
+can are refused. All functions raise ValueError for data that is not an inventory of this bucket.
 """
 
 import gzip

@@ -1,13 +1,14 @@
-"""Lists in one local file: keys that people and programs write, and what s3haul and S3 Batch Operations wrote.
+"""Lists in one local file: keys that people and programs write,
+and what s3haul and S3 Batch Operations wrote.
 
 keys           one a line
 csv            what S3 Batch Operations takes as a manifest: bucket, key and perhaps version
 batch-report   the completion report of S3 Batch Operations: Bucket, Key, VersionId, TaskStatus, ErrorCode,
-               HTTPStatusCode, ResultMessage, without a heading; keys are encoded. Objects whose task failed (a
-               restore that was refused, say) are counted and left out
+               HTTPStatusCode, ResultMessage, without a heading; keys are encoded. Objects whose task failed
+               (a restore that was refused, say) are counted and left out
 manifest       of an earlier run of s3haul, as JSON lines. It only says which versions were fetched
-plan           of a dry run. It requests the versions that it names. The first line has its bucket and prefix, the
-               last one the number of its objects, so that an incomplete plan is not executed
+plan           of a dry run. It requests the versions that it names. The first line has its bucket and prefix,
+               the last one the number of its objects, so that an incomplete plan is not executed
 """
 
 import csv
@@ -57,7 +58,8 @@ class ListFile:
                 self.unread.outside += 1
 
     def read(self, file: BinaryIO) -> Iterator[ObjectRow]:
-        """All rows of the file. Raises `SourceError` with the number of the line, unless the file is empty."""
+        """All rows of the file. Raises `SourceError` with the number of the line,
+        unless the file is empty."""
         lines = Lines(file)
         try:
             yield from self._parsed(lines)
@@ -84,8 +86,8 @@ class ListFile:
 
 
 class Lines:
-    """The lines of a file, with their line ends; `number` is that of the last one. Raises ValueError for a line that is too
-    long or not UTF-8."""
+    """The lines of a file, with their line ends; `number` is that of the last one. Raises ValueError for a
+    line that is too long or not UTF-8."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

@@ -1,8 +1,9 @@
-"""The objects of a list: the fields of a row, parsed and checked, and all rows in the order of their keys, on disk.
+"""The objects of a list: the fields of a row, parsed and checked,
+and all rows in the order of their keys, on disk.
 
-Parsers raise ValueError; what reads the file adds its name and the line. A list may have any order and any size; the
-engine needs the keys in the order of S3. So the rows are stored in a temporary database in TMPDIR, which SQLite sorts in
-bounded memory and removes at the end of the process.
+Parsers raise ValueError; what reads the file adds its name and the line. A list may have any order and any
+size; the engine needs the keys in the order of S3. So the rows are stored in a temporary database in TMPDIR,
+which SQLite sorts in bounded memory and removes at the end of the process.
 """
 
 import contextlib
@@ -27,7 +28,8 @@ _TIMES = (0.0, 253402300800.0)  # up to the year 10000
 
 
 class ObjectRow(NamedTuple):
-    """One object of a list. Properties that the list does not have are None or "": then they are requested from S3.
+    """One object of a list. Properties that the list does not have are None or "":
+    then they are requested from S3.
 
     `version_id` is set only if this version is requested. `etag` has its quotes.
     """
@@ -48,8 +50,8 @@ class ObjectRow(NamedTuple):
 
 @dataclass(slots=True)
 class Unread:
-    """The numbers of rows that are not copied: keys outside the source's prefix, delete markers, old versions, failed
-    tasks of a report. And of those that name their object by a URL."""
+    """The numbers of rows that are not copied: keys outside the source's prefix, delete markers, old
+    versions, failed tasks of a report. And of those that name their object by a URL."""
 
     outside: int = 0
     delete_markers: int = 0
@@ -75,8 +77,8 @@ class RowSource(Protocol):
 
 
 def chunked(rows: Iterator[ObjectRow]) -> Callable[[], list[ObjectRow]]:
-    """A function that returns the next chunk of rows at each call (in a thread, so that a run can end before all are
-    read); an empty one at the end."""
+    """A function that returns the next chunk of rows at each call (in a thread, so that a run can end before
+    all are read); an empty one at the end."""
     return lambda: list(islice(rows, CHUNK))
 
 
@@ -131,8 +133,8 @@ def parse_etag(value: object) -> str:
 
 
 def parse_time(value: object) -> float:
-    """Epoch seconds of a number, of an ISO 8601 text (UTC if it has no time zone) or of a datetime; 0.0 if the field is
-    empty."""
+    """Epoch seconds of a number, of an ISO 8601 text (UTC if it has no time zone) or of a datetime;
+    0.0 if the field is empty."""
     if value is None or value == "":
         return 0.0
     try:

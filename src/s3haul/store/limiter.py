@@ -1,8 +1,9 @@
-"""Limits the number of concurrent requests: at most `AdaptiveLimit.limit`, none in a pause, two a second in an outage.
+"""Limits the number of concurrent requests: at most `AdaptiveLimit.limit`, none in a pause,
+two a second in an outage.
 
-The decisions are made in `core.limits`; this module only makes tasks wait for them. Objects that
-KMS throttles get a limiter of their own, so that objects that need no KMS call go on at full speed. Large bodies take a
-place of `LargeTransferLimiter` first, so that a few huge objects cannot use up all requests.
+The decisions are made in `core.limits`; this module only makes tasks wait for them. Objects that KMS
+throttles get a limiter of their own, so that objects that need no KMS call go on at full speed. Large bodies
+take a place of `LargeTransferLimiter` first, so that a few huge objects cannot use up all requests.
 """
 
 import asyncio
@@ -199,10 +200,11 @@ class KmsThrottling:
 class LargeTransferLimiter:
     """Limits how many large bodies are read at a time, fairly between objects.
 
-    A large request is a range, or a whole object above the small size. It takes a place here, then one of `limiter`. While
-    small objects wait too, large requests get at most half of all places. A free place goes to the object that has the
-    fewest. There are few places at first. More are added while somebody waits and the processors have idle time: a busy
-    processor does not read faster with more bodies at once. The memory for buffers, in bytes, is the upper bound.
+    A large request is a range, or a whole object above the small size. It takes a place here, then one of
+    `limiter`. While small objects wait too, large requests get at most half of all places. A free place goes
+    to the object that has the fewest. There are few places at first. More are added while somebody waits and
+    the processors have idle time: a busy processor does not read faster with more bodies at once. The memory
+    for buffers, in bytes, is the upper bound.
 
     An owner stands for one object; it waits in at most one `acquire` at a time.
     """

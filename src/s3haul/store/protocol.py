@@ -1,8 +1,9 @@
-"""The interface between the engine and S3: what a transport must offer, and what it is given. No transport is here.
+"""The interface between the engine and S3: what a transport must offer,
+and what it is given. No transport is here.
 
-Every method of `ObjectStore` raises `StoreError` (one request failed) and no other exception of its own. A transport does
-not retry: `retrying` does. It verifies TLS names and follows no redirect. `WrappedStore` is the base of stores that
-change something for another store.
+Every method of `ObjectStore` raises `StoreError` (one request failed) and no other exception of its own. A
+transport does not retry: `retrying` does. It verifies TLS names and follows no redirect. `WrappedStore` is
+the base of stores that change something for another store.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,8 +16,8 @@ LARGEST_IN_MEMORY = 1 << 20  # bytes of a body; a larger one is written to its f
 
 # Bytes of a body.
 Chunk = bytes | memoryview
-# Takes the chunks of a body, in order, one at a time. A chunk is valid only during the call. An exception ends the
-# request.
+# Takes the chunks of a body, in order, one at a time. A chunk is valid only during the call.
+# An exception ends the request.
 OnData = Callable[[Chunk], None]
 # Takes the headers, and returns the function that takes the body. An exception ends the request.
 Consume = Callable[[ObjectMeta], OnData]
@@ -35,8 +36,8 @@ class RequestTiming(NamedTuple):
     status: int = 200
 
 
-# Called for each request with a response, in a thread of the transport; it must return at once. What it raises ends the
-# run.
+# Called for each request with a response, in a thread of the transport; it must return at once.
+# What it raises ends the run.
 OnTiming = Callable[[RequestTiming], None]
 
 
@@ -64,8 +65,8 @@ class HeadRequest(NamedTuple):
 
 
 class FailedAttempt(NamedTuple):
-    """A request that was sent at time `sent` (seconds, monotonic) and failed: with an error response, a wrong response or
-    none. `access_key` signed it; it is needed if S3 refused the session."""
+    """A request that was sent at time `sent` (seconds, monotonic) and failed: with an error response, a wrong
+    response or none. `access_key` signed it; it is needed if S3 refused the session."""
 
     fault: Fault
     sent: float
@@ -82,12 +83,13 @@ class RenewableCredentials(Protocol):
 
     @property
     def trusted(self) -> bool:
-        """Whether they are known to be good, so that a refusal is waited out even before any request succeeded."""
+        """Whether they are known to be good, so that a refusal is waited out even before
+        any request succeeded."""
         ...
 
     async def renew(self, stale_access_key: str, *, never_worked: bool = False) -> None:
-        """Return when credentials other than `stale_access_key` are in use. `never_worked` says that no request has
-        succeeded since the last renewal."""
+        """Return when credentials other than `stale_access_key` are in use. `never_worked` says that no
+        request has succeeded since the last renewal."""
         ...
 
     async def run(self) -> None:
@@ -96,7 +98,8 @@ class RenewableCredentials(Protocol):
 
 
 class SmallObjectWork(Protocol):
-    """Which small objects to fetch, and what to do with the responses. All methods are called in one thread."""
+    """Which small objects to fetch, and what to do with the responses.
+    All methods are called in one thread."""
 
     def next(self) -> ObjectRef | None:
         """The next object; None while there is none, or no more may be under way."""
@@ -107,8 +110,8 @@ class SmallObjectWork(Protocol):
         ...
 
     def not_received(self, ref: ObjectRef, fault: Fault | None, access_key: str = "") -> None:
-        """The request that `access_key` signed failed with `fault`. None: it was not sent, or the failure concerns the whole
-        run: request it again."""
+        """The request that `access_key` signed failed with `fault`. None: it was not sent, or the failure
+        concerns the whole run: request it again."""
         ...
 
     def before_wait(self) -> None:
@@ -158,8 +161,8 @@ class ObjectStore(Protocol):
     async def load(self, request: GetRequest, consume: Consume) -> ObjectMeta:
         """One GetObject; the body as stored, never decoded. Returns the headers once the body has ended.
 
-        `consume` and the function that it returns are called in a thread; no call is under way when this returns or
-        raises. The caller must check the length of the body.
+        `consume` and the function that it returns are called in a thread; no call is under way when this
+        returns or raises. The caller must check the length of the body.
         """
         ...
 
@@ -180,7 +183,8 @@ class BucketStore(ObjectStore, Protocol):
     """An `ObjectStore` of a transport, which can also find out where its bucket is."""
 
     async def bucket_region(self) -> str:
-        """HeadBucket: the region of the bucket, "" if the server does not say. The fault of a refusal may have it too.
+        """HeadBucket: the region of the bucket, "" if the server does not say.
+        The fault of a refusal may have it too.
 
         A HEAD has no body to judge by: a 404 that may be the page of a proxy has no code.
         """

@@ -1,7 +1,7 @@
 """A store that keeps to the rates that the user allows: requests, KMS calls and bytes a second.
 
-Bytes are counted when they arrive. The thread that receives them sleeps until the rate allows them, so TCP flow control
-slows the server down.
+Bytes are counted when they arrive. The thread that receives them sleeps until the rate allows them, so TCP
+flow control slows the server down.
 """
 
 import asyncio
@@ -108,7 +108,8 @@ class RateLimitedStore(WrappedStore):
         return limited.thread
 
     def turn(self, *, decrypts: bool) -> float:
-        """Count a request and return 0; or return the seconds until one is allowed. `decrypts`: it may cost a KMS call."""
+        """Count a request and return 0; or return the seconds until one is allowed. `decrypts`:
+        it may cost a KMS call."""
         if self._requests is None and self._decrypts is None:
             return 0.0
         with self._lock:
@@ -129,8 +130,8 @@ class RateLimitedStore(WrappedStore):
                     self._decrypts.responded(self._clock(), costs_kms=costs_kms_call(meta))
 
     def received(self, size: int, abandoned: Callable[[], object]) -> None:
-        """Count bytes, and sleep until the rate allows them, they are abandoned, or the limits change. Called in a
-        thread."""
+        """Count bytes, and sleep until the rate allows them, they are abandoned,
+        or the limits change. Called in a thread."""
         rate = self._bytes
         if rate is None:
             return

@@ -1,8 +1,8 @@
 """A store that limits and retries every request, and renews credentials when S3 refuses them.
 
-The engine has no other access to S3. `core.retry` decides what to do about a failure; here it is done: wait, slow
-everybody down, renew the credentials, or give up with a reason. Only the thread for small objects makes first attempts
-of its own, within the same limits; what fails there is retried here.
+The engine has no other access to S3. `core.retry` decides what to do about a failure; here it is done: wait,
+slow everybody down, renew the credentials, or give up with a reason. Only the thread for small objects makes
+first attempts of its own, within the same limits; what fails there is retried here.
 """
 
 import asyncio
@@ -43,7 +43,8 @@ _EMPTY_OBJECT = 416  # the status of a GET of the first byte of an empty object
 
 @dataclass(frozen=True, kw_only=True)
 class RetrySettings:
-    """Settings and limiters that all requests share. `url` is for messages. Tests replace clock, sleep and jitter."""
+    """Settings and limiters that all requests share. `url` is for messages.
+    Tests replace clock, sleep and jitter."""
 
     url: str
     limits: RetryLimits
@@ -59,8 +60,8 @@ class RetrySettings:
 async def retry_briefly(
     once: Callable[[], Awaitable[T]], attempts: int, failed: Callable[[Fault], None] = lambda _fault: None
 ) -> T:
-    """The result of `once`, which sends one request before a run, when there is no limiter yet. `failed` is called before
-    each further attempt. Raises the last `StoreError`."""
+    """The result of `once`, which sends one request before a run, when there is no limiter yet. `failed` is
+    called before each further attempt. Raises the last `StoreError`."""
     state = RetryState(attempt=1)
     while True:
         try:
@@ -88,8 +89,8 @@ class GaveUpError(Exception):
 
 
 class RetryingStore:
-    """The requests of an `ObjectStore`, repeated while that makes sense. Not an `ObjectStore`: `load` returns a number of
-    attempts, and a method raises `GaveUpError`, or the `S3HaulError` that ends the run."""
+    """The requests of an `ObjectStore`, repeated while that makes sense. Not an `ObjectStore`: `load` returns
+    a number of attempts, and a method raises `GaveUpError`, or the `S3HaulError` that ends the run."""
 
     def __init__(self, store: ObjectStore, settings: RetrySettings) -> None:
         self._store = store
@@ -98,7 +99,8 @@ class RetryingStore:
         self.reading = reading_of(settings.url)
 
     async def list_page(self, prefix: str, *, token: str | None = None, start_after: str = "") -> ListPage:
-        """One page of the listing. Raises only what ends the run: no listing can do without one of its pages."""
+        """One page of the listing. Raises only what ends the run:
+        no listing can do without one of its pages."""
         try:
             page, _ = await self._retry(
                 "", lambda: self._store.list_page(prefix, token=token, start_after=start_after)
@@ -129,10 +131,10 @@ class RetryingStore:
     ) -> int:
         """Read a body; returns how many attempts it took, with those that had `failed` before.
 
-        Each attempt calls `consume` anew, in a thread, and `complete` once the body has ended. A `StoreError` that
-        they raise fails the attempt; any other exception passes through. Where a body fails and `progressed` says
-        that some of it need not be requested again, that is no failure: the caller requests the rest. `failed_attempt` is
-        a first attempt that was made elsewhere.
+        Each attempt calls `consume` anew, in a thread, and `complete` once the body has ended. A `StoreError`
+        that they raise fails the attempt; any other exception passes through. Where a body fails and
+        `progressed` says that some of it need not be requested again, that is no failure: the caller requests
+        the rest. `failed_attempt` is a first attempt that was made elsewhere.
         """
 
         async def attempt() -> None:
@@ -151,7 +153,8 @@ class RetryingStore:
     async def head(
         self, request: HeadRequest, *, validate: Callable[[ObjectMeta], None] = lambda _meta: None
     ) -> ObjectMeta:
-        """The headers of an object or of a part of it. `validate` may raise `StoreError` to fail an attempt."""
+        """The headers of an object or of a part of it.
+        `validate` may raise `StoreError` to fail an attempt."""
 
         async def attempt() -> ObjectMeta:
             try:
@@ -178,8 +181,8 @@ class RetryingStore:
         await self._retry(key, lambda: self._read_byte(key))
 
     def throttled(self, failed_attempt: FailedAttempt) -> None:
-        """A first attempt that was made elsewhere was throttled just now, and `load` will retry it, perhaps much later:
-        report it to the limiter at once. KMS has limits of its own, to which `load` reports."""
+        """A first attempt that was made elsewhere was throttled just now, and `load` will retry it, perhaps
+        much later: report it to the limiter at once. KMS has limits of its own, to which `load` reports."""
         if not is_from_kms(failed_attempt.fault):
             self._settings.limiter.throttled(failed_attempt.fault.retry_after, sent=failed_attempt.sent)
 
@@ -202,8 +205,8 @@ class RetryingStore:
         failed_attempt: FailedAttempt | None = None,
         failed: int = 0,
     ) -> tuple[T, int]:
-        """The result of `once` and how many attempts it took, `failed_attempt` and those that had `failed` before included.
-        `key` is "" for the listing."""
+        """The result of `once` and how many attempts it took, `failed_attempt` and those that had `failed`
+        before included. `key` is "" for the listing."""
         attempts = _Attempts(self, self._settings, key, failed_attempt, failed)
         try:
             return await attempts.run(once), attempts.count
@@ -212,7 +215,8 @@ class RetryingStore:
             raise
 
     async def read_other_object(self, key: str) -> None:
-        """Nothing succeeded since the last failure of `key`: read a byte of an object that could be read before.
+        """Nothing succeeded since the last failure of `key`:
+        read a byte of an object that could be read before.
 
         If only one object is left, this tells a failure of that object from an outage.
         """
@@ -234,8 +238,8 @@ class RetryingStore:
 class _Attempts:
     """One request of a key ("" for the listing), repeated until it succeeds or there is no point in it.
 
-    `failed_attempt` is a first attempt that was made elsewhere; if it was throttled, `RetryingStore.throttled` has
-    reported it.
+    `failed_attempt` is a first attempt that was made elsewhere; if it was throttled,
+    `RetryingStore.throttled` has reported it.
     """
 
     def __init__(
