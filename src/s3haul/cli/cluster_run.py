@@ -203,7 +203,7 @@ def array_shards(run: RunDescription, text: str) -> tuple[list[int], int]:
 
 
 def shard(root: Path, text: str, workers: int | None, local: Path | None) -> int:
-    """Haul the shards that `text` names; prints a line for each. Returns the worst of their exit codes."""
+    """Copy the shards that `text` names; prints a line for each. Returns the worst of their exit codes."""
     directory = RunDirectory(root)
     shards, tasks = array_shards(directory.describe(), text)
     markers: list[Marker] = []

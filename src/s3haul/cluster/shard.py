@@ -120,7 +120,7 @@ class SupersededError(S3HaulError):
 
 
 async def attempt_shard(node: Node, attempt: Attempt) -> Marker | None:
-    """Haul the shard and publish it. None if another process has finished it. Raises `S3HaulError`,
+    """Copy the shard and publish it. None if another process has finished it. Raises `S3HaulError`,
     which is also in the last report."""
     shard_attempt = _ShardAttempt(node, attempt, time.monotonic())
     try:

@@ -84,7 +84,7 @@ def report_failure(directory: RunDirectory, attempt: Attempt, error: S3HaulError
 async def work_on_shards(
     directory: RunDirectory, local: Path, shards: list[int], *, sharers: int
 ) -> list[Marker]:
-    """Haul these shards, one after another, without a driver: for array jobs. Finished ones are
+    """Copy these shards, one after another, without a driver: for array jobs. Finished ones are
     skipped. Returns all markers. If a shard fails, the others are still tried; then the first
     `S3HaulError` is raised."""
     run, failed = directory.describe(), None
