@@ -238,7 +238,7 @@ def test_a_run_that_loses_a_permission_names_it_with_a_new_session(world):
     role, seen = world.role, []
 
     def clock(now=world.cloud.clock):
-        """The role loses kms:Decrypt while objects are hauled."""
+        """The role loses kms:Decrypt while objects are copied."""
         seen.append(1)
         if len(seen) > 60 and len(role.policies[0]["Statement"]) == 3:
             no_decrypt_right(world)
