@@ -26,7 +26,7 @@ COMMANDS = {
     "restore": "Print a plan that restores the archived objects which a run on DEST skipped.",
     "verify": "Compare every downloaded file with its checksum, without network.",
     "bench": "Measure how fast a bucket can be copied to this machine, and find the bottleneck.",
-    "report": "Write a page about DEST: which objects are here, how they were verified, what is missing and why, and all runs.",
+    "report": "Write a page about DEST: what is here, how it was verified, what is missing and why, and all runs.",
     "cluster": "Copy with many processes: on this machine, on a Ray cluster, or as an array of batch jobs.",
     "demo": "Try s3haul with an embedded AWS, without an AWS account.",
     "help": "Show the help on a topic, a command, or an error id.",

@@ -59,8 +59,7 @@ def report(
         Formats | None, typer.Option("--format", help="Default: by the suffix of FILE; html if it has none.")
     ] = None,
 ) -> int:
-    """Write a page about DEST: which objects are here, how they were verified,
-    what is missing and why, and all runs.
+    """Write a page about DEST: what is here, how it was verified, what is missing and why, and all runs.
 
     The page is one file that needs neither network nor JavaScript. Works during a run, too.
     """
