@@ -3,8 +3,8 @@
     plan        a listing is cut into shards, stored as files with checksums; `planner` writes them
     directory   the run's directory RUN on a shared file system: plan, claims of attempts, markers, limits
     records     the JSON files in it
-    shard       one attempt at one shard: the ordinary engine with a journal on the node (`journal_directory`),
-                a marker published once
+    shard       one attempt at one shard: the ordinary engine with a journal on the node (`journal_directory`)
+                and a marker that is published once
     broker      sessions of the role for workers that cannot assume it
     worker      what runs on a node: a process that works through shards, the check of the node
     driver      decides which shard is tried next, keeps the workers of an executor busy (`executor`: local

@@ -1,7 +1,7 @@
 """One run: which tasks it consists of, and how it ends.
 
-    outer task group: the renewal of credentials, a task that waits for a failure of the journal, the recorder,
-                      and two that look once a second for changed limits and for a disk that hangs
+    outer task group: the renewal of credentials, a task that waits for a failure of the journal, the
+                      recorder, and two that look once a second for changed limits and for a disk that hangs
         inner task group (`dispatch`): the listing, the workers, a tick a second
     inner group done -> with --reconcile, the bucket is listed again -> outer tasks cancelled
                      -> journal flushed, the end of the run recorded in it, journal closed
