@@ -265,14 +265,16 @@ def _chosen(
     ctx: Context, placed: Sequence[Placed], partials: dict[str, Partial], result: PageResult
 ) -> list[tuple[ObjectRef, KnownRow | None, SafePath, Partial | None]]:
     """The entries that the filters select, with their paths and partial files. Counts the others."""
-    selected = None if selects_everything(ctx.options) else object_selector(ctx.options, ctx.source.base)
+    base = ctx.source.base
+    selected = None if selects_everything(ctx.options) else object_selector(ctx.options, base)
     chosen = []
     for (ref, row), shadowed in placed:
         partial_file = partials.pop(ref.key, None) if partials else None
         if selected is not None and not selected(ref):
             result.filtered += 1
         else:
-            chosen.append((ref, row, _path_moving_files(ctx, ref, row, shadowed=shadowed), partial_file))
+            path = _path_moving_files(ctx, ref, row, base, shadowed=shadowed)
+            chosen.append((ref, row, path, partial_file))
     return chosen
 
 
@@ -302,12 +304,13 @@ def _path_taken(ref: ObjectRef, path: SafePath, owner: str) -> Outcome:
     return Outcome(ref, State.FAILED, str(path), reason="path-taken", detail=detail)
 
 
-def _path_moving_files(ctx: Context, ref: ObjectRef, row: KnownRow | None, *, shadowed: bool) -> SafePath:
+def _path_moving_files(
+    ctx: Context, ref: ObjectRef, row: KnownRow | None, base: str, *, shadowed: bool
+) -> SafePath:
     """The object's path on this disk. What landed before the key became another key's directory moves
     aside; what moved aside stays there when the keys below are gone, since their files may still be there."""
     if ctx.file_name is not None:
         return safe_path(ctx.file_name)
-    base = ctx.source.base
     path = ctx.destination.path_on_disk(natural_path(ref, base, shadowed=shadowed))
     if path.directory or row is None or row.path in {None, str(path)} or ref.of_all_versions:
         return path
