@@ -5,6 +5,7 @@ import gc
 import itertools
 import resource
 import signal
+import threading
 from contextlib import aclosing
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from contract.demo_access import demo_profile
 from s3haul.core.stats import Stats
 from s3haul.demo import seed
 from s3haul.demo.server import DemoServer
+from s3haul.disk import Destination
 from s3haul.errors import DestinationError, JournalError, ProfileError, UsageError
 from s3haul.events import Finished, Received
 
@@ -101,6 +103,28 @@ async def test_a_stream_that_is_closed_ends_its_run_which_can_be_resumed(server,
     assert asyncio.all_tasks() == before
     stats = await s3haul.download(SOURCE, to(tmp_path / "a"), access=ACCESS)
     assert stats.done + stats.already == len(BODIES)
+
+
+async def test_a_download_that_is_cancelled_while_it_opens_its_destination_keeps_no_lock(
+    server, tmp_path, monkeypatch
+):
+    loop, reached, go_on = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+    lock = Destination.lock
+
+    def slowly(destination):
+        lock(destination)
+        loop.call_soon_threadsafe(reached.set)
+        go_on.wait()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Destination, "lock", slowly)
+        opening = asyncio.create_task(s3haul.download(SOURCE, to(tmp_path / "a"), access=ACCESS))
+        await reached.wait()
+        opening.cancel()
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+    assert (await s3haul.download(SOURCE, to(tmp_path / "a"), access=ACCESS)).done == len(BODIES)
 
 
 async def test_no_object_is_begun_while_the_listener_holds_the_run_back(server, tmp_path):

@@ -7,7 +7,7 @@ Nothing is printed, and signals are handled only on request.
 import asyncio
 import resource
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import ExitStack, asynccontextmanager, closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,7 +76,9 @@ async def download(
     # In threads, like everything that reads files: a caller may have other things on this event loop.
     await shielded(asyncio.to_thread(checked_settings, access))  # a wrong profile name creates no directory
     transfer = within_open_files(transfer, emit)
-    with closing(await shielded(asyncio.to_thread(_open_destination, destination))) as opened:
+    with ExitStack() as stack:
+        # On the stack before the thread ends: a cancelled call keeps no lock.
+        opened = await shielded(asyncio.to_thread(_open_destination, destination, stack))
         async with (
             open_store(access, source, transfer, on_event=emit, on_timing=on_timing) as bucket,
             object_source(access, source, transfer, emit) as objects,
@@ -153,14 +155,10 @@ async def download_events(
             running.exception()  # whoever closes the iterator early does not ask for it
 
 
-def _open_destination(options: DestinationOptions) -> Destination:
-    """The open destination, locked before any request is sent."""
-    opened = Destination.open(options.root, force=options.force)
-    try:
-        opened.lock()
-    except BaseException:
-        opened.close()
-        raise
+def _open_destination(options: DestinationOptions, stack: ExitStack) -> Destination:
+    """The open destination, locked before any request is sent. `stack` closes it."""
+    opened = stack.enter_context(closing(Destination.open(options.root, force=options.force)))
+    opened.lock()
     return opened
 
 

@@ -30,12 +30,10 @@ async def bucket_region(store: BucketStore, settings: Settings, bucket: str) -> 
 
     Raises `SourceError` if the bucket does not exist, and `S3HaulError` if S3 is unreachable.
     """
-    expected = expected_region(settings, bucket)
-    if bucket.startswith("arn:"):
-        await _head_bucket(store, settings, bucket)
-        return expected
     found = await _head_bucket(store, settings, bucket)
-    return found if _REGION.fullmatch(found) else expected
+    if not bucket.startswith("arn:") and _REGION.fullmatch(found):
+        return found
+    return expected_region(settings, bucket)
 
 
 def expected_region(settings: Settings, bucket: str) -> str:

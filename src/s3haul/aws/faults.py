@@ -171,6 +171,11 @@ def sts_error(fault: Fault, error: BaseException, step: RoleStep | None, setting
     return kind(message, hint=hint, said=said, seen=seen, id=row)
 
 
+def is_answer(fault: Fault) -> bool:
+    """Whether the service itself responded, if only with the region of the bucket."""
+    return fault.kind is FaultKind.HTTP or fault.code == "PermanentRedirect"
+
+
 def unreachable(what: str, fault: Fault, error: BaseException, given: Sequence[str] = ()) -> S3HaulError:
     """The error if a service sent no response, or no request was sent to it. `given` as in `settings_errors`."""
     if isinstance(error, S3HaulError):

@@ -11,13 +11,13 @@ from typing import Any
 from s3haul.aws.bucket_location import expected_region
 from s3haul.aws.chain import SHORTEST_SESSION
 from s3haul.aws.clients import iam_client, s3_client, sts_client
-from s3haul.aws.faults import BOTO_ERRORS, settings_errors, sts_error, translate, unreachable
+from s3haul.aws.faults import BOTO_ERRORS, is_answer, settings_errors, sts_error, translate, unreachable
 from s3haul.aws.http_client import call
 from s3haul.aws.session import OpenBucket, checked_settings, open_bucket
 from s3haul.aws.settings import Settings, effective
 from s3haul.aws.source_credentials import constant, load_source
 from s3haul.aws.sts import AskMfa, RoleChain
-from s3haul.errors import AccessError, CredentialsError, FaultKind, S3HaulError, StoreError
+from s3haul.errors import AccessError, CredentialsError, S3HaulError, StoreError
 from s3haul.events import ignore
 from s3haul.options import AccessOptions, RoleOptions, SourceOptions, TransferOptions
 from s3haul.s3.endpoint import FetchCredentials
@@ -138,7 +138,7 @@ class Probes:
                 return await bucket.store.bucket_region()
             except StoreError as error:
                 fault = error.fault
-                if fault.kind is FaultKind.HTTP or fault.code == "PermanentRedirect":
+                if is_answer(fault):
                     raise
                 cause = error.__cause__ or error
                 raise unreachable("S3", fault, cause, self._configured.given) from None
@@ -165,7 +165,7 @@ class Probes:
             found = (await call(lambda: client.list_objects_v2(**request))).get("Contents", [])
         except BOTO_ERRORS as error:
             fault = translate(error)
-            if fault.kind is FaultKind.HTTP or fault.code == "PermanentRedirect":
+            if is_answer(fault):
                 raise StoreError(fault) from error
             raise unreachable("S3", fault, error, settings.given) from None
         same = found and found[0].get("Key") == key

@@ -76,12 +76,12 @@ def restore(
 
     found: dict[str, list[int]] = {}
     unwritable = 0
-    wanted = frozenset(map(str.upper, storage_class or ()))
+    classes = frozenset(map(str.upper, storage_class or ()))
     with Reader(existing_journal(dest)) as reader:
         bucket = reader.source.bucket
         for outcome in reader.outcomes():
             ref = outcome.ref
-            if outcome.reason != "archived" or (wanted and ref.storage_class not in wanted):
+            if outcome.reason != "archived" or (classes and ref.storage_class not in classes):
                 continue
             if form is Formats.SHELL and not is_text(ref.plain_key):
                 unwritable += 1
